@@ -1,0 +1,205 @@
+"""All that can go wrong, as one tree.
+
+::
+
+    ClientError                              every error of localcat (also: LocalcatError)
+    ├── BadRequestError (ValueError)         a value, a query or a call that cannot be carried out
+    │   ├── ValidationError                  an object that cannot be saved as it is
+    │   │   └── AttributeValidationError     a value that its attribute refuses
+    │   ├── UnknownPropertyError (AttributeError)   a filter or sort field that the class lacks
+    │   ├── InvalidGeometryError             something that is not a usable geometry
+    │   └── DuplicateError                   also a ConflictError: the id is taken
+    ├── ConflictError                        the catalog's state forbids it: taken, in use, changed meanwhile
+    ├── ForbiddenError                       the catalog is open for reading only
+    ├── NotFoundError (LookupError)          no object has that id
+    ├── GoneError                            it existed, and is deleted
+    ├── DeletedObjectError                   this Python object was deleted
+    ├── UnsavedObjectError                   this Python object was never saved
+    ├── CatalogError                         the catalog file itself
+    │   ├── CatalogNotFoundError (FileNotFoundError)
+    │   ├── CatalogExistsError (FileExistsError)
+    │   ├── CatalogLockedError (TimeoutError)
+    │   ├── UnsupportedCatalogError          foreign, or of a newer localcat
+    │   ├── UntrustedCatalogError            its schema is not what localcat wrote
+    │   └── CorruptCatalogError
+    ├── StorageError (OSError)               the disk below it
+    │   ├── StorageFullError
+    │   ├── ReadOnlyCatalogError             also a ForbiddenError
+    │   └── CommitUnknownError               the last COMMIT may or may not have reached the disk
+    └── RasterError (ValueError)             pixels and grids
+        ├── InvalidArrayError                rank, dtype or size of an array
+        ├── GridMismatchError                an array and its grid disagree
+        ├── InvalidCRSError
+        ├── UnsafePathError                  a path that leads out of the catalog
+        ├── TooLargeError                    more pixels than the limit allows
+        ├── CorruptImageError                a file whose pixels cannot be read
+        └── ImageDeletedError                the file was deleted or replaced while it was read
+
+    ServerError                              kept for programs that catch it; localcat has no server
+"""
+
+from __future__ import annotations
+
+
+class ClientError(Exception):
+    """Base of every error that localcat raises on purpose."""
+
+    status: int | None = None
+
+
+LocalcatError = ClientError
+
+
+class ServerError(Exception):
+    """An error of a server; never raised here, kept for programs that catch it."""
+
+    status = 500
+
+
+class BadRequestError(ClientError, ValueError):
+    """A value, a query or a call that cannot be carried out."""
+
+    status = 400
+
+
+class ValidationError(BadRequestError):
+    """An object that cannot be saved as it is."""
+
+    status = 422
+
+
+class AttributeValidationError(ValidationError):
+    """A value that its attribute refuses."""
+
+
+class UnknownPropertyError(BadRequestError, AttributeError):
+    """A filter or sort field that the class lacks."""
+
+
+class InvalidGeometryError(BadRequestError):
+    """Something that is not a usable geometry."""
+
+
+class ConflictError(ClientError):
+    """The catalog's state forbids it: the id is taken, the object is in use, or it was changed meanwhile."""
+
+    status = 409
+
+
+class DuplicateError(ConflictError, BadRequestError):
+    """The id of a new object is taken."""
+
+    status = 409
+
+
+class ForbiddenError(ClientError):
+    """The catalog does not allow this."""
+
+    status = 403
+
+
+class NotFoundError(ClientError, LookupError):
+    """No object has that id."""
+
+    status = 404
+
+
+class GoneError(ClientError):
+    """The object existed, and is deleted."""
+
+    status = 410
+
+
+class DeletedObjectError(ClientError):
+    """This Python object was deleted from its catalog."""
+
+
+class UnsavedObjectError(ClientError):
+    """This Python object was never saved."""
+
+
+class CatalogError(ClientError):
+    """Something is wrong with the catalog file."""
+
+
+class CatalogNotFoundError(CatalogError, FileNotFoundError):
+    """There is no catalog file at that path."""
+
+
+class CatalogExistsError(CatalogError, FileExistsError):
+    """A file is already at the path of a new catalog."""
+
+
+class CatalogLockedError(CatalogError, TimeoutError):
+    """Another program held the catalog for longer than the busy timeout."""
+
+
+class UnsupportedCatalogError(CatalogError):
+    """The file is no localcat catalog, or a newer localcat wrote it."""
+
+
+class UntrustedCatalogError(CatalogError):
+    """The schema in the file is not what localcat wrote."""
+
+
+class CorruptCatalogError(CatalogError):
+    """The catalog file is damaged."""
+
+
+class StorageError(ClientError, OSError):
+    """The disk refused to read or to write."""
+
+
+class StorageFullError(StorageError):
+    """There is no room left on the disk."""
+
+
+class ReadOnlyCatalogError(StorageError, ForbiddenError):
+    """The catalog, or the disk it lies on, can only be read."""
+
+
+class CommitUnknownError(StorageError):
+    """The last COMMIT failed in a way that leaves its outcome open.
+
+    Attributes
+    ----------
+    committed : bool or None
+        What a second look found: True when the change is in the catalog, False when it is not, None when even that
+        could not be read.
+    """
+
+    def __init__(self, message: str, *, committed: bool | None = None) -> None:
+        super().__init__(message)
+        self.committed = committed
+
+
+class RasterError(ClientError, ValueError):
+    """Something is wrong with pixels or with the grid they lie on."""
+
+
+class InvalidArrayError(RasterError):
+    """The rank, dtype or size of an array does not fit."""
+
+
+class GridMismatchError(RasterError):
+    """An array and its grid disagree."""
+
+
+class InvalidCRSError(RasterError):
+    """A coordinate reference system that cannot be used."""
+
+
+class UnsafePathError(RasterError):
+    """A path that leads out of the catalog's data folder."""
+
+
+class TooLargeError(RasterError):
+    """More pixels than the limit allows."""
+
+
+class CorruptImageError(RasterError):
+    """A file whose pixels cannot be read."""
+
+
+class ImageDeletedError(RasterError):
+    """The image or its file was deleted while it was read."""

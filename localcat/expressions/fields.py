@@ -1,0 +1,128 @@
+"""What the readings of an expression know of the attributes it names."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias
+
+from localcat.errors import BadRequestError, UnknownPropertyError
+from localcat.expressions.nodes import Part, Ref
+
+Scalar: TypeAlias = str | int | float | None
+"""A value as the store keeps it: text, integer (also booleans and timestamps in microseconds) or real."""
+
+
+class Kind(StrEnum):
+    """How the values of a field compare."""
+
+    TEXT = "text"
+    NUMBER = "number"
+    TIMESTAMP = "timestamp"
+    LIST = "list"  # of text; comparisons are about the elements
+    MAPPING = "mapping"  # of text to text or number; only its keys can be filtered
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One filterable attribute.
+
+    Parameters
+    ----------
+    name : str
+        The attribute's name.
+    kind : Kind
+        How its values compare.
+    bind : callable
+        Turns a value that a user wrote into what the store keeps; raises `BadRequestError` for one that does not fit.
+    sortable : bool
+        Whether a search can be ordered by it.
+    """
+
+    name: str
+    kind: Kind
+    bind: Callable[[object], Scalar]
+    sortable: bool = True
+
+
+class Fields(Mapping[str, Field]):
+    """The filterable attributes of one class, by name.
+
+    Parameters
+    ----------
+    owner : str
+        The class's name, for messages.
+    fields : iterable of Field
+        Its filterable attributes.
+    """
+
+    def __init__(self, owner: str, fields: Iterable[Field]) -> None:
+        self.owner = owner
+        self._fields = {field.name: field for field in fields}
+
+    def __getitem__(self, name: str) -> Field:
+        try:
+            return self._fields[name]
+        except KeyError:
+            raise UnknownPropertyError(f"{self.owner} has no attribute {name}{nearest(name, self._fields)}") from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._fields)
+
+    def __len__(self) -> int:
+        return len(self._fields)
+
+    def resolve(self, ref: Ref) -> Field:
+        """Return the field that a reference compares as: the attribute, the value under a key, or a calendar part.
+
+        Raises
+        ------
+        UnknownPropertyError
+            If the class has no such attribute.
+        BadRequestError
+            If the attribute has no keys or no calendar parts, or can only be filtered by one of its keys.
+        """
+        field = self[ref.attribute]
+        if ref.key is not None:
+            if field.kind is not Kind.MAPPING:
+                raise BadRequestError(f"{self.owner} attribute {field.name} has no keys to filter by: {ref}")
+            return Field(str(ref), Kind.TEXT, _bind_mapped(ref))
+        if field.kind is Kind.MAPPING:
+            raise BadRequestError(
+                f"{self.owner} attribute {field.name} is filtered by one of its keys: p.{field.name}['key']"
+            )
+        if ref.part is not None:
+            if field.kind is not Kind.TIMESTAMP:
+                raise BadRequestError(f"{self.owner} attribute {field.name} is no timestamp and has no {ref.part}")
+            return Field(str(ref), Kind.NUMBER, _bind_part(ref, ref.part))
+        return field
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """Return ``"; did you mean 'a' or 'b'?"`` for the names closest to a wrong one, or an empty text."""
+    close = difflib.get_close_matches(name, list(names), n=3, cutoff=0.6)
+    return f"; did you mean {' or '.join(repr(match) for match in close)}?" if close else ""
+
+
+def _bind_mapped(ref: Ref) -> Callable[[object], Scalar]:
+    def bind(value: object) -> Scalar:
+        if isinstance(value, str):
+            return value
+        if isinstance(value, int | float) and value == value and abs(value) != float("inf"):
+            return float(value) if isinstance(value, float) else int(value)
+        raise BadRequestError(f"{ref} compares with a text or a finite number, not with {value!r}")
+
+    return bind
+
+
+def _bind_part(ref: Ref, part: Part) -> Callable[[object], Scalar]:
+    low, high = {Part.YEAR: (1, 9999), Part.MONTH: (1, 12), Part.DAY_OF_YEAR: (1, 366)}[part]
+
+    def bind(value: object) -> Scalar:
+        if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
+            return value
+        raise BadRequestError(f"{ref} compares with a whole number from {low} to {high}, not with {value!r}")
+
+    return bind
