@@ -1,0 +1,7 @@
+"""The geo contexts under their short name: ``from localcat.geo import AOI``."""
+
+from __future__ import annotations
+
+from localcat.geocontext import AOI, GeoContext
+
+__all__ = ["AOI", "GeoContext"]
