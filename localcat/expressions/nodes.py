@@ -1,6 +1,6 @@
 """The tree that a filter expression stands for: frozen values, nothing else.
 
-Operators live on `localcat.expressions.properties.Expression`, which wraps one node. Each reading of the tree (evaluate,
+Operators live on `localcat.expressions.properties.Expression`, which wraps a node. Each reading of the tree (evaluate,
 serialise, compile to SQL) is one function over the closed union `Node`, ended by ``assert_never``: a node added here
 is a type error in every reading that was not taught it.
 """
@@ -10,6 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
+
+from localcat.errors import BadRequestError
+
+# Levels of a tree. SQLite's parser keeps a stack of 100 entries unless it was built otherwise, and a level of
+# "(a OR (b AND ...))" takes three: measured, 3.40 gives up near 33 levels. The rest is for the query around it.
+MAX_DEPTH = 24
 
 
 class Op(StrEnum):
@@ -23,9 +29,17 @@ class Op(StrEnum):
     GE = ">="
 
     @property
+    def mirrored(self) -> Op:
+        """The operator that says the same with the operands exchanged: ``5 < x`` is ``x > 5``."""
+        return _MIRRORED.get(self, self)
+
+    @property
     def is_range(self) -> bool:
         """Whether the comparison needs an order."""
         return self not in (Op.EQ, Op.NE)
+
+
+_MIRRORED = {Op.LT: Op.GT, Op.GT: Op.LT, Op.LE: Op.GE, Op.GE: Op.LE}
 
 
 class Part(StrEnum):
@@ -131,11 +145,49 @@ Node: TypeAlias = Comparison | AnyOf | IsNull | IsNotNull | Like | Prefix | And 
 
 def all_of(*nodes: Node) -> Node:
     """Join conditions by AND, without nesting one AND in another."""
-    parts = tuple(part for node in nodes for part in (node.parts if isinstance(node, And) else (node,)))
-    return parts[0] if len(parts) == 1 else And(parts)
+    parts: list[Node] = []
+    for node in nodes:
+        if isinstance(node, And):
+            parts.extend(node.parts)
+        else:
+            parts.append(node)
+    return parts[0] if len(parts) == 1 else And(tuple(parts))
 
 
 def one_of(*nodes: Node) -> Node:
     """Join conditions by OR, without nesting one OR in another."""
-    parts = tuple(part for node in nodes for part in (node.parts if isinstance(node, Or) else (node,)))
-    return parts[0] if len(parts) == 1 else Or(parts)
+    parts: list[Node] = []
+    for node in nodes:
+        if isinstance(node, Or):
+            parts.extend(node.parts)
+        else:
+            parts.append(node)
+    return parts[0] if len(parts) == 1 else Or(tuple(parts))
+
+
+def depth_of(node: Node) -> int:
+    """Return how many nodes lie on the longest way from this one to a leaf, itself included."""
+    deepest = 0
+    waiting: list[tuple[Node, int]] = [(node, 1)]
+    while waiting:
+        current, depth = waiting.pop()
+        deepest = max(deepest, depth)
+        if isinstance(current, And | Or):
+            waiting.extend((part, depth + 1) for part in current.parts)
+        elif isinstance(current, Not):
+            waiting.append((current.part, depth + 1))
+    return deepest
+
+
+def check_depth(depth: int) -> None:
+    """Raise `BadRequestError` for a tree of more than `MAX_DEPTH` levels."""
+    if depth > MAX_DEPTH:
+        raise BadRequestError(
+            f"the filter nests {depth} levels of and, or and not; at most {MAX_DEPTH} are supported, "
+            "and a run of one operator counts as one level"
+        )
+
+
+def check_size(node: Node) -> None:
+    """Raise `BadRequestError` for a tree that is nested too deep to be read by recursion and by SQLite's parser."""
+    check_depth(depth_of(node))

@@ -1,0 +1,291 @@
+"""A tree and an object make True, False or None: the rules of a filter in memory, and the oracle of the SQL.
+
+The rules are SQL's. None is *unknown*: a comparison with an attribute that is unset is unknown, so is its negation, and
+a filter keeps only what is True. Lists are never unknown: a comparison asks whether one of the elements fits, and an
+empty or unset list has none. The values under the keys of a mapping may be texts or numbers; a text equals no number,
+differs from each, and has no order with any.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any, Protocol, TypeAlias, assert_never, runtime_checkable
+
+from localcat.errors import BadRequestError
+from localcat.expressions.fields import Field, Fields, Kind, Scalar
+from localcat.expressions.nodes import (
+    And,
+    AnyOf,
+    Comparison,
+    IsNotNull,
+    IsNull,
+    Like,
+    Node,
+    Not,
+    Op,
+    Or,
+    Part,
+    Prefix,
+    Ref,
+    check_size,
+)
+from localcat.expressions.patterns import check_pattern, like_matches
+from localcat.timestamps import from_microseconds, to_microseconds
+
+__all__ = ["Filterable", "Matcher", "Read", "Stored", "evaluate", "evaluate_plain", "like_matches", "matcher"]
+
+Stored: TypeAlias = Scalar | Sequence[str] | Mapping[str, Scalar]
+"""What an object holds of one attribute, as the store keeps it: a scalar, a list of texts, or a mapping."""
+
+Read: TypeAlias = Callable[[Ref], Stored]
+"""Returns what an object holds of an attribute. It is asked for whole attributes only: no key, no calendar part."""
+
+Matcher: TypeAlias = Callable[[Read], bool | None]
+
+
+@runtime_checkable
+class Filterable(Protocol):
+    """An object whose class declares the attributes that filters may name."""
+
+    @classmethod
+    def fields(cls) -> Fields:
+        """Return the filterable attributes of the class."""
+        ...
+
+    def stored_value(self, ref: Ref) -> Stored:
+        """Return an attribute as the store keeps it; `ref` has neither key nor part."""
+        ...
+
+
+def evaluate(node: Node, fields: Fields, read: Read) -> bool | None:
+    """Tell whether an object fits a filter.
+
+    Parameters
+    ----------
+    node : Node
+        The filter.
+    fields : Fields
+        The attributes it may name.
+    read : callable
+        Returns what the object holds of an attribute.
+
+    Returns
+    -------
+    bool or None
+        None where the answer hangs on an unset attribute.
+
+    Raises
+    ------
+    BadRequestError
+        If the filter is nested too deep, names an unknown attribute, or compares with a value that does not fit.
+    """
+    return matcher(node, fields)(read)
+
+
+def matcher(node: Node, fields: Fields) -> Matcher:
+    """Return a function that does what `evaluate` does for one filter and many objects.
+
+    The filter is checked and its values are bound once, here; no object is needed for a wrong filter to be refused.
+    """
+    check_size(node)
+    return _matcher(node, fields)
+
+
+def _matcher(node: Node, fields: Fields) -> Matcher:
+    match node:
+        case Not(part):
+            return _negated(_matcher(part, fields))
+        case And(parts):
+            return _joined([_matcher(part, fields) for part in parts], decisive=False)
+        case Or(parts):
+            return _joined([_matcher(part, fields) for part in parts], decisive=True)
+        case _:
+            field = fields.resolve(node.ref)
+            test, whole = _condition(node, field), Ref(node.ref.attribute)
+            pick = _picker(node.ref)
+            return lambda read: test(pick(read(whole)))
+
+
+def _negated(inner: Matcher) -> Matcher:
+    def matches(read: Read) -> bool | None:
+        answer = inner(read)
+        return None if answer is None else not answer
+
+    return matches
+
+
+def _joined(inner: Sequence[Matcher], *, decisive: bool) -> Matcher:
+    """Join by AND (False decides) or by OR (True decides); an unknown part leaves an undecided whole unknown."""
+
+    def matches(read: Read) -> bool | None:
+        undecided: bool | None = not decisive
+        for part in inner:
+            answer = part(read)
+            if answer is decisive:
+                return decisive
+            if answer is None:
+                undecided = None
+        return undecided
+
+    return matches
+
+
+def _picker(ref: Ref) -> Callable[[Stored], Stored]:
+    """Return what takes the referenced value out of a whole attribute."""
+    if ref.key is not None:
+        key = ref.key
+        return lambda stored: stored.get(key) if isinstance(stored, Mapping) else None
+    if ref.part is not None:
+        part = _PARTS[ref.part]
+        return lambda stored: part(from_microseconds(stored)) if isinstance(stored, int) else None
+    return lambda stored: stored
+
+
+_PARTS: dict[Part, Callable[[datetime], int]] = {
+    Part.YEAR: lambda moment: moment.year,
+    Part.MONTH: lambda moment: moment.month,
+    Part.DAY_OF_YEAR: lambda moment: moment.timetuple().tm_yday,
+}
+
+_ORDER: dict[Op, Callable[[Any, Any], bool]] = {  # Any: two texts or two numbers, as _compared has made sure
+    Op.LT: operator.lt,
+    Op.LE: operator.le,
+    Op.GT: operator.gt,
+    Op.GE: operator.ge,
+}
+
+_Leaf: TypeAlias = Comparison | AnyOf | IsNull | IsNotNull | Like | Prefix
+
+
+def _condition(node: _Leaf, field: Field) -> Callable[[Stored], bool | None]:
+    """Return the test that a condition makes of one value."""
+    is_list = field.kind is Kind.LIST
+    match node:
+        case Comparison(ref, op, value):
+            if is_list and op.is_range:
+                raise BadRequestError(f"{ref} is a list and has no order; ask with ==, !=, any_of, prefix or like")
+            wanted = field.bind(value)
+            if wanted is None:
+                raise BadRequestError(f"{ref} compares with a value; to ask whether it is set use isnull or isnotnull")
+            if is_list:
+                return _contains(wanted) if op is Op.EQ else _lacks(wanted)
+            return _compared(op, wanted)
+        case AnyOf(_, values):
+            return _any_of([field.bind(value) for value in values], is_list)
+        case IsNull():
+            return (lambda stored: not stored) if is_list else (lambda stored: stored is None)
+        case IsNotNull():
+            return (lambda stored: bool(stored)) if is_list else (lambda stored: stored is not None)
+        case Like(ref, pattern, fold):
+            _check_text(ref, field)
+            check_pattern(pattern)
+            return _texts(lambda text: like_matches(text, pattern, fold), is_list)
+        case Prefix(ref, prefix):
+            _check_text(ref, field)
+            return _texts(lambda text: text.startswith(prefix), is_list)
+        case _:
+            assert_never(node)
+
+
+def _check_text(ref: Ref, field: Field) -> None:
+    if field.kind not in (Kind.TEXT, Kind.LIST):
+        raise BadRequestError(f"{ref} is no text: prefix, like and ilike do not apply to a {field.kind}")
+
+
+def _compared(op: Op, wanted: Scalar) -> Callable[[Stored], bool | None]:
+    wanted_text = isinstance(wanted, str)
+
+    def test(stored: Stored) -> bool | None:
+        if stored is None:
+            return None
+        same_type = isinstance(stored, str) == wanted_text
+        if op is Op.EQ:
+            return same_type and stored == wanted
+        if op is Op.NE:
+            return not same_type or stored != wanted
+        return _ORDER[op](stored, wanted) if same_type else None
+
+    return test
+
+
+def _contains(wanted: Scalar) -> Callable[[Stored], bool | None]:
+    return lambda stored: wanted in _elements(stored)
+
+
+def _lacks(wanted: Scalar) -> Callable[[Stored], bool | None]:
+    return lambda stored: bool(stored) and wanted not in _elements(stored)
+
+
+def _any_of(wanted: list[Scalar], is_list: bool) -> Callable[[Stored], bool | None]:
+    if not wanted:
+        return lambda stored: False
+    # A set of (is text, value) keeps a text from ever equalling a number, as _compared does.
+    known = {(isinstance(value, str), value) for value in wanted}
+
+    def test(stored: Stored) -> bool | None:
+        if is_list:
+            return any((isinstance(element, str), element) in known for element in _elements(stored))
+        return None if stored is None else (isinstance(stored, str), stored) in known
+
+    return test
+
+
+def _texts(fits: Callable[[str], bool], is_list: bool) -> Callable[[Stored], bool | None]:
+    def test(stored: Stored) -> bool | None:
+        if is_list:
+            return any(isinstance(element, str) and fits(element) for element in _elements(stored))
+        return fits(stored) if isinstance(stored, str) else None
+
+    return test
+
+
+def _elements(stored: Stored) -> Sequence[object]:
+    return stored if isinstance(stored, Sequence) and not isinstance(stored, str) else ()
+
+
+def evaluate_plain(node: Node, thing: object) -> bool | None:
+    """Do what `evaluate` does for an object that declares nothing: its Python attributes are the values.
+
+    The type of each value decides how it compares: lists, tuples and sets by element, dates and datetimes as moments
+    in UTC, mappings by key, all else as it stands. An attribute that the object lacks is unset.
+    """
+    check_size(node)
+    return _matcher(node, _PlainFields(thing))(lambda ref: _plain(getattr(thing, ref.attribute, None)))
+
+
+class _PlainFields(Fields):
+    """Stands in for the declared fields: looks at the value that a plain object holds now."""
+
+    def __init__(self, thing: object) -> None:
+        super().__init__(type(thing).__name__, ())
+        self._thing = thing
+
+    def __getitem__(self, name: str) -> Field:
+        value = getattr(self._thing, name, None)
+        if isinstance(value, date):
+            return Field(name, Kind.TIMESTAMP, to_microseconds)
+        if isinstance(value, list | tuple | set | frozenset):
+            return Field(name, Kind.LIST, _plain_scalar)
+        if isinstance(value, Mapping):
+            return Field(name, Kind.MAPPING, _plain_scalar)
+        return Field(name, Kind.TEXT, _plain_scalar)
+
+    def resolve(self, ref: Ref) -> Field:
+        """Return how the value compares; an unset one has every key and every calendar part."""
+        if getattr(self._thing, ref.attribute, None) is None:
+            return Field(str(ref), Kind.TEXT, _plain_scalar)
+        return super().resolve(ref)
+
+
+def _plain(value: object) -> Stored:
+    if isinstance(value, date):
+        return to_microseconds(value)
+    if isinstance(value, set | frozenset):
+        return tuple(value)
+    return value  # type: ignore[return-value]  # whatever else it is compares as it stands
+
+
+def _plain_scalar(value: object) -> Scalar:
+    return value  # type: ignore[return-value]  # as above

@@ -1,0 +1,447 @@
+"""``properties as p``: attribute handles whose operators build filter expressions.
+
+>>> from localcat.expressions.properties import properties as p
+>>> (p.cloud_fraction < 0.2) & p.tags.any_of(["a", "b"])
+(p.cloud_fraction < 0.2) & p.tags.any_of(['a', 'b'])
+>>> 5 < p.x <= 10
+(p.x > 5) & (p.x <= 10)
+
+Everything here is a value: an operator makes a new expression and leaves its operands as they were.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from types import CodeType, FrameType
+from typing import NoReturn, assert_never
+
+from localcat.errors import BadRequestError, UnknownPropertyError
+from localcat.expressions.chains import Link, link_at
+from localcat.expressions.evaluate import Filterable, evaluate, evaluate_plain
+from localcat.expressions.fields import nearest
+from localcat.expressions.nodes import (
+    And,
+    AnyOf,
+    Comparison,
+    IsNotNull,
+    IsNull,
+    Like,
+    Node,
+    Not,
+    Op,
+    Or,
+    Part,
+    Prefix,
+    Ref,
+    all_of,
+    check_depth,
+    depth_of,
+    one_of,
+)
+from localcat.expressions.patterns import check_pattern
+from localcat.expressions.values import plain_text, plain_value
+
+__all__ = ["Expression", "Properties", "Property", "properties"]
+
+_NO_TRUTH = (
+    "a filter expression has no truth value: join conditions with & | ~ instead of and, or, not; "
+    "where a chained range such as 5 < p.x <= 10 is not understood, write (p.x > 5) & (p.x <= 10)"
+)
+_BARE_PROPERTY = (
+    "{} is a property, not a condition: & | ~ bind tighter than comparisons, "
+    "so put each comparison in parentheses, as in (p.a <= 1) | (p.b == 2)"
+)
+
+
+class Expression:
+    """A filter: which objects a search or a collection keeps.
+
+    Built by the operators of a `Property` and joined with ``&``, ``|`` and ``~``. Equality compares structure, and an
+    expression is hashable if the values in it are.
+
+    Parameters
+    ----------
+    node : Node
+        The tree of conditions.
+
+    Raises
+    ------
+    BadRequestError
+        If the tree is nested too deep.
+    """
+
+    __slots__ = ("_depth", "_handle", "node")
+
+    node: Node
+    _depth: int
+    _handle: Property | None
+
+    def __init__(self, node: Node) -> None:
+        self._fill(node, depth_of(node), None)
+
+    def _fill(self, node: Node, depth: int, handle: Property | None) -> None:
+        check_depth(depth)
+        object.__setattr__(self, "node", node)
+        object.__setattr__(self, "_depth", depth)
+        # The handle of a range comparison, for a chain to go on with; no part of the value.
+        object.__setattr__(self, "_handle", handle)
+
+    @classmethod
+    def _of(cls, node: Node, depth: int, handle: Property | None = None) -> Expression:
+        """Wrap a node whose depth is known, which spares a walk through the tree at each operator."""
+        expression = cls.__new__(cls)
+        expression._fill(node, depth, handle)
+        return expression
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"an expression does not change: cannot set {name!r}")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"an expression does not change: cannot delete {name!r}")
+
+    def __reduce__(self) -> tuple[type[Expression], tuple[Node]]:
+        return type(self), (self.node,)
+
+    def __copy__(self) -> Expression:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Expression:
+        return self
+
+    def __eq__(self, other: object) -> bool:
+        return self.node == other.node if isinstance(other, Expression) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.node)
+
+    def __and__(self, other: object) -> Expression:
+        if isinstance(other, Property):
+            raise TypeError(_BARE_PROPERTY.format(other))
+        if not isinstance(other, Expression):
+            return NotImplemented
+        depth = 1 + max(one._depth - isinstance(one.node, And) for one in (self, other))
+        return self._of(all_of(self.node, other.node), depth)
+
+    def __or__(self, other: object) -> Expression:
+        if isinstance(other, Property):
+            raise TypeError(_BARE_PROPERTY.format(other))
+        if not isinstance(other, Expression):
+            return NotImplemented
+        depth = 1 + max(one._depth - isinstance(one.node, Or) for one in (self, other))
+        return self._of(one_of(self.node, other.node), depth)
+
+    def __invert__(self) -> Expression:
+        return self._of(Not(self.node), self._depth + 1)
+
+    def __bool__(self) -> bool:
+        # Only a chained range may ask, and only for the comparison that its middle operand made: see `chains`.
+        if self._handle is not None and isinstance(self.node, Comparison):
+            frame = sys._getframe(1)
+            link = link_at(frame)
+            if link is not None and link.op.mirrored is self.node.op:
+                self._handle._expect(frame, link, self)
+                return True
+        raise TypeError(_NO_TRUTH)
+
+    def __repr__(self) -> str:
+        return _text(self.node)
+
+    def is_same(self, other: Expression) -> bool:
+        """Tell whether another expression has the same structure; the same as ``==``."""
+        return self == other
+
+    def evaluate(self, obj: object) -> bool:
+        """Tell whether an object fits this filter, by the rules that a search follows.
+
+        A comparison with an unset attribute does not fit, whatever the operator, and negation does not change that.
+
+        Parameters
+        ----------
+        obj : object
+            A product, band or image; of any other object its Python attributes are compared.
+
+        Raises
+        ------
+        BadRequestError
+            If the class of a catalog object has no such attribute, or a value does not fit its attribute.
+        """
+        if isinstance(obj, Filterable):
+            return evaluate(self.node, type(obj).fields(), obj.stored_value) is True
+        return evaluate_plain(self.node, obj) is True
+
+
+@dataclass(frozen=True, slots=True)
+class _Expected:
+    """The first half of a chain, and where in which code the second will come."""
+
+    code: CodeType
+    link: Link
+    first: Expression
+
+
+class Property:
+    """A handle for an attribute, for a key inside a mapping attribute, or for a calendar part of a timestamp.
+
+    Its comparisons make expressions: ``==``, ``!=``, ``<``, ``<=``, ``>``, ``>=``, and ranges such as
+    ``5 < p.x <= 10``. Comparing with None asks whether the attribute is unset. An attribute that holds a list compares
+    by its elements.
+
+    Parameters
+    ----------
+    ref : Ref
+        What the handle stands for.
+    """
+
+    __slots__ = ("_expected", "ref")
+
+    ref: Ref
+    __hash__ = None  # type: ignore[assignment]  # == makes a condition, so a handle cannot be looked up
+    __iter__ = None  # __getitem__ takes keys; without this, Python would try 0, 1, 2 …
+    __array_ufunc__ = None  # numpy's scalars leave comparisons with a handle to the handle
+
+    def __init__(self, ref: Ref) -> None:
+        object.__setattr__(self, "ref", ref)
+        # Chains that wait for their second comparison, by the identity of their frame, so that threads, coroutines and
+        # recursive calls that share a handle do not meet. One that was abandoned (the last operand raised) stays
+        # without effect: its frame can reach that very place in the code only through the first comparison again.
+        object.__setattr__(self, "_expected", {})
+
+    _expected: dict[int, _Expected]
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"{self} is a handle for filters: cannot set {name!r}")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"{self} is a handle for filters: cannot delete {name!r}")
+
+    def __reduce__(self) -> tuple[type[Property], tuple[Ref]]:
+        return type(self), (self.ref,)
+
+    def __repr__(self) -> str:
+        return f"p.{self.ref}"
+
+    def __getitem__(self, key: str) -> Property:
+        if self.ref.key is not None or self.ref.part is not None or not isinstance(key, str):
+            raise BadRequestError(f"{self} has no keys to filter by; write p.attribute['key'] with one text key")
+        return Property(Ref(self.ref.attribute, key=plain_text(self.ref, key)))
+
+    # Comparisons
+
+    def __eq__(self, other: object) -> Expression:  # type: ignore[override]  # builds a condition
+        return self._compare(Op.EQ, other)
+
+    def __ne__(self, other: object) -> Expression:  # type: ignore[override]
+        return self._compare(Op.NE, other)
+
+    def __lt__(self, other: object) -> Expression:
+        return self._compare(Op.LT, other)
+
+    def __le__(self, other: object) -> Expression:
+        return self._compare(Op.LE, other)
+
+    def __gt__(self, other: object) -> Expression:
+        return self._compare(Op.GT, other)
+
+    def __ge__(self, other: object) -> Expression:
+        return self._compare(Op.GE, other)
+
+    def _compare(self, op: Op, other: object) -> Expression:
+        expected = self._take_expected(sys._getframe(2), op) if self._expected else None
+        if isinstance(other, Property):
+            raise TypeError(f"a property compares with a value, not with another property: {self} and {other}")
+        if isinstance(other, Expression):
+            raise TypeError(f"a property compares with a value, not with a condition: {self} and {other}")
+        if other is None and not op.is_range:
+            second = self.isnull if op is Op.EQ else self.isnotnull
+        else:
+            ref, value = self._operand(other, needs_order=op.is_range)
+            second = Expression._of(Comparison(ref, op, value), 1, self if op.is_range else None)
+        return second if expected is None else expected.first & second
+
+    def _expect(self, frame: FrameType, link: Link, first: Expression) -> None:
+        """Remember the first half of a chain until its frame makes the second comparison."""
+        self._expected[id(frame)] = _Expected(frame.f_code, link, first)
+
+    def _take_expected(self, frame: FrameType, op: Op) -> _Expected | None:
+        expected = self._expected.get(id(frame))
+        if expected is None or expected.code is not frame.f_code or expected.link.next_offset != frame.f_lasti:
+            return None  # another comparison, perhaps one inside the last operand of the chain
+        del self._expected[id(frame)]
+        return expected if op is expected.link.next_op else None
+
+    def _operand(self, value: object, *, needs_order: bool = False) -> tuple[Ref, object]:
+        if self.ref != _PRODUCT:
+            return self.ref, plain_value(self.ref, value)
+        if needs_order:
+            self._refuse_product()
+        ident = value if isinstance(value, str) else getattr(value, "id", None)
+        if not isinstance(ident, str):
+            raise BadRequestError(f"p.product compares with a product or its id, not with {value!r}")
+        return _PRODUCT_ID, plain_text(_PRODUCT_ID, ident)
+
+    def _condition(self) -> Ref:
+        """Return the reference for a condition that a whole product cannot be part of."""
+        if self.ref == _PRODUCT:
+            self._refuse_product()
+        return self.ref
+
+    def _refuse_product(self) -> NoReturn:
+        raise BadRequestError("p.product can be compared by ==, != and any_of only; for the rest use p.product_id")
+
+    # Conditions by name
+
+    def any_of(self, values: Iterable[object]) -> Expression:
+        """Make the condition that the attribute equals one of the values; without values it matches nothing."""
+        if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+            raise BadRequestError(f"any_of takes several values, as in any_of(['a', 'b']), not {values!r}")
+        operands = [self._operand(value) for value in values]
+        ref = _PRODUCT_ID if self.ref == _PRODUCT else self.ref
+        return Expression._of(AnyOf(ref, tuple(value for _, value in operands)), 1)
+
+    in_ = any_of
+
+    def between(self, low: object, high: object) -> Expression:
+        """Make the condition that the attribute lies in a range, both ends included."""
+        return self._compare(Op.GE, low) & self._compare(Op.LE, high)
+
+    def prefix(self, text: str) -> Expression:
+        """Make the condition that the attribute begins with a text, letter for letter."""
+        return Expression._of(Prefix(self._condition(), plain_text(self.ref, text)), 1)
+
+    startswith = prefix
+
+    def like(self, pattern: str) -> Expression:
+        r"""Make the condition that the attribute fits a pattern as a whole, and in the case of its letters.
+
+        ``%`` stands for any run of characters, ``_`` for any one, and a backslash takes the next one literally.
+        """
+        return self._like(pattern, fold=False)
+
+    def ilike(self, pattern: str) -> Expression:
+        """Make the condition of `like`, ignoring case for all of Unicode."""
+        return self._like(pattern, fold=True)
+
+    def _like(self, pattern: str, *, fold: bool) -> Expression:
+        ref = self._condition()
+        pattern = plain_text(ref, pattern)
+        check_pattern(pattern)
+        return Expression._of(Like(ref, pattern, fold), 1)
+
+    @property
+    def isnull(self) -> Expression:
+        """The condition that the attribute is unset; of a list: unset or empty."""
+        return Expression._of(IsNull(self._condition()), 1)
+
+    @property
+    def isnotnull(self) -> Expression:
+        """The condition that the attribute is set; of a list: set and not empty."""
+        return Expression._of(IsNotNull(self._condition()), 1)
+
+    # Calendar parts
+
+    @property
+    def year(self) -> Property:
+        """The year of a timestamp, in UTC."""
+        return self._part(Part.YEAR)
+
+    @property
+    def month(self) -> Property:
+        """The month of a timestamp, 1 to 12, in UTC."""
+        return self._part(Part.MONTH)
+
+    @property
+    def day_of_year(self) -> Property:
+        """The day in the year of a timestamp, 1 to 366, in UTC."""
+        return self._part(Part.DAY_OF_YEAR)
+
+    def _part(self, part: Part) -> Property:
+        if self.ref.key is not None or self.ref.part is not None:
+            raise BadRequestError(f"{self} is no timestamp and has no {part}")
+        return Property(Ref(self.ref.attribute, part=part))
+
+    # What a bare handle cannot do
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError(f"{self} has no truth value; compare it, or use {self}.isnull and {self}.isnotnull")
+
+    def __contains__(self, value: object) -> NoReturn:
+        raise TypeError(f"write {self} == {value!r} to ask whether a list contains a value, or {self}.any_of([...])")
+
+    def __and__(self, other: object) -> NoReturn:
+        raise TypeError(_BARE_PROPERTY.format(self))
+
+    __rand__ = __or__ = __ror__ = __and__
+
+    def __invert__(self) -> NoReturn:
+        raise TypeError(_BARE_PROPERTY.format(self))
+
+
+_PRODUCT = Ref("product")
+_PRODUCT_ID = Ref("product_id")
+
+
+class Properties:
+    """Makes a `Property` of each attribute that is asked for.
+
+    Parameters
+    ----------
+    *names : str
+        The names to allow; without any, all are, and a search checks them against its class.
+    """
+
+    __slots__ = ("__names",)
+
+    def __init__(self, *names: str) -> None:
+        self.__names = names
+
+    def __getattr__(self, name: str) -> Property:
+        # Names with an underscore are probes of Python itself and of notebooks, never attributes of the catalog.
+        if name.startswith("_") or not name.isidentifier():
+            raise AttributeError(f"{name!r} is not the name of a property")
+        if self.__names and name not in self.__names:
+            raise UnknownPropertyError(f"there is no property {name}{nearest(name, self.__names)}")
+        return Property(Ref(name))
+
+    def __dir__(self) -> Iterator[str]:
+        return iter(self.__names)
+
+    def __repr__(self) -> str:
+        return f"Properties({', '.join(map(repr, self.__names))})"
+
+
+properties = Properties()
+"""A `Properties` for any attribute, usually imported as ``p``."""
+
+
+_PYTHON = {Op.EQ: "==", Op.NE: "!="}
+
+
+def _text(node: Node) -> str:
+    """Return the expression as Python text, given ``p`` and ``import datetime``."""
+    match node:
+        case Comparison(ref, op, value):
+            return f"p.{ref} {_PYTHON.get(op, op.value)} {value!r}"
+        case AnyOf(ref, values):
+            return f"p.{ref}.any_of({list(values)!r})"
+        case IsNull(ref):
+            return f"p.{ref}.isnull"
+        case IsNotNull(ref):
+            return f"p.{ref}.isnotnull"
+        case Like(ref, pattern, fold):
+            return f"p.{ref}.{'ilike' if fold else 'like'}({pattern!r})"
+        case Prefix(ref, prefix):
+            return f"p.{ref}.prefix({prefix!r})"
+        case And(parts):
+            return " & ".join(map(_operand_text, parts))
+        case Or(parts):
+            return " | ".join(map(_operand_text, parts))
+        case Not(part):
+            return f"~{_operand_text(part)}"
+        case _:
+            assert_never(node)
+
+
+def _operand_text(node: Node) -> str:
+    return f"({_text(node)})" if isinstance(node, Comparison | And | Or) else _text(node)
