@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import warnings
-from collections.abc import Iterable, Sequence
-from numbers import Integral, Real
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from rasterio.crs import CRS
@@ -14,6 +12,7 @@ from shapely.geometry.base import BaseGeometry
 from localcat.crs import WGS84, crs_code, parse_crs
 from localcat.errors import BadRequestError
 from localcat.geocontext.base import UNSET, Bounds, GeoContext, GeoContextWarning, Unset, to_geojson
+from localcat.geocontext.checks import four_numbers, positive_resolution, row_and_column_count
 from localcat.geocontext.extent import (
     central_longitude,
     crs_of,
@@ -107,17 +106,21 @@ class AOI(GeoContext):
         all_touched: bool = False,
     ) -> None:
         area = None if geometry is None else as_geometry(geometry)
-        box, box_crs = _checked_bounds(bounds), _checked_crs(bounds_crs)
-        if box == "update" or (box is None and area is not None):
+        box, box_crs = None, _checked_crs(bounds_crs)
+        if isinstance(bounds, str) and bounds != "update":
+            raise TypeError(f"bounds are four numbers, {_ORDER}, or 'update', not {bounds!r}")
+        if isinstance(bounds, str) or (bounds is None and area is not None):
             box, box_crs = _bounds_from(area, box_crs), _LONLAT
+        elif bounds is not None:
+            box = four_numbers(bounds)
         parts = {
             "_geometry": area,
-            "_resolution": _checked_resolution(resolution),
+            "_resolution": None if resolution is None else positive_resolution(resolution),
             "_crs": _checked_crs(crs),
             "_align_pixels": None if align_pixels is None else bool(align_pixels),
             "_bounds": box,
             "_bounds_crs": box_crs,
-            "_shape": _checked_shape(shape),
+            "_shape": None if shape is None else row_and_column_count(shape),
             "_all_touched": bool(all_touched),
         }
         for name, value in parts.items():
@@ -158,6 +161,11 @@ class AOI(GeoContext):
     def shape(self) -> tuple[int, int] | None:
         """(rows, columns) of the grid."""
         return self._shape
+
+    @property
+    def cutline(self) -> BaseGeometry | None:
+        """The geometry: pixels outside it are masked."""
+        return self._geometry
 
     @property
     def all_touched(self) -> bool:
@@ -348,36 +356,3 @@ def _checked_crs(value: str | int | CRS | None) -> str | None:
         crs_of(value)
         return value
     return crs_code(parse_crs(value)) or f"EPSG:{value}"
-
-
-def _checked_resolution(value: object) -> float | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(f"a resolution is a number of CRS units per pixel, not {value!r}")
-    if not (math.isfinite(value) and float(value) > 0):
-        raise BadRequestError(f"a resolution is positive and finite, not {value!r}")
-    return int(value) if isinstance(value, Integral) else float(value)
-
-
-def _checked_shape(value: object) -> tuple[int, int] | None:
-    if value is None:
-        return None
-    items = tuple(value) if isinstance(value, Iterable) and not isinstance(value, str | bytes) else ()
-    if len(items) != 2 or not all(isinstance(item, Integral) and not isinstance(item, bool) for item in items):
-        raise TypeError(f"a shape is two whole numbers, (rows, columns), not {value!r}")
-    rows, columns = int(items[0]), int(items[1])
-    if min(rows, columns) < 1:
-        raise BadRequestError(f"a shape has at least one row and one column, not {value!r}")
-    return rows, columns
-
-
-def _checked_bounds(value: object) -> Bounds | Literal["update"] | None:
-    if value is None or value == "update":
-        return value
-    items = tuple(value) if isinstance(value, Iterable) and not isinstance(value, str | bytes) else ()
-    if len(items) != 4 or not all(isinstance(item, Real) and not isinstance(item, bool) for item in items):
-        raise TypeError(f"bounds are four numbers, {_ORDER}, or 'update', not {value!r}")
-    if not all(math.isfinite(item) for item in items):
-        raise BadRequestError(f"bounds are finite numbers, not {value!r}")
-    return float(items[0]), float(items[1]), float(items[2]), float(items[3])

@@ -47,7 +47,7 @@ class GeoContext(ABC):
     @property
     @abstractmethod
     def geometry(self) -> BaseGeometry | None:
-        """The area of interest in longitude and latitude, EPSG:4326; pixels outside it are masked. None: no limit."""
+        """The area of interest in longitude and latitude, EPSG:4326; None where there is no limit."""
 
     @property
     @abstractmethod
@@ -76,8 +76,13 @@ class GeoContext(ABC):
 
     @property
     @abstractmethod
+    def cutline(self) -> BaseGeometry | None:
+        """The geometry outside which pixels are masked; None where every pixel of the grid is wanted."""
+
+    @property
+    @abstractmethod
     def all_touched(self) -> bool:
-        """Whether a pixel that `geometry` only touches counts as inside; if False, its centre must be inside."""
+        """Whether a pixel that `cutline` only touches counts as inside; if False, its centre must be inside."""
 
     @property
     @abstractmethod

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _POINTS_PER_EDGE = 83
 
 _TOLERANCE = 1e-6  # pixels; noise of a division or a projection that must not cost one more row or column
+_STRAIGHT = 10_000  # metres; a line so short is straight in both, and off by 4 metres at most at 65° of latitude
 _MOST_DIGITS = 12  # decimal digits of a pixel size that a person chose; a division leaves 16 or 17
 _LON_WRAP = re.compile(r"\+lon_wrap=(?P<centre>[-+]?\d+(\.\d*)?)")
 
@@ -93,7 +94,10 @@ def footprint_of_bounds(bounds: Bounds, crs: CRS) -> BaseGeometry:
         If the box has no point on Earth, or no area that can be drawn in longitude and latitude.
     """
     if crs == WGS84:
-        return as_geometry(bounds)
+        west, south, east, north = bounds
+        if west <= east:
+            return as_geometry((max(west, -180.0), max(south, -90.0), min(east, 180.0), min(north, 90.0)))
+        return shapely.union(as_geometry((west, south, 180.0, north)), as_geometry((-180.0, south, east, north)))
     min_x, min_y, max_x, max_y = unwrapped(bounds, crs)
     area: BaseGeometry
     if min_x == max_x and min_y == max_y:
@@ -102,6 +106,8 @@ def footprint_of_bounds(bounds: Bounds, crs: CRS) -> BaseGeometry:
         area = shapely.LineString([(min_x, min_y), (max_x, max_y)])
     else:
         longest = max(max_x - min_x, max_y - min_y) / (_POINTS_PER_EDGE + 1)
+        if crs.is_projected:
+            longest = max(longest, _STRAIGHT / crs.linear_units_factor[1])
         area = shapely.segmentize(shapely.box(min_x, min_y, max_x, max_y), longest)
     area = shapely.transform(area, lambda xy: _to_lonlat(xy, crs))
     if not numpy.isfinite(shapely.get_coordinates(area)).all():
