@@ -13,16 +13,9 @@ from localcat.crs import WGS84, crs_code, parse_crs
 from localcat.errors import BadRequestError
 from localcat.geocontext.base import UNSET, Bounds, GeoContext, GeoContextWarning, Unset, to_geojson
 from localcat.geocontext.checks import four_numbers, positive_resolution, row_and_column_count
-from localcat.geocontext.extent import (
-    central_longitude,
-    crs_of,
-    footprint_of_bounds,
-    grid_of_resolution,
-    grid_of_shape,
-    reproject_bounds,
-    unwrapped,
-)
+from localcat.geocontext.extent import central_longitude, footprint_of_bounds, grid_of_resolution, grid_of_shape
 from localcat.geocontext.grid import Grid
+from localcat.geocontext.projection import crs_of, reproject_bounds, unwrapped
 from localcat.geometry import as_geometry, footprint_box
 
 _LONLAT = "EPSG:4326"

@@ -20,7 +20,16 @@ from localcat.geocontext.checks import positive_resolution, whole_number
 from localcat.geocontext.extent import footprint_of_bounds
 from localcat.geocontext.grid import Grid
 from localcat.geocontext.tiling import tile_indices
-from localcat.geocontext.utm import FALSE_EASTING, ZONES, to_lonlat, to_utm, zone_code, zone_crs, zone_of
+from localcat.geocontext.utm import (
+    FALSE_EASTING,
+    NORTHING_OF_POLE,
+    ZONES,
+    to_lonlat,
+    to_utm,
+    zone_code,
+    zone_crs,
+    zone_of,
+)
 from localcat.geometry import as_geometry
 
 MANY_TILES = 50_000  # from here on a program probably meant a coarser tiling
@@ -85,6 +94,9 @@ class DLTile(GeoContext):
         }
         for name, value in parts.items():
             object.__setattr__(self, name, value)
+        south = self._tj * self._tilesize * self._resolution
+        if not -NORTHING_OF_POLE - self._tilesize * self._resolution < south < NORTHING_OF_POLE:
+            raise BadRequestError(f"a tile with tj={self._tj}, at northing {south:g}, lies beyond the pole")
 
     @classmethod
     def from_key(cls, key: str) -> DLTile:
@@ -444,12 +456,15 @@ class DLTile(GeoContext):
         -------
         tuple
             (lat, lon) in degrees: two floats for two numbers, two arrays for two sequences of equal length.
+
+        Raises
+        ------
+        BadRequestError
+            If the sequences differ in length, or a pixel lies beyond the Earth.
         """
         rows, cols = _pair("row", row, "col", col)
         x, _, _, y = self.bounds
         lonlat = to_lonlat(x + (cols + 0.5) * self._resolution, y - (rows + 0.5) * self._resolution, self._zone)
-        if not numpy.isfinite(lonlat).all():
-            raise BadRequestError(f"some of the rows and columns of tile {self.key} lie beyond the Earth")
         if numpy.ndim(row) == 0:
             return float(lonlat[0, 1]), float(lonlat[0, 0])
         return lonlat[:, 1], lonlat[:, 0]
@@ -475,14 +490,18 @@ class DLTile(GeoContext):
         tuple
             (row, col), counted from 0 at the upper left pixel, with pads; negative, or beyond the shape, for points
             outside the tile. Two ints for two numbers, two integer arrays for two sequences of equal length.
+
+        Raises
+        ------
+        BadRequestError
+            If the sequences differ in length, a latitude is beyond ±90°, or a point lies too far from the tile's zone
+            to be projected.
         """
         lats, lons = _pair("lat", lat, "lon", lon)
-        if (numpy.abs(lats) > 90).any():
+        if not (numpy.abs(lats) <= 90).all():
             raise BadRequestError("some of the latitudes are beyond ±90°; latitude comes first, are the two swapped?")
         x, _, _, y = self.bounds
         eastings, northings = to_utm(lons, lats, self._zone).T
-        if not numpy.isfinite((eastings, northings)).all():
-            raise BadRequestError(f"some of the points lie too far from zone {self._zone} to have a row and a column")
         rows = numpy.floor((y - northings) / self._resolution).astype(numpy.int64)
         cols = numpy.floor((eastings - x) / self._resolution).astype(numpy.int64)
         if numpy.ndim(lat) == 0:

@@ -1,43 +1,26 @@
-"""Bounds in one CRS, seen from another one, and the pixel grids that cover them."""
+"""Bounds: the area they mean on Earth, and the pixel grids that cover them."""
 
 from __future__ import annotations
 
 import math
 import re
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
 
-import numpy
 import shapely
 from affine import Affine
 from rasterio.crs import CRS
-from rasterio.errors import CRSError, RasterioError
-from rasterio.warp import transform, transform_bounds
 from shapely.geometry.base import BaseGeometry
 
-from localcat.crs import WGS84, parse_crs
+from localcat.crs import WGS84
 from localcat.errors import BadRequestError
 from localcat.geocontext.base import Bounds
 from localcat.geocontext.grid import Grid
+from localcat.geocontext.projection import POINTS_PER_EDGE, project, unwrapped
 from localcat.geometry import as_geometry
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-# Points between the corners of an edge. They cut it into 84 pieces, a multiple of 4: the edge of a box around a pole
-# then has a point on each of the four axes, where the box around the curve touches it.
-_POINTS_PER_EDGE = 83
 
 _TOLERANCE = 1e-6  # pixels; noise of a division or a projection that must not cost one more row or column
 _STRAIGHT = 10_000  # metres; a line so short is straight in both, and off by 4 metres at most at 65° of latitude
 _MOST_DIGITS = 12  # decimal digits of a pixel size that a person chose; a division leaves 16 or 17
 _LON_WRAP = re.compile(r"\+lon_wrap=(?P<centre>[-+]?\d+(\.\d*)?)")
-
-
-@lru_cache(maxsize=256)
-def crs_of(text: str) -> CRS:
-    """Return the parsed CRS of a text; parsed once, since contexts are made by the thousand."""
-    return parse_crs(text)
 
 
 def central_longitude(text: str) -> float:
@@ -46,77 +29,30 @@ def central_longitude(text: str) -> float:
     return 0.0 if found is None else float(found["centre"])
 
 
-def unwrapped(bounds: Bounds, crs: CRS) -> Bounds:
-    """Return bounds whose max_x is at least min_x: geographic ones across the antimeridian continue beyond 180°."""
-    min_x, min_y, max_x, max_y = bounds
-    return (min_x, min_y, max_x + 360, max_y) if crs.is_geographic and min_x > max_x else bounds
-
-
-def reproject_bounds(bounds: Bounds, source: CRS, target: CRS) -> Bounds:
-    """Return the box in another CRS around the densified edges of a box.
-
-    Parameters
-    ----------
-    bounds : tuple of 4 float
-        In units of `source`; a geographic box may have min_x > max_x.
-
-    Returns
-    -------
-    tuple of 4 float
-        In units of `target`, with min_x <= max_x: across the antimeridian a geographic box continues beyond 180°.
-
-    Raises
-    ------
-    BadRequestError
-        If the box lies outside the area where the projections are defined.
-    """
-    if source == target:
-        return unwrapped(bounds, source)
-    try:
-        box = transform_bounds(source, target, *bounds, densify_pts=_POINTS_PER_EDGE)
-    except (CRSError, RasterioError) as error:
-        raise BadRequestError(
-            f"the bounds {bounds} cannot be brought from {source.to_string()} to {target.to_string()}: {error}"
-        ) from error
-    if not all(math.isfinite(number) for number in box):
-        raise BadRequestError(
-            f"the bounds {bounds} in {source.to_string()} lie outside the area where {target.to_string()} is defined"
-        )
-    return unwrapped((box[0], box[1], box[2], box[3]), target)
-
-
 def footprint_of_bounds(bounds: Bounds, crs: CRS) -> BaseGeometry:
     """Return the area of a box in longitude and latitude, its edges densified and split at the antimeridian.
 
     Raises
     ------
     BadRequestError
-        If the box has no point on Earth, or no area that can be drawn in longitude and latitude.
+        If a part of the box lies beyond the Earth, as the corners of a full-disk view do.
     """
-    if crs == WGS84:
-        west, south, east, north = bounds
-        if west <= east:
-            return as_geometry((max(west, -180.0), max(south, -90.0), min(east, 180.0), min(north, 90.0)))
-        return shapely.union(as_geometry((west, south, 180.0, north)), as_geometry((-180.0, south, east, north)))
     min_x, min_y, max_x, max_y = unwrapped(bounds, crs)
+    if crs == WGS84 or (crs.is_geographic and central_longitude(crs.to_wkt()) != 0):
+        return _within_180((min_x, min_y, max_x, max_y))
     area: BaseGeometry
     if min_x == max_x and min_y == max_y:
         area = shapely.Point(min_x, min_y)
     elif min_x == max_x or min_y == max_y:
         area = shapely.LineString([(min_x, min_y), (max_x, max_y)])
     else:
-        longest = max(max_x - min_x, max_y - min_y) / (_POINTS_PER_EDGE + 1)
-        if crs.is_projected:
+        longest = max(max_x - min_x, max_y - min_y) / (POINTS_PER_EDGE + 1)
+        if crs.is_geographic:
+            longest = 90.0  # degrees; an edge of half a turn would be taken to cross the antimeridian
+        elif crs.is_projected:
             longest = max(longest, _STRAIGHT / crs.linear_units_factor[1])
         area = shapely.segmentize(shapely.box(min_x, min_y, max_x, max_y), longest)
-    area = shapely.transform(area, lambda xy: _to_lonlat(xy, crs))
-    if not numpy.isfinite(shapely.get_coordinates(area)).all():
-        # The corners of a full-disk view lie beside the Earth: keep what is seen of it.
-        xs, ys = numpy.meshgrid(numpy.linspace(min_x, max_x, 41), numpy.linspace(min_y, max_y, 41))
-        seen = _to_lonlat(numpy.column_stack((xs.ravel(), ys.ravel())), crs)
-        area = shapely.MultiPoint(seen[numpy.isfinite(seen).all(axis=1)]).convex_hull
-        if area.is_empty:
-            raise BadRequestError(f"the bounds {bounds} in {crs.to_string()} lie nowhere on Earth")
+    area = shapely.transform(area, lambda xy: project(xy[:, 0], xy[:, 1], crs, WGS84))
     return as_geometry(area)
 
 
@@ -158,8 +94,16 @@ def grid_of_resolution(bounds: Bounds, crs: CRS, resolution: float, *, align: bo
     return Grid(crs, transform, shape)
 
 
-def _to_lonlat(xy: NDArray[Any], crs: CRS) -> NDArray[Any]:
-    return numpy.column_stack(transform(crs, WGS84, xy[:, 0], xy[:, 1]))
+def _within_180(bounds: Bounds) -> BaseGeometry:
+    """Return the box of continuing longitudes, cut into what lies on each turn around the Earth."""
+    west, south, east, north = bounds
+    south, north = max(south, -90.0), min(north, 90.0)
+    parts = [
+        as_geometry((max(west + turn, -180.0), south, min(east + turn, 180.0), north))
+        for turn in (0, -360, 360)
+        if (west + turn <= 180 and east + turn >= -180 if west == east else west + turn < 180 and east + turn > -180)
+    ]
+    return parts[0] if west == east else shapely.union_all(parts)
 
 
 def _step(start: float, stop: float, count: int) -> float:

@@ -9,7 +9,6 @@ import numpy
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from localcat.errors import BadRequestError
 from localcat.geocontext.utm import FALSE_EASTING, to_utm, zone_edges, zone_of
 
 if TYPE_CHECKING:
@@ -58,15 +57,13 @@ def _within_zone(part: BaseGeometry, zone: int) -> list[BaseGeometry]:
     return [
         piece
         for piece in _parts(cut)
-        if shapely.get_dimensions(piece) == dimension and zone_of(piece.bounds[0]) == zone
+        if not piece.is_empty and shapely.get_dimensions(piece) == dimension and zone_of(piece.bounds[0]) == zone
     ]
 
 
 def _projected(piece: BaseGeometry, zone: int) -> BaseGeometry:
     dense = shapely.segmentize(piece, _LONGEST_EDGE)
     projected = shapely.transform(dense, lambda lonlat: to_utm(lonlat[:, 0], lonlat[:, 1], zone))
-    if not numpy.isfinite(shapely.get_coordinates(projected)).all():
-        raise BadRequestError(f"a part of the shape cannot be projected to UTM zone {zone}")
     return projected if projected.is_valid else shapely.make_valid(projected)
 
 

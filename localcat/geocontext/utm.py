@@ -9,12 +9,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-import numpy
 from rasterio.crs import CRS
-from rasterio.warp import transform
 
 from localcat.crs import WGS84
-from localcat.geocontext.extent import crs_of
+from localcat.geocontext.projection import crs_of, project
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +22,7 @@ if TYPE_CHECKING:
 ZONES = 60
 ZONE_WIDTH = 6  # degrees of longitude
 FALSE_EASTING = 500_000  # metres; the easting of a zone's central meridian
+NORTHING_OF_POLE = 9_997_964.95  # metres; 0.9996 of the meridian from the equator to the pole, WGS 84
 
 
 def zone_of(lon: float) -> int:
@@ -49,9 +48,9 @@ def zone_crs(zone: int) -> CRS:
 
 def to_utm(lons: Sequence[float] | NDArray[Any], lats: Sequence[float] | NDArray[Any], zone: int) -> NDArray[Any]:
     """Return (easting, northing) in metres, shape (points, 2), of longitudes and latitudes in degrees."""
-    return numpy.column_stack(transform(WGS84, zone_crs(zone), lons, lats))
+    return project(lons, lats, WGS84, zone_crs(zone))
 
 
 def to_lonlat(xs: Sequence[float] | NDArray[Any], ys: Sequence[float] | NDArray[Any], zone: int) -> NDArray[Any]:
     """Return (longitude, latitude) in degrees, shape (points, 2), of eastings and northings in metres."""
-    return numpy.column_stack(transform(zone_crs(zone), WGS84, xs, ys))
+    return project(xs, ys, zone_crs(zone), WGS84)

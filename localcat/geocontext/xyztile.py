@@ -12,8 +12,8 @@ from shapely.geometry.base import BaseGeometry
 from localcat.errors import BadRequestError
 from localcat.geocontext.base import Bounds, GeoContext, to_geojson
 from localcat.geocontext.checks import whole_number
-from localcat.geocontext.extent import crs_of
 from localcat.geocontext.grid import Grid
+from localcat.geocontext.projection import crs_of
 
 TILESIZE = 256  # pixels
 DEEPEST = 30  # zoom level; a pixel is 0.15 mm there
