@@ -1,0 +1,155 @@
+"""Hypothesis strategies for filters and for what they are about.
+
+``expressions(fields)`` draws expressions over the attributes of any `Fields`; ``THING`` and ``things()`` are a small
+class of one attribute of each kind, with values that are missing, tied, empty and at the edges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Any
+
+from hypothesis import strategies as st
+
+from localcat.errors import BadRequestError
+from localcat.expressions.fields import Field, Fields, Kind
+from localcat.expressions.nodes import (
+    And,
+    AnyOf,
+    Comparison,
+    IsNotNull,
+    IsNull,
+    Like,
+    Node,
+    Not,
+    Op,
+    Or,
+    Part,
+    Prefix,
+    Ref,
+)
+from localcat.expressions.properties import Expression
+from localcat.timestamps import to_microseconds
+
+KEYS = ("sensor", "orbit", "it's", 'say "x"', "a.b")
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise BadRequestError(f"{value!r} is no text")
+    return value
+
+
+def _number(value: object) -> int | float:
+    if not isinstance(value, int | float):
+        raise BadRequestError(f"{value!r} is no number")
+    return value
+
+
+THING = Fields(
+    "Thing",
+    [
+        Field("name", Kind.TEXT, _text),
+        Field("product_id", Kind.TEXT, _text),
+        Field("bits", Kind.NUMBER, _number),
+        Field("cloud_fraction", Kind.NUMBER, _number),
+        Field("acquired", Kind.TIMESTAMP, to_microseconds),
+        Field("tags", Kind.LIST, _text),
+        Field("extra_properties", Kind.MAPPING, _text),
+    ],
+)
+
+# Letters that fold in odd ways, wildcards and escapes, quotes, and code points beyond UTF-16's first plane.
+texts = st.text(alphabet="aAbßſİσς%_\\'\" \U0001f6f0\ufffd", max_size=4) | st.sampled_from(
+    ["", "a", "B", "TRUE", "2020-01-01"]
+)
+patterns = st.lists(st.sampled_from(["a", "B", "ß", "%", "%", "_", r"\%", r"\_", r"\\", "s"]), max_size=5).map("".join)
+integers = st.integers(-3, 3) | st.sampled_from([2**53, 2**53 + 1, -(2**63), 2**63 - 1])
+floats = st.sampled_from([0.0, 0.2, 0.5, 1.0, -1.5, 1e300, 2.0**53]) | st.floats(0, 1)
+numbers = integers | floats
+zones = st.sampled_from([UTC, timezone(timedelta(hours=2)), timezone(-timedelta(hours=5, minutes=30)), None])
+moments = st.builds(
+    lambda moment, zone: moment.replace(tzinfo=zone),
+    st.sampled_from([datetime(2016, 12, 31, 23, 59, 59, 999999), datetime(2017, 1, 1), datetime(1969, 12, 31, 12)])
+    | st.datetimes(datetime(2016, 1, 1), datetime(2017, 12, 31)),
+    zones,
+)
+dates = st.dates(date(2016, 12, 30), date(2017, 1, 2))
+timestamps = moments | dates
+
+PARTS = {Part.YEAR: st.integers(2015, 2018), Part.MONTH: st.integers(1, 12), Part.DAY_OF_YEAR: st.integers(1, 366)}
+VALUES: dict[Kind, st.SearchStrategy[Any]] = {
+    Kind.TEXT: texts,
+    Kind.LIST: texts,
+    Kind.NUMBER: numbers | st.booleans(),
+    Kind.TIMESTAMP: timestamps,
+    Kind.MAPPING: texts | numbers,
+}
+
+
+@st.composite
+def conditions(
+    draw: st.DrawFn, fields: Fields = THING, *, values: Mapping[str, st.SearchStrategy[Any]] | None = None
+) -> Node:
+    """Draw one condition that is valid for the fields; `values` replaces what is drawn for an attribute, by name."""
+    field = fields[draw(st.sampled_from(sorted(fields)))]
+    ref, operand = Ref(field.name), (values or {}).get(field.name, VALUES[field.kind])
+    kind = field.kind
+    if kind is Kind.MAPPING:
+        ref, kind = Ref(field.name, key=draw(st.sampled_from(KEYS))), Kind.TEXT
+    elif kind is Kind.TIMESTAMP and draw(st.booleans()):
+        part = draw(st.sampled_from(Part))
+        ref, operand, kind = Ref(field.name, part=part), PARTS[part], Kind.NUMBER
+    ops = st.sampled_from([Op.EQ, Op.NE] if kind is Kind.LIST else list(Op))
+    choices: list[st.SearchStrategy[Node]] = [
+        st.builds(Comparison, st.just(ref), ops, operand),
+        st.builds(AnyOf, st.just(ref), st.lists(operand, max_size=3).map(tuple)),
+        st.sampled_from([IsNull(ref), IsNotNull(ref)]),
+    ]
+    if kind in (Kind.TEXT, Kind.LIST):
+        choices.append(st.builds(Like, st.just(ref), patterns, st.booleans()))
+        choices.append(st.builds(Prefix, st.just(ref), texts))
+    return draw(st.one_of(choices))
+
+
+def nodes(
+    fields: Fields = THING, *, values: Mapping[str, st.SearchStrategy[Any]] | None = None, max_leaves: int = 6
+) -> st.SearchStrategy[Node]:
+    """Draw trees of valid conditions, joined as the operators would join them."""
+
+    def joined(inner: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
+        some = st.lists(inner, min_size=2, max_size=3)
+        return (
+            some.map(lambda parts: And(_flat(And, parts)))
+            | some.map(lambda parts: Or(_flat(Or, parts)))
+            | inner.map(Not)
+        )
+
+    return st.recursive(conditions(fields, values=values), joined, max_leaves=max_leaves)
+
+
+def _flat(kind: type[And] | type[Or], parts: list[Node]) -> tuple[Node, ...]:
+    return tuple(leaf for part in parts for leaf in (part.parts if isinstance(part, kind) else (part,)))
+
+
+def expressions(
+    fields: Fields = THING, *, values: Mapping[str, st.SearchStrategy[Any]] | None = None, max_leaves: int = 6
+) -> st.SearchStrategy[Expression]:
+    """Draw expressions over the attributes of a class."""
+    return nodes(fields, values=values, max_leaves=max_leaves).map(Expression)
+
+
+def things() -> st.SearchStrategy[dict[str, Any]]:
+    """Draw objects of the class `THING`: stored values by attribute."""
+    return st.fixed_dictionaries(
+        {
+            "name": st.none() | texts,
+            "product_id": texts,
+            "bits": st.none() | integers,
+            "cloud_fraction": st.none() | floats,
+            "acquired": st.none() | timestamps.map(to_microseconds),
+            "tags": st.none() | st.lists(texts, max_size=3),
+            "extra_properties": st.none() | st.dictionaries(st.sampled_from(KEYS), texts | numbers, max_size=3),
+        }
+    )
