@@ -1,0 +1,1 @@
+"""Pixels on disk: arrays to Cloud-Optimized GeoTIFFs and back. Knows neither SQLite nor models."""

@@ -1,0 +1,215 @@
+"""What may be stored: checks of arrays, masks and band settings before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy
+
+from localcat.errors import BadRequestError, GridMismatchError, InvalidArrayError
+from localcat.rasters.dtypes import DATA_TYPES, data_type_name, equals_nodata, is_representable
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from localcat.geocontext.grid import Grid
+
+_CASTS = {
+    "bool": "uint8",
+    "int8": "int16",
+    "int64": "int32",
+    "uint64": "uint32",
+    "float16": "float32",
+    "longdouble": "float64",
+    "complex64": "float32, one band for each part",
+    "complex128": "float64, one band for each part",
+}
+_COLORMAP_DTYPES = ("uint8", "uint16")
+
+
+@dataclass(frozen=True, slots=True)
+class BandLayer:
+    """What is stored about one band beside its pixels.
+
+    Parameters
+    ----------
+    description : str, optional
+        Name of the band.
+    nodata : float, optional
+        The value that marks invalid pixels; must be representable in the array's dtype. A file keeps it only when all
+        bands but alpha agree on it.
+    is_alpha : bool
+        Whether the band holds opacity, 0 = transparent.
+    is_categorical : bool
+        Whether values are codes; overviews of such a band take the nearest pixel or the mode, never a mean.
+    colormap : dict of int to tuple, optional
+        RGBA (0 to 255) by pixel value; kept by single-band files of uint8 and uint16.
+    scale, offset : float
+        Physical value = pixel × scale + offset.
+    unit : str, optional
+        Unit of the physical value.
+    """
+
+    description: str | None = None
+    nodata: float | None = None
+    is_alpha: bool = False
+    is_categorical: bool = False
+    colormap: dict[int, tuple[int, int, int, int]] | None = None
+    scale: float = 1.0
+    offset: float = 0.0
+    unit: str | None = None
+
+
+def check_array(array: object) -> NDArray[Any]:
+    """Return an array as (band, row, column), in native byte order and contiguous, or say why it cannot be stored.
+
+    Parameters
+    ----------
+    array : ndarray, shape (band, row, column) or (row, column)
+        Of uint8, int16, uint16, int32, uint32, float32 or float64 in any byte order and memory layout. A masked
+        array counts as its data.
+
+    Returns
+    -------
+    ndarray, shape (band, row, column)
+        The same memory where that is possible.
+
+    Raises
+    ------
+    InvalidArrayError
+        If the rank, the dtype or the size does not fit.
+    """
+    if not isinstance(array, numpy.ndarray):
+        raise InvalidArrayError(f"pixels are a numpy array, not {type(array).__name__}; pass numpy.asarray(...)")
+    pixels: NDArray[Any] = numpy.asarray(numpy.ma.getdata(array))
+    if pixels.ndim not in (2, 3):
+        raise InvalidArrayError(
+            f"an array of shape {pixels.shape} is neither (row, column) nor (band, row, column); reshape it"
+        )
+    dtype = pixels.dtype.newbyteorder("=")
+    if dtype.name not in DATA_TYPES.values():
+        target = _CASTS.get(dtype.name)
+        advice = f"cast it with array.astype('{target}')" if target and "," not in target else f"store it as {target}"
+        choices = ", ".join(DATA_TYPES.values())
+        raise InvalidArrayError(
+            f"pixels of dtype {pixels.dtype} cannot be stored; {advice if target else f'cast it to one of {choices}'}"
+        )
+    if pixels.size == 0:
+        raise InvalidArrayError(f"an array of shape {pixels.shape} holds no pixels; every side needs at least one")
+    if pixels.ndim == 2:
+        pixels = pixels[numpy.newaxis]
+    return numpy.ascontiguousarray(pixels, dtype=dtype)
+
+
+def check_layers(pixels: NDArray[Any], grid: Grid, bands: Sequence[BandLayer]) -> None:
+    """Check that an array, its grid and its band settings belong together.
+
+    Raises
+    ------
+    GridMismatchError
+        If the array and the grid differ in shape, or the grid's transform cannot be stored.
+    InvalidArrayError
+        If the number of bands differs, or a nodata value does not fit the dtype.
+    """
+    if pixels.shape[1:] != tuple(grid.shape):
+        raise GridMismatchError(
+            f"the array has {pixels.shape[1]} rows and {pixels.shape[2]} columns, its grid {grid.shape[0]} and "
+            f"{grid.shape[1]}; pass an array of shape (band, {grid.shape[0]}, {grid.shape[1]})"
+        )
+    if grid.transform.is_degenerate or not numpy.isfinite(tuple(grid.transform)).all():
+        raise GridMismatchError(f"the transform {grid.geotransform} has no inverse; pixels need a size")
+    if grid.transform.is_identity:
+        raise GridMismatchError("GeoTIFF cannot tell an identity transform from none; flip the rows and its y axis")
+    if len(bands) != len(pixels):
+        raise InvalidArrayError(f"the array has {len(pixels)} bands, but {len(bands)} are described")
+    for number, band in enumerate(bands, start=1):
+        if band.nodata is not None and not is_representable(band.nodata, pixels.dtype):
+            raise InvalidArrayError(
+                f"nodata {band.nodata:g} of band {number} cannot be stored as {pixels.dtype}; "
+                f"choose a value that {data_type_name(pixels.dtype)} holds"
+            )
+        if band.colormap is not None and pixels.dtype.name not in _COLORMAP_DTYPES:
+            raise InvalidArrayError(f"a colormap needs uint8 or uint16 pixels, band {number} has {pixels.dtype}")
+
+
+def shared_nodata(bands: Sequence[BandLayer]) -> float | None:
+    """Return the nodata that all bands but alpha agree on, None if they do not; a GeoTIFF holds only one."""
+    distinct = {repr(band.nodata): band.nodata for band in bands if not band.is_alpha}
+    return next(iter(distinct.values())) if len(distinct) == 1 else None
+
+
+def apply_mask(
+    pixels: NDArray[Any], mask: NDArray[numpy.bool_] | None, bands: Sequence[BandLayer]
+) -> tuple[NDArray[Any], NDArray[numpy.bool_] | None]:
+    """Write a mask into the bands' nodata where they have one, and return what an internal mask must hold.
+
+    Parameters
+    ----------
+    pixels : ndarray, shape (band, row, column)
+        Not changed.
+    mask : ndarray of bool, shape (band, row, column) or (row, column), or None
+        True = invalid.
+    bands : sequence of BandLayer
+        One for each band.
+
+    Returns
+    -------
+    pixels : ndarray
+        A copy with nodata in masked pixels, or the same array.
+    internal : ndarray of bool, shape (row, column), or None
+        True = invalid in every band that lacks a nodata; None when nothing is.
+
+    Raises
+    ------
+    GridMismatchError
+        If the mask has another shape than the array.
+    InvalidArrayError
+        If bands without nodata differ in their masks: an internal mask is shared by all bands.
+    """
+    if mask is None:
+        return pixels, None
+    if mask.shape not in (pixels.shape, pixels.shape[1:]):
+        raise GridMismatchError(f"the mask has shape {mask.shape}, its array {pixels.shape}")
+    full = numpy.broadcast_to(mask.astype(bool, copy=False), pixels.shape)
+    if not full.any():
+        return pixels, None
+    without = [at for at, band in enumerate(bands) if band.nodata is None and not band.is_alpha]
+    if any(band.nodata is not None for band in bands):
+        pixels = pixels.copy()
+        for at, band in enumerate(bands):
+            if band.nodata is not None:
+                pixels[at][full[at]] = band.nodata
+    if not without:
+        return pixels, None
+    first = full[without[0]]
+    if any(not numpy.array_equal(first, full[at]) for at in without[1:]):
+        raise InvalidArrayError(
+            "the bands have different masks but no nodata, and a file holds one mask for all; give the bands a nodata"
+        )
+    if len(without) < sum(not band.is_alpha for band in bands):
+        raise InvalidArrayError(
+            "some bands have a nodata and others none, so their mask cannot be stored; give every band a nodata"
+        )
+    return pixels, first
+
+
+def invalid_pixels(
+    pixels: NDArray[Any], bands: Sequence[BandLayer], mask: NDArray[numpy.bool_] | None, at: int
+) -> NDArray[numpy.bool_]:
+    """Return where one band is invalid: under the mask, where alpha is 0, or where it equals its nodata."""
+    invalid = equals_nodata(pixels[at], bands[at].nodata)
+    if mask is not None:
+        invalid |= mask
+    for other, band in enumerate(bands):
+        if band.is_alpha and other != at:
+            invalid |= pixels[other] == 0
+    return invalid
+
+
+def layers_for(count: int, bands: Sequence[BandLayer] | None) -> Sequence[BandLayer]:
+    """Return the given band settings, or plain ones."""
+    if bands is not None and not all(isinstance(band, BandLayer) for band in bands):
+        raise BadRequestError("bands are described by BandLayer records")
+    return [BandLayer()] * count if bands is None else bands

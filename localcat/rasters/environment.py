@@ -1,0 +1,129 @@
+"""The one GDAL environment for every read and write, and the boundary where its errors become ours."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from os import PathLike, fspath
+
+from rasterio._err import CPLE_BaseError, CPLE_OutOfMemoryError
+from rasterio.env import Env
+from rasterio.errors import CRSError, RasterioError
+from rasterio.session import DummySession
+
+from localcat.errors import (
+    CorruptImageError,
+    ImageDeletedError,
+    LocalcatError,
+    ReadOnlyCatalogError,
+    StorageError,
+    StorageFullError,
+    TooLargeError,
+)
+
+_PINNED = {
+    # No file but the named one is ever looked at: no sidecars, no world files, no statistics written beside it.
+    "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
+    "GDAL_PAM_ENABLED": "NO",
+    "GDAL_GEOREF_SOURCES": "INTERNAL",
+    "GDAL_TIFF_INTERNAL_MASK": "YES",
+    # What a damaged file cannot give is an error, not a block of zeros.
+    "GTIFF_IGNORE_READ_ERRORS": "NO",
+    # Nothing is fetched and no foreign code is loaded.
+    "PROJ_NETWORK": "OFF",
+    "GDAL_DRIVER_PATH": "disable",
+    "GDAL_VRT_ENABLE_PYTHON": "NO",
+    "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ".none",
+    "GDAL_HTTP_MAX_RETRY": "0",
+}
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_FULL_WORDS = ("no space left", "disk quota", "file too large", "disk full")
+
+
+def raster_environment(*, threads: int = 1) -> Env:
+    """Return a context in which GDAL reads and writes only what it is told to.
+
+    Options are set for the calling thread and restored at the end; nothing is taken from the user's own GDAL settings
+    that could open another file or a socket.
+
+    Parameters
+    ----------
+    threads : int
+        Threads that GDAL may use to compress and decompress blocks.
+    """
+    # An explicit session: rasterio would otherwise look for cloud credentials in the process environment.
+    return Env(session=DummySession(), GDAL_NUM_THREADS=str(threads), **_PINNED)
+
+
+@contextmanager
+def read_errors(path: str | PathLike[str]) -> Iterator[None]:
+    """Turn what rasterio and the system raise while a file is read into this library's errors.
+
+    Raises
+    ------
+    CorruptImageError
+        If the file cannot be decoded.
+    ImageDeletedError
+        If there is no such file.
+    StorageError
+        If the disk cannot be read.
+    TooLargeError
+        If memory does not suffice.
+    """
+    name = fspath(path)
+    try:
+        yield
+    except LocalcatError:
+        raise
+    except (MemoryError, CPLE_OutOfMemoryError) as error:
+        raise TooLargeError(f"not enough memory to read {name}: {_reason(error)}; read a smaller area") from error
+    except (RasterioError, CPLE_BaseError, SystemError, CRSError, UnicodeError) as error:
+        raise CorruptImageError(
+            f"{name} cannot be read as a raster: {_reason(error)}; restore it from a copy or upload the image again"
+        ) from error
+    except FileNotFoundError as error:
+        raise ImageDeletedError(f"{name} is not there any more; was the image deleted or the folder moved?") from error
+    except OSError as error:
+        raise StorageError(f"{name} cannot be read: {_reason(error)}; check the disk and its permissions") from error
+
+
+@contextmanager
+def write_errors(path: str | PathLike[str]) -> Iterator[None]:
+    """Turn what rasterio and the system raise while a file is written into this library's errors.
+
+    Raises
+    ------
+    StorageFullError
+        If the disk is full, or the file would become larger than the system allows.
+    ReadOnlyCatalogError
+        If the disk can only be read.
+    StorageError
+        If the disk refuses for another reason.
+    TooLargeError
+        If memory does not suffice.
+    """
+    name = fspath(path)
+    try:
+        yield
+    except LocalcatError:
+        raise
+    except (MemoryError, CPLE_OutOfMemoryError) as error:
+        raise TooLargeError(f"not enough memory to write {name}: {_reason(error)}; write smaller images") from error
+    except (RasterioError, CPLE_BaseError, SystemError, CRSError, OSError) as error:
+        number = getattr(error, "errno", None)
+        reason = _reason(error)
+        if number in _FULL or any(words in reason.lower() for words in _FULL_WORDS):
+            raise StorageFullError(f"no room to write {name}: {reason}; free some space and try again") from error
+        if number == errno.EROFS:
+            raise ReadOnlyCatalogError(f"{name} lies on a read-only disk: {reason}") from error
+        raise StorageError(f"{name} cannot be written: {reason}; check the disk and its permissions") from error
+
+
+def _reason(error: BaseException) -> str:
+    """Return the innermost message: rasterio often says only "see previous exception"."""
+    innermost = error
+    while innermost.__cause__ is not None:
+        innermost = innermost.__cause__
+    text = str(getattr(innermost, "errmsg", "") or innermost)
+    return " ".join(text.split())[:300] or type(innermost).__name__

@@ -1,0 +1,237 @@
+"""The scratch dataset that GDAL's COG driver copies: pixels, masks, settings and exactly the overviews asked for.
+
+GDAL computes all overviews of a dataset in one way and knows one nodata for all of them. Bands that need different
+ways therefore lie in datasets of their own, which one virtual dataset (of our own making) joins; it shows their
+overviews as its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+from xml.sax.saxutils import escape, quoteattr
+
+import numpy
+import rasterio
+from rasterio.enums import ColorInterp, Resampling
+from rasterio.io import MemoryFile
+
+from localcat.rasters.arrays import BandLayer, invalid_pixels, shared_nodata
+from localcat.rasters.dtypes import data_type_name
+from localcat.rasters.opening import quiet_georeferencing
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from rasterio.io import DatasetReader
+
+    from localcat.geocontext.grid import Grid
+
+_RESAMPLINGS = {
+    "nearest": Resampling.nearest,
+    "average": Resampling.average,
+    "gauss": Resampling.gauss,
+    "cubic": Resampling.cubic,
+    "cubicspline": Resampling.cubic_spline,
+    "lanczos": Resampling.lanczos,
+    "mode": Resampling.mode,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What a scratch dataset holds beside pixels.
+
+    Parameters
+    ----------
+    grid : Grid
+    bands : tuple of BandLayer
+    factors : tuple of int
+        Decimation factors of the overviews, ascending.
+    resampling : str, optional
+        How overviews are computed; None to choose by kind of band.
+    blocksize : int
+        Edge of a tile in pixels.
+    tags : dict of str to str
+        Metadata of the file.
+    """
+
+    grid: Grid
+    bands: tuple[BandLayer, ...]
+    factors: tuple[int, ...]
+    resampling: str | None
+    blocksize: int
+    tags: dict[str, str]
+
+    def method(self, at: int) -> Resampling:
+        """Return how overviews of one band are computed: codes and opacity are never averaged."""
+        band = self.bands[at]
+        if band.is_alpha or band.is_categorical or band.colormap is not None:
+            return Resampling.mode if self.resampling == "mode" and not band.is_alpha else Resampling.nearest
+        return _RESAMPLINGS[self.resampling or "average"]
+
+
+@dataclass(slots=True)
+class _Group:
+    """Bands whose overviews are computed together."""
+
+    method: Resampling
+    members: list[int]
+    nodata: float | None
+    mask: NDArray[numpy.bool_] | None
+    name: str = ""
+
+
+@contextmanager
+def assemble(
+    pixels: NDArray[Any], internal: NDArray[numpy.bool_] | None, layout: Layout, *, beside: Path | None
+) -> Iterator[DatasetReader]:
+    """Yield an open dataset with everything a Cloud-Optimized GeoTIFF is to hold.
+
+    Parameters
+    ----------
+    pixels : ndarray, shape (band, row, column)
+    internal : ndarray of bool, shape (row, column), optional
+        The internal mask, True = invalid.
+    layout : Layout
+    beside : path, optional
+        Scratch files are put beside this file and begin with its name; None keeps them in memory.
+    """
+    groups = _groups(pixels, internal, layout)
+    with ExitStack() as stack:
+        for group in groups:
+            group.name = stack.enter_context(_scratch(beside))
+            _fill(group, pixels, layout)
+        single = len(groups) == 1 and groups[0].mask is internal
+        text = groups[0].name if single else _virtual(groups, pixels, internal is not None, layout)
+        yield stack.enter_context(rasterio.open(text, driver="GTiff" if single else "VRT", sharing=False))
+
+
+def _groups(pixels: NDArray[Any], internal: NDArray[numpy.bool_] | None, layout: Layout) -> list[_Group]:
+    everything = list(range(len(pixels)))
+    if not layout.factors:
+        return [_Group(Resampling.nearest, everything, shared_nodata(layout.bands), internal)]
+    has_alpha = any(band.is_alpha for band in layout.bands)
+    groups: dict[tuple[object, ...], _Group] = {}
+    for at in everything:
+        method, nodata = layout.method(at), layout.bands[at].nodata
+        key: tuple[object, ...]
+        if method is Resampling.nearest:
+            key, new = (method,), _Group(method, [], shared_nodata(layout.bands), internal)
+        elif has_alpha:
+            # GDAL would average what lies under transparent pixels; a mask on the scratch dataset keeps it out.
+            key = (method, at if nodata is not None else None)
+            new = _Group(method, [], None, invalid_pixels(pixels, layout.bands, internal, at))
+        else:
+            key, new = (method, repr(nodata)), _Group(method, [], nodata, internal)
+        groups.setdefault(key, new).members.append(at)
+    return list(groups.values())
+
+
+@contextmanager
+def _scratch(beside: Path | None) -> Iterator[str]:
+    """Yield the name of a file that does not exist yet, in memory or beside another, and remove it afterwards."""
+    if beside is None:
+        with MemoryFile(ext=".tif") as file:
+            yield file.name
+        return
+    path = beside.with_name(f"{beside.name}.{uuid4().hex}.tif")
+    try:
+        yield str(path)
+    finally:
+        for left in beside.parent.glob(f"{path.name}*"):
+            left.unlink(missing_ok=True)
+
+
+def _fill(group: _Group, pixels: NDArray[Any], layout: Layout) -> None:
+    """Write the bands of one group and their overviews."""
+    grid, members = layout.grid, group.members
+    is_flipped_identity = tuple(grid.transform)[:6] == (1.0, 0.0, 0.0, 0.0, -1.0, 0.0)
+    with ExitStack() as stack:
+        if is_flipped_identity:  # a valid transform, though rasterio warns that some formats lose it
+            stack.enter_context(quiet_georeferencing())
+        dataset = rasterio.open(
+            group.name,
+            "w",
+            driver="GTiff",
+            height=grid.height,
+            width=grid.width,
+            count=len(members),
+            dtype=pixels.dtype.name,
+            crs=grid.crs,
+            transform=grid.transform,
+            nodata=group.nodata,
+            tiled=True,
+            blockxsize=layout.blocksize,
+            blockysize=layout.blocksize,
+            interleave="band",
+            photometric="MINISBLACK",
+            bigtiff="IF_SAFER",
+            sharing=False,
+        )
+    with dataset:
+        dataset.colorinterp = [_color(layout.bands[at], at) for at in members]
+        for number, at in enumerate(members, start=1):
+            band = layout.bands[at]
+            if band.description is not None:
+                dataset.set_band_description(number, band.description)
+            if band.unit is not None:
+                dataset.set_band_unit(number, band.unit)
+            if band.colormap is not None and len(layout.bands) == 1:
+                dataset.write_colormap(number, band.colormap)
+        dataset.scales = [layout.bands[at].scale for at in members]
+        dataset.offsets = [layout.bands[at].offset for at in members]
+        if layout.tags:
+            dataset.update_tags(**layout.tags)
+        for number, at in enumerate(members, start=1):
+            dataset.write(pixels[at], number)
+        if group.mask is not None:
+            dataset.write_mask(numpy.where(group.mask, 0, 255).astype(numpy.uint8))
+        if layout.factors:
+            dataset.build_overviews(list(layout.factors), group.method)
+
+
+def _color(band: BandLayer, at: int) -> ColorInterp:
+    if band.is_alpha:
+        return ColorInterp.alpha
+    return ColorInterp.gray if at == 0 else ColorInterp.undefined
+
+
+def _virtual(groups: list[_Group], pixels: NDArray[Any], is_masked: bool, layout: Layout) -> str:
+    """Return the text of a virtual dataset that joins the groups' bands in their order."""
+    grid = layout.grid
+    where = {at: (group, number) for group in groups for number, at in enumerate(group.members, start=1)}
+    nodata = shared_nodata(layout.bands)
+    rect = f'xOff="0" yOff="0" xSize="{grid.width}" ySize="{grid.height}"'
+
+    def source(group: _Group, band: str) -> str:
+        return (
+            f'<SimpleSource><SourceFilename relativeToVRT="0">{escape(group.name)}</SourceFilename>'
+            f"<SourceBand>{band}</SourceBand><SrcRect {rect}/><DstRect {rect}/></SimpleSource>"
+        )
+
+    parts = [f'<VRTDataset rasterXSize="{grid.width}" rasterYSize="{grid.height}">']
+    parts.append(f"<SRS>{escape(grid.crs.to_wkt())}</SRS>")
+    parts.append(f"<GeoTransform>{', '.join(repr(float(number)) for number in grid.geotransform)}</GeoTransform>")
+    items = "".join(f"<MDI key={quoteattr(key)}>{escape(value)}</MDI>" for key, value in layout.tags.items())
+    parts.append(f"<Metadata>{items}</Metadata>")
+    for at, band in enumerate(layout.bands):
+        group, number = where[at]
+        parts.append(f'<VRTRasterBand dataType="{data_type_name(pixels.dtype)}" band="{at + 1}">')
+        if band.description is not None:
+            parts.append(f"<Description>{escape(band.description)}</Description>")
+        if band.unit is not None:
+            parts.append(f"<UnitType>{escape(band.unit)}</UnitType>")
+        parts.append(f"<Offset>{float(band.offset)!r}</Offset><Scale>{float(band.scale)!r}</Scale>")
+        if nodata is not None:
+            parts.append(f"<NoDataValue>{float(nodata)!r}</NoDataValue>")
+        parts.append(f"<ColorInterp>{_color(band, at).name.capitalize()}</ColorInterp>")
+        parts.append(source(group, str(number)) + "</VRTRasterBand>")
+    if is_masked:
+        # The nearest pixel's mask where there is one: it is right for codes, and for means as well.
+        group = next((each for each in groups if each.method is Resampling.nearest), groups[0])
+        parts.append(f'<MaskBand><VRTRasterBand dataType="Byte">{source(group, "mask,1")}</VRTRasterBand></MaskBand>')
+    return "".join([*parts, "</VRTDataset>"])

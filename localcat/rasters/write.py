@@ -1,0 +1,310 @@
+"""Arrays to Cloud-Optimized GeoTIFFs, in a way that no lost byte goes unnoticed.
+
+GDAL reports success for a file whose last bytes the disk refused. So GDAL never has the last word here: it encodes
+into memory, or into a scratch file beside the target, and Python writes the bytes and hashes them on the way; pixels
+that went over the disk are read back and compared.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
+from uuid import uuid4
+
+import numpy
+import rasterio.shutil
+from rasterio.io import MemoryFile
+
+from localcat.errors import BadRequestError, LocalcatWarning, StorageError
+from localcat.rasters.arrays import BandLayer, apply_mask, check_array, check_layers, layers_for
+from localcat.rasters.environment import raster_environment, write_errors
+from localcat.rasters.opening import open_raster
+from localcat.rasters.scratch import Layout, assemble
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from localcat.geocontext.grid import Grid
+
+SMALL_BYTES: Final = 64 * 2**20
+"""Up to this size of pixels, a file is encoded in memory."""
+
+_COMPRESSIONS = ("DEFLATE", "ZSTD", "LZW", "NONE")  # lossless ones only: what is stored is what was given
+_LEVELS = {"DEFLATE": range(1, 13), "ZSTD": range(1, 23)}
+_BIGTIFF = ("YES", "NO", "IF_NEEDED", "IF_SAFER")
+_RESAMPLINGS = (
+    "nearest",
+    "average",
+    "gauss",
+    "cubic",
+    "cubicspline",
+    "lanczos",
+    "mode",
+    "average_mp",
+    "average_magphase",
+)
+_COMPLEX_RESAMPLINGS = ("average_mp", "average_magphase")
+_MOST_OVERVIEWS = 16
+_CHUNK = 1 << 20  # bytes; read and hashed at a time
+
+
+class RasterWarning(LocalcatWarning):
+    """A raster was written in another way than was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class CogOptions:
+    """How a Cloud-Optimized GeoTIFF is written.
+
+    Parameters
+    ----------
+    compress : str
+        ``"DEFLATE"``, ``"ZSTD"``, ``"LZW"`` or ``"NONE"``; all of them keep every bit.
+    level : int, optional
+        Effort of DEFLATE (1 to 12) or ZSTD (1 to 22).
+    blocksize : int
+        Edge of a tile in pixels; a multiple of 16.
+    bigtiff : str
+        ``"IF_SAFER"``, ``"IF_NEEDED"``, ``"YES"`` or ``"NO"``.
+    overviews : sequence of int, optional
+        Decimation factors, such as ``(2, 4)``; empty for none, None for powers of two down to a single tile.
+    overview_resampling : str, optional
+        How overviews are computed; by default the nearest pixel for categorical bands and the mean for others.
+    threads : int
+        Threads that compress blocks.
+    small_bytes : int
+        Largest array, in bytes, that is encoded in memory.
+    """
+
+    compress: str = "DEFLATE"
+    level: int | None = None
+    blocksize: int = 512
+    bigtiff: str = "IF_SAFER"
+    overviews: Sequence[int] | None = None
+    overview_resampling: str | None = None
+    threads: int = 1
+    small_bytes: int = SMALL_BYTES
+
+    def __post_init__(self) -> None:
+        if self.compress.upper() not in _COMPRESSIONS:
+            raise BadRequestError(f"compression {self.compress!r} is not one of {', '.join(_COMPRESSIONS)}")
+        levels = _LEVELS.get(self.compress.upper())
+        if self.level is not None and (levels is None or self.level not in levels):
+            allowed = f"{levels[0]} to {levels[-1]}" if levels else "none"
+            raise BadRequestError(f"{self.compress} has no level {self.level}; allowed: {allowed}")
+        if self.blocksize < 16 or self.blocksize % 16:
+            raise BadRequestError(f"a tile edge of {self.blocksize} pixels is no multiple of 16")
+        if self.bigtiff.upper() not in _BIGTIFF:
+            raise BadRequestError(f"bigtiff {self.bigtiff!r} is not one of {', '.join(_BIGTIFF)}")
+        if self.overview_resampling is not None and self.overview_resampling not in _RESAMPLINGS:
+            choices = ", ".join(_RESAMPLINGS)
+            raise BadRequestError(f"overview resampling {self.overview_resampling!r} is not one of {choices}")
+        if self.overviews is not None:
+            _check_factors(self.overviews)
+
+
+@dataclass(frozen=True, slots=True)
+class FileDigest:
+    """Size and sha256 (hex) of a written file."""
+
+    size_bytes: int
+    sha256: str
+
+
+def write_cog(
+    array: NDArray[Any],
+    path: str | PathLike[str],
+    *,
+    grid: Grid,
+    options: CogOptions | None = None,
+    bands: Sequence[BandLayer] | None = None,
+    mask: NDArray[numpy.bool_] | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> FileDigest:
+    """Write an array as a Cloud-Optimized GeoTIFF.
+
+    Parameters
+    ----------
+    array : ndarray, shape (band, row, column) or (row, column)
+        Pixels in the stored dtype; no scaling is applied. See `check_array` for what is accepted.
+    path : str or path
+        Where to write. An existing file is written into, so its inode and a lock on it stay. Scratch files begin with
+        the same name, and are removed.
+    grid : Grid
+        CRS, transform and shape; ``grid.shape`` equals the last two axes of `array`.
+    options : CogOptions, optional
+        Compression, tiles and overviews.
+    bands : sequence of BandLayer, optional
+        One for each band.
+    mask : ndarray of bool, shape (band, row, column) or (row, column), optional
+        True = invalid; by default the mask of a masked array. Masked pixels become nodata in bands that have one, else
+        the file gets an internal mask.
+    tags : mapping of str to str, optional
+        Metadata of the file, such as ``TIFFTAG_DATETIME``.
+
+    Returns
+    -------
+    FileDigest
+        Of the bytes that were written; nothing was synced to the disk yet.
+
+    Raises
+    ------
+    InvalidArrayError, GridMismatchError
+        If the array, the mask, the grid and the band settings do not fit.
+    StorageError
+        If the disk refuses, or holds other pixels than were given.
+
+    Warns
+    -----
+    RasterWarning
+        If the overview resampling is one for complex numbers, or a colormap cannot be kept.
+
+    Notes
+    -----
+    GDAL's COG driver lays the file out: OGC 21-026, Cloud Optimized GeoTIFF. Overviews come before the full
+    resolution in the file and after it in the chain of directories.
+    """
+    chosen = CogOptions() if options is None else options
+    if mask is None and isinstance(array, numpy.ma.MaskedArray):
+        mask = numpy.ma.getmaskarray(array)
+    pixels = check_array(array)
+    layers = layers_for(len(pixels), bands)
+    check_layers(pixels, grid, layers)
+    if mask is not None and mask.ndim == 2:
+        mask = numpy.asarray(mask)
+    elif mask is not None and numpy.ndim(array) == 2:
+        mask = mask.reshape(pixels.shape)
+    pixels, internal = apply_mask(pixels, mask, layers)
+    layout = Layout(
+        grid=grid,
+        bands=tuple(layers),
+        factors=overview_factors(grid.shape, chosen),
+        resampling=_resampling(chosen.overview_resampling),
+        blocksize=chosen.blocksize,
+        tags=dict(tags or {}),
+    )
+    _warn_about_colormaps(layers)
+    target = Path(path)
+    with write_errors(target), raster_environment(threads=chosen.threads):
+        if pixels.nbytes <= chosen.small_bytes:
+            return _write_small(pixels, internal, layout, chosen, target)
+        return _write_large(pixels, internal, layout, chosen, target)
+
+
+def overview_factors(shape: tuple[int, int], options: CogOptions) -> tuple[int, ...]:
+    """Return the decimation factors of a raster's overviews: those asked for, or powers of two down to one tile."""
+    if options.overviews is not None:
+        return tuple(sorted(set(options.overviews)))
+    factors: list[int] = []
+    factor = 1
+    while max(shape) > options.blocksize * factor and len(factors) < _MOST_OVERVIEWS:
+        factor *= 2
+        factors.append(factor)
+    return tuple(factors)
+
+
+def creation_options(options: CogOptions, *, has_overviews: bool) -> dict[str, str]:
+    """Return GDAL's creation options for its COG driver."""
+    created = {
+        "COMPRESS": options.compress.upper(),
+        "BLOCKSIZE": str(options.blocksize),
+        "BIGTIFF": options.bigtiff.upper(),
+        "OVERVIEWS": "FORCE_USE_EXISTING" if has_overviews else "NONE",
+        "NUM_THREADS": str(options.threads),
+    }
+    if options.compress.upper() != "NONE":
+        created["PREDICTOR"] = "YES"  # horizontal differences for integers, floating point ones for floats
+    if options.level is not None:
+        created["LEVEL"] = str(options.level)
+    return created
+
+
+def _write_small(
+    pixels: NDArray[Any], internal: NDArray[numpy.bool_] | None, layout: Layout, options: CogOptions, target: Path
+) -> FileDigest:
+    with assemble(pixels, internal, layout, beside=None) as source, MemoryFile(ext=".tif") as encoded:
+        rasterio.shutil.copy(
+            source, encoded.name, driver="COG", **creation_options(options, has_overviews=bool(layout.factors))
+        )
+        with target.open("wb") as file:
+            return _copied(encoded, file)
+
+
+def _write_large(
+    pixels: NDArray[Any], internal: NDArray[numpy.bool_] | None, layout: Layout, options: CogOptions, target: Path
+) -> FileDigest:
+    with scratch_name(target) as scratch:
+        with assemble(pixels, internal, layout, beside=target) as source:
+            rasterio.shutil.copy(
+                source, scratch, driver="COG", **creation_options(options, has_overviews=bool(layout.factors))
+            )
+        with scratch.open("rb") as encoded, target.open("wb") as file:
+            digest = _copied(encoded, file)
+    _compare(pixels, internal, target)
+    return digest
+
+
+@contextmanager
+def scratch_name(target: Path) -> Iterator[Path]:
+    """Yield the path of a scratch file beside a target, and remove it with all that GDAL put next to it."""
+    scratch = target.with_name(f"{target.name}.{uuid4().hex}.tif")
+    try:
+        yield scratch
+    finally:
+        for left in target.parent.glob(f"{scratch.name}*"):
+            left.unlink(missing_ok=True)
+
+
+def _copied(source: BinaryIO | MemoryFile, file: BinaryIO) -> FileDigest:
+    """Copy bytes into an open file and hash them on the way."""
+    digest, size = hashlib.sha256(), 0
+    while chunk := source.read(_CHUNK):
+        file.write(chunk)
+        digest.update(chunk)
+        size += len(chunk)
+    return FileDigest(size, digest.hexdigest())
+
+
+def _compare(pixels: NDArray[Any], internal: NDArray[numpy.bool_] | None, target: Path) -> None:
+    """Read a file back block by block and compare every bit with the pixels it should hold."""
+    with open_raster(target, max_bytes=None) as dataset:
+        for _, window in dataset.block_windows(1):
+            rows, columns = window.toslices()
+            same = dataset.read(window=window).tobytes() == pixels[:, rows, columns].tobytes()
+            if same and internal is not None:
+                same = numpy.array_equal(dataset.read_masks(1, window=window) == 0, internal[rows, columns])
+            if not same:
+                raise StorageError(
+                    f"{target} holds other pixels than were written, around row {rows.start} and column "
+                    f"{columns.start}; the disk may be full or damaged, write the image elsewhere"
+                )
+
+
+def _check_factors(factors: Sequence[int]) -> None:
+    if len(factors) > _MOST_OVERVIEWS:
+        raise BadRequestError(f"{len(factors)} overviews are too many; at most {_MOST_OVERVIEWS} are kept")
+    for factor in factors:
+        if isinstance(factor, bool) or not isinstance(factor, int) or factor < 2:
+            raise BadRequestError(f"an overview has a whole decimation factor of at least 2, not {factor!r}")
+
+
+def _resampling(name: str | None) -> str | None:
+    if name in _COMPLEX_RESAMPLINGS:
+        warnings.warn(
+            f"overview resampling {name!r} is for complex numbers; overviews are averaged", RasterWarning, stacklevel=3
+        )
+        return "average"
+    return name
+
+
+def _warn_about_colormaps(layers: Sequence[BandLayer]) -> None:
+    if len(layers) > 1 and any(layer.colormap is not None for layer in layers):
+        warnings.warn(
+            "a GeoTIFF of several bands keeps no colormap; it stays in the catalog only", RasterWarning, stacklevel=3
+        )
