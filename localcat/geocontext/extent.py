@@ -109,7 +109,7 @@ def _within_180(bounds: Bounds) -> BaseGeometry:
 def _step(start: float, stop: float, count: int) -> float:
     """Return the size of one of `count` steps between two coordinates, free of the noise of the subtraction."""
     step = (stop - start) / count
-    reciprocal = 1 / round(1 / step) if abs(step) < 1 else step
+    reciprocal = 1 / round(1 / step) if 1e-12 < abs(step) < 1 else step
     decimals = (float(f"{step:.{digits}g}") for digits in range(1, _MOST_DIGITS + 1))
     return next((clean for clean in (reciprocal, *decimals) if start + clean * count == stop), step)
 

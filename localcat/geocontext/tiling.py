@@ -35,10 +35,18 @@ def tile_indices(area: BaseGeometry, edge: float) -> Iterator[tuple[int, int, in
     within its own 6°. A part that lies on the edge of two zones belongs to the eastern one.
     """
     west, _, east, _ = area.bounds
+    parts = numpy.array(_parts(area), dtype=object)
+    boxes = shapely.bounds(parts)
     for zone in range(zone_of(west), zone_of(east) + 1):
-        pieces = [piece for part in _parts(area) for piece in _within_zone(part, zone)]
-        if pieces:
-            yield from _squares(_projected(shapely.union_all(pieces), zone), edge, zone)
+        zone_west, zone_east = zone_edges(zone)
+        near = parts[(boxes[:, 0] <= zone_east) & (boxes[:, 2] >= zone_west)]
+        pieces = [piece for part in near for piece in _within_zone(part, zone)]
+        # One dimension at a time: the overlay of collections is not defined everywhere.
+        found: set[tuple[int, int]] = set()
+        for dimension in sorted({int(shapely.get_dimensions(piece)) for piece in pieces}):
+            alike = [piece for piece in pieces if shapely.get_dimensions(piece) == dimension]
+            found.update(_squares(_projected(shapely.union_all(alike), zone), edge))
+        yield from ((zone, ti, tj) for ti, tj in sorted(found))
 
 
 def _parts(area: BaseGeometry) -> list[BaseGeometry]:
@@ -50,8 +58,6 @@ def _parts(area: BaseGeometry) -> list[BaseGeometry]:
 def _within_zone(part: BaseGeometry, zone: int) -> list[BaseGeometry]:
     """Return what a zone gets of a point, line or polygon: pieces of the same dimension, no mere touch."""
     west, east = zone_edges(zone)
-    if isinstance(part, shapely.Point):
-        return [part] if zone_of(part.x) == zone else []
     cut = shapely.intersection(part, shapely.box(west, -90, east, 90))
     dimension = shapely.get_dimensions(part)
     return [
@@ -67,7 +73,13 @@ def _projected(piece: BaseGeometry, zone: int) -> BaseGeometry:
     return projected if projected.is_valid else shapely.make_valid(projected)
 
 
-def _squares(area: BaseGeometry, edge: float, zone: int) -> Iterator[tuple[int, int, int]]:
+def _squares(area: BaseGeometry, edge: float) -> Iterator[tuple[int, int]]:
+    """Yield (ti, tj) of the squares that intersect points, lines or polygons in UTM."""
+    if shapely.get_dimensions(area) == 0:
+        # A point on an edge belongs to one square only, the one that from_latlon finds.
+        for x, y in shapely.get_coordinates(area):
+            yield math.floor((x - FALSE_EASTING) / edge), math.floor(y / edge)
+        return
     min_x, min_y, max_x, max_y = area.bounds
     for ti in _range(min_x - FALSE_EASTING, max_x - FALSE_EASTING, edge):
         left = FALSE_EASTING + ti * edge
@@ -81,7 +93,7 @@ def _squares(area: BaseGeometry, edge: float, zone: int) -> Iterator[tuple[int, 
         squares: NDArray[Any] = shapely.box(lefts, bottoms, lefts + edge, bottoms + edge)
         shapely.prepare(column)
         for tj in numpy.flatnonzero(shapely.intersects(column, squares)):
-            yield zone, ti, tjs.start + int(tj)
+            yield ti, tjs.start + int(tj)
 
 
 def _range(low: float, high: float, edge: float) -> range:
