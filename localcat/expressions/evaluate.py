@@ -9,7 +9,7 @@ differs from each, and has no order with any.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Protocol, TypeAlias, assert_never, runtime_checkable
 
@@ -205,7 +205,10 @@ def _compared(op: Op, wanted: Scalar) -> Callable[[Stored], bool | None]:
             return same_type and stored == wanted
         if op is Op.NE:
             return not same_type or stored != wanted
-        return _ORDER[op](stored, wanted) if same_type else None
+        try:
+            return _ORDER[op](stored, wanted) if same_type else None
+        except TypeError as error:  # of a plain object only: a declared field binds to text or to a number
+            raise BadRequestError(f"{stored!r} and {wanted!r} have no order") from error
 
     return test
 
@@ -221,13 +224,16 @@ def _lacks(wanted: Scalar) -> Callable[[Stored], bool | None]:
 def _any_of(wanted: list[Scalar], is_list: bool) -> Callable[[Stored], bool | None]:
     if not wanted:
         return lambda stored: False
-    # A set of (is text, value) keeps a text from ever equalling a number, as _compared does.
-    known = {(isinstance(value, str), value) for value in wanted}
+    known: Container[object]
+    try:
+        known = frozenset(wanted)
+    except TypeError:  # mappings, of a plain object
+        known = wanted
 
     def test(stored: Stored) -> bool | None:
         if is_list:
-            return any((isinstance(element, str), element) in known for element in _elements(stored))
-        return None if stored is None else (isinstance(stored, str), stored) in known
+            return any(element in known for element in _elements(stored))
+        return None if stored is None else stored in known
 
     return test
 

@@ -203,12 +203,13 @@ class Property:
 
     def __init__(self, ref: Ref) -> None:
         object.__setattr__(self, "ref", ref)
-        # Chains that wait for their second comparison, by the identity of their frame, so that threads, coroutines and
-        # recursive calls that share a handle do not meet. One that was abandoned (the last operand raised) stays
-        # without effect: its frame can reach that very place in the code only through the first comparison again.
+        # Chains that wait for their second comparison, by the identity of their frame and the place in its code, so
+        # that threads, coroutines, recursive calls and nested chains that share a handle do not meet. One that was
+        # abandoned (the last operand raised) stays without effect: no frame reaches that place in the code with this
+        # handle on the left but through the first comparison again, which writes a new entry.
         object.__setattr__(self, "_expected", {})
 
-    _expected: dict[int, _Expected]
+    _expected: dict[tuple[int, int], _Expected]
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"{self} is a handle for filters: cannot set {name!r}")
@@ -249,10 +250,6 @@ class Property:
 
     def _compare(self, op: Op, other: object) -> Expression:
         expected = self._take_expected(sys._getframe(2), op) if self._expected else None
-        if isinstance(other, Property):
-            raise TypeError(f"a property compares with a value, not with another property: {self} and {other}")
-        if isinstance(other, Expression):
-            raise TypeError(f"a property compares with a value, not with a condition: {self} and {other}")
         if other is None and not op.is_range:
             second = self.isnull if op is Op.EQ else self.isnotnull
         else:
@@ -262,16 +259,19 @@ class Property:
 
     def _expect(self, frame: FrameType, link: Link, first: Expression) -> None:
         """Remember the first half of a chain until its frame makes the second comparison."""
-        self._expected[id(frame)] = _Expected(frame.f_code, link, first)
+        self._expected[id(frame), link.next_offset] = _Expected(frame.f_code, link, first)
 
     def _take_expected(self, frame: FrameType, op: Op) -> _Expected | None:
-        expected = self._expected.get(id(frame))
-        if expected is None or expected.code is not frame.f_code or expected.link.next_offset != frame.f_lasti:
-            return None  # another comparison, perhaps one inside the last operand of the chain
-        del self._expected[id(frame)]
-        return expected if op is expected.link.next_op else None
+        expected = self._expected.pop((id(frame), frame.f_lasti), None)
+        if expected is None or expected.code is not frame.f_code or expected.link.next_op is not op:
+            return None  # no chain, or one that another frame abandoned, or this handle on the right of the operator
+        return expected
 
     def _operand(self, value: object, *, needs_order: bool = False) -> tuple[Ref, object]:
+        if isinstance(value, Property):
+            raise TypeError(f"a property compares with a value, not with another property: {self} and {value}")
+        if isinstance(value, Expression):
+            raise TypeError(f"a property compares with a value, not with a condition: {self} and {value}")
         if self.ref != _PRODUCT:
             return self.ref, plain_value(self.ref, value)
         if needs_order:

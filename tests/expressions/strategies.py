@@ -88,29 +88,37 @@ VALUES: dict[Kind, st.SearchStrategy[Any]] = {
 }
 
 
-@st.composite
 def conditions(
-    draw: st.DrawFn, fields: Fields = THING, *, values: Mapping[str, st.SearchStrategy[Any]] | None = None
-) -> Node:
+    fields: Fields = THING, *, values: Mapping[str, st.SearchStrategy[Any]] | None = None
+) -> st.SearchStrategy[Node]:
     """Draw one condition that is valid for the fields; `values` replaces what is drawn for an attribute, by name."""
-    field = fields[draw(st.sampled_from(sorted(fields)))]
-    ref, operand = Ref(field.name), (values or {}).get(field.name, VALUES[field.kind])
-    kind = field.kind
-    if kind is Kind.MAPPING:
-        ref, kind = Ref(field.name, key=draw(st.sampled_from(KEYS))), Kind.TEXT
-    elif kind is Kind.TIMESTAMP and draw(st.booleans()):
-        part = draw(st.sampled_from(Part))
-        ref, operand, kind = Ref(field.name, part=part), PARTS[part], Kind.NUMBER
-    ops = st.sampled_from([Op.EQ, Op.NE] if kind is Kind.LIST else list(Op))
+    return st.one_of([_about(field, (values or {}).get(field.name, VALUES[field.kind])) for field in fields.values()])
+
+
+def _about(field: Field, operand: st.SearchStrategy[Any]) -> st.SearchStrategy[Node]:
+    if field.kind is Kind.MAPPING:
+        return _tests(st.sampled_from([Ref(field.name, key=key) for key in KEYS]), operand, list(Op), is_text=True)
+    if field.kind is Kind.LIST:
+        return _tests(st.just(Ref(field.name)), operand, [Op.EQ, Op.NE], is_text=True)
+    whole = _tests(st.just(Ref(field.name)), operand, list(Op), is_text=field.kind is Kind.TEXT)
+    if field.kind is not Kind.TIMESTAMP:
+        return whole
+    refs = [(st.just(Ref(field.name, part=part)), values) for part, values in PARTS.items()]
+    return whole | st.one_of([_tests(ref, values, list(Op), is_text=False) for ref, values in refs])
+
+
+def _tests(
+    refs: st.SearchStrategy[Ref], operand: st.SearchStrategy[Any], ops: list[Op], *, is_text: bool
+) -> st.SearchStrategy[Node]:
     choices: list[st.SearchStrategy[Node]] = [
-        st.builds(Comparison, st.just(ref), ops, operand),
-        st.builds(AnyOf, st.just(ref), st.lists(operand, max_size=3).map(tuple)),
-        st.sampled_from([IsNull(ref), IsNotNull(ref)]),
+        st.builds(Comparison, refs, st.sampled_from(ops), operand),
+        st.builds(AnyOf, refs, st.lists(operand, max_size=3).map(tuple)),
+        st.builds(IsNull, refs) | st.builds(IsNotNull, refs),
     ]
-    if kind in (Kind.TEXT, Kind.LIST):
-        choices.append(st.builds(Like, st.just(ref), patterns, st.booleans()))
-        choices.append(st.builds(Prefix, st.just(ref), texts))
-    return draw(st.one_of(choices))
+    if is_text:
+        choices.append(st.builds(Like, refs, patterns, st.booleans()))
+        choices.append(st.builds(Prefix, refs, texts))
+    return st.one_of(choices)
 
 
 def nodes(
