@@ -93,6 +93,10 @@ def reproject_bounds(bounds: Bounds, source: CRS, target: CRS) -> Bounds:
 
 
 def _box(bounds: Bounds, source: CRS, target: CRS) -> Bounds:
+    west, south, east, north = unwrapped(bounds, source)
+    xs, ys = (west, (west + east) / 2, east), (south, (south + north) / 2, north)
+    # GDAL leaves out points that cannot be projected, and would return the box of those that can.
+    project([x for x in xs for _ in ys], [y for _ in xs for y in ys], source, target)
     try:
         box = transform_bounds(source, target, *bounds, densify_pts=POINTS_PER_EDGE)
     except _FAILURES as error:
