@@ -44,6 +44,8 @@ class BandLayer:
         Whether the band holds opacity, 0 = transparent.
     is_categorical : bool
         Whether values are codes; overviews of such a band take the nearest pixel or the mode, never a mean.
+    color : str, optional
+        What the band shows in a picture, as GDAL names it: ``"red"``, ``"green"``, ``"blue"``, ``"gray"``.
     colormap : dict of int to tuple, optional
         RGBA (0 to 255) by pixel value; kept by single-band files of uint8 and uint16.
     scale, offset : float
@@ -56,6 +58,7 @@ class BandLayer:
     nodata: float | None = None
     is_alpha: bool = False
     is_categorical: bool = False
+    color: str | None = None
     colormap: dict[int, tuple[int, int, int, int]] | None = None
     scale: float = 1.0
     offset: float = 0.0

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy
 import shapely
 import shapely.affinity
+from rasterio._err import CPLE_BaseError
 from rasterio.crs import CRS
 from rasterio.warp import transform as transform_points
 from shapely.geometry.base import BaseGeometry
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 _POINTS_A_SIDE = 21
 _MOST_POINTS_A_SIDE = 641
 _FLATNESS = 1e-4  # how far an edge may bend between two points, as a part of the outline's extent
+_POLE = 1e-7  # degrees; how near to ±90° a point counts as the pole
 _CELLS_A_SIDE = 64  # of the mesh that stands in where the outline itself cannot be projected
 _WORLD = shapely.box(-180, -90, 180, 90)
 
@@ -73,7 +75,17 @@ def to_map(grid: Grid, columns: NDArray[Any], rows: NDArray[Any]) -> tuple[NDArr
 
 def project(source: CRS, target: CRS, xs: NDArray[Any], ys: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return coordinates in another CRS; what cannot be projected becomes infinite."""
-    moved_xs, moved_ys = transform_points(source, target, xs.ravel(), ys.ravel())
+    xs, ys = xs.ravel(), ys.ravel()
+    try:
+        moved_xs, moved_ys = transform_points(source, target, xs, ys)
+    except CPLE_BaseError:
+        # One point out of reach fails them all: halve until it stands alone.
+        if len(xs) == 1:
+            return numpy.array([numpy.inf]), numpy.array([numpy.inf])
+        half = len(xs) // 2
+        first = project(source, target, xs[:half], ys[:half])
+        second = project(source, target, xs[half:], ys[half:])
+        return numpy.concatenate((first[0], second[0])), numpy.concatenate((first[1], second[1]))
     return numpy.asarray(moved_xs, dtype=float), numpy.asarray(moved_ys, dtype=float)
 
 
@@ -111,7 +123,7 @@ def _unwrapped(ring: NDArray[Any]) -> NDArray[Any]:
 
 
 def _around(ring: NDArray[Any], grid: Grid) -> BaseGeometry:
-    unwrapped = _unwrapped(ring)
+    unwrapped = _unwrapped(_without_poles(ring))
     turns = unwrapped[-1, 0] - unwrapped[0, 0]
     if abs(turns) > 180:  # the outline goes once around a pole: close it over that pole
         latitude = 90.0 if _holds(grid, 90.0) or (not _holds(grid, -90.0) and ring[:, 1].mean() > 0) else -90.0
@@ -120,6 +132,26 @@ def _around(ring: NDArray[Any], grid: Grid) -> BaseGeometry:
     else:
         polygon = shapely.Polygon(unwrapped)
     return _within_world(shapely.segmentize(polygon, 90.0))
+
+
+def _without_poles(ring: NDArray[Any]) -> NDArray[Any]:
+    """Return a closed ring in which a pole, which has no longitude of its own, takes those of its neighbours."""
+    is_pole = numpy.abs(ring[:, 1]) > 90 - _POLE
+    if not is_pole.any() or is_pole.all():
+        return ring
+    ring, is_pole = ring[:-1], is_pole[:-1]
+    start = int(numpy.argmin(is_pole))  # a point that is no pole, so that every pole has one before it
+    ring, is_pole = numpy.roll(ring, -start, axis=0), numpy.roll(is_pole, -start)
+    others = numpy.flatnonzero(~is_pole)
+    points: list[tuple[float, float]] = []
+    for at, (lon, lat) in enumerate(ring):
+        if not is_pole[at]:
+            points.append((lon, lat))
+            continue
+        before = others[others < at][-1]
+        after = others[others > at][0] if (others > at).any() else others[0]
+        points += [(ring[before, 0], lat), (ring[after, 0], lat)]
+    return numpy.array([*points, points[0]])
 
 
 def _holds(grid: Grid, latitude: float) -> bool:

@@ -20,6 +20,7 @@ import rasterio
 from rasterio.enums import ColorInterp, Resampling
 from rasterio.io import MemoryFile
 
+from localcat.errors import StorageFullError
 from localcat.rasters.arrays import BandLayer, invalid_pixels, shared_nodata
 from localcat.rasters.dtypes import data_type_name
 from localcat.rasters.opening import quiet_georeferencing
@@ -39,6 +40,7 @@ _RESAMPLINGS = {
     "lanczos": Resampling.lanczos,
     "mode": Resampling.mode,
 }
+_COLORS = ("gray", "red", "green", "blue")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,8 @@ def assemble(
         for group in groups:
             group.name = stack.enter_context(_scratch(beside))
             _fill(group, pixels, layout)
+            if beside is not None:
+                _check_length(group, pixels, layout)
         single = len(groups) == 1 and groups[0].mask is internal
         text = groups[0].name if single else _virtual(groups, pixels, internal is not None, layout)
         yield stack.enter_context(rasterio.open(text, driver="GTiff" if single else "VRT", sharing=False))
@@ -194,9 +198,23 @@ def _fill(group: _Group, pixels: NDArray[Any], layout: Layout) -> None:
             dataset.build_overviews(list(layout.factors), group.method)
 
 
+def _check_length(group: _Group, pixels: NDArray[Any], layout: Layout) -> None:
+    """Check that a scratch file is as long as its pixels: GDAL does not report what a full disk refused last."""
+    height, width = layout.grid.shape
+    levels = sum(-(-height // factor) * -(-width // factor) for factor in (1, *layout.factors))
+    least = levels * len(group.members) * pixels.itemsize
+    length = Path(group.name).stat().st_size
+    if length < least:
+        raise StorageFullError(
+            f"the scratch file {group.name} has {length} bytes in place of {least} or more; free some space"
+        )
+
+
 def _color(band: BandLayer, at: int) -> ColorInterp:
     if band.is_alpha:
         return ColorInterp.alpha
+    if band.color in _COLORS:
+        return ColorInterp[band.color]
     return ColorInterp.gray if at == 0 else ColorInterp.undefined
 
 

@@ -1,0 +1,156 @@
+"""Files that exist already: copied as they are once every pixel proved readable, or rewritten as COGs."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy
+
+from localcat.errors import BadRequestError, ImageDeletedError
+from localcat.rasters.arrays import BandLayer
+from localcat.rasters.describe import describe
+from localcat.rasters.environment import read_errors, write_errors
+from localcat.rasters.opening import MAX_RASTER_BYTES, open_raster, plain_path
+from localcat.rasters.read import MAX_RESULT_BYTES, read_native
+from localcat.rasters.write import CogOptions, FileDigest, write_cog
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from rasterio.io import DatasetReader
+
+_CHUNK = 1 << 20  # bytes; read and hashed at a time
+
+
+def copy_raster(
+    source: str | PathLike[str], destination: str | PathLike[str], *, max_bytes: int | None = MAX_RASTER_BYTES
+) -> FileDigest:
+    """Copy a GeoTIFF or JPEG 2000 file byte for byte, after decoding every block of it.
+
+    Parameters
+    ----------
+    source : str or path
+        A regular file; see `localcat.rasters.opening.open_raster`.
+    destination : str or path
+        An existing file is written into, so its inode and a lock on it stay. Nothing is synced to the disk.
+    max_bytes : int, optional
+        Largest decoded size of the raster; None for no limit.
+
+    Returns
+    -------
+    FileDigest
+        Of the bytes that were written.
+
+    Raises
+    ------
+    CorruptImageError
+        If a block, a mask or an overview cannot be decoded.
+    ImageDeletedError
+        If the source changed while it was copied.
+    StorageError
+        If the disk refuses.
+    """
+    with read_errors(source):
+        plain = plain_path(source)
+        before = plain.stat()
+    check_pixels(plain, max_bytes=max_bytes)
+    digest, size = hashlib.sha256(), 0
+    with read_errors(plain):
+        reader = plain.open("rb")
+    with reader, write_errors(destination), Path(destination).open("wb") as writer:
+        while chunk := reader.read(_CHUNK):
+            writer.write(chunk)
+            digest.update(chunk)
+            size += len(chunk)
+        after = os.fstat(reader.fileno())
+    if _identity(before) != _identity(after) or size != before.st_size:
+        raise ImageDeletedError(f"{plain} changed while it was copied; try again once it is complete")
+    return FileDigest(size, digest.hexdigest())
+
+
+def check_pixels(path: str | PathLike[str], *, max_bytes: int | None = MAX_RASTER_BYTES) -> None:
+    """Decode every block of a file, of its mask and of its overviews; memory holds one row of blocks at a time.
+
+    Raises
+    ------
+    CorruptImageError
+        If one of them cannot be decoded.
+    """
+    with open_raster(path, max_bytes=max_bytes) as dataset:
+        levels = len(dataset.overviews(1))
+        _decode(dataset)
+    for level in range(levels):
+        with open_raster(path, overview_level=level, max_bytes=max_bytes) as overview:
+            _decode(overview)
+
+
+def as_cog(
+    source: str | PathLike[str],
+    destination: str | PathLike[str],
+    *,
+    options: CogOptions | None = None,
+    max_bytes: int = MAX_RESULT_BYTES,
+) -> FileDigest:
+    """Rewrite a GeoTIFF or JPEG 2000 file as a Cloud-Optimized GeoTIFF with the same pixels, masks and settings.
+
+    Parameters
+    ----------
+    source : str or path
+        A georeferenced file, read into memory as a whole.
+    destination : str or path
+        See `localcat.rasters.write.write_cog`.
+    options : CogOptions, optional
+        Compression, tiles and overviews; the source's own overviews are not kept.
+    max_bytes : int
+        Largest array to read, in bytes.
+
+    Raises
+    ------
+    BadRequestError
+        If the source has no CRS or no transform.
+    CorruptImageError
+        If it cannot be decoded.
+    """
+    description = describe(source)
+    if description.grid is None:
+        raise BadRequestError(f"{source} has no CRS or no transform; give the file both before it is rewritten")
+    pixels = read_native(source, mask_nodata=False, max_bytes=max_bytes)
+    mask: NDArray[Any] | None = numpy.ma.getmaskarray(pixels)[0] if description.has_internal_mask else None
+    bands = [
+        BandLayer(
+            description=description.descriptions[at],
+            nodata=description.nodata[at],
+            is_alpha=description.alpha_index == at + 1,
+            is_categorical=description.colormaps[at] is not None,
+            color=description.color_interpretations[at],
+            colormap=description.colormaps[at],
+            scale=description.scales[at],
+            offset=description.offsets[at],
+            unit=description.units[at] or None,
+        )
+        for at in range(description.count)
+    ]
+    return write_cog(
+        numpy.ma.getdata(pixels),
+        destination,
+        grid=description.grid,
+        options=options,
+        bands=bands,
+        mask=mask,
+        tags=description.tags,
+    )
+
+
+def _decode(dataset: DatasetReader) -> None:
+    for number in dataset.indexes:
+        for _, window in dataset.block_windows(number):
+            dataset.read(number, window=window)
+            if number == 1:
+                dataset.read_masks(number, window=window)
+
+
+def _identity(status: os.stat_result) -> tuple[int, int, int, int]:
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import numpy
+import pytest
+
+from localcat.errors import BadRequestError
+from localcat.rasters.scaling import BandScaling, apply_scaling, scaling_parameters
+
+COLORS = [BandScaling(name, "UInt16", (0, 10000), (0, 4000), (0, 1)) for name in ("red", "green", "blue")]
+BANDS = [*COLORS, BandScaling("alpha", "UInt16", (0, 1), (0, 1), is_scalable=False)]
+PERCENT = [("0%", "100%", "0%", "100%"), ("2%", "98%", "2%", "98%")]
+
+
+@pytest.mark.parametrize(
+    ("scaling", "scales", "data_type"),
+    [
+        (None, None, "UInt16"),
+        ("raw", None, "UInt16"),
+        ("display", [(0, 4000, 0, 255)] * 3 + [None], "Byte"),
+        ("auto", [(), (), (), None], "Byte"),
+        ("physical", [(0, 10000, 0.0, 1.0)] * 3 + [None], "Float64"),
+        ([(0, 10000), "display", (), None], [(0, 10000, 0, 255), (0, 4000, 0, 255), (), None], "Byte"),
+        (
+            {"red": "display", "green": (0, 10000), "default_": "auto"},
+            [(0, 4000, 0, 255), (0, 10000, 0, 255), (), None],
+            "Byte",
+        ),
+        ({"red": (0, 4000, 0, 255), "default_": "raw"}, [(0, 4000, 0, 255), None, None, None], "UInt16"),
+        (
+            [(0, 10000, 0, 10000), (0, 4000), (), None],
+            [(0, 10000, 0, 10000), (0, 4000, 0, 65535), (), None],
+            "UInt16",
+        ),
+        (
+            [(0, 10000, 0, 1.0), (0, 4000), (0, 4000), None],
+            [(0, 10000, 0, 1.0), (0, 4000, 0, 1), (0, 4000, 0, 1), None],
+            "Float64",
+        ),
+        (
+            [*PERCENT, "display", None],
+            [(0, 4000, 0, 255), (80, 3920, 5, 250), (0, 4000, 0, 255), None],
+            "Byte",
+        ),
+        (
+            [*PERCENT, "physical", None],
+            [(0, 10000, 0, 1), (200, 9800, 0.02, 0.98), (0, 10000, 0, 1), None],
+            "Float64",
+        ),
+        ({"red": "display"}, [(0, 4000, 0, 255), None, None, None], "Byte"),
+        ([["0%", "100%"], None, None, None], [(0, 4000, 0, 255), None, None, None], "Byte"),
+    ],
+)
+def test_worked_results(scaling, scales, data_type):
+    assert scaling_parameters(BANDS, scaling) == (scales, data_type)
+
+
+@pytest.mark.parametrize(
+    "scaling",
+    [
+        ["display"],
+        "pretty",
+        ["raw", "display", None, None],
+        ["physical", "auto", None, None],
+        [(1,), None, None, None],
+        [("x%", "3%"), None, None, None],
+        [(float("nan"), 1), None, None, None],
+        [(True, 1), None, None, None],
+        [("0%", "100%", "0%", "100%"), None, None, None],
+        {"infrared": "display"},
+        3,
+    ],
+)
+def test_wrong_scalings_are_refused(scaling):
+    with pytest.raises(ValueError):
+        scaling_parameters(BANDS, scaling)
+
+
+def test_unknown_data_type_is_refused():
+    with pytest.raises(BadRequestError, match="Int8"):
+        scaling_parameters(BANDS, None, "Int8")
+
+
+def test_the_data_type_of_the_caller_wins():
+    assert scaling_parameters(BANDS, None, "Float32") == (None, "Float32")
+    assert scaling_parameters(BANDS, "display", "UInt16") == ([(0, 4000, 0, 255)] * 3 + [None], "UInt16")
+    assert scaling_parameters(BANDS, [PERCENT[1], None, None, None], "Byte") == (
+        [(80, 3920, 5, 250), None, None, None],
+        "Byte",
+    )
+
+
+def test_defaults_of_ranges():
+    band = BandScaling("x")
+    assert scaling_parameters([band], "display") == ([(0, 10000, 0, 255)], "Byte")
+    assert scaling_parameters([band], "physical") == (None, "Float64")
+
+
+def test_mask_bands_are_never_scaled():
+    assert scaling_parameters(BANDS[3:], "display") == (None, "UInt16")
+    assert scaling_parameters(BANDS[3:], [(0, 1, 0, 255)]) == (None, "UInt16")
+
+
+def test_scaling_is_linear_and_clipped_to_the_type_only():
+    array = numpy.ma.MaskedArray(numpy.array([[[0, 2000, 4000, 8000]]], "uint16"), mask=[[[False, True, False, False]]])
+    result = apply_scaling(array, [(0, 4000, 0, 255)], "uint8")
+    assert result.data.tolist() == [[[0, 128, 255, 255]]]
+    assert result.mask.tolist() == [[[False, True, False, False]]]
+    assert result.dtype == "uint8"
+    physical = apply_scaling(array, [(0, 10000, 0.0, 1.0)], "float64")
+    assert physical.data.tolist() == [[[0.0, 0.2, 0.4, 0.8]]]
+
+
+def test_auto_uses_valid_pixels_only():
+    array = numpy.ma.MaskedArray(numpy.array([[[10, 20, 60000]]], "uint16"), mask=[[[False, False, True]]])
+    assert apply_scaling(array, [()], "uint8").data.tolist() == [[[0, 255, 255]]]
+    flat = numpy.ma.MaskedArray(numpy.full((1, 1, 2), 7, "uint16"), mask=False)
+    assert apply_scaling(flat, [()], "uint8").tolist() == [[[0, 0]]]
+    nothing = numpy.ma.MaskedArray(numpy.ones((1, 1, 2), "uint16"), mask=True)
+    assert apply_scaling(nothing, [()], "uint8").mask.all()
+
+
+def test_no_scales_only_cast():
+    array = numpy.ma.MaskedArray(numpy.array([[[300, 5]]], "uint16"), mask=False)
+    assert apply_scaling(array, None, "uint8").tolist() == [[[255, 5]]]
+    with pytest.raises(BadRequestError):
+        apply_scaling(array, [None, None], "uint8")
