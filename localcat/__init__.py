@@ -1,0 +1,343 @@
+"""localcat: a satellite-image catalog that needs no network and no server.
+
+One SQLite file, one data folder, ``import localcat``. Products hold bands and images; images are searched by attributes,
+place and time, and their pixels are read as numpy arrays.
+
+The names below are imported when they are first used, so that importing localcat itself takes next to no time.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from localcat.catalog import Catalog as Catalog
+    from localcat.client import (
+        CatalogClient as CatalogClient,
+        default_catalog as default_catalog,
+        set_default_catalog as set_default_catalog,
+    )
+    from localcat.errors import (
+        AttributeValidationError as AttributeValidationError,
+        BadRequestError as BadRequestError,
+        CatalogError as CatalogError,
+        CatalogExistsError as CatalogExistsError,
+        CatalogLockedError as CatalogLockedError,
+        CatalogNotFoundError as CatalogNotFoundError,
+        ClientError as ClientError,
+        CommitUnknownError as CommitUnknownError,
+        ConflictError as ConflictError,
+        CorruptCatalogError as CorruptCatalogError,
+        CorruptImageError as CorruptImageError,
+        DeletedObjectError as DeletedObjectError,
+        DuplicateError as DuplicateError,
+        ForbiddenError as ForbiddenError,
+        GoneError as GoneError,
+        GridMismatchError as GridMismatchError,
+        ImageDeletedError as ImageDeletedError,
+        InvalidArrayError as InvalidArrayError,
+        InvalidCRSError as InvalidCRSError,
+        InvalidGeometryError as InvalidGeometryError,
+        LocalcatError as LocalcatError,
+        LocalcatWarning as LocalcatWarning,
+        NotFoundError as NotFoundError,
+        QueryError as QueryError,
+        RasterError as RasterError,
+        ReadOnlyCatalogError as ReadOnlyCatalogError,
+        ServerError as ServerError,
+        StorageError as StorageError,
+        StorageFullError as StorageFullError,
+        TooLargeError as TooLargeError,
+        UnknownPropertyError as UnknownPropertyError,
+        UnsafePathError as UnsafePathError,
+        UnsavedObjectError as UnsavedObjectError,
+        UnsupportedCatalogError as UnsupportedCatalogError,
+        UntrustedCatalogError as UntrustedCatalogError,
+        UploadError as UploadError,
+        UploadOptionWarning as UploadOptionWarning,
+        ValidationError as ValidationError,
+    )
+    from localcat.expressions.properties import (
+        Expression as Expression,
+        Properties as Properties,
+        Property as Property,
+        properties as properties,
+    )
+    from localcat.geo import AOI as AOI, DLTile as DLTile, GeoContext as GeoContext, XYZTile as XYZTile
+    from localcat.models.band import (
+        Band as Band,
+        ClassBand as ClassBand,
+        GenericBand as GenericBand,
+        MaskBand as MaskBand,
+        MicrowaveBand as MicrowaveBand,
+        SpectralBand as SpectralBand,
+    )
+    from localcat.models.base import CatalogObject as CatalogObject
+    from localcat.models.enums import (
+        AggregateDateField as AggregateDateField,
+        BandType as BandType,
+        Colormap as Colormap,
+        DataType as DataType,
+        DocumentState as DocumentState,
+        DownloadFileFormat as DownloadFileFormat,
+        ImageUploadEventSeverity as ImageUploadEventSeverity,
+        ImageUploadEventType as ImageUploadEventType,
+        ImageUploadStatus as ImageUploadStatus,
+        ImageUploadType as ImageUploadType,
+        Interval as Interval,
+        OverviewResampler as OverviewResampler,
+        ResampleAlgorithm as ResampleAlgorithm,
+        ResolutionUnit as ResolutionUnit,
+        StorageState as StorageState,
+        TaskState as TaskState,
+    )
+    from localcat.models.image import Image as Image
+    from localcat.models.named import NamedCatalogObject as NamedCatalogObject
+    from localcat.models.product import (
+        AuthCatalogObject as AuthCatalogObject,
+        DeletionTaskStatus as DeletionTaskStatus,
+        Product as Product,
+    )
+    from localcat.models.requests import ImageUploadOptions as ImageUploadOptions
+    from localcat.models.upload import ImageUpload as ImageUpload, ImageUploadEvent as ImageUploadEvent
+    from localcat.models.values import (
+        DerivedParamsAttribute as DerivedParamsAttribute,
+        File as File,
+        ProcessingLevelsAttribute as ProcessingLevelsAttribute,
+        ProcessingStepAttribute as ProcessingStepAttribute,
+        Resolution as Resolution,
+    )
+    from localcat.search import (
+        GeoSearch as GeoSearch,
+        ImageSearch as ImageSearch,
+        ImageSummaryResult as ImageSummaryResult,
+        Search as Search,
+        SummaryResult as SummaryResult,
+        SummarySearchMixin as SummarySearchMixin,
+    )
+
+_MODULES = {
+    "localcat.catalog": ("Catalog",),
+    "localcat.client": (
+        "CatalogClient",
+        "default_catalog",
+        "set_default_catalog",
+    ),
+    "localcat.errors": (
+        "AttributeValidationError",
+        "BadRequestError",
+        "CatalogError",
+        "CatalogExistsError",
+        "CatalogLockedError",
+        "CatalogNotFoundError",
+        "ClientError",
+        "CommitUnknownError",
+        "ConflictError",
+        "CorruptCatalogError",
+        "CorruptImageError",
+        "DeletedObjectError",
+        "DuplicateError",
+        "ForbiddenError",
+        "GoneError",
+        "GridMismatchError",
+        "ImageDeletedError",
+        "InvalidArrayError",
+        "InvalidCRSError",
+        "InvalidGeometryError",
+        "LocalcatError",
+        "LocalcatWarning",
+        "NotFoundError",
+        "QueryError",
+        "RasterError",
+        "ReadOnlyCatalogError",
+        "ServerError",
+        "StorageError",
+        "StorageFullError",
+        "TooLargeError",
+        "UnknownPropertyError",
+        "UnsafePathError",
+        "UnsavedObjectError",
+        "UnsupportedCatalogError",
+        "UntrustedCatalogError",
+        "UploadError",
+        "UploadOptionWarning",
+        "ValidationError",
+    ),
+    "localcat.expressions.properties": (
+        "Expression",
+        "Properties",
+        "Property",
+        "properties",
+    ),
+    "localcat.geo": (
+        "AOI",
+        "DLTile",
+        "GeoContext",
+        "XYZTile",
+    ),
+    "localcat.models.band": (
+        "Band",
+        "ClassBand",
+        "GenericBand",
+        "MaskBand",
+        "MicrowaveBand",
+        "SpectralBand",
+    ),
+    "localcat.models.base": ("CatalogObject",),
+    "localcat.models.enums": (
+        "AggregateDateField",
+        "BandType",
+        "Colormap",
+        "DataType",
+        "DocumentState",
+        "DownloadFileFormat",
+        "ImageUploadEventSeverity",
+        "ImageUploadEventType",
+        "ImageUploadStatus",
+        "ImageUploadType",
+        "Interval",
+        "OverviewResampler",
+        "ResampleAlgorithm",
+        "ResolutionUnit",
+        "StorageState",
+        "TaskState",
+    ),
+    "localcat.models.image": ("Image",),
+    "localcat.models.named": ("NamedCatalogObject",),
+    "localcat.models.product": (
+        "AuthCatalogObject",
+        "DeletionTaskStatus",
+        "Product",
+    ),
+    "localcat.models.requests": ("ImageUploadOptions",),
+    "localcat.models.upload": (
+        "ImageUpload",
+        "ImageUploadEvent",
+    ),
+    "localcat.models.values": (
+        "DerivedParamsAttribute",
+        "File",
+        "ProcessingLevelsAttribute",
+        "ProcessingStepAttribute",
+        "Resolution",
+    ),
+    "localcat.search": (
+        "GeoSearch",
+        "ImageSearch",
+        "ImageSummaryResult",
+        "Search",
+        "SummaryResult",
+        "SummarySearchMixin",
+    ),
+}
+_HOME = {name: module for module, names in _MODULES.items() for name in names}
+
+__all__ = [
+    "AOI",
+    "AggregateDateField",
+    "AttributeValidationError",
+    "AuthCatalogObject",
+    "BadRequestError",
+    "Band",
+    "BandType",
+    "Catalog",
+    "CatalogClient",
+    "CatalogError",
+    "CatalogExistsError",
+    "CatalogLockedError",
+    "CatalogNotFoundError",
+    "CatalogObject",
+    "ClassBand",
+    "ClientError",
+    "Colormap",
+    "CommitUnknownError",
+    "ConflictError",
+    "CorruptCatalogError",
+    "CorruptImageError",
+    "DLTile",
+    "DataType",
+    "DeletedObjectError",
+    "DeletionTaskStatus",
+    "DerivedParamsAttribute",
+    "DocumentState",
+    "DownloadFileFormat",
+    "DuplicateError",
+    "Expression",
+    "File",
+    "ForbiddenError",
+    "GenericBand",
+    "GeoContext",
+    "GeoSearch",
+    "GoneError",
+    "GridMismatchError",
+    "Image",
+    "ImageDeletedError",
+    "ImageSearch",
+    "ImageSummaryResult",
+    "ImageUpload",
+    "ImageUploadEvent",
+    "ImageUploadEventSeverity",
+    "ImageUploadEventType",
+    "ImageUploadOptions",
+    "ImageUploadStatus",
+    "ImageUploadType",
+    "Interval",
+    "InvalidArrayError",
+    "InvalidCRSError",
+    "InvalidGeometryError",
+    "LocalcatError",
+    "LocalcatWarning",
+    "MaskBand",
+    "MicrowaveBand",
+    "NamedCatalogObject",
+    "NotFoundError",
+    "OverviewResampler",
+    "ProcessingLevelsAttribute",
+    "ProcessingStepAttribute",
+    "Product",
+    "Properties",
+    "Property",
+    "QueryError",
+    "RasterError",
+    "ReadOnlyCatalogError",
+    "ResampleAlgorithm",
+    "Resolution",
+    "ResolutionUnit",
+    "Search",
+    "ServerError",
+    "SpectralBand",
+    "StorageError",
+    "StorageFullError",
+    "StorageState",
+    "SummaryResult",
+    "SummarySearchMixin",
+    "TaskState",
+    "TooLargeError",
+    "UnknownPropertyError",
+    "UnsafePathError",
+    "UnsavedObjectError",
+    "UnsupportedCatalogError",
+    "UntrustedCatalogError",
+    "UploadError",
+    "UploadOptionWarning",
+    "ValidationError",
+    "XYZTile",
+    "default_catalog",
+    "properties",
+    "set_default_catalog",
+]
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    module = _HOME.get(name)
+    if module is None:
+        raise AttributeError(f"module 'localcat' has no attribute {name!r}")
+    value = getattr(importlib.import_module(module), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

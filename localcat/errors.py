@@ -8,10 +8,12 @@
     │   │   └── AttributeValidationError     a value that its attribute refuses
     │   ├── UnknownPropertyError (AttributeError)   a filter or sort field that the class lacks
     │   ├── InvalidGeometryError             something that is not a usable geometry
+    │   ├── QueryError                       a query that SQLite cannot carry out, or not in time
     │   └── DuplicateError                   also a ConflictError: the id is taken
     ├── ConflictError                        the catalog's state forbids it: taken, in use, changed meanwhile
     ├── ForbiddenError                       the catalog is open for reading only
     ├── NotFoundError (LookupError)          no object has that id
+    ├── UploadError                          an upload that failed, in another process or earlier
     ├── GoneError                            it existed, and is deleted
     ├── DeletedObjectError                   this Python object was deleted
     ├── UnsavedObjectError                   this Python object was never saved
@@ -34,6 +36,9 @@
         ├── TooLargeError                    more pixels than the limit allows
         ├── CorruptImageError                a file whose pixels cannot be read
         └── ImageDeletedError                the file was deleted or replaced while it was read
+
+    LocalcatWarning (UserWarning)            every warning of localcat
+    └── UploadOptionWarning (FutureWarning)  an argument that is not used, or used otherwise than meant
 
     ServerError                              kept for programs that catch it; localcat has no server
 """
@@ -80,6 +85,10 @@ class InvalidGeometryError(BadRequestError):
     """Something that is not a usable geometry."""
 
 
+class QueryError(BadRequestError):
+    """A query that the catalog cannot carry out, or not within its time limit."""
+
+
 class ConflictError(ClientError):
     """The catalog's state forbids it: the id is taken, the object is in use, or it was changed meanwhile."""
 
@@ -104,6 +113,10 @@ class NotFoundError(ClientError, LookupError):
     status = 404
 
 
+class UploadError(ClientError):
+    """An upload failed, in another process or earlier; its events say why."""
+
+
 class GoneError(ClientError):
     """The object existed, and is deleted."""
 
@@ -111,11 +124,11 @@ class GoneError(ClientError):
 
 
 class DeletedObjectError(ClientError):
-    """This Python object was deleted from its catalog."""
+    """The Python object was deleted from its catalog."""
 
 
 class UnsavedObjectError(ClientError):
-    """This Python object was never saved."""
+    """The Python object was never saved."""
 
 
 class CatalogError(ClientError):
@@ -203,3 +216,11 @@ class CorruptImageError(RasterError):
 
 class ImageDeletedError(RasterError):
     """The image or its file was deleted while it was read."""
+
+
+class LocalcatWarning(UserWarning):
+    """Base of every warning that localcat gives."""
+
+
+class UploadOptionWarning(LocalcatWarning, FutureWarning):
+    """An argument or attribute that is not used, or may be meant otherwise."""

@@ -12,12 +12,13 @@ Everything here is a value: an operator makes a new expression and leaves its op
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import CodeType, FrameType
 from typing import NoReturn, assert_never
 
 from localcat.errors import BadRequestError, UnknownPropertyError
+from localcat.expressions import conditions
 from localcat.expressions.chains import Link, link_at
 from localcat.expressions.evaluate import Filterable, evaluate, evaluate_plain
 from localcat.expressions.fields import nearest
@@ -40,8 +41,7 @@ from localcat.expressions.nodes import (
     depth_of,
     one_of,
 )
-from localcat.expressions.patterns import check_pattern
-from localcat.expressions.values import plain_text, plain_value
+from localcat.expressions.serialize import Json, parse, to_items, to_nested
 
 __all__ = ["Expression", "Properties", "Property", "properties"]
 
@@ -152,6 +152,33 @@ class Expression:
         """Tell whether another expression has the same structure; the same as ``==``."""
         return self == other
 
+    def serialize(self) -> dict[str, Json]:
+        """Return this expression as nested dicts: ``{"and": [{"eq": {"x": 1}}, {"range": {"y": {"gt": 2}}}]}``.
+
+        `localcat.expressions.serialize` lists the form of each condition. Dates become ISO 8601 text.
+        """
+        return to_nested(self.node)
+
+    def jsonapi_serialize(self) -> dict[str, Json]:
+        """Return this expression as ``{"op", "name", "val"}`` items, joined by ``and``, ``or`` and ``not``."""
+        return to_items(self.node)
+
+    @classmethod
+    def parse(cls, source: str | bytes | Mapping[str, object] | Sequence[object]) -> Expression:
+        """Return the expression that `serialize` or `jsonapi_serialize` wrote.
+
+        Parameters
+        ----------
+        source : str, bytes, dict or list
+            JSON text, or what it decodes to; a list is the AND of its items.
+
+        Raises
+        ------
+        BadRequestError
+            If it is no filter; the message shows the part that is wrong.
+        """
+        return cls(parse(source))
+
     def evaluate(self, obj: object) -> bool:
         """Tell whether an object fits this filter, by the rules that a search follows.
 
@@ -226,7 +253,7 @@ class Property:
     def __getitem__(self, key: str) -> Property:
         if self.ref.key is not None or self.ref.part is not None or not isinstance(key, str):
             raise BadRequestError(f"{self} has no keys to filter by; write p.attribute['key'] with one text key")
-        return Property(Ref(self.ref.attribute, key=plain_text(self.ref, key)))
+        return Property(Ref(self.ref.attribute, key=conditions.plain_text(self.ref, key)))
 
     # Comparisons
 
@@ -250,11 +277,8 @@ class Property:
 
     def _compare(self, op: Op, other: object) -> Expression:
         expected = self._take_expected(sys._getframe(2), op) if self._expected else None
-        if other is None and not op.is_range:
-            second = self.isnull if op is Op.EQ else self.isnotnull
-        else:
-            ref, value = self._operand(other, needs_order=op.is_range)
-            second = Expression._of(Comparison(ref, op, value), 1, self if op.is_range else None)
+        node = conditions.compare(self.ref, op, self._value(other))
+        second = Expression._of(node, 1, self if op.is_range else None)
         return second if expected is None else expected.first & second
 
     def _expect(self, frame: FrameType, link: Link, first: Expression) -> None:
@@ -267,38 +291,20 @@ class Property:
             return None  # no chain, or one that another frame abandoned, or this handle on the right of the operator
         return expected
 
-    def _operand(self, value: object, *, needs_order: bool = False) -> tuple[Ref, object]:
+    def _value(self, value: object) -> object:
         if isinstance(value, Property):
             raise TypeError(f"a property compares with a value, not with another property: {self} and {value}")
         if isinstance(value, Expression):
             raise TypeError(f"a property compares with a value, not with a condition: {self} and {value}")
-        if self.ref != _PRODUCT:
-            return self.ref, plain_value(self.ref, value)
-        if needs_order:
-            self._refuse_product()
-        ident = value if isinstance(value, str) else getattr(value, "id", None)
-        if not isinstance(ident, str):
-            raise BadRequestError(f"p.product compares with a product or its id, not with {value!r}")
-        return _PRODUCT_ID, plain_text(_PRODUCT_ID, ident)
-
-    def _condition(self) -> Ref:
-        """Return the reference for a condition that a whole product cannot be part of."""
-        if self.ref == _PRODUCT:
-            self._refuse_product()
-        return self.ref
-
-    def _refuse_product(self) -> NoReturn:
-        raise BadRequestError("p.product can be compared by ==, != and any_of only; for the rest use p.product_id")
+        return value
 
     # Conditions by name
 
     def any_of(self, values: Iterable[object]) -> Expression:
         """Make the condition that the attribute equals one of the values; without values it matches nothing."""
-        if isinstance(values, str | bytes) or not isinstance(values, Iterable):
-            raise BadRequestError(f"any_of takes several values, as in any_of(['a', 'b']), not {values!r}")
-        operands = [self._operand(value) for value in values]
-        ref = _PRODUCT_ID if self.ref == _PRODUCT else self.ref
-        return Expression._of(AnyOf(ref, tuple(value for _, value in operands)), 1)
+        if isinstance(values, Iterable) and not isinstance(values, str | bytes):
+            values = [self._value(value) for value in values]
+        return Expression._of(conditions.any_of(self.ref, values), 1)
 
     in_ = any_of
 
@@ -308,7 +314,7 @@ class Property:
 
     def prefix(self, text: str) -> Expression:
         """Make the condition that the attribute begins with a text, letter for letter."""
-        return Expression._of(Prefix(self._condition(), plain_text(self.ref, text)), 1)
+        return Expression._of(conditions.prefix(self.ref, text), 1)
 
     startswith = prefix
 
@@ -317,27 +323,21 @@ class Property:
 
         ``%`` stands for any run of characters, ``_`` for any one, and a backslash takes the next one literally.
         """
-        return self._like(pattern, fold=False)
+        return Expression._of(conditions.like(self.ref, pattern, fold=False), 1)
 
     def ilike(self, pattern: str) -> Expression:
         """Make the condition of `like`, ignoring case for all of Unicode."""
-        return self._like(pattern, fold=True)
-
-    def _like(self, pattern: str, *, fold: bool) -> Expression:
-        ref = self._condition()
-        pattern = plain_text(ref, pattern)
-        check_pattern(pattern)
-        return Expression._of(Like(ref, pattern, fold), 1)
+        return Expression._of(conditions.like(self.ref, pattern, fold=True), 1)
 
     @property
     def isnull(self) -> Expression:
         """The condition that the attribute is unset; of a list: unset or empty."""
-        return Expression._of(IsNull(self._condition()), 1)
+        return Expression._of(conditions.is_null(self.ref), 1)
 
     @property
     def isnotnull(self) -> Expression:
         """The condition that the attribute is set; of a list: set and not empty."""
-        return Expression._of(IsNotNull(self._condition()), 1)
+        return Expression._of(conditions.is_not_null(self.ref), 1)
 
     # Calendar parts
 
@@ -376,10 +376,6 @@ class Property:
 
     def __invert__(self) -> NoReturn:
         raise TypeError(_BARE_PROPERTY.format(self))
-
-
-_PRODUCT = Ref("product")
-_PRODUCT_ID = Ref("product_id")
 
 
 class Properties:

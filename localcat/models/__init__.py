@@ -1,0 +1,1 @@
+"""Products, bands, images and uploads: their attributes, states and rules."""

@@ -1,4 +1,8 @@
-"""What a condition may compare with, brought to plain Python values so that a tree prints, hashes and pickles alike."""
+"""One function for each kind of condition: the rules on what it may be about and may compare with.
+
+Handles (`properties`) and readers of text (`serialize`, `cql2_json`) build their trees from these alone, so a condition
+means the same and is refused alike however it was written.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,68 @@ from enum import Enum
 from numbers import Integral, Real
 
 from localcat.errors import BadRequestError
-from localcat.expressions.nodes import Ref
+from localcat.expressions.nodes import AnyOf, Comparison, IsNotNull, IsNull, Like, Node, Op, Prefix, Ref
+from localcat.expressions.patterns import check_pattern
+
+_PRODUCT = Ref("product")
+_PRODUCT_ID = Ref("product_id")
+
+
+def compare(ref: Ref, op: Op, value: object) -> Node:
+    """Make a comparison; with None, the question whether the attribute is unset or set.
+
+    ``product`` compares by ``==`` and ``!=`` with a product or its id, and becomes a condition on ``product_id``.
+    """
+    if value is None and not op.is_range:
+        return is_null(ref) if op is Op.EQ else is_not_null(ref)
+    if op.is_range:
+        ref = _no_product(ref)
+    return Comparison(*_operand(ref, op, value))
+
+
+def any_of(ref: Ref, values: Iterable[object]) -> Node:
+    """Make the condition that the attribute equals one of the values; without values it matches nothing."""
+    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+        raise BadRequestError(f"any_of takes several values, as in any_of(['a', 'b']), not {values!r}")
+    operands = [_operand(ref, Op.EQ, value) for value in values]
+    return AnyOf(_PRODUCT_ID if ref == _PRODUCT else ref, tuple(value for _, _, value in operands))
+
+
+def is_null(ref: Ref) -> Node:
+    """Make the condition that the attribute is unset."""
+    return IsNull(_no_product(ref))
+
+
+def is_not_null(ref: Ref) -> Node:
+    """Make the condition that the attribute is set."""
+    return IsNotNull(_no_product(ref))
+
+
+def like(ref: Ref, pattern: object, *, fold: bool) -> Node:
+    """Make the condition that the attribute fits a pattern."""
+    text = plain_text(_no_product(ref), pattern)
+    check_pattern(text)
+    return Like(ref, text, fold)
+
+
+def prefix(ref: Ref, text: object) -> Node:
+    """Make the condition that the attribute begins with a text."""
+    return Prefix(_no_product(ref), plain_text(ref, text))
+
+
+def _operand(ref: Ref, op: Op, value: object) -> tuple[Ref, Op, object]:
+    if ref != _PRODUCT:
+        return ref, op, plain_value(ref, value)
+    ident = value if isinstance(value, str) else getattr(value, "id", None)
+    if not isinstance(ident, str):
+        raise BadRequestError(f"p.product compares with a product or its id, not with {value!r}")
+    return _PRODUCT_ID, op, plain_text(_PRODUCT_ID, ident)
+
+
+def _no_product(ref: Ref) -> Ref:
+    if ref == _PRODUCT:
+        raise BadRequestError("p.product can be compared by ==, != and any_of only; for the rest use p.product_id")
+    return ref
 
 
 def plain_value(ref: Ref, value: object) -> object:

@@ -1,0 +1,398 @@
+"""The catalog: one file and one folder, opened, searched, changed and closed."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import shutil
+import tempfile
+import weakref
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from localcat.errors import (
+    BadRequestError,
+    CatalogError,
+    CatalogExistsError,
+    CatalogNotFoundError,
+    QueryError,
+    UnsafePathError,
+)
+from localcat.expressions.properties import properties as p
+from localcat.models import backend
+from localcat.models.band import Band
+from localcat.models.base import CatalogObjectBase
+from localcat.models.image import Image
+from localcat.models.product import Product
+from localcat.models.upload import ImageUpload
+from localcat.search import ImageSearch, Search
+from localcat.store.database import Database, new_settings
+
+if TYPE_CHECKING:
+    import sqlite_utils
+
+    from localcat.models.requests import ReadRequest, UploadRequest
+    from localcat.models.values import File
+    from localcat.rasters.layout import DataFolder
+
+T = TypeVar("T", bound=CatalogObjectBase)
+
+DEFAULT_NAME = "catalog.gpkg"
+PATH_VARIABLE = "LOCALCAT"  # the environment variable that names the default catalog
+
+
+class Catalog:
+    """A catalog: one SQLite file, which is also a GeoPackage, and a folder of pixels beside it.
+
+    Made by `create`, `open`, `open_or_create` and `temporary`. It can be used by several threads and, opened by each,
+    by several processes at once; pickled, it travels as its path.
+
+    Examples
+    --------
+    >>> import localcat
+    >>> with localcat.Catalog.temporary(org="acme") as catalog:
+    ...     catalog.images.count()
+    0
+    """
+
+    def __init__(self, database: Database, *, is_temporary: bool = False) -> None:
+        self.database = database
+        self._is_temporary = is_temporary
+        if is_temporary:
+            self._remove = weakref.finalize(self, _remove_folder, database.path.parent, os.getpid())
+        self._settings: dict[str, str] | None = None
+
+    # Opening and closing
+
+    @classmethod
+    def create(cls, path: str | os.PathLike[str], *, org: str | None = None, user: str | None = None) -> Self:
+        """Make a new, empty catalog.
+
+        Parameters
+        ----------
+        path : path
+            Where; ``.gpkg`` is the suffix by which other programs know it. The pixels will lie in ``<stem>.data``.
+        org : str, optional
+            The organisation, put before the ids of new products; the user when left out, and ``""`` for no prefix.
+        user : str, optional
+            Who creates it; the login name when left out.
+
+        Raises
+        ------
+        CatalogExistsError
+            If there is something at the path.
+        StorageError
+            If it cannot be written there.
+        """
+        settings = _settings(org, user)
+        file = _absolute(path)
+        if file.exists():
+            raise CatalogExistsError(f"'{file}' already exists; open it with Catalog.open, or choose another name")
+        if not file.parent.is_dir():
+            raise CatalogNotFoundError(f"the folder '{file.parent}' does not exist; make it first")
+        if cls.data_path(file).exists():
+            raise CatalogExistsError(
+                f"'{cls.data_path(file)}' already exists and would become the data folder; move it"
+            )
+        database = Database(file, settings=settings)
+        database.create()
+        return cls(database)
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str], *, read_only: bool = False) -> Self:
+        """Open a catalog.
+
+        Parameters
+        ----------
+        path : path
+            The catalog file.
+        read_only : bool
+            Refuse every change; also works where the disk can only be read.
+
+        Raises
+        ------
+        CatalogNotFoundError
+            If there is no file.
+        UnsupportedCatalogError
+            If the file is no catalog, or of a newer localcat; it is not touched.
+        """
+        file = _absolute(path)
+        if not file.exists():
+            raise CatalogNotFoundError(f"there is no catalog at '{file}'; Catalog.create makes one")
+        if not file.is_file():
+            raise CatalogNotFoundError(f"'{file}' is no file; name the catalog file itself")
+        catalog = cls(Database(file, read_only=read_only))
+        catalog._load_settings()
+        return catalog
+
+    @classmethod
+    def open_or_create(cls, path: str | os.PathLike[str], *, org: str | None = None, user: str | None = None) -> Self:
+        """Open a catalog, or make it if there is none; several programs may do so at once."""
+        try:
+            return cls.open(path)
+        except CatalogNotFoundError:
+            if _absolute(path).exists():
+                raise
+        try:
+            return cls.create(path, org=org, user=user)
+        except CatalogExistsError:
+            return cls.open(path)
+
+    @classmethod
+    def temporary(cls, *, org: str | None = None, user: str | None = None) -> Self:
+        """Make a catalog that is gone when it is closed; it waits for no disk, and is ready in milliseconds."""
+        folder = Path(tempfile.mkdtemp(prefix="localcat-"))
+        database = Database(folder / DEFAULT_NAME, durable=False, settings=_settings(org, user))
+        database.create()
+        return cls(database, is_temporary=True)
+
+    @classmethod
+    def default(cls) -> Self:
+        """Open the user's own catalog: at ``$LOCALCAT``, else in the user's data folder.
+
+        Nothing is written before the first change; until then it is empty.
+        """
+        given = os.environ.get(PATH_VARIABLE)
+        if given:
+            file = _absolute(given)
+        else:
+            import platformdirs  # only the default catalog needs it
+
+            file = Path(platformdirs.user_data_dir("localcat", appauthor=False)) / DEFAULT_NAME
+        return cls(Database(file, settings=_settings(None, None)))
+
+    def close(self) -> None:
+        """Close the file; a temporary catalog is deleted. Closing twice is allowed."""
+        self.database.close()
+        if self._is_temporary:
+            self._remove()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def as_default(self) -> AbstractContextManager[None]:
+        """Make this the catalog of all objects and searches that are given none, in all threads, in a with block."""
+        return backend.temporary_default(self)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self._is_temporary:
+            return _attach_temporary, (str(self.path),)
+        return _reopen, (str(self.path), self.database.read_only)
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Catalog) and self.path == other.path
+
+    def __hash__(self) -> int:
+        return hash(self.path)
+
+    def __repr__(self) -> str:
+        return f"<Catalog '{self.path}'>"
+
+    # Facts
+
+    @property
+    def path(self) -> Path:
+        """The catalog file."""
+        return self.database.path
+
+    @staticmethod
+    def data_path(path: Path) -> Path:
+        """Return the folder in which the pixels of a catalog file lie."""
+        return path.with_name(f"{path.stem}.data")
+
+    @property
+    def data_folder(self) -> DataFolder:
+        """The folder of the pixels."""
+        from localcat.rasters.layout import DataFolder  # brings rasterio, which searches do not need
+
+        return DataFolder(self.data_path(self.path), durable=self.database.durable)
+
+    def _load_settings(self) -> dict[str, str]:
+        if self._settings is None:
+            self._settings = self.database.settings()
+        return self._settings
+
+    @property
+    def namespace(self) -> str:
+        """What is put before the ids of new products; empty for nothing."""
+        return self._load_settings()["namespace"]
+
+    @property
+    def org(self) -> str:
+        """The organisation it was created for; empty for none."""
+        return self._load_settings()["org"]
+
+    @property
+    def user(self) -> str:
+        """Who created it."""
+        return self._load_settings()["user"]
+
+    def path_of(self, file: File) -> Path:
+        """Return the absolute path of a file of an image.
+
+        Raises
+        ------
+        UnsafePathError
+            If the file is not on this machine, or its path leads out of the data folder.
+        """
+        if file.owned:
+            return self.data_folder.resolve(str(file.href))
+        if file.href is None or "://" in file.href or file.href.startswith("/vsi"):
+            raise UnsafePathError(
+                f"{file.href or file.provider_href!r} is not on this machine; only local files are read"
+            )
+        path = Path(file.href)
+        return path if path.is_absolute() else self.path.parent / path
+
+    # Searching
+
+    def search(self, kind: type[T]) -> Search[T]:
+        """Return a search for all objects of a class in this catalog."""
+        if issubclass(kind, Image):
+            return ImageSearch(kind, self)  # type: ignore[return-value]  # a Search[Image], where T is Image
+        search = Search(kind, self)
+        band_type = kind.band_type() if issubclass(kind, Band) else None
+        return search if band_type is None else search.filter(p.type == band_type)
+
+    @property
+    def products(self) -> Search[Product]:
+        """A search for all products."""
+        return self.search(Product)
+
+    @property
+    def bands(self) -> Search[Band]:
+        """A search for all bands."""
+        return Search(Band, self)
+
+    @property
+    def images(self) -> ImageSearch:
+        """A search for all images."""
+        return ImageSearch(Image, self)
+
+    @property
+    def image_uploads(self) -> Search[ImageUpload]:
+        """A search for all uploads."""
+        return self.search(ImageUpload)
+
+    def bands_of(self, product_id: str) -> Search[Band]:
+        """Return a search for the bands of a product, in their order."""
+        return self.bands.filter(p.product_id == product_id).sort("sort_order", "name")
+
+    # Changing
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Make all changes inside the block together, or none if it raises; blocks may be nested.
+
+        Raises
+        ------
+        CatalogLockedError
+            If another program writes for longer than the timeout.
+        """
+        with self.database.write():
+            yield
+
+    def upload(self, image: Image, request: UploadRequest) -> ImageUpload:
+        """Take in files or arrays as the pixels of a new image; `Image.upload` and `Image.upload_ndarray` call this."""
+        from localcat.uploads import run_upload  # brings rasterio
+
+        return run_upload(self, image, request)
+
+    def read_pixels(self, image: Image, request: ReadRequest) -> Any:
+        """Read bands of an image; `Image.ndarray` calls this."""
+        from localcat.pixels import read_image  # brings rasterio
+
+        return read_image(self, image, request)
+
+    def delete_files(self, hrefs: list[str]) -> None:
+        """Unlink files that a committed transaction put into the trash; what cannot be unlinked stays there."""
+        if not hrefs:
+            return
+        gone = [(href,) for href in hrefs if self.data_folder.remove(href)]
+        with self.database.write() as transaction:
+            transaction.connection.executemany("DELETE FROM trash WHERE href = ?", gone)
+
+    # Tinkering
+
+    def sql(self, query: str, params: Sequence[Any] = ()) -> list[dict[str, Any]]:
+        """Answer a SELECT of your own, as a list of dictionaries; nothing can be changed by it.
+
+        The views ``footprints`` and ``products`` are meant for it and stay as they are; tables may change.
+
+        Raises
+        ------
+        QueryError
+            If the query is no SELECT, or SQLite cannot answer it.
+        """
+        with self.database.read() as connection:
+            connection.execute("PRAGMA query_only = ON")
+            try:
+                cursor = connection.execute(query, tuple(params))
+                if cursor.description is None:
+                    raise QueryError(f"sql() answers SELECT statements, not {query.strip()[:40]!r}")
+                names = [column[0] for column in cursor.description]
+                return [dict(zip(names, row, strict=True)) for row in cursor]
+            finally:
+                connection.execute("PRAGMA query_only = OFF")
+
+    @property
+    def db(self) -> sqlite_utils.Database:
+        """The file as a `sqlite_utils.Database`, on a connection of its own, for tinkering.
+
+        What it writes is not checked by localcat.
+        """
+        import sqlite3
+
+        import sqlite_utils  # slow to import where it has many plugins
+
+        return sqlite_utils.Database(sqlite3.connect(self.path))
+
+
+def _settings(org: str | None, user: str | None) -> dict[str, str]:
+    for name, value in (("org", org), ("user", user)):
+        if value is not None and (not isinstance(value, str) or ":" in value or "\x00" in value):
+            raise BadRequestError(f"{name} is text without a colon, not {value!r}")
+    login = user or _login()
+    return new_settings(namespace=login if org is None else org, org=org or "", user=login)
+
+
+def _login() -> str:
+    try:
+        return getpass.getuser().replace(":", "-")
+    except (OSError, KeyError, ImportError):  # no such user in the system's list, as in some containers
+        return "user"
+
+
+def _absolute(path: str | os.PathLike[str]) -> Path:
+    text = os.fspath(path)
+    if not isinstance(text, str) or not text or "\x00" in text:
+        raise CatalogError(f"a catalog's path is text, not {path!r}")
+    return Path(os.path.abspath(text))  # noqa: PTH100  # Path.resolve would follow links, and the data folder lies beside
+
+
+def _remove_folder(folder: Path, owner: int) -> None:
+    """Delete a temporary catalog, unless this is a fork of the process that made it."""
+    if os.getpid() == owner:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _reopen(path: str, read_only: bool) -> Catalog:
+    return Catalog.open(path, read_only=read_only)
+
+
+def _attach_temporary(path: str) -> Catalog:
+    """Open the temporary catalog of another process, which stays its owner."""
+    if not Path(path).exists():
+        raise CatalogNotFoundError(f"the temporary catalog '{path}' is closed already")
+    return Catalog(Database(Path(path), durable=False))
+
+
+backend.set_default_opener(Catalog.default)

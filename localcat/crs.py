@@ -1,0 +1,64 @@
+"""Coordinate reference systems, parsed only in ways that open no file and no URL."""
+
+from __future__ import annotations
+
+import re
+
+from rasterio.crs import CRS
+from rasterio.errors import CRSError
+
+from localcat.errors import InvalidCRSError
+
+WGS84 = CRS.from_epsg(4326)
+"""Longitude and latitude in degrees; the CRS of every footprint."""
+
+_AUTHORITY_CODE = re.compile(r"(?P<authority>[A-Za-z]{2,12}):(?P<code>[A-Za-z0-9]{1,12})")
+_WKT = re.compile(r"(PROJ|GEO(G|D|C)|COMPD_|COMPOUND|VERT_?|LOCAL_|ENG|BOUND)(CS|CRS)\s*\[", re.IGNORECASE)
+_FORBIDDEN_IN_PROJ4 = re.compile(r"(grids|init|file|pipeline|catalog)\b|[/\\@]", re.IGNORECASE)
+_LONGEST = 20_000  # characters; the longest WKT2 of a real CRS is a few thousand
+
+
+def parse_crs(value: str | int) -> CRS:
+    """Return the coordinate reference system that a code or a text names.
+
+    Parameters
+    ----------
+    value : str or int
+        An EPSG number, an authority code (``"EPSG:32618"``, ``"ESRI:54009"``), WKT 1 or 2, or PROJ.4 text without
+        grids, file names and pipelines.
+
+    Raises
+    ------
+    InvalidCRSError
+        If the value is none of these, or is not known. Texts that would make PROJ or GDAL open a file or a URL are
+        never handed to them.
+    """
+    try:
+        if isinstance(value, int) and not isinstance(value, bool):
+            return CRS.from_epsg(value)
+        if not isinstance(value, str):
+            raise InvalidCRSError(f"a CRS is a code or a text, not {value!r}; pass 'EPSG:4326', WKT or PROJ.4 text")
+        text = value.strip()
+        if len(text) > _LONGEST or "\x00" in text:
+            raise InvalidCRSError(f"a CRS text has at most {_LONGEST} characters and no NUL, this one is unusable")
+        code = _AUTHORITY_CODE.fullmatch(text)
+        if code is not None:
+            # After this match from_string can only look up a code: no path and no URL has this form.
+            return CRS.from_string(f"{code['authority'].upper()}:{code['code']}")
+        if _WKT.match(text):
+            return CRS.from_wkt(text)
+        if text.startswith("+"):
+            if _FORBIDDEN_IN_PROJ4.search(text):
+                raise InvalidCRSError(f"PROJ.4 text with grids, files or pipelines is refused: {text[:200]!r}")
+            return CRS.from_proj4(text)
+    except CRSError as error:
+        raise InvalidCRSError(f"unknown coordinate reference system {str(value)[:200]!r}: {error}") from error
+    raise InvalidCRSError(
+        f"{str(value)[:200]!r} is no coordinate reference system; pass a code like 'EPSG:32618', WKT or PROJ.4 text"
+    )
+
+
+def crs_code(crs: CRS) -> str | None:
+    """Return the authority code of a CRS (``"EPSG:32618"``), or None if it has none."""
+    authority = crs.to_authority()
+    return None if authority is None else f"{authority[0]}:{authority[1]}"

@@ -1,0 +1,285 @@
+"""A tree as JSON, in the two forms that the original client has, and back.
+
+========================  =====================================  ====================================================
+condition                 nested form, `to_nested`               item form, `to_items`
+========================  =====================================  ====================================================
+``p.x == 1``              ``{"eq": {"x": 1}}``                   ``{"op": "eq", "name": "x", "val": 1}``
+``p.x != 1``              ``{"ne": {"x": 1}}``                   ``{"op": "ne", "name": "x", "val": 1}``
+``p.x > 1``               ``{"range": {"x": {"gt": 1}}}``        ``{"op": "gt", "name": "x", "val": 1}``
+``1 < p.x <= 5``          ``{"range": {"x": {"gt": 1, "lte": 5}}}``  two items in ``{"and": [...]}``
+``p.x.prefix("a")``       ``{"prefix": {"x": "a"}}``             ``{"op": "prefix", ...}``
+``p.x.like("a%")``        ``{"like": {"x": "a%"}}``              ``{"op": "like", ...}``
+``p.x.ilike("a%")``       ``{"ilike": {"x": "a%"}}``             ``{"op": "ilike", ...}``
+``p.x.any_of([1, 2])``    ``{"any_of": {"x": [1, 2]}}``          ``{"op": "any_of", "name": "x", "val": [1, 2]}``
+``p.x.isnull``            ``{"isnull": "x"}``                    ``{"op": "isnull", "name": "x"}``
+``p.x.isnotnull``         ``{"isnotnull": "x"}``                 ``{"op": "isnotnull", "name": "x"}``
+``a & b``                 ``{"and": [a, b]}``                    ``{"and": [a, b]}``
+``a | b``                 ``{"or": [a, b]}``                     ``{"or": [a, b]}``
+``~a``                    ``{"not": a}``                         ``{"not": a}``
+========================  =====================================  ====================================================
+
+`parse` reads both, mixed too, and a list as the AND of its items; an ``or`` of equalities, which is how the original
+writes ``any_of``, is read as what it says. Names are those of `names`. Dates and datetimes are written as ISO 8601
+text and read as text, which compares the same; all else comes back as it was.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from typing import NoReturn, TypeAlias, assert_never
+
+from localcat.errors import BadRequestError
+from localcat.expressions import conditions
+from localcat.expressions.names import brief, read_name, write_name
+from localcat.expressions.nodes import (
+    And,
+    AnyOf,
+    Comparison,
+    IsNotNull,
+    IsNull,
+    Like,
+    Node,
+    Not,
+    Op,
+    Or,
+    Prefix,
+    Ref,
+    all_of,
+    check_size,
+    one_of,
+)
+
+Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
+
+MAX_NESTING = 100  # levels of a JSON filter as written; runs of one operator are flattened only when read
+
+_OP_NAMES = {Op.EQ: "eq", Op.NE: "ne", Op.LT: "lt", Op.LE: "lte", Op.GT: "gt", Op.GE: "gte"}
+_OPS = {name: op for op, name in _OP_NAMES.items()}
+_LOWER = (Op.GT, Op.GE)
+
+
+def to_nested(node: Node) -> dict[str, Json]:
+    """Return a tree in the nested form."""
+    check_size(node)
+    return _nested(node)
+
+
+def _nested(node: Node) -> dict[str, Json]:
+    match node:
+        case Comparison(ref, op, value) if op.is_range:
+            return {"range": {write_name(ref): {_OP_NAMES[op]: _json_value(ref, value)}}}
+        case Comparison(ref, op, value):
+            return {_OP_NAMES[op]: {write_name(ref): _json_value(ref, value)}}
+        case AnyOf(ref, values):
+            return {"any_of": {write_name(ref): [_json_value(ref, value) for value in values]}}
+        case IsNull(ref):
+            return {"isnull": write_name(ref)}
+        case IsNotNull(ref):
+            return {"isnotnull": write_name(ref)}
+        case Like(ref, pattern, fold):
+            return {"ilike" if fold else "like": {write_name(ref): pattern}}
+        case Prefix(ref, prefix):
+            return {"prefix": {write_name(ref): prefix}}
+        case And(parts):
+            merged = _merged(parts)
+            return merged[0] if len(merged) == 1 else {"and": [*merged]}
+        case Or(parts):
+            return {"or": [_nested(part) for part in parts]}
+        case Not(part):
+            return {"not": _nested(part)}
+        case _:
+            assert_never(node)
+
+
+def _merged(parts: Sequence[Node]) -> list[dict[str, Json]]:
+    """Return the parts of an AND, with two neighbours that bound one attribute from both sides as one range."""
+    found: list[dict[str, Json]] = []
+    waiting = list(reversed(parts))
+    while waiting:
+        part = waiting.pop()
+        if (
+            isinstance(part, Comparison)
+            and waiting
+            and isinstance(other := waiting[-1], Comparison)
+            and part.ref == other.ref
+            and part.op.is_range
+            and other.op.is_range
+            and (part.op in _LOWER) != (other.op in _LOWER)
+        ):
+            waiting.pop()
+            bounds: dict[str, Json] = {_OP_NAMES[one.op]: _json_value(one.ref, one.value) for one in (part, other)}
+            found.append({"range": {write_name(part.ref): bounds}})
+        else:
+            found.append(_nested(part))
+    return found
+
+
+def to_items(node: Node) -> dict[str, Json]:
+    """Return a tree in the item form."""
+    check_size(node)
+    return _items(node)
+
+
+def _items(node: Node) -> dict[str, Json]:
+    match node:
+        case Comparison(ref, op, value):
+            return _item(_OP_NAMES[op], ref, _json_value(ref, value))
+        case AnyOf(ref, values):
+            return _item("any_of", ref, [_json_value(ref, value) for value in values])
+        case IsNull(ref):
+            return {"op": "isnull", "name": write_name(ref)}
+        case IsNotNull(ref):
+            return {"op": "isnotnull", "name": write_name(ref)}
+        case Like(ref, pattern, fold):
+            return _item("ilike" if fold else "like", ref, pattern)
+        case Prefix(ref, prefix):
+            return _item("prefix", ref, prefix)
+        case And(parts):
+            return {"and": [_items(part) for part in parts]}
+        case Or(parts):
+            return {"or": [_items(part) for part in parts]}
+        case Not(part):
+            return {"not": _items(part)}
+        case _:
+            assert_never(node)
+
+
+def _item(op: str, ref: Ref, value: Json) -> dict[str, Json]:
+    return {"op": op, "name": write_name(ref), "val": value}
+
+
+def _json_value(ref: Ref, value: object, levels: int = 3) -> Json:
+    if isinstance(value, date) or type(value).__name__ == "datetime64":
+        return value.isoformat() if isinstance(value, date) else str(value)
+    if isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    if isinstance(value, Mapping) and levels and all(isinstance(key, str) for key in value):
+        return {key: _json_value(ref, inner, levels - 1) for key, inner in value.items()}
+    raise BadRequestError(f"the value {brief(value)} that {ref} compares with has no JSON form")
+
+
+# Reading
+
+
+def parse(source: object) -> Node:
+    """Return the tree that a filter in either form stands for.
+
+    Parameters
+    ----------
+    source : str, bytes, dict or list
+        JSON text, or what it decodes to; a list is the AND of its items.
+
+    Raises
+    ------
+    BadRequestError
+        If it is no filter; the message shows the part that is wrong.
+    """
+    node = _parse(load_json(source) if isinstance(source, str | bytes) else source, MAX_NESTING)
+    check_size(node)
+    return node
+
+
+def load_json(text: str | bytes) -> object:
+    """Decode JSON text strictly: no NaN, no infinity."""
+    try:
+        return json.loads(text, parse_constant=_refuse_constant)
+    except RecursionError as error:
+        raise BadRequestError("the JSON text is nested too deep for a filter") from error
+    except ValueError as error:
+        raise BadRequestError(f"the filter {brief(text)} is not JSON: {error}") from error
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _parse(part: object, levels: int) -> Node:
+    if not levels:
+        raise BadRequestError(f"the filter is nested more than {MAX_NESTING} levels deep")
+    if isinstance(part, list | tuple):
+        return all_of(*_parts("a list of conditions", part, levels))
+    if not isinstance(part, Mapping):
+        raise BadRequestError(f"{brief(part)} is no filter; it should be an object such as {{'eq': {{'name': 1}}}}")
+    if "op" in part:
+        return _parse_item(part)
+    if len(part) != 1:
+        raise BadRequestError(f"the condition {brief(part)} should have one key, its operator, and has {len(part)}")
+    ((op, operand),) = part.items()
+    match op:
+        case "and":
+            return all_of(*_parts("'and'", operand, levels))
+        case "or":
+            return one_of(*_parts("'or'", operand, levels))
+        case "not":
+            return Not(_parse(operand, levels - 1))
+        case "isnull" | "isnotnull":
+            return _condition(op, operand, None, part)
+        case "range":
+            name, bounds = _only_entry(operand, part)
+            if not isinstance(bounds, Mapping) or not bounds:
+                raise BadRequestError(f"the range {brief(part)} should give bounds such as {{'gt': 1, 'lte': 5}}")
+            if wrong := [key for key in bounds if key not in ("gt", "gte", "lt", "lte")]:
+                raise BadRequestError(f"the range {brief(part)} has bounds gt, gte, lt or lte, not {brief(wrong[0])}")
+            return all_of(*(_condition(bound, name, value, part) for bound, value in bounds.items()))
+        case "eq" | "ne" | "any_of" | "like" | "ilike" | "prefix":
+            name, value = _only_entry(operand, part)
+            return _condition(op, name, value, part)
+        case _:
+            raise BadRequestError(f"the operator {brief(op)} in {brief(part)} is not known")
+
+
+def _parts(what: str, operand: object, levels: int) -> list[Node]:
+    if not isinstance(operand, list | tuple) or not operand:
+        raise BadRequestError(f"{what} joins a list of one condition or more, not {brief(operand)}")
+    parts = []
+    for part in operand:  # a loop, as a comprehension would double the frames of each level
+        parts.append(_parse(part, levels - 1))  # noqa: PERF401  # see above
+    return parts
+
+
+def _only_entry(operand: object, part: object) -> tuple[object, object]:
+    if not isinstance(operand, Mapping) or len(operand) != 1:
+        raise BadRequestError(f"the condition {brief(part)} should name one attribute, as in {{'eq': {{'name': 1}}}}")
+    ((name, value),) = operand.items()
+    return name, value
+
+
+def _parse_item(item: Mapping[object, object]) -> Node:
+    op, needed = item["op"], {"op", "name", "val"}
+    if op in ("isnull", "isnotnull") and item.get("val") is None:
+        needed.discard("val")
+    if not needed <= set(item) <= {"op", "name", "val"}:
+        raise BadRequestError(f"the condition {brief(item)} should have the keys 'op', 'name' and 'val'")
+    return _condition(op, item["name"], item.get("val"), item)
+
+
+def _condition(op: object, name: object, value: object, part: object) -> Node:
+    ref = read_name(name)
+    make = _CONDITIONS.get(op) if isinstance(op, str) else None
+    if make is None:
+        raise BadRequestError(f"the operator {brief(op)} in {brief(part)} is not known")
+    return make(ref, value)
+
+
+def _comparison(op: Op) -> Callable[[Ref, object], Node]:
+    return lambda ref, value: conditions.compare(ref, op, value)
+
+
+def _any_of(ref: Ref, values: object) -> Node:
+    if not isinstance(values, list | tuple):
+        raise BadRequestError(f"any_of on {ref} takes a list of values, not {brief(values)}")
+    return conditions.any_of(ref, values)
+
+
+_CONDITIONS: dict[str, Callable[[Ref, object], Node]] = {
+    **{name: _comparison(op) for name, op in _OPS.items()},
+    "any_of": _any_of,
+    "isnull": lambda ref, value: conditions.is_null(ref),
+    "isnotnull": lambda ref, value: conditions.is_not_null(ref),
+    "like": lambda ref, value: conditions.like(ref, value, fold=False),
+    "ilike": lambda ref, value: conditions.like(ref, value, fold=True),
+    "prefix": conditions.prefix,
+}

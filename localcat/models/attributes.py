@@ -1,0 +1,558 @@
+"""The attributes of catalog objects: one small family of descriptors.
+
+Each attribute is declared once, in the body of its class. Its column, its filter field, its validation, its
+serialisation and its line in the documentation derive from that declaration.
+
+A value has three forms: what a user assigns; what the object holds and gives back; what the store keeps (text, integer,
+real or bytes). `coerce` leads from the first to the second and refuses what does not fit, `dump` and `load` lead from
+the second to the third and back.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, Self, TypeVar, overload
+
+from localcat.errors import AttributeValidationError, BadRequestError
+from localcat.expressions.fields import Field, Kind, Scalar
+from localcat.timestamps import from_microseconds, to_microseconds
+
+if TYPE_CHECKING:
+    from shapely.geometry.base import BaseGeometry
+
+T = TypeVar("T")
+Stored = str | int | float | bytes | None
+
+_INT64 = range(-(2**63), 2**63)
+
+
+class AttributeOwner(Protocol):
+    """What an attribute asks of the object it belongs to."""
+
+    _values: dict[str, Any]
+
+    def _read(self, attribute: Attribute[Any]) -> Any: ...
+    def _assign(self, attribute: Attribute[Any], value: Any) -> None: ...
+
+
+class Attribute(Generic[T]):
+    """One attribute of a class of catalog objects.
+
+    Parameters
+    ----------
+    doc : str
+        What it means, with its unit.
+    filterable, sortable : bool
+        Whether the original documents it so; localcat filters and sorts by every scalar attribute.
+    readonly : bool
+        Set by the catalog alone.
+    immutable : bool
+        Can be set once.
+    required : bool
+        Must be set before the object can be saved.
+    stored : bool
+        Whether it is a column of the object's table.
+    """
+
+    kind: ClassVar[Kind] = Kind.TEXT
+    is_mutable: ClassVar[bool] = False  # whether a value can be changed in place
+    type_name: ClassVar[str] = "str"  # in messages and in the documentation
+
+    def __init__(
+        self,
+        doc: str = "",
+        *,
+        filterable: bool = False,
+        sortable: bool = False,
+        readonly: bool = False,
+        immutable: bool = False,
+        required: bool = False,
+        stored: bool = True,
+    ) -> None:
+        self.doc = doc
+        self.filterable = filterable
+        self.sortable = sortable
+        self.readonly = readonly
+        self.immutable = immutable
+        self.required = required
+        self.stored = stored
+        self.name = ""
+        self.__doc__ = doc
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, instance: AttributeOwner, owner: type) -> T | None: ...
+    def __get__(self, instance: AttributeOwner | None, owner: type) -> Self | T | None:
+        if instance is None:
+            return self
+        try:
+            value: T | None = instance._values[self.name]
+        except KeyError:
+            value = instance._read(self)
+        return value
+
+    def __set__(self, instance: AttributeOwner, value: Any) -> None:
+        instance._assign(self, value)
+
+    def __delete__(self, instance: AttributeOwner) -> None:
+        instance._assign(self, None)
+
+    def coerce(self, value: Any) -> Any:
+        """Return the value that the object holds for what a user assigned; None is handled by the caller.
+
+        Raises
+        ------
+        AttributeValidationError
+            If the value does not fit.
+        """
+        raise NotImplementedError
+
+    def dump(self, value: Any) -> Stored:
+        """Return the stored form of a value that `coerce` let through; None is handled by the caller."""
+        stored: Stored = value
+        return stored
+
+    def load(self, stored: Any) -> T:
+        """Return the value of a stored form; None is handled by the caller."""
+        value: T = stored
+        return value
+
+    def equals_stored(self, value: Any, stored: Stored) -> bool:
+        """Return whether a value, None included, is what the store keeps."""
+        if value is None or stored is None:
+            return value is stored
+        return self.dump(value) == stored
+
+    def to_json(self, value: Any) -> Any:
+        """Return a value as `json.dumps` takes it; None is handled by the caller."""
+        return value
+
+    def bind(self, value: object) -> Scalar:
+        """Return the stored form of a value in a filter.
+
+        Raises
+        ------
+        BadRequestError
+            If the attribute can never have such a value.
+        """
+        if value is None:
+            raise BadRequestError(f"{self.name} cannot be compared with None; use .isnull or .isnotnull")
+        try:
+            stored = self.dump(self.coerce(value))
+        except AttributeValidationError as error:
+            raise BadRequestError(f"in a filter, {error}") from error
+        if isinstance(stored, bytes):
+            raise BadRequestError(f"{self.name} cannot be compared; use intersects()")
+        return stored
+
+    def field(self) -> Field | None:
+        """Return how a filter compares the attribute, or None if it cannot be filtered."""
+        return Field(self.name, self.kind, self.bind) if self.stored else None
+
+    def refuse(self, value: object, rule: str) -> AttributeValidationError:
+        """Return the error for a value that breaks a rule."""
+        return AttributeValidationError(f"{self.name} {rule}, not {_shown(value)}")
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+class Text(Attribute[str]):
+    """Text.
+
+    Parameters
+    ----------
+    longest : int, optional
+        The most characters it may have.
+    """
+
+    def __init__(self, doc: str = "", *, longest: int | None = None, **options: bool) -> None:
+        super().__init__(doc, **options)
+        self.longest = longest
+
+    def coerce(self, value: Any) -> str:
+        if not isinstance(value, str):
+            raise self.refuse(value, "is text (the attribute type is str)")
+        problem = unstorable(value)
+        if problem is not None:
+            raise self.refuse(value, f"is text without {problem}")
+        if self.longest is not None and len(value) > self.longest:
+            raise AttributeValidationError(
+                f"{self.name} has at most {self.longest:,} characters, not {len(value):,}; shorten it"
+            )
+        return str(value)
+
+
+def unstorable(text: str) -> str | None:
+    """Return what keeps a text from being stored as it is, or None."""
+    if "\x00" in text:
+        return "NUL characters"
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return "lone surrogates"
+    return None
+
+
+class Number(Attribute[float]):
+    """A real number; numbers in text are accepted.
+
+    Parameters
+    ----------
+    allow_nan : bool
+        Whether NaN is a value, as it is for nodata.
+    """
+
+    kind = Kind.NUMBER
+    type_name = "float"
+
+    def __init__(self, doc: str = "", *, allow_nan: bool = False, **options: bool) -> None:
+        super().__init__(doc, **options)
+        self.allow_nan = allow_nan
+
+    def coerce(self, value: Any) -> float:
+        if isinstance(value, bool):
+            raise self.refuse(value, "is a number")
+        try:
+            number = float(value)
+        except (TypeError, ValueError, OverflowError):
+            raise self.refuse(value, "is a number") from None
+        if math.isinf(number) or (math.isnan(number) and not self.allow_nan):
+            raise self.refuse(value, "is a finite number")
+        return number
+
+    def dump(self, value: Any) -> Stored:
+        return "nan" if math.isnan(value) else float(value)
+
+    def load(self, stored: Any) -> float:
+        return float(stored)
+
+    def to_json(self, value: Any) -> Any:
+        return "nan" if math.isnan(value) else value
+
+
+class Integer(Attribute[int]):
+    """A whole number of at most 64 bits.
+
+    Parameters
+    ----------
+    least : int, optional
+        The smallest allowed.
+    """
+
+    kind = Kind.NUMBER
+    type_name = "int"
+
+    def __init__(self, doc: str = "", *, least: int | None = None, **options: bool) -> None:
+        super().__init__(doc, **options)
+        self.least = least
+
+    def coerce(self, value: Any) -> int:
+        if not isinstance(value, bool):
+            try:
+                number = value.__index__()
+            except AttributeError:
+                number = None
+            if isinstance(number, int) and number in _INT64 and (self.least is None or number >= self.least):
+                return number
+        bound = "" if self.least is None else f" from {self.least}"
+        raise self.refuse(value, f"is a whole number{bound} (the attribute type is int)")
+
+    def bind(self, value: object) -> Scalar:
+        if isinstance(value, float) and math.isfinite(value):
+            return value  # 'x_pixels < 0.5' makes sense though no image is half a pixel wide
+        return super().bind(value)
+
+
+class Boolean(Attribute[bool]):
+    """True or false; the words true, false, yes, no and the numbers 1 and 0 are accepted."""
+
+    kind = Kind.NUMBER
+    type_name = "bool"
+    _WORDS: ClassVar[dict[str, bool]] = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+    def coerce(self, value: Any) -> bool:
+        if isinstance(value, str) and value.strip().lower() in self._WORDS:
+            return self._WORDS[value.strip().lower()]
+        if isinstance(value, bool | int | float) and value in (0, 1):
+            return bool(value)
+        if type(value).__module__ == "numpy" and type(value).__name__ in ("bool", "bool_"):
+            return bool(value)
+        raise self.refuse(value, "is True or False (the attribute type is bool)")
+
+    def dump(self, value: Any) -> Stored:
+        return int(value)
+
+    def load(self, stored: Any) -> bool:
+        return bool(stored)
+
+
+class Timestamp(Attribute[datetime]):
+    """A moment in time.
+
+    What a user assigns is kept as it is, so that it reads back unchanged, until the object is saved; from then on it is
+    an aware datetime in UTC.
+    """
+
+    kind = Kind.TIMESTAMP
+    type_name = "datetime"
+
+    def coerce(self, value: Any) -> Any:
+        self.dump(value)
+        return value
+
+    def dump(self, value: Any) -> Stored:
+        try:
+            return to_microseconds(value)
+        except BadRequestError as error:
+            raise AttributeValidationError(f"{self.name}: {error}") from error
+
+    def load(self, stored: Any) -> datetime:
+        return from_microseconds(stored)
+
+    def to_json(self, value: Any) -> Any:
+        return from_microseconds(to_microseconds(value)).isoformat()
+
+
+class Choice(Text):
+    """One of the values of an enumeration, read back as plain text.
+
+    Parameters
+    ----------
+    choices : type of StrEnum
+        The values; a stored one that is not among them is let through when it is read.
+    """
+
+    def __init__(self, doc: str = "", *, choices: type[StrEnum], **options: bool) -> None:
+        super().__init__(doc, **options)
+        self.choices = choices
+
+    def coerce(self, value: Any) -> str:
+        try:
+            return str(self.choices(value).value)
+        except ValueError:
+            allowed = ", ".join(repr(str(choice.value)) for choice in self.choices)
+            raise self.refuse(value, f"is one of {allowed}") from None
+
+
+class Structured(Attribute[T]):
+    """A value that is stored as JSON text."""
+
+    is_mutable = True
+
+    def dump(self, value: Any) -> Stored:
+        return json.dumps(self.to_json(value), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+    def load(self, stored: Any) -> T:
+        value: T = json.loads(stored)
+        return value
+
+    def equals_stored(self, value: Any, stored: Stored) -> bool:
+        if value is None or stored is None:
+            return value is stored
+        dumped = self.dump(value)
+        return dumped == stored or json.loads(str(dumped)) == json.loads(str(stored))
+
+    def field(self) -> Field | None:
+        return None
+
+
+class TextList(Structured[list[str]]):
+    """A list of texts.
+
+    Parameters
+    ----------
+    most : int, optional
+        The most items it may have.
+    longest : int, optional
+        The most bytes, in UTF-8, that an item may have.
+    prefixes : sequence of str, optional
+        With one of which each item must begin, such as ``"user:"``.
+    """
+
+    kind = Kind.LIST
+    type_name = "list of str"
+
+    def __init__(
+        self,
+        doc: str = "",
+        *,
+        most: int | None = None,
+        longest: int | None = None,
+        prefixes: Sequence[str] = (),
+        **options: bool,
+    ) -> None:
+        super().__init__(doc, **options)
+        self.most = most
+        self.longest = longest
+        self.prefixes = tuple(prefixes)
+
+    def coerce(self, value: Any) -> list[str]:
+        if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
+            raise self.refuse(value, "is a list of texts")
+        items = [self._item(item) for item in value]
+        if self.most is not None and len(items) > self.most:
+            raise AttributeValidationError(f"{self.name} has at most {self.most} items, not {len(items)}")
+        return items
+
+    def _item(self, value: Any) -> str:
+        if not isinstance(value, str) or unstorable(value) is not None:
+            raise self.refuse(value, "holds texts that can be stored")
+        if self.longest is not None and len(value.encode()) > self.longest:
+            raise self.refuse(value, f"holds texts of at most {self.longest} bytes")
+        if self.prefixes and not value.startswith(self.prefixes):
+            raise self.refuse(value, f"holds texts that begin with {' or '.join(self.prefixes)}")
+        return str(value)
+
+    def dump(self, value: Any) -> Stored:
+        return super().dump(self.coerce(value))  # again, since the list may have been changed in place
+
+    def bind(self, value: object) -> Scalar:
+        if not isinstance(value, str):
+            raise BadRequestError(f"the items of {self.name} are texts, and compare with text, not with {value!r}")
+        return value
+
+    def field(self) -> Field | None:
+        return Field(self.name, self.kind, self.bind, sortable=False)
+
+
+class ExtraProperties(Structured[dict[str, str | int | float]]):
+    """A mapping of names to texts and numbers."""
+
+    kind = Kind.MAPPING
+    type_name = "dict"
+    MOST = 50
+
+    def coerce(self, value: Any) -> dict[str, str | int | float]:
+        if not isinstance(value, Mapping):
+            raise self.refuse(value, "is a mapping")
+        if len(value) > self.MOST:
+            raise AttributeValidationError(f"{self.name} has at most {self.MOST} entries, not {len(value)}")
+        for key, item in value.items():
+            if not isinstance(key, str) or unstorable(key) is not None:
+                raise self.refuse(key, "has keys of text")
+            if isinstance(item, str):
+                fits = unstorable(item) is None
+            elif isinstance(item, int):
+                fits = item in _INT64
+            else:
+                fits = isinstance(item, float) and math.isfinite(item)
+            if not fits:
+                raise self.refuse(item, f"has texts and finite numbers as values (at key {key!r})")
+        return dict(value)
+
+    def dump(self, value: Any) -> Stored:
+        return super().dump(self.coerce(value))
+
+    def bind(self, value: object) -> Scalar:
+        raise BadRequestError(f"{self.name} is filtered by one of its keys: p.{self.name}['key'], not by {value!r}")
+
+    def field(self) -> Field | None:
+        return Field(self.name, self.kind, self.bind, sortable=False)
+
+
+class NumberTuple(Structured[tuple[float, ...]]):
+    """A tuple of real numbers.
+
+    Parameters
+    ----------
+    length : int, optional
+        The number of items it must have.
+    """
+
+    is_mutable = False
+    type_name = "tuple of float"
+
+    def __init__(self, doc: str = "", *, length: int | None = None, **options: bool) -> None:
+        super().__init__(doc, **options)
+        self.length = length
+
+    def coerce(self, value: Any) -> tuple[float, ...]:
+        if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
+            raise self.refuse(value, "is a tuple of numbers")
+        items = tuple(value)
+        if self.length is not None and len(items) != self.length:
+            raise AttributeValidationError(
+                f"Tuple must contain exactly {self.length} items for {self.name}, not {items!r}"
+            )
+        try:
+            numbers = tuple(float(item) for item in items)
+        except (TypeError, ValueError, OverflowError):
+            raise self.refuse(value, "is a tuple of numbers") from None
+        if not all(map(math.isfinite, numbers)):
+            raise self.refuse(value, "is a tuple of finite numbers")
+        return numbers
+
+    def load(self, stored: Any) -> tuple[float, ...]:
+        return tuple(json.loads(stored))
+
+    def to_json(self, value: Any) -> Any:
+        return list(value)
+
+
+class NestedNumbers(Structured[tuple[Any, ...]]):
+    """A tuple of numbers, or of tuples of numbers: one entry a band."""
+
+    is_mutable = False
+    type_name = "tuple"
+
+    def coerce(self, value: Any) -> tuple[Any, ...]:
+        if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
+            raise self.refuse(value, "is a tuple of numbers, one entry a band")
+        return tuple(self._entry(entry, value) for entry in value)
+
+    def _entry(self, entry: Any, value: Any, depth: int = 0) -> Any:
+        if entry is None:
+            return None
+        if isinstance(entry, int | float) and math.isfinite(entry):
+            return entry
+        if depth == 0 and isinstance(entry, list | tuple):
+            return tuple(self._entry(item, value, 1) for item in entry)
+        raise self.refuse(value, "is a tuple of finite numbers, one entry a band")
+
+    def load(self, stored: Any) -> tuple[Any, ...]:
+        return tuple(tuple(entry) if isinstance(entry, list) else entry for entry in json.loads(stored))
+
+    def to_json(self, value: Any) -> Any:
+        return [list(entry) if isinstance(entry, tuple) else entry for entry in value]
+
+
+class Geometry(Attribute["BaseGeometry"]):
+    """A footprint: GeoJSON, shapely or anything with ``__geo_interface__``; read back as shapely, EPSG:4326."""
+
+    type_name = "shapely geometry"
+
+    def coerce(self, value: Any) -> BaseGeometry:
+        from localcat import geometry  # brings shapely, which objects without a footprint do not need
+
+        try:
+            return geometry.as_geometry(value)
+        except BadRequestError as error:
+            raise AttributeValidationError(f"{self.name}: {error}") from error
+
+    def dump(self, value: Any) -> Stored:
+        from localcat import geometry
+
+        return geometry.to_wkb(value)
+
+    def load(self, stored: Any) -> BaseGeometry:
+        from localcat import geometry
+
+        shape: BaseGeometry = geometry.from_wkb([stored])[0]
+        return shape
+
+    def to_json(self, value: Any) -> Any:
+        return value.__geo_interface__
+
+    def field(self) -> Field | None:
+        return None

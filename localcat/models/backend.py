@@ -1,0 +1,111 @@
+"""What catalog objects ask of their catalog, and the catalog they get when they are given none.
+
+Models stand below the catalog and do not import it: a catalog hands itself to its objects, and the package tells this
+module how to find the default one.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from localcat.errors import CatalogError
+
+if TYPE_CHECKING:
+    from localcat.models.band import Band
+    from localcat.models.base import CatalogObjectBase
+    from localcat.models.image import Image
+    from localcat.models.requests import ReadRequest, UploadRequest
+    from localcat.models.upload import ImageUpload
+    from localcat.search import ImageSearch, Search
+    from localcat.store.database import Database
+
+    T = TypeVar("T", bound=CatalogObjectBase)
+
+
+class Backend(Protocol):
+    """A catalog, as its objects see it."""
+
+    @property
+    def database(self) -> Database:
+        """The file."""
+
+    @property
+    def namespace(self) -> str:
+        """The prefix of new product ids; empty for none."""
+
+    @property
+    def org(self) -> str:
+        """The organisation of the catalog; empty for none."""
+
+    @property
+    def user(self) -> str:
+        """Who created the catalog."""
+
+    def search(self, kind: type[T]) -> Search[T]:
+        """Return a search for all objects of a class."""
+
+    @property
+    def bands(self) -> Search[Band]:
+        """A search for all bands."""
+
+    @property
+    def images(self) -> ImageSearch:
+        """A search for all images."""
+
+    @property
+    def image_uploads(self) -> Search[ImageUpload]:
+        """A search for all uploads."""
+
+    def delete_files(self, hrefs: list[str]) -> None:
+        """Unlink owned files that a committed transaction put into the trash."""
+
+    def upload(self, image: Image, request: UploadRequest) -> ImageUpload:
+        """Bring files or arrays into the catalog as the pixels of a new image."""
+
+    def read_pixels(self, image: Image, request: ReadRequest) -> Any:
+        """Read bands of an image onto a grid."""
+
+
+_lock = threading.Lock()
+_open_default: Callable[[], Backend] | None = None
+_chosen: list[Backend] = []  # the last one counts; `as_default` puts one on top for a while
+
+
+def set_default_opener(opener: Callable[[], Backend]) -> None:
+    """Tell how the user's default catalog is opened when it is first needed."""
+    global _open_default  # noqa: PLW0603  # the one registry of the process
+    _open_default = opener
+
+
+def default_catalog() -> Backend:
+    """Return the catalog that objects and searches use when they are given none."""
+    with _lock:
+        if not _chosen:
+            if _open_default is None:
+                raise CatalogError("there is no default catalog; pass catalog=, or import localcat")
+            _chosen.append(_open_default())
+        return _chosen[-1]
+
+
+def set_default_catalog(catalog: Backend | None) -> None:
+    """Make a catalog the default of the process; None goes back to the user's own."""
+    with _lock:
+        _chosen[:] = [] if catalog is None else [catalog]
+
+
+@contextmanager
+def temporary_default(catalog: Backend) -> Iterator[None]:
+    """Make a catalog the default of the process, in all its threads, while the block runs."""
+    with _lock:
+        _chosen.append(catalog)
+    try:
+        yield
+    finally:
+        with _lock:
+            for position in range(len(_chosen) - 1, -1, -1):
+                if _chosen[position] is catalog:
+                    del _chosen[position]
+                    break

@@ -1,0 +1,157 @@
+"""Bands: the measured layers that all images of a product share."""
+
+from __future__ import annotations
+
+import builtins
+import functools
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from localcat.models.attributes import Attribute, Boolean, Choice, Integer, Number, NumberTuple, Text
+from localcat.models.enums import BandType, Colormap, DataType
+from localcat.models.named import NamedCatalogObject
+from localcat.models.values import (
+    ColorTable,
+    DerivedParams,
+    Labels,
+    ProcessingLevels,
+    ResolutionAttribute,
+)
+from localcat.store import rows
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from localcat.models.backend import Backend
+    from localcat.models.base import CatalogObject
+    from localcat.search import Search
+    from localcat.store.database import Transaction
+    from localcat.store.rows import Row
+
+
+class Band(NamedCatalogObject, abstract=True):
+    """A layer of all images of a product; abstract, with five concrete types."""
+
+    table = "band"
+    _type: ClassVar[BandType]
+    _classes: ClassVar[dict[str, builtins.type[Band]]] = {}
+
+    type = Choice("What its values mean; follows from the class.", choices=BandType, readonly=True, filterable=True)
+    description = Text("What it is, in up to 80,000 characters.", longest=80_000)
+    sort_order = Integer("Its place among the product's bands; the next free one by default.", sortable=True)
+    vendor_order = Integer("Its place in the vendor's own order.", sortable=True)
+    data_type = Choice("The type of its pixels.", choices=DataType, required=True)
+    nodata = Number("The pixel value that means no data.", allow_nan=True)
+    data_range = NumberTuple("(min, max) of its pixel values.", length=2, required=True)
+    display_range = NumberTuple("(min, max) of the pixel values to show.", length=2)
+    resolution = ResolutionAttribute("The size of a pixel.", filterable=True, sortable=True)
+    band_index = Integer("Its place in the file, from 0.", least=0, required=True)
+    file_index = Integer("Which of an image's files holds it, from 0.", least=0)
+    jpx_layer_index = Integer("Its layer in a JPEG 2000 file, from 0.", least=0)
+    vendor_band_name = Text("What the vendor calls it.")
+    processing_levels = ProcessingLevels("How its processing levels are made; stored, not computed.")
+    derived_params = DerivedParams("How it is derived of other bands; stored, not computed.")
+
+    def __init_subclass__(cls, *, band_type: BandType, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls._type = band_type
+        cls._classes[band_type.value] = cls
+
+    def __init__(self, *, catalog: Backend | None = None, client: Backend | None = None, **attributes: Any) -> None:
+        super().__init__(catalog=catalog, client=client, **attributes)
+        self._values["type"] = self._type.value
+
+    @classmethod
+    def _columns(cls) -> tuple[str, ...]:
+        return tuple(_attributes_of_all_types())
+
+    @classmethod
+    def _filterable(cls) -> Mapping[str, Attribute[Any]]:
+        return _attributes_of_all_types() if cls is Band else super()._filterable()
+
+    @classmethod
+    def _class_of(cls, row: Row) -> builtins.type[Self]:
+        made: Any = cls._classes[str(row[cls._positions()["type"]])]
+        return made  # type: ignore[no-any-return]  # a subclass of Band, though perhaps not of cls; see _accepted
+
+    @classmethod
+    def band_type(cls) -> BandType | None:
+        """Return the type of the class's bands; None for `Band` itself, which stands for all."""
+        return cls.__dict__.get("_type")
+
+    def _prepare(self, transaction: Transaction) -> None:
+        super()._prepare(transaction)
+        if self.sort_order is None:
+            product = self._product_row_id(transaction)
+            (highest,) = transaction.connection.execute(
+                "SELECT max(sort_order) FROM band WHERE product_id = ?", (product,)
+            ).fetchone()
+            self.sort_order = 1 if highest is None else highest + 1
+        for name in ("file_index", "jpx_layer_index"):
+            if getattr(self, name) is None:
+                setattr(self, name, 0)
+
+    def _after_write(self, transaction: Transaction) -> None:
+        super()._after_write(transaction)
+        product = rows.product_row_id(transaction.connection, str(self.product_id))
+        if product is not None:
+            rows.refresh_resolutions(transaction.connection, product)
+
+    def _delete_row(self, transaction: Transaction, row_id: int) -> None:
+        super()._delete_row(transaction, row_id)
+        self._after_write(transaction)
+
+
+class SpectralBand(Band, band_type=BandType.SPECTRAL):
+    """A band of the visible, near- or shortwave-infrared spectrum."""
+
+    wavelength_nm_center = Number("Centre of its wavelengths; nanometres.", filterable=True, sortable=True)
+    wavelength_nm_min = Number("Shortest of its wavelengths; nanometres.", filterable=True, sortable=True)
+    wavelength_nm_max = Number("Longest of its wavelengths; nanometres.", filterable=True, sortable=True)
+    wavelength_nm_fwhm = Number("Full width at half maximum; nanometres.", filterable=True, sortable=True)
+    physical_range = NumberTuple("(min, max) of the physical values that `data_range` stands for.", length=2)
+    physical_range_unit = Text("The unit of `physical_range`.")
+
+
+class MicrowaveBand(Band, band_type=BandType.MICROWAVE):
+    """A band of the microwave spectrum, of a radar or a radiometer."""
+
+    frequency = Number("Frequency; GHz.", filterable=True, sortable=True)
+    bandwidth = Number("Bandwidth; MHz.", filterable=True, sortable=True)
+    physical_range = NumberTuple("(min, max) of the physical values that `data_range` stands for.", length=2)
+    physical_range_unit = Text("The unit of `physical_range`.")
+
+
+class MaskBand(Band, band_type=BandType.MASK):
+    """A binary band: 0 is masked, 1 is not."""
+
+    is_alpha = Boolean("Whether pixels that are 0 here are transparent when the image is read.")
+    data_range = NumberTuple("(0, 1).", length=2, immutable=True)
+    display_range = NumberTuple("(0, 1).", length=2, immutable=True)
+
+    def __init__(self, *, catalog: Backend | None = None, client: Backend | None = None, **attributes: Any) -> None:
+        super().__init__(
+            catalog=catalog, client=client, **{"data_range": (0, 1), "display_range": (0, 1), **attributes}
+        )
+
+
+class ClassBand(Band, band_type=BandType.CLASS):
+    """A band whose values stand for classes, such as kinds of land use."""
+
+    colormap_name = Choice("A named colour map to show it with.", choices=Colormap)
+    colormap = ColorTable("Colours by pixel value: (red, green, blue, alpha), each 0 to 255.")
+    class_labels = Labels("What the pixel values mean, by value; None for no meaning.")
+
+
+class GenericBand(Band, band_type=BandType.GENERIC):
+    """A band of any other kind, such as temperatures or angles."""
+
+    colormap_name = Choice("A named colour map to show it with.", choices=Colormap)
+    colormap = ColorTable("Colours by pixel value: (red, green, blue, alpha), each 0 to 255.")
+    physical_range = NumberTuple("(min, max) of the physical values that `data_range` stands for.", length=2)
+    physical_range_unit = Text("The unit of `physical_range`.")
+
+
+@functools.cache
+def _attributes_of_all_types() -> dict[str, Attribute[Any]]:
+    """Return the attributes of all types of band together: they share one table."""
+    return {name: attribute for kind in Band._classes.values() for name, attribute in kind._attributes.items()}

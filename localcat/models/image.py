@@ -1,0 +1,397 @@
+"""Images: one acquisition on one grid, with its footprint, its time and its files."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, ClassVar
+
+from localcat.errors import BadRequestError, DuplicateError, UploadOptionWarning
+from localcat.expressions.properties import properties as p
+from localcat.models.attributes import Choice, Geometry, Integer, NestedNumbers, Number, NumberTuple, Text, Timestamp
+from localcat.models.enums import DocumentState, ResampleAlgorithm, StorageState
+from localcat.models.named import NamedCatalogObject
+from localcat.models.requests import ImageUploadOptions, ReadRequest, UploadRequest
+from localcat.models.values import File, FileList
+from localcat.store import rows
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from localcat.geocontext import AOI
+    from localcat.models.upload import ImageUpload
+    from localcat.search import Search
+    from localcat.store.database import Transaction
+
+
+class Image(NamedCatalogObject):
+    """One acquisition: a footprint, a time, and files that hold the bands of its product."""
+
+    table = "image"
+    SUPPORTED_DATATYPES: ClassVar[tuple[str, ...]] = (
+        "uint8",
+        "int16",
+        "uint16",
+        "int32",
+        "uint32",
+        "float32",
+        "float64",
+    )
+
+    geometry = Geometry("Footprint of the valid pixels; longitude and latitude, EPSG:4326.", filterable=True)
+    cs_code = Text("Code of its CRS, such as 'EPSG:32618'; wins over `projection`.")
+    projection = Text("Its CRS as WKT or PROJ.4 text.")
+    geotrans = NumberTuple("Six numbers in GDAL's order, from (column, row) to CRS coordinates.", length=6)
+    x_pixels = Integer("Columns.", least=1)
+    y_pixels = Integer("Rows.", least=1)
+    acquired = Timestamp("When the sensor captured it; aware UTC.", filterable=True, sortable=True)
+    acquired_end = Timestamp("When the capture ended; aware UTC.", filterable=True, sortable=True)
+    published = Timestamp("When the provider published it; aware UTC.", filterable=True, sortable=True)
+    storage_state = Choice("Whether its pixels can be read here.", choices=StorageState, filterable=True, sortable=True)
+    files = FileList("Its files, in the order that the bands' `file_index` counts.")
+    area = Number("Area of the footprint; square kilometres.", filterable=True, sortable=True)
+    azimuth_angle = Number("Azimuth of the sensor; degrees.", filterable=True, sortable=True)
+    bits_per_pixel = NestedNumbers("Mean stored bits per pixel, by file.")
+    bright_fraction = Number("Fraction of bright pixels, 0 to 1.", filterable=True, sortable=True)
+    brightness_temperature_k1_k2 = NestedNumbers("Constants K1 and K2 by band.")
+    c6s_dlsr = NestedNumbers("Coefficients of the 6S model by band.")
+    cloud_fraction = Number("Fraction of pixels obscured by clouds, 0 to 1.", filterable=True, sortable=True)
+    alt_cloud_fraction = Number("The same by another method, 0 to 1.", filterable=True, sortable=True)
+    confidence_dlsr = Number("Confidence in the surface reflectance.", filterable=True, sortable=True)
+    fill_fraction = Number("Fraction of its pixels that are valid, 0 to 1.", filterable=True, sortable=True)
+    incidence_angle = Number("Incidence angle of the sensor; degrees.", filterable=True, sortable=True)
+    roll_angle = Number("Roll of the sensor; degrees.", filterable=True, sortable=True)
+    solar_azimuth_angle = Number("Azimuth of the sun; degrees.", filterable=True, sortable=True)
+    solar_elevation_angle = Number("Elevation of the sun; degrees.", filterable=True, sortable=True)
+    view_angle = Number("View angle of the sensor; degrees.", filterable=True, sortable=True)
+    radiance_gain_bias = NestedNumbers("Gain and bias to radiance by band.")
+    reflectance_gain_bias = NestedNumbers("Gain and bias to reflectance by band.")
+    reflectance_scale = NestedNumbers("Scale to reflectance by band.")
+    temperature_gain_bias = NestedNumbers("Gain and bias to temperature by band.")
+    processing_pipeline_id = Text("What processed it.", filterable=True, sortable=True)
+    provider_id = Text("What the provider calls it.", filterable=True, sortable=True)
+    satellite_id = Text("The satellite.", filterable=True, sortable=True)
+    provider_url = Text("Where the provider describes it.")
+    preview_url = Text("Where a preview is.")
+    preview_file = Text("A file with a preview.")
+
+    # Pixels in
+
+    def upload(
+        self,
+        files: str | os.PathLike[str] | IO[Any] | Iterable[str | os.PathLike[str] | IO[Any]],
+        upload_options: ImageUploadOptions | None = None,
+        overwrite: bool = False,
+    ) -> ImageUpload:
+        """Bring files into the catalog as the pixels of this new image, and save it.
+
+        Parameters
+        ----------
+        files : path, open file, or several of them
+            GeoTIFF or JPEG 2000. They are copied into the data folder; their order is what the bands' `file_index`
+            counts. Georeferencing comes from the first.
+        upload_options : ImageUploadOptions, optional
+            Its overviews are not used: files are taken as they are.
+        overwrite : bool
+            Replace an image with the same id, if there is one.
+
+        Returns
+        -------
+        ImageUpload
+            Finished: its status is ``"success"``, or ``"failure"`` with the reasons in its events.
+
+        Raises
+        ------
+        BadRequestError
+            If id or `acquired` are unset, the image is saved already, its id is taken, or the files are not given as
+            paths or open files.
+        DeletedObjectError
+            If the image was deleted.
+        """
+        paths = _paths(files)
+        if self.cs_code is not None or self.projection is not None:
+            warnings.warn(
+                "cs_code and projection are not permitted in an upload of files and are not used; "
+                "the files' own projection is",
+                UploadOptionWarning,
+                stacklevel=2,
+            )
+        self._require_uploadable(overwrite=overwrite)
+        options = upload_options or ImageUploadOptions()
+        return self._catalog.upload(self, UploadRequest(options=options, overwrite=overwrite, files=paths))
+
+    def upload_ndarray(
+        self,
+        ndarray: Any,
+        upload_options: ImageUploadOptions | None = None,
+        raster_meta: Mapping[str, Any] | None = None,
+        overviews: Sequence[int] | None = None,
+        overview_resampler: str | None = None,
+        overwrite: bool = False,
+    ) -> ImageUpload:
+        """Write arrays as Cloud-Optimized GeoTIFFs that hold the pixels of this new image, and save it.
+
+        Parameters
+        ----------
+        ndarray : ndarray, masked array, or list of them
+            Shape (band, row, column) or (row, column); one file each, whose order is what the bands' `file_index`
+            counts. Of type uint8, int16, uint16, int32, uint32, float32 or float64. Masked pixels become the bands'
+            nodata if they declare one; else an alpha band, if the product declares one that the array lacks; else an
+            internal mask.
+        upload_options : ImageUploadOptions, optional
+            The same as the next arguments, which win.
+        raster_meta : mapping, optional
+            Georeferencing as `ndarray` returns it with ``raster_info=True``; the image's own `geotrans`, `cs_code` and
+            `projection` win over it.
+        overviews : sequence of int, optional
+            Decimation factors of the overviews, such as ``[2, 4]``. None makes powers of two down to one tile; an empty
+            list makes none.
+        overview_resampler : OverviewResampler or str, optional
+            How overviews are made; by the type of the bands when left out.
+        overwrite : bool
+            Replace an image with the same id, if there is one.
+
+        Returns
+        -------
+        ImageUpload
+            Finished: its status is ``"success"``, or ``"failure"`` with the reasons in its events.
+
+        Raises
+        ------
+        BadRequestError
+            If id or `acquired` are unset, the image is saved already, its id is taken, or the georeferencing is
+            incomplete.
+        InvalidArrayError
+            If an array's rank or type does not fit.
+        DeletedObjectError
+            If the image was deleted.
+        """
+        given = upload_options or ImageUploadOptions()
+        options = ImageUploadOptions(
+            upload_type="ndarray",
+            image_files=given.image_files,
+            overviews=given.overviews if overviews is None else overviews,
+            overview_resampler=given.overview_resampler if overview_resampler is None else overview_resampler,
+            upload_size=given.upload_size,
+        )
+        arrays = _arrays(ndarray)
+        self._require_uploadable(overwrite=overwrite)
+        request = UploadRequest(options=options, overwrite=overwrite, arrays=arrays, raster_meta=raster_meta or {})
+        return self._catalog.upload(self, request)
+
+    def _require_uploadable(self, *, overwrite: bool) -> None:
+        self._require_not_deleted()
+        if not self.id:
+            raise BadRequestError("id field required: give the image an id, or a name and a product")
+        if self.acquired is None:
+            raise BadRequestError(f"acquired field required: set when image '{self.id}' was captured")
+        if self.state is not DocumentState.UNSAVED:
+            raise BadRequestError(f"image '{self.id}' has been saved. Please use an unsaved image for uploading")
+        if not overwrite and Image.exists(self.id, catalog=self._catalog):
+            raise DuplicateError(
+                f"image '{self.id}' already exists in the catalog. Please either use a new image id or overwrite=True"
+            )
+        product = self.product
+        if product is None:
+            raise BadRequestError(
+                f"product '{self.product_id}' of image '{self.id}' is not in the catalog; save it first"
+            )
+        if product.state is not DocumentState.SAVED:
+            raise BadRequestError(f"product '{product.id}' has unsaved changes; save it first")
+
+    def image_uploads(self) -> Search[ImageUpload]:
+        """Return a search for the uploads of this image."""
+        return self._catalog.image_uploads.filter(p.image_id == self.id)
+
+    # Pixels out
+
+    def ndarray(
+        self,
+        bands: str | Sequence[str],
+        geocontext: Any = None,
+        crs: str | None = None,
+        resolution: float | None = None,
+        all_touched: bool | None = None,
+        mask_nodata: bool = True,
+        mask_alpha: bool | str | None = None,
+        bands_axis: int = 0,
+        raster_info: bool = False,
+        resampler: str = ResampleAlgorithm.NEAR,
+        processing_level: str | None = None,
+        scaling: Any = None,
+        data_type: str | None = None,
+        progress: bool | None = None,
+    ) -> Any:
+        """Read bands as an array.
+
+        Parameters
+        ----------
+        bands : str or sequence of str
+            Names of bands; in one text, separated by spaces.
+        geocontext : GeoContext, optional
+            Onto which grid; the image's own when left out, without a cutline.
+        crs, resolution, all_touched
+            Changes to the geocontext.
+        mask_nodata : bool
+            Mask pixels that are their band's nodata.
+        mask_alpha : bool or str, optional
+            Mask pixels where an alpha band is 0: None, if the product has a band ``alpha``; True requires it; a text
+            names another band.
+        bands_axis : int
+            Where in the result the axis of bands stands, -2 to 2.
+        raster_info : bool
+            Also return the georeferencing of the result, which `upload_ndarray` takes as `raster_meta`.
+        resampler : ResampleAlgorithm or str
+            How pixels are brought onto another grid; masks always by nearest.
+        processing_level : str, optional
+            Accepted and not used: levels are stored, not computed.
+        scaling, data_type
+            As in `scaling_parameters`.
+        progress : bool, optional
+            Show progress; by default where the output is a terminal.
+
+        Returns
+        -------
+        ndarray, shape (band, row, column), or (ndarray, dict) with ``raster_info=True``
+            A masked array if anything is masked by, else a plain one; always three axes.
+
+        Raises
+        ------
+        BadRequestError
+            If a band is unknown, or an argument out of range.
+        ImageDeletedError
+            If the image was deleted or replaced meanwhile.
+        CorruptImageError
+            If a file cannot be read.
+        """
+        request = ReadRequest(
+            bands=bands,
+            geocontext=geocontext,
+            crs=crs,
+            resolution=resolution,
+            all_touched=all_touched,
+            mask_nodata=mask_nodata,
+            mask_alpha=mask_alpha,
+            bands_axis=bands_axis,
+            raster_info=raster_info,
+            resampler=resampler,
+            processing_level=processing_level,
+            scaling=scaling,
+            data_type=data_type,
+            progress=progress,
+        )
+        return self._catalog.read_pixels(self, request)
+
+    # Place and time
+
+    @property
+    def date(self) -> datetime | None:
+        """When the image was captured; the same as `acquired`."""
+        return self.acquired
+
+    @property
+    def geocontext(self) -> AOI:
+        """The image's own grid, with its footprint: an AOI with native CRS, bounds and shape."""
+        from localcat.geocontext import AOI  # brings rasterio
+
+        crs = self.cs_code or self.projection
+        geometry, geotrans = self.geometry, self.geotrans
+        if geotrans is None or crs is None:
+            return AOI(geometry=geometry, crs=crs, bounds_crs=None if geometry is None else "EPSG:4326")
+        x0, dx, x_skew, y0, y_skew, dy = geotrans
+        if x_skew or y_skew:
+            warnings.warn(
+                f"the grid of image '{self.id}' is rotated; its context is the upright box around it",
+                UploadOptionWarning,
+                stacklevel=2,
+            )
+        if self.x_pixels is None or self.y_pixels is None:
+            if abs(dx) != abs(dy):
+                raise BadRequestError(f"image '{self.id}' has pixels that are not square, and no x_pixels and y_pixels")
+            return AOI(geometry=geometry, crs=crs, resolution=abs(dx), bounds_crs=crs, align_pixels=False)
+        columns, rows_ = self.x_pixels, self.y_pixels
+        xs = [x0 + dx * column + x_skew * row for column in (0, columns) for row in (0, rows_)]
+        ys = [y0 + y_skew * column + dy * row for column in (0, columns) for row in (0, rows_)]
+        return AOI(
+            geometry=geometry,
+            crs=crs,
+            bounds=(min(xs), min(ys), max(xs), max(ys)),
+            bounds_crs=crs,
+            shape=(rows_, columns),
+            align_pixels=False,
+        )
+
+    @property
+    def __geo_interface__(self) -> dict[str, Any]:
+        geometry = self.geometry
+        if geometry is None:
+            raise AttributeError(f"image '{self.id}' has no geometry")
+        interface: dict[str, Any] = geometry.__geo_interface__
+        return interface
+
+    def coverage(self, geom: Any) -> float:
+        """Return the fraction of a geometry that the footprint covers, 0 to 1, measured in planar degrees.
+
+        Parameters
+        ----------
+        geom : geometry or GeoContext
+            Anything that `intersects` takes.
+        """
+        from localcat import geometry  # brings shapely
+
+        footprint = self.geometry
+        return 0.0 if footprint is None else geometry.coverage(footprint, geometry.as_geometry(geom))
+
+    # Rules
+
+    def _prepare(self, transaction: Transaction) -> None:
+        super()._prepare(transaction)
+        if self.storage_state is None:
+            self.storage_state = StorageState.REMOTE
+
+    def _require_values(self) -> None:
+        super()._require_values()
+        owned = {file for file in self.files or [] if file.owned}
+        stored = self._stored("files")
+        known = set(self._attributes["files"].load(stored)) if stored is not None else set()
+        if not owned <= known:
+            raise BadRequestError(f"only uploads put files into the data folder; set owned=False on {owned - known}")
+
+    def _delete_row(self, transaction: Transaction, row_id: int) -> None:
+        hrefs = rows.discard_files(transaction.connection, [row_id])
+        super()._delete_row(transaction, row_id)
+        transaction.on_commit.append(lambda: self._catalog.delete_files(hrefs))
+
+
+def _paths(files: Any) -> list[Path]:
+    """Return the paths of what `Image.upload` takes."""
+    several = [files] if isinstance(files, str | os.PathLike) or hasattr(files, "read") else files
+    if isinstance(several, bytes | Mapping) or not isinstance(several, Iterable):
+        raise BadRequestError(f"files is a path, an open file or a list of them, not {files!r}")
+    paths = []
+    for file in several:
+        name = getattr(file, "name", None) if hasattr(file, "read") else file
+        if not isinstance(name, str | os.PathLike):
+            raise BadRequestError(f"a file to upload is a path, or an open file on the disk, not {file!r}")
+        paths.append(Path(name))
+    if not paths:
+        raise BadRequestError("files is empty; pass at least one file to upload")
+    return paths
+
+
+def _arrays(ndarray: Any) -> list[Any]:
+    """Return the arrays of what `Image.upload_ndarray` takes; the caller's list is left as it is."""
+    import numpy  # heavy, and not needed before pixels are
+
+    several = [ndarray] if isinstance(ndarray, numpy.ndarray | numpy.generic) else ndarray
+    if isinstance(several, str | bytes | Mapping) or not isinstance(several, Iterable):
+        raise BadRequestError(f"an upload takes an array or a list of arrays, not {type(ndarray).__name__}")
+    arrays = list(several)
+    for array in arrays:
+        if not isinstance(array, numpy.ndarray | numpy.generic):
+            raise BadRequestError(f"an upload takes numpy arrays, not {type(array).__name__}")
+    if not arrays:
+        raise BadRequestError("the list of arrays to upload is empty")
+    return [array if isinstance(array, numpy.ma.MaskedArray) else numpy.asarray(array) for array in arrays]

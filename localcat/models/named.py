@@ -1,0 +1,136 @@
+"""Objects that belong to a product and have a name there: bands and images."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from localcat.errors import AttributeValidationError, BadRequestError, NotFoundError
+from localcat.models.attributes import Attribute, Stored, Text
+from localcat.models.backend import Backend
+from localcat.models.base import CatalogObject
+from localcat.models.enums import DocumentState
+from localcat.models.product import Product
+from localcat.store import rows
+from localcat.store.database import Transaction
+
+_NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9_.-]+")
+_LONGEST_NAME = 2000  # characters
+
+
+class Name(Text):
+    """The name of a band or an image."""
+
+    def coerce(self, value: Any) -> str:
+        name = super().coerce(value)
+        if not name or _NOT_IN_NAMES.search(name) or len(name) > _LONGEST_NAME:
+            raise self.refuse(
+                value, f"has 1 to {_LONGEST_NAME} characters from a-z A-Z 0-9 . _ - (make_valid_name makes one)"
+            )
+        return name
+
+    def bind(self, value: object) -> Any:
+        return Text.coerce(self, value)  # a filter may look for any text
+
+
+class NamedCatalogObject(CatalogObject, abstract=True):
+    """An object that belongs to a product and has a name there; abstract.
+
+    Its id is ``"<product id>:<name>"``. Any of the id, the name with the product, or the name with the product's id
+    makes the others.
+    """
+
+    product_id = Text("The id of its product.", immutable=True, filterable=True, sortable=True, required=True)
+    name = Name("The name within the product.", immutable=True, filterable=True, sortable=True, required=True)
+
+    def __init__(self, *, catalog: Backend | None = None, client: Backend | None = None, **attributes: Any) -> None:
+        product = attributes.get("product")
+        if catalog is None and client is None and isinstance(product, Product):
+            catalog = product._catalog  # it belongs where its product is
+        super().__init__(catalog=catalog, client=client, **attributes)
+
+    @staticmethod
+    def make_valid_name(text: str) -> str:
+        """Return a text with each run of characters that a name cannot have replaced by one underscore."""
+        return _NOT_IN_NAMES.sub("_", text)
+
+    @classmethod
+    def _identity(cls) -> tuple[str, ...]:
+        return ("id", "name", "product_id", "product")
+
+    @property
+    def product(self) -> Product | None:
+        """The product it belongs to; read from the catalog when first asked for."""
+        cached: Product | None = self.__dict__.get("_product")
+        if cached is not None and cached.id == self.product_id:
+            return cached
+        if self.product_id is None:
+            return None
+        self._product = Product.get(self.product_id, catalog=self._catalog)
+        return self._product
+
+    @product.setter
+    def product(self, value: Product) -> None:
+        if not isinstance(value, Product):
+            raise AttributeValidationError(f"product is a Product, not {value!r}")
+        if value.state not in (DocumentState.SAVED, DocumentState.MODIFIED):
+            raise AttributeValidationError("Can't assign unsaved related object to 'product'. Save it first.")
+        if value._catalog is not self._catalog and value._catalog != self._catalog:
+            raise AttributeValidationError(f"product '{value.id}' belongs to another catalog")
+        self.product_id = value.id
+        self._product = value
+
+    def _assign(self, attribute: Attribute[Any], value: Any) -> None:
+        before = dict(self._values)
+        super()._assign(attribute, value)
+        if self._row is None and attribute.name in ("id", "name", "product_id"):
+            try:
+                self._complete_identity(attribute.name)
+            except AttributeValidationError:
+                self._values = before
+                raise
+
+    def _complete_identity(self, assigned: str) -> None:
+        """Make the id of product and name, or these of the id; refuse what contradicts."""
+        values = self._values
+        if assigned == "id" and values.get("id") is not None:
+            product_id, colon, name = str(values["id"]).rpartition(":")
+            if not (colon and product_id):
+                raise AttributeValidationError(
+                    f"the id of {type(self).__name__} is '<product id>:<name>', not {values['id']!r}"
+                )
+            for attribute, part in ((self._attributes["product_id"], product_id), (self._attributes["name"], name)):
+                known = values.get(attribute.name)
+                if known is not None and known != part:
+                    raise AttributeValidationError(f"id {values['id']!r} contradicts {attribute.name} {known!r}")
+                values[attribute.name] = attribute.coerce(part)
+        elif values.get("name") is not None and values.get("product_id") is not None:
+            made = f"{values['product_id']}:{values['name']}"
+            if values.get("id") not in (None, made):
+                raise AttributeValidationError(f"{assigned} {values[assigned]!r} contradicts id {values['id']!r}")
+            values["id"] = made
+
+    def _required(self) -> list[str]:
+        return [name for name in super()._required() if name != "id"]  # which follows from the others
+
+    def _references(self) -> list[str]:
+        return [f"  product: {self.product_id}"]
+
+    def _insert(self, transaction: Transaction, values: Any) -> int:
+        return super()._insert(transaction, {**values, "product_id": self._product_row_id(transaction)})
+
+    def _product_row_id(self, transaction: Transaction) -> Stored:
+        row_id = rows.product_row_id(transaction.connection, str(self.product_id))
+        if row_id is None:
+            prefixed = Product.namespace_id(str(self.product_id), catalog=self._catalog)
+            hint = "save it first"
+            if rows.product_row_id(transaction.connection, prefixed) is not None:
+                hint = f"did you mean '{prefixed}'?"
+            raise ProductNotFoundError(f"there is no product '{self.product_id}' in the catalog; {hint}")
+        return row_id
+
+
+class ProductNotFoundError(NotFoundError, BadRequestError):
+    """The product of a band or image is not in the catalog."""
+
+    status = 404

@@ -1,0 +1,259 @@
+"""Products: families of images that share bands."""
+
+from __future__ import annotations
+
+import concurrent.futures
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from localcat.errors import ConflictError, DeletedObjectError, UnsavedObjectError
+from localcat.expressions.properties import properties as p
+from localcat.models.attributes import Boolean, Number, Text, TextList, Timestamp
+from localcat.models.backend import Backend, default_catalog
+from localcat.models.base import CatalogObject
+from localcat.models.enums import TaskState
+from localcat.models.values import ResolutionAttribute
+from localcat.store import rows
+from localcat.timestamps import from_microseconds, now_microseconds
+
+if TYPE_CHECKING:
+    from localcat.models.band import Band
+    from localcat.models.image import Image
+    from localcat.models.upload import ImageUpload
+    from localcat.search import ImageSearch, Search
+    from localcat.store.database import Transaction
+
+_OWNERS = ("user:", "org:")
+_READERS = ("email:", "user:", "group:", "org:")
+
+
+class AuthCatalogObject(CatalogObject, abstract=True):
+    """An object with lists of who owns, reads and writes it; abstract.
+
+    The lists are kept and answered from, not enforced: who can open the file can read it.
+    """
+
+    owners = TextList("Who owns it, as 'user:…' or 'org:…'.", filterable=True, prefixes=_OWNERS)
+    readers = TextList("Who may read it, as 'user:…', 'org:…', 'group:…' or 'email:…'.", prefixes=_READERS)
+    writers = TextList("Who may change it, as 'user:…', 'org:…', 'group:…' or 'email:…'.", prefixes=_READERS)
+
+    def _prepare(self, transaction: Transaction) -> None:
+        super()._prepare(transaction)
+        if self.owners is None:
+            self.owners = sorted(self._identities(), reverse=True)
+        if self.readers is None:
+            self.readers = []
+        if self.writers is None:
+            self.writers = []
+
+    def _identities(self) -> set[str]:
+        """Return under which names the catalog's user appears in the lists."""
+        catalog = self._catalog
+        return {f"user:{catalog.user}", *([f"org:{catalog.org}"] if catalog.org else [])}
+
+    def user_is_owner(self) -> bool:
+        """Return whether the catalog's user is among the owners."""
+        return not self._identities().isdisjoint(self.owners or [])
+
+    def user_can_write(self) -> bool:
+        """Return whether the catalog's user is among the writers or the owners."""
+        return self.user_is_owner() or not self._identities().isdisjoint(self.writers or [])
+
+    def user_can_read(self) -> bool:
+        """Return whether the catalog's user is among the readers, the writers or the owners."""
+        return self.user_can_write() or not self._identities().isdisjoint(self.readers or [])
+
+
+class Product(AuthCatalogObject):
+    """A family of images that share bands.
+
+    Examples
+    --------
+    >>> import localcat
+    >>> with localcat.Catalog.temporary(org="acme") as catalog:
+    ...     product = localcat.Product(id="green", name="Greenness", catalog=catalog)
+    ...     product.save()
+    ...     product.id
+    'acme:green'
+    """
+
+    table = "product"
+
+    name = Text("The name that people read.", longest=2000, sortable=True, required=True)
+    description = Text("What it is, in up to 80,000 characters.", longest=80_000)
+    is_core = Boolean("Whether it is one of the provider's core products.", filterable=True, sortable=True)
+    revisit_period_minutes_min = Number(
+        "Shortest time between images of a place; minutes.", filterable=True, sortable=True
+    )
+    revisit_period_minutes_max = Number(
+        "Longest time between images of a place; minutes.", filterable=True, sortable=True
+    )
+    start_datetime = Timestamp("When its data begin; aware UTC.", filterable=True, sortable=True)
+    end_datetime = Timestamp("When its data end; aware UTC.", filterable=True, sortable=True)
+    resolution_min = ResolutionAttribute(
+        "The finest resolution of its bands.", filterable=True, sortable=True, readonly=True
+    )
+    resolution_max = ResolutionAttribute(
+        "The coarsest resolution of its bands.", filterable=True, sortable=True, readonly=True
+    )
+    default_display_bands = TextList("Names of the bands to show: one, or three, and an alpha band after them.", most=4)
+    image_index_name = Text("Kept for the original's sake.", filterable=True, sortable=True)
+    product_tier = Text("Kept for the original's sake.", filterable=True, sortable=True)
+
+    @classmethod
+    def namespace_id(cls, id: str, *, catalog: Backend | None = None, client: Backend | None = None) -> str:
+        """Return an id with the catalog's namespace before it; one that has it already stays as it is."""
+        namespace = (catalog or client or default_catalog()).namespace
+        return id if not namespace or id.startswith(f"{namespace}:") else f"{namespace}:{id}"
+
+    def _prepare(self, transaction: Transaction) -> None:
+        super()._prepare(transaction)
+        if self.id:
+            self._values["id"] = self.namespace_id(self.id, catalog=self._catalog)
+
+    # Relatives
+
+    def named_id(self, name: str) -> str:
+        """Return the id of a band or image of this product: ``"<product id>:<name>"``."""
+        self._require_not_deleted()
+        return f"{self.id}:{name}"
+
+    def get_band(self, name: str, request_params: Any = None, headers: Any = None) -> Band | None:
+        """Return a band of this product by name, or None."""
+        self._require_saved()
+        return self._catalog.bands.filter(p.id == self.named_id(name)).first()
+
+    def get_image(self, name: str, request_params: Any = None, headers: Any = None) -> Image | None:
+        """Return an image of this product by name, or None."""
+        self._require_saved()
+        return self._catalog.images.filter(p.id == self.named_id(name)).first()
+
+    def bands(self, request_params: Any = None, headers: Any = None) -> Search[Band]:
+        """Return a search for the bands of this product, sorted by `sort_order`."""
+        self._require_saved()
+        return self._catalog.bands.filter(p.product_id == self.id).sort("sort_order", "name")
+
+    def images(self, request_params: Any = None, headers: Any = None) -> ImageSearch:
+        """Return a search for the images of this product."""
+        self._require_saved()
+        return self._catalog.images.filter(p.product_id == self.id)
+
+    def image_uploads(self) -> Search[ImageUpload]:
+        """Return a search for the uploads into this product."""
+        self._require_saved()
+        return self._catalog.image_uploads.filter(p.product_id == self.id)
+
+    def _require_saved(self) -> None:
+        self._require_not_deleted()
+        if self._row is None:
+            raise UnsavedObjectError(f"product '{self.id}' was never saved; save it first")
+
+    # Deleting
+
+    def _delete_row(self, transaction: Transaction, row_id: int) -> None:
+        counts = {
+            kind: transaction.connection.execute(
+                f"SELECT count(*) FROM {kind} WHERE product_id = ?", (row_id,)
+            ).fetchone()[0]
+            for kind in ("band", "image")
+        }
+        if any(counts.values()):
+            raise ConflictError(
+                f"product '{self.id}' still has {counts['band']} bands and {counts['image']} images; "
+                "call delete_related_objects() first"
+            )
+        super()._delete_row(transaction, row_id)
+
+    def delete_related_objects(self, request_params: Any = None, headers: Any = None) -> DeletionTaskStatus | None:
+        """Delete all bands and images of this product, with their files, in one step.
+
+        Returns
+        -------
+        DeletionTaskStatus or None
+            The finished task; None if there was nothing to delete.
+        """
+        self._require_saved()
+        started = now_microseconds()
+        with self._catalog.database.write() as transaction:
+            connection = transaction.connection
+            row_id = rows.product_row_id(connection, str(self.id))
+            if row_id is None:
+                raise DeletedObjectError(f"product '{self.id}' was deleted from the catalog")
+            images = [found[0] for found in connection.execute("SELECT id FROM image WHERE product_id = ?", (row_id,))]
+            bands = [found[0] for found in connection.execute("SELECT id FROM band WHERE product_id = ?", (row_id,))]
+            hrefs = rows.discard_files(connection, images)
+            rows.delete(connection, "image", images)
+            rows.delete(connection, "band", bands)
+            rows.refresh_resolutions(connection, row_id)
+            transaction.on_commit.append(lambda: self._catalog.delete_files(hrefs))
+        deleted = len(images) + len(bands)
+        if not deleted:
+            return None
+        self._last_deletion = DeletionTaskStatus(
+            id=str(self.id),
+            status=TaskState.SUCCEEDED,
+            start_datetime=from_microseconds(started),
+            duration_in_seconds=(now_microseconds() - started) / 1e6,
+            objects_deleted=deleted,
+        )
+        return self._last_deletion
+
+    def get_delete_status(self, request_params: Any = None, headers: Any = None) -> DeletionTaskStatus:
+        """Return the task of this object's last `delete_related_objects`."""
+        status: DeletionTaskStatus | None = self.__dict__.get("_last_deletion")
+        return status or DeletionTaskStatus(id=str(self.id), status=TaskState.NEVERRAN)
+
+
+@dataclass(slots=True)
+class DeletionTaskStatus:
+    """A task that deleted bands and images; always finished, since it runs in the call that starts it.
+
+    Parameters
+    ----------
+    id : str
+        The product's.
+    status : TaskState
+        How it ended.
+    start_datetime : datetime, optional
+        When it began; aware UTC.
+    duration_in_seconds : float, optional
+        How long it took.
+    objects_deleted : int, optional
+        Bands and images together.
+    errors : list of str
+        What went wrong.
+    """
+
+    id: str
+    status: TaskState
+    start_datetime: datetime | None = None
+    duration_in_seconds: float | None = None
+    objects_deleted: int | None = None
+    errors: list[str] = field(default_factory=list)
+
+    def reload(self) -> None:
+        """Do nothing: the task is finished."""
+
+    def wait_for_completion(self, timeout: float | None = None) -> None:
+        """Return at once: the task is finished.
+
+        Raises
+        ------
+        concurrent.futures.TimeoutError
+            If the task is still running after `timeout` seconds, which cannot happen here.
+        """
+        if self.status is TaskState.RUNNING:
+            raise concurrent.futures.TimeoutError(f"the deletion in product '{self.id}' is still running")
+
+    def __repr__(self) -> str:
+        lines = [f"{self.id} delete task status: {self.status.value}"]
+        if self.start_datetime is not None:
+            lines.append(f"  - started: {self.start_datetime.isoformat(sep=' ', timespec='seconds')}")
+        if self.duration_in_seconds is not None:
+            lines.append(f"  - took {self.duration_in_seconds:,.4f} seconds")
+        if self.objects_deleted is not None:
+            lines.append(f"  - {self.objects_deleted:,} objects deleted")
+        if self.errors:
+            lines += [f"  - {len(self.errors):,} errors:", *(f"    - {error}" for error in self.errors)]
+        return "\n".join(lines)

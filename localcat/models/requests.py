@@ -1,0 +1,117 @@
+"""What an image asks of its catalog: pixels to read, pixels to take in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from localcat.errors import AttributeValidationError
+from localcat.models.enums import ImageUploadType, OverviewResampler
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_MOST_OVERVIEWS = 16
+
+
+@dataclass(slots=True)
+class ImageUploadOptions:
+    """How an image is to be taken in.
+
+    Parameters
+    ----------
+    upload_type : ImageUploadType or str, optional
+        ``"ndarray"`` or ``"file"``; set by the call that uploads.
+    image_files : sequence of str, optional
+        Names of the files.
+    overviews : sequence of int, optional
+        Decimation factors of the overviews, such as ``[2, 4]``; at most 16. None makes powers of two down to one tile;
+        an empty list makes none.
+    overview_resampler : OverviewResampler or str, optional
+        How overviews are made; by the type of the bands when left out.
+    upload_size : int, optional
+        Bytes to be uploaded.
+    """
+
+    upload_type: str | None = None
+    image_files: Sequence[str] | None = None
+    overviews: Sequence[int] | None = None
+    overview_resampler: str | None = None
+    upload_size: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.upload_type is not None:
+            self.upload_type = _chosen(ImageUploadType, "upload_type", self.upload_type)
+        if self.overview_resampler is not None:
+            self.overview_resampler = _chosen(OverviewResampler, "overview_resampler", self.overview_resampler)
+        if self.overviews is not None:
+            self.overviews = _decimation_factors(self.overviews)
+
+
+def _chosen(choices: Any, name: str, value: Any) -> str:
+    try:
+        return str(choices(value).value)
+    except ValueError:
+        allowed = ", ".join(repr(choice.value) for choice in choices)
+        raise AttributeValidationError(f"{name} is one of {allowed}, not {value!r}") from None
+
+
+def _decimation_factors(value: Any) -> list[int]:
+    if isinstance(value, str | bytes) or not hasattr(value, "__iter__"):
+        raise AttributeValidationError(f"overviews is a list of decimation factors such as [2, 4], not {value!r}")
+    factors = list(value)
+    for factor in factors:
+        if isinstance(factor, bool) or not hasattr(factor, "__index__") or factor.__index__() < 2:
+            raise AttributeValidationError(f"an overview's decimation factor is a whole number from 2, not {factor!r}")
+    if len(factors) > _MOST_OVERVIEWS:
+        raise AttributeValidationError(f"an image has at most {_MOST_OVERVIEWS} overviews, not {len(factors)}")
+    if len(set(factors)) != len(factors):
+        raise AttributeValidationError(f"overviews names a decimation factor twice: {factors!r}")
+    return sorted(factor.__index__() for factor in factors)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadRequest:
+    """Which pixels of an image are wanted, and in what form; `Image.ndarray` explains each."""
+
+    bands: str | Sequence[str]
+    geocontext: Any = None
+    crs: str | None = None
+    resolution: float | None = None
+    all_touched: bool | None = None
+    mask_nodata: bool = True
+    mask_alpha: bool | str | None = None
+    bands_axis: int = 0
+    raster_info: bool = False
+    resampler: str = "near"
+    processing_level: str | None = None
+    scaling: Any = None
+    data_type: str | None = None
+    progress: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadRequest:
+    """Pixels for a new image: either files or arrays.
+
+    Parameters
+    ----------
+    options : ImageUploadOptions
+        Overviews and their resampler.
+    overwrite : bool
+        Replace an image with the same id.
+    files : sequence of Path
+        Files to copy in.
+    arrays : sequence of ndarray
+        Arrays to write, one a file.
+    raster_meta : mapping
+        Georeferencing of the arrays, as `Image.ndarray` returns it with ``raster_info=True``.
+    """
+
+    options: ImageUploadOptions
+    overwrite: bool = False
+    files: Sequence[Path] = ()
+    arrays: Sequence[NDArray[Any]] = ()
+    raster_meta: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,162 @@
+"""Uploads: how pixels came into the catalog, or why they did not."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, NoReturn
+
+from localcat.errors import ClientError, ConflictError, UploadError
+from localcat.models.attributes import Attribute, Choice, Structured, Text
+from localcat.models.base import CatalogObjectBase
+from localcat.models.enums import (
+    ImageUploadEventSeverity,
+    ImageUploadEventType,
+    ImageUploadStatus,
+)
+from localcat.models.image import Image
+from localcat.models.requests import ImageUploadOptions
+from localcat.timestamps import from_microseconds
+
+_FINAL = (ImageUploadStatus.SUCCESS, ImageUploadStatus.FAILURE, ImageUploadStatus.CANCELED)
+
+
+class UploadOptions(Structured[ImageUploadOptions]):
+    """The attribute that holds an `ImageUploadOptions`."""
+
+    type_name = "ImageUploadOptions"
+
+    def coerce(self, value: Any) -> ImageUploadOptions:
+        if not isinstance(value, ImageUploadOptions):
+            raise self.refuse(value, "is an ImageUploadOptions")
+        return value
+
+    def load(self, stored: Any) -> ImageUploadOptions:
+        return ImageUploadOptions(**json.loads(stored))
+
+    def to_json(self, value: Any) -> Any:
+        return {name: entry for name, entry in asdict(value).items() if entry is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class ImageUploadEvent:
+    """Something that happened to an upload.
+
+    Parameters
+    ----------
+    id : str
+        Its number.
+    event_datetime : datetime
+        When; aware UTC.
+    component, component_id : str
+        The part of localcat, and the process, that reports it.
+    event_type : ImageUploadEventType
+        What happened.
+    severity : ImageUploadEventSeverity
+        How grave it is.
+    message : str
+        The particulars.
+    """
+
+    id: str
+    event_datetime: datetime
+    component: str
+    component_id: str
+    event_type: ImageUploadEventType
+    severity: ImageUploadEventSeverity
+    message: str
+
+
+class ImageUpload(CatalogObjectBase):
+    """An upload, as `Image.upload` and `Image.upload_ndarray` return it."""
+
+    table = "upload"
+
+    product_id = Text("The id of the product uploaded into.", readonly=True, filterable=True, sortable=True)
+    image_id = Text("The id of the image uploaded.", readonly=True, filterable=True)
+    user = Text("Who uploaded.", readonly=True, filterable=True, sortable=True)
+    status = Choice("How far it has come.", choices=ImageUploadStatus, readonly=True, filterable=True, sortable=True)
+    image_upload_options = UploadOptions("How the image was to be taken in.", readonly=True)
+    resumable_urls: Attribute[Any] = Text("Always unset: nothing is sent anywhere.", readonly=True)
+
+    @property
+    def image(self) -> Image:
+        """The image; unsaved until the upload succeeded."""
+        image: Image | None = self.__dict__.get("_image")
+        if image is None:
+            image = self._image = Image.get(str(self.image_id), catalog=self._catalog) or Image(
+                id=self.image_id, catalog=self._catalog
+            )
+        return image
+
+    @property
+    def events(self) -> list[ImageUploadEvent]:
+        """What happened so far, in order."""
+        with self._catalog.database.read() as connection:
+            found = connection.execute(
+                "SELECT id, event_datetime, component, component_id, event_type, severity, message FROM upload_event "
+                "WHERE upload_id = (SELECT id FROM upload WHERE uid = ?) ORDER BY id",
+                (self.id,),
+            ).fetchall()
+        return [
+            ImageUploadEvent(
+                str(number),
+                from_microseconds(moment),
+                component,
+                component_id,
+                ImageUploadEventType(event_type),
+                ImageUploadEventSeverity(severity),
+                message,
+            )
+            for number, moment, component, component_id, event_type, severity, message in found
+        ]
+
+    def wait_for_completion(self, timeout: float | None = None, warn_transient_errors: bool = True) -> None:
+        """Wait until the upload has succeeded or failed; never raises because it failed.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            Seconds to wait at most.
+        warn_transient_errors : bool
+            Accepted for programs written for the original; there is no network that could fail.
+        """
+        if self.status not in _FINAL:
+            self.reload()
+
+    def raise_for_status(self) -> None:
+        """Raise what went wrong, if the upload failed.
+
+        Raises
+        ------
+        ClientError
+            The error itself if the upload ran in this process, else an UploadError with the same words.
+        """
+        if self.status != ImageUploadStatus.FAILURE:
+            return
+        error: ClientError | None = self.__dict__.get("_error")
+        if error is not None:
+            raise error
+        reasons = [event.message for event in self.events if event.severity == ImageUploadEventSeverity.ERROR]
+        raise UploadError(f"the upload of '{self.image_id}' failed: {'; '.join(reasons) or 'no reason was recorded'}")
+
+    def cancel(self) -> None:
+        """Cancel an upload that has not ended.
+
+        Raises
+        ------
+        ConflictError
+            If it has ended.
+        """
+        raise ConflictError(f"the upload of '{self.image_id}' has ended already: {self.status}")
+
+    def _delete_saved(self, request_params: Any = None, headers: Any = None) -> NoReturn:
+        raise NotImplementedError("uploads are a record of what happened and are not deleted")
+
+    @classmethod
+    def _delete_by_id(cls, *arguments: Any, **options: Any) -> NoReturn:
+        raise NotImplementedError("uploads are a record of what happened and are not deleted")
+
+    def __repr__(self) -> str:
+        return f"ImageUpload: {self.image_id}\n  id: {self.id}\n  status: {self.status}"

@@ -1,0 +1,394 @@
+"""Searches: frozen questions to a catalog, asked when their answer is needed.
+
+Every method returns a new search or an answer; none changes the search it is called on. An answer is decided first, as
+a compact list of row numbers seen in one state of the catalog, and its objects are read afterwards, in chunks.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+
+from localcat.errors import BadRequestError
+from localcat.expressions.nodes import Node, all_of
+from localcat.expressions.properties import Expression
+from localcat.expressions.properties import properties as p
+from localcat.models.base import CatalogObjectBase
+from localcat.models.enums import AggregateDateField, Interval
+from localcat.models.image import Image
+from localcat.store import planner, rows
+from localcat.store.compiler import Clause, Scope, compile_where
+from localcat.store.planner import Question
+from localcat.timeseries import Bucket, buckets_between, bucket_of, grouping_sql
+from localcat.timestamps import from_microseconds, to_microseconds
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from shapely.geometry.base import BaseGeometry
+
+    from localcat.models.backend import Backend
+
+T = TypeVar("T", bound=CatalogObjectBase)
+
+_TEXT_TABLES = ("product", "band", "image")
+_SMALLEST_CHUNK, _LARGEST_CHUNK = 128, 4096  # candidates whose footprints are tested at once
+
+
+@dataclass(frozen=True, slots=True)
+class Search(Generic[T]):
+    """A search for objects of one class; made by ``Class.search()`` or by a catalog.
+
+    Iterating over it gives the objects found, each time anew.
+
+    Examples
+    --------
+    >>> import localcat
+    >>> from localcat import properties as p
+    >>> with localcat.Catalog.temporary() as catalog:
+    ...     catalog.products.filter(p.name.prefix("Land")).sort("name").limit(3).count()
+    0
+    """
+
+    _kind: type[T]
+    _catalog: Backend
+    _where: Node | None = None
+    _order: tuple[tuple[str, bool], ...] = ()
+    _limit: int | None = None
+    _text: str | None = None
+
+    # Building
+
+    def filter(self, expression: Expression) -> Self:
+        """Return a search that also asks for a condition; several are joined by AND.
+
+        Parameters
+        ----------
+        expression : Expression
+            Made of ``properties as p``: ``p.cloud_fraction < 0.2``. An attribute that is unset matches no comparison.
+
+        Raises
+        ------
+        UnknownPropertyError
+            If the class has no such attribute; the message names the nearest ones.
+        BadRequestError
+            If a value does not fit its attribute.
+        """
+        if not isinstance(expression, Expression):
+            raise BadRequestError(
+                f"a filter is an expression such as p.name == 'x', not {expression!r}; "
+                "join conditions with & and |, each in parentheses"
+            )
+        compile_where(expression.node, Scope(self._kind.table, self._kind.fields()))  # raises now rather than later
+        return replace(self, _where=_joined(self._where, expression.node))
+
+    def sort(self, field: str, *more: str | bool, ascending: bool = True) -> Self:
+        """Return a search sorted by one or more attributes; it replaces an earlier sort.
+
+        Unset values come last in both directions; ties are broken by id.
+
+        Parameters
+        ----------
+        field, *more : str
+            Names of attributes; a leading minus turns the order around.
+        ascending : bool
+            Whether small values come first. The original's second positional argument; it stays accepted there.
+
+        Raises
+        ------
+        UnknownPropertyError
+            If the class has no such attribute.
+        BadRequestError
+            If the attribute has no order.
+        """
+        names: list[Any] = [field, *more]
+        if len(names) == 2 and isinstance(names[1], bool):
+            ascending = names.pop()
+        order = []
+        for given in names:
+            if not isinstance(given, str):
+                raise BadRequestError(f"a search is sorted by names of attributes, not by {given!r}")
+            name = given.removeprefix("-")
+            if not self._kind.fields()[name].sortable:
+                raise BadRequestError(f"{self._kind.__name__} cannot be sorted by {name}: its values have no order")
+            order.append((name, ascending != given.startswith("-")))
+        return replace(self, _order=tuple(order))
+
+    def limit(self, limit: int | None) -> Self:
+        """Return a search for at most so many objects; it replaces an earlier limit, and None takes it away."""
+        if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 0):
+            raise BadRequestError(f"a limit is a whole number from 0, or None, not {limit!r}")
+        return replace(self, _limit=limit)
+
+    def find_text(self, text: str) -> Self:
+        """Return a search for objects that have all the words of a text; it replaces an earlier text.
+
+        Words are compared without case and accents. Products and bands are searched in name, description and tags;
+        images in name and tags. Without a sort the best matches come first.
+        """
+        if self._kind.table not in _TEXT_TABLES:
+            raise BadRequestError(f"{self._kind.__name__} has no text to search; filter by an attribute")
+        if not isinstance(text, str) or not text.split() or "\x00" in text:
+            raise BadRequestError(f"find_text takes at least one word, not {text!r}")
+        return replace(self, _text=text)
+
+    # Asking
+
+    def __iter__(self) -> Iterator[T]:
+        found = self._row_ids()
+        columns = self._kind._columns()
+        for start in range(0, len(found), rows.HYDRATION_CHUNK):
+            with self._catalog.database.read() as connection:
+                chunk = found[start : start + rows.HYDRATION_CHUNK]
+                hydrated = list(rows.hydrate(connection, self._kind.table, columns, chunk))
+            for row in hydrated:
+                yield self._kind._from_row(self._catalog, row)
+
+    def count(self) -> int:
+        """Return how many objects match, whatever the limit; exact, with and without a geometry."""
+        statement = planner.select(self._question(), "count(*)", ordered=False)
+        with self._catalog.database.read() as connection:
+            (number,) = connection.execute(statement.sql, statement.params).fetchone()
+        return int(number)
+
+    def ids(self) -> list[str]:
+        """Return the ids of the objects found, in order."""
+        return [row[0] for row in self._matches(f"{self._kind.table}.uid")]
+
+    def first(self) -> T | None:
+        """Return the first object found, or None."""
+        return next(iter(self.limit(1)), None)
+
+    def to_sql(self) -> tuple[str, tuple[Any, ...]]:
+        """Return the statement, with its parameters, that decides which rows are found.
+
+        Behind an `intersects` it gives candidates, whose footprints are tested exactly afterwards.
+        """
+        statement = self._statement(f"{self._kind.table}.id")
+        return statement.sql, statement.params
+
+    def _question(self) -> Question:
+        return Question(self._kind.table, self._kind.fields(), self._where, self._order, self._text)
+
+    def _statement(self, columns: str) -> Clause:
+        limit = None if self._limit is None else Clause("LIMIT ?", (self._limit,))
+        return planner.select(self._question(), columns, tail=limit)
+
+    def _matches(self, columns: str) -> list[tuple[Any, ...]]:
+        """Return columns of all rows found, in order, as one state of the catalog has them."""
+        statement = self._statement(columns)
+        with self._catalog.database.read() as connection:
+            return connection.execute(statement.sql, statement.params).fetchall()
+
+    def _row_ids(self) -> array[int]:
+        return array("q", (row[0] for row in self._matches(f"{self._kind.table}.id")))
+
+
+@dataclass(frozen=True, slots=True)
+class GeoSearch(Search[T]):
+    """A search that can also ask for a place."""
+
+    _area: BaseGeometry | None = None
+    _with_unset: bool = False
+
+    def intersects(self, geometry: Any, match_null_geometry: bool = False) -> Self:
+        """Return a search for objects whose footprint shares a point with a geometry; it replaces an earlier one.
+
+        Parameters
+        ----------
+        geometry : GeoJSON, shapely geometry, object with ``__geo_interface__``, or bounding box
+            In longitude and latitude. A bounding box is ``(min_lon, min_lat, max_lon, max_lat)``, with
+            ``min_lon > max_lon`` across the antimeridian.
+        match_null_geometry : bool
+            Also find objects without a footprint.
+
+        Raises
+        ------
+        InvalidGeometryError
+            If it is no geometry.
+        """
+        from localcat.geometry import as_geometry  # brings shapely, which searches without a place do not need
+
+        return replace(self, _area=as_geometry(geometry), _with_unset=bool(match_null_geometry))
+
+    def count(self) -> int:
+        """Return how many objects match, whatever the limit; exact, with and without a geometry."""
+        # Named explicitly: a dataclass with slots is a new class, which super() without arguments does not know.
+        return Search.count(self) if self._area is None else len(self.limit(None)._matches("image.id"))
+
+    def _question(self) -> Question:
+        question = Search._question(self)
+        if self._area is None:
+            return question
+        from localcat.geometry import search_boxes  # see above
+
+        return replace(question, boxes=search_boxes(self._area), with_unset=self._with_unset)
+
+    def _matches(self, columns: str) -> list[tuple[Any, ...]]:
+        if self._area is None:
+            return Search._matches(self, columns)
+        statement = planner.select(self._question(), f"image.geometry, {columns}")
+        matches: list[tuple[Any, ...]] = []
+        with self._catalog.database.read() as connection:
+            for match in self._exact(connection.execute(statement.sql, statement.params)):
+                if self._limit is not None and len(matches) >= self._limit:
+                    break
+                matches.append(match)
+        return matches
+
+    def _exact(self, candidates: sqlite3.Cursor) -> Iterator[tuple[Any, ...]]:
+        """Yield the candidates whose footprint really meets the area, without the footprint."""
+        from localcat.geometry import from_wkb, intersecting  # see above
+
+        area = self._area
+        if area is None:
+            raise AssertionError("only a search with an area has candidates to test")
+        size = _SMALLEST_CHUNK if self._limit is not None else _LARGEST_CHUNK
+        while chunk := candidates.fetchmany(size):
+            hits = intersecting(area, from_wkb([row[0] for row in chunk]))
+            for row, hit in zip(chunk, hits.tolist(), strict=True):
+                if hit or (row[0] is None and self._with_unset):
+                    yield row[1:]
+            size = min(2 * size, _LARGEST_CHUNK)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSummaryResult:
+    """How many images there are, and how large.
+
+    Parameters
+    ----------
+    count : int
+        Number of images.
+    bytes : int
+        Size of all their files.
+    products : list of str
+        Ids of their products, sorted; empty for an interval.
+    interval_start : datetime, optional
+        First moment of the interval; aware UTC. None for a summary of all.
+    """
+
+    count: int
+    bytes: int
+    products: list[str]
+    interval_start: datetime | None = None
+
+    def __repr__(self) -> str:
+        lines = [f"\nSummary for {self.count} images:", f" - Total bytes: {self.bytes:,}"]
+        if self.products:
+            lines.append(f" - Products: {', '.join(self.products)}")
+        if self.interval_start is not None:
+            lines.append(f" - Interval start: {self.interval_start}")
+        return "\n".join(lines)
+
+
+SummaryResult = ImageSummaryResult
+
+
+class SummarySearchMixin:
+    """What marks a search that has summaries."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSearch(GeoSearch[Image], SummarySearchMixin):
+    """A search for images: by attributes, place and time, with summaries and time series."""
+
+    def summary(self) -> ImageSummaryResult:
+        """Return count, size and products of the images that match, whatever the sort and the limit."""
+        totals = self._totals("image.product_id")
+        with self._catalog.database.read() as connection:
+            uids = dict(connection.execute("SELECT id, uid FROM product"))
+        return ImageSummaryResult(
+            count=sum(count for count, _ in totals.values()),
+            bytes=sum(size for _, size in totals.values()),
+            products=sorted(uids[product] for product in totals),
+        )
+
+    def summary_interval(
+        self,
+        aggregate_date_field: str | None = None,
+        interval: str = Interval.YEAR,
+        start_datetime: Any = None,
+        end_datetime: Any = None,
+        *,
+        include_empty: bool = False,
+    ) -> list[ImageSummaryResult]:
+        """Return a time series: count and size of the images that match, by interval.
+
+        Parameters
+        ----------
+        aggregate_date_field : AggregateDateField or str, optional
+            The timestamp to count by, ``"acquired"`` when left out. Images without it are not counted.
+        interval : Interval or str
+            ``"year"``, ``"quarter"``, ``"month"``, ``"week"``, ``"day"``, ``"hour"`` or ``"minute"``; all begin in UTC,
+            weeks on Monday.
+        start_datetime, end_datetime : str or datetime, optional
+            Count only images from the one to the other, both included. None and 0 leave the side open.
+        include_empty : bool
+            Also return intervals without images: between the bounds, or between the first and the last image.
+
+        Returns
+        -------
+        list of ImageSummaryResult
+            Sorted by `interval_start`.
+        """
+        field = _chosen(AggregateDateField, "aggregate_date_field", aggregate_date_field or AggregateDateField.ACQUIRED)
+        length = _chosen(Interval, "interval", interval)
+        start = to_microseconds(start_datetime) if start_datetime else None
+        end = to_microseconds(end_datetime) if end_datetime else None
+        bounded = self._between(field, start, end)
+        found: dict[Bucket, tuple[int, int]] = {}
+        for group, (count, size) in bounded._totals(grouping_sql(f"image.{field}", length)).items():
+            bucket = bucket_of(group, length)
+            before = found.get(bucket, (0, 0))
+            found[bucket] = (before[0] + count, before[1] + size)
+        starts = sorted(found)
+        if include_empty:
+            first = starts[0] if start is None and starts else start
+            last = starts[-1] if end is None and starts else end
+            starts = [] if first is None or last is None else buckets_between(first, last, length)
+        return [
+            ImageSummaryResult(*found.get(bucket, (0, 0)), products=[], interval_start=from_microseconds(bucket))
+            for bucket in starts
+        ]
+
+    def _between(self, field: str, start: int | None, end: int | None) -> Self:
+        """Return a search for those of its images whose `field` is set and within bounds."""
+        handle = getattr(p, field)
+        search = self.filter(handle.isnotnull)
+        if start is not None:
+            search = search.filter(handle >= from_microseconds(start))
+        if end is not None:
+            search = search.filter(handle <= from_microseconds(end))
+        return search
+
+    def _totals(self, group: str) -> dict[int, tuple[int, int]]:
+        """Return (count, bytes) of the images that match, by the value of an SQL expression."""
+        totals: dict[int, tuple[int, int]] = {}
+        if self._area is None:
+            columns = f"{group} AS grouped, count(*), sum(image.size_bytes)"
+            statement = planner.select(self._question(), columns, ordered=False, tail=Clause("GROUP BY grouped"))
+            with self._catalog.database.read() as connection:
+                return {key: (count, size) for key, count, size in connection.execute(statement.sql, statement.params)}
+        everything = replace(self, _limit=None, _order=())
+        for key, size in everything._matches(f"{group}, image.size_bytes"):
+            count, total = totals.get(key, (0, 0))
+            totals[key] = (count + 1, total + size)
+        return totals
+
+
+def _joined(where: Node | None, node: Node) -> Node:
+    return node if where is None else all_of(where, node)
+
+
+def _chosen(choices: Any, name: str, value: Any) -> Any:
+    try:
+        return choices(value)
+    except ValueError:
+        allowed = ", ".join(repr(str(choice.value)) for choice in choices)
+        raise BadRequestError(f"{name} is one of {allowed}, not {value!r}") from None

@@ -1,0 +1,241 @@
+"""From a filter expression to SQL: text and parameters travel together, and no value is ever part of the text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias, assert_never
+
+from localcat.errors import BadRequestError
+from localcat.expressions.fields import Field, Fields, Kind, Scalar
+from localcat.expressions.nodes import (
+    And,
+    AnyOf,
+    Comparison,
+    IsNotNull,
+    IsNull,
+    Like,
+    Node,
+    Not,
+    Op,
+    Or,
+    Part,
+    Prefix,
+    Ref,
+)
+from localcat.store.fields import column
+
+Parameter: TypeAlias = Scalar | bytes
+
+_MOST_PARAMETERS = 500  # in one IN list; a longer one travels as a single JSON parameter
+_LAST_CODE_POINT = 0x10FFFF
+_SURROGATES = range(0xD800, 0xE000)
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """A piece of SQL and the values of its question marks, in order."""
+
+    sql: str
+    params: tuple[Parameter, ...] = ()
+
+
+TRUE = Clause("1")
+FALSE = Clause("0")
+
+
+def joined(word: str, clauses: Sequence[Clause]) -> Clause:
+    """Join clauses by AND or OR, as a balanced tree: SQLite refuses a chain of a thousand terms as too deep."""
+    if len(clauses) == 1:
+        return clauses[0]
+    if len(clauses) <= 8:  # flat where it is short, since people read it
+        return Clause(
+            "(" + f" {word} ".join(clause.sql for clause in clauses) + ")",
+            tuple(value for clause in clauses for value in clause.params),
+        )
+    middle = len(clauses) // 2
+    left, right = joined(word, clauses[:middle]), joined(word, clauses[middle:])
+    return Clause(f"({left.sql} {word} {right.sql})", left.params + right.params)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The table that an expression is about.
+
+    Parameters
+    ----------
+    table : str
+        Its name.
+    fields : Fields
+        The filterable attributes of its class.
+    is_guarded : bool
+        Put a unary plus before each column, which keeps SQLite's planner from using an index of the table: another
+        index has already decided which rows are looked at.
+    """
+
+    table: str
+    fields: Fields
+    is_guarded: bool = False
+
+    def column(self, ref: Ref) -> str:
+        """Return the SQL of the value that a plain attribute compares as."""
+        sql = column(self.table, ref.attribute).compare
+        return f"+{sql}" if self.is_guarded and not sql.startswith("(") else sql
+
+
+def compile_where(node: Node, scope: Scope) -> Clause:
+    """Return the condition of a WHERE clause: true, false or unknown exactly as `evaluate` says.
+
+    Raises
+    ------
+    UnknownPropertyError
+        If the class has no such attribute.
+    BadRequestError
+        If a value does not fit its attribute.
+    """
+    match node:
+        case And(parts):
+            return joined("AND", [compile_where(part, scope) for part in parts])
+        case Or(parts):
+            return joined("OR", [compile_where(part, scope) for part in parts])
+        case Not(part):
+            inner = compile_where(part, scope)
+            return Clause(f"NOT {inner.sql}" if inner.sql.startswith("(") else f"NOT ({inner.sql})", inner.params)
+        case AnyOf(_, ()):
+            return FALSE
+        case Comparison() | AnyOf() | IsNull() | IsNotNull() | Like() | Prefix():
+            field = scope.fields.resolve(node.ref)
+            if field.kind is Kind.LIST:
+                return _list_condition(node, field, scope)
+            if node.ref.key is not None:
+                return _key_condition(node, field, scope)
+            if node.ref.attribute == "product_id" and isinstance(node, Comparison | AnyOf):
+                by_product = _product_condition(node, field, scope)
+                if by_product is not None:
+                    return by_product
+            value = Clause(scope.column(node.ref)) if node.ref.part is None else _calendar_part(node.ref, scope)
+            return _scalar_condition(node, field, value)
+        case _:
+            assert_never(node)
+
+
+_Leaf: TypeAlias = Comparison | AnyOf | IsNull | IsNotNull | Like | Prefix
+
+
+def _scalar_condition(node: _Leaf, field: Field, value: Clause) -> Clause:
+    match node:
+        case Comparison(_, op, literal):
+            return Clause(f"{value.sql} {op.value} ?", (*value.params, field.bind(literal)))
+        case AnyOf(_, literals):
+            wanted = _in_list([field.bind(literal) for literal in literals])
+            return Clause(f"{value.sql} IN {wanted.sql}", value.params + wanted.params)
+        case IsNull():
+            return Clause(f"{value.sql} IS NULL", value.params)
+        case IsNotNull():
+            return Clause(f"{value.sql} IS NOT NULL", value.params)
+        case Like(_, pattern, fold):
+            return Clause(f"localcat_like({value.sql}, ?, ?)", (*value.params, pattern, int(fold)))
+        case Prefix(_, prefix):
+            return _prefix_condition(value, prefix)
+        case _:
+            assert_never(node)
+
+
+def _prefix_condition(value: Clause, prefix: str) -> Clause:
+    """Compile a prefix as a range of code points, which an index can answer."""
+    after = _text_after(prefix)
+    if after is None:
+        return Clause(f"{value.sql} >= ?", (*value.params, prefix))
+    return Clause(f"({value.sql} >= ? AND {value.sql} < ?)", (*value.params, prefix, *value.params, after))
+
+
+def _text_after(prefix: str) -> str | None:
+    """Return the first text, by code point, behind all that begin with `prefix`; None if there is none."""
+    for end in range(len(prefix), 0, -1):
+        code = ord(prefix[end - 1]) + 1
+        if code in _SURROGATES:
+            code = _SURROGATES.stop
+        if code <= _LAST_CODE_POINT:
+            return prefix[: end - 1] + chr(code)
+    return None
+
+
+def _in_list(values: Sequence[Scalar]) -> Clause:
+    if len(values) <= _MOST_PARAMETERS:
+        return Clause(f"({', '.join('?' * len(values))})", tuple(values))
+    return Clause("(SELECT value FROM json_each(?))", (json.dumps(values, ensure_ascii=False),))
+
+
+def _product_condition(node: Comparison | AnyOf, field: Field, scope: Scope) -> Clause | None:
+    """Compare a row's product by number where the condition asks for equality, so that an index can answer it."""
+    number = f"{'+' if scope.is_guarded else ''}{scope.table}.product_id"
+    match node:
+        case Comparison(_, Op.EQ, literal):
+            return Clause(f"{number} = (SELECT id FROM product WHERE uid = ?)", (field.bind(literal),))
+        case AnyOf(_, literals):
+            wanted = _in_list([field.bind(literal) for literal in literals])
+            return Clause(f"{number} IN (SELECT id FROM product WHERE uid IN {wanted.sql})", wanted.params)
+        case _:
+            return None
+
+
+def _calendar_part(ref: Ref, scope: Scope) -> Clause:
+    """Return the year, month or day of a timestamp; seconds are floored first, since strftime rounds."""
+    moment = scope.column(Ref(ref.attribute))
+    seconds = f"({moment} - (({moment} % 1000000) + 1000000) % 1000000) / 1000000"
+    code = {Part.YEAR: "%Y", Part.MONTH: "%m", Part.DAY_OF_YEAR: "%j"}[ref.part or Part.YEAR]
+    return Clause(f"CAST(strftime('{code}', {seconds}, 'unixepoch') AS INTEGER)")
+
+
+def _list_condition(node: _Leaf, field: Field, scope: Scope) -> Clause:
+    """Compile a condition on the elements of a list; it is true or false, never unknown."""
+    stored = scope.column(node.ref)
+    is_set = f"({stored} IS NOT NULL AND {stored} <> '[]')"
+
+    def some(condition: str, *params: Parameter) -> Clause:
+        return Clause(f"EXISTS (SELECT 1 FROM json_each({stored}) AS item WHERE {condition})", params)
+
+    match node:
+        case Comparison(_, Op.EQ, literal):
+            return some("item.value = ?", field.bind(literal))
+        case Comparison(_, Op.NE, literal):
+            equal = some("item.value = ?", field.bind(literal))
+            return Clause(f"({is_set} AND NOT {equal.sql})", equal.params)
+        case Comparison():
+            raise BadRequestError(f"{node.ref} is a list and has no order; compare with ==, != or any_of")
+        case AnyOf(_, literals):
+            wanted = _in_list([field.bind(literal) for literal in literals])
+            return some(f"item.value IN {wanted.sql}", *wanted.params)
+        case IsNull():
+            return Clause(f"NOT {is_set}")
+        case IsNotNull():
+            return Clause(is_set)
+        case Like(_, pattern, fold):
+            return some("localcat_like(item.value, ?, ?)", pattern, int(fold))
+        case Prefix(_, prefix):
+            condition = _prefix_condition(Clause("item.value"), prefix)
+            return some(condition.sql, *condition.params)
+        case _:
+            assert_never(node)
+
+
+def _key_condition(node: _Leaf, field: Field, scope: Scope) -> Clause:
+    """Compile a condition on the value under a key of a mapping, which is text or a number.
+
+    Where the two are of different kinds they are unequal, and have no order. A missing key is unknown.
+    """
+    source = f"FROM json_each({scope.column(Ref(node.ref.attribute))}) AS item WHERE item.key = ?"
+    key: Scalar = node.ref.key
+    match node:
+        case Comparison(_, op, literal) if op.is_range:
+            value = field.bind(literal)
+            same_kind = f"(typeof(item.value) = 'text') = {int(isinstance(value, str))}"
+            return Clause(f"(SELECT CASE WHEN {same_kind} THEN item.value {op.value} ? END {source})", (value, key))
+        case Like() | Prefix():
+            inner = _scalar_condition(node, field, Clause("item.value"))
+            return Clause(
+                f"(SELECT CASE WHEN typeof(item.value) = 'text' THEN {inner.sql} END {source})", (*inner.params, key)
+            )
+        case _:
+            return _scalar_condition(node, field, Clause(f"(SELECT item.value {source})", (key,)))

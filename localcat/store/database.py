@@ -1,0 +1,362 @@
+"""One catalog file: its connections, one a thread and process, and its transactions.
+
+Every write is one ``BEGIN IMMEDIATE`` transaction: a deferred one that turns into a write later fails when another
+program wrote in between. The journal is a rollback journal with ``synchronous = EXTRA``, so that at rest the catalog is
+one file and a commit, with what it deleted, is on the disk when it returns.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import uuid
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from localcat.errors import (
+    CatalogError,
+    CatalogExistsError,
+    CatalogNotFoundError,
+    CommitUnknownError,
+    ReadOnlyCatalogError,
+)
+from localcat.expressions.evaluate import like_matches
+from localcat.store import schema
+from localcat.store.faults import sqlite_errors, translated
+from localcat.timestamps import iso_text, now_microseconds
+
+WRITER_TIMEOUT = 60.0  # seconds that a write waits for other programs
+READER_TIMEOUT = 10.0  # seconds that a read waits
+
+_checked_sqlite = False
+_orphans: list[sqlite3.Connection] = []  # connections of a parent process: a fork must not even close them
+
+
+@dataclass(slots=True)
+class Transaction:
+    """A running write.
+
+    Parameters
+    ----------
+    connection : sqlite3.Connection
+        Inside ``BEGIN IMMEDIATE``.
+    on_commit, on_rollback : list of callable
+        Called without arguments after the outermost transaction ended so, in order and in reverse order.
+    """
+
+    connection: sqlite3.Connection
+    on_commit: list[Callable[[], None]] = field(default_factory=list)
+    on_rollback: list[Callable[[], None]] = field(default_factory=list)
+
+
+class _Session:
+    """The connection of one thread, and the transaction it is in."""
+
+    def __init__(self, connection: sqlite3.Connection, *, is_placeholder: bool) -> None:
+        self.connection = connection
+        self.pid = os.getpid()
+        self.is_placeholder = is_placeholder
+        self.transaction: Transaction | None = None
+
+    def close(self) -> None:
+        if self.pid == os.getpid():
+            self.connection.close()
+        else:
+            _orphans.append(self.connection)
+
+    def __del__(self) -> None:
+        self.close()
+
+
+class Database:
+    """A catalog file.
+
+    Parameters
+    ----------
+    path : Path
+        The file. It is made by `create`, or at the first write when `settings` are given.
+    read_only : bool
+        Refuse every write.
+    durable : bool
+        False skips all fsyncs; for catalogs that are thrown away.
+    settings : dict, optional
+        What to write into a new catalog's table ``meta``. While the file is missing, reads find an empty catalog.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        read_only: bool = False,
+        durable: bool = True,
+        settings: dict[str, str] | None = None,
+    ) -> None:
+        self.path = path
+        self.read_only = read_only
+        self.durable = durable
+        self._new_settings = settings
+        self._local = threading.local()
+        self._sessions: weakref.WeakSet[_Session] = weakref.WeakSet()
+        self._write_lock = threading.RLock()
+        self._pid = os.getpid()
+        self._closed = False
+
+    # Opening and closing
+
+    def create(self) -> None:
+        """Write a new, empty catalog file.
+
+        Raises
+        ------
+        CatalogExistsError
+            If something is already at the path.
+        StorageError
+            If the file cannot be written.
+        """
+        # The catalog is written under another name and linked into place, so that a crash leaves no half catalog and of
+        # two programs that create it at once exactly one succeeds.
+        _check_sqlite_once()
+        temporary = self.path.with_name(f".{self.path.name}.{uuid.uuid4().hex}.tmp")
+        try:
+            with sqlite_errors(self.path):
+                connection = self._connect(temporary, "rwc")
+                try:
+                    connection.execute("BEGIN IMMEDIATE")
+                    schema.create(connection, self._new_settings or {})
+                    connection.execute("COMMIT")
+                finally:
+                    connection.close()
+            _publish(temporary, self.path, durable=self.durable)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def settings(self) -> dict[str, str]:
+        """Return the catalog's own settings: schema_version, namespace, org, user, uuid, created."""
+        with self.read() as connection:
+            return schema.read_settings(connection, self.path)
+
+    def close(self) -> None:
+        """Close the connections of all threads. Closing twice is allowed."""
+        self._closed = True
+        for session in list(self._sessions):
+            session.close()
+        self._local = threading.local()
+
+    # Reading and writing
+
+    @contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """Give the thread's connection for reading; errors inside cross as ours."""
+        session = self._session()
+        with sqlite_errors(self.path):
+            yield session.connection
+
+    @contextmanager
+    def snapshot(self) -> Iterator[sqlite3.Connection]:
+        """Give the thread's connection, seeing one state of the catalog throughout the block."""
+        session = self._session()
+        with sqlite_errors(self.path):
+            if session.connection.in_transaction:
+                yield session.connection
+                return
+            session.connection.execute("BEGIN")
+            try:
+                yield session.connection
+            finally:
+                session.connection.execute("ROLLBACK")
+
+    @contextmanager
+    def write(self) -> Iterator[Transaction]:
+        """Run a block as one transaction, all or nothing; inside another one it is a savepoint of that.
+
+        Raises
+        ------
+        ReadOnlyCatalogError
+            If the catalog is open for reading only.
+        CatalogLockedError
+            If another program holds the catalog for longer than the timeout.
+        CommitUnknownError
+            If the last step failed in a way that leaves the outcome open.
+        """
+        if self.read_only:
+            raise ReadOnlyCatalogError(
+                f"catalog '{self.path}' is open for reading only; open it without read_only=True"
+            )
+        self._create_if_missing()
+        session = self._session()
+        if session.transaction is not None:
+            with sqlite_errors(self.path):
+                yield from self._nested(session.transaction)
+            return
+        with self._lock(), sqlite_errors(self.path):
+            session.connection.execute("BEGIN IMMEDIATE")
+            transaction = session.transaction = Transaction(session.connection)
+            try:
+                yield transaction
+                self._commit(session.connection)
+            except BaseException:
+                self._roll_back(session.connection)
+                session.transaction = None
+                for undo in reversed(transaction.on_rollback):
+                    undo()
+                raise
+            session.transaction = None
+        for follow_up in transaction.on_commit:
+            follow_up()
+
+    def _nested(self, outer: Transaction) -> Iterator[Transaction]:
+        inner = Transaction(outer.connection)
+        outer.connection.execute("SAVEPOINT nested")
+        try:
+            yield inner
+        except BaseException:
+            outer.connection.execute("ROLLBACK TO nested")
+            outer.connection.execute("RELEASE nested")
+            for undo in reversed(inner.on_rollback):
+                undo()
+            raise
+        outer.connection.execute("RELEASE nested")
+        outer.on_commit += inner.on_commit
+        outer.on_rollback += inner.on_rollback
+
+    def _commit(self, connection: sqlite3.Connection) -> None:
+        try:
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            if connection.in_transaction:  # nothing reached the file; the caller rolls back
+                raise
+            known = translated(error, self.path)
+            raise CommitUnknownError(
+                f"{known}; whether the last change was kept is unknown, look before repeating it"
+            ) from error
+
+    @staticmethod
+    def _roll_back(connection: sqlite3.Connection) -> None:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+    # Connections
+
+    def _session(self) -> _Session:
+        if self._closed:
+            raise CatalogError(f"catalog '{self.path}' is closed; open it again")
+        session: _Session | None = getattr(self._local, "session", None)
+        if session is not None and session.pid == os.getpid():
+            if not (session.is_placeholder and self.path.exists()):
+                return session
+            session.close()
+        elif session is not None:
+            session.close()  # of the parent process: kept aside, not closed
+        with sqlite_errors(self.path):
+            session = self._open()
+        self._local.session = session
+        self._sessions.add(session)
+        return session
+
+    def _open(self) -> _Session:
+        _check_sqlite_once()
+        if not self.path.exists():
+            if self._new_settings is None:
+                raise CatalogNotFoundError(f"there is no catalog at '{self.path}'; Catalog.create makes one")
+            connection = self._connect(":memory:", "memory")
+            schema.create(connection, self._new_settings)
+            return _Session(connection, is_placeholder=True)
+        connection = self._connect(self.path, "ro" if self.read_only else "rw")
+        try:
+            schema.read_settings(connection, self.path)
+        except BaseException:
+            connection.close()
+            raise
+        return _Session(connection, is_placeholder=False)
+
+    def _connect(self, path: Path | str, mode: str) -> sqlite3.Connection:
+        uri = f"file:{':memory:' if mode == 'memory' else Path(path).resolve().as_uri()[len('file:') :]}"
+        connection = sqlite3.connect(
+            f"{uri}?mode={mode}",
+            uri=True,
+            timeout=READER_TIMEOUT if self.read_only else WRITER_TIMEOUT,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        for pragma in (
+            f"synchronous = {'EXTRA' if self.durable else 'OFF'}",
+            "foreign_keys = ON",
+            "trusted_schema = OFF",
+            "cell_size_check = ON",
+            "mmap_size = 0",
+            *(() if self.durable else ("journal_mode = MEMORY", "locking_mode = NORMAL")),
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+        connection.create_function("localcat_like", 3, _like, deterministic=True)
+        return connection
+
+    def _create_if_missing(self) -> None:
+        if self._new_settings is None or self.path.exists():
+            return
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self.create()
+        except CatalogExistsError:
+            return  # another program or thread was faster; its catalog is as good
+
+    @contextmanager
+    def _lock(self) -> Iterator[None]:
+        """Let one thread of this process write at a time; SQLite's own lock does the same among processes."""
+        if self._pid != os.getpid():  # after a fork the lock may be held by a thread that does not exist here
+            self._write_lock, self._pid = threading.RLock(), os.getpid()
+        with self._write_lock:
+            yield
+
+
+def new_settings(*, namespace: str, org: str, user: str) -> dict[str, str]:
+    """Return the settings of a catalog that is about to be created."""
+    return {
+        "namespace": namespace,
+        "org": org,
+        "user": user,
+        "uuid": uuid.uuid4().hex,
+        "created": iso_text(now_microseconds()),
+    }
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames and new names in a folder last through a power cut; does nothing where folders cannot be opened."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _publish(temporary: Path, path: Path, *, durable: bool) -> None:
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        raise CatalogExistsError(
+            f"'{path}' already exists; open it with Catalog.open, or choose another name"
+        ) from None
+    except OSError:  # a file system without hard links: claim the name first, then replace the empty claim
+        try:
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+        except FileExistsError:
+            raise CatalogExistsError(f"'{path}' already exists; open it with Catalog.open") from None
+        os.replace(temporary, path)
+    if durable:
+        sync_folder(path.parent)
+
+
+def _check_sqlite_once() -> None:
+    global _checked_sqlite  # noqa: PLW0603  # a fact about the process, found out once
+    if not _checked_sqlite:
+        schema.check_sqlite()
+        _checked_sqlite = True
+
+
+def _like(text: object, pattern: str, fold: int) -> int | None:
+    return int(like_matches(text, pattern, bool(fold))) if isinstance(text, str) else None

@@ -1,0 +1,62 @@
+"""The boundary to SQLite: its errors cross it only as ours."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from localcat.errors import (
+    CatalogLockedError,
+    ClientError,
+    CorruptCatalogError,
+    QueryError,
+    ReadOnlyCatalogError,
+    StorageError,
+    StorageFullError,
+    UnsupportedCatalogError,
+)
+
+_PRIMARY = 0xFF  # the low byte of an extended result code is the primary one
+
+
+@contextmanager
+def sqlite_errors(path: Path | str) -> Iterator[None]:
+    """Turn what sqlite3 raises inside the block into localcat's errors, naming the catalog file.
+
+    Damaged files make sqlite3 raise more than its own classes: text that is no UTF-8 comes as UnicodeDecodeError or
+    as an OperationalError without a result code.
+    """
+    try:
+        yield
+    except (sqlite3.Error, UnicodeDecodeError, OverflowError) as error:
+        raise translated(error, path) from error
+
+
+def translated(error: Exception, path: Path | str) -> ClientError:
+    """Return the localcat error that stands for an error of sqlite3."""
+    code = getattr(error, "sqlite_errorcode", None)
+    primary = None if code is None else code & _PRIMARY
+    where = f"catalog '{path}'"
+    if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return CatalogLockedError(f"{where} is in use by another program for too long ({error}); try again later")
+    if primary == sqlite3.SQLITE_FULL:
+        return StorageFullError(f"{where}: the disk is full; free some space and try again, nothing was changed")
+    if primary == sqlite3.SQLITE_READONLY:
+        return ReadOnlyCatalogError(f"{where} can only be read ({error}); copy it to a writable place to change it")
+    if primary == sqlite3.SQLITE_NOTADB:
+        return UnsupportedCatalogError(f"'{path}' is no SQLite file; open a catalog that localcat created")
+    if primary == sqlite3.SQLITE_CORRUPT or isinstance(error, UnicodeDecodeError):
+        return CorruptCatalogError(f"{where} is damaged ({error}); restore it from a backup")
+    if primary == sqlite3.SQLITE_INTERRUPT:
+        return QueryError(f"{where}: the query took longer than its time limit and was stopped")
+    if primary in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
+        return StorageError(f"{where} cannot be read or written ({error}); check the disk and the permissions")
+    if isinstance(error, sqlite3.ProgrammingError | OverflowError):
+        return QueryError(f"{where}: {error}")
+    if primary in (sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_RANGE, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_MISMATCH):
+        return QueryError(f"{where}: the query cannot be carried out ({error})")
+    if primary == sqlite3.SQLITE_CONSTRAINT:
+        return CorruptCatalogError(f"{where}: a rule of its tables was violated ({error})")
+    return CorruptCatalogError(f"{where} cannot be used ({error})")

@@ -1,0 +1,77 @@
+"""The space-time index: an R-tree over longitude, latitude and time.
+
+Its coordinates are 32-bit floats rounded outwards, so that it finds all that overlap and a few more: exact tests follow.
+Time is scaled to about 30 units a year. In raw seconds the tree would split along time alone and be many times slower.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from localcat.geometry import Box, footprint_box, from_wkb
+from localcat.store.compiler import Clause, Parameter
+
+_TIME_UNIT = 365.25 * 86_400e6 / 30  # microseconds
+
+
+@dataclass(frozen=True, slots=True)
+class TimeRange:
+    """An interval of microseconds, both ends included; None is open."""
+
+    start: int | None = None
+    end: int | None = None
+
+
+def add_entries(connection: sqlite3.Connection, rows: Iterable[tuple[int, bytes, int | None]]) -> None:
+    """Add (row id, WKB footprint, acquired) to the index.
+
+    An image whose `acquired` is unset stands at 1970: no condition on time finds it, since the table is asked again.
+    """
+    ids, blobs, times = [], [], []
+    for row_id, blob, acquired in rows:
+        ids.append(row_id)
+        blobs.append(blob)
+        times.append((acquired or 0) / _TIME_UNIT)
+    if not ids:
+        return
+    entries = (
+        (row_id, *footprint_box(shape), time, time)
+        for row_id, shape, time in zip(ids, from_wkb(blobs), times, strict=True)
+    )
+    connection.executemany("INSERT INTO image_index VALUES (?, ?, ?, ?, ?, ?, ?)", entries)
+
+
+def remove_entries(connection: sqlite3.Connection, row_ids: Iterable[int]) -> None:
+    """Remove rows from the index; ids without an entry are passed over."""
+    connection.executemany("DELETE FROM image_index WHERE id = ?", ((row_id,) for row_id in row_ids))
+
+
+def candidates(boxes: Sequence[Box], time: TimeRange, *, with_unset: bool = False) -> Clause:
+    """Return the condition that picks the images whose index entry overlaps one of the boxes and the time range.
+
+    Parameters
+    ----------
+    boxes : sequence of Box
+        From `localcat.geometry.search_boxes`.
+    time : TimeRange
+        Of `acquired`.
+    with_unset : bool
+        Also pick the images that have no footprint.
+    """
+    selects: list[str] = []
+    params: list[Parameter] = []
+    for min_lon, max_lon, min_lat, max_lat in boxes:
+        sql = "SELECT id FROM image_index WHERE max_lon >= ? AND min_lon <= ? AND max_lat >= ? AND min_lat <= ?"
+        params += (min_lon, max_lon, min_lat, max_lat)
+        if time.start is not None:
+            sql += " AND max_time >= ?"
+            params.append(time.start / _TIME_UNIT)
+        if time.end is not None:
+            sql += " AND min_time <= ?"
+            params.append(time.end / _TIME_UNIT)
+        selects.append(sql)
+    if with_unset:
+        selects.append("SELECT id FROM image WHERE geometry IS NULL")
+    return Clause(f"image.id IN ({' UNION ALL '.join(selects)})", tuple(params))

@@ -1,0 +1,206 @@
+"""Reading and writing rows, keeping the R-tree, the tags and the full text in step with them."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TypeAlias
+
+from localcat.store.compiler import Parameter
+from localcat.store.fields import column
+
+Row: TypeAlias = tuple[Parameter, ...]
+"""(row id, version, then the attributes in the order of `selected`)."""
+
+_TEXT_COLUMNS = {
+    "product": ("name", "description", "tags"),
+    "band": ("name", "description", "tags"),
+    "image": ("name", "tags"),
+}
+FILES = "files"  # an attribute of images that is kept in a table of its own
+HYDRATION_CHUNK = 1000  # rows read at once
+
+
+def selected(table: str, attributes: Sequence[str]) -> str:
+    """Return the SELECT list of a `Row`."""
+    return ", ".join((f"{table}.id", f"{table}.version", *(column(table, name).select for name in attributes)))
+
+
+def find(connection: sqlite3.Connection, table: str, attributes: Sequence[str], uid: str) -> Row | None:
+    """Return the row with a public id, or None."""
+    sql = f"SELECT {selected(table, attributes)} FROM {table} WHERE {table}.uid = ?"
+    row: Row | None = connection.execute(sql, (uid,)).fetchone()
+    return row
+
+
+def find_many(
+    connection: sqlite3.Connection, table: str, attributes: Sequence[str], uids: Sequence[str]
+) -> dict[str, Row]:
+    """Return the rows with the given public ids, by id; missing ones are left out."""
+    by_uid = column(table, "id").compare
+    sql = (
+        f"SELECT {by_uid}, {selected(table, attributes)} FROM {table} "
+        f"WHERE {by_uid} IN (SELECT value FROM json_each(?))"
+    )
+    found = connection.execute(sql, (json.dumps(list(uids), ensure_ascii=False),))
+    return {row[0]: row[1:] for row in found}
+
+
+def hydrate(
+    connection: sqlite3.Connection, table: str, attributes: Sequence[str], row_ids: Sequence[int]
+) -> Iterator[Row]:
+    """Yield the rows of many row ids in the order given; those deleted meanwhile are left out."""
+    sql = f"SELECT {selected(table, attributes)} FROM {table} WHERE {table}.id IN (SELECT value FROM json_each(?))"
+    for start in range(0, len(row_ids), HYDRATION_CHUNK):
+        chunk = row_ids[start : start + HYDRATION_CHUNK]
+        found = {row[0]: row for row in connection.execute(sql, (json.dumps(list(chunk)),))}
+        for row_id in chunk:
+            if row_id in found:
+                yield found[row_id]
+
+
+def insert(connection: sqlite3.Connection, table: str, values: Mapping[str, Parameter]) -> int:
+    """Insert a row and its entries in the indexes; return its row id.
+
+    Parameters
+    ----------
+    connection : sqlite3.Connection
+        Inside a write transaction.
+    table : str
+        Where to.
+    values : mapping
+        Stored value by column name.
+    """
+    files = values.get(FILES)
+    values = {name: value for name, value in values.items() if name != FILES}
+    names = ", ".join(column(table, name).name for name in values)
+    marks = ", ".join("?" * len(values))
+    sql = f"INSERT INTO {table} ({names}) VALUES ({marks})"
+    row_id = connection.execute(sql, tuple(values.values())).lastrowid
+    if row_id is None:
+        raise AssertionError("an INSERT into a rowid table gives a row id")
+    if files is not None:
+        write_files(connection, row_id, str(files))
+    _add_to_indexes(connection, table, row_id)
+    return row_id
+
+
+def update(connection: sqlite3.Connection, table: str, row_id: int, changes: Mapping[str, Parameter]) -> None:
+    """Change columns of a row, counting its version up, and its entries in the indexes."""
+    is_indexed = not changes.keys().isdisjoint({*_TEXT_COLUMNS.get(table, ()), "geometry", "acquired"})
+    if is_indexed:
+        _remove_from_indexes(connection, table, row_id)
+    columns = {name: value for name, value in changes.items() if name != FILES}
+    assignments = ", ".join(f"{column(table, name).name} = ?" for name in columns)
+    sql = f"UPDATE {table} SET {assignments}, version = version + 1 WHERE id = ?"
+    connection.execute(sql, (*columns.values(), row_id))
+    if FILES in changes:
+        files = changes[FILES]
+        write_files(connection, row_id, None if files is None else str(files))
+    if is_indexed:
+        _add_to_indexes(connection, table, row_id)
+
+
+def delete(connection: sqlite3.Connection, table: str, row_ids: Iterable[int]) -> None:
+    """Delete rows and their entries in the indexes."""
+    for row_id in row_ids:
+        _remove_from_indexes(connection, table, row_id)
+        connection.execute(f"DELETE FROM {table} WHERE id = ?", (row_id,))
+
+
+def discard_files(connection: sqlite3.Connection, image_ids: Sequence[int]) -> list[str]:
+    """Put the owned files of images into the trash; return their paths, to be unlinked after the commit."""
+    wanted = json.dumps(list(image_ids))
+    owned = "FROM image_file WHERE owned AND image_id IN (SELECT value FROM json_each(?))"
+    hrefs = [found[0] for found in connection.execute(f"SELECT href {owned}", (wanted,))]
+    connection.execute(f"INSERT OR IGNORE INTO trash (href) SELECT href {owned}", (wanted,))
+    return hrefs
+
+
+def write_files(connection: sqlite3.Connection, image_id: int, files: str | None) -> None:
+    """Replace the file rows of an image.
+
+    Parameters
+    ----------
+    connection : sqlite3.Connection
+        Inside a write transaction.
+    image_id : int
+        The image's row id.
+    files : str, optional
+        JSON: a list of objects with the keys href, size_bytes, hash, provider_id, provider_href and owned.
+    """
+    connection.execute("DELETE FROM image_file WHERE image_id = ?", (image_id,))
+    connection.execute(
+        """
+        INSERT INTO image_file (image_id, position, owned, href, size_bytes, hash, provider_id, provider_href)
+        SELECT ?, file.key, json_extract(file.value, '$.owned'), json_extract(file.value, '$.href'),
+            json_extract(file.value, '$.size_bytes'), json_extract(file.value, '$.hash'),
+            json_extract(file.value, '$.provider_id'), json_extract(file.value, '$.provider_href')
+        FROM json_each(?) AS file
+        """,
+        (image_id, files or "[]"),
+    )
+    connection.execute(
+        "UPDATE image SET size_bytes = (SELECT coalesce(sum(size_bytes), 0) FROM image_file WHERE image_id = image.id) "
+        "WHERE id = ?",
+        (image_id,),
+    )
+
+
+def refresh_resolutions(connection: sqlite3.Connection, product_id: int) -> None:
+    """Set a product's finest and coarsest resolution to those of its bands, if they changed."""
+    finest, coarsest = (
+        connection.execute(
+            "SELECT resolution FROM band WHERE product_id = ? AND resolution IS NOT NULL "
+            f"ORDER BY resolution_metres {direction}, id LIMIT 1",
+            (product_id,),
+        ).fetchone()
+        or (None,)
+        for direction in ("ASC", "DESC")
+    )
+    connection.execute(
+        "UPDATE product SET resolution_min = ?1, resolution_max = ?2, version = version + 1 "
+        "WHERE id = ?3 AND (resolution_min IS NOT ?1 OR resolution_max IS NOT ?2)",
+        (finest[0], coarsest[0], product_id),
+    )
+
+
+def product_row_id(connection: sqlite3.Connection, uid: str) -> int | None:
+    """Return the row id of a product, or None."""
+    found = connection.execute("SELECT id FROM product WHERE uid = ?", (uid,)).fetchone()
+    return None if found is None else found[0]
+
+
+def _add_to_indexes(connection: sqlite3.Connection, table: str, row_id: int) -> None:
+    names = ", ".join(_TEXT_COLUMNS.get(table, ()))
+    if names:
+        connection.execute(
+            f"INSERT INTO {table}_text (rowid, {names}) SELECT id, {names} FROM {table} WHERE id = ?",
+            (row_id,),
+        )
+    if table == "image":
+        geometry, acquired, tags = connection.execute(
+            "SELECT geometry, acquired, tags FROM image WHERE id = ?", (row_id,)
+        ).fetchone()
+        if geometry is not None:
+            from localcat.store import index  # brings shapely, which rows without a footprint do not need
+
+            index.add_entries(connection, [(row_id, geometry, acquired)])
+        if tags is not None:
+            connection.execute(
+                "INSERT OR IGNORE INTO image_tag (tag, image_id) SELECT value, ? FROM json_each(?)", (row_id, tags)
+            )
+
+
+def _remove_from_indexes(connection: sqlite3.Connection, table: str, row_id: int) -> None:
+    names = ", ".join(_TEXT_COLUMNS.get(table, ()))
+    if names:
+        connection.execute(
+            f"INSERT INTO {table}_text ({table}_text, rowid, {names}) "
+            f"SELECT 'delete', id, {names} FROM {table} WHERE id = ?",
+            (row_id,),
+        )
+    if table == "image":
+        connection.execute("DELETE FROM image_index WHERE id = ?", (row_id,))
+        connection.execute("DELETE FROM image_tag WHERE image_id = ?", (row_id,))

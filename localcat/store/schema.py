@@ -1,0 +1,101 @@
+"""The numbered SQL files, and how far a catalog file has come with them."""
+
+from __future__ import annotations
+
+import functools
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+from localcat.errors import CatalogError, UnsupportedCatalogError
+
+APPLICATION_ID = 0x47504B47  # 'GPKG': a catalog is also a GeoPackage
+MINIMUM_SQLITE = (3, 37, 0)  # STRICT tables
+
+
+def schema_folder() -> Path:
+    """Return the folder of the numbered SQL files: in the installed package, or beside it in a checkout."""
+    package = Path(__file__).resolve().parent.parent
+    for folder in (package / "schema", package.parent / "schema"):
+        if (folder / "0001_initial.sql").is_file():
+            return folder
+    raise CatalogError(f"the SQL files of localcat are missing beside {package}; install the package again")
+
+
+@functools.cache
+def migrations() -> tuple[tuple[str, ...], ...]:
+    """Return the statements of every schema version, the first version first."""
+    files = sorted(schema_folder().glob("[0-9][0-9][0-9][0-9]_*.sql"))
+    return tuple(tuple(_statements(file.read_text(encoding="utf-8"))) for file in files)
+
+
+def latest_version() -> int:
+    """Return the schema version that this localcat writes."""
+    return len(migrations())
+
+
+def create(connection: sqlite3.Connection, settings: dict[str, str]) -> None:
+    """Write the schema and the catalog's own settings into an empty database, inside the caller's transaction."""
+    for statements in migrations():
+        for statement in statements:
+            connection.execute(statement)
+    meta = {"schema_version": str(latest_version()), **settings}
+    connection.executemany("INSERT INTO meta (key, value) VALUES (?, ?)", meta.items())
+
+
+def read_settings(connection: sqlite3.Connection, path: Path) -> dict[str, str]:
+    """Return the settings of a catalog file.
+
+    Raises
+    ------
+    UnsupportedCatalogError
+        If the file is no catalog, or was written by a newer localcat. The file is not touched.
+    """
+    (application_id,) = connection.execute("PRAGMA application_id").fetchone()
+    has_meta = connection.execute("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'meta'").fetchone()
+    settings: dict[str, str] = {}
+    if application_id == APPLICATION_ID and has_meta:
+        columns = [row[1] for row in connection.execute("PRAGMA table_info(meta)")]
+        if columns == ["key", "value"]:
+            settings = dict(connection.execute("SELECT key, value FROM meta"))
+    version = settings.get("schema_version", "")
+    if not version.isdecimal():
+        raise UnsupportedCatalogError(f"'{path}' is a database but no localcat catalog; open one that localcat created")
+    if int(version) > latest_version():
+        raise UnsupportedCatalogError(
+            f"catalog '{path}' has schema version {version} and this localcat knows {latest_version()}; "
+            "install a newer localcat"
+        )
+    return settings
+
+
+def check_sqlite() -> None:
+    """Check once that the SQLite library can do what localcat needs.
+
+    Raises
+    ------
+    CatalogError
+        If it is too old, or lacks R-tree, FTS5 or JSON.
+    """
+    if sqlite3.sqlite_version_info < MINIMUM_SQLITE:
+        wanted = ".".join(map(str, MINIMUM_SQLITE))
+        raise CatalogError(f"localcat needs SQLite {wanted} or newer, Python brings {sqlite3.sqlite_version}")
+    probe = sqlite3.connect(":memory:")
+    try:
+        probe.execute("CREATE VIRTUAL TABLE box USING rtree (id, low, high)")
+        probe.execute("CREATE VIRTUAL TABLE words USING fts5 (word)")
+        probe.execute("SELECT json('[]')")
+    except sqlite3.OperationalError as error:
+        raise CatalogError(f"the SQLite of this Python lacks a feature that localcat needs: {error}") from error
+    finally:
+        probe.close()
+
+
+def _statements(script: str) -> Iterator[str]:
+    lines: list[str] = []
+    for line in script.splitlines(keepends=True):
+        lines.append(line)
+        statement = "".join(lines)
+        if sqlite3.complete_statement(statement):
+            yield statement
+            lines.clear()

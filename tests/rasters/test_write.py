@@ -1,0 +1,360 @@
+from __future__ import annotations
+
+import hashlib
+import os
+
+import numpy
+import pytest
+from affine import Affine
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rasterio.crs import CRS
+from rio_cogeo.cogeo import cog_validate
+
+from localcat.errors import BadRequestError, GridMismatchError, InvalidArrayError, StorageError
+from localcat.geocontext.grid import Grid
+from localcat.rasters import scratch, write
+from localcat.rasters.arrays import BandLayer, check_array
+from localcat.rasters.describe import describe
+from localcat.rasters.dtypes import DATA_TYPES
+from localcat.rasters.opening import open_raster
+from localcat.rasters.read import read_native
+from localcat.rasters.validate import validate_cog
+from localcat.rasters.write import CogOptions, RasterWarning, write_cog
+
+from .conftest import make_grid, noise
+
+LARGE = CogOptions(small_bytes=0, blocksize=32)
+SMALL = CogOptions(blocksize=32)
+SHAPE = (75, 101)
+
+
+@pytest.fixture
+def target(tmp_path):
+    """A file as the caller of `write_cog` made it: empty, and alone in its folder."""
+    path = tmp_path / ".tmp-0123.tif"
+    path.touch()
+    return path
+
+
+def is_cog(path):
+    """Return whether rio-cogeo, which knows nothing of this library, accepts a file."""
+    is_valid, errors, _ = cog_validate(path, quiet=True)
+    return is_valid and not errors
+
+
+def overview(path, level):
+    """Return the pixels and the mask (True = invalid) of one overview."""
+    with open_raster(path, overview_level=level) as dataset:
+        return dataset.read(), dataset.read_masks() == 0
+
+
+@pytest.mark.parametrize("options", [SMALL, LARGE], ids=["small", "large"])
+@pytest.mark.parametrize("dtype", list(DATA_TYPES.values()))
+def test_pixels_come_back_bit_for_bit(target, dtype, options):
+    array = noise((3, *SHAPE), dtype)
+    if array.dtype.kind == "f":
+        array[0, 0, :5] = [numpy.nan, numpy.inf, -numpy.inf, -0.0, numpy.finfo(dtype).tiny]
+    digest = write_cog(array, target, grid=make_grid(SHAPE), options=options)
+    result = read_native(target)
+    assert result.data.dtype == dtype
+    assert result.data.tobytes() == array.tobytes()
+    assert not result.mask.any()
+    assert digest.size_bytes == target.stat().st_size
+    assert digest.sha256 == hashlib.sha256(target.read_bytes()).hexdigest()
+    assert describe(target).grid == make_grid(SHAPE)
+    assert is_cog(target)
+    assert validate_cog(target).problems == ()
+
+
+@settings(derandomize=True, deadline=None, max_examples=40)
+@given(
+    dtype=st.sampled_from(list(DATA_TYPES.values())),
+    shape=st.one_of(
+        st.tuples(st.integers(1, 70), st.integers(1, 70)),
+        st.tuples(st.integers(1, 4), st.integers(1, 70), st.integers(1, 70)),
+    ),
+    order=st.sampled_from(["C", "F", "big-endian", "strided", "read-only"]),
+    masking=st.sampled_from([None, "mask", "nodata", "masked array"]),
+    is_large=st.booleans(),
+    seed=st.integers(0, 99),
+)
+def test_round_trip_of_every_kind_of_array(tmp_path_factory, dtype, shape, order, masking, is_large, seed):
+    random = numpy.random.default_rng(seed)
+    plain = random.integers(1, 120, shape).astype(dtype)
+    array = {
+        "C": lambda: plain.copy(),
+        "F": lambda: numpy.asfortranarray(plain),
+        "big-endian": lambda: plain.astype(plain.dtype.newbyteorder(">")),
+        "strided": lambda: numpy.repeat(plain, 2, axis=-1)[..., ::2],
+        "read-only": lambda: plain.copy(),
+    }[order]()
+    array.flags.writeable = order != "read-only"
+    before = array.copy()
+    mask = None if masking is None else random.random(shape[-2:]) < 0.3
+    count = shape[0] if len(shape) == 3 else 1
+    given_array = numpy.ma.MaskedArray(array, numpy.broadcast_to(mask, shape)) if masking == "masked array" else array
+    path = tmp_path_factory.mktemp("round") / "x.tif"
+    write_cog(
+        given_array,
+        path,
+        grid=make_grid(shape[-2:]),
+        bands=[BandLayer(nodata=0 if masking == "nodata" else None)] * count,
+        mask=None if masking == "masked array" else mask,
+        options=LARGE if is_large else SMALL,
+    )
+    result = read_native(path)
+    expected = numpy.zeros(shape[-2:], bool) if mask is None else mask
+    assert (result.mask == expected).all()
+    valid = numpy.broadcast_to(~expected, result.shape)
+    assert (result.data[valid] == plain.reshape(result.shape)[valid]).all()
+    assert (array == before).all()
+    assert is_cog(path)
+    assert [each.name for each in path.parent.iterdir()] == ["x.tif"]
+
+
+@pytest.mark.parametrize("options", [SMALL, LARGE], ids=["small", "large"])
+def test_an_existing_file_keeps_its_inode_and_nothing_is_left_beside_it(target, options):
+    target.write_bytes(b"longer than nothing " * 10_000)
+    inode = target.stat().st_ino
+    write_cog(noise((2, *SHAPE)), target, grid=make_grid(SHAPE), options=options)
+    assert target.stat().st_ino == inode
+    assert os.listdir(target.parent) == [target.name]
+    assert is_cog(target)
+
+
+@pytest.mark.parametrize(
+    ("factors", "expected"),
+    [((2, 4), (2, 4)), ((), ()), ((4, 2, 2), (2, 4)), ((3, 7), (3, 7)), (None, (2, 4)), ((2, 4, 8, 16, 32, 64), (2, 4, 8, 16, 32, 64))],
+)
+@pytest.mark.parametrize("is_large", [False, True])
+def test_exactly_the_overviews_asked_for(target, factors, expected, is_large):
+    options = CogOptions(blocksize=32, overviews=factors, small_bytes=0 if is_large else 2**20)
+    write_cog(noise((2, *SHAPE)), target, grid=make_grid(SHAPE), options=options)
+    assert describe(target).overviews == expected
+    assert validate_cog(target).overviews == tuple(-(-SHAPE[1] // factor) for factor in expected)
+    assert is_cog(target)
+
+
+@pytest.mark.parametrize("name", ["nearest", "average", "gauss", "cubic", "cubicspline", "lanczos", "mode"])
+def test_every_overview_resampling(target, name):
+    options = CogOptions(blocksize=32, overviews=[2], overview_resampling=name)
+    array = noise((1, 64, 96), "int16")
+    write_cog(array, target, grid=make_grid((64, 96)), options=options)
+    pixels, _ = overview(target, 0)
+    assert pixels.shape == (1, 32, 48)
+    if name == "nearest":
+        assert (pixels == array[:, ::2, ::2]).all()
+    if name == "average":
+        means = array.reshape(1, 32, 2, 48, 2).mean(axis=(2, 4))
+        assert numpy.abs(pixels - means).max() <= 0.5
+
+
+@pytest.mark.parametrize("name", ["average_mp", "average_magphase"])
+def test_resampling_for_complex_numbers_averages_and_warns(target, name):
+    array = noise((1, 64, 96))
+    options = CogOptions(blocksize=32, overviews=[2], overview_resampling=name)
+    with pytest.warns(RasterWarning, match=name):
+        write_cog(array, target, grid=make_grid((64, 96)), options=options)
+    means = array.reshape(1, 32, 2, 48, 2).mean(axis=(2, 4))
+    assert numpy.abs(overview(target, 0)[0] - means).max() <= 0.5
+
+
+@pytest.mark.parametrize("is_large", [False, True])
+@pytest.mark.parametrize("kind", ["nodata", "mask", "alpha", "nodata and alpha", "two nodata"])
+def test_invalid_pixels_do_not_bleed_into_overviews(target, kind, is_large):
+    array = numpy.full((3, 64, 96), 100, "uint16")
+    hole = numpy.zeros((64, 96), bool)
+    hole[10:31, 5:40] = True
+    array[:, hole] = 9000
+    array[2] = numpy.where(hole, 0, 65535)
+    bands = {
+        "nodata": [BandLayer(nodata=9000)] * 3,
+        "mask": [BandLayer()] * 3,
+        "alpha": [BandLayer(), BandLayer(), BandLayer(is_alpha=True)],
+        "nodata and alpha": [BandLayer(nodata=9000), BandLayer(nodata=9000), BandLayer(is_alpha=True)],
+        "two nodata": [BandLayer(nodata=9000), BandLayer(nodata=0), BandLayer(is_alpha=True)],
+    }[kind]
+    write_cog(
+        array,
+        target,
+        grid=make_grid((64, 96)),
+        bands=bands,
+        mask=hole if kind in ("mask", "two nodata") else None,
+        options=CogOptions(blocksize=32, overviews=[2, 4], small_bytes=0 if is_large else 2**20),
+    )
+    assert is_cog(target)
+    assert describe(target).has_internal_mask == (kind == "mask")
+    for level, factor in enumerate((2, 4)):
+        pixels, invalid = overview(target, level)
+        nearest = hole[::factor, ::factor]
+        if kind == "alpha" or kind.startswith("two"):
+            invalid = pixels[2] == 0
+        if kind in ("alpha", "two nodata"):
+            assert (invalid == nearest).all()
+        assert (pixels[0][~nearest] == 100).all()
+
+
+def test_codes_and_opacity_are_never_averaged(target):
+    array = noise((3, 64, 96), "uint8", low=0, high=5)
+    array[2] = numpy.where(array[2] > 2, 255, 0)
+    bands = [BandLayer("ndvi"), BandLayer("classes", is_categorical=True), BandLayer("alpha", is_alpha=True)]
+    options = CogOptions(blocksize=32, overviews=[2], overview_resampling="average")
+    write_cog(array, target, grid=make_grid((64, 96)), bands=bands, options=options)
+    pixels, _ = overview(target, 0)
+    assert (pixels[1:] == array[1:, ::2, ::2]).all()
+    assert not (pixels[0] == array[0, ::2, ::2]).all()
+
+
+def test_settings_of_bands_and_tags_are_kept(target):
+    bands = [
+        BandLayer("red <&> é", nodata=0, scale=0.0001, offset=-0.1, unit="1"),
+        BandLayer("classes", nodata=0, is_categorical=True),
+        BandLayer("alpha", is_alpha=True),
+    ]
+    tags = {"TIFFTAG_DATETIME": "2020:01:02 03:04:05", "image": 'acme:"x" & <y>'}
+    write_cog(noise((3, *SHAPE)), target, grid=make_grid(SHAPE), bands=bands, tags=tags, options=SMALL)
+    description = describe(target)
+    assert description.descriptions == ("red <&> é", "classes", "alpha")
+    assert description.scales == (0.0001, 1.0, 1.0)
+    assert description.offsets == (-0.1, 0.0, 0.0)
+    assert description.units[0] == "1"
+    assert description.nodata[:2] == (0.0, 0.0)
+    assert description.alpha_index == 3
+    assert tags.items() <= description.tags.items()
+    assert is_cog(target)
+
+
+def test_a_colormap_is_kept_for_one_band_and_dropped_with_a_warning_for_more(target):
+    colors = {1: (10, 20, 30, 255), 2: (40, 50, 60, 255)}
+    layer = BandLayer("classes", colormap=colors)
+    write_cog(noise(SHAPE, "uint8"), target, grid=make_grid(SHAPE), bands=[layer])
+    assert colors.items() <= describe(target).colormaps[0].items()
+    with pytest.warns(RasterWarning, match="colormap"):
+        write_cog(noise((2, *SHAPE), "uint8"), target, grid=make_grid(SHAPE), bands=[layer, layer])
+    with pytest.raises(InvalidArrayError, match="colormap"):
+        write_cog(noise(SHAPE, "float32"), target, grid=make_grid(SHAPE), bands=[layer])
+
+
+@pytest.mark.parametrize("compress", ["DEFLATE", "ZSTD", "LZW", "NONE"])
+def test_compressions(target, compress):
+    array = noise((2, *SHAPE), "float32")
+    write_cog(array, target, grid=make_grid(SHAPE), options=CogOptions(compress=compress, bigtiff="YES"))
+    assert target.read_bytes()[:4] == b"II+\x00"
+    assert describe(target).compression == (None if compress == "NONE" else compress.lower())
+    assert (read_native(target).data == array).all()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"compress": "JPEG"},
+        {"level": 13},
+        {"compress": "LZW", "level": 3},
+        {"blocksize": 100},
+        {"bigtiff": "MAYBE"},
+        {"overviews": [1]},
+        {"overviews": [2.5]},
+        {"overviews": list(range(2, 30))},
+        {"overview_resampling": "bilinear"},
+    ],
+)
+def test_wrong_options_are_refused(wrong):
+    with pytest.raises(BadRequestError):
+        CogOptions(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("array", "words"),
+    [
+        (numpy.zeros((2, 3), "int8"), "int16"),
+        (numpy.zeros((2, 3), "int64"), "int32"),
+        (numpy.zeros((2, 3), "uint64"), "uint32"),
+        (numpy.zeros((2, 3), "bool"), "uint8"),
+        (numpy.zeros((2, 3), "float16"), "float32"),
+        (numpy.zeros((2, 3), "complex64"), "one band for each part"),
+        (numpy.zeros((2, 3), "object"), "cast it to one of"),
+        (numpy.zeros((2, 3), "datetime64[s]"), "cast it to one of"),
+        (numpy.zeros(3, "uint8"), "shape"),
+        (numpy.zeros((1, 1, 2, 3), "uint8"), "shape"),
+        (numpy.uint8(3), "not uint8"),
+        (numpy.zeros((0, 3), "uint8"), "no pixels"),
+        (numpy.zeros((2, 0, 3), "uint8"), "no pixels"),
+        ([[1, 2]], "list"),
+    ],
+)
+def test_arrays_that_cannot_be_stored(array, words):
+    with pytest.raises(InvalidArrayError, match=words):
+        check_array(array)
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        ({"grid": make_grid((101, 75))}, GridMismatchError),
+        ({"bands": [BandLayer()] * 3}, InvalidArrayError),
+        ({"bands": [BandLayer(nodata=-1), BandLayer()]}, InvalidArrayError),
+        ({"bands": [BandLayer(nodata=float("nan")), BandLayer()]}, InvalidArrayError),
+        ({"bands": ["red", "green"]}, BadRequestError),
+        ({"mask": numpy.zeros((3, 3), bool)}, GridMismatchError),
+        ({"grid": Grid(CRS.from_epsg(32618), Affine.identity(), SHAPE)}, GridMismatchError),
+        ({"grid": Grid(CRS.from_epsg(32618), Affine(0, 0, 0, 0, 0, 0), SHAPE)}, GridMismatchError),
+        ({"mask": noise((2, *SHAPE), low=0, high=2).astype(bool)}, InvalidArrayError),
+    ],
+)
+def test_what_does_not_fit_is_refused_before_anything_is_written(target, change, error):
+    with pytest.raises(error):
+        write_cog(noise((2, *SHAPE)), target, **{"grid": make_grid(SHAPE), **change})
+    assert target.read_bytes() == b""
+
+
+def test_masks_of_bands_with_nodata_may_differ(target):
+    array = noise((2, *SHAPE))
+    mask = noise((2, *SHAPE), low=0, high=2, seed=3).astype(bool)
+    write_cog(array, target, grid=make_grid(SHAPE), bands=[BandLayer(nodata=0)] * 2, mask=mask)
+    assert (read_native(target).mask == mask).all()
+
+
+def test_a_transform_that_flips_identity_is_kept_without_a_warning(target):
+    grid = Grid(CRS.from_epsg(32618), Affine(1, 0, 0, 0, -1, 0), SHAPE)
+    write_cog(noise(SHAPE), target, grid=grid)
+    assert describe(target).grid == grid
+
+
+def test_rotated_grids_and_projections_without_a_code_are_kept(target):
+    crs = CRS.from_proj4("+proj=laea +lat_0=52 +lon_0=10 +ellps=GRS80 +units=m")
+    grid = Grid(crs, Affine(10, 2, 4_000_000, 3, -11, 3_000_000), SHAPE)
+    write_cog(noise(SHAPE), target, grid=grid)
+    found = describe(target).grid
+    assert found.transform.almost_equals(grid.transform)
+    assert found.crs.to_dict()["proj"] == "laea"
+
+
+def test_a_full_disk_is_reported_and_leaves_no_scratch_files(target, monkeypatch):
+    def cut(pixels, internal, path):
+        path.write_bytes(path.read_bytes()[:-2000])
+        return compare(pixels, internal, path)
+
+    compare = write._compare
+    monkeypatch.setattr(write, "_compare", cut)
+    with pytest.raises((StorageError, ValueError)):
+        write_cog(noise((2, *SHAPE)), target, grid=make_grid(SHAPE), options=LARGE)
+    assert os.listdir(target.parent) == [target.name]
+
+
+def test_a_scratch_file_that_was_cut_off_is_noticed(target, monkeypatch):
+    def fill(group, pixels, layout):
+        original(group, pixels, layout)
+        os.truncate(group.name, 1000)
+
+    original = scratch._fill
+    monkeypatch.setattr(scratch, "_fill", fill)
+    with pytest.raises(StorageError, match="1000 bytes"):
+        write_cog(noise((2, *SHAPE)), target, grid=make_grid(SHAPE), options=LARGE)
+    assert os.listdir(target.parent) == [target.name]
+
+
+def test_a_folder_that_is_not_there_is_a_storage_error(tmp_path):
+    for options in (SMALL, LARGE):
+        with pytest.raises(StorageError, match="nowhere"):
+            write_cog(noise(SHAPE), tmp_path / "nowhere" / "x.tif", grid=make_grid(SHAPE), options=options)
