@@ -41,9 +41,10 @@ class AOI(GeoContext):
         means: exactly when there is a resolution.
     bounds : sequence of 4 float, or "update", optional
         (min_x, min_y, max_x, max_y) in units of `bounds_crs`. In a geographic CRS min_x > max_x crosses the
-        antimeridian. None and "update" take the bounds of the geometry, if there is one.
+        antimeridian. None takes the bounds of the geometry if there is one; "update" does too, and refuses another
+        `bounds_crs`.
     bounds_crs : str, optional
-        CRS of the bounds; EPSG:4326 when they come from the geometry.
+        CRS of the bounds; EPSG:4326, whatever is passed, when they come from the geometry.
     shape : tuple of int, optional
         (rows, columns) of the grid, positive.
     all_touched : bool
@@ -102,8 +103,10 @@ class AOI(GeoContext):
         box, box_crs = None, _checked_crs(bounds_crs)
         if isinstance(bounds, str) and bounds != "update":
             raise TypeError(f"bounds are four numbers, {_ORDER}, or 'update', not {bounds!r}")
-        if isinstance(bounds, str) or (bounds is None and area is not None):
-            box, box_crs = _bounds_from(area, box_crs), _LONLAT
+        if isinstance(bounds, str):
+            box, box_crs = _updated_bounds(area, box_crs), _LONLAT
+        elif bounds is None and area is not None:
+            box, box_crs = _bounds_of(area), _LONLAT
         elif bounds is not None:
             box = four_numbers(bounds)
         parts = {
@@ -328,7 +331,7 @@ def _bounds_of(geometry: BaseGeometry) -> Bounds:
     return (west, south, east - 360 if east > 180 else east, north)
 
 
-def _bounds_from(geometry: BaseGeometry | None, bounds_crs: str | None) -> Bounds:
+def _updated_bounds(geometry: BaseGeometry | None, bounds_crs: str | None) -> Bounds:
     if geometry is None:
         raise BadRequestError("bounds='update' takes the bounds of the geometry, but there is none; assign one")
     if bounds_crs is not None and crs_of(bounds_crs) != WGS84:

@@ -82,6 +82,9 @@ def reproject_bounds(bounds: Bounds, source: CRS, target: CRS) -> Bounds:
     """
     if source == target:
         return unwrapped(bounds, source)
+    for crs in (source, target):
+        if not (crs.is_geographic or crs.is_projected):
+            raise BadRequestError(f"{_name(crs)} is neither geographic nor projected; it has no bounds on a map")
     if source.is_geographic and bounds[0] > bounds[2] and target.is_projected:
         width = _width_of_world(bounds, source, target)
         if width > 0:
@@ -123,4 +126,4 @@ def _width_of_world(bounds: Bounds, source: CRS, target: CRS) -> float:
 
 
 def _name(crs: CRS) -> str:
-    return crs_code(crs) or str(crs.to_proj4())
+    return crs_code(crs) or str(crs.to_string())[:100]

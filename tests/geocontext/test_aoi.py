@@ -47,6 +47,7 @@ class TestParts:
     def test_bounds_come_from_the_geometry(self) -> None:
         assert AOI(NEW_YORK).bounds == (-74.2, 40.6, -73.8, 41.0)
         assert AOI(NEW_YORK, bounds_crs=None).bounds_crs == "EPSG:4326"
+        assert AOI(NEW_YORK, bounds_crs="EPSG:32618").bounds_crs == "EPSG:4326"
         assert AOI(NEW_YORK, bounds="update").bounds == (-74.2, 40.6, -73.8, 41.0)
 
     def test_the_geometry_may_be_anything_that_describes_one(self) -> None:
@@ -217,7 +218,7 @@ class TestAssign:
         with pytest.raises(BadRequestError, match="not in bounds_crs='EPSG:32618'"):
             native_context().assign(bounds="update", bounds_crs="EPSG:32618")
         with pytest.raises(BadRequestError, match="not in bounds_crs='EPSG:32618'"):
-            AOI(NEW_YORK, bounds_crs="EPSG:32618")
+            AOI(NEW_YORK, bounds="update", bounds_crs="EPSG:32618")
         with pytest.raises(BadRequestError, match="there is none"):
             AOI(bounds="update")
 
@@ -299,6 +300,8 @@ class TestGrid:
     def test_bounds_beyond_the_projection_are_refused(self) -> None:
         with pytest.raises(BadRequestError, match="EPSG:32631"):
             AOI(bounds=(60, 0, 120, 10), crs="EPSG:32631", resolution=1000).grid()
+        with pytest.raises(BadRequestError, match="EPSG:5703 is neither geographic nor projected"):
+            AOI(bounds=(0, 0, 1, 1), crs="EPSG:5703", resolution=1, align_pixels=False).grid()
         disk = "+proj=geos +h=35785831 +lon_0=0 +ellps=WGS84 +units=m"
         full = AOI(bounds=(-5.5e6, -5.5e6, 5.5e6, 5.5e6), bounds_crs=disk, crs=disk, shape=(100, 100))
         assert full.grid().geotransform == (-5.5e6, 1.1e5, 0.0, 5.5e6, 0.0, -1.1e5)
