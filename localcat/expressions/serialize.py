@@ -1,22 +1,22 @@
 """A tree as JSON, in the two forms that the original client has, and back.
 
-========================  =====================================  ====================================================
-condition                 nested form, `to_nested`               item form, `to_items`
-========================  =====================================  ====================================================
-``p.x == 1``              ``{"eq": {"x": 1}}``                   ``{"op": "eq", "name": "x", "val": 1}``
-``p.x != 1``              ``{"ne": {"x": 1}}``                   ``{"op": "ne", "name": "x", "val": 1}``
-``p.x > 1``               ``{"range": {"x": {"gt": 1}}}``        ``{"op": "gt", "name": "x", "val": 1}``
-``1 < p.x <= 5``          ``{"range": {"x": {"gt": 1, "lte": 5}}}``  two items in ``{"and": [...]}``
-``p.x.prefix("a")``       ``{"prefix": {"x": "a"}}``             ``{"op": "prefix", ...}``
-``p.x.like("a%")``        ``{"like": {"x": "a%"}}``              ``{"op": "like", ...}``
-``p.x.ilike("a%")``       ``{"ilike": {"x": "a%"}}``             ``{"op": "ilike", ...}``
-``p.x.any_of([1, 2])``    ``{"any_of": {"x": [1, 2]}}``          ``{"op": "any_of", "name": "x", "val": [1, 2]}``
-``p.x.isnull``            ``{"isnull": "x"}``                    ``{"op": "isnull", "name": "x"}``
-``p.x.isnotnull``         ``{"isnotnull": "x"}``                 ``{"op": "isnotnull", "name": "x"}``
-``a & b``                 ``{"and": [a, b]}``                    ``{"and": [a, b]}``
-``a | b``                 ``{"or": [a, b]}``                     ``{"or": [a, b]}``
-``~a``                    ``{"not": a}``                         ``{"not": a}``
-========================  =====================================  ====================================================
+======================  =========================================  ====================================================
+condition               nested form, `to_nested`                   item form, `to_items`
+======================  =========================================  ====================================================
+``p.x == 1``            ``{"eq": {"x": 1}}``                       ``{"op": "eq", "name": "x", "val": 1}``
+``p.x != 1``            ``{"ne": {"x": 1}}``                       ``{"op": "ne", "name": "x", "val": 1}``
+``p.x > 1``             ``{"range": {"x": {"gt": 1}}}``            ``{"op": "gt", "name": "x", "val": 1}``
+``1 < p.x <= 5``        ``{"range": {"x": {"gt": 1, "lte": 5}}}``  two items in ``{"and": [...]}``
+``p.x.prefix("a")``     ``{"prefix": {"x": "a"}}``                 ``{"op": "prefix", ...}``
+``p.x.like("a%")``      ``{"like": {"x": "a%"}}``                  ``{"op": "like", ...}``
+``p.x.ilike("a%")``     ``{"ilike": {"x": "a%"}}``                 ``{"op": "ilike", ...}``
+``p.x.any_of([1, 2])``  ``{"any_of": {"x": [1, 2]}}``              ``{"op": "any_of", "name": "x", "val": [1, 2]}``
+``p.x.isnull``          ``{"isnull": "x"}``                        ``{"op": "isnull", "name": "x"}``
+``p.x.isnotnull``       ``{"isnotnull": "x"}``                     ``{"op": "isnotnull", "name": "x"}``
+``a & b``               ``{"and": [a, b]}``                        ``{"and": [a, b]}``
+``a | b``               ``{"or": [a, b]}``                         ``{"or": [a, b]}``
+``~a``                  ``{"not": a}``                             ``{"not": a}``
+======================  =========================================  ====================================================
 
 `parse` reads both, mixed too, and a list as the AND of its items; an ``or`` of equalities, which is how the original
 writes ``any_of``, is read as what it says. Names are those of `names`. Dates and datetimes are written as ISO 8601
