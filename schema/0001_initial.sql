@@ -1,5 +1,6 @@
 -- The first schema: products, bands, images and uploads, their search indexes, and the GeoPackage frame around them.
 -- A catalog is also a GeoPackage 1.3, so that other programs open its footprints (OGC 12-128r17).
+-- No JSON functions in here: under trusted_schema = OFF, SQLite 3.40 refuses them in a schema.
 
 PRAGMA application_id = 1196444487;  -- 'GPKG'
 PRAGMA user_version = 10300;         -- GeoPackage 1.3; localcat's own version is in the table meta
@@ -20,26 +21,24 @@ CREATE TABLE product (
     revisit_period_minutes_max  REAL,
     start_datetime              INTEGER,  -- microseconds since 1970 in UTC, as every time below
     end_datetime                INTEGER,
-    resolution_min              TEXT    CHECK (resolution_min IS NULL OR json_valid(resolution_min)),
-    resolution_max              TEXT    CHECK (resolution_max IS NULL OR json_valid(resolution_max)),
-    default_display_bands       TEXT    CHECK (default_display_bands IS NULL OR json_valid(default_display_bands)),
+    resolution_min              TEXT    CHECK (substr(resolution_min, -7) IN (' meters', 'degrees')),
+    resolution_max              TEXT    CHECK (substr(resolution_max, -7) IN (' meters', 'degrees')),
+    default_display_bands       TEXT    CHECK (substr(default_display_bands, 1, 1) = '['),
     image_index_name            TEXT,
     product_tier                TEXT,
-    owners                      TEXT    CHECK (owners IS NULL OR json_valid(owners)),
-    readers                     TEXT    CHECK (readers IS NULL OR json_valid(readers)),
-    writers                     TEXT    CHECK (writers IS NULL OR json_valid(writers)),
-    tags                        TEXT    CHECK (tags IS NULL OR json_valid(tags)),
-    extra_properties            TEXT    CHECK (extra_properties IS NULL OR json_valid(extra_properties)),
+    owners                      TEXT    CHECK (substr(owners, 1, 1) = '['),
+    readers                     TEXT    CHECK (substr(readers, 1, 1) = '['),
+    writers                     TEXT    CHECK (substr(writers, 1, 1) = '['),
+    tags                        TEXT    CHECK (substr(tags, 1, 1) = '['),
+    extra_properties            TEXT    CHECK (substr(extra_properties, 1, 1) = '{'),
     created                     INTEGER NOT NULL,
     modified                    INTEGER NOT NULL,
     -- resolutions in metres, so that metres and degrees compare; 111,111 m to the degree
     resolution_min_metres       REAL GENERATED ALWAYS AS (
-        json_extract(resolution_min, '$.value')
-        * CASE json_extract(resolution_min, '$.unit') WHEN 'degrees' THEN 111111.0 ELSE 1.0 END
+        CAST(resolution_min AS REAL) * CASE substr(resolution_min, -7) WHEN 'degrees' THEN 111111.0 ELSE 1.0 END
     ) VIRTUAL,
     resolution_max_metres       REAL GENERATED ALWAYS AS (
-        json_extract(resolution_max, '$.value')
-        * CASE json_extract(resolution_max, '$.unit') WHEN 'degrees' THEN 111111.0 ELSE 1.0 END
+        CAST(resolution_max AS REAL) * CASE substr(resolution_max, -7) WHEN 'degrees' THEN 111111.0 ELSE 1.0 END
     ) VIRTUAL
 ) STRICT;
 
@@ -55,34 +54,33 @@ CREATE TABLE band (
     vendor_order          INTEGER,
     data_type             TEXT,
     nodata                ANY,      -- a number, or the text 'nan', since SQLite stores NaN as NULL
-    data_range            TEXT CHECK (data_range IS NULL OR json_valid(data_range)),
-    display_range         TEXT CHECK (display_range IS NULL OR json_valid(display_range)),
-    resolution            TEXT CHECK (resolution IS NULL OR json_valid(resolution)),
+    data_range            TEXT CHECK (substr(data_range, 1, 1) = '['),
+    display_range         TEXT CHECK (substr(display_range, 1, 1) = '['),
+    resolution            TEXT CHECK (substr(resolution, -7) IN (' meters', 'degrees')),
     band_index            INTEGER,
     file_index            INTEGER,
     jpx_layer_index       INTEGER,
     vendor_band_name      TEXT,
-    processing_levels     TEXT CHECK (processing_levels IS NULL OR json_valid(processing_levels)),
-    derived_params        TEXT CHECK (derived_params IS NULL OR json_valid(derived_params)),
+    processing_levels     TEXT CHECK (substr(processing_levels, 1, 1) = '{'),
+    derived_params        TEXT CHECK (substr(derived_params, 1, 1) = '{'),
     wavelength_nm_center  REAL,
     wavelength_nm_min     REAL,
     wavelength_nm_max     REAL,
     wavelength_nm_fwhm    REAL,
     frequency             REAL,     -- GHz
     bandwidth             REAL,     -- MHz
-    physical_range        TEXT CHECK (physical_range IS NULL OR json_valid(physical_range)),
+    physical_range        TEXT CHECK (substr(physical_range, 1, 1) = '['),
     physical_range_unit   TEXT,
     is_alpha              INTEGER CHECK (is_alpha IN (0, 1)),
     colormap_name         TEXT,
-    colormap              TEXT CHECK (colormap IS NULL OR json_valid(colormap)),
-    class_labels          TEXT CHECK (class_labels IS NULL OR json_valid(class_labels)),
-    tags                  TEXT CHECK (tags IS NULL OR json_valid(tags)),
-    extra_properties      TEXT CHECK (extra_properties IS NULL OR json_valid(extra_properties)),
+    colormap              TEXT CHECK (substr(colormap, 1, 1) = '['),
+    class_labels          TEXT CHECK (substr(class_labels, 1, 1) = '['),
+    tags                  TEXT CHECK (substr(tags, 1, 1) = '['),
+    extra_properties      TEXT CHECK (substr(extra_properties, 1, 1) = '{'),
     created               INTEGER NOT NULL,
     modified              INTEGER NOT NULL,
     resolution_metres     REAL GENERATED ALWAYS AS (
-        json_extract(resolution, '$.value')
-        * CASE json_extract(resolution, '$.unit') WHEN 'degrees' THEN 111111.0 ELSE 1.0 END
+        CAST(resolution AS REAL) * CASE substr(resolution, -7) WHEN 'degrees' THEN 111111.0 ELSE 1.0 END
     ) VIRTUAL,
     UNIQUE (product_id, name)
 ) STRICT;
@@ -114,26 +112,26 @@ CREATE TABLE image (
     solar_azimuth_angle        REAL,
     solar_elevation_angle      REAL,
     view_angle                 REAL,
-    reflectance_scale          TEXT CHECK (reflectance_scale IS NULL OR json_valid(reflectance_scale)),
+    reflectance_scale          TEXT CHECK (substr(reflectance_scale, 1, 1) = '['),
     processing_pipeline_id     TEXT,
     provider_id                TEXT,
     satellite_id               TEXT,
     cs_code                    TEXT,
     projection                 TEXT,
-    geotrans                   TEXT CHECK (geotrans IS NULL OR json_valid(geotrans)),
+    geotrans                   TEXT CHECK (substr(geotrans, 1, 1) = '['),
     x_pixels                   INTEGER,
     y_pixels                   INTEGER,
-    bits_per_pixel             TEXT CHECK (bits_per_pixel IS NULL OR json_valid(bits_per_pixel)),
-    brightness_temperature_k1_k2  TEXT CHECK (brightness_temperature_k1_k2 IS NULL OR json_valid(brightness_temperature_k1_k2)),
-    c6s_dlsr                   TEXT CHECK (c6s_dlsr IS NULL OR json_valid(c6s_dlsr)),
-    radiance_gain_bias         TEXT CHECK (radiance_gain_bias IS NULL OR json_valid(radiance_gain_bias)),
-    reflectance_gain_bias      TEXT CHECK (reflectance_gain_bias IS NULL OR json_valid(reflectance_gain_bias)),
-    temperature_gain_bias      TEXT CHECK (temperature_gain_bias IS NULL OR json_valid(temperature_gain_bias)),
+    bits_per_pixel             TEXT CHECK (substr(bits_per_pixel, 1, 1) = '['),
+    brightness_temperature_k1_k2  TEXT CHECK (substr(brightness_temperature_k1_k2, 1, 1) = '['),
+    c6s_dlsr                   TEXT CHECK (substr(c6s_dlsr, 1, 1) = '['),
+    radiance_gain_bias         TEXT CHECK (substr(radiance_gain_bias, 1, 1) = '['),
+    reflectance_gain_bias      TEXT CHECK (substr(reflectance_gain_bias, 1, 1) = '['),
+    temperature_gain_bias      TEXT CHECK (substr(temperature_gain_bias, 1, 1) = '['),
     provider_url               TEXT,
     preview_url                TEXT,
     preview_file               TEXT,
-    tags                       TEXT CHECK (tags IS NULL OR json_valid(tags)),
-    extra_properties           TEXT CHECK (extra_properties IS NULL OR json_valid(extra_properties)),
+    tags                       TEXT CHECK (substr(tags, 1, 1) = '['),
+    extra_properties           TEXT CHECK (substr(extra_properties, 1, 1) = '{'),
     geometry                   BLOB CHECK (typeof(geometry) IN ('blob', 'null')),  -- WKB, EPSG:4326
     acquired_utc               DATETIME GENERATED ALWAYS AS (
         strftime('%Y-%m-%dT%H:%M:%fZ', acquired / 1e6, 'unixepoch')
@@ -190,8 +188,8 @@ CREATE TABLE upload (
     image_id              TEXT    NOT NULL,
     user                  TEXT,
     status                TEXT    NOT NULL,
-    image_upload_options  TEXT    CHECK (image_upload_options IS NULL OR json_valid(image_upload_options)),
-    resumable_urls        TEXT    CHECK (resumable_urls IS NULL OR json_valid(resumable_urls)),
+    image_upload_options  TEXT    CHECK (substr(image_upload_options, 1, 1) = '{'),
+    resumable_urls        TEXT    CHECK (substr(resumable_urls, 1, 1) = '['),
     created               INTEGER NOT NULL,
     modified              INTEGER NOT NULL
 ) STRICT;

@@ -135,6 +135,10 @@ class Attribute(Generic[T]):
         """Return a value as `json.dumps` takes it; None is handled by the caller."""
         return value
 
+    def compared(self, value: Any) -> Any:
+        """Return what filters compare of a value: its stored form, or the list or mapping itself."""
+        return self.dump(value)
+
     def bind(self, value: object) -> Scalar:
         """Return the stored form of a value in a filter.
 
@@ -356,6 +360,9 @@ class Structured(Attribute[T]):
     def load(self, stored: Any) -> T:
         value: T = json.loads(stored)
         return value
+
+    def compared(self, value: Any) -> Any:
+        return self.to_json(value)
 
     def equals_stored(self, value: Any, stored: Stored) -> bool:
         if value is None or stored is None:

@@ -7,7 +7,6 @@ modified, and what `save` writes, follows from comparing the two; nothing has to
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self, overload
 
@@ -136,16 +135,12 @@ class CatalogObjectBase:
         return None if self._row is None else self._row[self._positions()[name]]
 
     def stored_value(self, ref: Ref) -> Any:
-        """Return an attribute as the store keeps it, lists and mappings decoded, for filters in memory."""
+        """Return what a filter in memory compares of an attribute: as the store has it, lists and mappings decoded."""
         attribute = self._attributes.get(ref.attribute)
         if attribute is None or not attribute.stored:
             return None
         value = attribute.__get__(self, type(self))
-        if value is None:
-            return None
-        if attribute.is_mutable:
-            return attribute.to_json(value) if attribute.field() is not None else json.loads(str(attribute.dump(value)))
-        return attribute.dump(value)
+        return None if value is None else attribute.compared(value)
 
     @classmethod
     def _columns(cls) -> tuple[str, ...]:

@@ -355,7 +355,8 @@ class Image(NamedCatalogObject):
         super()._require_values()
         owned = {file for file in self.files or [] if file.owned}
         stored = self._stored("files")
-        known = set(self._attributes["files"].load(stored)) if stored is not None else set()
+        known = set() if stored is None else set(self._attributes["files"].load(stored))
+        known |= self.__dict__.get("_uploaded", set())  # what an upload has just published
         if not owned <= known:
             raise BadRequestError(f"only uploads put files into the data folder; set owned=False on {owned - known}")
 

@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar, TypeVar
 
 from localcat.errors import AttributeValidationError, BadRequestError
-from localcat.expressions.fields import Field, Kind, Scalar
-from localcat.models.attributes import Stored, Structured, unstorable
+from localcat.expressions.fields import Kind, Scalar
+from localcat.models.attributes import Attribute, Stored, Structured, unstorable
 from localcat.models.enums import DataType, ResolutionUnit
 
 METRES_PER_DEGREE = 111_111.0  # of latitude; the original's rule for comparing the two units
@@ -67,10 +67,11 @@ class Resolution:
         return self.value * METRES_PER_DEGREE if self.unit == ResolutionUnit.DEGREES else self.value
 
 
-class ResolutionAttribute(Structured[Resolution]):
-    """A pixel size. In a filter a plain number means metres."""
+class ResolutionAttribute(Attribute[Resolution]):
+    """A pixel size, stored as text such as ``60.0 meters``. In a filter a plain number means metres."""
 
     kind = Kind.NUMBER
+    is_mutable = True
     type_name = "Resolution"
 
     def coerce(self, value: Any) -> Resolution:
@@ -79,12 +80,16 @@ class ResolutionAttribute(Structured[Resolution]):
         except AttributeValidationError as error:
             raise AttributeValidationError(f"{self.name}: {error}") from error
 
-    def to_json(self, value: Any) -> Any:
+    def dump(self, value: Any) -> Stored:
         checked = Resolution(value.value, value.unit)  # again, since it may have been changed in place
-        return {"value": checked.value, "unit": str(checked.unit)}
+        return f"{float(checked.value)!r} {checked.unit}"
 
     def load(self, stored: Any) -> Resolution:
-        return Resolution(**json.loads(stored))
+        value, unit = stored.split(" ")
+        return Resolution(float(value), unit)
+
+    def to_json(self, value: Any) -> Any:
+        return {"value": value.value, "unit": str(value.unit)}
 
     def bind(self, value: object) -> Scalar:
         if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
@@ -94,11 +99,7 @@ class ResolutionAttribute(Structured[Resolution]):
         except AttributeValidationError as error:
             raise BadRequestError(f"in a filter, {self.name}: {error}; a plain number means metres") from error
 
-    def field(self) -> Field | None:
-        return Field(self.name, self.kind, self.bind)
-
-    def comparable(self, value: Resolution) -> float:
-        """Return what filters compare: metres."""
+    def compared(self, value: Any) -> Any:
         return value.metres
 
 

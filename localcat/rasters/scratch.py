@@ -236,6 +236,8 @@ def _virtual(groups: list[_Group], pixels: NDArray[Any], is_masked: bool, layout
     parts.append(f"<GeoTransform>{', '.join(repr(float(number)) for number in grid.geotransform)}</GeoTransform>")
     items = "".join(f"<MDI key={quoteattr(key)}>{escape(value)}</MDI>" for key, value in layout.tags.items())
     parts.append(f"<Metadata>{items}</Metadata>")
+    # GDAL shows the sources' overviews by itself only where they are larger than 128 pixels; listed ones always.
+    parts.append(f"<OverviewList>{' '.join(str(factor) for factor in layout.factors)}</OverviewList>")
     for at, band in enumerate(layout.bands):
         group, number = where[at]
         parts.append(f'<VRTRasterBand dataType="{data_type_name(pixels.dtype)}" band="{at + 1}">')

@@ -50,6 +50,7 @@ _RESAMPLINGS = (
     "average_magphase",
 )
 _COMPLEX_RESAMPLINGS = ("average_mp", "average_magphase")
+_LEAST_BLOCKSIZE = 128  # pixels; GDAL's COG driver complains below
 _MOST_OVERVIEWS = 16
 _CHUNK = 1 << 20  # bytes; read and hashed at a time
 
@@ -69,7 +70,7 @@ class CogOptions:
     level : int, optional
         Effort of DEFLATE (1 to 12) or ZSTD (1 to 22).
     blocksize : int
-        Edge of a tile in pixels; a multiple of 16.
+        Edge of a tile in pixels; a multiple of 16, and at least 128.
     bigtiff : str
         ``"IF_SAFER"``, ``"IF_NEEDED"``, ``"YES"`` or ``"NO"``.
     overviews : sequence of int, optional
@@ -98,8 +99,10 @@ class CogOptions:
         if self.level is not None and (levels is None or self.level not in levels):
             allowed = f"{levels[0]} to {levels[-1]}" if levels else "none"
             raise BadRequestError(f"{self.compress} has no level {self.level}; allowed: {allowed}")
-        if self.blocksize < 16 or self.blocksize % 16:
-            raise BadRequestError(f"a tile edge of {self.blocksize} pixels is no multiple of 16")
+        if self.blocksize < _LEAST_BLOCKSIZE or self.blocksize % 16:
+            raise BadRequestError(
+                f"a tile edge of {self.blocksize} pixels is refused; choose a multiple of 16 from {_LEAST_BLOCKSIZE} on"
+            )
         if self.bigtiff.upper() not in _BIGTIFF:
             raise BadRequestError(f"bigtiff {self.bigtiff!r} is not one of {', '.join(_BIGTIFF)}")
         if self.overview_resampling is not None and self.overview_resampling not in _RESAMPLINGS:
