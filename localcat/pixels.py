@@ -260,4 +260,4 @@ def _target(image: Image, request: ReadRequest) -> tuple[Grid, BaseGeometry | No
         if not isinstance(context, AOI):
             raise BadRequestError(f"{type(context).__name__} geocontext does not support modifying crs or resolution")
         context = context.assign(**changes)
-    return context.grid(), context.geometry
+    return context.grid(), context.cutline

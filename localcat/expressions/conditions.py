@@ -102,7 +102,10 @@ def plain_value(ref: Ref, value: object) -> object:
     if isinstance(value, bool):
         return value
     if isinstance(value, Integral):
-        return int(value)
+        whole = int(value)
+        if not -(2**63) <= whole < 2**63:
+            raise BadRequestError(f"{ref} compares with a whole number of at most 64 bits, not with one of more")
+        return whole
     if isinstance(value, Real | Decimal):
         number = float(value)
         if not math.isfinite(number):

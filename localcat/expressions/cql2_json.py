@@ -6,7 +6,7 @@ What is written is read back as the same expression, but for these, which come b
 - ``~p.x.isnull`` is written as ``p.x.isnotnull`` is, and read as that;
 - a datetime comes back in UTC; one without a zone means UTC.
 
-``ilike`` is ``like`` under ``casei`` on both sides, which the standard defines by Unicode's full case folding, as we do.
+``ilike`` is ``like`` under ``casei`` on both sides, which the standard defines by Unicode's full case folding, as here.
 An attribute that holds a list is written like any other, for an expression does not know which those are; the array
 operators ``a_contains`` and ``a_overlaps`` are read, as ``==`` on each element and as ``any_of``. What has no form on
 the other side is refused by name: the empty ``any_of`` and mappings as values in writing; spatial and temporal
@@ -19,7 +19,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
-from typing import NoReturn, assert_never
+from typing import assert_never
 
 from localcat.errors import BadRequestError
 from localcat.expressions import conditions
@@ -56,8 +56,8 @@ _LACKING = {
     **{op.lower(): "spatial operator" for op in _SPATIAL.split()},
     **{op.lower(): "temporal operator" for op in _TEMPORAL.split()},
     **{op.lower(): "array operator" for op in ("a_equals", "a_containedBy")},
-    **{op: "arithmetic operator" for op in ("+", "-", "*", "/", "^", "%", "div")},
-    "accenti": "function",
+    **dict.fromkeys(("+", "-", "*", "/", "^", "%", "div"), "arithmetic operator"),
+    **dict.fromkeys(("accenti", "casei"), "function"),
 }
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
@@ -206,14 +206,15 @@ def _read(part: object, levels: int) -> Node:
                 return conditions.any_of(ref, elements)
             return all_of(*(conditions.compare(ref, Op.EQ, element) for element in elements))
         case _:
-            _refuse(op)
+            raise lacking(op)
 
 
-def _refuse(op: str) -> NoReturn:
+def lacking(op: str) -> BadRequestError:
+    """Return the error for an operator or function that cannot be read where it stands."""
     what = _LACKING.get(op.lower())
     if what is None:
-        raise BadRequestError(f"the CQL2 operator or function {brief(op)} is not known")
-    raise BadRequestError(f"the CQL2 {what} {op!r} has no form in a filter here")
+        return BadRequestError(f"the CQL2 operator or function {brief(op)} is not known")
+    return BadRequestError(f"the CQL2 {what} {op!r} has no form in a filter here")
 
 
 def _operation(part: object) -> tuple[str, Sequence[object]]:
@@ -290,7 +291,7 @@ def _read_property(operand: object, op: str) -> Ref:
     if isinstance(operand, Mapping) and set(operand) == {"property"}:
         return read_name(operand["property"])
     if isinstance(operand, Mapping) and "op" in operand:
-        _refuse(_operation(operand)[0])
+        raise lacking(_operation(operand)[0])
     raise BadRequestError(f"the CQL2 operator {op!r} is about a property, not about {brief(operand)}")
 
 
@@ -305,7 +306,7 @@ def _read_literal(value: object) -> object:
         return value
     if isinstance(value, Mapping):
         if "op" in value:
-            _refuse(_operation(value)[0])
+            raise lacking(_operation(value)[0])
         if "interval" in value or "bbox" in value or "coordinates" in value or "geometries" in value:
             kind = "interval" if "interval" in value else "geometry"
             raise BadRequestError(f"the CQL2 {kind} {brief(value)} has no form in a filter here")

@@ -11,10 +11,17 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import NoReturn, assert_never
+from typing import assert_never
 
 from localcat.errors import BadRequestError
-from localcat.expressions.cql2_json import escape, from_cql2_json, literal_value, no_empty_any_of, timestamp_text
+from localcat.expressions.cql2_json import (
+    escape,
+    from_cql2_json,
+    lacking,
+    literal_value,
+    no_empty_any_of,
+    timestamp_text,
+)
 from localcat.expressions.names import brief, write_name
 from localcat.expressions.nodes import (
     And,
@@ -32,11 +39,19 @@ from localcat.expressions.nodes import (
 )
 from localcat.expressions.serialize import MAX_NESTING, Json
 
-_KEYWORDS = set(
-    "AND OR NOT LIKE BETWEEN IN IS NULL TRUE FALSE CASEI ACCENTI DATE TIMESTAMP INTERVAL DIV BBOX POINT LINESTRING "
-    "POLYGON MULTIPOINT MULTILINESTRING MULTIPOLYGON GEOMETRYCOLLECTION ENVELOPE".split()
-)
-_GEOMETRIES = {word for word in _KEYWORDS if word.startswith(("BBOX", "POINT", "LINE", "POLY", "MULTI", "GEOM", "ENV"))}
+_GEOMETRIES = {
+    "BBOX",
+    "ENVELOPE",
+    "GEOMETRYCOLLECTION",
+    "LINESTRING",
+    "MULTILINESTRING",
+    "MULTIPOINT",
+    "MULTIPOLYGON",
+    "POINT",
+    "POLYGON",
+}
+_OPERATORS = {"AND", "BETWEEN", "DIV", "IN", "IS", "LIKE", "NOT", "OR"}
+_KEYWORDS = {"ACCENTI", "CASEI", "DATE", "FALSE", "INTERVAL", "NULL", "TIMESTAMP", "TRUE", *_GEOMETRIES, *_OPERATORS}
 _COMPARISONS = ("=", "<>", "<", "<=", ">", ">=")
 _ARITHMETIC = ("+", "-", "*", "/", "^", "%")
 
@@ -46,7 +61,7 @@ _TOKEN = re.compile(
       (?P<number>(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)
     | (?P<word>[^\W\d][\w:.]*|:[\w:.]*)
     | (?P<quoted>"(?:[^"]|"")*")
-    | (?P<text>'(?:[^'\\]|''|\\'|\\)*')
+    | (?P<text>'(?:[^'\\]|''|\\'|\\(?!'))*')
     | (?P<sign><>|<=|>=|[=<>(),\[\]+\-*/^%])
     )""",
     re.VERBOSE,
@@ -179,10 +194,10 @@ class _Parser:
     def _take(self) -> _Token:
         return self._left.pop() if len(self._left) > 1 else self._left[-1]
 
-    def _fail(self, wanted: str) -> NoReturn:
-        token = self._next
+    def _error(self, wanted: str, token: _Token | None = None) -> BadRequestError:
+        token = token or self._next
         seen = "the end" if token.kind == "end" else brief(token.text)
-        raise BadRequestError(f"CQL2 text has {seen} at character {token.place}, where {wanted} should be")
+        return BadRequestError(f"CQL2 text has {seen} at character {token.place}, where {wanted} should be")
 
     def _accept(self, *words: str) -> str | None:
         """Take the next token if it is one of these keywords or signs."""
@@ -194,12 +209,12 @@ class _Parser:
 
     def _expect(self, word: str) -> None:
         if self._accept(word) is None:
-            self._fail(repr(word))
+            raise self._error(repr(word))
 
     def end(self) -> None:
         """Make sure that nothing is left."""
         if self._next.kind != "end":
-            self._fail("the end, AND or OR")
+            raise self._error("the end, AND or OR")
 
     def condition(self, levels: int) -> Json:
         """Read conditions joined by OR and AND."""
@@ -230,8 +245,7 @@ class _Parser:
         return found
 
     def _predicate(self) -> Json:
-        token = self._next
-        if token.kind == "word" and token.word not in _KEYWORDS and self._is_call():
+        if self._next.word and self._next.word not in _KEYWORDS and self._left[-2].text == "(":
             return self._function(self._take().text)
         left = self._operand()
         for sign in _COMPARISONS:
@@ -253,17 +267,13 @@ class _Parser:
                 return _negated(negated, {"op": "between", "args": [left, low, self._operand()]})
         if isinstance(left, bool) and not negated:
             return left  # a constant condition: refused by name when the JSON is read
-        self._fail("a comparison, LIKE, IN, BETWEEN or IS NULL")
-
-    def _is_call(self) -> bool:
-        following = self._left[-2]
-        return following.kind == "sign" and following.text == "("
+        raise self._error("a comparison, LIKE, IN, BETWEEN or IS NULL")
 
     def _function(self, name: str) -> Json:
         """Read an array operator; refuse any other function by name."""
         op = name.lower()
         if op not in ("a_contains", "a_overlaps"):
-            from_cql2_json({"op": op, "args": []})  # raises, with what kind of operator it is
+            raise lacking(name)
         self._expect("(")
         left = self._operand()
         self._expect(",")
@@ -301,12 +311,9 @@ class _Parser:
             case "word":
                 found = self._keyword(token)
             case _:
-                self._left.append(token)
-                self._fail("a property or a value")
-        if self._next.kind == "sign" and self._next.text in _ARITHMETIC:
-            from_cql2_json({"op": self._next.text, "args": []})  # raises: arithmetic
-        if self._next.word == "DIV":
-            from_cql2_json({"op": "div", "args": []})
+                raise self._error("a property or a value", token)
+        if self._next.word == "DIV" or (self._next.kind == "sign" and self._next.text in _ARITHMETIC):
+            raise lacking(self._next.text)
         return found
 
     def _next_opens(self) -> bool:
@@ -318,13 +325,15 @@ class _Parser:
                 return token.word == "TRUE"
             case "CASEI":
                 self._expect("(")
+                if self._next.word == "CASEI":  # once is enough, and a thousand would be too deep to read
+                    raise self._error("a property or a text")
                 inner = self._operand()
                 self._expect(")")
                 return {"op": "casei", "args": [inner]}
             case "DATE" | "TIMESTAMP":
                 self._expect("(")
                 if self._next.kind != "text":
-                    self._fail("a quoted date")
+                    raise self._error("a quoted date")
                 text = self._take().text[1:-1]
                 self._expect(")")
                 return {token.word.lower(): text}
@@ -332,10 +341,10 @@ class _Parser:
                 raise BadRequestError("the CQL2 interval has no form in a filter here")
             case word if word in _GEOMETRIES:
                 raise BadRequestError(f"the CQL2 geometry {word} has no form in a filter here")
-            case word if self._next_opens() and (word not in _KEYWORDS or word == "ACCENTI"):
-                from_cql2_json({"op": token.text.lower(), "args": []})  # raises: a function that is lacking or unknown
-        self._left.append(token)
-        self._fail("a property or a value")
+            case word if word == "ACCENTI" or word not in _KEYWORDS:
+                raise lacking(token.text)
+            case _:
+                raise self._error("a property or a value", token)
 
 
 def _negated(negated: str | None, condition: dict[str, Json]) -> Json:

@@ -20,6 +20,8 @@ from typing import NoReturn, assert_never
 from localcat.errors import BadRequestError, UnknownPropertyError
 from localcat.expressions import conditions
 from localcat.expressions.chains import Link, link_at
+from localcat.expressions.cql2_json import from_cql2_json, to_cql2_json
+from localcat.expressions.cql2_text import from_cql2_text, to_cql2_text
 from localcat.expressions.evaluate import Filterable, evaluate, evaluate_plain
 from localcat.expressions.fields import nearest
 from localcat.expressions.nodes import (
@@ -41,7 +43,7 @@ from localcat.expressions.nodes import (
     depth_of,
     one_of,
 )
-from localcat.expressions.serialize import Json, parse, to_items, to_nested
+from localcat.expressions.serialize import Json, load_json, parse, to_items, to_nested
 
 __all__ = ["Expression", "Properties", "Property", "properties"]
 
@@ -178,6 +180,38 @@ class Expression:
             If it is no filter; the message shows the part that is wrong.
         """
         return cls(parse(source))
+
+    def to_cql2_json(self) -> dict[str, Json]:
+        """Return this expression as CQL2 JSON (OGC 21-065r2); `localcat.expressions.cql2_json` tells the details.
+
+        Raises
+        ------
+        BadRequestError
+            If a part of it has no form there: an empty `any_of`, or a mapping as a value.
+        """
+        return to_cql2_json(self.node)
+
+    def to_cql2_text(self) -> str:
+        """Return this expression as CQL2 text; see `to_cql2_json`."""
+        return to_cql2_text(self.node)
+
+    @classmethod
+    def from_cql2(cls, source: str | bytes | Mapping[str, object]) -> Expression:
+        """Return the expression that a CQL2 filter stands for.
+
+        Parameters
+        ----------
+        source : str, bytes or dict
+            CQL2 text, CQL2 JSON as text, or what that decodes to.
+
+        Raises
+        ------
+        BadRequestError
+            If it is no CQL2, or uses an operator that filters here lack; the message names it.
+        """
+        if isinstance(source, bytes) or (isinstance(source, str) and source.lstrip().startswith("{")):
+            return cls(from_cql2_json(load_json(source)))
+        return cls(from_cql2_text(source) if isinstance(source, str) else from_cql2_json(source))
 
     def evaluate(self, obj: object) -> bool:
         """Tell whether an object fits this filter, by the rules that a search follows.
