@@ -1,7 +1,7 @@
 """localcat: a satellite-image catalog that needs no network and no server.
 
-One SQLite file, one data folder, ``import localcat``. Products hold bands and images; images are searched by attributes,
-place and time, and their pixels are read as numpy arrays.
+One SQLite file, one data folder, ``import localcat``. Products hold bands and images; images are searched by
+attributes, place and time, and their pixels are read as numpy arrays.
 
 The names below are imported when they are first used, so that importing localcat itself takes next to no time.
 """
@@ -15,105 +15,255 @@ if TYPE_CHECKING:
     from localcat.catalog import Catalog as Catalog
     from localcat.client import (
         CatalogClient as CatalogClient,
+    )
+    from localcat.client import (
         default_catalog as default_catalog,
+    )
+    from localcat.client import (
         set_default_catalog as set_default_catalog,
     )
     from localcat.errors import (
         AttributeValidationError as AttributeValidationError,
+    )
+    from localcat.errors import (
         BadRequestError as BadRequestError,
+    )
+    from localcat.errors import (
         CatalogError as CatalogError,
+    )
+    from localcat.errors import (
         CatalogExistsError as CatalogExistsError,
+    )
+    from localcat.errors import (
         CatalogLockedError as CatalogLockedError,
+    )
+    from localcat.errors import (
         CatalogNotFoundError as CatalogNotFoundError,
+    )
+    from localcat.errors import (
         ClientError as ClientError,
+    )
+    from localcat.errors import (
         CommitUnknownError as CommitUnknownError,
+    )
+    from localcat.errors import (
         ConflictError as ConflictError,
+    )
+    from localcat.errors import (
         CorruptCatalogError as CorruptCatalogError,
+    )
+    from localcat.errors import (
         CorruptImageError as CorruptImageError,
+    )
+    from localcat.errors import (
         DeletedObjectError as DeletedObjectError,
+    )
+    from localcat.errors import (
         DuplicateError as DuplicateError,
+    )
+    from localcat.errors import (
         ForbiddenError as ForbiddenError,
+    )
+    from localcat.errors import (
         GoneError as GoneError,
+    )
+    from localcat.errors import (
         GridMismatchError as GridMismatchError,
+    )
+    from localcat.errors import (
         ImageDeletedError as ImageDeletedError,
+    )
+    from localcat.errors import (
         InvalidArrayError as InvalidArrayError,
+    )
+    from localcat.errors import (
         InvalidCRSError as InvalidCRSError,
+    )
+    from localcat.errors import (
         InvalidGeometryError as InvalidGeometryError,
+    )
+    from localcat.errors import (
         LocalcatError as LocalcatError,
+    )
+    from localcat.errors import (
         LocalcatWarning as LocalcatWarning,
+    )
+    from localcat.errors import (
         NotFoundError as NotFoundError,
+    )
+    from localcat.errors import (
         QueryError as QueryError,
+    )
+    from localcat.errors import (
         RasterError as RasterError,
+    )
+    from localcat.errors import (
         ReadOnlyCatalogError as ReadOnlyCatalogError,
+    )
+    from localcat.errors import (
         ServerError as ServerError,
+    )
+    from localcat.errors import (
         StorageError as StorageError,
+    )
+    from localcat.errors import (
         StorageFullError as StorageFullError,
+    )
+    from localcat.errors import (
         TooLargeError as TooLargeError,
+    )
+    from localcat.errors import (
         UnknownPropertyError as UnknownPropertyError,
+    )
+    from localcat.errors import (
         UnsafePathError as UnsafePathError,
+    )
+    from localcat.errors import (
         UnsavedObjectError as UnsavedObjectError,
+    )
+    from localcat.errors import (
         UnsupportedCatalogError as UnsupportedCatalogError,
+    )
+    from localcat.errors import (
         UntrustedCatalogError as UntrustedCatalogError,
+    )
+    from localcat.errors import (
         UploadError as UploadError,
+    )
+    from localcat.errors import (
         UploadOptionWarning as UploadOptionWarning,
+    )
+    from localcat.errors import (
         ValidationError as ValidationError,
     )
     from localcat.expressions.properties import (
         Expression as Expression,
+    )
+    from localcat.expressions.properties import (
         Properties as Properties,
+    )
+    from localcat.expressions.properties import (
         Property as Property,
+    )
+    from localcat.expressions.properties import (
         properties as properties,
     )
-    from localcat.geo import AOI as AOI, DLTile as DLTile, GeoContext as GeoContext, XYZTile as XYZTile
+    from localcat.geo import AOI as AOI
+    from localcat.geo import DLTile as DLTile
+    from localcat.geo import GeoContext as GeoContext
+    from localcat.geo import XYZTile as XYZTile
     from localcat.models.band import (
         Band as Band,
+    )
+    from localcat.models.band import (
         ClassBand as ClassBand,
+    )
+    from localcat.models.band import (
         GenericBand as GenericBand,
+    )
+    from localcat.models.band import (
         MaskBand as MaskBand,
+    )
+    from localcat.models.band import (
         MicrowaveBand as MicrowaveBand,
+    )
+    from localcat.models.band import (
         SpectralBand as SpectralBand,
     )
     from localcat.models.base import CatalogObject as CatalogObject
     from localcat.models.enums import (
         AggregateDateField as AggregateDateField,
+    )
+    from localcat.models.enums import (
         BandType as BandType,
+    )
+    from localcat.models.enums import (
         Colormap as Colormap,
+    )
+    from localcat.models.enums import (
         DataType as DataType,
+    )
+    from localcat.models.enums import (
         DocumentState as DocumentState,
+    )
+    from localcat.models.enums import (
         DownloadFileFormat as DownloadFileFormat,
+    )
+    from localcat.models.enums import (
         ImageUploadEventSeverity as ImageUploadEventSeverity,
+    )
+    from localcat.models.enums import (
         ImageUploadEventType as ImageUploadEventType,
+    )
+    from localcat.models.enums import (
         ImageUploadStatus as ImageUploadStatus,
+    )
+    from localcat.models.enums import (
         ImageUploadType as ImageUploadType,
+    )
+    from localcat.models.enums import (
         Interval as Interval,
+    )
+    from localcat.models.enums import (
         OverviewResampler as OverviewResampler,
+    )
+    from localcat.models.enums import (
         ResampleAlgorithm as ResampleAlgorithm,
+    )
+    from localcat.models.enums import (
         ResolutionUnit as ResolutionUnit,
+    )
+    from localcat.models.enums import (
         StorageState as StorageState,
+    )
+    from localcat.models.enums import (
         TaskState as TaskState,
     )
     from localcat.models.image import Image as Image
     from localcat.models.named import NamedCatalogObject as NamedCatalogObject
     from localcat.models.product import (
         AuthCatalogObject as AuthCatalogObject,
+    )
+    from localcat.models.product import (
         DeletionTaskStatus as DeletionTaskStatus,
+    )
+    from localcat.models.product import (
         Product as Product,
     )
     from localcat.models.requests import ImageUploadOptions as ImageUploadOptions
-    from localcat.models.upload import ImageUpload as ImageUpload, ImageUploadEvent as ImageUploadEvent
+    from localcat.models.upload import ImageUpload as ImageUpload
+    from localcat.models.upload import ImageUploadEvent as ImageUploadEvent
     from localcat.models.values import (
         DerivedParamsAttribute as DerivedParamsAttribute,
+    )
+    from localcat.models.values import (
         File as File,
+    )
+    from localcat.models.values import (
         ProcessingLevelsAttribute as ProcessingLevelsAttribute,
+    )
+    from localcat.models.values import (
         ProcessingStepAttribute as ProcessingStepAttribute,
+    )
+    from localcat.models.values import (
         Resolution as Resolution,
     )
     from localcat.search import (
         GeoSearch as GeoSearch,
+    )
+    from localcat.search import (
         ImageSearch as ImageSearch,
+    )
+    from localcat.search import (
         ImageSummaryResult as ImageSummaryResult,
+    )
+    from localcat.search import (
         Search as Search,
+    )
+    from localcat.search import (
         SummaryResult as SummaryResult,
+    )
+    from localcat.search import (
         SummarySearchMixin as SummarySearchMixin,
     )
 

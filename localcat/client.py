@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from localcat.catalog import Catalog
 from localcat.models import backend
 
@@ -12,10 +14,7 @@ def default_catalog() -> Catalog:
     It is the one of the innermost ``with catalog.as_default():``, else the one given to `set_default_catalog`, else the
     user's own: at ``$LOCALCAT``, or in the user's data folder.
     """
-    catalog = backend.default_catalog()
-    if not isinstance(catalog, Catalog):
-        raise AssertionError("only catalogs are made the default")
-    return catalog
+    return cast("Catalog", backend.default_catalog())
 
 
 def set_default_catalog(catalog: Catalog | None) -> None:

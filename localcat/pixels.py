@@ -22,7 +22,7 @@ from localcat.models.band import Band, ClassBand, MaskBand
 from localcat.models.enums import ResampleAlgorithm, StorageState
 from localcat.models.image import Image
 from localcat.rasters.describe import band_info, raster_info
-from localcat.rasters.dtypes import data_type_name, numpy_dtype
+from localcat.rasters.dtypes import numpy_dtype
 from localcat.rasters.read import BandSource, read_bands
 from localcat.rasters.scaling import BandScaling, apply_scaling, scaling_parameters
 

@@ -7,7 +7,7 @@ a compact list of row numbers seen in one state of the catalog, and its objects 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
@@ -22,7 +22,7 @@ from localcat.models.image import Image
 from localcat.store import planner, rows
 from localcat.store.compiler import Clause, Scope, compile_where
 from localcat.store.planner import Question
-from localcat.timeseries import Bucket, buckets_between, bucket_of, grouping_sql
+from localcat.timeseries import Bucket, bucket_of, buckets_between, grouping_sql
 from localcat.timestamps import from_microseconds, to_microseconds
 
 if TYPE_CHECKING:

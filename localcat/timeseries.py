@@ -59,7 +59,6 @@ def buckets_between(first: int, last: int, interval: Interval) -> list[Bucket]:
     BadRequestError
         If there are more than a million.
     """
-
     buckets: list[Bucket] = []
     bucket = bucket_start(first, interval)
     while bucket <= last:

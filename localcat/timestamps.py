@@ -82,10 +82,7 @@ def _parse_loosely(text: str) -> datetime:
         return UTC if offset in (None, 0) else datetime.strptime(_offset(offset or 0), "%z").tzinfo
 
     try:
-        moment, other = (
-            parser.parse(text, default=datetime(year, 1, 1), tzinfos=zone)
-            for year in (2000, 2004)  # noqa: DTZ001
-        )
+        moment, other = (parser.parse(text, default=datetime(year, 1, 1), tzinfos=zone) for year in (2000, 2004))
     except BadRequestError:
         raise
     except (ValueError, OverflowError, TypeError, AttributeError) as error:

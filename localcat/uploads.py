@@ -38,10 +38,10 @@ from localcat.models.enums import ImageUploadStatus, StorageState
 from localcat.models.upload import ImageUpload
 from localcat.models.values import File
 from localcat.rasters.arrays import BandLayer, check_array
+from localcat.rasters.copying import copy_raster
 from localcat.rasters.describe import describe
 from localcat.rasters.dtypes import numpy_dtype
 from localcat.rasters.footprint import footprint
-from localcat.rasters.copying import copy_raster
 from localcat.rasters.write import CogOptions, FileDigest, write_cog
 from localcat.store import rows
 from localcat.timestamps import iso_text, now_microseconds, to_microseconds
@@ -138,9 +138,12 @@ def _array_files(image: Image, request: UploadRequest, bands: list[Band], log: _
         declared = sorted((band for band in bands if (band.file_index or 0) == position), key=_band_index)
         if not declared:
             raise InvalidArrayError(
-                f"product '{image.product_id}' has no bands in file {position}, yet {len(request.arrays)} arrays were given"
+                f"{len(request.arrays)} arrays were given and product '{image.product_id}' has no bands in file {position}"
             )
         height, width = pixels.shape[1:]
+        coarsest = max(request.options.overviews or [0])
+        if coarsest > max(height, width):
+            raise BadRequestError(f"an overview of factor {coarsest} of {width} × {height} pixels would have none")
         if 5 * len(pixels) > min(height, width):
             warnings.warn(
                 f"an array of shape {given.shape} looks like it might not have the band axis as the first dimension",

@@ -295,7 +295,7 @@ class CatalogObjectBase:
         headers: Any = None,
     ) -> Self | None:
         """Return the object with an id, or None if there is none."""
-        _refuse(request_params)
+        refuse_request_params(request_params)
         catalog = cls._of(catalog, client)
         if not isinstance(id, str):
             raise TypeError(f"an id is text, not {id!r}")
@@ -335,7 +335,7 @@ class CatalogObjectBase:
         NotFoundError
             If one is missing, unless `ignore_missing`.
         """
-        _refuse(request_params)
+        refuse_request_params(request_params)
         catalog = cls._of(catalog, client)
         if not isinstance(ids, list) or not all(isinstance(item, str) for item in ids):
             raise TypeError(f"ids is a list of texts, not {ids!r}")
@@ -405,7 +405,7 @@ class CatalogObjectBase:
         headers: Any = None,
     ) -> Search[Self]:
         """Return a search for all objects of the class."""
-        _refuse(request_params)
+        refuse_request_params(request_params)
         return cls._of(catalog, client).search(cls)
 
     @classmethod
@@ -437,7 +437,7 @@ class CatalogObjectBase:
         DeletedObjectError
             If the object was deleted meanwhile.
         """
-        _refuse(request_params)
+        refuse_request_params(request_params)
         self._require_not_deleted()
         if self._row is None:
             self._create()
@@ -546,7 +546,7 @@ class CatalogObjectBase:
         DeletedObjectError
             If it was deleted meanwhile.
         """
-        _refuse(request_params)
+        refuse_request_params(request_params)
         self._require_not_deleted()
         if self.state is not DocumentState.SAVED:
             raise BadRequestError(f"{type(self).__name__} instance with id {self.id} has not been saved")
@@ -583,7 +583,7 @@ class CatalogObjectBase:
         return True
 
     def _delete_saved(self, request_params: Any = None, headers: Any = None) -> None:
-        _refuse(request_params)
+        refuse_request_params(request_params)
         self._require_not_deleted()
         if self._row is None:
             raise UnsavedObjectError("You cannot delete an unsaved object.")
@@ -614,7 +614,7 @@ class CatalogObject(CatalogObjectBase, abstract=True):
     tags = TextList("Up to 32 texts of at most 1000 bytes.", filterable=True, most=32, longest=1000)
 
 
-def _refuse(request_params: Any) -> None:
+def refuse_request_params(request_params: Any) -> None:
     """Refuse what the original passes on to its server: here it would be lost in silence."""
     if request_params:
         raise BadRequestError(f"there is no server to pass request_params to: {request_params!r}")

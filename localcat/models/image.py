@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Any, ClassVar
 from localcat.errors import BadRequestError, DuplicateError, UploadOptionWarning
 from localcat.expressions.properties import properties as p
 from localcat.models.attributes import Choice, Geometry, Integer, NestedNumbers, Number, NumberTuple, Text, Timestamp
+from localcat.models.base import refuse_request_params
 from localcat.models.enums import DocumentState, ResampleAlgorithm, StorageState
 from localcat.models.named import NamedCatalogObject
 from localcat.models.requests import ImageUploadOptions, ReadRequest, UploadRequest
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 
     from localcat.geocontext import AOI
     from localcat.models.upload import ImageUpload
-    from localcat.search import Search
+    from localcat.models.backend import Backend
+    from localcat.search import ImageSearch, Search
     from localcat.store.database import Transaction
 
 
@@ -76,6 +78,19 @@ class Image(NamedCatalogObject):
     provider_url = Text("Where the provider describes it.")
     preview_url = Text("Where a preview is.")
     preview_file = Text("A file with a preview.")
+
+    @classmethod
+    def search(
+        cls,
+        *,
+        catalog: Backend | None = None,
+        client: Backend | None = None,
+        request_params: Any = None,
+        headers: Any = None,
+    ) -> ImageSearch:
+        """Return a search for all images."""
+        refuse_request_params(request_params)
+        return cls._of(catalog, client).images
 
     # Pixels in
 

@@ -64,6 +64,7 @@ RESAMPLINGS: Final = {
 
 _ALIGNED = 1e-3  # pixels; how exactly two grids must meet to count as one
 _COVERAGE_SIDE = 1024  # pixels; of the array that stands for the extent of a file
+_NARROW = 8  # pixels; the narrowest overview that is used
 _CODES = (ColorInterp.alpha, ColorInterp.palette)
 
 
@@ -393,7 +394,9 @@ def _overview_level(dataset: DatasetReader, native: Grid, grid: Grid) -> int | N
     if not factors:
         return None
     ratio = _coarseness(native, grid)
-    fine = [level for level, factor in enumerate(factors) if factor <= ratio]
+    # GDAL derives the factors from the widths alone, so those of very narrow overviews say nothing.
+    known = enumerate(factors)
+    fine = [level for level, factor in known if 1 < factor <= ratio and factor * _NARROW <= native.width]
     return fine[-1] if fine else None
 
 

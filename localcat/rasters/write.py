@@ -201,12 +201,12 @@ def write_cog(
 
 
 def overview_factors(shape: tuple[int, int], options: CogOptions) -> tuple[int, ...]:
-    """Return the decimation factors of a raster's overviews: those asked for, or powers of two down to one tile."""
+    """Return the decimation factors of a raster's overviews: those asked for, or powers of two down to one tile or one pixel."""
     if options.overviews is not None:
         return tuple(sorted(set(options.overviews)))
     factors: list[int] = []
     factor = 1
-    while max(shape) > options.blocksize * factor and len(factors) < _MOST_OVERVIEWS:
+    while max(shape) > options.blocksize * factor and min(shape) >= 2 * factor and len(factors) < _MOST_OVERVIEWS:
         factor *= 2
         factors.append(factor)
     return tuple(factors)

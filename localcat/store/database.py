@@ -346,13 +346,13 @@ def _publish(temporary: Path, path: Path, *, durable: bool) -> None:
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
         except FileExistsError:
             raise CatalogExistsError(f"'{path}' already exists; open it with Catalog.open") from None
-        os.replace(temporary, path)
+        temporary.replace(path)
     if durable:
         sync_folder(path.parent)
 
 
 def _check_sqlite_once() -> None:
-    global _checked_sqlite  # noqa: PLW0603  # a fact about the process, found out once
+    global _checked_sqlite  # a fact about the process, found out once
     if not _checked_sqlite:
         schema.check_sqlite()
         _checked_sqlite = True
