@@ -109,9 +109,8 @@ def _tell(catalog: Catalog, raster: Path, description: RasterDescription, say: S
 
     search = Image.search().intersects(scene.geometry).filter((p.acquired > "2012-01-01") & (p.acquired < "2019-01-01"))
     say(f"8. Searching by place and time finds {search.count()}: {', '.join(search.ids())}")
-    say(
-        f"   and with cloud_fraction < 0.2, which scene2 does not set: {', '.join(search.filter(p.cloud_fraction < 0.2).ids())}"
-    )
+    clear = search.filter(p.cloud_fraction < 0.2)
+    say(f"   and with cloud_fraction < 0.2, which scene2 does not set: {', '.join(clear.ids())}")
     say(f"9. In all:{search.summary()!r}")
     for month in search.summary_interval(interval="month", start_datetime="2012-01-01", end_datetime="2019-01-01"):
         say(repr(month))
@@ -126,19 +125,18 @@ def _source_product(description: RasterDescription) -> Product:
         resolution = Resolution(resolution.value, "degrees")
     names = _band_names(description)
     for index, name in enumerate(names):
-        common = {
-            "product": product,
-            "name": name,
-            "band_index": index,
-            "resolution": resolution,
-            "data_type": data_type,
-        }
-        if is_alpha:
-            MaskBand(is_alpha=True, **common).save()
-        else:
-            SpectralBand(
-                data_range=_range(description.dtypes[index]), nodata=description.nodata[index], **common
-            ).save()
+        band: Band = (
+            MaskBand(product=product, name=name, is_alpha=True)
+            if name == "alpha"
+            else SpectralBand(product=product, name=name, data_range=_range(description.dtypes[index]))
+        )
+        band.update(
+            band_index=index,
+            data_type=data_type_name(description.dtypes[index]),
+            resolution=resolution,
+            nodata=description.nodata[index],
+        )
+        band.save()
     product.reload()
     return product
 

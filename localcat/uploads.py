@@ -138,7 +138,7 @@ def _array_files(image: Image, request: UploadRequest, bands: list[Band], log: _
         declared = sorted((band for band in bands if (band.file_index or 0) == position), key=_band_index)
         if not declared:
             raise InvalidArrayError(
-                f"{len(request.arrays)} arrays were given and product '{image.product_id}' has no bands in file {position}"
+                f"{len(request.arrays)} arrays were given; product '{image.product_id}' has no bands in file {position}"
             )
         height, width = pixels.shape[1:]
         coarsest = max(request.options.overviews or [0])
@@ -351,7 +351,8 @@ class _UploadRow:
             },
         )
         transaction.connection.executemany(
-            "INSERT INTO upload_event (upload_id, event_datetime, component, component_id, event_type, severity, message) "
+            "INSERT INTO upload_event "
+            "(upload_id, event_datetime, component, component_id, event_type, severity, message) "
             "VALUES (?, ?, ?, ?, ?, ?, ?)",
             (
                 (upload_id, moment, _COMPONENT, str(os.getpid()), kind.value, severity.value, message)

@@ -76,7 +76,7 @@ _chosen: list[Backend] = []  # the last one counts; `as_default` puts one on top
 
 def set_default_opener(opener: Callable[[], Backend]) -> None:
     """Tell how the user's default catalog is opened when it is first needed."""
-    global _open_default  # noqa: PLW0603  # the one registry of the process
+    global _open_default
     _open_default = opener
 
 

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from localcat.models.backend import Backend
-    from localcat.models.base import CatalogObject
-    from localcat.search import Search
     from localcat.store.database import Transaction
     from localcat.store.rows import Row
 

@@ -15,15 +15,15 @@ from localcat.models.base import refuse_request_params
 from localcat.models.enums import DocumentState, ResampleAlgorithm, StorageState
 from localcat.models.named import NamedCatalogObject
 from localcat.models.requests import ImageUploadOptions, ReadRequest, UploadRequest
-from localcat.models.values import File, FileList
+from localcat.models.values import FileList
 from localcat.store import rows
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from localcat.geocontext import AOI
-    from localcat.models.upload import ImageUpload
     from localcat.models.backend import Backend
+    from localcat.models.upload import ImageUpload
     from localcat.search import ImageSearch, Search
     from localcat.store.database import Transaction
 

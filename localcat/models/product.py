@@ -152,16 +152,10 @@ class Product(AuthCatalogObject):
     # Deleting
 
     def _delete_row(self, transaction: Transaction, row_id: int) -> None:
-        counts = {
-            kind: transaction.connection.execute(
-                f"SELECT count(*) FROM {kind} WHERE product_id = ?", (row_id,)
-            ).fetchone()[0]
-            for kind in ("band", "image")
-        }
-        if any(counts.values()):
+        bands, images = rows.count_of_product(transaction.connection, row_id)
+        if bands or images:
             raise ConflictError(
-                f"product '{self.id}' still has {counts['band']} bands and {counts['image']} images; "
-                "call delete_related_objects() first"
+                f"product '{self.id}' still has {bands} bands and {images} images; call delete_related_objects() first"
             )
         super()._delete_row(transaction, row_id)
 

@@ -1,7 +1,8 @@
 """The space-time index: an R-tree over longitude, latitude and time.
 
 Its coordinates are 32-bit floats rounded outwards, so that it finds all that overlap and a few more; exact tests
-follow. Time is scaled to about 30 units a year. In raw seconds the tree would split along time alone and be many times slower.
+follow. Time is scaled to about 30 units a year: in raw seconds the tree would split along time alone, and be many
+times slower.
 """
 
 from __future__ import annotations

@@ -109,6 +109,15 @@ def delete(connection: sqlite3.Connection, table: str, row_ids: Iterable[int]) -
         connection.execute(f"DELETE FROM {table} WHERE id = ?", (row_id,))
 
 
+def count_of_product(connection: sqlite3.Connection, product_id: int) -> tuple[int, int]:
+    """Return how many bands and images a product has."""
+    bands, images = connection.execute(
+        "SELECT (SELECT count(*) FROM band WHERE product_id = ?1), (SELECT count(*) FROM image WHERE product_id = ?1)",
+        (product_id,),
+    ).fetchone()
+    return bands, images
+
+
 def discard_files(connection: sqlite3.Connection, image_ids: Sequence[int]) -> list[str]:
     """Put the owned files of images into the trash; return their paths, to be unlinked after the commit."""
     wanted = json.dumps(list(image_ids))
