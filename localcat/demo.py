@@ -15,13 +15,14 @@ from localcat.crs import parse_crs
 from localcat.errors import CatalogExistsError, RasterError
 from localcat.expressions.properties import properties as p
 from localcat.geocontext.grid import Grid
-from localcat.models.band import MaskBand, SpectralBand
+from localcat.models.band import Band, MaskBand, SpectralBand
 from localcat.models.enums import OverviewResampler
 from localcat.models.image import Image
 from localcat.models.product import Product
 from localcat.models.values import Resolution
 from localcat.rasters.arrays import BandLayer
 from localcat.rasters.describe import RasterDescription, describe
+from localcat.rasters.dtypes import data_type_name
 from localcat.rasters.write import write_cog
 
 Say = Callable[[str], None]
