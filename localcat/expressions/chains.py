@@ -87,8 +87,8 @@ def _next_link(instructions: list[dis.Instruction], comparison: int) -> dis.Inst
     if whole is not None and None not in (whole.lineno, whole.end_lineno, whole.col_offset, whole.end_col_offset):
         following = next((one for one in later if one.positions == whole), None)
     else:
-        # The program runs without column numbers. If the first test fails, Python jumps to just behind the chain (a
-        # false chain of two has nothing else to skip); a single comparison up to there is the one.
+        # The program runs without column numbers (-X no_debug_ranges). The jump after a failed test leads behind the
+        # chain, so the only comparison before its target must be the one; of several, there is no telling.
         jump = next((one for one in instructions[comparison + 1 :] if "JUMP_IF_FALSE" in one.opname), None)
         within = [one for one in later if jump is not None and one.offset < jump.argval]
         following = within[0] if len(within) == 1 else None

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import CodeType, FrameType
-from typing import NoReturn, assert_never
+from typing import NoReturn
 
 from localcat.errors import BadRequestError, UnknownPropertyError
 from localcat.expressions import conditions
@@ -26,23 +26,19 @@ from localcat.expressions.evaluate import Filterable, evaluate, evaluate_plain
 from localcat.expressions.fields import nearest
 from localcat.expressions.nodes import (
     And,
-    AnyOf,
     Comparison,
-    IsNotNull,
-    IsNull,
-    Like,
     Node,
     Not,
     Op,
     Or,
     Part,
-    Prefix,
     Ref,
     all_of,
     check_depth,
     depth_of,
     one_of,
 )
+from localcat.expressions.python_text import to_python
 from localcat.expressions.serialize import Json, load_json, parse, to_items, to_nested
 
 __all__ = ["Expression", "Properties", "Property", "properties"]
@@ -148,7 +144,7 @@ class Expression:
         raise TypeError(_NO_TRUTH)
 
     def __repr__(self) -> str:
-        return _text(self.node)
+        return to_python(self.node)
 
     def is_same(self, other: Expression) -> bool:
         """Tell whether another expression has the same structure; the same as ``==``."""
@@ -443,35 +439,3 @@ class Properties:
 
 properties = Properties()
 """A `Properties` for any attribute, usually imported as ``p``."""
-
-
-_PYTHON = {Op.EQ: "==", Op.NE: "!="}
-
-
-def _text(node: Node) -> str:
-    """Return the expression as Python text, given ``p`` and ``import datetime``."""
-    match node:
-        case Comparison(ref, op, value):
-            return f"p.{ref} {_PYTHON.get(op, op.value)} {value!r}"
-        case AnyOf(ref, values):
-            return f"p.{ref}.any_of({list(values)!r})"
-        case IsNull(ref):
-            return f"p.{ref}.isnull"
-        case IsNotNull(ref):
-            return f"p.{ref}.isnotnull"
-        case Like(ref, pattern, fold):
-            return f"p.{ref}.{'ilike' if fold else 'like'}({pattern!r})"
-        case Prefix(ref, prefix):
-            return f"p.{ref}.prefix({prefix!r})"
-        case And(parts):
-            return " & ".join(map(_operand_text, parts))
-        case Or(parts):
-            return " | ".join(map(_operand_text, parts))
-        case Not(part):
-            return f"~{_operand_text(part)}"
-        case _:
-            assert_never(node)
-
-
-def _operand_text(node: Node) -> str:
-    return f"({_text(node)})" if isinstance(node, Comparison | And | Or) else _text(node)

@@ -1,6 +1,7 @@
 """Chained ranges, and every other truth test. Kept free of asserts around chains: pytest rewrites an asserted chain."""
 
 import asyncio
+import random
 import subprocess
 import sys
 import textwrap
@@ -85,7 +86,11 @@ def with_a_comprehension_in_the_last_operand(q):
 
 
 def followed_by_a_comparison(q):
-    return [5 < q <= 10] == [None] or (5 < q <= 10)
+    return [5 < q <= 10, [5 < q <= 10] == [None]][0]
+
+
+def inside_formatted_text(q):
+    return f"{5 < q <= limit(f'{1 < q < 2}', q > 3)}"
 
 
 def as_a_default(q):
@@ -160,6 +165,7 @@ WORKING = [
     with_a_choice_in_the_last_operand,
     with_a_chain_of_another_handle_inside,
     with_a_comprehension_in_the_last_operand,
+    followed_by_a_comparison,
     as_a_default,
     assigned_on_the_way,
     in_a_loop,
@@ -194,6 +200,11 @@ def test_a_chain_gives_both_bounds(chain, traced):
         assert text == "(p.x > 5) & (p.x <= 10)"
 
 
+def test_a_chain_inside_formatted_text_gives_both_bounds(traced):
+    found = inside_formatted_text(p.x)
+    assert found == "(p.x > 5) & (p.x <= 10)"
+
+
 @pytest.mark.parametrize(
     ("source", "text"),
     [
@@ -226,6 +237,71 @@ def test_a_chain_jumps_over_a_long_last_operand():
     scope = {"q": p.x, "limit": limit, **{f"v{number}": number for number in range(300)}}
     found = eval(f"5 < q <= {operand}", scope)
     assert repr(found) == "(p.x > 5) & (p.x <= 10)"
+
+
+class Programs:
+    """Makes pairs of sources at random: one with chained ranges, nested anyhow, and one that spells them out."""
+
+    OPERATORS = ("<", "<=", ">", ">=")
+    OPERANDS = (
+        "f({0}, {1})",
+        "[{0}, {1}][1]",
+        "(lambda: [{0}, {1}][1])()",
+        "({1} if [{0}] else 1)",
+        "max({1}, *[i for i in range(3) if [{0}]])",
+        "next(f({0}, i) for i in [{1}])",
+        "(yes and f({0}, {1}))",
+    )
+    BODIES = (
+        "return {0}",
+        "e = {0}\nreturn e",
+        "for _ in range(2):\n    e = {0}\nreturn e",
+        "try:\n    1 / 0\nexcept ZeroDivisionError:\n    return {0}\nfinally:\n    e = {0}",
+        "return ([{0}], {0})",
+        "while [{0}]:\n    return {0}",
+        "if yes:\n    return {0}\nreturn 3",
+    )
+
+    def __init__(self, seed):
+        self.random = random.Random(seed)
+
+    def pair(self):
+        chained, spelled = self.expression(4)
+        body = self.random.choice(self.BODIES)
+        return [f"def g(q, z):\n{textwrap.indent(body.format(one), '    ')}" for one in (chained, spelled)]
+
+    def expression(self, depth):
+        handle, chance = self.random.choice(["q", "q", "z", "p.w"]), self.random.random()
+        first, second = self.random.choice(self.OPERATORS), self.random.choice([*self.OPERATORS, "==", "!="])
+        if depth <= 0 or chance < 0.15:
+            single = f"({handle} {first} {self.random.randint(0, 9)})"
+            return single, single
+        if chance < 0.75:
+            low, high = self.operand(depth - 1), self.operand(depth - 1)
+            return (
+                f"({low[0]} {first} {handle} {second} {high[0]})",
+                f"(({low[1]} {first} {handle}) & ({handle} {second} {high[1]}))",
+            )
+        joint, left, right = self.random.choice("&|"), self.expression(depth - 1), self.expression(depth - 1)
+        return f"({left[0]} {joint} {right[0]})", f"({left[1]} {joint} {right[1]})"
+
+    def operand(self, depth):
+        number = str(self.random.randint(0, 9))
+        if depth <= 0 or self.random.random() < 0.3:
+            return number, number
+        template, inner = self.random.choice(self.OPERANDS), self.expression(depth)
+        return template.format(inner[0], number), template.format(inner[1], number)
+
+
+@pytest.mark.parametrize("seed", range(0, 300, 100))
+def test_chains_nested_anyhow_mean_what_they_spell_out(seed):
+    for number in range(seed, seed + 100):
+        results = []
+        for source in Programs(number).pair():
+            scope = {"p": p, "f": lambda _condition, value: value, "yes": True}
+            exec(source, scope)
+            results.append(repr(scope["g"](p.x, p.y)))
+        assert results[0] == results[1]
 
 
 # What must never be silent

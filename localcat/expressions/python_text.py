@@ -1,0 +1,38 @@
+"""A tree as the Python code that makes it: what an expression shows as its repr."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from localcat.expressions.nodes import And, AnyOf, Comparison, IsNotNull, IsNull, Like, Node, Not, Op, Or, Prefix
+
+_PYTHON = {Op.EQ: "==", Op.NE: "!="}
+
+
+def to_python(node: Node) -> str:
+    """Return the code that makes an expression, given ``properties as p`` and ``import datetime``."""
+    match node:
+        case Comparison(ref, op, value):
+            return f"p.{ref} {_PYTHON.get(op, op.value)} {value!r}"
+        case AnyOf(ref, values):
+            return f"p.{ref}.any_of({list(values)!r})"
+        case IsNull(ref):
+            return f"p.{ref}.isnull"
+        case IsNotNull(ref):
+            return f"p.{ref}.isnotnull"
+        case Like(ref, pattern, fold):
+            return f"p.{ref}.{'ilike' if fold else 'like'}({pattern!r})"
+        case Prefix(ref, prefix):
+            return f"p.{ref}.prefix({prefix!r})"
+        case And(parts):
+            return " & ".join(map(_operand_text, parts))
+        case Or(parts):
+            return " | ".join(map(_operand_text, parts))
+        case Not(part):
+            return f"~{_operand_text(part)}"
+        case _:
+            assert_never(node)
+
+
+def _operand_text(node: Node) -> str:
+    return f"({to_python(node)})" if isinstance(node, Comparison | And | Or) else to_python(node)
