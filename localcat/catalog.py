@@ -17,7 +17,6 @@ from localcat.errors import (
     CatalogError,
     CatalogExistsError,
     CatalogNotFoundError,
-    QueryError,
     UnsafePathError,
 )
 from localcat.expressions.properties import properties as p
@@ -332,16 +331,7 @@ class Catalog:
         QueryError
             If the query is no SELECT, or SQLite cannot answer it.
         """
-        with self.database.read() as connection:
-            connection.execute("PRAGMA query_only = ON")
-            try:
-                cursor = connection.execute(query, tuple(params))
-                if cursor.description is None:
-                    raise QueryError(f"sql() answers SELECT statements, not {query.strip()[:40]!r}")
-                names = [column[0] for column in cursor.description]
-                return [dict(zip(names, row, strict=True)) for row in cursor]
-            finally:
-                connection.execute("PRAGMA query_only = OFF")
+        return self.database.select(query, params)
 
     @property
     def db(self) -> sqlite_utils.Database:

@@ -12,10 +12,11 @@ import sqlite3
 import threading
 import uuid
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from localcat.errors import (
     CatalogError,
@@ -31,6 +32,8 @@ from localcat.timestamps import iso_text, now_microseconds
 
 WRITER_TIMEOUT = 60.0  # seconds that a write waits for other programs
 READER_TIMEOUT = 10.0  # seconds that a read waits
+
+_READING = (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE)
 
 _checked_sqlite = False
 _orphans: list[sqlite3.Connection] = []  # connections of a parent process: a fork must not even close them
@@ -168,6 +171,23 @@ class Database:
                 yield session.connection
             finally:
                 session.connection.execute("ROLLBACK")
+
+    def select(self, query: str, params: Sequence[Any]) -> list[dict[str, Any]]:
+        """Answer a query of a user's own; anything but reading is refused while it is prepared.
+
+        Raises
+        ------
+        QueryError
+            If it does anything but read, or SQLite cannot answer it.
+        """
+        with self.read() as connection:
+            connection.set_authorizer(_only_reading)
+            try:
+                cursor = connection.execute(query, tuple(params))
+                names = [column[0] for column in cursor.description or ()]
+                return [dict(zip(names, row, strict=True)) for row in cursor]
+            finally:
+                connection.set_authorizer(None)
 
     @contextmanager
     def write(self) -> Iterator[Transaction]:
@@ -356,6 +376,11 @@ def _check_sqlite_once() -> None:
     if not _checked_sqlite:
         schema.check_sqlite()
         _checked_sqlite = True
+
+
+def _only_reading(action: int, subject: str | None, *more: str | None) -> int:
+    loads_code = action == sqlite3.SQLITE_FUNCTION and "load_extension" in more
+    return sqlite3.SQLITE_OK if action in _READING and not loads_code else sqlite3.SQLITE_DENY
 
 
 def _like(text: object, pattern: str, fold: int) -> int | None:

@@ -55,7 +55,13 @@ def translated(error: Exception, path: Path | str) -> ClientError:
         return StorageError(f"{where} cannot be read or written ({error}); check the disk and the permissions")
     if isinstance(error, sqlite3.ProgrammingError | OverflowError):
         return QueryError(f"{where}: {error}")
-    if primary in (sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_RANGE, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_MISMATCH):
+    if primary in (
+        sqlite3.SQLITE_TOOBIG,
+        sqlite3.SQLITE_RANGE,
+        sqlite3.SQLITE_ERROR,
+        sqlite3.SQLITE_MISMATCH,
+        sqlite3.SQLITE_AUTH,
+    ):
         return QueryError(f"{where}: the query cannot be carried out ({error})")
     if primary == sqlite3.SQLITE_CONSTRAINT:
         return CorruptCatalogError(f"{where}: a rule of its tables was violated ({error})")

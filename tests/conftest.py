@@ -1,0 +1,53 @@
+"""What the tests share: real catalogs, small grids, and the folder of real data where it is at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy
+import pytest
+from hypothesis import HealthCheck, settings
+
+from localcat import Catalog, DataType, MaskBand, Product, Resolution, SpectralBand
+
+settings.register_profile("localcat", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("localcat")
+
+REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+needs_real_data = pytest.mark.skipif(
+    not REAL_DATA.is_dir(), reason="the folder of real rasters is not beside the project"
+)
+
+
+@pytest.fixture
+def catalog() -> Iterator[Catalog]:
+    with Catalog.temporary(org="acme") as catalog, catalog.as_default():
+        yield catalog
+
+
+@pytest.fixture
+def product(catalog: Catalog) -> Product:
+    """A product with a spectral band ``blue`` and an alpha band, as in the guide."""
+    product = Product(id="guide", name="Guide")
+    product.save()
+    band = SpectralBand(name="blue", product=product, data_type=DataType.UINT16, data_range=(0, 10000), band_index=0)
+    band.resolution = Resolution(60, "meters")
+    band.save()
+    alpha = MaskBand(name="alpha", product=product, is_alpha=True, data_type=DataType.UINT16, band_index=1)
+    alpha.resolution = band.resolution
+    alpha.save()
+    product.reload()
+    return product
+
+
+@pytest.fixture
+def pixels() -> numpy.ma.MaskedArray:
+    """One band of 64 rows and 48 columns; the sides differ, which catches swapped axes. The first three rows are masked."""
+    return numpy.ma.masked_less(numpy.arange(2, 2 + 64 * 48, dtype="uint16").reshape(1, 64, 48), 146)
+
+
+@pytest.fixture
+def meta() -> dict:
+    """Georeferencing of `pixels`: 60 m pixels in UTM zone 18 N."""
+    return {"geoTransform": [500_000, 60, 0, 4_000_000, 0, -60], "coordinateSystem": {"epsg": 32618}}

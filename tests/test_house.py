@@ -1,0 +1,149 @@
+"""The shape of the house: who may import whom, and what importing costs."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import localcat
+
+PACKAGE = Path(localcat.__file__).parent
+
+# From the ground up; a module imports only from lower floors, or from its own where that is one room.
+FLOORS = [
+    {"errors"},
+    {"timestamps", "geometry", "crs", "expressions"},
+    {"geocontext", "geo"},
+    {"store", "rasters", "interop"},
+    {"models"},
+    {"timeseries", "collection", "search"},
+    {"catalog", "uploads", "pixels", "client"},
+    {"scenes"},
+    {"cli", "demo", "plot", "pytest_plugin"},
+]
+FLOOR_OF = {room: height for height, rooms in enumerate(FLOORS) for room in rooms}
+SAME_FLOOR = {
+    ("crs", "errors"),
+    ("expressions", "timestamps"),
+    ("geo", "geocontext"),
+    ("search", "timeseries"),
+    ("search", "collection"),
+    # The facade hands work to these two, which see it only as a type.
+    ("catalog", "uploads"),
+    ("catalog", "pixels"),
+    ("client", "catalog"),
+    ("cli", "demo"),
+}
+
+
+def imports_at_run_time(tree: ast.Module) -> list[str]:
+    """Return the modules of localcat that a module imports, also inside functions, but not for annotations alone."""
+    annotations = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+        for statement in node.body
+        for inner in ast.walk(statement)
+    }
+    found = []
+    for node in ast.walk(tree):
+        if id(node) in annotations:
+            continue
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module == "localcat":
+            found += [f"localcat.{alias.name}" for alias in node.names if (PACKAGE / f"{alias.name}.py").exists()]
+            found += [f"localcat.{alias.name}" for alias in node.names if (PACKAGE / alias.name).is_dir()]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.append(node.module)
+            assert node.level == 0, "imports name the whole package"
+    return [name for name in found if name.startswith("localcat.")]
+
+
+def room_of(module: str) -> str:
+    return module.split(".")[1]
+
+
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_no_import_points_upwards(path: Path) -> None:
+    room = path.relative_to(PACKAGE).with_suffix("").parts[0]
+    assert room in FLOOR_OF, f"give {room} a floor"
+    for module in imports_at_run_time(ast.parse(path.read_text(encoding="utf-8"))):
+        other = room_of(module)
+        is_allowed = FLOOR_OF[other] < FLOOR_OF[room] or other == room or (room, other) in SAME_FLOOR
+        assert is_allowed, f"{room} (floor {FLOOR_OF[room]}) imports {module} (floor {FLOOR_OF[other]})"
+
+
+def test_modules_import_each_other_in_no_circle() -> None:
+    graph = {}
+    for path in MODULES:
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        name = ".".join(("localcat", *(parts[:-1] if parts[-1] == "__init__" else parts)))
+        graph[name] = set(imports_at_run_time(ast.parse(path.read_text(encoding="utf-8"))))
+    done: set[str] = set()
+
+    def visit(name: str, above: tuple[str, ...]) -> None:
+        assert name not in above, " -> ".join((*above, name))
+        if name in done or name not in graph:
+            return
+        for other in sorted(graph[name]):
+            if other != name and not name.startswith(f"{other}."):
+                visit(other, (*above, name))
+        done.add(name)
+
+    for name in graph:
+        visit(name, ())
+
+
+def run(code: str) -> str:
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+
+HEAVY = ("numpy", "shapely", "rasterio", "click", "sqlite_utils", "dateutil", "tqdm", "rtree", "platformdirs")
+
+
+def test_importing_localcat_loads_nothing_heavy() -> None:
+    assert run(f"import localcat, sys; print([m for m in {HEAVY} if m in sys.modules])") == "[]"
+
+
+def test_searching_without_a_place_loads_nothing_heavy() -> None:
+    code = (
+        "import sys\n"
+        "from localcat import Catalog, Product, SpectralBand, Image, properties as p\n"
+        "with Catalog.temporary(org='a') as c:\n"
+        "    Product(id='x', name='X', start_datetime='2020-01-01', catalog=c).save()\n"
+        "    assert Product.search(catalog=c).filter(p.start_datetime < '2021-01-01').sort('name').count() == 1\n"
+        f"print([m for m in {HEAVY} if m in sys.modules])"
+    )
+    assert run(code) == "[]"
+
+
+def test_importing_localcat_changes_no_global_state() -> None:
+    code = (
+        "import os, warnings, logging\n"
+        "import antimeridian, click, dateutil.parser, numpy, rasterio.warp, shapely.geometry\n"  # theirs, not ours
+        "before = (dict(os.environ), list(warnings.filters), logging.root.handlers[:], logging.root.level)\n"
+        "import localcat; [getattr(localcat, name) for name in localcat.__all__]\n"
+        "import localcat.uploads, localcat.pixels, localcat.cli\n"
+        "after = (dict(os.environ), list(warnings.filters), logging.root.handlers[:], logging.root.level)\n"
+        "print([b == a for b, a in zip(before, after)])"
+    )
+    assert run(code) == "[True, True, True, True]"
+
+
+def test_public_names_are_sorted_and_all_there() -> None:
+    assert localcat.__all__ == sorted(localcat.__all__)
+    assert len(set(localcat.__all__)) == len(localcat.__all__)
+    for name in localcat.__all__:
+        assert getattr(localcat, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'Prodct'"):
+        localcat.Prodct  # noqa: B018  # reading the attribute is the test
