@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import zlib
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,17 @@ from localcat.rasters.describe import describe
 from localcat.rasters.environment import read_errors, write_errors
 from localcat.rasters.opening import MAX_RASTER_BYTES, open_raster, plain_path
 from localcat.rasters.read import MAX_RESULT_BYTES, read_native
+from localcat.rasters.tiff import (
+    COMPRESSION,
+    DEFLATE,
+    IMAGE_LENGTH,
+    IMAGE_WIDTH,
+    TILE_BYTE_COUNTS,
+    TILE_LENGTH,
+    TILE_OFFSETS,
+    TILE_WIDTH,
+    TiffFile,
+)
 from localcat.rasters.write import CogOptions, FileDigest, write_cog
 
 if TYPE_CHECKING:
@@ -82,9 +94,13 @@ def check_pixels(path: str | PathLike[str], *, max_bytes: int | None = MAX_RASTE
     with open_raster(path, max_bytes=max_bytes) as dataset:
         levels = len(dataset.overviews(1))
         _decode(dataset)
+        is_tiff = dataset.driver == "GTiff"
     for level in range(levels):
         with open_raster(path, overview_level=level, max_bytes=max_bytes) as overview:
             _decode(overview)
+    if is_tiff:
+        with read_errors(path), Path(path).open("rb") as file:
+            _check_last_tiles(TiffFile(file, name=str(path)))
 
 
 def as_cog(
@@ -150,6 +166,35 @@ def _decode(dataset: DatasetReader) -> None:
             dataset.read(number, window=window)
             if number == 1:
                 dataset.read_masks(number, window=window)
+
+
+def _check_last_tiles(tiff: TiffFile) -> None:
+    """Compare the checksums of the bottom row of tiles, which GDAL decodes only as far as the image reaches.
+
+    It stops before the end of the stream, where the checksum stands, so damage there would pass as pixels.
+    """
+    for directory in tiff.directories():
+        heights = tiff.integers(directory, TILE_LENGTH)
+        if not heights or heights[0] < 1 or not DEFLATE.intersection(tiff.integers(directory, COMPRESSION)):
+            continue
+        offsets, counts = (tiff.integers(directory, tag) for tag in (TILE_OFFSETS, TILE_BYTE_COUNTS))
+        tiles_down = -(-tiff.integers(directory, IMAGE_LENGTH)[0] // heights[0])
+        tiles_across = -(-tiff.integers(directory, IMAGE_WIDTH)[0] // tiff.integers(directory, TILE_WIDTH)[0])
+        for at, (offset, count) in enumerate(zip(offsets, counts, strict=False)):
+            if count and at // tiles_across % tiles_down == tiles_down - 1:
+                _check_stream(tiff, offset, count)
+
+
+def _check_stream(tiff: TiffFile, offset: int, count: int) -> None:
+    stream, data = zlib.decompressobj(), tiff.read(offset, count)
+    try:
+        while data and not stream.eof:
+            stream.decompress(data, _CHUNK)
+            data = stream.unconsumed_tail
+    except zlib.error as error:
+        raise tiff.damaged(f"the tile at byte {offset} cannot be decompressed ({error})") from error
+    if not stream.eof:
+        raise tiff.damaged(f"the tile at byte {offset} ends too early")
 
 
 def _identity(status: os.stat_result) -> tuple[int, int, int, int]:

@@ -120,7 +120,7 @@ def _signature(path: Path) -> tuple[str, bool]:
         head = file.read(12)
         for magic, driver in _SIGNATURES:
             if head.startswith(magic):
-                return driver, driver == "GTiff" and has_georeferencing(TiffFile(file))
+                return driver, driver == "GTiff" and has_georeferencing(TiffFile(file, name=str(path)))
     raise CorruptImageError(f"{path} is neither a GeoTIFF nor a JPEG 2000 file; convert it to one of them")
 
 

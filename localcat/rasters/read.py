@@ -63,7 +63,7 @@ RESAMPLINGS: Final = {
 """The ways to resample a read, by name."""
 
 _ALIGNED = 1e-3  # pixels; how exactly two grids must meet to count as one
-_COVERAGE_SIDE = 1024  # pixels; of the array that stands for the extent of a file
+_MESH = 9  # points a side, where a grid is compared with a file
 _NARROW = 8  # pixels; the narrowest overview that is used
 _CODES = (ColorInterp.alpha, ColorInterp.palette)
 
@@ -315,7 +315,7 @@ def _warp(
     mask: NDArray[numpy.bool_],
 ) -> None:
     """Resample pixels onto the grid, with masks from the nearest pixel."""
-    outside = _outside(dataset, native, request.grid)
+    outside = _outside(dataset, native, request, positions)
     # Opacity weighs its neighbours only for a caller who reads it too: others want the pixels under it as they are.
     read = {request.sources[at].index for at in positions}
     opacity = next((i for i in read if dataset.colorinterp[i - 1] is ColorInterp.alpha), 0)
@@ -361,31 +361,76 @@ def _reprojected(
     return pixels
 
 
-def _outside(dataset: DatasetReader, native: Grid, grid: Grid) -> NDArray[numpy.bool_]:
-    """Return which pixels of a grid have their nearest pixel outside the file, or under its internal mask."""
+def _outside(dataset: DatasetReader, native: Grid, request: _Request, positions: list[int]) -> NDArray[numpy.bool_]:
+    """Return which pixels of a grid have their nearest pixel outside the file, or under its internal mask.
+
+    Where every band has a nodata that is masked anyway, nothing needs to be said: warping puts it outside.
+    """
+    grid = request.grid
+    if all(nodata is None for nodata in dataset.nodatavals):
+        pixels = numpy.zeros((2, *grid.shape), dtype=dataset.dtypes[0])
+        reproject(
+            rasterio.band(dataset, 1),
+            pixels,
+            dst_crs=grid.crs,
+            dst_transform=grid.transform,
+            resampling=Resampling.nearest,
+            dst_alpha=2,
+        )
+        transparent: NDArray[numpy.bool_] = pixels[1] == 0
+        return transparent
+    is_masked = request.mask_nodata and all(_nodata(dataset, request.sources[at]) is not None for at in positions)
+    if is_masked and not _has_internal_mask(dataset):
+        return numpy.zeros(grid.shape, dtype=bool)
+    # GDAL would count nodata as outside; only an array of its own tells the two apart.
+    window = _window_under(dataset, native, grid)
+    if window is None:
+        return numpy.ones(grid.shape, dtype=bool)
     if _has_internal_mask(dataset):
-        # GDAL lends no mask apart from a band, and a band would bring its nodata with it.
-        source = dataset.read_masks(1)
-        transform = native.transform
+        source = dataset.read_masks(1, window=window)
     else:
-        # One value everywhere: few pixels tell where the file ends as well as all of them.
-        rows, columns = (min(side, _COVERAGE_SIDE) for side in native.shape)
-        source = numpy.full((rows, columns), 255, dtype=numpy.uint8)
-        t, wide, high = native.transform, native.width / columns, native.height / rows
-        transform = Affine(t.a * wide, t.b * high, t.c, t.d * wide, t.e * high, t.f)
+        source = numpy.full((window.height, window.width), 255, dtype=numpy.uint8)
     covered = numpy.zeros(grid.shape, dtype=numpy.uint8)
+    x, y = to_map(native, numpy.array([window.col_off]), numpy.array([window.row_off]))
+    t = native.transform
     reproject(
         source,
         covered,
         src_crs=native.crs,
-        src_transform=transform,
+        src_transform=Affine(t.a, t.b, float(x[0]), t.d, t.e, float(y[0])),
         dst_crs=grid.crs,
         dst_transform=grid.transform,
         resampling=Resampling.nearest,
-        tolerance=0,
     )
     outside: NDArray[numpy.bool_] = covered == 0
     return outside
+
+
+def _window_under(dataset: DatasetReader, native: Grid, grid: Grid) -> Window | None:
+    """Return the part of a file that lies under a grid, None when there is none."""
+    columns, rows = _native_pixels(native, grid, *_mesh(grid, _MESH))
+    if not (numpy.isfinite(columns).all() and numpy.isfinite(rows).all()):
+        return Window(0, 0, dataset.width, dataset.height)
+    margin = 2 + 0.05 * max(numpy.ptp(columns), numpy.ptp(rows))  # what lies between the points may bend outwards
+    left, right = max(int(columns.min() - margin), 0), min(int(columns.max() + margin), dataset.width)
+    top, bottom = max(int(rows.min() - margin), 0), min(int(rows.max() + margin), dataset.height)
+    return Window(left, top, right - left, bottom - top) if left < right and top < bottom else None
+
+
+def _mesh(grid: Grid, points: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return columns and rows of a mesh of pixel positions over a grid."""
+    meshes = numpy.meshgrid(numpy.linspace(0, grid.width, points), numpy.linspace(0, grid.height, points))
+    return meshes[0].ravel(), meshes[1].ravel()
+
+
+def _native_pixels(
+    native: Grid, grid: Grid, columns: NDArray[Any], rows: NDArray[Any]
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return the pixel positions of a grid as those of a native grid; not finite where they have none."""
+    xs, ys = project(grid.crs, native.crs, *to_map(grid, columns, rows))
+    inverse = ~native.transform
+    with numpy.errstate(invalid="ignore"):
+        return inverse.a * xs + inverse.b * ys + inverse.c, inverse.d * xs + inverse.e * ys + inverse.f
 
 
 def _overview_level(dataset: DatasetReader, native: Grid, grid: Grid) -> int | None:
@@ -402,19 +447,12 @@ def _overview_level(dataset: DatasetReader, native: Grid, grid: Grid) -> int | N
 
 def _coarseness(native: Grid, grid: Grid) -> float:
     """Return how many native pixels a side of a grid's pixel covers, at the place where it covers fewest."""
-    height, width = grid.shape
-    columns, rows = (mesh.ravel() for mesh in numpy.meshgrid(numpy.linspace(0, width, 9), numpy.linspace(0, height, 9)))
-    inverse = ~native.transform
-
-    def position(columns: NDArray[Any], rows: NDArray[Any]) -> NDArray[Any]:
-        xs, ys = project(grid.crs, native.crs, *to_map(grid, columns, rows))
-        return numpy.array((inverse.a * xs + inverse.b * ys, inverse.d * xs + inverse.e * ys))
-
-    step = min(width, height, 16) / 2
-    here = position(columns, rows)
+    columns, rows = _mesh(grid, _MESH)
+    step = min(*grid.shape, 16) / 2
+    here = numpy.array(_native_pixels(native, grid, columns, rows))
     with numpy.errstate(invalid="ignore"):
-        right = numpy.hypot(*(position(columns + step, rows) - here)) / step
-        down = numpy.hypot(*(position(columns, rows + step) - here)) / step
+        right = numpy.hypot(*(numpy.array(_native_pixels(native, grid, columns + step, rows)) - here)) / step
+        down = numpy.hypot(*(numpy.array(_native_pixels(native, grid, columns, rows + step)) - here)) / step
     sides = numpy.concatenate((right, down))
     sides = sides[numpy.isfinite(sides)]
     return float(sides.min()) * (1 + _ALIGNED) if len(sides) else 1.0

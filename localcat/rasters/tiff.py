@@ -14,6 +14,7 @@ from localcat.errors import CorruptImageError
 SUBFILE_TYPE: Final = 254
 IMAGE_WIDTH: Final = 256
 IMAGE_LENGTH: Final = 257
+COMPRESSION: Final = 259
 TILE_WIDTH: Final = 322
 TILE_LENGTH: Final = 323
 TILE_OFFSETS: Final = 324
@@ -25,6 +26,8 @@ RPC: Final = 50844
 
 REDUCED_IMAGE = 1  # bit of SUBFILE_TYPE: an overview
 TRANSPARENCY_MASK = 4  # bit of SUBFILE_TYPE: an internal mask
+
+DEFLATE = frozenset({8, 32946})  # values of COMPRESSION; zlib streams, each with its own checksum
 
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _INTEGERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
@@ -64,6 +67,8 @@ class TiffFile:
     ----------
     file : binary file
         Open for reading; must support seeking.
+    name : str
+        What messages call the file.
 
     Raises
     ------
@@ -71,13 +76,13 @@ class TiffFile:
         If the header or a directory cannot be followed.
     """
 
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
+    def __init__(self, file: BinaryIO, *, name: str) -> None:
+        self._file, self._name = file, name
         head = self._bytes(0, 16)
         self.order = {b"II": "<", b"MM": ">"}.get(head[:2], "")
         version = struct.unpack(f"{self.order}H", head[2:4])[0] if self.order else 0
         if version not in (42, 43):
-            raise CorruptImageError("the file does not begin like a TIFF")
+            raise self.damaged("the file does not begin like a TIFF")
         self.is_big = version == 43
         first = (
             struct.unpack(f"{self.order}Q", head[8:16]) if self.is_big else struct.unpack(f"{self.order}I", head[4:8])
@@ -92,7 +97,7 @@ class TiffFile:
         offset = self.first
         while offset:
             if offset in seen or len(found) >= _MOST_DIRECTORIES:
-                raise CorruptImageError("the chain of TIFF directories does not end")
+                raise self.damaged("the chain of TIFF directories does not end")
             seen.add(offset)
             directory, offset = self.directory(offset)
             found.append(directory)
@@ -104,7 +109,7 @@ class TiffFile:
         size, entry = (8, 20) if wide else (2, 12)
         count = self._integer(offset, "Q" if wide else "H")
         if count > _MOST_TAGS:
-            raise CorruptImageError(f"a TIFF directory claims {count} tags")
+            raise self.damaged(f"a TIFF directory claims {count} tags")
         body = self._bytes(offset + size, count * entry)
         tags = {}
         for index in range(count):
@@ -126,7 +131,7 @@ class TiffFile:
             return ()
         code = _INTEGERS.get(tag.kind)
         if code is None:
-            raise CorruptImageError(f"TIFF tag {number} is no integer")
+            raise self.damaged(f"TIFF tag {number} is no integer")
         count = min(tag.count, most)
         return struct.unpack(
             f"{self.order}{count}{code}", self._bytes(tag.position, count * struct.calcsize(f"={code}"))
@@ -141,6 +146,10 @@ class TiffFile:
         """Return exactly `count` bytes from a position."""
         return self._bytes(position, count)
 
+    def damaged(self, reason: str) -> CorruptImageError:
+        """Return an error that names the file and says what is wrong with it."""
+        return CorruptImageError(f"{self._name} is damaged: {reason}; restore it from a copy")
+
     def _integer(self, position: int, code: str) -> int:
         value: int = struct.unpack(f"{self.order}{code}", self._bytes(position, struct.calcsize(f"={code}")))[0]
         return value
@@ -149,10 +158,10 @@ class TiffFile:
         try:
             self._file.seek(position)
         except (OverflowError, ValueError) as error:
-            raise CorruptImageError(f"the TIFF points to byte {position}, where no file can reach") from error
+            raise self.damaged(f"the TIFF points to byte {position}, where no file can reach") from error
         data = self._file.read(count)
         if len(data) < count and not (position == 0 and len(data) >= 8):
-            raise CorruptImageError(f"the TIFF ends before byte {position + count}; it was cut off")
+            raise self.damaged(f"the TIFF ends before byte {position + count}; it was cut off")
         return data.ljust(count, b"\0") if position == 0 else data
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from os import PathLike
 from typing import Final
 
-from localcat.errors import CorruptImageError
 from localcat.rasters.environment import read_errors
 from localcat.rasters.opening import plain_path
 from localcat.rasters.tiff import (
@@ -68,16 +67,13 @@ def validate_cog(path: str | PathLike[str]) -> CogReport:
     with read_errors(path):
         plain = plain_path(path)
         with plain.open("rb") as file:
-            try:
-                return _report(TiffFile(file))
-            except CorruptImageError as error:
-                raise CorruptImageError(f"{plain}: {error}; restore it from a copy") from error
+            return _report(TiffFile(file, name=str(plain)))
 
 
 def _report(tiff: TiffFile) -> CogReport:
     directories = tiff.directories()
     if not directories:
-        raise CorruptImageError("the TIFF holds no image")
+        raise tiff.damaged("it holds no image")
     ghost = tiff.header_bytes(_GHOST_LENGTH)
     has_ghost_area = ghost.startswith(_GHOST)
     problems: list[str] = []
@@ -114,7 +110,7 @@ def _kind(tiff: TiffFile, directory: Directory) -> int:
 def _first(tiff: TiffFile, directory: Directory, tag: int) -> int:
     values = tiff.integers(directory, tag, most=1)
     if not values:
-        raise CorruptImageError(f"TIFF tag {tag} is missing")
+        raise tiff.damaged(f"TIFF tag {tag} is missing")
     return values[0]
 
 

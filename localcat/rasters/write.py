@@ -201,7 +201,7 @@ def write_cog(
 
 
 def overview_factors(shape: tuple[int, int], options: CogOptions) -> tuple[int, ...]:
-    """Return the decimation factors of a raster's overviews: those asked for, or powers of two down to one tile or one pixel."""
+    """Return the decimation factors of a raster's overviews: those asked for, or powers of two down to one tile."""
     if options.overviews is not None:
         return tuple(sorted(set(options.overviews)))
     factors: list[int] = []

@@ -119,7 +119,7 @@ def test_an_existing_file_keeps_its_inode_and_nothing_is_left_beside_it(target, 
     inode = target.stat().st_ino
     write_cog(noise((2, *SHAPE)), target, grid=make_grid(SHAPE), options=options)
     assert target.stat().st_ino == inode
-    assert os.listdir(target.parent) == [target.name]
+    assert list(target.parent.iterdir()) == [target]
     assert is_cog(target)
 
 
@@ -347,7 +347,7 @@ def test_a_full_disk_is_reported_and_leaves_no_scratch_files(target, monkeypatch
     monkeypatch.setattr(write, "_compare", cut)
     with pytest.raises((StorageError, ValueError)):
         write_cog(noise((2, *SHAPE)), target, grid=make_grid(SHAPE), options=LARGE)
-    assert os.listdir(target.parent) == [target.name]
+    assert list(target.parent.iterdir()) == [target]
 
 
 def test_a_scratch_file_that_was_cut_off_is_noticed(target, monkeypatch):
@@ -359,7 +359,7 @@ def test_a_scratch_file_that_was_cut_off_is_noticed(target, monkeypatch):
     monkeypatch.setattr(scratch, "_fill", fill)
     with pytest.raises(StorageError, match="1000 bytes"):
         write_cog(noise((2, *SHAPE)), target, grid=make_grid(SHAPE), options=LARGE)
-    assert os.listdir(target.parent) == [target.name]
+    assert list(target.parent.iterdir()) == [target]
 
 
 def test_a_folder_that_is_not_there_is_a_storage_error(tmp_path):

@@ -1,0 +1,312 @@
+from __future__ import annotations
+
+import numpy
+import pytest
+import rasterio
+import shapely
+from affine import Affine
+from rasterio.crs import CRS
+from rasterio.enums import Resampling
+from rasterio.vrt import WarpedVRT
+
+from localcat.errors import BadRequestError, CorruptImageError, TooLargeError
+from localcat.geocontext.grid import Grid
+from localcat.rasters.arrays import BandLayer
+from localcat.rasters.footprint import footprint
+from localcat.rasters.opening import open_raster
+from localcat.rasters.read import BandSource, native_window, read_bands, read_native
+from localcat.rasters.write import CogOptions, write_cog
+
+from .conftest import make_grid, noise, shifted
+
+SHAPE = (140, 301)
+GRID = make_grid(SHAPE)
+WEB = Grid(CRS.from_epsg(3857), Affine(14, 0, -8_349_100, 0, -14, 5_645_900), (150, 310))
+
+
+def sources(path, *indexes, **settings):
+    return [BandSource(path, index, **settings) for index in indexes]
+
+
+def written(path, array, *, grid=GRID, overviews=(), **settings):
+    write_cog(array, path, grid=grid, options=CogOptions(overviews=overviews, blocksize=128), **settings)
+    return path
+
+
+@pytest.fixture
+def plain(tmp_path):
+    """Two bands without anything masked."""
+    return written(tmp_path / "plain.tif", noise((2, *SHAPE)))
+
+
+def test_the_native_grid_is_an_exact_copy(plain):
+    result = read_bands(sources(plain, 2, 1, 2), GRID)
+    array = noise((2, *SHAPE))
+    assert (result.data == array[[1, 0, 1]]).all()
+    assert result.dtype == "uint16"
+    assert result.mask.shape == result.shape
+    assert not result.mask.any()
+    assert (read_native(plain, [2]).data == array[[1]]).all()
+
+
+@pytest.mark.parametrize(
+    ("columns", "rows", "shape"),
+    [(0, 0, SHAPE), (7, 13, (20, 30)), (-9, -5, SHAPE), (290, 130, (50, 60)), (-5, -6, (500, 600))],
+)
+def test_an_aligned_window_is_an_exact_copy_and_masked_outside(plain, columns, rows, shape):
+    array = noise((2, *SHAPE))
+    result = read_bands(sources(plain, 1, 2), shifted(GRID, columns, rows, shape=shape))
+    expected = numpy.ma.masked_all((2, *shape), dtype="uint16")
+    for row in range(shape[0]):
+        for column in (c for c in range(shape[1]) if 0 <= row + rows < SHAPE[0] and 0 <= c + columns < SHAPE[1]):
+            expected[:, row, column] = array[:, row + rows, column + columns]
+    assert (result.mask == expected.mask).all()
+    assert (result.data[~result.mask] == expected.data[~result.mask]).all()
+    assert (result.data[result.mask] == 0).all()
+
+
+def test_a_grid_beside_the_file_is_all_masked(plain):
+    for grid in (shifted(GRID, 1000, 0), shifted(GRID, 1000.4, 0.3), shifted(GRID, 9000, 9000, scale=1.7)):
+        assert read_bands(sources(plain, 1), grid).mask.all()
+
+
+@pytest.mark.parametrize("kind", ["nodata", "mask"])
+def test_masks_of_the_native_grid(tmp_path, kind):
+    hole = noise(SHAPE, low=0, high=2).astype(bool)
+    array = noise((2, *SHAPE))
+    path = written(tmp_path / "x.tif", array, mask=hole, bands=[BandLayer(nodata=0 if kind == "nodata" else None)] * 2)
+    result = read_bands(sources(path, 1, 2), GRID)
+    assert (result.mask == hole).all()
+    assert (result.data[:, ~hole] == array[:, ~hole]).all()
+    bare = read_bands(sources(path, 1, 2), GRID, mask_nodata=False)
+    assert bare.mask.any() == (kind == "mask")
+
+
+def test_nodata_of_the_caller_wins_and_needs_to_fit(plain):
+    array = noise((2, *SHAPE))
+    assert (read_bands(sources(plain, 1, nodata=7), GRID).mask == (array[:1] == 7)).all()
+    assert not read_bands(sources(plain, 1, nodata=-1), GRID).mask.any()
+    assert not read_bands(sources(plain, 1, nodata=7.5), shifted(GRID, 0.5, 0.5)).mask[:, :-1, :-1].any()
+
+
+def test_nan_is_nodata_only_where_it_is_declared(tmp_path):
+    array = noise(SHAPE, "float32")
+    array[3, 5] = numpy.nan
+    path = written(tmp_path / "x.tif", array)
+    assert not read_bands(sources(path, 1), GRID).mask.any()
+    assert read_bands(sources(path, 1, nodata=float("nan")), GRID).mask.sum() == 1
+
+
+@pytest.mark.parametrize(
+    "name", ["nearest", "bilinear", "cubic", "cubicspline", "lanczos", "average", "mode", "max", "med"]
+)
+@pytest.mark.parametrize("grid", [WEB, shifted(GRID, -3.3, 4.7, scale=1.9, shape=(80, 150))], ids=["web", "scaled"])
+def test_a_warp_equals_that_of_bare_rasterio(plain, name, grid):
+    result = read_bands(sources(plain, 1, 2), grid, resampling=name)
+    resampling = Resampling[name.replace("cubicspline", "cubic_spline")]
+    with (
+        rasterio.open(plain) as dataset,
+        WarpedVRT(
+            dataset,
+            crs=grid.crs,
+            transform=grid.transform,
+            height=grid.height,
+            width=grid.width,
+            resampling=resampling,
+            add_alpha=True,
+        ) as warped,
+    ):
+        values, opacity = warped.read([1, 2]), warped.read(3)
+    both = ~result.mask & (opacity > 0)
+    assert (result.data[both] == values[both]).all()
+    # Some ways to resample also fill pixels whose own centre lies outside; masks follow the nearest pixel.
+    assert not (~result.mask & (opacity == 0)).any()
+    assert (result.mask[0] == read_bands(sources(plain, 1), grid).mask[0]).all()
+    assert 0 < result.mask.mean() < 0.5
+
+
+def test_nodata_pixels_that_are_not_masked_are_told_from_the_outside(tmp_path):
+    array = noise((1, *SHAPE), low=0, high=2)
+    path = written(tmp_path / "x.tif", array, bands=[BandLayer(nodata=0)])
+    result = read_bands(sources(path, 1), WEB, mask_nodata=False)
+    whole = read_bands(sources(written(tmp_path / "y.tif", array), 1), WEB)
+    assert (result.mask == whole.mask).all()
+    assert (result.data == whole.data).all()
+
+
+def test_a_file_with_nodata_and_an_internal_mask_honours_both(tmp_path):
+    hole = numpy.zeros(SHAPE, bool)
+    hole[40:80, 100:200] = True
+    array = noise((1, *SHAPE))
+    path = tmp_path / "x.tif"
+    with (
+        rasterio.open(
+            path, "w", driver="GTiff", height=140, width=301, count=1, dtype="uint16", nodata=5, **_place()
+        ) as dataset,
+        rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True),
+    ):
+        dataset.write(array)
+        dataset.write_mask(~hole)
+    assert (read_bands(sources(path, 1), GRID).mask == (hole | (array == 5))).all()
+    near = read_bands(sources(path, 1), shifted(GRID, 0.2, 0.2))
+    assert (near.mask[0, :-1, :-1] == (hole | (array[0] == 5))[:-1, :-1]).all()
+
+
+def _place():
+    return {"crs": GRID.crs, "transform": GRID.transform}
+
+
+@pytest.mark.parametrize("kind", ["nodata", "mask", "alpha"])
+@pytest.mark.parametrize("name", ["nearest", "bilinear", "cubic", "lanczos", "average"])
+def test_masked_pixels_lend_nothing_to_their_neighbours(tmp_path, kind, name):
+    hole = numpy.zeros(SHAPE, bool)
+    hole[40:80, 100:200] = True
+    array = numpy.full((2, *SHAPE), 1000, "uint16")
+    array[:, hole] = 60000
+    array[1] = numpy.where(hole, 0, 65535) if kind == "alpha" else 1000
+    bands = {
+        "nodata": [BandLayer(nodata=60000)] * 2,
+        "mask": [BandLayer()] * 2,
+        "alpha": [BandLayer(), BandLayer(is_alpha=True)],
+    }[kind]
+    path = written(tmp_path / "x.tif", array, bands=bands, mask=hole if kind == "mask" else None)
+    for grid in (shifted(GRID, 0.5, 0.5), shifted(GRID, 10.2, 4.4, scale=2.3, shape=(50, 110)), WEB):
+        result = read_bands(sources(path, 1, 2), grid, resampling=name)
+        mask = result.mask[0] | (result.data[1] == 0) if kind == "alpha" else result.mask[0]
+        assert (result.data[0][~mask] == 1000).all()
+        nearest = read_bands(sources(path, 1, 2), grid)
+        expected = nearest.mask[0] | (nearest.data[1] == 0) if kind == "alpha" else nearest.mask[0]
+        assert (mask == expected).all()
+        assert 0.05 < mask.mean() < 0.6
+
+
+def test_a_band_stays_valid_where_another_has_nodata(tmp_path):
+    array = numpy.full((2, *SHAPE), 1000, "uint16")
+    array[0, 40:80, 100:200] = 0
+    path = written(tmp_path / "x.tif", array, bands=[BandLayer(nodata=0)] * 2)
+    result = read_bands(sources(path, 1, 2), shifted(GRID, 0.5, 0.5, shape=(139, 300)), resampling="cubic")
+    assert result.mask[0].sum() == 4000
+    assert not result.mask[1].any()
+    assert (result.data[0][~result.mask[0]] == 1000).all()
+
+
+def test_codes_are_never_interpolated(tmp_path):
+    array = noise((2, *SHAPE), "uint8", low=1, high=4) * 50
+    path = written(tmp_path / "x.tif", array)
+    grid = shifted(GRID, 0.4, 0.4)
+    first, second = read_bands(
+        [BandSource(path, 1), BandSource(path, 2, is_categorical=True)], grid, resampling="bilinear"
+    )
+    assert set(numpy.unique(second.compressed())) <= {50, 100, 150}
+    assert not set(numpy.unique(first.compressed())) <= {50, 100, 150}
+
+
+def test_what_lies_under_transparent_pixels_stays_for_who_does_not_ask_for_opacity(tmp_path):
+    array = noise((2, *SHAPE), "uint8")
+    array[1] = 0
+    path = written(tmp_path / "x.tif", array, bands=[BandLayer(), BandLayer(is_alpha=True)])
+    result = read_bands(sources(path, 1), shifted(GRID, 0.4, 0.4))
+    assert not result.mask[:, 1:-1, 1:-1].any()
+    assert (result.data[:, 1:-1, 1:-1] > 0).all()
+
+
+def test_overviews_serve_coarser_grids(tmp_path):
+    array = noise((1, 256, 384))
+    grid = make_grid((256, 384))
+    path = written(tmp_path / "x.tif", array, grid=grid, overviews=(2, 4))
+    with open_raster(path, overview_level=1) as dataset:
+        quarter = dataset.read()
+    result = read_bands(sources(path, 1), shifted(grid, 0, 0, scale=4, shape=(64, 96)))
+    assert (result.data == quarter).all()
+    assert not result.mask.any()
+    inner = read_bands(sources(path, 1), shifted(grid, 8, 16, scale=4, shape=(20, 30)))
+    assert (inner.data == quarter[:, 4:24, 2:32]).all()
+    # 6 times coarser: the quarter is the coarsest overview that is fine enough.
+    coarse = read_bands(sources(path, 1), shifted(grid, 0, 0, scale=6, shape=(40, 60)), resampling="nearest")
+    assert set(numpy.unique(coarse.data)) <= set(numpy.unique(quarter))
+
+
+def test_bands_of_several_files_and_types(tmp_path):
+    first = written(tmp_path / "a.tif", noise((1, *SHAPE), "uint16"))
+    second = written(tmp_path / "b.tif", noise((1, 70, 150), "int16", seed=1), grid=make_grid((70, 150), resolution=20))
+    result = read_bands([BandSource(second, 1), BandSource(first, 1)], GRID)
+    assert result.dtype == "int32"
+    assert (result.data[1] == noise(SHAPE, "uint16")).all()
+    assert (result.data[0, :140, :300] == noise((70, 150), "int16", seed=1).repeat(2, 0).repeat(2, 1)).all()
+    assert result.mask[0, :, 300].all()
+
+
+def test_the_dtype_of_the_caller_clips(tmp_path):
+    path = written(tmp_path / "x.tif", numpy.array([[1, 300, 70]], "uint16"), grid=make_grid((1, 3)))
+    assert read_bands(sources(path, 1), make_grid((1, 3)), dtype="uint8").data.tolist() == [[[1, 255, 70]]]
+    assert read_bands(sources(path, 1), make_grid((1, 3)), dtype="float32").dtype == "float32"
+
+
+def test_a_cutline_masks_what_lies_outside(plain):
+    whole = footprint(GRID)
+    half = shapely.box(whole.bounds[0], whole.bounds[1], whole.centroid.x, whole.bounds[3])
+    result = read_bands(sources(plain, 1), GRID, cutline=half)
+    assert not result.mask[0, :, :149].any()
+    assert result.mask[0, :, 152:].all()
+    point = whole.centroid
+    assert (~read_bands(sources(plain, 1), GRID, cutline=point).mask).sum() == 1
+    assert (~read_bands(sources(plain, 1), GRID, cutline=point, all_touched=True).mask).sum() == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        ({"resampling": "nicest"}, BadRequestError),
+        ({"sources": []}, BadRequestError),
+        ({"index": 3}, BadRequestError),
+        ({"index": 0}, BadRequestError),
+        ({"grid": make_grid((0, 5))}, BadRequestError),
+        ({"max_bytes": 1000}, TooLargeError),
+        ({"grid": make_grid((10_000_000, 10_000_000))}, TooLargeError),
+        ({"dtype": "int64"}, ValueError),
+    ],
+)
+def test_wrong_requests_are_refused(plain, change, error):
+    bands = change.pop("sources", sources(plain, change.pop("index", 1)))
+    with pytest.raises(error):
+        read_bands(bands, change.pop("grid", GRID), **change)
+
+
+def test_a_file_without_georeferencing_is_read_natively_only(tmp_path):
+    path = tmp_path / "x.tif"
+    with (
+        pytest.warns(rasterio.errors.NotGeoreferencedWarning),
+        rasterio.open(path, "w", driver="GTiff", width=30, height=20, count=1, dtype="uint8") as dataset,
+    ):
+        dataset.write(noise((1, 20, 30), "uint8"))
+    assert (read_native(path).data == noise((1, 20, 30), "uint8")).all()
+    with pytest.raises(BadRequestError, match="transform"):
+        read_bands(sources(path, 1), GRID)
+
+
+def test_windows_of_native_grids():
+    assert native_window(GRID, shifted(GRID, 3, -4, shape=(5, 6))).flatten() == (3, -4, 6, 5)
+    assert native_window(GRID, shifted(GRID, 3.2, 0)) is None
+    assert native_window(GRID, shifted(GRID, 0, 0, scale=2)) is None
+    assert native_window(GRID, WEB) is None
+    turned = Grid(GRID.crs, Affine(0, 10, 500_000, 10, 0, 5_000_000), GRID.shape)
+    assert native_window(GRID, turned) is None
+    assert native_window(turned, turned).flatten() == (0, 0, 301, 140)
+
+
+def test_real_files(real_files):
+    with rasterio.open(real_files / "RGB.byte.tif") as dataset:
+        grid = Grid(dataset.crs, dataset.transform, dataset.shape)
+        expected = dataset.read(masked=True)
+    result = read_bands(sources(real_files / "RGB.byte.tif", 1, 2, 3), grid)
+    assert (result.data == expected.data).all()
+    assert (result.mask == expected.mask).all()
+    assert read_native(real_files / "all-nodata.tif").mask.all()
+    assert read_native(real_files / "alpha.tif").shape == (4, 1223, 1223)
+    world = read_bands(
+        sources(real_files / "world.byte.tif", 1),
+        make_grid((50, 60), crs="EPSG:3031", origin=(-3e6, 3e6), resolution=1e5),
+    )
+    assert not world.mask[:, :5].any()
+    with pytest.raises(CorruptImageError, match="TIFFFillTile"):
+        read_native(real_files / "corrupt.tif")
