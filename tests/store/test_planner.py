@@ -1,0 +1,154 @@
+"""Which index answers which search: the query plans, pinned on each SQLite at hand, with and without ANALYZE."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from types import ModuleType
+
+import pytest
+
+from localcat import Catalog, Image
+from localcat import properties as p
+from localcat.search import ImageSearch, Search
+from localcat.store import planner
+from localcat.store.compiler import Clause
+from localcat.timestamps import to_microseconds
+
+try:
+    import pysqlite3
+except ImportError:  # installed with the extra [spatialite]
+    pysqlite3 = None
+
+SQLITES = [sqlite3] if pysqlite3 is None else [sqlite3, pysqlite3]
+AREA = (2.0, 41.0, 2.5, 41.5)
+DATES = (p.acquired >= "2017-01-01") & (p.acquired < "2018-01-01")
+OF_PRODUCT = p.product_id == "acme:p3"
+
+
+@pytest.fixture(scope="module")
+def filled() -> Iterator[Catalog]:
+    """20 products; the third has half of the 4,000 images."""
+    with Catalog.temporary(org="acme") as catalog:
+        with catalog.database.write() as transaction:
+            execute = transaction.connection.execute
+            for number in range(20):
+                execute(
+                    "INSERT INTO product (uid, name, created, modified) VALUES (?, ?, 0, 0)", (f"acme:p{number}", "x")
+                )
+            start, step = to_microseconds("2014-01-01"), 86_400_000_000
+            for number in range(4000):
+                product = 4 if number % 2 else number % 20 + 1
+                uid, acquired = f"acme:p{product - 1}:i{number:04d}", start + number * step // 2
+                lon, lat = number * 7 % 340 - 170.0, number * 13 % 160 - 80.0
+                (row_id,) = execute(
+                    "INSERT INTO image (uid, product_id, name, acquired, created, modified, cloud_fraction) "
+                    "VALUES (?, ?, ?, ?, 0, 0, 0.1) RETURNING id",
+                    (uid, product, uid.rpartition(":")[2], acquired),
+                ).fetchone()
+                execute("INSERT INTO image_index VALUES (?, ?, ?, ?, ?, 0, 0)", (row_id, lon, lon + 1, lat, lat + 1))
+        yield catalog
+
+
+def plan(module: ModuleType, catalog: Catalog, statement: tuple[str, tuple], analysis: str) -> str:
+    """Return the plan of a statement, as one SQLite library makes it after an analysis."""
+    connection = module.connect(f"file:{catalog.path}?mode=rw", uri=True, isolation_level=None)
+    try:
+        connection.create_function("localcat_like", 3, lambda *_: None)
+        connection.execute("BEGIN")
+        if analysis != "none":
+            connection.execute(f"PRAGMA analysis_limit = {100 if analysis == 'limited' else 0}")
+            connection.execute("ANALYZE")
+        rows = connection.execute(f"EXPLAIN QUERY PLAN {statement[0]}", statement[1]).fetchall()
+        connection.execute("ROLLBACK")
+    finally:
+        connection.close()
+    return "\n".join(row[3] for row in rows)
+
+
+every_sqlite = pytest.mark.parametrize("module", SQLITES, ids=lambda module: module.__name__)
+every_analysis = pytest.mark.parametrize("analysis", ["none", "limited", "full"])
+
+
+def counting(search: Search) -> tuple[str, tuple]:
+    statement = planner.select(search._question(), "count(*)", ordered=False)
+    return statement.sql, statement.params
+
+
+def summarizing(search: ImageSearch) -> tuple[str, tuple]:
+    columns = "image.product_id AS grouped, count(*), sum(image.size_bytes)"
+    statement = planner.select(search._question(), columns, ordered=False, tail=Clause("GROUP BY grouped"))
+    return statement.sql, statement.params
+
+
+R_TREE = "SCAN image_index VIRTUAL TABLE INDEX 2:D1B0D3B2"
+BY_ROW = "SEARCH image USING INTEGER PRIMARY KEY (rowid=?)"
+
+
+@every_sqlite
+@every_analysis
+def test_area_product_and_dates_ask_the_rtree_as_a_box(filled: Catalog, module: ModuleType, analysis: str) -> None:
+    search = filled.images.intersects(AREA).filter(OF_PRODUCT & DATES)
+    found = plan(module, filled, search.to_sql(), analysis)
+    assert found.count(f"{R_TREE}D5B4") == 2  # the box and its copy 360° to the east, both with time
+    assert BY_ROW in found
+    assert "image_by_time" not in found
+
+
+@every_sqlite
+@every_analysis
+def test_an_area_alone_asks_the_rtree_as_a_box(filled: Catalog, module: ModuleType, analysis: str) -> None:
+    found = plan(module, filled, filled.images.intersects(AREA).to_sql(), analysis)
+    assert found.count(R_TREE) == 2
+    assert BY_ROW in found
+
+
+@every_sqlite
+@every_analysis
+def test_product_and_dates_ask_the_time_index(filled: Catalog, module: ModuleType, analysis: str) -> None:
+    found = plan(module, filled, filled.images.filter(OF_PRODUCT & DATES).to_sql(), analysis)
+    assert "SEARCH image USING COVERING INDEX image_by_time (product_id=? AND acquired>? AND acquired<?)" in (
+        found.replace("USING INDEX image_by_time", "USING COVERING INDEX image_by_time")
+    )
+    assert "image_index" not in found
+
+
+@every_sqlite
+@every_analysis
+def test_counting_and_summing_read_the_index_alone(filled: Catalog, module: ModuleType, analysis: str) -> None:
+    search = filled.images.filter(OF_PRODUCT & DATES & (p.cloud_fraction < 0.2))
+    covering = "SEARCH image USING COVERING INDEX image_by_time (product_id=? AND acquired>? AND acquired<?)"
+    assert covering in plan(module, filled, counting(search), analysis)
+    assert covering in plan(module, filled, summarizing(search), analysis)
+
+
+@every_sqlite
+@every_analysis
+def test_images_of_a_product_come_in_order_without_sorting(filled: Catalog, module: ModuleType, analysis: str) -> None:
+    found = plan(module, filled, filled.images.filter(OF_PRODUCT).to_sql(), analysis)
+    assert "TEMP B-TREE" not in found
+
+
+@every_sqlite
+@every_analysis
+def test_the_newest_of_a_product_stop_early(filled: Catalog, module: ModuleType, analysis: str) -> None:
+    found = plan(module, filled, filled.images.filter(OF_PRODUCT).sort("-acquired").limit(10).to_sql(), analysis)
+    assert "image_by_time (product_id=?)" in found
+    assert "TEMP B-TREE FOR ORDER BY" not in found
+
+
+def test_an_id_is_looked_up(filled: Catalog) -> None:
+    found = plan(sqlite3, filled, filled.images.filter(p.id == "acme:p3:i0001").to_sql(), "none")
+    assert "(uid=?)" in found
+    assert Image.get("acme:p3:i0001", catalog=filled) is not None
+
+
+def test_golden_statement() -> None:
+    with Catalog.temporary() as catalog:
+        search = catalog.images.filter((p.product_id == "a") & (p.cloud_fraction < 0.2)).sort("-acquired").limit(3)
+        assert search.to_sql() == (
+            "SELECT image.id FROM image "
+            "WHERE (image.product_id = (SELECT id FROM product WHERE uid = ?) AND image.cloud_fraction < ?) "
+            "ORDER BY image.acquired DESC NULLS LAST, image.name LIMIT ?",
+            ("a", 0.2, 3),
+        )

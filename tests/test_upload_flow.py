@@ -1,0 +1,388 @@
+"""Uploads: what gets in, what is refused, and that nothing is left of what was refused."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import numpy
+import pytest
+import rasterio
+from conftest import REAL_DATA, needs_real_data
+
+from localcat import (
+    BadRequestError,
+    Catalog,
+    ClassBand,
+    ConflictError,
+    CorruptImageError,
+    DeletedObjectError,
+    Image,
+    ImageUpload,
+    InvalidArrayError,
+    InvalidCRSError,
+    MaskBand,
+    Product,
+    RasterError,
+    SpectralBand,
+    StorageFullError,
+    UploadOptionWarning,
+)
+from localcat import properties as p
+from localcat.rasters.layout import DataFolder
+
+
+def new_image(product: Product, name: str = "x", **attributes: object) -> Image:
+    return Image(product=product, name=name, **{"acquired": "2020-01-01", **attributes})
+
+
+def files_in(catalog: Catalog) -> list[str]:
+    folder = catalog.data_path(catalog.path)
+    return sorted(path.name for path in folder.rglob("*") if path.is_file()) if folder.exists() else []
+
+
+def check_nothing_left(catalog: Catalog) -> None:
+    assert catalog.images.count() == 0
+    assert files_in(catalog) == []
+    assert catalog.sql("SELECT count(*) AS n FROM image_file")[0]["n"] == 0
+
+
+# Arguments
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (numpy.zeros(5, "uint16"), "neither .row, column. nor .band, row, column."),
+        (numpy.zeros((1, 1, 8, 8), "uint16"), "neither .row, column. nor .band, row, column."),
+        (numpy.zeros((0, 8, 8), "uint16"), "pass at least|no pixels|empty|at least one"),
+        (numpy.zeros((1, 64, 48), "int64"), "int64"),
+        (numpy.zeros((1, 64, 48), "complex64"), "complex64"),
+        (numpy.zeros((1, 64, 48), bool), "bool"),
+        (
+            numpy.zeros((1, 64, 48), "float64"),
+            "stores uint16 but the array is float64; cast it with array.astype.'uint16'",
+        ),
+        (numpy.zeros((3, 64, 48), "uint16"), "declares 2 bands .blue, alpha. and the array has 3"),
+    ],
+)
+def test_an_array_that_does_not_fit_is_refused(catalog: Catalog, product: Product, meta, array, message: str) -> None:
+    image = new_image(product)
+    with pytest.raises(InvalidArrayError, match=message):
+        image.upload_ndarray(array, raster_meta=meta)
+    assert image.state == "unsaved"
+    check_nothing_left(catalog)
+
+
+@pytest.mark.parametrize("array", ["x", None, [], [[1, 2], [3, 4]], {"a": 1}])
+def test_what_is_no_array_is_refused(catalog: Catalog, product: Product, meta, array: object) -> None:
+    with pytest.raises(BadRequestError):
+        new_image(product).upload_ndarray(array, raster_meta=meta)
+    check_nothing_left(catalog)
+
+
+def test_georeferencing_is_required(catalog: Catalog, product: Product, pixels, meta) -> None:
+    with pytest.raises(BadRequestError, match="has no georeferencing: set geotrans"):
+        new_image(product).upload_ndarray(pixels)
+    with pytest.raises(BadRequestError, match="has no CRS: set cs_code"):
+        new_image(product, geotrans=meta["geoTransform"]).upload_ndarray(pixels)
+    with pytest.raises(BadRequestError, match="pixels without extent"):
+        new_image(product, geotrans=(0, 0, 0, 0, 0, 0), cs_code="EPSG:4326").upload_ndarray(pixels)
+    with pytest.raises(InvalidCRSError, match="unknown coordinate reference system 'EPSG:999999'"):
+        new_image(product, geotrans=meta["geoTransform"], cs_code="EPSG:999999").upload_ndarray(pixels)
+    with pytest.raises(InvalidCRSError, match="is no coordinate reference system"):
+        new_image(product, geotrans=meta["geoTransform"], projection="/etc/passwd").upload_ndarray(pixels)
+    check_nothing_left(catalog)
+
+
+def test_checks_come_in_the_originals_order(catalog: Catalog, product: Product, pixels, meta) -> None:
+    with pytest.raises(BadRequestError, match="id field required"):
+        Image(name="x").upload_ndarray(pixels, raster_meta=meta)
+    with pytest.raises(BadRequestError, match="acquired field required"):
+        Image(product=product, name="x").upload_ndarray(pixels, raster_meta=meta)
+    image = new_image(product)
+    assert image.upload_ndarray(pixels, raster_meta=meta).status == "success"
+    with pytest.raises(BadRequestError, match="has been saved. Please use an unsaved image"):
+        image.upload_ndarray(pixels, raster_meta=meta)
+    with pytest.raises(
+        ConflictError, match="already exists in the catalog. Please either use a new image id or overwrite=True"
+    ):
+        new_image(product).upload_ndarray(pixels, raster_meta=meta)
+    product.name = "changed"
+    with pytest.raises(BadRequestError, match="product 'acme:guide' has unsaved changes"):
+        new_image(product, "y").upload_ndarray(pixels, raster_meta=meta)
+    image.delete()
+    with pytest.raises(DeletedObjectError):
+        image.upload_ndarray(pixels, raster_meta=meta)
+    check_nothing_left(catalog)
+
+
+def test_a_product_without_bands_takes_no_pixels(catalog: Catalog, pixels, meta) -> None:
+    product = Product(id="empty", name="Empty")
+    product.save()
+    with pytest.raises(BadRequestError, match="has no bands; declare what its files hold first"):
+        new_image(product).upload_ndarray(pixels, raster_meta=meta)
+
+
+@pytest.mark.parametrize("overviews", [[0], [1], [2, 2], ["a"], "24", [2.5], list(range(2, 20))])
+def test_overviews_that_make_no_sense_are_refused(catalog: Catalog, product: Product, pixels, meta, overviews) -> None:
+    with pytest.raises(BadRequestError):
+        new_image(product).upload_ndarray(pixels, raster_meta=meta, overviews=overviews)
+    check_nothing_left(catalog)
+
+
+@pytest.mark.parametrize("files", [[], 5, None, [5], {"a": 1}, b"x"])
+def test_what_is_no_file_is_refused(catalog: Catalog, product: Product, files: object) -> None:
+    with pytest.raises(BadRequestError):
+        new_image(product).upload(files)
+    check_nothing_left(catalog)
+
+
+# Processing
+
+
+def failing(image: Image, path: Path, error: type[Exception], message: str) -> ImageUpload:
+    upload = image.upload(path)
+    assert upload.status == "failure"
+    assert image.state == "unsaved"
+    assert [event.event_type for event in upload.events][-1] == "complete"
+    assert upload.events[-1].severity == "ERROR"
+    with pytest.raises(error, match=message):
+        upload.raise_for_status()
+    return upload
+
+
+@needs_real_data
+def test_a_damaged_file_fails_and_leaves_nothing(catalog: Catalog) -> None:
+    product = Product(id="rgb", name="RGB")
+    product.save()
+    SpectralBand(name="red", product=product, data_type="Byte", data_range=(0, 255), band_index=0).save()
+    path = REAL_DATA / "rasters" / "corrupt.tif"
+    failing(new_image(product), path, CorruptImageError, "corrupt.tif cannot be read as a raster")
+    check_nothing_left(catalog)
+
+
+def test_files_that_are_no_rasters_fail_and_leave_nothing(catalog: Catalog, product: Product, tmp_path: Path) -> None:
+    text = tmp_path / "text.tif"
+    text.write_text("no raster at all " * 100)
+    failing(new_image(product), text, RasterError, "text.tif")
+    failing(new_image(product), tmp_path / "missing.tif", RasterError, "missing.tif is not there")
+    check_nothing_left(catalog)
+    assert catalog.image_uploads.filter(p.status == "failure").count() == 2
+
+
+def test_a_file_that_does_not_fit_the_product_fails(catalog: Catalog, product: Product, tmp_path: Path) -> None:
+    def raster(name: str, count: int, dtype: str, **georeferencing: object) -> Path:
+        path = tmp_path / name
+        with rasterio.open(
+            path, "w", driver="GTiff", width=8, height=9, count=count, dtype=dtype, **georeferencing
+        ) as file:
+            file.write(numpy.ones((count, 9, 8), dtype))
+        return path
+
+    place = {"crs": "EPSG:32618", "transform": rasterio.Affine(60, 0, 500_000, 0, -60, 4_000_000)}
+    failing(new_image(product), raster("one.tif", 1, "uint16", **place), RasterError, "has 1 bands and band 'alpha'")
+    failing(
+        new_image(product), raster("float.tif", 2, "float32", **place), RasterError, "stores uint16 but .* has float32"
+    )
+    transform = {"transform": place["transform"]}
+    failing(new_image(product), raster("nowhere.tif", 2, "uint16", **transform), RasterError, "has no georeferencing")
+    check_nothing_left(catalog)
+
+
+def test_a_full_disk_fails_and_leaves_nothing(
+    catalog: Catalog, product: Product, pixels, meta, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: DataFolder, path: Path) -> None:
+        raise StorageFullError(f"no room to write {path}")
+
+    monkeypatch.setattr(DataFolder, "sync", full)
+    upload = new_image(product).upload_ndarray(pixels, raster_meta=meta)
+    assert upload.status == "failure"
+    with pytest.raises(OSError, match="no room"):
+        upload.raise_for_status()
+    check_nothing_left(catalog)
+
+
+@pytest.mark.parametrize("step", ["rename", "fsync", "link"])
+def test_an_error_of_the_system_while_publishing_leaves_nothing(
+    catalog: Catalog, product: Product, pixels, meta, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    def broken(*arguments: object, **options: object) -> None:
+        raise OSError(errno.EIO, "input/output error")
+
+    durable = Catalog.create(catalog.path.with_name("durable.gpkg"), org="acme")
+    target = Product(id="x", name="X", catalog=durable)
+    target.save()
+    SpectralBand(name="blue", product=target, data_type="UInt16", data_range=(0, 10000), band_index=0).save()
+    with monkeypatch.context() as patch:
+        if step == "rename":
+            patch.setattr(Path, "rename", broken)
+        elif step == "fsync":
+            patch.setattr(os, "fsync", broken)
+        else:
+            patch.setattr(DataFolder, "publish", broken)
+        with pytest.raises(OSError, match="input/output error"):
+            new_image(target).upload_ndarray(pixels, raster_meta=meta).raise_for_status()
+    check_nothing_left(durable)
+    assert new_image(target).upload_ndarray(pixels, raster_meta=meta).status == "success"
+    durable.close()
+
+
+# What is kept
+
+
+def test_events_tell_the_story(catalog: Catalog, product: Product, pixels, meta) -> None:
+    image = new_image(product)
+    upload = image.upload_ndarray(pixels, raster_meta=meta)
+    assert [str(event.event_type) for event in upload.events] == ["queue", "run", "log", "usage", "complete"]
+    assert upload.image is image
+    assert upload.image_id == "acme:guide:x"
+    assert ImageUpload.get(upload.id).status == "success"
+    assert image.image_uploads().ids() == [upload.id] == product.image_uploads().ids()
+
+
+def test_facts_are_filled_in_unless_set(catalog: Catalog, product: Product, pixels, meta) -> None:
+    image = new_image(product, fill_fraction=0.5)
+    image.upload_ndarray(pixels, raster_meta=meta)
+    assert (image.x_pixels, image.y_pixels) == (48, 64)
+    assert image.geotrans == (500_000, 60, 0, 4_000_000, 0, -60)
+    assert image.cs_code == "EPSG:32618"
+    assert image.storage_state == "available"
+    assert image.fill_fraction == 0.5
+    assert image.area == pytest.approx(48 * 64 * 0.0036, rel=2e-3)
+    west, south, east, north = image.geometry.bounds
+    assert (west, south, east, north) == pytest.approx((-75.0, 36.1101, -74.968, 36.1447), abs=1e-4)
+    (file,) = image.files
+    path = catalog.path_of(file)
+    assert len(file.hash) == 64
+    other = new_image(product, "y")
+    other.upload_ndarray(pixels, raster_meta=meta)
+    assert other.fill_fraction == 1 - 3 / 64
+
+
+def test_the_mask_goes_to_nodata_where_the_band_has_one(catalog: Catalog, pixels, meta) -> None:
+    product = Product(id="nodata", name="X")
+    product.save()
+    SpectralBand(name="blue", product=product, data_type="UInt16", data_range=(0, 9999), nodata=7, band_index=0).save()
+    image = new_image(product)
+    image.upload_ndarray(pixels, raster_meta=meta)
+    with rasterio.open(catalog.path_of(image.files[0])) as file:
+        assert file.nodata == 7
+        assert (file.read(1)[:3] == 7).all()
+    assert numpy.array_equal(image.ndarray("blue").mask, pixels.mask)
+
+
+def test_the_mask_becomes_an_internal_one_without_nodata_and_alpha(catalog: Catalog, pixels, meta) -> None:
+    product = Product(id="plain", name="X")
+    product.save()
+    SpectralBand(name="blue", product=product, data_type="UInt16", data_range=(0, 9999), band_index=0).save()
+    image = new_image(product)
+    image.upload_ndarray(pixels, raster_meta=meta)
+    with rasterio.open(catalog.path_of(image.files[0])) as file:
+        assert file.count == 1
+        assert numpy.array_equal(file.dataset_mask() == 0, pixels.mask[0])
+    found = image.ndarray("blue")
+    assert numpy.array_equal(found.mask, pixels.mask)
+    assert numpy.array_equal(found.filled(0), pixels.filled(0))
+
+
+def test_several_arrays_become_several_files(catalog: Catalog, meta) -> None:
+    product = Product(id="two", name="X")
+    product.save()
+    for index in (0, 1):
+        SpectralBand(
+            name=f"b{index}", product=product, data_type="Byte", data_range=(0, 255), band_index=0, file_index=index
+        ).save()
+    arrays = [numpy.full((64, 48), 1, "uint8"), numpy.full((64, 48), 2, "uint8")]
+    image = new_image(product)
+    image.upload_ndarray(arrays, raster_meta=meta)
+    assert len(arrays) == len(image.files) == 2
+    assert image.ndarray("b1 b0")[:, 0, 0].tolist() == [2, 1]
+    with pytest.raises(InvalidArrayError, match="has no bands in file 2"):
+        new_image(product, "y").upload_ndarray([*arrays, arrays[0]], raster_meta=meta)
+
+
+def test_overwriting_replaces_rows_and_files(catalog: Catalog, product: Product, pixels, meta) -> None:
+    first = new_image(product)
+    first.upload_ndarray(pixels, raster_meta=meta)
+    old = files_in(catalog)
+    upload = new_image(product).upload_ndarray(pixels + 1, raster_meta=meta, overwrite=True)
+    assert upload.status == "success"
+    assert catalog.images.count() == 1
+    assert len(files_in(catalog)) == 1
+    assert files_in(catalog) != old
+    assert catalog.sql("SELECT count(*) AS n FROM trash")[0]["n"] == 0
+    assert first.ndarray("blue")[0, 5, 5] == pixels[0, 5, 5] + 1  # an older object reads the new pixels
+
+
+def test_a_failed_overwrite_keeps_the_old_image(
+    catalog: Catalog, product: Product, pixels, meta, tmp_path: Path
+) -> None:
+    first = new_image(product)
+    first.upload_ndarray(pixels, raster_meta=meta)
+    old = files_in(catalog)
+    bad = tmp_path / "bad.tif"
+    bad.write_bytes(b"II*\x00 and nothing more")
+    assert new_image(product).upload(bad, overwrite=True).status == "failure"
+    assert files_in(catalog) == old
+    assert numpy.array_equal(first.ndarray("blue").filled(0), pixels.filled(0))
+
+
+def test_deleting_an_image_removes_its_file(catalog: Catalog, product: Product, pixels, meta) -> None:
+    image = new_image(product)
+    image.upload_ndarray(pixels, raster_meta=meta)
+    image.delete()
+    check_nothing_left(catalog)
+
+
+def test_a_rolled_back_upload_leaves_nothing(catalog: Catalog, product: Product, pixels, meta) -> None:
+    image = new_image(product)
+    with pytest.raises(RuntimeError), catalog.transaction():
+        image.upload_ndarray(pixels, raster_meta=meta)
+        raise RuntimeError
+    assert image.state == "unsaved"
+    check_nothing_left(catalog)
+
+
+def test_values_outside_the_data_range_are_told(catalog: Catalog, product: Product, pixels, meta) -> None:
+    upload = new_image(product).upload_ndarray(pixels + 20_000, raster_meta=meta)
+    warnings = [event for event in upload.events if event.severity == "WARNING"]
+    assert len(warnings) == 1
+    assert "outside its data_range (0.0, 10000.0)" in warnings[0].message
+
+
+def test_an_array_with_bands_last_is_pointed_out(catalog: Catalog, meta) -> None:
+    product = Product(id="many", name="X")
+    product.save()
+    for index in range(64):
+        SpectralBand(name=f"b{index}", product=product, data_type="Byte", data_range=(0, 255), band_index=index).save()
+    with pytest.warns(UploadOptionWarning, match="might not have the band axis as the first dimension"):
+        new_image(product).upload_ndarray(numpy.zeros((64, 48, 3), "uint8"), raster_meta=meta)
+
+
+def test_averaged_classes_are_pointed_out(catalog: Catalog, meta) -> None:
+    product = Product(id="classes", name="X")
+    product.save()
+    ClassBand(name="kind", product=product, data_type="Byte", data_range=(0, 255), band_index=0).save()
+    array = numpy.zeros((64, 48), "uint8")
+    with pytest.warns(UploadOptionWarning, match="mix the values of class bands"):
+        new_image(product).upload_ndarray(array, raster_meta=meta, overviews=[2], overview_resampler="average")
+
+
+def test_the_callers_array_is_left_alone(catalog: Catalog, product: Product, pixels, meta) -> None:
+    before = pixels.copy()
+    new_image(product).upload_ndarray(pixels, raster_meta=meta)
+    assert numpy.array_equal(pixels.data, before.data)
+    assert numpy.array_equal(pixels.mask, before.mask)
+
+
+def test_an_array_with_its_alpha_band_is_stored_as_it_is(catalog: Catalog, product: Product, meta) -> None:
+    array = numpy.ones((2, 64, 48), "uint16")
+    array[1, :5] = 0
+    image = new_image(product)
+    image.upload_ndarray(array, raster_meta=meta)
+    assert image.ndarray("blue").mask.sum() == 5 * 48
+    assert numpy.array_equal(image.ndarray("blue alpha", mask_alpha=False, mask_nodata=False), array)
+    assert isinstance(list(product.bands())[1], MaskBand)
