@@ -22,6 +22,18 @@ if TYPE_CHECKING:
     from localcat.client import (
         set_default_catalog as set_default_catalog,
     )
+    from localcat.collection import (
+        BandCollection as BandCollection,
+    )
+    from localcat.collection import (
+        Collection as Collection,
+    )
+    from localcat.collection import (
+        ImageCollection as ImageCollection,
+    )
+    from localcat.collection import (
+        ProductCollection as ProductCollection,
+    )
     from localcat.errors import (
         AttributeValidationError as AttributeValidationError,
     )
@@ -59,7 +71,13 @@ if TYPE_CHECKING:
         DeletedObjectError as DeletedObjectError,
     )
     from localcat.errors import (
+        DownloadError as DownloadError,
+    )
+    from localcat.errors import (
         DuplicateError as DuplicateError,
+    )
+    from localcat.errors import (
+        FailedImagesWarning as FailedImagesWarning,
     )
     from localcat.errors import (
         ForbiddenError as ForbiddenError,
@@ -274,6 +292,12 @@ _MODULES = {
         "default_catalog",
         "set_default_catalog",
     ),
+    "localcat.collection": (
+        "BandCollection",
+        "Collection",
+        "ImageCollection",
+        "ProductCollection",
+    ),
     "localcat.errors": (
         "AttributeValidationError",
         "BadRequestError",
@@ -287,7 +311,9 @@ _MODULES = {
         "CorruptCatalogError",
         "CorruptImageError",
         "DeletedObjectError",
+        "DownloadError",
         "DuplicateError",
+        "FailedImagesWarning",
         "ForbiddenError",
         "GoneError",
         "GridMismatchError",
@@ -390,6 +416,7 @@ __all__ = [
     "AuthCatalogObject",
     "BadRequestError",
     "Band",
+    "BandCollection",
     "BandType",
     "Catalog",
     "CatalogClient",
@@ -400,6 +427,7 @@ __all__ = [
     "CatalogObject",
     "ClassBand",
     "ClientError",
+    "Collection",
     "Colormap",
     "CommitUnknownError",
     "ConflictError",
@@ -411,9 +439,11 @@ __all__ = [
     "DeletionTaskStatus",
     "DerivedParamsAttribute",
     "DocumentState",
+    "DownloadError",
     "DownloadFileFormat",
     "DuplicateError",
     "Expression",
+    "FailedImagesWarning",
     "File",
     "ForbiddenError",
     "GenericBand",
@@ -422,6 +452,7 @@ __all__ = [
     "GoneError",
     "GridMismatchError",
     "Image",
+    "ImageCollection",
     "ImageDeletedError",
     "ImageSearch",
     "ImageSummaryResult",
@@ -446,6 +477,7 @@ __all__ = [
     "ProcessingLevelsAttribute",
     "ProcessingStepAttribute",
     "Product",
+    "ProductCollection",
     "Properties",
     "Property",
     "QueryError",

@@ -12,9 +12,9 @@ from localcat.errors import BadRequestError, DuplicateError, UploadOptionWarning
 from localcat.expressions.properties import properties as p
 from localcat.models.attributes import Choice, Geometry, Integer, NestedNumbers, Number, NumberTuple, Text, Timestamp
 from localcat.models.base import refuse_request_params
-from localcat.models.enums import DocumentState, ResampleAlgorithm, StorageState
+from localcat.models.enums import DocumentState, DownloadFileFormat, ResampleAlgorithm, StorageState
 from localcat.models.named import NamedCatalogObject
-from localcat.models.requests import ImageUploadOptions, ReadRequest, UploadRequest
+from localcat.models.requests import DownloadRequest, ImageUploadOptions, ReadRequest, UploadRequest
 from localcat.models.values import FileList
 from localcat.store import rows
 
@@ -298,6 +298,93 @@ class Image(NamedCatalogObject):
             progress=progress,
         )
         return self._catalog.read_pixels(self, request)
+
+    def scaling_parameters(
+        self,
+        bands: str | Sequence[str],
+        processing_level: str | None = None,
+        scaling: Any = None,
+        data_type: str | None = None,
+    ) -> tuple[list[Any] | None, str]:
+        """Return the scale of each band, and the data type, that `ndarray` would use.
+
+        Parameters
+        ----------
+        bands : str or sequence of str
+            Names of bands; in one text, separated by spaces.
+        processing_level : str, optional
+            Accepted and not used: levels are stored, not computed.
+        scaling : str, sequence, mapping or None
+            A mode for all bands (``"raw"``, ``"auto"``, ``"display"``, ``"physical"``), a list with one value a band,
+            or a mapping by name of band, with ``"default_"`` for the others. A value is None, a mode, or a tuple of 0,
+            2 (input range) or 4 (input and output range) numbers or percentages such as ``"2%"``.
+        data_type : DataType or str, optional
+            Data type of the result; by default it follows from the modes and the ranges.
+
+        Returns
+        -------
+        (list or None, str)
+            For each band None (values stay), ``()`` (from its smallest and largest value to 0 … 255) or
+            ``(input_low, input_high, output_low, output_high)``; None alone if no band is scaled.
+        """
+        request = ReadRequest(bands=bands, processing_level=processing_level, scaling=scaling, data_type=data_type)
+        return self._catalog.scaling_parameters([self], request)
+
+    def download(
+        self,
+        bands: str | Sequence[str],
+        geocontext: Any = None,
+        crs: str | None = None,
+        resolution: float | None = None,
+        all_touched: bool | None = None,
+        dest: str | os.PathLike[str] | None = None,
+        format: str = DownloadFileFormat.TIF,
+        resampler: str = ResampleAlgorithm.NEAR,
+        processing_level: str | None = None,
+        scaling: Any = None,
+        data_type: str | None = None,
+        nodata: float | None = None,
+        progress: bool | None = None,
+    ) -> str:
+        """Write bands to a file; the arguments that are not listed are those of `ndarray`.
+
+        A GeoTIFF is a Cloud-Optimized one. Masked pixels become `nodata` or the nodata of the bands in it, or else are
+        kept as a mask; in a PNG they are transparent, in a JPEG 0.
+
+        Parameters
+        ----------
+        dest : path, optional
+            A file, whose suffix decides the format, or an existing folder. A file that is there is replaced, folders
+            that are missing are made. When left out, ``<id>-<bands>.<format>`` in the current folder, where characters
+            that some systems refuse in names, such as the colons of the id, are replaced by underscores.
+        format : DownloadFileFormat or str
+            ``"tif"``, ``"png"`` or ``"jpg"``, for a `dest` that names no file.
+        nodata : float, optional
+            The value that marks masked pixels in a GeoTIFF.
+
+        Returns
+        -------
+        str
+            Where it was written.
+
+        Raises
+        ------
+        BadRequestError
+            If the format is unknown, or cannot hold the bands or their data type.
+        """
+        read = ReadRequest(
+            bands=bands,
+            geocontext=geocontext,
+            crs=crs,
+            resolution=resolution,
+            all_touched=all_touched,
+            resampler=resampler,
+            processing_level=processing_level,
+            scaling=scaling,
+            data_type=data_type,
+            progress=progress,
+        )
+        return self._catalog.download_image(self, DownloadRequest(read, dest, format, nodata))
 
     # Place and time
 

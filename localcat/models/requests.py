@@ -74,7 +74,7 @@ def _decimation_factors(value: Any) -> list[int]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadRequest:
-    """Which pixels of an image are wanted, and in what form; `Image.ndarray` explains each."""
+    """Which pixels are wanted, and in what form; `Image.ndarray` and `ImageCollection.stack` explain each."""
 
     bands: str | Sequence[str]
     geocontext: Any = None
@@ -90,6 +90,19 @@ class ReadRequest:
     scaling: Any = None
     data_type: str | None = None
     progress: bool | None = None
+    on_error: str = "raise"
+    max_bytes: int | None = None
+    max_workers: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadRequest:
+    """Which pixels are to be written into a file; `Image.download` and `ImageCollection.download` explain each."""
+
+    read: ReadRequest
+    dest: Any = None
+    format: str = "tif"
+    nodata: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
