@@ -24,14 +24,8 @@ if TYPE_CHECKING:
     )
     from localcat.collection import (
         BandCollection as BandCollection,
-    )
-    from localcat.collection import (
         Collection as Collection,
-    )
-    from localcat.collection import (
         ImageCollection as ImageCollection,
-    )
-    from localcat.collection import (
         ProductCollection as ProductCollection,
     )
     from localcat.errors import (
@@ -72,11 +66,7 @@ if TYPE_CHECKING:
     )
     from localcat.errors import (
         DownloadError as DownloadError,
-    )
-    from localcat.errors import (
         DuplicateError as DuplicateError,
-    )
-    from localcat.errors import (
         FailedImagesWarning as FailedImagesWarning,
     )
     from localcat.errors import (
@@ -239,6 +229,9 @@ if TYPE_CHECKING:
     )
     from localcat.models.image import Image as Image
     from localcat.models.named import NamedCatalogObject as NamedCatalogObject
+    from localcat.models.processing import DerivedParamsAttribute as DerivedParamsAttribute
+    from localcat.models.processing import ProcessingLevelsAttribute as ProcessingLevelsAttribute
+    from localcat.models.processing import ProcessingStepAttribute as ProcessingStepAttribute
     from localcat.models.product import (
         AuthCatalogObject as AuthCatalogObject,
     )
@@ -252,16 +245,7 @@ if TYPE_CHECKING:
     from localcat.models.upload import ImageUpload as ImageUpload
     from localcat.models.upload import ImageUploadEvent as ImageUploadEvent
     from localcat.models.values import (
-        DerivedParamsAttribute as DerivedParamsAttribute,
-    )
-    from localcat.models.values import (
         File as File,
-    )
-    from localcat.models.values import (
-        ProcessingLevelsAttribute as ProcessingLevelsAttribute,
-    )
-    from localcat.models.values import (
-        ProcessingStepAttribute as ProcessingStepAttribute,
     )
     from localcat.models.values import (
         Resolution as Resolution,
@@ -381,6 +365,11 @@ _MODULES = {
     ),
     "localcat.models.image": ("Image",),
     "localcat.models.named": ("NamedCatalogObject",),
+    "localcat.models.processing": (
+        "DerivedParamsAttribute",
+        "ProcessingLevelsAttribute",
+        "ProcessingStepAttribute",
+    ),
     "localcat.models.product": (
         "AuthCatalogObject",
         "DeletionTaskStatus",
@@ -392,10 +381,7 @@ _MODULES = {
         "ImageUploadEvent",
     ),
     "localcat.models.values": (
-        "DerivedParamsAttribute",
         "File",
-        "ProcessingLevelsAttribute",
-        "ProcessingStepAttribute",
         "Resolution",
     ),
     "localcat.search": (

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 from localcat.errors import BadRequestError, DuplicateError, UploadOptionWarning
 from localcat.expressions.properties import properties as p
-from localcat.models.attributes import Choice, Geometry, Integer, NestedNumbers, Number, NumberTuple, Text, Timestamp
+from localcat.models.attributes import Choice, Geometry, Integer, Number, Stored, Text, Timestamp
 from localcat.models.base import refuse_request_params
 from localcat.models.enums import DocumentState, DownloadFileFormat, ResampleAlgorithm, StorageState
 from localcat.models.named import NamedCatalogObject
 from localcat.models.requests import DownloadRequest, ImageUploadOptions, ReadRequest, UploadRequest
-from localcat.models.values import FileList
+from localcat.models.structured import NestedNumbers, NumberTuple
+from localcat.models.values import File, FileList
 from localcat.store import rows
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from localcat.models.upload import ImageUpload
     from localcat.search import ImageSearch, Search
     from localcat.store.database import Transaction
+    from localcat.store.rows import Row
 
 
 class Image(NamedCatalogObject):
@@ -125,6 +127,7 @@ class Image(NamedCatalogObject):
         DeletedObjectError
             If the image was deleted.
         """
+        self._require_uploadable(overwrite=overwrite)
         paths = _paths(files)
         if self.cs_code is not None or self.projection is not None:
             warnings.warn(
@@ -133,7 +136,6 @@ class Image(NamedCatalogObject):
                 UploadOptionWarning,
                 stacklevel=2,
             )
-        self._require_uploadable(overwrite=overwrite)
         options = upload_options or ImageUploadOptions()
         return self._catalog.upload(self, UploadRequest(options=options, overwrite=overwrite, files=paths))
 
@@ -183,6 +185,7 @@ class Image(NamedCatalogObject):
         DeletedObjectError
             If the image was deleted.
         """
+        self._require_uploadable(overwrite=overwrite)
         given = upload_options or ImageUploadOptions()
         options = ImageUploadOptions(
             upload_type="ndarray",
@@ -192,7 +195,6 @@ class Image(NamedCatalogObject):
             upload_size=given.upload_size,
         )
         arrays = _arrays(ndarray)
-        self._require_uploadable(overwrite=overwrite)
         request = UploadRequest(options=options, overwrite=overwrite, arrays=arrays, raster_meta=raster_meta or {})
         return self._catalog.upload(self, request)
 
@@ -428,9 +430,14 @@ class Image(NamedCatalogObject):
     @property
     def __geo_interface__(self) -> dict[str, Any]:
         geometry = self.geometry
-        if geometry is None:
-            raise AttributeError(f"image '{self.id}' has no geometry")
-        interface: dict[str, Any] = geometry.__geo_interface__
+        interface: dict[str, Any]
+        if geometry is not None:
+            interface = geometry.__geo_interface__
+        else:
+            try:
+                interface = self.geocontext.__geo_interface__
+            except RuntimeError as error:  # an AttributeError says that it has none, to those who ask with hasattr
+                raise AttributeError(f"image '{self.id}' has neither a geometry nor a georeferencing") from error
         return interface
 
     def coverage(self, geom: Any) -> float:
@@ -443,8 +450,9 @@ class Image(NamedCatalogObject):
         """
         from localcat import geometry  # brings shapely
 
+        area = geometry.as_geometry(geom)
         footprint = self.geometry
-        return 0.0 if footprint is None else geometry.coverage(footprint, geometry.as_geometry(geom))
+        return 0.0 if footprint is None else geometry.coverage(footprint, area)
 
     # Rules
 
@@ -452,15 +460,38 @@ class Image(NamedCatalogObject):
         super()._prepare(transaction)
         if self.storage_state is None:
             self.storage_state = StorageState.REMOTE
+        self._refuse_invented(self.__dict__.pop("_uploaded", frozenset()))  # what an upload has just published
 
-    def _require_values(self) -> None:
-        super()._require_values()
-        owned = {file for file in self.files or [] if file.owned}
-        stored = self._stored("files")
-        known = set() if stored is None else set(self._attributes["files"].load(stored))
-        known |= self.__dict__.get("_uploaded", set())  # what an upload has just published
-        if not owned <= known:
-            raise BadRequestError(f"only uploads put files into the data folder; set owned=False on {owned - known}")
+    def _write_changes(self, transaction: Transaction, current: Row, new: Mapping[str, Stored]) -> None:
+        if "files" in new:
+            owned = {file for file in self._files_of(current[self._positions()["files"]]) if file.owned}
+            self._refuse_invented(owned)
+            kept = {file.href for file in self._files_of(new["files"])}
+            dropped = sorted({str(file.href) for file in owned if file.href not in kept})
+            rows.put_in_trash(transaction.connection, dropped)
+            transaction.on_commit.append(lambda: self._catalog.delete_files(dropped))
+        super()._write_changes(transaction, current, new)
+
+    def _files_of(self, stored: Stored) -> list[File]:
+        return [] if stored is None else self._attributes["files"].load(stored)
+
+    def _refuse_invented(self, known: Collection[File]) -> None:
+        """Refuse files that claim to lie in the data folder and are not known to be this image's there."""
+        for file in self._attributes["files"].coerce(self.files or []):
+            if file.owned and file not in known:
+                raise BadRequestError(
+                    f"'{file.href}' is no file of image '{self.id}' in the data folder; only uploads put files there, "
+                    "set owned=False for others"
+                )
+
+    def _after_write(self, transaction: Transaction) -> None:
+        super()._after_write(transaction)
+        files = self.files or []
+        if self.storage_state == StorageState.AVAILABLE and not (files and all(file.is_complete for file in files)):
+            raise BadRequestError(
+                f"image '{self.id}' is said to be available, and needs files with href, size_bytes and hash; "
+                "set its files, or storage_state to 'remote'"
+            )
 
     def _delete_row(self, transaction: Transaction, row_id: int) -> None:
         hrefs = rows.discard_files(transaction.connection, [row_id])
