@@ -1,0 +1,524 @@
+"""What all objects of a catalog share: attributes, states, equality, text, copies (section 3.2 of the behaviour)."""
+
+from __future__ import annotations
+
+import copy
+import json
+import pickle
+from datetime import UTC, datetime
+
+import pytest
+
+from localcat import (
+    AttributeValidationError,
+    AuthCatalogObject,
+    Band,
+    BandType,
+    Catalog,
+    CatalogObject,
+    ClassBand,
+    DataType,
+    DeletedObjectError,
+    DocumentState,
+    GenericBand,
+    Image,
+    ImageUpload,
+    MaskBand,
+    MicrowaveBand,
+    NamedCatalogObject,
+    Product,
+    Resolution,
+    SpectralBand,
+)
+
+KINDS = [Product, SpectralBand, MicrowaveBand, MaskBand, ClassBand, GenericBand, Image]
+
+
+# Attributes
+
+
+def test_attributes_are_listed_by_name() -> None:
+    """3.2: ATTRIBUTES is a tuple of all names, without internals."""
+    assert Product.ATTRIBUTES == (
+        "id",
+        "created",
+        "modified",
+        "extra_properties",
+        "tags",
+        "owners",
+        "readers",
+        "writers",
+        "name",
+        "description",
+        "is_core",
+        "revisit_period_minutes_min",
+        "revisit_period_minutes_max",
+        "start_datetime",
+        "end_datetime",
+        "resolution_min",
+        "resolution_max",
+        "default_display_bands",
+        "image_index_name",
+        "product_tier",
+    )
+    assert {"id", "name", "product_id", "product", "tags", "is_alpha"} <= set(MaskBand.ATTRIBUTES)
+    assert "is_alpha" not in SpectralBand.ATTRIBUTES
+    assert {"geometry", "acquired", "files", "storage_state", "product"} <= set(Image.ATTRIBUTES)
+    assert {"image", "events", "status", "resumable_urls", "user"} <= set(ImageUpload.ATTRIBUTES)
+    assert not any(name.startswith("_") for kind in KINDS for name in kind.ATTRIBUTES)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_unknown_attributes_are_refused_everywhere(catalog: Catalog, kind: type) -> None:
+    """3.2: AttributeError "<Class> has no attribute <name>", in the constructor and by assignment; we add the nearest."""
+    expected = f"^{kind.__name__} has no attribute nmae; did you mean 'name'\\?$"
+    with pytest.raises(AttributeError, match=expected):
+        kind(nmae="x")
+    thing = kind()
+    with pytest.raises(AttributeError, match=expected):
+        thing.nmae = "x"
+    with pytest.raises(AttributeError, match=expected):
+        thing.nmae  # noqa: B018  # reading it is the test
+    with pytest.raises(AttributeError, match=expected):
+        del thing.nmae
+    with pytest.raises(AttributeError, match=expected):
+        thing.update(nmae="x")
+    with pytest.raises(AttributeError, match="has no attribute save"):
+        thing.save = None
+
+
+def test_names_with_an_underscore_are_free(catalog: Catalog) -> None:
+    """3.2."""
+    product = Product(id="x", _note="mine")
+    product._other = 5
+    assert (product._note, product._other) == ("mine", 5)
+    del product._other
+    assert not hasattr(product, "_other")
+
+
+def test_a_known_attribute_that_is_unset_reads_as_none(catalog: Catalog) -> None:
+    """3.2."""
+    image = Image()
+    assert {name for name in Image.ATTRIBUTES if getattr(image, name) is not None} == set()
+
+
+@pytest.mark.parametrize("kind", [CatalogObject, NamedCatalogObject, AuthCatalogObject, Band])
+def test_abstract_classes_cannot_be_instantiated(catalog: Catalog, kind: type) -> None:
+    """3.2: TypeError "You can only instantiate a derived class of '<X>'"."""
+    with pytest.raises(TypeError, match=f"^You can only instantiate a derived class of '{kind.__name__}'$"):
+        kind(id="a:b")
+
+
+@pytest.mark.parametrize("kind", [CatalogObject, NamedCatalogObject, AuthCatalogObject])
+def test_abstract_classes_have_nothing_to_search_or_get(catalog: Catalog, kind: type) -> None:
+    """3.2: search, get, get_many, exists and delete on the bare base raise TypeError."""
+    for call in (
+        lambda: kind.search(),
+        lambda: kind.get("x"),
+        lambda: kind.get_many(["x"]),
+        lambda: kind.exists("x"),
+        lambda: kind.delete("x"),
+        lambda: kind.get_or_create("x"),
+    ):
+        with pytest.raises(TypeError, match="with a derived class of"):
+            call()
+
+
+def test_an_immutable_attribute_is_set_once(product: Product) -> None:
+    """3.2: AttributeValidationError, also when it is deleted; an equal value is no change."""
+    band = SpectralBand(name="red", product=product)
+    message = "^Can't set 'name' item because it is an immutable attribute$"
+    with pytest.raises(AttributeValidationError, match=message):
+        band.name = "green"
+    with pytest.raises(AttributeValidationError, match=message):
+        del band.name
+    with pytest.raises(AttributeValidationError, match="'product_id' item because it is an immutable"):
+        del band.product
+    with pytest.raises(AttributeValidationError, match="'id' item because it is an immutable"):
+        product.id = "acme:other"
+    band.name = "red"
+    product.id = "acme:guide"
+    assert (band.id, product.state) == ("acme:guide:red", DocumentState.SAVED)
+
+
+def test_a_readonly_attribute_cannot_be_set(product: Product, catalog: Catalog) -> None:
+    """3.2: AttributeValidationError, in the constructor, by assignment, by deletion."""
+    message = "^Can't set 'created' item because it is a readonly attribute$"
+    with pytest.raises(AttributeValidationError, match=message):
+        Product(id="x", created="2020-01-01")
+    with pytest.raises(AttributeValidationError, match=message):
+        product.created = datetime(2020, 1, 1, tzinfo=UTC)
+    with pytest.raises(AttributeValidationError, match=message):
+        del product.created
+    with pytest.raises(AttributeValidationError, match="'resolution_min' item because it is a readonly"):
+        product.resolution_min = "5 m"
+    with pytest.raises(AttributeValidationError, match="'type' item because it is a readonly"):
+        MaskBand(type="mask")
+    with pytest.raises(AttributeValidationError, match="'date' item because it is a readonly"):
+        Image().date = "2020-01-01"
+    with pytest.raises(AttributeValidationError, match="'state' item because it is a readonly"):
+        del product.state
+
+
+def test_deleting_an_attribute_unsets_it(product: Product) -> None:
+    """3.2: what is neither immutable nor read-only can be deleted."""
+    product.description = "old"
+    product.save()
+    del product.description
+    assert (product.description, product.state) == (None, "modified")
+    product.save()
+    assert Product.get("guide").description is None
+
+
+# States
+
+
+def test_an_object_goes_through_its_states(catalog: Catalog) -> None:
+    """3.2: unsaved, saved, modified, saved, deleted; the states are text."""
+    product = Product(id="x", name="X")
+    assert (product.state, product.state == "unsaved") == (DocumentState.UNSAVED, True)
+    product.save()
+    assert (product.state, product.is_modified) == (DocumentState.SAVED, False)
+    product.name = "Y"
+    assert (product.state, product.is_modified) == (DocumentState.MODIFIED, True)
+    product.save()
+    assert (product.state, product.is_modified) == (DocumentState.SAVED, False)
+    product.delete()
+    assert product.state is DocumentState.DELETED
+
+
+def test_assigning_an_equal_value_changes_nothing(product: Product, catalog: Catalog) -> None:
+    """3.2: whatever its spelling."""
+    product.update(
+        tags=["a"], start_datetime="2020-01-01", extra_properties={"a": 1, "b": 2}, revisit_period_minutes_min=5
+    )
+    product.save()
+    modified = product.modified
+    product.tags = ("a",)
+    product.start_datetime = "2020-01-01T01:00:00+01:00"
+    product.extra_properties = {"b": 2, "a": 1}
+    product.revisit_period_minutes_min = "5"
+    assert (product.state, product.start_datetime) == ("saved", datetime(2020, 1, 1, tzinfo=UTC))
+    product.save()
+    assert product.modified == modified
+
+
+def test_changing_a_value_back_makes_the_object_saved_again(product: Product) -> None:
+    """3.2: modified means that something differs."""
+    product.name = "Other"
+    product.name = "Guide"
+    assert product.state == "saved"
+
+
+IN_PLACE = {
+    "append": lambda tags: tags.append("c"),
+    "insert": lambda tags: tags.insert(0, "c"),
+    "extend": lambda tags: tags.extend(["c"]),
+    "+=": lambda tags: tags.__iadd__(["c"]),
+    "*=": lambda tags: tags.__imul__(2),
+    "item": lambda tags: tags.__setitem__(0, "c"),
+    "slice": lambda tags: tags.__setitem__(slice(0, 1), ["c", "d"]),
+    "sort": lambda tags: tags.sort(),
+    "reverse": lambda tags: tags.reverse(),
+    "del": lambda tags: tags.__delitem__(0),
+    "pop": lambda tags: tags.pop(),
+    "remove": lambda tags: tags.remove("b"),
+    "clear": lambda tags: tags.clear(),
+}
+
+
+@pytest.mark.parametrize("change", IN_PLACE.values(), ids=IN_PLACE)
+def test_a_list_changed_in_place_marks_its_owner_modified(product: Product, change) -> None:
+    """3.2: by every method of a list; and it is saved."""
+    product.tags = ["b", "a"]
+    product.save()
+    expected = ["b", "a"]
+    change(expected)
+    change(product.tags)
+    assert (product.tags, product.state) == (expected, "modified")
+    product.save()
+    assert (Product.get("guide").tags, product.state) == (expected, "saved")
+
+
+def test_a_mapping_changed_in_place_marks_its_owner_modified(product: Product) -> None:
+    """3.2."""
+    product.extra_properties = {"a": 1}
+    product.save()
+    product.extra_properties["b"] = "two"
+    assert product.state == "modified"
+    product.save()
+    del product.extra_properties["a"]
+    assert product.state == "modified"
+    product.save()
+    assert Product.get("guide").extra_properties == {"b": "two"}
+
+
+def test_a_list_read_from_the_catalog_is_watched_too(product: Product) -> None:
+    """3.2: not only one that was assigned."""
+    product.tags = ["a"]
+    product.save()
+    found = Product.get("guide")
+    found.tags.append("b")
+    assert (found.state, found.serialize(modified_only=True)) == ("modified", {"tags": ["a", "b"]})
+
+
+def test_a_list_that_is_held_on_to_still_counts_after_saving(product: Product) -> None:
+    """3.2."""
+    product.tags = ["a"]
+    tags = product.tags
+    product.save()
+    tags.append("b")
+    assert (product.tags, product.state) == (["a", "b"], "modified")
+
+
+def test_assigned_lists_and_dicts_are_copied(catalog: Catalog) -> None:
+    """3.2: assignment copies; the caller's object is not aliased."""
+    tags, extra, ranges = ["a"], {"k": 1}, [0, 1]
+    product = Product(id="x", name="X", tags=tags, extra_properties=extra)
+    band = SpectralBand(data_range=ranges)
+    tags.append("b")
+    extra["l"] = 2
+    ranges[0] = 7
+    assert (product.tags, product.extra_properties, band.data_range) == (["a"], {"k": 1}, (0.0, 1.0))
+
+
+def test_a_resolution_given_to_several_bands_marks_them_all(product: Product) -> None:
+    """3.2: a mapping attribute object may be attached to several owners and marks all of them."""
+    resolution = Resolution(60, "meters")
+    bands = [
+        SpectralBand(name=name, product=product, data_type="Byte", data_range=(0, 1), band_index=2) for name in "ab"
+    ]
+    for band in bands:
+        band.resolution = resolution
+        band.save()
+    resolution.value = 30
+    assert [band.state for band in bands] == ["modified", "modified"]
+    for band in bands:
+        band.save()
+    assert [Band.get(f"guide:{name}").resolution for name in "ab"] == [Resolution(30, "m")] * 2
+
+
+def test_what_is_changed_in_place_to_nonsense_is_refused_on_saving(product: Product) -> None:
+    """3.2: until then the object is modified and can be shown."""
+    product.tags = ["a"]
+    product.save()
+    product.tags.append(5)
+    assert product.state == "modified"
+    assert "Not up-to-date" in repr(product)
+    with pytest.raises(AttributeValidationError, match="^tags holds texts that can be stored, not 5$"):
+        product.save()
+    product.tags.pop()
+    assert product.state == "saved"
+
+
+# update
+
+
+def test_update_sets_several_attributes(product: Product) -> None:
+    """3.2."""
+    product.update(name="N", description="D", tags=["t"])
+    assert (product.name, product.description, product.tags, product.state) == ("N", "D", ["t"], "modified")
+
+
+@pytest.mark.parametrize("bad", [{"name": 5}, {"nmae": "x"}, {"created": "2020"}, {"id": "other"}])
+def test_update_sets_all_or_nothing(product: Product, bad: dict) -> None:
+    """3.2: on an error everything is rolled back and the error raised."""
+    product.tags = ["kept"]
+    with pytest.raises((AttributeValidationError, AttributeError)):
+        product.update(description="new", tags=["gone"], **bad)
+    assert (product.name, product.description, product.tags) == ("Guide", None, ["kept"])
+
+
+def test_update_can_pass_over_errors(product: Product) -> None:
+    """3.2: ignore_errors skips the bad ones."""
+    product.update(ignore_errors=True, name=5, nmae="x", description="new", created="2020")
+    assert (product.name, product.description) == ("Guide", "new")
+
+
+def test_update_of_a_new_band_rolls_its_identity_back(product: Product) -> None:
+    """3.2."""
+    band = SpectralBand()
+    with pytest.raises(AttributeValidationError):
+        band.update(name="red", product=product, band_index=-1)
+    assert (band.name, band.product, band.product_id, band.id) == (None, None, None, None)
+
+
+# serialize
+
+
+def test_serialize_gives_what_json_takes_without_id_and_references(product: Product) -> None:
+    """3.2."""
+    band = SpectralBand(
+        name="red", product=product, data_type=DataType.BYTE, data_range=(0, 255), resolution="10 m", band_index=0
+    )
+    band.processing_levels = {"toa": [{"function": "f", "data_range": (0, 1)}], "default": "toa"}
+    document = band.serialize()
+    assert document == {
+        "name": "red",
+        "product_id": "acme:guide",
+        "type": "spectral",
+        "data_type": "Byte",
+        "data_range": [0.0, 255.0],
+        "resolution": {"value": 10.0, "unit": "meters"},
+        "band_index": 0,
+        "processing_levels": {"toa": [{"function": "f", "data_range": (0.0, 1.0)}], "default": "toa"},
+    }
+    assert json.loads(json.dumps(document))["data_range"] == [0.0, 255.0]
+
+
+def test_serialize_of_what_is_modified(product: Product) -> None:
+    """3.2: modified_only; an attribute that was unset is None."""
+    product.description = "old"
+    product.save()
+    assert product.serialize(modified_only=True) == {}
+    product.name = "New"
+    product.start_datetime = "2020-01-01"
+    product.description = None
+    product.tags  # noqa: B018  # reading is no change
+    assert product.serialize(modified_only=True) == {
+        "name": "New",
+        "description": None,
+        "start_datetime": "2020-01-01T00:00:00+00:00",
+    }
+    assert Product(id="x", name="X").serialize(modified_only=True) == {"name": "X"}
+
+
+def test_serialize_as_json_api(product: Product) -> None:
+    """3.2: jsonapi_format."""
+    product.name = "New"
+    assert product.serialize(modified_only=True, jsonapi_format=True) == {
+        "data": {"type": "product", "id": "acme:guide", "attributes": {"name": "New"}}
+    }
+    assert Product(name="X").serialize(jsonapi_format=True) == {
+        "data": {"type": "product", "attributes": {"name": "X"}}
+    }
+
+
+# As Python objects
+
+
+def test_objects_are_equal_by_class_id_state_and_attributes(product: Product, catalog: Catalog) -> None:
+    """3.2."""
+    other = Product.get("guide")
+    assert other == product
+    other.name = "Other"
+    assert other != product
+    product.name = "Other"
+    assert other == product
+    product.save()
+    assert other != product
+    assert Product(id="x") == Product(id="x")
+    assert Product(id="x") != Product(id="y")
+    assert SpectralBand(id="a:b") != MaskBand(id="a:b")
+    assert product != "acme:guide"
+
+
+def test_objects_have_no_hash(product: Product) -> None:
+    """3.2: TypeError."""
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(product)
+
+
+def test_the_text_of_an_object_names_what_it_is(product: Product, catalog: Catalog) -> None:
+    """3.2: class and name, id, references, created as ISO text, and what is pending."""
+    created = product.created.isoformat(sep=" ", timespec="seconds")
+    assert repr(product) == f"Product: Guide\n  id: acme:guide\n  created: {created}"
+    product.name = "New"
+    assert repr(product) == (
+        f"Product: New\n  id: acme:guide\n  created: {created}\n"
+        "* Not up-to-date in the catalog. Call `.save()` to save or update this record."
+    )
+    band = product.get_band("blue")
+    created = band.created.isoformat(sep=" ", timespec="seconds")
+    assert repr(band) == f"SpectralBand: blue\n  id: acme:guide:blue\n  product: acme:guide\n  created: {created}"
+    band.delete()
+    assert repr(band).endswith("\n* Deleted from the catalog.")
+    assert repr(Image(id="acme:guide:a")) == (
+        "Image: a\n  id: acme:guide:a\n  product: acme:guide\n"
+        "* Not up-to-date in the catalog. Call `.save()` to save or update this record."
+    )
+
+
+def test_objects_survive_pickling(product: Product, catalog: Catalog) -> None:
+    """3.2: with their state; they carry the path of the catalog, not a connection."""
+    product.tags = ["a"]
+    product.save()
+    product.name = "Changed"
+    twin = pickle.loads(pickle.dumps(product))
+    assert (twin == product, twin.state, twin.name, twin.tags) == (True, "modified", "Changed", ["a"])
+    twin.save()
+    twin._catalog.close()
+    assert Product.get("guide").name == "Changed"
+    unsaved = pickle.loads(pickle.dumps(Image(id="acme:guide:a", acquired="2020-01-01")))
+    assert (unsaved.state, unsaved.acquired) == ("unsaved", "2020-01-01")
+    unsaved._catalog.close()
+
+
+def test_a_deep_copy_shares_nothing_that_can_change(product: Product) -> None:
+    """3.2: objects deep-copy; `copy.copy` keeps changes apart as well."""
+    product.tags = ["a"]
+    product.save()
+    product.tags.append("b")
+    for duplicate in (copy.deepcopy, copy.copy):
+        twin = duplicate(product)
+        assert (twin == product, twin._catalog is product._catalog) == (True, True)
+        twin.name = "Twin"
+        assert product.name == "Guide"
+    twin = copy.deepcopy(product)
+    twin.tags.append("c")
+    assert product.tags == ["a", "b"]
+
+
+def test_a_deep_copy_keeps_what_bands_share_among_them(product: Product) -> None:
+    """3.2."""
+    resolution = Resolution(1, "m")
+    bands = [SpectralBand(name=name, product=product, resolution=resolution) for name in "ab"]
+    first, second = copy.deepcopy(bands)
+    first.resolution.value = 2
+    assert (second.resolution.value, resolution.value) == (2.0, 1.0)
+
+
+def test_attributes_stay_readable_after_deletion_and_nothing_else_works(catalog: Catalog) -> None:
+    """3.2: update, save, reload, delete and the product's helpers raise DeletedObjectError."""
+    product = Product(id="x", name="X")
+    product.save()
+    product.delete()
+    assert (product.id, product.name) == ("acme:x", "X")
+    for call in (
+        lambda: product.update(name="Y"),
+        product.save,
+        product.reload,
+        product.delete,
+        product.bands,
+        product.images,
+        product.image_uploads,
+        product.delete_related_objects,
+        product.get_delete_status,
+        lambda: product.named_id("a"),
+        lambda: product.get_band("a"),
+        lambda: product.get_image("a"),
+    ):
+        with pytest.raises(DeletedObjectError, match="'acme:x' was deleted from the catalog"):
+            call()
+
+
+def test_enumerations_are_given_by_member_or_text_and_read_as_text(catalog: Catalog) -> None:
+    """3.2: bad values raise; a member equals its text."""
+    for value in (DataType.UINT16, "UInt16"):
+        band = SpectralBand(data_type=value)
+        assert (band.data_type, type(band.data_type)) == ("UInt16", str)
+    assert SpectralBand().type == "spectral" == BandType.SPECTRAL
+    assert type(SpectralBand().type) is str
+    with pytest.raises(AttributeValidationError, match="^data_type is one of 'Byte', 'UInt16', .* not 'uint16'$"):
+        SpectralBand(data_type="uint16")
+
+
+def test_values_outside_an_enumeration_are_tolerated_when_stored(product: Product, catalog: Catalog) -> None:
+    """3.2: a later version may know more; the object loads, and saves its other attributes."""
+    with catalog.database.write() as transaction:
+        transaction.connection.execute("UPDATE band SET data_type = 'CInt16' WHERE name = 'blue'")
+    band = Band.get("guide:blue")
+    assert (band.data_type, band.state) == ("CInt16", "saved")
+    band.description = "still mine"
+    band.save()
+    assert (Band.get("guide:blue").data_type, Band.get("guide:blue").description) == ("CInt16", "still mine")
