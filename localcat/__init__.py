@@ -22,6 +22,18 @@ if TYPE_CHECKING:
     from localcat.client import (
         set_default_catalog as set_default_catalog,
     )
+    from localcat.collection import (
+        BandCollection as BandCollection,
+    )
+    from localcat.collection import (
+        Collection as Collection,
+    )
+    from localcat.collection import (
+        ImageCollection as ImageCollection,
+    )
+    from localcat.collection import (
+        ProductCollection as ProductCollection,
+    )
     from localcat.errors import (
         AttributeValidationError as AttributeValidationError,
     )
@@ -59,7 +71,13 @@ if TYPE_CHECKING:
         DeletedObjectError as DeletedObjectError,
     )
     from localcat.errors import (
+        DownloadError as DownloadError,
+    )
+    from localcat.errors import (
         DuplicateError as DuplicateError,
+    )
+    from localcat.errors import (
+        FailedImagesWarning as FailedImagesWarning,
     )
     from localcat.errors import (
         ForbiddenError as ForbiddenError,
@@ -221,6 +239,9 @@ if TYPE_CHECKING:
     )
     from localcat.models.image import Image as Image
     from localcat.models.named import NamedCatalogObject as NamedCatalogObject
+    from localcat.models.processing import DerivedParamsAttribute as DerivedParamsAttribute
+    from localcat.models.processing import ProcessingLevelsAttribute as ProcessingLevelsAttribute
+    from localcat.models.processing import ProcessingStepAttribute as ProcessingStepAttribute
     from localcat.models.product import (
         AuthCatalogObject as AuthCatalogObject,
     )
@@ -234,16 +255,7 @@ if TYPE_CHECKING:
     from localcat.models.upload import ImageUpload as ImageUpload
     from localcat.models.upload import ImageUploadEvent as ImageUploadEvent
     from localcat.models.values import (
-        DerivedParamsAttribute as DerivedParamsAttribute,
-    )
-    from localcat.models.values import (
         File as File,
-    )
-    from localcat.models.values import (
-        ProcessingLevelsAttribute as ProcessingLevelsAttribute,
-    )
-    from localcat.models.values import (
-        ProcessingStepAttribute as ProcessingStepAttribute,
     )
     from localcat.models.values import (
         Resolution as Resolution,
@@ -274,6 +286,12 @@ _MODULES = {
         "default_catalog",
         "set_default_catalog",
     ),
+    "localcat.collection": (
+        "BandCollection",
+        "Collection",
+        "ImageCollection",
+        "ProductCollection",
+    ),
     "localcat.errors": (
         "AttributeValidationError",
         "BadRequestError",
@@ -287,7 +305,9 @@ _MODULES = {
         "CorruptCatalogError",
         "CorruptImageError",
         "DeletedObjectError",
+        "DownloadError",
         "DuplicateError",
+        "FailedImagesWarning",
         "ForbiddenError",
         "GoneError",
         "GridMismatchError",
@@ -355,6 +375,11 @@ _MODULES = {
     ),
     "localcat.models.image": ("Image",),
     "localcat.models.named": ("NamedCatalogObject",),
+    "localcat.models.processing": (
+        "DerivedParamsAttribute",
+        "ProcessingLevelsAttribute",
+        "ProcessingStepAttribute",
+    ),
     "localcat.models.product": (
         "AuthCatalogObject",
         "DeletionTaskStatus",
@@ -366,10 +391,7 @@ _MODULES = {
         "ImageUploadEvent",
     ),
     "localcat.models.values": (
-        "DerivedParamsAttribute",
         "File",
-        "ProcessingLevelsAttribute",
-        "ProcessingStepAttribute",
         "Resolution",
     ),
     "localcat.search": (
@@ -390,6 +412,7 @@ __all__ = [
     "AuthCatalogObject",
     "BadRequestError",
     "Band",
+    "BandCollection",
     "BandType",
     "Catalog",
     "CatalogClient",
@@ -400,6 +423,7 @@ __all__ = [
     "CatalogObject",
     "ClassBand",
     "ClientError",
+    "Collection",
     "Colormap",
     "CommitUnknownError",
     "ConflictError",
@@ -411,9 +435,11 @@ __all__ = [
     "DeletionTaskStatus",
     "DerivedParamsAttribute",
     "DocumentState",
+    "DownloadError",
     "DownloadFileFormat",
     "DuplicateError",
     "Expression",
+    "FailedImagesWarning",
     "File",
     "ForbiddenError",
     "GenericBand",
@@ -422,6 +448,7 @@ __all__ = [
     "GoneError",
     "GridMismatchError",
     "Image",
+    "ImageCollection",
     "ImageDeletedError",
     "ImageSearch",
     "ImageSummaryResult",
@@ -446,6 +473,7 @@ __all__ = [
     "ProcessingLevelsAttribute",
     "ProcessingStepAttribute",
     "Product",
+    "ProductCollection",
     "Properties",
     "Property",
     "QueryError",

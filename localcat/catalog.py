@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import sqlite_utils
 
     from localcat.bulk import AddReport
-    from localcat.models.requests import ReadRequest, UploadRequest
+    from localcat.models.requests import DownloadRequest, ReadRequest, UploadRequest
     from localcat.models.values import File
     from localcat.rasters.layout import DataFolder
 
@@ -341,7 +341,43 @@ class Catalog:
         """Read bands of an image; `Image.ndarray` calls this."""
         from localcat.pixels import read_image  # brings rasterio
 
-        return read_image(self, image, request)
+        return read_image(image, request)
+
+    def read_mosaic(self, images: Sequence[Image], request: ReadRequest) -> Any:
+        """Read images onto one grid, the last one on top; `ImageCollection.mosaic` calls this."""
+        from localcat.pixels import read_mosaic  # brings rasterio
+
+        return read_mosaic(images, request)
+
+    def read_stack(self, groups: Sequence[Sequence[Image]], request: ReadRequest) -> Any:
+        """Read a mosaic of each group of images; `ImageCollection.stack` calls this."""
+        from localcat.pixels import read_stack  # brings rasterio
+
+        return read_stack(groups, request)
+
+    def scaling_parameters(self, images: Sequence[Image], request: ReadRequest) -> tuple[list[Any] | None, str]:
+        """Return how bands would be scaled; the methods of the same name call this."""
+        from localcat.pixels import scaling_of  # brings rasterio
+
+        return scaling_of(images, request)
+
+    def download_image(self, image: Image, request: DownloadRequest) -> str:
+        """Write bands of an image to a file; `Image.download` calls this."""
+        from localcat.pixels import download_image  # brings rasterio
+
+        return download_image(image, request)
+
+    def download_images(self, images: Sequence[Image], request: DownloadRequest) -> list[str]:
+        """Write each image to a file; `ImageCollection.download` calls this."""
+        from localcat.pixels import download_images  # brings rasterio
+
+        return download_images(images, request)
+
+    def download_mosaic(self, images: Sequence[Image], request: DownloadRequest) -> str:
+        """Write a mosaic to a file; `ImageCollection.download_mosaic` calls this."""
+        from localcat.pixels import download_mosaic  # brings rasterio
+
+        return download_mosaic(images, request)
 
     def delete_files(self, hrefs: list[str]) -> None:
         """Unlink files that a committed transaction put into the trash; what cannot be unlinked stays there."""

@@ -17,6 +17,7 @@
     ├── GoneError                            it existed, and is deleted
     ├── DeletedObjectError                   this Python object was deleted
     ├── UnsavedObjectError                   this Python object was never saved
+    ├── DownloadError (RuntimeError)         images that could not be written to files
     ├── CatalogError                         the catalog file itself
     │   ├── CatalogNotFoundError (FileNotFoundError)
     │   ├── CatalogExistsError (FileExistsError)
@@ -38,12 +39,15 @@
         └── ImageDeletedError                the file was deleted or replaced while it was read
 
     LocalcatWarning (UserWarning)            every warning of localcat
+    ├── FailedImagesWarning                  images that could not be read were left out
     └── UploadOptionWarning (FutureWarning)  an argument that is not used, or used otherwise than meant
 
     ServerError                              kept for programs that catch it; localcat has no server
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 
 class ClientError(Exception):
@@ -218,8 +222,27 @@ class ImageDeletedError(RasterError):
     """The image or its file was deleted while it was read."""
 
 
+class DownloadError(ClientError, RuntimeError):
+    """Images that could not be written to files, all of them listed."""
+
+
 class LocalcatWarning(UserWarning):
     """Base of every warning that localcat gives."""
+
+
+class FailedImagesWarning(LocalcatWarning):
+    """Images that could not be read were left out or masked, as ``on_error`` asked for.
+
+    Attributes
+    ----------
+    failures : tuple of (str, Exception)
+        The id of each image, with the reason.
+    """
+
+    def __init__(self, failures: Sequence[tuple[str, Exception]]) -> None:
+        self.failures = tuple(failures)
+        listed = "".join(f"\n  {image_id}: {error}" for image_id, error in self.failures)
+        super().__init__(f"{len(self.failures)} images could not be read:{listed}")
 
 
 class UploadOptionWarning(LocalcatWarning, FutureWarning):

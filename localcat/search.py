@@ -12,13 +12,16 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
+from localcat.collection import BandCollection, Collection, ImageCollection, ProductCollection
 from localcat.errors import BadRequestError
 from localcat.expressions.nodes import Node
 from localcat.expressions.properties import Expression
 from localcat.expressions.properties import properties as p
+from localcat.models.band import Band
 from localcat.models.base import CatalogObjectBase
 from localcat.models.enums import AggregateDateField, Interval
 from localcat.models.image import Image
+from localcat.models.product import Product
 from localcat.store import planner, rows
 from localcat.store.compiler import Clause, Scope, compile_where
 from localcat.store.planner import Question
@@ -34,6 +37,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", bound=CatalogObjectBase)
 
+_COLLECTIONS: dict[type[CatalogObjectBase], type] = {
+    Product: ProductCollection,
+    Band: BandCollection,
+    Image: ImageCollection,
+}
 _TEXT_TABLES = ("product", "band", "image")
 _SMALLEST_CHUNK, _LARGEST_CHUNK = 128, 4096  # candidates whose footprints are tested at once
 
@@ -148,6 +156,12 @@ class Search(Generic[T]):
                 hydrated = list(rows.hydrate(connection, self._kind.table, columns, chunk))
             for row in hydrated:
                 yield self._kind._from_row(self._catalog, row)
+
+    def collect(self) -> Collection[T]:
+        """Return the objects found, in memory: a ProductCollection, a BandCollection, an ImageCollection."""
+        made: Any = next((made for kind, made in _COLLECTIONS.items() if issubclass(self._kind, kind)), Collection)
+        collection: Collection[T] = made(self)
+        return collection
 
     def count(self) -> int:
         """Return how many objects match, whatever the limit; exact, with and without a geometry."""
@@ -303,6 +317,16 @@ class SummarySearchMixin:
 @dataclass(frozen=True, slots=True)
 class ImageSearch(GeoSearch[Image], SummarySearchMixin):
     """A search for images: by attributes, place and time, with summaries and time series."""
+
+    def collect(self, geocontext: Any = None) -> ImageCollection:
+        """Return the images found, in memory.
+
+        Parameters
+        ----------
+        geocontext : GeoContext or geometry, optional
+            Where their pixels are wanted; the geometry of `intersects` when left out.
+        """
+        return ImageCollection(self, geocontext=self._area if geocontext is None else geocontext)
 
     def summary(self) -> ImageSummaryResult:
         """Return count, size and products of the images that match, whatever the sort and the limit."""

@@ -10,9 +10,8 @@ the second to the third and back.
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+import operator
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, Self, TypeVar, overload
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Stored = str | int | float | bytes | None
 
-_INT64 = range(-(2**63), 2**63)
+INT64 = range(-(2**63), 2**63)  # what SQLite keeps as an integer
 
 
 class AttributeOwner(Protocol):
@@ -54,8 +53,6 @@ class Attribute(Generic[T]):
         Can be set once.
     required : bool
         Must be set before the object can be saved.
-    stored : bool
-        Whether it is a column of the object's table.
     """
 
     kind: ClassVar[Kind] = Kind.TEXT
@@ -71,7 +68,6 @@ class Attribute(Generic[T]):
         readonly: bool = False,
         immutable: bool = False,
         required: bool = False,
-        stored: bool = True,
     ) -> None:
         self.doc = doc
         self.filterable = filterable
@@ -79,7 +75,6 @@ class Attribute(Generic[T]):
         self.readonly = readonly
         self.immutable = immutable
         self.required = required
-        self.stored = stored
         self.name = ""
         self.__doc__ = doc
 
@@ -125,11 +120,13 @@ class Attribute(Generic[T]):
         value: T = stored
         return value
 
+    def same_stored(self, one: Stored, other: Stored) -> bool:
+        """Return whether two stored forms, None included, stand for equal values."""
+        return one == other
+
     def equals_stored(self, value: Any, stored: Stored) -> bool:
         """Return whether a value, None included, is what the store keeps."""
-        if value is None or stored is None:
-            return value is stored
-        return self.dump(value) == stored
+        return self.same_stored(None if value is None else self.dump(value), stored)
 
     def to_json(self, value: Any) -> Any:
         """Return a value as `json.dumps` takes it; None is handled by the caller."""
@@ -159,7 +156,7 @@ class Attribute(Generic[T]):
 
     def field(self) -> Field | None:
         """Return how a filter compares the attribute, or None if it cannot be filtered."""
-        return Field(self.name, self.kind, self.bind) if self.stored else None
+        return Field(self.name, self.kind, self.bind)
 
     def refuse(self, value: object, rule: str) -> AttributeValidationError:
         """Return the error for a value that breaks a rule."""
@@ -262,15 +259,17 @@ class Integer(Attribute[int]):
         self.least = least
 
     def coerce(self, value: Any) -> int:
-        if not isinstance(value, bool):
-            try:
-                number = value.__index__()
-            except AttributeError:
-                number = None
-            if isinstance(number, int) and number in _INT64 and (self.least is None or number >= self.least):
-                return number
         bound = "" if self.least is None else f" from {self.least}"
-        raise self.refuse(value, f"is a whole number{bound} (the attribute type is int)")
+        rule = f"is a whole number{bound} of at most 64 bits (the attribute type is int)"
+        if isinstance(value, bool):
+            raise self.refuse(value, rule)
+        try:
+            number = operator.index(value)
+        except TypeError:
+            raise self.refuse(value, rule) from None
+        if number not in INT64 or (self.least is not None and number < self.least):
+            raise self.refuse(value, rule)
+        return number
 
     def bind(self, value: object) -> Scalar:
         if isinstance(value, float) and math.isfinite(value):
@@ -279,7 +278,7 @@ class Integer(Attribute[int]):
 
 
 class Boolean(Attribute[bool]):
-    """True or false; the words true, false, yes, no and the numbers 1 and 0 are accepted."""
+    """True or false; numbers are true unless 0, and the words true, false, yes and no are accepted."""
 
     kind = Kind.NUMBER
     type_name = "bool"
@@ -288,7 +287,7 @@ class Boolean(Attribute[bool]):
     def coerce(self, value: Any) -> bool:
         if isinstance(value, str) and value.strip().lower() in self._WORDS:
             return self._WORDS[value.strip().lower()]
-        if isinstance(value, bool | int | float) and value in (0, 1):
+        if isinstance(value, int | float) and not math.isnan(value):
             return bool(value)
         if type(value).__module__ == "numpy" and type(value).__name__ in ("bool", "bool_"):
             return bool(value)
@@ -347,191 +346,6 @@ class Choice(Text):
         except ValueError:
             allowed = ", ".join(repr(str(choice.value)) for choice in self.choices)
             raise self.refuse(value, f"is one of {allowed}") from None
-
-
-class Structured(Attribute[T]):
-    """A value that is stored as JSON text."""
-
-    is_mutable = True
-
-    def dump(self, value: Any) -> Stored:
-        return json.dumps(self.to_json(value), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-
-    def load(self, stored: Any) -> T:
-        value: T = json.loads(stored)
-        return value
-
-    def compared(self, value: Any) -> Any:
-        return self.to_json(value)
-
-    def equals_stored(self, value: Any, stored: Stored) -> bool:
-        if value is None or stored is None:
-            return value is stored
-        dumped = self.dump(value)
-        return dumped == stored or json.loads(str(dumped)) == json.loads(str(stored))
-
-    def field(self) -> Field | None:
-        return None
-
-
-class TextList(Structured[list[str]]):
-    """A list of texts.
-
-    Parameters
-    ----------
-    most : int, optional
-        The most items it may have.
-    longest : int, optional
-        The most bytes, in UTF-8, that an item may have.
-    prefixes : sequence of str, optional
-        With one of which each item must begin, such as ``"user:"``.
-    """
-
-    kind = Kind.LIST
-    type_name = "list of str"
-
-    def __init__(
-        self,
-        doc: str = "",
-        *,
-        most: int | None = None,
-        longest: int | None = None,
-        prefixes: Sequence[str] = (),
-        **options: bool,
-    ) -> None:
-        super().__init__(doc, **options)
-        self.most = most
-        self.longest = longest
-        self.prefixes = tuple(prefixes)
-
-    def coerce(self, value: Any) -> list[str]:
-        if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
-            raise self.refuse(value, "is a list of texts")
-        items = [self._item(item) for item in value]
-        if self.most is not None and len(items) > self.most:
-            raise AttributeValidationError(f"{self.name} has at most {self.most} items, not {len(items)}")
-        return items
-
-    def _item(self, value: Any) -> str:
-        if not isinstance(value, str) or unstorable(value) is not None:
-            raise self.refuse(value, "holds texts that can be stored")
-        if self.longest is not None and len(value.encode()) > self.longest:
-            raise self.refuse(value, f"holds texts of at most {self.longest} bytes")
-        if self.prefixes and not value.startswith(self.prefixes):
-            raise self.refuse(value, f"holds texts that begin with {' or '.join(self.prefixes)}")
-        return str(value)
-
-    def dump(self, value: Any) -> Stored:
-        return super().dump(self.coerce(value))  # again, since the list may have been changed in place
-
-    def bind(self, value: object) -> Scalar:
-        if not isinstance(value, str):
-            raise BadRequestError(f"the items of {self.name} are texts, and compare with text, not with {value!r}")
-        return value
-
-    def field(self) -> Field | None:
-        return Field(self.name, self.kind, self.bind, sortable=False)
-
-
-class ExtraProperties(Structured[dict[str, str | int | float]]):
-    """A mapping of names to texts and numbers."""
-
-    kind = Kind.MAPPING
-    type_name = "dict"
-    MOST = 50
-
-    def coerce(self, value: Any) -> dict[str, str | int | float]:
-        if not isinstance(value, Mapping):
-            raise self.refuse(value, "is a mapping")
-        if len(value) > self.MOST:
-            raise AttributeValidationError(f"{self.name} has at most {self.MOST} entries, not {len(value)}")
-        for key, item in value.items():
-            if not isinstance(key, str) or unstorable(key) is not None:
-                raise self.refuse(key, "has keys of text")
-            if isinstance(item, str):
-                fits = unstorable(item) is None
-            elif isinstance(item, int):
-                fits = item in _INT64
-            else:
-                fits = isinstance(item, float) and math.isfinite(item)
-            if not fits:
-                raise self.refuse(item, f"has texts and finite numbers as values (at key {key!r})")
-        return dict(value)
-
-    def dump(self, value: Any) -> Stored:
-        return super().dump(self.coerce(value))
-
-    def bind(self, value: object) -> Scalar:
-        raise BadRequestError(f"{self.name} is filtered by one of its keys: p.{self.name}['key'], not by {value!r}")
-
-    def field(self) -> Field | None:
-        return Field(self.name, self.kind, self.bind, sortable=False)
-
-
-class NumberTuple(Structured[tuple[float, ...]]):
-    """A tuple of real numbers.
-
-    Parameters
-    ----------
-    length : int, optional
-        The number of items it must have.
-    """
-
-    is_mutable = False
-    type_name = "tuple of float"
-
-    def __init__(self, doc: str = "", *, length: int | None = None, **options: bool) -> None:
-        super().__init__(doc, **options)
-        self.length = length
-
-    def coerce(self, value: Any) -> tuple[float, ...]:
-        if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
-            raise self.refuse(value, "is a tuple of numbers")
-        items = tuple(value)
-        if self.length is not None and len(items) != self.length:
-            raise AttributeValidationError(
-                f"Tuple must contain exactly {self.length} items for {self.name}, not {items!r}"
-            )
-        try:
-            numbers = tuple(float(item) for item in items)
-        except (TypeError, ValueError, OverflowError):
-            raise self.refuse(value, "is a tuple of numbers") from None
-        if not all(map(math.isfinite, numbers)):
-            raise self.refuse(value, "is a tuple of finite numbers")
-        return numbers
-
-    def load(self, stored: Any) -> tuple[float, ...]:
-        return tuple(json.loads(stored))
-
-    def to_json(self, value: Any) -> Any:
-        return list(value)
-
-
-class NestedNumbers(Structured[tuple[Any, ...]]):
-    """A tuple of numbers, or of tuples of numbers: one entry a band."""
-
-    is_mutable = False
-    type_name = "tuple"
-
-    def coerce(self, value: Any) -> tuple[Any, ...]:
-        if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
-            raise self.refuse(value, "is a tuple of numbers, one entry a band")
-        return tuple(self._entry(entry, value) for entry in value)
-
-    def _entry(self, entry: Any, value: Any, depth: int = 0) -> Any:
-        if entry is None:
-            return None
-        if isinstance(entry, int | float) and math.isfinite(entry):
-            return entry
-        if depth == 0 and isinstance(entry, list | tuple):
-            return tuple(self._entry(item, value, 1) for item in entry)
-        raise self.refuse(value, "is a tuple of finite numbers, one entry a band")
-
-    def load(self, stored: Any) -> tuple[Any, ...]:
-        return tuple(tuple(entry) if isinstance(entry, list) else entry for entry in json.loads(stored))
-
-    def to_json(self, value: Any) -> Any:
-        return [list(entry) if isinstance(entry, tuple) else entry for entry in value]
 
 
 class Geometry(Attribute["BaseGeometry"]):

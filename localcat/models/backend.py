@@ -7,8 +7,9 @@ module how to find the default one.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from localcat.errors import CatalogError
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
     from localcat.models.band import Band
     from localcat.models.base import CatalogObjectBase
     from localcat.models.image import Image
-    from localcat.models.requests import ReadRequest, UploadRequest
+    from localcat.models.requests import DownloadRequest, ReadRequest, UploadRequest
     from localcat.models.upload import ImageUpload
+    from localcat.models.values import File
     from localcat.search import ImageSearch, Search
     from localcat.store.database import Database
 
@@ -67,6 +69,27 @@ class Backend(Protocol):
 
     def read_pixels(self, image: Image, request: ReadRequest) -> Any:
         """Read bands of an image onto a grid."""
+
+    def read_mosaic(self, images: Sequence[Image], request: ReadRequest) -> Any:
+        """Read bands of images onto one grid, the last one on top."""
+
+    def read_stack(self, groups: Sequence[Sequence[Image]], request: ReadRequest) -> Any:
+        """Read a mosaic of each group of images, as layers of one array."""
+
+    def scaling_parameters(self, images: Sequence[Image], request: ReadRequest) -> tuple[list[Any] | None, str]:
+        """Return how bands of images would be scaled, and their data type."""
+
+    def path_of(self, file: File) -> Path:
+        """Return the absolute path of a file of an image."""
+
+    def download_image(self, image: Image, request: DownloadRequest) -> str:
+        """Write bands of an image to a file."""
+
+    def download_images(self, images: Sequence[Image], request: DownloadRequest) -> list[str]:
+        """Write bands of each image to a file."""
+
+    def download_mosaic(self, images: Sequence[Image], request: DownloadRequest) -> str:
+        """Write a mosaic of images to a file."""
 
 
 _lock = threading.Lock()

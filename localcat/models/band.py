@@ -6,16 +6,12 @@ import builtins
 import functools
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from localcat.models.attributes import Attribute, Boolean, Choice, Integer, Number, NumberTuple, Text
+from localcat.models.attributes import Attribute, Boolean, Choice, Integer, Number, Text
 from localcat.models.enums import BandType, Colormap, DataType
 from localcat.models.named import NamedCatalogObject
-from localcat.models.values import (
-    ColorTable,
-    DerivedParams,
-    Labels,
-    ProcessingLevels,
-    ResolutionAttribute,
-)
+from localcat.models.processing import DerivedParams, ProcessingLevels
+from localcat.models.structured import NumberTuple
+from localcat.models.values import ColorTable, Labels, ResolutionAttribute
 from localcat.store import rows
 
 if TYPE_CHECKING:
@@ -49,10 +45,11 @@ class Band(NamedCatalogObject, abstract=True):
     processing_levels = ProcessingLevels("How its processing levels are made; stored, not computed.")
     derived_params = DerivedParams("How it is derived of other bands; stored, not computed.")
 
-    def __init_subclass__(cls, *, band_type: BandType, **options: Any) -> None:
+    def __init_subclass__(cls, *, band_type: BandType | None = None, **options: Any) -> None:
         super().__init_subclass__(**options)
-        cls._type = band_type
-        cls._classes[band_type.value] = cls
+        if band_type is not None:  # else a program's own subclass of one of the five
+            cls._type = band_type
+            cls._classes[band_type.value] = cls
 
     def __init__(self, *, catalog: Backend | None = None, client: Backend | None = None, **attributes: Any) -> None:
         super().__init__(catalog=catalog, client=client, **attributes)
@@ -74,16 +71,12 @@ class Band(NamedCatalogObject, abstract=True):
     @classmethod
     def band_type(cls) -> BandType | None:
         """Return the type of the class's bands; None for `Band` itself, which stands for all."""
-        return cls.__dict__.get("_type")
+        return getattr(cls, "_type", None)
 
     def _prepare(self, transaction: Transaction) -> None:
         super()._prepare(transaction)
         if self.sort_order is None:
-            product = self._product_row_id(transaction)
-            (highest,) = transaction.connection.execute(
-                "SELECT max(sort_order) FROM band WHERE product_id = ?", (product,)
-            ).fetchone()
-            self.sort_order = 1 if highest is None else highest + 1
+            self.sort_order = rows.next_sort_order(transaction.connection, self._product_row_id(transaction))
         for name in ("file_index", "jpx_layer_index"):
             if getattr(self, name) is None:
                 setattr(self, name, 0)

@@ -1,17 +1,11 @@
-"""What products, bands, images and uploads have in common: attributes, states, saving and deleting.
-
-An object holds the row it was read from, undecoded, and the values that were read or assigned since. Whether it is
-modified, and what `save` writes, follows from comparing the two; nothing has to watch a list that is changed in place.
-"""
+"""What products, bands, images and uploads have in common: getting, searching, saving and deleting."""
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Self, overload
+from typing import TYPE_CHECKING, Any, Self, overload
 
 from localcat.errors import (
-    AttributeValidationError,
     BadRequestError,
     ConflictError,
     DeletedObjectError,
@@ -19,20 +13,20 @@ from localcat.errors import (
     NotFoundError,
     UnsavedObjectError,
 )
-from localcat.expressions.fields import Fields, nearest
-from localcat.models.attributes import Attribute, ExtraProperties, Stored, Text, TextList, Timestamp
+from localcat.models.attributes import Attribute, Stored, unstorable
 from localcat.models.backend import Backend, default_catalog
 from localcat.models.enums import DocumentState
+from localcat.models.record import Record
+from localcat.models.structured import ExtraProperties, TextList
 from localcat.store import rows
 from localcat.timestamps import now_microseconds
 
 if TYPE_CHECKING:
-    from localcat.expressions.nodes import Ref
     from localcat.search import Search
     from localcat.store.database import Transaction
     from localcat.store.rows import Row
 
-_ROW_ID, _VERSION, _FIRST = 0, 1, 2  # positions in a row
+_ROW_ID = 0  # position in a row
 
 
 class _Delete:
@@ -45,14 +39,14 @@ class _Delete:
     @overload
     def __get__(self, instance: None, owner: type[CatalogObjectBase]) -> Callable[..., bool]: ...
     @overload
-    def __get__(self, instance: CatalogObjectBase, owner: type[CatalogObjectBase]) -> Callable[[], None]: ...
+    def __get__(self, instance: CatalogObjectBase, owner: type[CatalogObjectBase]) -> Callable[..., None]: ...
     def __get__(
         self, instance: CatalogObjectBase | None, owner: type[CatalogObjectBase]
-    ) -> Callable[..., bool] | Callable[[], None]:
+    ) -> Callable[..., bool] | Callable[..., None]:
         return owner._delete_by_id if instance is None else instance._delete_saved
 
 
-class CatalogObjectBase:
+class CatalogObjectBase(Record, abstract=True):
     """What is kept in a catalog under an id; abstract.
 
     Parameters
@@ -62,213 +56,6 @@ class CatalogObjectBase:
     **attributes
         Values of its attributes.
     """
-
-    ATTRIBUTES: ClassVar[tuple[str, ...]] = ()
-    """The names of all attributes."""
-
-    table: ClassVar[str] = ""
-    _attributes: ClassVar[dict[str, Attribute[Any]]] = {}
-    _is_abstract: ClassVar[bool] = True
-
-    id = Text("The id, unique in the catalog.", immutable=True, filterable=True, sortable=True, required=True)
-    created = Timestamp("When the object was first saved; aware UTC.", filterable=True, sortable=True, readonly=True)
-    modified = Timestamp("When the object was last changed; aware UTC.", filterable=True, sortable=True, readonly=True)
-
-    def __init_subclass__(cls, *, abstract: bool = False, **options: Any) -> None:
-        super().__init_subclass__(**options)
-        cls._is_abstract = abstract
-        found: dict[str, Attribute[Any]] = {}
-        for base in reversed(cls.__mro__):
-            found.update({name: value for name, value in vars(base).items() if isinstance(value, Attribute)})
-        cls._attributes = found
-        cls.ATTRIBUTES = tuple(found)
-
-    def __init__(self, *, catalog: Backend | None = None, client: Backend | None = None, **attributes: Any) -> None:
-        if self._is_abstract:
-            raise TypeError(f"You can only instantiate a derived class of '{type(self).__name__}'")
-        self._catalog: Backend = catalog or client or default_catalog()
-        self._row: Row | None = None
-        self._is_deleted = False
-        self._values: dict[str, Any] = {}
-        for name, value in attributes.items():
-            setattr(self, name, value)
-
-    # Attributes
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if (
-            name[0] != "_"
-            and name not in self._attributes
-            and not isinstance(getattr(type(self), name, None), property)
-        ):
-            raise AttributeError(f"{type(self).__name__} has no attribute {name}{nearest(name, self._attributes)}")
-        object.__setattr__(self, name, value)
-
-    def __getattr__(self, name: str) -> Any:
-        raise AttributeError(f"{type(self).__name__} has no attribute {name}{nearest(name, self._attributes)}")
-
-    def _read(self, attribute: Attribute[Any]) -> Any:
-        """Decode an attribute from the row when it is first asked for."""
-        row = self._row
-        if row is None or not attribute.stored:
-            return None
-        stored = row[self._positions()[attribute.name]]
-        value = None if stored is None else attribute.load(stored)
-        self._values[attribute.name] = value
-        return value
-
-    def _assign(self, attribute: Attribute[Any], value: Any) -> None:
-        if attribute.readonly:
-            raise AttributeValidationError(f"Can't set '{attribute.name}' item because it is a readonly attribute")
-        new = None if value is None else attribute.coerce(value)
-        current = attribute.__get__(self, type(self))
-        if attribute.immutable and current is not None and current != new:
-            raise AttributeValidationError(f"Can't set '{attribute.name}' item because it is an immutable attribute")
-        if self._row is not None and attribute.stored and attribute.equals_stored(new, self._stored(attribute.name)):
-            if not attribute.is_mutable:
-                self._values.pop(attribute.name, None)
-                return
-        self._values[attribute.name] = new
-
-    def _stored(self, name: str) -> Stored:
-        """Return what the row, as it was read, keeps for an attribute."""
-        return None if self._row is None else self._row[self._positions()[name]]
-
-    def stored_value(self, ref: Ref) -> Any:
-        """Return what a filter in memory compares of an attribute: as the store has it, lists and mappings decoded."""
-        attribute = self._attributes.get(ref.attribute)
-        if attribute is None or not attribute.stored:
-            return None
-        value = attribute.__get__(self, type(self))
-        return None if value is None else attribute.compared(value)
-
-    @classmethod
-    def _columns(cls) -> tuple[str, ...]:
-        """Return the names of the attributes that make a row of the class's table, in the row's order."""
-        return tuple(name for name, attribute in cls._attributes.items() if attribute.stored)
-
-    @classmethod
-    def _positions(cls) -> dict[str, int]:
-        positions: dict[str, int] | None = cls.__dict__.get("_cached_positions")
-        if positions is None:
-            positions = {name: position for position, name in enumerate(cls._columns(), _FIRST)}
-            cls._cached_positions = positions
-        return positions
-
-    _cached_positions: ClassVar[dict[str, int]]
-    _cached_fields: ClassVar[Fields]
-
-    @classmethod
-    def fields(cls) -> Fields:
-        """Return the attributes that filters and sorting can name."""
-        fields: Fields | None = cls.__dict__.get("_cached_fields")
-        if fields is None:
-            found = (attribute.field() for attribute in cls._filterable().values())
-            fields = Fields(cls.__name__, (field for field in found if field is not None))
-            cls._cached_fields = fields
-        return fields
-
-    @classmethod
-    def _filterable(cls) -> Mapping[str, Attribute[Any]]:
-        return cls._attributes
-
-    # States
-
-    @property
-    def state(self) -> DocumentState:
-        """Where the object stands towards its catalog: unsaved, saved, modified or deleted."""
-        if self._is_deleted:
-            return DocumentState.DELETED
-        if self._row is None:
-            return DocumentState.UNSAVED
-        return DocumentState.MODIFIED if self._changes() else DocumentState.SAVED
-
-    @property
-    def is_modified(self) -> bool:
-        """Whether an attribute differs from what was last read or saved."""
-        return bool(self._values) if self._row is None else bool(self._changes())
-
-    def _changes(self) -> list[str]:
-        """Return the names of the stored attributes whose value differs from the row."""
-        return [
-            name
-            for name, value in self._values.items()
-            if self._attributes[name].stored and not self._attributes[name].equals_stored(value, self._stored(name))
-        ]
-
-    def update(self, ignore_errors: bool = False, **attributes: Any) -> None:
-        """Set several attributes, all or none.
-
-        Parameters
-        ----------
-        ignore_errors : bool
-            Leave out the values that are refused, instead of raising and setting none.
-        **attributes
-            Values by name.
-
-        Raises
-        ------
-        AttributeValidationError, AttributeError
-            If one is refused or unknown, unless errors are ignored.
-        """
-        self._require_not_deleted()
-        before = dict(self._values)
-        for name, value in attributes.items():
-            try:
-                setattr(self, name, value)
-            except (AttributeError, AttributeValidationError):
-                if not ignore_errors:
-                    self._values = before
-                    raise
-
-    def serialize(self, modified_only: bool = False, jsonapi_format: bool = False) -> dict[str, Any]:
-        """Return the attributes, without the id, as a dictionary that `json.dumps` takes.
-
-        Parameters
-        ----------
-        modified_only : bool
-            Only those that differ from what was last read or saved.
-        jsonapi_format : bool
-            Wrap them as a JSON:API document.
-        """
-        names = self._changes() if modified_only and self._row is not None else list(self._attributes)
-        document: dict[str, Any] = {}
-        for name in names:
-            attribute = self._attributes[name]
-            value = attribute.__get__(self, type(self))
-            if name != "id" and (value is not None or modified_only):
-                document[name] = None if value is None else attribute.to_json(value)
-        if jsonapi_format:
-            return {"data": {"type": self.table, "id": self.id, "attributes": document}}
-        return document
-
-    def __eq__(self, other: object) -> bool:
-        if type(other) is not type(self) or not isinstance(other, CatalogObjectBase):
-            return False
-        return self.id == other.id and self.state == other.state and self.serialize() == other.serialize()
-
-    __hash__ = None  # type: ignore[assignment]  # mutable; the original's objects are unhashable, too
-
-    def __repr__(self) -> str:
-        lines = [f"{type(self).__name__}: {getattr(self, 'name', None)}", f"  id: {self.id}", *self._references()]
-        created = self.created
-        if created is not None:
-            lines.append(f"  created: {created.isoformat(sep=' ', timespec='seconds')}")
-        if self._is_deleted:
-            lines.append("* Deleted from the catalog.")
-        elif self._row is None or self._changes():
-            lines.append("* Not up-to-date in the catalog. Call `.save()` to save or update this record.")
-        return "\n".join(lines)
-
-    def _references(self) -> list[str]:
-        return []
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        twin = type(self).__new__(type(self))
-        memo[id(self)] = twin
-        twin.__dict__.update(self.__dict__)
-        twin.__dict__["_values"] = copy.deepcopy(self._values, memo)
-        return twin
 
     # From the catalog
 
@@ -313,6 +100,8 @@ class CatalogObjectBase:
     @classmethod
     def _candidate_ids(cls, id: str, catalog: Backend) -> tuple[str, ...]:
         """Return the ids to look for: as given first, then with the catalog's namespace before it."""
+        if unstorable(id) is not None:
+            return ()
         if not catalog.namespace or id.startswith(f"{catalog.namespace}:"):
             return (id,)
         return (id, f"{catalog.namespace}:{id}")
@@ -366,12 +155,25 @@ class CatalogObjectBase:
         headers: Any = None,
         **attributes: Any,
     ) -> Self:
-        """Return the object with an id, the attributes applied; or a new one, unsaved, with the id and the attributes."""
-        catalog = cls._of(catalog, client)
-        new = cls(catalog=catalog, **({"id": id, **attributes} if id is not None else attributes))
+        """Return the object with an id, the attributes applied; or a new one with the id and the attributes.
+
+        Nothing is saved: the object found is saved if nothing differs, else modified; a new one is unsaved.
+
+        Raises
+        ------
+        ValueError
+            If neither an id is given nor what makes one, or a value is refused.
+        """
+        cls._require_table()
+        if cls._is_abstract and id is not None:  # an existing band can be had without naming its type
+            found = cls.get(id, catalog=catalog, client=client, request_params=request_params)
+            if found is not None:
+                found.update(**attributes)
+                return found
+        new = cls(catalog=catalog, client=client, **({"id": id, **attributes} if id is not None else attributes))
         if new.id is None:
             raise BadRequestError(f"get_or_create needs an id, or what makes one for a {cls.__name__}")
-        existing = cls.get(new.id, catalog=catalog, request_params=request_params)
+        existing = cls.get(new.id, catalog=new._catalog, request_params=request_params)
         if existing is None:
             return new
         existing.update(**{name: value for name, value in attributes.items() if name not in cls._identity()})
@@ -410,9 +212,13 @@ class CatalogObjectBase:
 
     @classmethod
     def _of(cls, catalog: Backend | None, client: Backend | None) -> Backend:
+        cls._require_table()
+        return catalog or client or default_catalog()
+
+    @classmethod
+    def _require_table(cls) -> None:
         if not cls.table:
             raise TypeError(f"You can only search and get with a derived class of '{cls.__name__}'")
-        return catalog or client or default_catalog()
 
     # To the catalog
 
@@ -448,10 +254,9 @@ class CatalogObjectBase:
 
     def _create(self) -> None:
         with self._catalog.database.write() as transaction:
-            before = dict(self._values)
-            transaction.on_rollback.append(lambda: self._restore(None, before))
-            self._prepare(transaction)
+            transaction.on_rollback.append(self._undo())
             self._require_values()
+            self._prepare(transaction)
             if rows.find(transaction.connection, self.table, (), str(self.id)) is not None:
                 raise DuplicateError(
                     f"{type(self).__name__} '{self.id}' already exists; choose another id, or get and change it"
@@ -459,27 +264,26 @@ class CatalogObjectBase:
             now = now_microseconds()
             values = {name: self._dumped(name) for name in self._columns()}
             self._insert(transaction, {**values, "created": now, "modified": now})
-            self._after_write(transaction)
             self._adopt(transaction)
+            self._after_write(transaction)
 
     def _update(self, changes: list[str], *, force: bool) -> None:
-        if self._row is None:
-            raise AssertionError("only a saved object is updated")
         with self._catalog.database.write() as transaction:
-            before_row, before = self._row, dict(self._values)
-            transaction.on_rollback.append(lambda: self._restore(before_row, before))
-            self._require_values()
+            transaction.on_rollback.append(self._undo())
             current = rows.find(transaction.connection, self.table, self._columns(), str(self.id))
             if current is None:
                 self._is_deleted = True
-                raise DeletedObjectError(f"{type(self).__name__} '{self.id}' was deleted from the catalog meanwhile")
-            new = {name: self._dumped(name) for name in changes}
-            if not force:
-                self._require_no_conflict(current, new)
-            new["modified"] = max(now_microseconds(), int(current[self._positions()["modified"]] or 0) + 1)
-            rows.update(transaction.connection, self.table, int(current[_ROW_ID] or 0), new)
-            self._after_write(transaction)
-            self._adopt(transaction)
+            else:
+                self._require_values()
+                new = {name: self._dumped(name) for name in changes}
+                if not force:
+                    self._require_no_conflict(current, new)
+                new["modified"] = max(now_microseconds(), int(current[self._positions()["modified"]] or 0) + 1)
+                self._write_changes(transaction, current, new)
+                self._adopt(transaction)
+                self._after_write(transaction)
+        if self._is_deleted:
+            raise DeletedObjectError(f"{type(self).__name__} '{self.id}' was deleted from the catalog meanwhile")
 
     def _require_no_conflict(self, current: Row, new: Mapping[str, Stored]) -> None:
         """Refuse to overwrite what another program changed since this object's row was read."""
@@ -489,34 +293,39 @@ class CatalogObjectBase:
                 f"{type(self).__name__} '{self.id}' was deleted and created again meanwhile; get it anew, "
                 "or overwrite it with save(force=True)"
             )
-        if current[_VERSION] == read[_VERSION]:
-            return
-        for name, value in new.items():
-            theirs = current[self._positions()[name]]
-            if theirs not in (read[self._positions()[name]], value):
-                attribute = self._attributes[name]
-                shown = None if theirs is None else attribute.to_json(attribute.load(theirs))
+        # All values are compared, whatever the version: a version seen inside a transaction that was rolled back is
+        # given again to another change.
+        for name, ours in new.items():
+            position = self._positions()[name]
+            attribute = self._attributes[name]
+            theirs = current[position]
+            if not attribute.same_stored(theirs, read[position]) and not attribute.same_stored(theirs, ours):
                 raise ConflictError(
-                    f"{name} of {type(self).__name__} '{self.id}' was changed to {shown!r} meanwhile; "
-                    "reload the object, or overwrite it with save(force=True)"
+                    f"{name} of {type(self).__name__} '{self.id}' was changed meanwhile: it is "
+                    f"{_shown(attribute, theirs)} in the catalog and {_shown(attribute, ours)} here; "
+                    "get the object anew, or overwrite it with save(force=True)"
                 )
 
     def _dumped(self, name: str) -> Stored:
         attribute = self._attributes.get(name)  # a band's table also has the columns of other types of band
-        value = None if attribute is None else attribute.__get__(self, type(self))
+        value = None if attribute is None else self._value(name)
         return None if attribute is None or value is None else attribute.dump(value)
 
     def _insert(self, transaction: Transaction, values: Mapping[str, Stored]) -> int:
         return rows.insert(transaction.connection, self.table, values)
 
+    def _write_changes(self, transaction: Transaction, current: Row, new: Mapping[str, Stored]) -> None:
+        """Write the changed attributes into the row, which is `current` now."""
+        rows.update(transaction.connection, self.table, int(current[_ROW_ID] or 0), new)
+
     def _prepare(self, transaction: Transaction) -> None:
         """Fill in, before a first save, what the catalog decides."""
 
     def _after_write(self, transaction: Transaction) -> None:
-        """Bring other rows up to date, in the same transaction."""
+        """Check the object as it is stored now, and bring other rows up to date, in the same transaction."""
 
     def _require_values(self) -> None:
-        missing = [name for name in self._required() if self._attributes[name].__get__(self, type(self)) in (None, "")]
+        missing = [name for name in self._required() if self._value(name) in (None, "")]
         if missing:
             listed = "".join(f"\n    Validation error: Missing data for required field: {name}" for name in missing)
             raise BadRequestError(listed)
@@ -525,16 +334,13 @@ class CatalogObjectBase:
         return [name for name, attribute in self._attributes.items() if attribute.required]
 
     def _adopt(self, transaction: Transaction) -> None:
-        """Take over the row as it is now; keep the values that can be changed in place, since others may hold them."""
+        """Take over the row as it is now; keep the lists and mappings that equal it, since others may hold them."""
         self._row = rows.find(transaction.connection, self.table, self._columns(), str(self.id))
         self._values = {
             name: value
             for name, value in self._values.items()
-            if value is not None and (self._attributes[name].is_mutable or not self._attributes[name].stored)
+            if value is not None and self._attributes[name].is_mutable and not self._differs(name, value)
         }
-
-    def _restore(self, row: Row | None, values: dict[str, Any]) -> None:
-        self._row, self._values = row, values
 
     def reload(self, request_params: Any = None, headers: Any = None) -> None:
         """Read all attributes from the catalog again.
@@ -587,24 +393,17 @@ class CatalogObjectBase:
         self._require_not_deleted()
         if self._row is None:
             raise UnsavedObjectError("You cannot delete an unsaved object.")
-        row, was_deleted = self._row, self._is_deleted
-        found = False
         with self._catalog.database.write() as transaction:
             current = rows.find(transaction.connection, self.table, (), str(self.id))
-            found = current is not None
             if current is not None:
                 self._delete_row(transaction, int(current[_ROW_ID] or 0))
-            transaction.on_rollback.append(lambda: self.__dict__.update(_row=row, _is_deleted=was_deleted))
+            transaction.on_rollback.append(self._undo())
             self._is_deleted = True
-        if not found:
+        if current is None:
             raise DeletedObjectError(f"{type(self).__name__} '{self.id}' was deleted from the catalog already")
 
     def _delete_row(self, transaction: Transaction, row_id: int) -> None:
         rows.delete(transaction.connection, self.table, [row_id])
-
-    def _require_not_deleted(self) -> None:
-        if self._is_deleted:
-            raise DeletedObjectError(f"{type(self).__name__} '{self.id}' was deleted from the catalog")
 
 
 class CatalogObject(CatalogObjectBase, abstract=True):
@@ -618,3 +417,7 @@ def refuse_request_params(request_params: Any) -> None:
     """Refuse what the original passes on to its server: here it would be lost in silence."""
     if request_params:
         raise BadRequestError(f"there is no server to pass request_params to: {request_params!r}")
+
+
+def _shown(attribute: Attribute[Any], stored: Stored) -> str:
+    return repr(None if stored is None else attribute.to_json(attribute.load(stored)))

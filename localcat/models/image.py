@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 from localcat.errors import BadRequestError, DuplicateError, UploadOptionWarning
 from localcat.expressions.properties import properties as p
-from localcat.models.attributes import Choice, Geometry, Integer, NestedNumbers, Number, NumberTuple, Text, Timestamp
+from localcat.models.attributes import Choice, Geometry, Integer, Number, Stored, Text, Timestamp
 from localcat.models.base import refuse_request_params
-from localcat.models.enums import DocumentState, ResampleAlgorithm, StorageState
+from localcat.models.enums import DocumentState, DownloadFileFormat, ResampleAlgorithm, StorageState
 from localcat.models.named import NamedCatalogObject
-from localcat.models.requests import ImageUploadOptions, ReadRequest, UploadRequest
-from localcat.models.values import FileList
+from localcat.models.requests import DownloadRequest, ImageUploadOptions, ReadRequest, UploadRequest
+from localcat.models.structured import NestedNumbers, NumberTuple
+from localcat.models.values import File, FileList
 from localcat.store import rows
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from localcat.models.upload import ImageUpload
     from localcat.search import ImageSearch, Search
     from localcat.store.database import Transaction
+    from localcat.store.rows import Row
 
 
 class Image(NamedCatalogObject):
@@ -125,6 +127,7 @@ class Image(NamedCatalogObject):
         DeletedObjectError
             If the image was deleted.
         """
+        self._require_uploadable(overwrite=overwrite)
         paths = _paths(files)
         if self.cs_code is not None or self.projection is not None:
             warnings.warn(
@@ -133,7 +136,6 @@ class Image(NamedCatalogObject):
                 UploadOptionWarning,
                 stacklevel=2,
             )
-        self._require_uploadable(overwrite=overwrite)
         options = upload_options or ImageUploadOptions()
         return self._catalog.upload(self, UploadRequest(options=options, overwrite=overwrite, files=paths))
 
@@ -183,6 +185,7 @@ class Image(NamedCatalogObject):
         DeletedObjectError
             If the image was deleted.
         """
+        self._require_uploadable(overwrite=overwrite)
         given = upload_options or ImageUploadOptions()
         options = ImageUploadOptions(
             upload_type="ndarray",
@@ -192,7 +195,6 @@ class Image(NamedCatalogObject):
             upload_size=given.upload_size,
         )
         arrays = _arrays(ndarray)
-        self._require_uploadable(overwrite=overwrite)
         request = UploadRequest(options=options, overwrite=overwrite, arrays=arrays, raster_meta=raster_meta or {})
         return self._catalog.upload(self, request)
 
@@ -299,6 +301,93 @@ class Image(NamedCatalogObject):
         )
         return self._catalog.read_pixels(self, request)
 
+    def scaling_parameters(
+        self,
+        bands: str | Sequence[str],
+        processing_level: str | None = None,
+        scaling: Any = None,
+        data_type: str | None = None,
+    ) -> tuple[list[Any] | None, str]:
+        """Return the scale of each band, and the data type, that `ndarray` would use.
+
+        Parameters
+        ----------
+        bands : str or sequence of str
+            Names of bands; in one text, separated by spaces.
+        processing_level : str, optional
+            Accepted and not used: levels are stored, not computed.
+        scaling : str, sequence, mapping or None
+            A mode for all bands (``"raw"``, ``"auto"``, ``"display"``, ``"physical"``), a list with one value a band,
+            or a mapping by name of band, with ``"default_"`` for the others. A value is None, a mode, or a tuple of 0,
+            2 (input range) or 4 (input and output range) numbers or percentages such as ``"2%"``.
+        data_type : DataType or str, optional
+            Data type of the result; by default it follows from the modes and the ranges.
+
+        Returns
+        -------
+        (list or None, str)
+            For each band None (values stay), ``()`` (from its smallest and largest value to 0 … 255) or
+            ``(input_low, input_high, output_low, output_high)``; None alone if no band is scaled.
+        """
+        request = ReadRequest(bands=bands, processing_level=processing_level, scaling=scaling, data_type=data_type)
+        return self._catalog.scaling_parameters([self], request)
+
+    def download(
+        self,
+        bands: str | Sequence[str],
+        geocontext: Any = None,
+        crs: str | None = None,
+        resolution: float | None = None,
+        all_touched: bool | None = None,
+        dest: str | os.PathLike[str] | None = None,
+        format: str = DownloadFileFormat.TIF,
+        resampler: str = ResampleAlgorithm.NEAR,
+        processing_level: str | None = None,
+        scaling: Any = None,
+        data_type: str | None = None,
+        nodata: float | None = None,
+        progress: bool | None = None,
+    ) -> str:
+        """Write bands to a file; the arguments that are not listed are those of `ndarray`.
+
+        A GeoTIFF is a Cloud-Optimized one. Masked pixels become `nodata` or the nodata of the bands in it, or else are
+        kept as a mask; in a PNG they are transparent, in a JPEG 0.
+
+        Parameters
+        ----------
+        dest : path, optional
+            A file, whose suffix decides the format, or an existing folder. A file that is there is replaced, folders
+            that are missing are made. When left out, ``<id>-<bands>.<format>`` in the current folder, where characters
+            that some systems refuse in names, such as the colons of the id, are replaced by underscores.
+        format : DownloadFileFormat or str
+            ``"tif"``, ``"png"`` or ``"jpg"``, for a `dest` that names no file.
+        nodata : float, optional
+            The value that marks masked pixels in a GeoTIFF.
+
+        Returns
+        -------
+        str
+            Where it was written.
+
+        Raises
+        ------
+        BadRequestError
+            If the format is unknown, or cannot hold the bands or their data type.
+        """
+        read = ReadRequest(
+            bands=bands,
+            geocontext=geocontext,
+            crs=crs,
+            resolution=resolution,
+            all_touched=all_touched,
+            resampler=resampler,
+            processing_level=processing_level,
+            scaling=scaling,
+            data_type=data_type,
+            progress=progress,
+        )
+        return self._catalog.download_image(self, DownloadRequest(read, dest, format, nodata))
+
     # Place and time
 
     @property
@@ -341,9 +430,14 @@ class Image(NamedCatalogObject):
     @property
     def __geo_interface__(self) -> dict[str, Any]:
         geometry = self.geometry
-        if geometry is None:
-            raise AttributeError(f"image '{self.id}' has no geometry")
-        interface: dict[str, Any] = geometry.__geo_interface__
+        interface: dict[str, Any]
+        if geometry is not None:
+            interface = geometry.__geo_interface__
+        else:
+            try:
+                interface = self.geocontext.__geo_interface__
+            except RuntimeError as error:  # an AttributeError says that it has none, to those who ask with hasattr
+                raise AttributeError(f"image '{self.id}' has neither a geometry nor a georeferencing") from error
         return interface
 
     def coverage(self, geom: Any) -> float:
@@ -356,8 +450,9 @@ class Image(NamedCatalogObject):
         """
         from localcat import geometry  # brings shapely
 
+        area = geometry.as_geometry(geom)
         footprint = self.geometry
-        return 0.0 if footprint is None else geometry.coverage(footprint, geometry.as_geometry(geom))
+        return 0.0 if footprint is None else geometry.coverage(footprint, area)
 
     # Rules
 
@@ -365,15 +460,38 @@ class Image(NamedCatalogObject):
         super()._prepare(transaction)
         if self.storage_state is None:
             self.storage_state = StorageState.REMOTE
+        self._refuse_invented(self.__dict__.pop("_uploaded", frozenset()))  # what an upload has just published
 
-    def _require_values(self) -> None:
-        super()._require_values()
-        owned = {file for file in self.files or [] if file.owned}
-        stored = self._stored("files")
-        known = set() if stored is None else set(self._attributes["files"].load(stored))
-        known |= self.__dict__.get("_uploaded", set())  # what an upload has just published
-        if not owned <= known:
-            raise BadRequestError(f"only uploads put files into the data folder; set owned=False on {owned - known}")
+    def _write_changes(self, transaction: Transaction, current: Row, new: Mapping[str, Stored]) -> None:
+        if "files" in new:
+            owned = {file for file in self._files_of(current[self._positions()["files"]]) if file.owned}
+            self._refuse_invented(owned)
+            kept = {file.href for file in self._files_of(new["files"])}
+            dropped = sorted({str(file.href) for file in owned if file.href not in kept})
+            rows.put_in_trash(transaction.connection, dropped)
+            transaction.on_commit.append(lambda: self._catalog.delete_files(dropped))
+        super()._write_changes(transaction, current, new)
+
+    def _files_of(self, stored: Stored) -> list[File]:
+        return [] if stored is None else self._attributes["files"].load(stored)
+
+    def _refuse_invented(self, known: Collection[File]) -> None:
+        """Refuse files that claim to lie in the data folder and are not known to be this image's there."""
+        for file in self._attributes["files"].coerce(self.files or []):
+            if file.owned and file not in known:
+                raise BadRequestError(
+                    f"'{file.href}' is no file of image '{self.id}' in the data folder; only uploads put files there, "
+                    "set owned=False for others"
+                )
+
+    def _after_write(self, transaction: Transaction) -> None:
+        super()._after_write(transaction)
+        files = self.files or []
+        if self.storage_state == StorageState.AVAILABLE and not (files and all(file.is_complete for file in files)):
+            raise BadRequestError(
+                f"image '{self.id}' is said to be available, and needs files with href, size_bytes and hash; "
+                "set its files, or storage_state to 'remote'"
+            )
 
     def _delete_row(self, transaction: Transaction, row_id: int) -> None:
         hrefs = rows.discard_files(transaction.connection, [row_id])

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from localcat.errors import AttributeValidationError, BadRequestError, NotFoundError
-from localcat.models.attributes import Attribute, Stored, Text
+from localcat.models.attributes import Attribute, Text
 from localcat.models.backend import Backend
 from localcat.models.base import CatalogObject
 from localcat.models.enums import DocumentState
@@ -40,6 +40,8 @@ class NamedCatalogObject(CatalogObject, abstract=True):
     makes the others.
     """
 
+    _related = ("product",)
+
     product_id = Text("The id of its product.", immutable=True, filterable=True, sortable=True, required=True)
     name = Name("The name within the product.", immutable=True, filterable=True, sortable=True, required=True)
 
@@ -66,11 +68,15 @@ class NamedCatalogObject(CatalogObject, abstract=True):
             return cached
         if self.product_id is None:
             return None
-        self._product = Product.get(self.product_id, catalog=self._catalog)
+        found = Product.get(self.product_id, catalog=self._catalog)
+        self._product = found if found is not None and found.id == self.product_id else None
         return self._product
 
     @product.setter
-    def product(self, value: Product) -> None:
+    def product(self, value: Product | None) -> None:
+        if value is None:
+            self.product_id = None
+            return
         if not isinstance(value, Product):
             raise AttributeValidationError(f"product is a Product, not {value!r}")
         if value.state not in (DocumentState.SAVED, DocumentState.MODIFIED):
@@ -79,6 +85,10 @@ class NamedCatalogObject(CatalogObject, abstract=True):
             raise AttributeValidationError(f"product '{value.id}' belongs to another catalog")
         self.product_id = value.id
         self._product = value
+
+    @product.deleter
+    def product(self) -> None:
+        self.product_id = None
 
     def _assign(self, attribute: Attribute[Any], value: Any) -> None:
         before = dict(self._values)
@@ -119,7 +129,7 @@ class NamedCatalogObject(CatalogObject, abstract=True):
     def _insert(self, transaction: Transaction, values: Any) -> int:
         return super()._insert(transaction, {**values, "product_id": self._product_row_id(transaction)})
 
-    def _product_row_id(self, transaction: Transaction) -> Stored:
+    def _product_row_id(self, transaction: Transaction) -> int:
         row_id = rows.product_row_id(transaction.connection, str(self.product_id))
         if row_id is None:
             prefixed = Product.namespace_id(str(self.product_id), catalog=self._catalog)

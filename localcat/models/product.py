@@ -7,22 +7,32 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from localcat.errors import ConflictError, DeletedObjectError, UnsavedObjectError
+from localcat.errors import (
+    AttributeValidationError,
+    BadRequestError,
+    ConflictError,
+    DeletedObjectError,
+    UnsavedObjectError,
+)
 from localcat.expressions.properties import properties as p
-from localcat.models.attributes import Boolean, Number, Text, TextList, Timestamp
+from localcat.models.attributes import Boolean, Number, Stored, Text, Timestamp, unstorable
 from localcat.models.backend import Backend, default_catalog
 from localcat.models.base import CatalogObject
-from localcat.models.enums import TaskState
+from localcat.models.enums import BandType, TaskState
+from localcat.models.structured import TextList
 from localcat.models.values import ResolutionAttribute
 from localcat.store import rows
 from localcat.timestamps import from_microseconds, now_microseconds
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from localcat.models.band import Band
     from localcat.models.image import Image
     from localcat.models.upload import ImageUpload
     from localcat.search import ImageSearch, Search
     from localcat.store.database import Transaction
+    from localcat.store.rows import Row
 
 _OWNERS = ("user:", "org:")
 _READERS = ("email:", "user:", "group:", "org:")
@@ -65,6 +75,18 @@ class AuthCatalogObject(CatalogObject, abstract=True):
         return self.user_can_write() or not self._identities().isdisjoint(self.readers or [])
 
 
+class DisplayBands(TextList):
+    """The names of the bands to show: a grey or class band or three colours, and perhaps an alpha band after them."""
+
+    def coerce(self, value: Any) -> list[str]:
+        names = super().coerce(value)
+        if len(names) > 4 or not all(names):
+            raise AttributeValidationError(
+                f"{self.name} has one band, one with alpha, three, or three with alpha, not {names!r}"
+            )
+        return names
+
+
 class Product(AuthCatalogObject):
     """A family of images that share bands.
 
@@ -97,13 +119,15 @@ class Product(AuthCatalogObject):
     resolution_max = ResolutionAttribute(
         "The coarsest resolution of its bands.", filterable=True, sortable=True, readonly=True
     )
-    default_display_bands = TextList("Names of the bands to show: one, or three, and an alpha band after them.", most=4)
+    default_display_bands = DisplayBands("Names of the bands to show: one, or three, and perhaps alpha after them.")
     image_index_name = Text("Kept for the original's sake.", filterable=True, sortable=True)
     product_tier = Text("Kept for the original's sake.", filterable=True, sortable=True)
 
     @classmethod
     def namespace_id(cls, id: str, *, catalog: Backend | None = None, client: Backend | None = None) -> str:
         """Return an id with the catalog's namespace before it; one that has it already stays as it is."""
+        if not isinstance(id, str):
+            raise TypeError(f"an id is text, not {id!r}")
         namespace = (catalog or client or default_catalog()).namespace
         return id if not namespace or id.startswith(f"{namespace}:") else f"{namespace}:{id}"
 
@@ -111,6 +135,20 @@ class Product(AuthCatalogObject):
         super()._prepare(transaction)
         if self.id:
             self._values["id"] = self.namespace_id(self.id, catalog=self._catalog)
+
+    def _write_changes(self, transaction: Transaction, current: Row, new: Mapping[str, Stored]) -> None:
+        if "default_display_bands" in new:
+            self._check_display_bands()
+        super()._write_changes(transaction, current, new)
+
+    def _check_display_bands(self) -> None:
+        """Refuse two or four bands whose last is known not to be an alpha band; bands may still be missing."""
+        names = self.default_display_bands or []
+        last = self.get_band(names[-1]) if len(names) in (2, 4) else None
+        if last is not None and not (last.type == BandType.MASK and getattr(last, "is_alpha", False)):
+            raise BadRequestError(
+                f"default_display_bands {names!r}: the last of two or four is an alpha band, and '{last.name}' is none"
+            )
 
     # Relatives
 
@@ -122,12 +160,12 @@ class Product(AuthCatalogObject):
     def get_band(self, name: str, request_params: Any = None, headers: Any = None) -> Band | None:
         """Return a band of this product by name, or None."""
         self._require_saved()
-        return self._catalog.bands.filter(p.id == self.named_id(name)).first()
+        return None if _is_no_name(name) else self._catalog.bands.filter(p.id == self.named_id(name)).first()
 
     def get_image(self, name: str, request_params: Any = None, headers: Any = None) -> Image | None:
         """Return an image of this product by name, or None."""
         self._require_saved()
-        return self._catalog.images.filter(p.id == self.named_id(name)).first()
+        return None if _is_no_name(name) else self._catalog.images.filter(p.id == self.named_id(name)).first()
 
     def bands(self, request_params: Any = None, headers: Any = None) -> Search[Band]:
         """Return a search for the bands of this product, sorted by `sort_order`."""
@@ -171,16 +209,21 @@ class Product(AuthCatalogObject):
         started = now_microseconds()
         with self._catalog.database.write() as transaction:
             connection = transaction.connection
+            transaction.on_rollback.append(self._undo())
+            before = self.__dict__.get("_last_deletion")
+            transaction.on_rollback.append(lambda: self.__dict__.update(_last_deletion=before))
             row_id = rows.product_row_id(connection, str(self.id))
             if row_id is None:
-                raise DeletedObjectError(f"product '{self.id}' was deleted from the catalog")
-            images = [found[0] for found in connection.execute("SELECT id FROM image WHERE product_id = ?", (row_id,))]
-            bands = [found[0] for found in connection.execute("SELECT id FROM band WHERE product_id = ?", (row_id,))]
-            hrefs = rows.discard_files(connection, images)
-            rows.delete(connection, "image", images)
-            rows.delete(connection, "band", bands)
-            rows.refresh_resolutions(connection, row_id)
-            transaction.on_commit.append(lambda: self._catalog.delete_files(hrefs))
+                self._is_deleted = True
+            else:
+                bands, images = rows.related_to_product(connection, row_id)
+                hrefs = rows.discard_files(connection, images)
+                rows.delete(connection, "image", images)
+                rows.delete(connection, "band", bands)
+                rows.refresh_resolutions(connection, row_id)
+                transaction.on_commit.append(lambda: self._catalog.delete_files(hrefs))
+        if row_id is None:
+            raise DeletedObjectError(f"product '{self.id}' was deleted from the catalog")
         deleted = len(images) + len(bands)
         if not deleted:
             return None
@@ -194,7 +237,8 @@ class Product(AuthCatalogObject):
         return self._last_deletion
 
     def get_delete_status(self, request_params: Any = None, headers: Any = None) -> DeletionTaskStatus:
-        """Return the task of this object's last `delete_related_objects`."""
+        """Return the task of this object's last `delete_related_objects`; a state of NONE if there was none."""
+        self._require_saved()
         status: DeletionTaskStatus | None = self.__dict__.get("_last_deletion")
         return status or DeletionTaskStatus(id=str(self.id), status=TaskState.NEVERRAN)
 
@@ -251,3 +295,10 @@ class DeletionTaskStatus:
         if self.errors:
             lines += [f"  - {len(self.errors):,} errors:", *(f"    - {error}" for error in self.errors)]
         return "\n".join(lines)
+
+
+def _is_no_name(name: str) -> bool:
+    """Return whether no band or image can have such a name, not even one from elsewhere."""
+    if not isinstance(name, str):
+        raise TypeError(f"a name is text, not {name!r}")
+    return unstorable(name) is not None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,6 +49,11 @@ class ImageUploadOptions:
             self.overview_resampler = _chosen(OverviewResampler, "overview_resampler", self.overview_resampler)
         if self.overviews is not None:
             self.overviews = _decimation_factors(self.overviews)
+        if self.image_files is not None:
+            self.image_files = _names(self.image_files)
+        size = self.upload_size
+        if size is not None and (isinstance(size, bool) or not isinstance(size, int) or not 0 <= size < 2**63):
+            raise AttributeValidationError(f"upload_size is a number of bytes, not {size!r}")
 
 
 def _chosen(choices: Any, name: str, value: Any) -> str:
@@ -56,6 +62,15 @@ def _chosen(choices: Any, name: str, value: Any) -> str:
     except ValueError:
         allowed = ", ".join(repr(choice.value) for choice in choices)
         raise AttributeValidationError(f"{name} is one of {allowed}, not {value!r}") from None
+
+
+def _names(value: Any) -> list[str]:
+    if isinstance(value, str | bytes) or not isinstance(value, Iterable):
+        raise AttributeValidationError(f"image_files is a list of names, not {value!r}")
+    names = [os.fspath(name) if isinstance(name, os.PathLike) else name for name in value]
+    if not all(isinstance(name, str) for name in names):
+        raise AttributeValidationError(f"image_files is a list of names, not {value!r}")
+    return names
 
 
 def _decimation_factors(value: Any) -> list[int]:
@@ -74,7 +89,7 @@ def _decimation_factors(value: Any) -> list[int]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadRequest:
-    """Which pixels of an image are wanted, and in what form; `Image.ndarray` explains each."""
+    """Which pixels are wanted, and in what form; `Image.ndarray` and `ImageCollection.stack` explain each."""
 
     bands: str | Sequence[str]
     geocontext: Any = None
@@ -90,6 +105,19 @@ class ReadRequest:
     scaling: Any = None
     data_type: str | None = None
     progress: bool | None = None
+    on_error: str = "raise"
+    max_bytes: int | None = None
+    max_workers: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadRequest:
+    """Which pixels are to be written into a file; `Image.download` and `ImageCollection.download` explain each."""
+
+    read: ReadRequest
+    dest: Any = None
+    format: str = "tif"
+    nodata: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import json
+import time
+from concurrent.futures import TimeoutError as WaitTimeoutError
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, NoReturn
 
-from localcat.errors import ClientError, ConflictError, UploadError
-from localcat.models.attributes import Attribute, Choice, Structured, Text
+from localcat.errors import BadRequestError, ClientError, ConflictError, UploadError
+from localcat.models.attributes import Choice, Text
 from localcat.models.base import CatalogObjectBase
-from localcat.models.enums import (
-    ImageUploadEventSeverity,
-    ImageUploadEventType,
-    ImageUploadStatus,
-)
+from localcat.models.enums import ImageUploadEventSeverity, ImageUploadStatus
 from localcat.models.image import Image
 from localcat.models.requests import ImageUploadOptions
+from localcat.models.structured import Structured, TextList
 from localcat.timestamps import from_microseconds
 
 _FINAL = (ImageUploadStatus.SUCCESS, ImageUploadStatus.FAILURE, ImageUploadStatus.CANCELED)
+_POLL_SECONDS = 0.05  # between two looks at an upload that has not ended
 
 
 class UploadOptions(Structured[ImageUploadOptions]):
@@ -51,10 +51,10 @@ class ImageUploadEvent:
         When; aware UTC.
     component, component_id : str
         The part of localcat, and the process, that reports it.
-    event_type : ImageUploadEventType
-        What happened.
-    severity : ImageUploadEventSeverity
-        How grave it is.
+    event_type : str
+        What happened: the value of an `ImageUploadEventType`.
+    severity : str
+        How grave it is: the value of an `ImageUploadEventSeverity`.
     message : str
         The particulars.
     """
@@ -63,8 +63,8 @@ class ImageUploadEvent:
     event_datetime: datetime
     component: str
     component_id: str
-    event_type: ImageUploadEventType
-    severity: ImageUploadEventSeverity
+    event_type: str
+    severity: str
     message: str
 
 
@@ -72,13 +72,14 @@ class ImageUpload(CatalogObjectBase):
     """An upload, as `Image.upload` and `Image.upload_ndarray` return it."""
 
     table = "upload"
+    _related = ("image", "events")
 
     product_id = Text("The id of the product uploaded into.", readonly=True, filterable=True, sortable=True)
     image_id = Text("The id of the image uploaded.", readonly=True, filterable=True)
     user = Text("Who uploaded.", readonly=True, filterable=True, sortable=True)
     status = Choice("How far it has come.", choices=ImageUploadStatus, readonly=True, filterable=True, sortable=True)
     image_upload_options = UploadOptions("How the image was to be taken in.", readonly=True)
-    resumable_urls: Attribute[Any] = Text("Always unset: nothing is sent anywhere.", readonly=True)
+    resumable_urls = TextList("Always unset: nothing is sent anywhere.", readonly=True)
 
     @property
     def image(self) -> Image:
@@ -105,25 +106,36 @@ class ImageUpload(CatalogObjectBase):
                 from_microseconds(moment),
                 component,
                 component_id,
-                ImageUploadEventType(event_type),
-                ImageUploadEventSeverity(severity),
+                event_type,
+                severity,
                 message,
             )
             for number, moment, component, component_id, event_type, severity, message in found
         ]
 
     def wait_for_completion(self, timeout: float | None = None, warn_transient_errors: bool = True) -> None:
-        """Wait until the upload has succeeded or failed; never raises because it failed.
+        """Wait until the upload has succeeded, failed or been canceled; never raises because it failed.
 
         Parameters
         ----------
         timeout : float, optional
-            Seconds to wait at most.
+            Seconds to wait at most; without end when left out.
         warn_transient_errors : bool
             Accepted for programs written for the original; there is no network that could fail.
+
+        Raises
+        ------
+        concurrent.futures.TimeoutError
+            If the upload has not ended by then.
         """
-        if self.status not in _FINAL:
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while self.status not in _FINAL:
             self.reload()
+            if self.status in _FINAL:
+                return
+            if deadline is not None and time.monotonic() >= deadline:
+                raise WaitTimeoutError(f"the upload of '{self.image_id}' is still {self.status}")
+            time.sleep(_POLL_SECONDS)
 
     def raise_for_status(self) -> None:
         """Raise what went wrong, if the upload failed.
@@ -142,14 +154,17 @@ class ImageUpload(CatalogObjectBase):
         raise UploadError(f"the upload of '{self.image_id}' failed: {'; '.join(reasons) or 'no reason was recorded'}")
 
     def cancel(self) -> None:
-        """Cancel an upload that has not ended.
+        """Cancel an upload that has not begun.
 
         Raises
         ------
         ConflictError
-            If it has ended.
+            If it has: always, since uploads run in the call that starts them.
         """
-        raise ConflictError(f"the upload of '{self.image_id}' has ended already: {self.status}")
+        raise ConflictError(f"the upload of '{self.image_id}' cannot be canceled any more: {self.status}")
+
+    def _create(self) -> NoReturn:
+        raise BadRequestError("an upload is made by Image.upload or Image.upload_ndarray, not saved")
 
     def _delete_saved(self, request_params: Any = None, headers: Any = None) -> NoReturn:
         raise NotImplementedError("uploads are a record of what happened and are not deleted")

@@ -174,12 +174,11 @@ def _check_last_tiles(tiff: TiffFile) -> None:
     It stops before the end of the stream, where the checksum stands, so damage there would pass as pixels.
     """
     for directory in tiff.directories():
-        heights = tiff.integers(directory, TILE_LENGTH)
-        if not heights or heights[0] < 1 or not DEFLATE.intersection(tiff.integers(directory, COMPRESSION)):
+        if TILE_LENGTH not in directory.tags or not DEFLATE.intersection(tiff.integers(directory, COMPRESSION)):
             continue
         offsets, counts = (tiff.integers(directory, tag) for tag in (TILE_OFFSETS, TILE_BYTE_COUNTS))
-        tiles_down = -(-tiff.integers(directory, IMAGE_LENGTH)[0] // heights[0])
-        tiles_across = -(-tiff.integers(directory, IMAGE_WIDTH)[0] // tiff.integers(directory, TILE_WIDTH)[0])
+        tiles_down = -(-tiff.integer(directory, IMAGE_LENGTH) // tiff.integer(directory, TILE_LENGTH))
+        tiles_across = -(-tiff.integer(directory, IMAGE_WIDTH) // tiff.integer(directory, TILE_WIDTH))
         for at, (offset, count) in enumerate(zip(offsets, counts, strict=False)):
             if count and at // tiles_across % tiles_down == tiles_down - 1:
                 _check_stream(tiff, offset, count)

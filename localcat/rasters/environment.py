@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from os import PathLike, fspath
 
+from affine import AffineError
 from rasterio._err import CPLE_BaseError, CPLE_OutOfMemoryError
 from rasterio.env import Env
 from rasterio.errors import CRSError, RasterioError
@@ -78,7 +79,7 @@ def read_errors(path: str | PathLike[str]) -> Iterator[None]:
         raise
     except (MemoryError, CPLE_OutOfMemoryError) as error:
         raise TooLargeError(f"not enough memory to read {name}: {_reason(error)}; read a smaller area") from error
-    except (RasterioError, CPLE_BaseError, SystemError, CRSError, UnicodeError) as error:
+    except (RasterioError, CPLE_BaseError, SystemError, CRSError, UnicodeError, AffineError) as error:
         raise CorruptImageError(
             f"{name} cannot be read as a raster: {_reason(error)}; restore it from a copy or upload the image again"
         ) from error

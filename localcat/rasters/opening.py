@@ -77,7 +77,10 @@ def open_raster(
         options: dict[str, Any] = {} if overview_level is None else {"overview_level": overview_level}
         with raster_environment():
             with nullcontext() if is_georeferenced else quiet_georeferencing():
-                dataset = rasterio.open(plain, driver=driver, sharing=False, **options)
+                try:
+                    dataset = rasterio.open(plain, driver=driver, sharing=False, **options)
+                except NotGeoreferencedWarning as error:  # only where warnings are errors, and the header is damaged
+                    raise CorruptImageError(f"{plain} has a damaged transform; restore it from a copy") from error
             with dataset:
                 _check_size(dataset, plain, max_bytes)
                 yield dataset

@@ -7,32 +7,22 @@ them. Masks are always taken from the nearest pixel, and masked pixels lend noth
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy
-import rasterio
-from affine import Affine
-from rasterio.enums import ColorInterp, MaskFlags, Resampling
-from rasterio.warp import reproject
+from rasterio.enums import Resampling
 from rasterio.windows import Window
 
 from localcat.errors import BadRequestError, TooLargeError
 from localcat.geocontext.grid import Grid
 from localcat.rasters.cutline import outside_cutline
 from localcat.rasters.describe import native_grid
-from localcat.rasters.dtypes import (
-    common_dtype,
-    data_type_name,
-    equals_nodata,
-    is_representable,
-    numpy_dtype,
-    saturated,
-)
+from localcat.rasters.dtypes import common_dtype, data_type_name, equals_nodata, numpy_dtype, saturated
 from localcat.rasters.environment import read_errors
-from localcat.rasters.footprint import project, to_map
 from localcat.rasters.opening import open_raster
+from localcat.rasters.sources import BandSource, Request, fill_of, internal_mask, nodata_of
+from localcat.rasters.warping import native_window, overview_level, warp
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
@@ -40,6 +30,8 @@ if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
     MaskedArray = numpy.ma.MaskedArray[Any, Any]
+
+__all__ = ["MAX_RESULT_BYTES", "RESAMPLINGS", "BandSource", "native_window", "read_bands", "read_native"]
 
 MAX_RESULT_BYTES: Final = 8 * 2**30
 """How large the array of one read may be, in bytes, unless the caller allows more."""
@@ -61,33 +53,6 @@ RESAMPLINGS: Final = {
     "q3": Resampling.q3,
 }
 """The ways to resample a read, by name."""
-
-_ALIGNED = 1e-3  # pixels; how exactly two grids must meet to count as one
-_MESH = 9  # points a side, where a grid is compared with a file
-_NARROW = 8  # pixels; the narrowest overview that is used
-_CODES = (ColorInterp.alpha, ColorInterp.palette)
-
-
-@dataclass(frozen=True, slots=True)
-class BandSource:
-    """One band of one file.
-
-    Parameters
-    ----------
-    path : str or path
-        A GeoTIFF or JPEG 2000 file.
-    index : int
-        GDAL's number of the band, counted from 1.
-    nodata : float, optional
-        The value that marks invalid pixels; None for the file's own.
-    is_categorical : bool
-        Whether values are codes (classes, masks, opacity): these are always resampled by nearest.
-    """
-
-    path: str | PathLike[str]
-    index: int
-    nodata: float | None = None
-    is_categorical: bool = False
 
 
 def read_bands(
@@ -160,7 +125,7 @@ def read_bands(
         values = numpy.zeros((len(sources), *grid.shape), dtype=wanted)
         mask = numpy.ones(values.shape, dtype=bool)
         for path, positions in files.items():
-            _read_file(path, _Request(sources, grid, method, mask_nodata), positions, values, mask)
+            _read_file(path, Request(sources, grid, method, mask_nodata), positions, values, mask)
         if cutline is not None:
             mask |= outside_cutline(cutline, grid, all_touched=all_touched)
     return numpy.ma.MaskedArray(values, mask=mask)
@@ -199,42 +164,13 @@ def read_native(
             raise TooLargeError(f"{path} would take {size} bytes; at most {max_bytes} are read at once")
         values: NDArray[Any] = dataset.read(bands, out_dtype=wanted)
         mask = numpy.zeros(values.shape, dtype=bool)
-        invalid = _internal_mask(dataset, None)
+        invalid = internal_mask(dataset, None)
         if invalid is not None:
             mask |= invalid
         if mask_nodata:
             for at, band in enumerate(bands):
                 mask[at] |= equals_nodata(values[at], dataset.nodatavals[band - 1])
         return numpy.ma.MaskedArray(values, mask=mask)
-
-
-def native_window(native: Grid, grid: Grid) -> Window | None:
-    """Return the window of a native grid that another grid is, None where their pixels do not coincide.
-
-    The window may reach beyond the native grid on any side.
-    """
-    if grid.crs != native.crs:
-        return None
-    height, width = grid.shape
-    columns = numpy.array([0.0, width, 0.0, width])
-    rows = numpy.array([0.0, 0.0, height, height])
-    inverse = ~native.transform
-    xs, ys = to_map(grid, columns, rows)
-    native_columns = inverse.a * xs + inverse.b * ys + inverse.c
-    native_rows = inverse.d * xs + inverse.e * ys + inverse.f
-    offset = (round(float(native_columns[0])), round(float(native_rows[0])))
-    error = max(numpy.abs(native_columns - columns - offset[0]).max(), numpy.abs(native_rows - rows - offset[1]).max())
-    return Window(*offset, width, height) if error < _ALIGNED else None
-
-
-@dataclass(frozen=True, slots=True)
-class _Request:
-    """What one call of `read_bands` asks for."""
-
-    sources: Sequence[BandSource]
-    grid: Grid
-    method: Resampling
-    mask_nodata: bool
 
 
 def _data_types(path: str, sources: Sequence[BandSource], positions: list[int]) -> list[str]:
@@ -250,7 +186,7 @@ def _check_indexes(dataset: DatasetReader, indexes: Sequence[int]) -> None:
 
 
 def _read_file(
-    path: str, request: _Request, positions: list[int], values: NDArray[Any], mask: NDArray[numpy.bool_]
+    path: str, request: Request, positions: list[int], values: NDArray[Any], mask: NDArray[numpy.bool_]
 ) -> None:
     """Read the bands of one file into their places in the result."""
     with open_raster(path, max_bytes=None) as dataset:
@@ -259,11 +195,11 @@ def _read_file(
         if native is None:
             raise BadRequestError(f"{path} has no CRS or no transform, so it cannot be read on a grid")
         window = native_window(native, request.grid)
-        level = None if window is not None else _overview_level(dataset, native, request.grid)
+        level = None if window is not None else overview_level(dataset, native, request.grid)
         if window is not None:
             _copy(dataset, window, request, positions, values, mask)
         elif level is None:
-            _warp(dataset, native, request, positions, values, mask)
+            warp(dataset, native, request, positions, values, mask)
     if level is None:
         return
     with open_raster(path, overview_level=level, max_bytes=None) as overview:
@@ -272,13 +208,13 @@ def _read_file(
         if window is not None:
             _copy(overview, window, request, positions, values, mask)
         else:
-            _warp(overview, reduced, request, positions, values, mask)
+            warp(overview, reduced, request, positions, values, mask)
 
 
 def _copy(
     dataset: DatasetReader,
     window: Window,
-    request: _Request,
+    request: Request,
     positions: list[int],
     values: NDArray[Any],
     mask: NDArray[numpy.bool_],
@@ -288,13 +224,13 @@ def _copy(
     bottom = min(window.row_off + window.height, dataset.height)
     right = min(window.col_off + window.width, dataset.width)
     for at in positions:
-        values[at] = _fill(dataset, request.sources[at], values.dtype)
+        values[at] = fill_of(dataset, request.sources[at], values.dtype)
     if top >= bottom or left >= right:
         return
     inside = Window(left, top, right - left, bottom - top)
     rows = slice(top - window.row_off, bottom - window.row_off)
     columns = slice(left - window.col_off, right - window.col_off)
-    invalid = _internal_mask(dataset, inside)
+    invalid = internal_mask(dataset, inside)
     indexes = sorted({request.sources[at].index for at in positions})
     pixels = dataset.read(indexes, window=inside)
     for at in positions:
@@ -303,181 +239,4 @@ def _copy(
         values[at, rows, columns] = saturated(band, values.dtype)
         mask[at, rows, columns] = False if invalid is None else invalid
         if request.mask_nodata:
-            mask[at, rows, columns] |= equals_nodata(band, _nodata(dataset, source))
-
-
-def _warp(
-    dataset: DatasetReader,
-    native: Grid,
-    request: _Request,
-    positions: list[int],
-    values: NDArray[Any],
-    mask: NDArray[numpy.bool_],
-) -> None:
-    """Resample pixels onto the grid, with masks from the nearest pixel."""
-    outside = _outside(dataset, native, request, positions)
-    # Opacity weighs its neighbours only for a caller who reads it too: others want the pixels under it as they are.
-    read = {request.sources[at].index for at in positions}
-    opacity = next((i for i in read if dataset.colorinterp[i - 1] is ColorInterp.alpha), 0)
-    groups: dict[tuple[str, Resampling], list[int]] = {}
-    for at in positions:
-        source = request.sources[at]
-        is_code = source.is_categorical or dataset.colorinterp[source.index - 1] in _CODES
-        method = Resampling.nearest if is_code else request.method
-        groups.setdefault((repr(_nodata(dataset, source)), method), []).append(at)
-    for (_, method), members in groups.items():
-        indexes = [request.sources[at].index for at in members]
-        nodata = _nodata(dataset, request.sources[members[0]])
-        alpha = 0 if method is Resampling.nearest else opacity
-        pixels = _reprojected(dataset, indexes, request.grid, method, nodata, alpha)
-        nearest = pixels
-        if nodata is not None and method is not Resampling.nearest:
-            nearest = _reprojected(dataset, indexes, request.grid, Resampling.nearest, nodata)
-        for at, band, codes in zip(members, pixels, nearest, strict=True):
-            missing = equals_nodata(codes, nodata)
-            if nodata is not None and codes is not band:
-                # A pixel is there exactly when its nearest neighbour is.
-                band = numpy.where(missing | equals_nodata(band, nodata), codes, band)
-            values[at] = saturated(band, values.dtype)
-            values[at][outside] = _fill(dataset, request.sources[at], values.dtype)
-            mask[at] = outside | missing if request.mask_nodata else outside
-
-
-def _reprojected(
-    dataset: DatasetReader, indexes: list[int], grid: Grid, method: Resampling, nodata: float | None, alpha: int = 0
-) -> NDArray[Any]:
-    pixels = numpy.zeros((len(indexes), *grid.shape), dtype=dataset.dtypes[indexes[0] - 1])
-    reproject(
-        rasterio.band(dataset, indexes),
-        pixels,
-        dst_crs=grid.crs,
-        dst_transform=grid.transform,
-        resampling=method,
-        src_nodata=nodata,
-        dst_nodata=nodata,
-        src_alpha=alpha,
-        UNIFIED_SRC_NODATA="NO",  # rasterio's default would let a band's nodata bleed where another band is valid
-    )
-    return pixels
-
-
-def _outside(dataset: DatasetReader, native: Grid, request: _Request, positions: list[int]) -> NDArray[numpy.bool_]:
-    """Return which pixels of a grid have their nearest pixel outside the file, or under its internal mask.
-
-    Where every band has a nodata that is masked anyway, nothing needs to be said: warping puts it outside.
-    """
-    grid = request.grid
-    if all(nodata is None for nodata in dataset.nodatavals):
-        pixels = numpy.zeros((2, *grid.shape), dtype=dataset.dtypes[0])
-        reproject(
-            rasterio.band(dataset, 1),
-            pixels,
-            dst_crs=grid.crs,
-            dst_transform=grid.transform,
-            resampling=Resampling.nearest,
-            dst_alpha=2,
-        )
-        transparent: NDArray[numpy.bool_] = pixels[1] == 0
-        return transparent
-    is_masked = request.mask_nodata and all(_nodata(dataset, request.sources[at]) is not None for at in positions)
-    if is_masked and not _has_internal_mask(dataset):
-        return numpy.zeros(grid.shape, dtype=bool)
-    # GDAL would count nodata as outside; only an array of its own tells the two apart.
-    window = _window_under(dataset, native, grid)
-    if window is None:
-        return numpy.ones(grid.shape, dtype=bool)
-    if _has_internal_mask(dataset):
-        source = dataset.read_masks(1, window=window)
-    else:
-        source = numpy.full((window.height, window.width), 255, dtype=numpy.uint8)
-    covered = numpy.zeros(grid.shape, dtype=numpy.uint8)
-    x, y = to_map(native, numpy.array([window.col_off]), numpy.array([window.row_off]))
-    t = native.transform
-    reproject(
-        source,
-        covered,
-        src_crs=native.crs,
-        src_transform=Affine(t.a, t.b, float(x[0]), t.d, t.e, float(y[0])),
-        dst_crs=grid.crs,
-        dst_transform=grid.transform,
-        resampling=Resampling.nearest,
-    )
-    outside: NDArray[numpy.bool_] = covered == 0
-    return outside
-
-
-def _window_under(dataset: DatasetReader, native: Grid, grid: Grid) -> Window | None:
-    """Return the part of a file that lies under a grid, None when there is none."""
-    columns, rows = _native_pixels(native, grid, *_mesh(grid, _MESH))
-    if not (numpy.isfinite(columns).all() and numpy.isfinite(rows).all()):
-        return Window(0, 0, dataset.width, dataset.height)
-    margin = 2 + 0.05 * max(numpy.ptp(columns), numpy.ptp(rows))  # what lies between the points may bend outwards
-    left, right = max(int(columns.min() - margin), 0), min(int(columns.max() + margin), dataset.width)
-    top, bottom = max(int(rows.min() - margin), 0), min(int(rows.max() + margin), dataset.height)
-    return Window(left, top, right - left, bottom - top) if left < right and top < bottom else None
-
-
-def _mesh(grid: Grid, points: int) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return columns and rows of a mesh of pixel positions over a grid."""
-    meshes = numpy.meshgrid(numpy.linspace(0, grid.width, points), numpy.linspace(0, grid.height, points))
-    return meshes[0].ravel(), meshes[1].ravel()
-
-
-def _native_pixels(
-    native: Grid, grid: Grid, columns: NDArray[Any], rows: NDArray[Any]
-) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return the pixel positions of a grid as those of a native grid; not finite where they have none."""
-    xs, ys = project(grid.crs, native.crs, *to_map(grid, columns, rows))
-    inverse = ~native.transform
-    with numpy.errstate(invalid="ignore"):
-        return inverse.a * xs + inverse.b * ys + inverse.c, inverse.d * xs + inverse.e * ys + inverse.f
-
-
-def _overview_level(dataset: DatasetReader, native: Grid, grid: Grid) -> int | None:
-    """Return the coarsest overview that is at least as fine as a grid, None for the full resolution."""
-    factors = dataset.overviews(1)
-    if not factors:
-        return None
-    ratio = _coarseness(native, grid)
-    # GDAL derives the factors from the widths alone, so those of very narrow overviews say nothing.
-    known = enumerate(factors)
-    fine = [level for level, factor in known if 1 < factor <= ratio and factor * _NARROW <= native.width]
-    return fine[-1] if fine else None
-
-
-def _coarseness(native: Grid, grid: Grid) -> float:
-    """Return how many native pixels a side of a grid's pixel covers, at the place where it covers fewest."""
-    columns, rows = _mesh(grid, _MESH)
-    step = min(*grid.shape, 16) / 2
-    here = numpy.array(_native_pixels(native, grid, columns, rows))
-    with numpy.errstate(invalid="ignore"):
-        right = numpy.hypot(*(numpy.array(_native_pixels(native, grid, columns + step, rows)) - here)) / step
-        down = numpy.hypot(*(numpy.array(_native_pixels(native, grid, columns, rows + step)) - here)) / step
-    sides = numpy.concatenate((right, down))
-    sides = sides[numpy.isfinite(sides)]
-    return float(sides.min()) * (1 + _ALIGNED) if len(sides) else 1.0
-
-
-def _has_internal_mask(dataset: DatasetReader) -> bool:
-    flags = dataset.mask_flag_enums[0]
-    return MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags
-
-
-def _internal_mask(dataset: DatasetReader, window: Window | None) -> NDArray[numpy.bool_] | None:
-    """Return where the internal mask says invalid; None when the file has no such mask."""
-    if not _has_internal_mask(dataset):
-        return None
-    invalid: NDArray[numpy.bool_] = dataset.read_masks(1, window=window) == 0
-    return invalid
-
-
-def _nodata(dataset: DatasetReader, source: BandSource) -> float | None:
-    """Return the nodata of a band if its dtype can hold that value at all."""
-    nodata = dataset.nodatavals[source.index - 1] if source.nodata is None else source.nodata
-    fits = nodata is not None and is_representable(nodata, dataset.dtypes[source.index - 1])
-    return nodata if fits else None
-
-
-def _fill(dataset: DatasetReader, source: BandSource, dtype: numpy.dtype[Any]) -> float:
-    nodata = _nodata(dataset, source)
-    return nodata if nodata is not None and is_representable(nodata, dtype) else 0
+            mask[at, rows, columns] |= equals_nodata(band, nodata_of(dataset, source))

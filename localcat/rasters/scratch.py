@@ -7,6 +7,7 @@ overviews as its own.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -17,7 +18,9 @@ from xml.sax.saxutils import escape, quoteattr
 
 import numpy
 import rasterio
+from rasterio._err import CPLE_BaseError
 from rasterio.enums import ColorInterp, Resampling
+from rasterio.errors import RasterioError
 from rasterio.io import MemoryFile
 
 from localcat.errors import StorageFullError
@@ -40,6 +43,7 @@ _RESAMPLINGS = {
     "lanczos": Resampling.lanczos,
     "mode": Resampling.mode,
 }
+_NO_ROOM = 4 * 2**20  # bytes; a write that failed with less than this free failed for want of room
 _COLORS = ("gray", "red", "green", "blue")
 
 
@@ -136,18 +140,45 @@ def _groups(pixels: NDArray[Any], internal: NDArray[numpy.bool_] | None, layout:
 
 
 @contextmanager
+def scratch_path(beside: Path) -> Iterator[Path]:
+    """Yield the path of a file that does not exist yet beside another, and remove it with all that GDAL put next to it.
+
+    Raises
+    ------
+    StorageFullError
+        In place of what GDAL reports, if there is hardly any room left while the scratch file still exists.
+    """
+    path = beside.with_name(f"{beside.name}.{uuid4().hex}.tif")
+    try:
+        yield path
+    except (RasterioError, CPLE_BaseError, SystemError) as error:
+        free = shutil.disk_usage(beside.parent).free
+        if free < _NO_ROOM:
+            raise StorageFullError(
+                f"no room to write {beside}: {free} bytes are free; make some and try again"
+            ) from error
+        raise
+    finally:
+        for left in beside.parent.glob(f"{path.name}*"):
+            left.unlink(missing_ok=True)
+
+
+def scratch_bytes(pixels: NDArray[Any], layout: Layout) -> int:
+    """Return the least number of bytes that pixels and their overviews take without compression."""
+    height, width = layout.grid.shape
+    levels = sum(-(-height // factor) * -(-width // factor) for factor in (1, *layout.factors))
+    return levels * len(pixels) * pixels.itemsize
+
+
+@contextmanager
 def _scratch(beside: Path | None) -> Iterator[str]:
     """Yield the name of a file that does not exist yet, in memory or beside another, and remove it afterwards."""
     if beside is None:
         with MemoryFile(ext=".tif") as file:
             yield file.name
-        return
-    path = beside.with_name(f"{beside.name}.{uuid4().hex}.tif")
-    try:
-        yield str(path)
-    finally:
-        for left in beside.parent.glob(f"{path.name}*"):
-            left.unlink(missing_ok=True)
+    else:
+        with scratch_path(beside) as path:
+            yield str(path)
 
 
 def _fill(group: _Group, pixels: NDArray[Any], layout: Layout) -> None:
@@ -200,9 +231,7 @@ def _fill(group: _Group, pixels: NDArray[Any], layout: Layout) -> None:
 
 def _check_length(group: _Group, pixels: NDArray[Any], layout: Layout) -> None:
     """Check that a scratch file is as long as its pixels: GDAL does not report what a full disk refused last."""
-    height, width = layout.grid.shape
-    levels = sum(-(-height // factor) * -(-width // factor) for factor in (1, *layout.factors))
-    least = levels * len(group.members) * pixels.itemsize
+    least = scratch_bytes(pixels[: len(group.members)], layout)
     length = Path(group.name).stat().st_size
     if length < least:
         raise StorageFullError(

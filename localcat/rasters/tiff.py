@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from math import isfinite
 from typing import BinaryIO, Final
 
 from localcat.errors import CorruptImageError
@@ -22,7 +23,6 @@ TILE_BYTE_COUNTS: Final = 325
 PIXEL_SCALE: Final = 33550
 TIE_POINTS: Final = 33922
 TRANSFORMATION: Final = 34264
-RPC: Final = 50844
 
 REDUCED_IMAGE = 1  # bit of SUBFILE_TYPE: an overview
 TRANSPARENCY_MASK = 4  # bit of SUBFILE_TYPE: an internal mask
@@ -30,6 +30,7 @@ TRANSPARENCY_MASK = 4  # bit of SUBFILE_TYPE: an internal mask
 DEFLATE = frozenset({8, 32946})  # values of COMPRESSION; zlib streams, each with its own checksum
 
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
+_DOUBLE = 12
 _INTEGERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
 _MOST_DIRECTORIES = 256  # a page, its mask and sixteen overviews with theirs are 34
 _MOST_TAGS = 4096
@@ -137,6 +138,21 @@ class TiffFile:
             f"{self.order}{count}{code}", self._bytes(tag.position, count * struct.calcsize(f"={code}"))
         )
 
+    def integer(self, directory: Directory, number: int) -> int:
+        """Return the first integer of a tag that must be there and positive."""
+        values = self.integers(directory, number, most=1)
+        if not values or values[0] < 1:
+            raise self.damaged(f"TIFF tag {number} is missing")
+        return values[0]
+
+    def numbers(self, directory: Directory, number: int, *, most: int = 16) -> tuple[float, ...]:
+        """Return the floating point values of a tag, at most `most` of them; empty when it is missing or no double."""
+        tag = directory.tags.get(number)
+        if tag is None or tag.kind != _DOUBLE:
+            return ()
+        count = min(tag.count, most)
+        return struct.unpack(f"{self.order}{count}d", self._bytes(tag.position, count * 8))
+
     def header_bytes(self, count: int) -> bytes:
         """Return up to `count` bytes that follow the header."""
         self._file.seek(self.header_size)
@@ -166,7 +182,9 @@ class TiffFile:
 
 
 def has_georeferencing(tiff: TiffFile) -> bool:
-    """Return whether the first directory says where its pixels lie: GeoTIFF 1.1, section 7.1, or RPC."""
-    tags = tiff.directory(tiff.first)[0].tags
-    tie_points = tags[TIE_POINTS].count // 6 if TIE_POINTS in tags else 0
-    return TRANSFORMATION in tags or RPC in tags or tie_points > 1 or (tie_points == 1 and PIXEL_SCALE in tags)
+    """Return whether the first directory says for sure where its pixels lie: GeoTIFF 1.1, section 7.1."""
+    directory = tiff.directory(tiff.first)[0]
+    matrix = tiff.numbers(directory, TRANSFORMATION)
+    scale, tie_point = tiff.numbers(directory, PIXEL_SCALE, most=3), tiff.numbers(directory, TIE_POINTS, most=6)
+    is_scaled = len(scale) == 3 and len(tie_point) == 6 and all(scale[:2]) and all(map(isfinite, (*scale, *tie_point)))
+    return is_scaled or (len(matrix) == 16 and any(matrix[:2]) and all(map(isfinite, matrix)))

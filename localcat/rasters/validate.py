@@ -83,7 +83,7 @@ def _report(tiff: TiffFile) -> CogReport:
         problems.append("an image in the file is cut into strips, not into tiles")
         return CogReport(tuple(problems), (), has_ghost_area)
     pages = [directory for directory in directories if not _kind(tiff, directory) & TRANSPARENCY_MASK]
-    sizes = [(_first(tiff, page, IMAGE_WIDTH), _first(tiff, page, IMAGE_LENGTH)) for page in pages]
+    sizes = [(tiff.integer(page, IMAGE_WIDTH), tiff.integer(page, IMAGE_LENGTH)) for page in pages]
     if _kind(tiff, pages[0]) & REDUCED_IMAGE:
         problems.append("the first image of the file is an overview")
     if any(not _kind(tiff, page) & REDUCED_IMAGE for page in pages[1:]):
@@ -105,13 +105,6 @@ def _report(tiff: TiffFile) -> CogReport:
 def _kind(tiff: TiffFile, directory: Directory) -> int:
     values = tiff.integers(directory, SUBFILE_TYPE, most=1)
     return values[0] if values else 0
-
-
-def _first(tiff: TiffFile, directory: Directory, tag: int) -> int:
-    values = tiff.integers(directory, tag, most=1)
-    if not values:
-        raise tiff.damaged(f"TIFF tag {tag} is missing")
-    return values[0]
 
 
 def _data_start(tiff: TiffFile, directory: Directory) -> int | None:

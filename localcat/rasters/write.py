@@ -8,24 +8,23 @@ that went over the disk are read back and compared.
 from __future__ import annotations
 
 import hashlib
+import shutil
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
-from uuid import uuid4
 
 import numpy
 import rasterio.shutil
 from rasterio.io import MemoryFile
 
-from localcat.errors import BadRequestError, LocalcatWarning, StorageError
+from localcat.errors import BadRequestError, CorruptImageError, LocalcatWarning, StorageError, StorageFullError
 from localcat.rasters.arrays import BandLayer, apply_mask, check_array, check_layers, layers_for
 from localcat.rasters.environment import raster_environment, write_errors
 from localcat.rasters.opening import open_raster
-from localcat.rasters.scratch import Layout, assemble
+from localcat.rasters.scratch import Layout, assemble, scratch_bytes, scratch_path
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -242,7 +241,8 @@ def _write_small(
 def _write_large(
     pixels: NDArray[Any], internal: NDArray[numpy.bool_] | None, layout: Layout, options: CogOptions, target: Path
 ) -> FileDigest:
-    with scratch_name(target) as scratch:
+    _check_room(scratch_bytes(pixels, layout), target)
+    with scratch_path(target) as scratch:
         with assemble(pixels, internal, layout, beside=target) as source:
             rasterio.shutil.copy(
                 source, scratch, driver="COG", **creation_options(options, has_overviews=bool(layout.factors))
@@ -251,17 +251,6 @@ def _write_large(
             digest = _copied(encoded, file)
     _compare(pixels, internal, target)
     return digest
-
-
-@contextmanager
-def scratch_name(target: Path) -> Iterator[Path]:
-    """Yield the path of a scratch file beside a target, and remove it with all that GDAL put next to it."""
-    scratch = target.with_name(f"{target.name}.{uuid4().hex}.tif")
-    try:
-        yield scratch
-    finally:
-        for left in target.parent.glob(f"{scratch.name}*"):
-            left.unlink(missing_ok=True)
 
 
 def _copied(source: BinaryIO | MemoryFile, file: BinaryIO) -> FileDigest:
@@ -274,19 +263,30 @@ def _copied(source: BinaryIO | MemoryFile, file: BinaryIO) -> FileDigest:
     return FileDigest(size, digest.hexdigest())
 
 
+def _check_room(needed: int, target: Path) -> None:
+    free = shutil.disk_usage(target.parent).free
+    if free < needed:
+        raise StorageFullError(f"{target} needs {needed} bytes while it is written, {free} are free; make some room")
+
+
 def _compare(pixels: NDArray[Any], internal: NDArray[numpy.bool_] | None, target: Path) -> None:
     """Read a file back block by block and compare every bit with the pixels it should hold."""
-    with open_raster(target, max_bytes=None) as dataset:
-        for _, window in dataset.block_windows(1):
-            rows, columns = window.toslices()
-            same = dataset.read(window=window).tobytes() == pixels[:, rows, columns].tobytes()
-            if same and internal is not None:
-                same = numpy.array_equal(dataset.read_masks(1, window=window) == 0, internal[rows, columns])
-            if not same:
-                raise StorageError(
-                    f"{target} holds other pixels than were written, around row {rows.start} and column "
-                    f"{columns.start}; the disk may be full or damaged, write the image elsewhere"
-                )
+    try:
+        with open_raster(target, max_bytes=None) as dataset:
+            for _, window in dataset.block_windows(1):
+                rows, columns = window.toslices()
+                same = dataset.read(window=window).tobytes() == pixels[:, rows, columns].tobytes()
+                if same and internal is not None:
+                    same = numpy.array_equal(dataset.read_masks(1, window=window) == 0, internal[rows, columns])
+                if not same:
+                    raise StorageError(
+                        f"{target} holds other pixels than were written, around row {rows.start} and column "
+                        f"{columns.start}; the disk may be full or damaged, write the image elsewhere"
+                    )
+    except CorruptImageError as error:
+        raise StorageError(
+            f"{target} cannot be read back as it was written; the disk may be full or damaged, write elsewhere"
+        ) from error
 
 
 def _check_factors(factors: Sequence[int]) -> None:

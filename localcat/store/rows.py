@@ -185,6 +185,24 @@ def discard_files(connection: sqlite3.Connection, image_ids: Sequence[int]) -> l
     return hrefs
 
 
+def put_in_trash(connection: sqlite3.Connection, hrefs: Iterable[str]) -> None:
+    """Put owned files that no row needs any more into the trash, to be unlinked after the commit."""
+    connection.executemany("INSERT OR IGNORE INTO trash (href) VALUES (?)", ((href,) for href in hrefs))
+
+
+def related_to_product(connection: sqlite3.Connection, product_id: int) -> tuple[list[int], list[int]]:
+    """Return the row ids of a product's bands and of its images."""
+    bands = connection.execute("SELECT id FROM band WHERE product_id = ?", (product_id,))
+    images = connection.execute("SELECT id FROM image WHERE product_id = ?", (product_id,))
+    return [row[0] for row in bands], [row[0] for row in images]
+
+
+def next_sort_order(connection: sqlite3.Connection, product_id: int) -> int:
+    """Return the place behind the last of a product's bands."""
+    (highest,) = connection.execute("SELECT max(sort_order) FROM band WHERE product_id = ?", (product_id,)).fetchone()
+    return 1 if highest is None else highest + 1
+
+
 def write_files(connection: sqlite3.Connection, image_id: int, files: str | None) -> None:
     """Replace the file rows of an image.
 

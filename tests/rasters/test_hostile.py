@@ -17,7 +17,7 @@ import rasterio
 from rasterio.env import get_gdal_config
 
 from localcat.errors import CorruptImageError, ImageDeletedError, LocalcatError, TooLargeError, UnsafePathError
-from localcat.rasters.copying import copy_raster
+from localcat.rasters.copying import check_pixels, copy_raster
 from localcat.rasters.describe import describe
 from localcat.rasters.environment import raster_environment, read_errors, write_errors
 from localcat.rasters.opening import open_raster
@@ -197,7 +197,7 @@ def test_mutilated_files_raise_only_our_errors(cog, tmp_path):
     random = numpy.random.default_rng(7)
     path = tmp_path / "bad.tif"
     messages = []
-    for _ in range(150):
+    for _ in range(250):
         bad = bytearray(content)
         kind = random.integers(3)
         if kind == 0:
@@ -211,6 +211,7 @@ def test_mutilated_files_raise_only_our_errors(cog, tmp_path):
             warnings.simplefilter("error")
             try:
                 describe(path)
+                check_pixels(path, max_bytes=2**28)
                 read_native(path, max_bytes=2**28)
                 read_bands([BandSource(path, 1)], make_grid((30, 40), resolution=21.0))
             except LocalcatError as error:

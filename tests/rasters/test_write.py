@@ -2,6 +2,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy
 import pytest
@@ -11,7 +15,7 @@ from hypothesis import strategies as st
 from rasterio.crs import CRS
 from rio_cogeo.cogeo import cog_validate
 
-from localcat.errors import BadRequestError, GridMismatchError, InvalidArrayError, StorageError
+from localcat.errors import BadRequestError, GridMismatchError, InvalidArrayError, StorageError, StorageFullError
 from localcat.geocontext.grid import Grid
 from localcat.rasters import scratch, write
 from localcat.rasters.arrays import BandLayer, check_array
@@ -345,7 +349,7 @@ def test_a_full_disk_is_reported_and_leaves_no_scratch_files(target, monkeypatch
 
     compare = write._compare
     monkeypatch.setattr(write, "_compare", cut)
-    with pytest.raises((StorageError, ValueError)):
+    with pytest.raises(StorageError, match="read back"):
         write_cog(noise((2, *SHAPE)), target, grid=make_grid(SHAPE), options=LARGE)
     assert list(target.parent.iterdir()) == [target]
 
@@ -360,6 +364,50 @@ def test_a_scratch_file_that_was_cut_off_is_noticed(target, monkeypatch):
     with pytest.raises(StorageError, match="1000 bytes"):
         write_cog(noise((2, *SHAPE)), target, grid=make_grid(SHAPE), options=LARGE)
     assert list(target.parent.iterdir()) == [target]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no RLIMIT_FSIZE")
+def test_no_limit_on_the_size_of_files_goes_unnoticed(tmp_path):
+    """A child process writes under ever larger limits; each write either fails or is whole."""
+    code = """
+import pathlib, resource, signal, sys
+from localcat.errors import StorageError
+from localcat.rasters.copying import check_pixels
+from localcat.rasters.read import read_native
+from localcat.rasters.write import CogOptions, write_cog
+from tests.rasters.conftest import make_grid, noise
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+target, unlimited = pathlib.Path(sys.argv[1]), resource.RLIM_INFINITY
+array, failures, written = noise((2, 200, 300), high=60000), 0, 0
+for small_bytes in (0, 2**20):
+    for limit in range(0, 900_000, 30_000):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, unlimited))
+        try:
+            write_cog(array, target, grid=make_grid((200, 300)), options=CogOptions(small_bytes=small_bytes))
+            written += 1
+            check_pixels(target)
+            assert (read_native(target).data == array).all()
+        except StorageError:
+            failures += 1
+        resource.setrlimit(resource.RLIMIT_FSIZE, (unlimited, unlimited))
+        assert list(target.parent.iterdir()) in ([target], []), list(target.parent.iterdir())
+print(failures, written)
+"""
+    root = Path(__file__).parents[2]
+    run = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "x.tif")], cwd=root, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    failures, written = map(int, run.stdout.split())
+    assert failures > 10
+    assert written > 10
+
+
+def test_a_full_disk_is_told_before_anything_is_written(target, monkeypatch):
+    monkeypatch.setattr(write.shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
+    with pytest.raises(StorageFullError, match="1000 are free"):
+        write_cog(noise((2, *SHAPE)), target, grid=make_grid(SHAPE), options=LARGE)
+    assert target.read_bytes() == b""
 
 
 def test_a_folder_that_is_not_there_is_a_storage_error(tmp_path):

@@ -1,0 +1,329 @@
+"""What is to be read before anything is: bands, grid, scaling and size, for images of one or more products."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy
+from affine import Affine
+
+from localcat.crs import parse_crs
+from localcat.errors import BadRequestError, RasterError, TooLargeError
+from localcat.expressions.properties import properties as p
+from localcat.geocontext import AOI, GeoContext
+from localcat.geocontext.grid import Grid
+from localcat.models.band import Band, ClassBand, MaskBand
+from localcat.models.enums import ResampleAlgorithm
+from localcat.rasters.dtypes import common_dtype, numpy_dtype
+from localcat.rasters.read import MAX_RESULT_BYTES
+from localcat.rasters.scaling import BandScaling, Scale, scaling_parameters
+
+if TYPE_CHECKING:
+    from shapely.geometry.base import BaseGeometry
+
+    from localcat.models.image import Image
+    from localcat.models.requests import ReadRequest
+
+ProductKey: TypeAlias = tuple[Path, str]
+"""The catalog file and the id of a product: images of several catalogs can be read together."""
+
+_ALPHA = "alpha"  # the name by which a product's alpha band is found
+_ON_ERROR = ("raise", "mask", "skip")
+_DEFAULT_DATA_TYPE = "UInt16"  # of a band that declares none
+
+
+@dataclass(frozen=True, slots=True)
+class BandChoice:
+    """Which bands of a product are read.
+
+    Parameters
+    ----------
+    bands : list of Band
+        Those asked for, in order, with the alpha band last where it is read.
+    alpha : Band or None
+        The band whose zeros are transparent.
+    drops_alpha : bool
+        Whether the alpha band was not asked for, and is left out of the result.
+    """
+
+    bands: list[Band]
+    alpha: Band | None
+    drops_alpha: bool
+
+    @property
+    def kept(self) -> list[Band]:
+        """The bands of the result."""
+        return self.bands[:-1] if self.drops_alpha else self.bands
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPlan:
+    """All that is decided before pixels are read.
+
+    Parameters
+    ----------
+    request : ReadRequest
+        What was asked for.
+    grid : Grid
+        Of the result.
+    cutline : shapely geometry or None
+        In longitude and latitude; pixels outside it are masked.
+    all_touched : bool
+        Whether pixels that the cutline only touches are inside.
+    resampling : str
+        A resampling that `read_bands` knows.
+    choices : mapping
+        The bands of each product.
+    dtype : numpy dtype
+        Holds the stored pixels of all bands of all products.
+    scales : list of Scale or None
+        One for each band of the result; None scales nothing.
+    data_type : str
+        Of the result.
+    """
+
+    request: ReadRequest
+    grid: Grid
+    cutline: BaseGeometry | None
+    all_touched: bool
+    resampling: str
+    choices: Mapping[ProductKey, BandChoice]
+    dtype: numpy.dtype[Any]
+    scales: list[Scale] | None
+    data_type: str
+
+    def choice_of(self, image: Image) -> BandChoice:
+        """Return the bands to read of an image."""
+        return self.choices[product_key(image)]
+
+    @property
+    def any_choice(self) -> BandChoice:
+        """The bands of the first product, which stand for those of all in what a result says of itself."""
+        return next(iter(self.choices.values()))
+
+    @property
+    def is_masked(self) -> bool:
+        """Whether the result is a masked array."""
+        return self.request.mask_nodata or self.any_choice.alpha is not None
+
+    @property
+    def max_bytes(self) -> int:
+        """How large a result may be."""
+        return MAX_RESULT_BYTES if self.request.max_bytes is None else self.request.max_bytes
+
+    def nodata(self, position: int) -> float | None:
+        """Return the nodata of a band of the result: where it is not scaled, and all products agree."""
+        if self.scales is not None and self.scales[position] is not None:
+            return None
+        values = {repr(choice.kept[position].nodata): choice.kept[position].nodata for choice in self.choices.values()}
+        return next(iter(values.values())) if len(values) == 1 else None
+
+    def require_room(self, layers: int = 1) -> None:
+        """Raise TooLargeError if the result, or one image of it as it is stored, would be larger than allowed."""
+        pixels = self.grid.height * self.grid.width
+        result = layers * len(self.any_choice.kept) * pixels * (numpy_dtype(self.data_type).itemsize + 1)
+        needed = max(result, len(self.any_choice.bands) * pixels * (self.dtype.itemsize + 1))
+        if needed > self.max_bytes:
+            counted = f"{layers} layers of " if layers > 1 else ""
+            raise TooLargeError(
+                f"{counted}{len(self.any_choice.kept)} bands of {self.grid.height:,} × {self.grid.width:,} pixels take "
+                f"{needed:,} bytes and {self.max_bytes:,} are allowed; choose a coarser resolution or a smaller area, "
+                "or pass max_bytes"
+            )
+
+
+def plan_for(images: Sequence[Image], request: ReadRequest) -> ReadPlan:
+    """Decide how images are read together; their geocontext is that of the first one if the request has none.
+
+    Raises
+    ------
+    BadRequestError
+        If a band is unknown, the products contradict each other, or an argument is out of range.
+    """
+    if request.on_error not in _ON_ERROR:
+        raise BadRequestError(f"on_error is one of {', '.join(map(repr, _ON_ERROR))}, not {request.on_error!r}")
+    choices = _choices(images, request)
+    grid, cutline, all_touched = _target(images[0], request)
+    scales, data_type = _agreed_scaling(choices, request)
+    return ReadPlan(
+        request=request,
+        grid=grid,
+        cutline=cutline,
+        all_touched=all_touched,
+        resampling=_resampling(request.resampler),
+        choices=choices,
+        dtype=numpy_dtype(common_dtype(_data_type(band) for choice in choices.values() for band in choice.bands)),
+        scales=scales,
+        data_type=data_type,
+    )
+
+
+def scaling_of(images: Sequence[Image], request: ReadRequest) -> tuple[list[Scale] | None, str]:
+    """Return the scale of each band, and the data type, of images of one or more products."""
+    return _agreed_scaling(_choices(images, request), request)
+
+
+def product_key(image: Image) -> ProductKey:
+    """Return what tells an image's product from all others."""
+    return image._catalog.database.path, str(image.product_id)
+
+
+def band_names(bands: str | Sequence[str]) -> list[str]:
+    """Return the names in what a user calls bands: text with spaces, or a list.
+
+    Raises
+    ------
+    TypeError
+        If it is neither.
+    BadRequestError
+        If it names none.
+    """
+    if isinstance(bands, str):
+        names = bands.split()
+    elif isinstance(bands, list | tuple) and all(isinstance(name, str) for name in bands):
+        names = list(bands)
+    else:
+        raise TypeError(f"bands is a text or a list of texts, not {bands!r}")
+    if not names:
+        raise BadRequestError("bands names no band; pass for example 'red green blue'")
+    return names
+
+
+def choose_bands(
+    available: Mapping[str, Band], names: list[str], mask_alpha: bool | str | None, owner: str
+) -> BandChoice:
+    """Return the bands to read, and which of them masks.
+
+    Raises
+    ------
+    BadRequestError
+        If a band is not available, an alpha band is required and missing, or it is asked for and not last.
+    """
+    for name in names:
+        if name not in available:
+            raise BadRequestError(
+                f"Invalid bands: band '{name}' is not available in {owner}; it has {', '.join(available) or 'none'}"
+            )
+    bands = [available[name] for name in names]
+    alpha_name = mask_alpha if isinstance(mask_alpha, str) else _ALPHA
+    if mask_alpha is False or (mask_alpha is None and alpha_name not in available):
+        return BandChoice(bands, None, drops_alpha=False)
+    if alpha_name not in available:
+        raise BadRequestError(
+            f"Cannot mask alpha: no alpha band '{alpha_name}' for {owner}. Try setting 'mask_alpha=False'."
+        )
+    alpha = available[alpha_name]
+    if alpha_name not in names:
+        return BandChoice([*bands, alpha], alpha, drops_alpha=True)
+    if names[-1] != alpha_name:
+        raise BadRequestError("Alpha must be the last band in order to reduce rasterization errors")
+    return BandChoice(bands, alpha, drops_alpha=False)
+
+
+def native_grid(image: Image) -> Grid:
+    """Return the grid of an image's own pixels.
+
+    Raises
+    ------
+    RasterError
+        If the image has no georeferencing.
+    """
+    crs = image.cs_code or image.projection
+    geotrans, columns, rows = image.geotrans, image.x_pixels, image.y_pixels
+    if crs is None or geotrans is None or columns is None or rows is None:
+        raise RasterError(f"image '{image.id}' has no georeferencing; set cs_code, geotrans, x_pixels and y_pixels")
+    return Grid(parse_crs(crs), Affine.from_gdal(*geotrans), (rows, columns))
+
+
+def _choices(images: Sequence[Image], request: ReadRequest) -> dict[ProductKey, BandChoice]:
+    mask_alpha = request.mask_alpha
+    if not (mask_alpha is None or isinstance(mask_alpha, bool | str)):
+        raise BadRequestError(f"mask_alpha is True, False, None or the name of a band, not {mask_alpha!r}")
+    names = band_names(request.bands)
+    catalogs = {product_key(image): image._catalog for image in images}
+    available = {
+        key: {str(band.name): band for band in catalog.bands.filter(p.product_id == key[1]).sort("sort_order", "name")}
+        for key, catalog in catalogs.items()
+    }
+    if mask_alpha is None and not all(_ALPHA in bands for bands in available.values()):
+        mask_alpha = False
+    return {key: choose_bands(bands, names, mask_alpha, f"product '{key[1]}'") for key, bands in available.items()}
+
+
+def _agreed_scaling(choices: Mapping[ProductKey, BandChoice], request: ReadRequest) -> tuple[list[Scale] | None, str]:
+    """Return the scales of the bands that are kept, which all products have to agree on, and a type for all."""
+    found = {
+        key[1]: scaling_parameters([_band_scaling(band) for band in choice.kept], request.scaling, request.data_type)
+        for key, choice in choices.items()
+    }
+    (first, (scales, _)), *others = found.items()
+    for product_id, (other, _) in others:
+        if other == scales:
+            continue
+        for band, ours, theirs in zip(
+            band_names(request.bands),
+            scales or [None] * len(other or []),
+            other or [None] * len(scales or []),
+            strict=True,
+        ):
+            if ours != theirs:
+                raise BadRequestError(
+                    f"band '{band}' would be scaled by {ours} in product '{first}' and by {theirs} in '{product_id}'; "
+                    "pass scaling with the ranges to use"
+                )
+    return scales, common_dtype(data_type for _, data_type in found.values())
+
+
+def _data_type(band: Band) -> str:
+    return band.data_type or _DEFAULT_DATA_TYPE
+
+
+def _band_scaling(band: Band) -> BandScaling:
+    return BandScaling(
+        name=str(band.name),
+        data_type=_data_type(band),
+        data_range=_pair(band.data_range),
+        display_range=_pair(band.display_range),
+        physical_range=_pair(getattr(band, "physical_range", None)) if "physical_range" in band.ATTRIBUTES else None,
+        is_scalable=not isinstance(band, ClassBand | MaskBand),
+    )
+
+
+def _pair(values: tuple[float, ...] | None) -> tuple[float, float] | None:
+    return None if values is None else (values[0], values[1])
+
+
+def _resampling(resampler: str) -> str:
+    try:
+        return ResampleAlgorithm(resampler).value
+    except ValueError:
+        allowed = ", ".join(repr(str(choice.value)) for choice in ResampleAlgorithm)
+        raise BadRequestError(f"resampler is one of {allowed}, not {resampler!r}") from None
+
+
+def _target(image: Image, request: ReadRequest) -> tuple[Grid, BaseGeometry | None, bool]:
+    """Return the grid to read onto, the geometry outside which pixels are masked, and how its edge counts."""
+    changes: dict[str, Any] = {
+        name: value
+        for name, value in (
+            ("crs", request.crs),
+            ("resolution", request.resolution),
+            ("all_touched", request.all_touched),
+        )
+        if value is not None
+    }
+    context = request.geocontext
+    if context is None:
+        if not changes:
+            return native_grid(image), None, False
+        context = image.geocontext.assign(geometry=None, **changes)
+    elif not isinstance(context, GeoContext):
+        raise BadRequestError(f"geocontext is an AOI, a DLTile or an XYZTile, not {context!r}")
+    elif changes:
+        if not isinstance(context, AOI):
+            raise BadRequestError(f"{type(context).__name__} geocontext does not support modifying crs or resolution")
+        context = context.assign(**changes)
+    return context.grid(), context.cutline, context.all_touched

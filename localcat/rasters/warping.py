@@ -1,0 +1,198 @@
+"""Pixels of a file on a grid that is not its own: which overview to take, and how to resample it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy
+import rasterio
+from affine import Affine
+from rasterio.enums import ColorInterp, Resampling
+from rasterio.warp import reproject
+from rasterio.windows import Window
+
+from localcat.rasters.dtypes import equals_nodata, saturated
+from localcat.rasters.footprint import project, to_map
+from localcat.rasters.sources import Request, fill_of, has_internal_mask, nodata_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from rasterio.io import DatasetReader
+
+    from localcat.geocontext.grid import Grid
+
+_ALIGNED = 1e-3  # pixels; how exactly two grids must meet to count as one
+_MESH = 9  # points a side, where a grid is compared with a file
+_NARROW = 8  # pixels; the narrowest overview that is used
+_CODES = (ColorInterp.alpha, ColorInterp.palette)
+
+
+def native_window(native: Grid, grid: Grid) -> Window | None:
+    """Return the window of a native grid that another grid is, None where their pixels do not coincide.
+
+    The window may reach beyond the native grid on any side.
+    """
+    if grid.crs != native.crs:
+        return None
+    height, width = grid.shape
+    columns = numpy.array([0.0, width, 0.0, width])
+    rows = numpy.array([0.0, 0.0, height, height])
+    inverse = ~native.transform
+    xs, ys = to_map(grid, columns, rows)
+    native_columns = inverse.a * xs + inverse.b * ys + inverse.c
+    native_rows = inverse.d * xs + inverse.e * ys + inverse.f
+    offset = (round(float(native_columns[0])), round(float(native_rows[0])))
+    error = max(numpy.abs(native_columns - columns - offset[0]).max(), numpy.abs(native_rows - rows - offset[1]).max())
+    return Window(*offset, width, height) if error < _ALIGNED else None
+
+
+def warp(
+    dataset: DatasetReader,
+    native: Grid,
+    request: Request,
+    positions: list[int],
+    values: NDArray[Any],
+    mask: NDArray[numpy.bool_],
+) -> None:
+    """Resample pixels onto the grid, with masks from the nearest pixel."""
+    outside = _outside(dataset, native, request, positions)
+    # Opacity weighs its neighbours only for a caller who reads it too: others want the pixels under it as they are.
+    read = {request.sources[at].index for at in positions}
+    opacity = next((i for i in read if dataset.colorinterp[i - 1] is ColorInterp.alpha), 0)
+    groups: dict[tuple[str, Resampling], list[int]] = {}
+    for at in positions:
+        source = request.sources[at]
+        is_code = source.is_categorical or dataset.colorinterp[source.index - 1] in _CODES
+        method = Resampling.nearest if is_code else request.method
+        groups.setdefault((repr(nodata_of(dataset, source)), method), []).append(at)
+    for (_, method), members in groups.items():
+        indexes = [request.sources[at].index for at in members]
+        nodata = nodata_of(dataset, request.sources[members[0]])
+        alpha = 0 if method is Resampling.nearest else opacity
+        pixels = _reprojected(dataset, indexes, request.grid, method, nodata, alpha)
+        nearest = pixels
+        if nodata is not None and method is not Resampling.nearest:
+            nearest = _reprojected(dataset, indexes, request.grid, Resampling.nearest, nodata)
+        for at, band, codes in zip(members, pixels, nearest, strict=True):
+            missing = equals_nodata(codes, nodata)
+            if nodata is not None and codes is not band:
+                # A pixel is there exactly when its nearest neighbour is.
+                band = numpy.where(missing | equals_nodata(band, nodata), codes, band)
+            values[at] = saturated(band, values.dtype)
+            values[at][outside] = fill_of(dataset, request.sources[at], values.dtype)
+            mask[at] = outside | missing if request.mask_nodata else outside
+
+
+def _reprojected(
+    dataset: DatasetReader, indexes: list[int], grid: Grid, method: Resampling, nodata: float | None, alpha: int = 0
+) -> NDArray[Any]:
+    pixels = numpy.zeros((len(indexes), *grid.shape), dtype=dataset.dtypes[indexes[0] - 1])
+    reproject(
+        rasterio.band(dataset, indexes),
+        pixels,
+        dst_crs=grid.crs,
+        dst_transform=grid.transform,
+        resampling=method,
+        src_nodata=nodata,
+        dst_nodata=nodata,
+        src_alpha=alpha,
+        UNIFIED_SRC_NODATA="NO",  # rasterio's default would let a band's nodata bleed where another band is valid
+    )
+    return pixels
+
+
+def _outside(dataset: DatasetReader, native: Grid, request: Request, positions: list[int]) -> NDArray[numpy.bool_]:
+    """Return which pixels of a grid have their nearest pixel outside the file, or under its internal mask.
+
+    Where every band has a nodata that is masked anyway, nothing needs to be said: warping puts it outside.
+    """
+    grid = request.grid
+    if all(nodata is None for nodata in dataset.nodatavals):
+        pixels = numpy.zeros((2, *grid.shape), dtype=dataset.dtypes[0])
+        reproject(
+            rasterio.band(dataset, 1),
+            pixels,
+            dst_crs=grid.crs,
+            dst_transform=grid.transform,
+            resampling=Resampling.nearest,
+            dst_alpha=2,
+        )
+        transparent: NDArray[numpy.bool_] = pixels[1] == 0
+        return transparent
+    is_masked = request.mask_nodata and all(nodata_of(dataset, request.sources[at]) is not None for at in positions)
+    if is_masked and not has_internal_mask(dataset):
+        return numpy.zeros(grid.shape, dtype=bool)
+    # GDAL would count nodata as outside; only an array of its own tells the two apart.
+    window = _window_under(dataset, native, grid)
+    if window is None:
+        return numpy.ones(grid.shape, dtype=bool)
+    if has_internal_mask(dataset):
+        source = dataset.read_masks(1, window=window)
+    else:
+        source = numpy.full((window.height, window.width), 255, dtype=numpy.uint8)
+    covered = numpy.zeros(grid.shape, dtype=numpy.uint8)
+    x, y = to_map(native, numpy.array([window.col_off]), numpy.array([window.row_off]))
+    t = native.transform
+    reproject(
+        source,
+        covered,
+        src_crs=native.crs,
+        src_transform=Affine(t.a, t.b, float(x[0]), t.d, t.e, float(y[0])),
+        dst_crs=grid.crs,
+        dst_transform=grid.transform,
+        resampling=Resampling.nearest,
+    )
+    outside: NDArray[numpy.bool_] = covered == 0
+    return outside
+
+
+def _window_under(dataset: DatasetReader, native: Grid, grid: Grid) -> Window | None:
+    """Return the part of a file that lies under a grid, None when there is none."""
+    columns, rows = _native_pixels(native, grid, *_mesh(grid, _MESH))
+    if not (numpy.isfinite(columns).all() and numpy.isfinite(rows).all()):
+        return Window(0, 0, dataset.width, dataset.height)
+    margin = 2 + 0.05 * max(numpy.ptp(columns), numpy.ptp(rows))  # what lies between the points may bend outwards
+    left, right = max(int(columns.min() - margin), 0), min(int(columns.max() + margin), dataset.width)
+    top, bottom = max(int(rows.min() - margin), 0), min(int(rows.max() + margin), dataset.height)
+    return Window(left, top, right - left, bottom - top) if left < right and top < bottom else None
+
+
+def _mesh(grid: Grid, points: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return columns and rows of a mesh of pixel positions over a grid."""
+    meshes = numpy.meshgrid(numpy.linspace(0, grid.width, points), numpy.linspace(0, grid.height, points))
+    return meshes[0].ravel(), meshes[1].ravel()
+
+
+def _native_pixels(
+    native: Grid, grid: Grid, columns: NDArray[Any], rows: NDArray[Any]
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return the pixel positions of a grid as those of a native grid; not finite where they have none."""
+    xs, ys = project(grid.crs, native.crs, *to_map(grid, columns, rows))
+    inverse = ~native.transform
+    with numpy.errstate(invalid="ignore"):
+        return inverse.a * xs + inverse.b * ys + inverse.c, inverse.d * xs + inverse.e * ys + inverse.f
+
+
+def overview_level(dataset: DatasetReader, native: Grid, grid: Grid) -> int | None:
+    """Return the coarsest overview that is at least as fine as a grid, None for the full resolution."""
+    factors = dataset.overviews(1)
+    if not factors:
+        return None
+    ratio = _coarseness(native, grid)
+    # GDAL derives the factors from the widths alone, so those of very narrow overviews say nothing.
+    known = enumerate(factors)
+    fine = [level for level, factor in known if 1 < factor <= ratio and factor * _NARROW <= native.width]
+    return fine[-1] if fine else None
+
+
+def _coarseness(native: Grid, grid: Grid) -> float:
+    """Return how many native pixels a side of a grid's pixel covers, at the place where it covers fewest."""
+    columns, rows = _mesh(grid, _MESH)
+    step = min(*grid.shape, 16) / 2
+    here = numpy.array(_native_pixels(native, grid, columns, rows))
+    with numpy.errstate(invalid="ignore"):
+        right = numpy.hypot(*(numpy.array(_native_pixels(native, grid, columns + step, rows)) - here)) / step
+        down = numpy.hypot(*(numpy.array(_native_pixels(native, grid, columns, rows + step)) - here)) / step
+    sides = numpy.concatenate((right, down))
+    sides = sides[numpy.isfinite(sides)]
+    return float(sides.min()) * (1 + _ALIGNED) if len(sides) else 1.0
