@@ -24,8 +24,14 @@ if TYPE_CHECKING:
     )
     from localcat.collection import (
         BandCollection as BandCollection,
+    )
+    from localcat.collection import (
         Collection as Collection,
+    )
+    from localcat.collection import (
         ImageCollection as ImageCollection,
+    )
+    from localcat.collection import (
         ProductCollection as ProductCollection,
     )
     from localcat.errors import (
@@ -66,7 +72,11 @@ if TYPE_CHECKING:
     )
     from localcat.errors import (
         DownloadError as DownloadError,
+    )
+    from localcat.errors import (
         DuplicateError as DuplicateError,
+    )
+    from localcat.errors import (
         FailedImagesWarning as FailedImagesWarning,
     )
     from localcat.errors import (

@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -32,6 +32,7 @@ from localcat.store.database import Database, new_settings
 if TYPE_CHECKING:
     import sqlite_utils
 
+    from localcat.bulk import AddReport
     from localcat.models.requests import DownloadRequest, ReadRequest, UploadRequest
     from localcat.models.values import File
     from localcat.rasters.layout import DataFolder
@@ -298,6 +299,37 @@ class Catalog:
         """
         with self.database.write():
             yield
+
+    def add_images(
+        self, records: Iterable[Any], *, on_conflict: str = "error", progress: bool | None = None
+    ) -> AddReport:
+        """Add many images without pixels of ours, in one transaction and with bounded memory.
+
+        Parameters
+        ----------
+        records : iterable of dict or Image
+            Each has an ``id``, or a ``product_id`` and a ``name``, and any other attributes of `Image`. The products
+            must be in the catalog.
+        on_conflict : str
+            What to do where an id is taken: ``"error"`` raises and adds nothing, ``"skip"`` keeps the image that is
+            there (so that an interrupted load can be repeated), ``"replace"`` takes the new one.
+        progress : bool, optional
+            Show progress; by default where the output is a terminal.
+
+        Returns
+        -------
+        AddReport
+            How many were added, replaced and skipped; and which were refused, and why. A refused record does not keep
+            the others out.
+
+        Raises
+        ------
+        DuplicateError
+            If an id is taken and `on_conflict` is ``"error"``.
+        """
+        from localcat.bulk import add_images  # brings shapely
+
+        return add_images(self, records, on_conflict=on_conflict, progress=progress)
 
     def upload(self, image: Image, request: UploadRequest) -> ImageUpload:
         """Take in files or arrays as the pixels of a new image; `Image.upload` and `Image.upload_ndarray` call this."""

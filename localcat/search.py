@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from localcat.collection import BandCollection, Collection, ImageCollection, ProductCollection
 from localcat.errors import BadRequestError
-from localcat.expressions.nodes import Node, all_of
+from localcat.expressions.nodes import Node
 from localcat.expressions.properties import Expression
 from localcat.expressions.properties import properties as p
 from localcat.models.band import Band
@@ -67,6 +67,7 @@ class Search(Generic[T]):
     _order: tuple[tuple[str, bool], ...] = ()
     _limit: int | None = None
     _text: str | None = None
+    _statements: dict[str, Clause] = field(default_factory=dict, init=False, repr=False, compare=False)  # made so far
 
     # Building
 
@@ -91,7 +92,8 @@ class Search(Generic[T]):
                 "join conditions with & and |, each in parentheses"
             )
         compile_where(expression.node, Scope(self._kind.table, self._kind.fields()))  # raises now rather than later
-        return replace(self, _where=_joined(self._where, expression.node))
+        where = expression if self._where is None else Expression(self._where) & expression
+        return replace(self, _where=where.node)
 
     def sort(self, field: str, *more: str | bool, ascending: bool = True) -> Self:
         """Return a search sorted by one or more attributes; it replaces an earlier sort.
@@ -188,8 +190,11 @@ class Search(Generic[T]):
         return Question(self._kind.table, self._kind.fields(), self._where, self._order, self._text)
 
     def _statement(self, columns: str) -> Clause:
-        limit = None if self._limit is None else Clause("LIMIT ?", (self._limit,))
-        return planner.select(self._question(), columns, tail=limit)
+        statement = self._statements.get(columns)
+        if statement is None:
+            limit = None if self._limit is None else Clause("LIMIT ?", (self._limit,))
+            statement = self._statements[columns] = planner.select(self._question(), columns, tail=limit)
+        return statement
 
     def _matches(self, columns: str) -> list[tuple[Any, ...]]:
         """Return columns of all rows found, in order, as one state of the catalog has them."""
@@ -244,17 +249,20 @@ class GeoSearch(Search[T]):
     def _matches(self, columns: str) -> list[tuple[Any, ...]]:
         if self._area is None:
             return Search._matches(self, columns)
-        statement = planner.select(self._question(), f"image.geometry, {columns}")
+        with_footprint = f"image.geometry, {columns}"
+        statement = self._statements.get(with_footprint)
+        if statement is None:
+            statement = self._statements[with_footprint] = planner.select(self._question(), with_footprint)
         matches: list[tuple[Any, ...]] = []
         with self._catalog.database.read() as connection:
-            for match in self._exact(connection.execute(statement.sql, statement.params)):
+            for found in self._exact(connection.execute(statement.sql, statement.params)):
+                matches += found
                 if self._limit is not None and len(matches) >= self._limit:
-                    break
-                matches.append(match)
+                    return matches[: self._limit]
         return matches
 
-    def _exact(self, candidates: sqlite3.Cursor) -> Iterator[tuple[Any, ...]]:
-        """Yield the candidates whose footprint really meets the area, without the footprint."""
+    def _exact(self, candidates: sqlite3.Cursor) -> Iterator[list[tuple[Any, ...]]]:
+        """Yield, a chunk at a time, the candidates whose footprint really meets the area, without the footprint."""
         from localcat.geometry import from_wkb, intersecting  # see above
 
         area = self._area
@@ -262,10 +270,8 @@ class GeoSearch(Search[T]):
             raise AssertionError("only a search with an area has candidates to test")
         size = _SMALLEST_CHUNK if self._limit is not None else _LARGEST_CHUNK
         while chunk := candidates.fetchmany(size):
-            hits = intersecting(area, from_wkb([row[0] for row in chunk]))
-            for row, hit in zip(chunk, hits.tolist(), strict=True):
-                if hit or (row[0] is None and self._with_unset):
-                    yield row[1:]
+            hits = intersecting(area, from_wkb([row[0] for row in chunk])).tolist()
+            yield [row[1:] for row, hit in zip(chunk, hits, strict=True) if hit or row[0] is None]
             size = min(2 * size, _LARGEST_CHUNK)
 
 
@@ -404,10 +410,6 @@ class ImageSearch(GeoSearch[Image], SummarySearchMixin):
             count, total = totals.get(key, (0, 0))
             totals[key] = (count + 1, total + size)
         return totals
-
-
-def _joined(where: Node | None, node: Node) -> Node:
-    return node if where is None else all_of(where, node)
 
 
 def _chosen(choices: Any, name: str, value: Any) -> Any:

@@ -21,7 +21,7 @@ FLOORS = [
     {"store", "rasters", "interop"},
     {"models"},
     {"timeseries", "collection", "search"},
-    {"catalog", "uploads", "pixels", "client"},
+    {"catalog", "uploads", "bulk", "pixels", "client"},
     {"scenes"},
     {"cli", "demo", "plot", "pytest_plugin"},
 ]
@@ -32,9 +32,10 @@ SAME_FLOOR = {
     ("geo", "geocontext"),
     ("search", "timeseries"),
     ("search", "collection"),
-    # The facade hands work to these two, which see it only as a type.
+    # The facade hands work to these, which see it only as a type.
     ("catalog", "uploads"),
     ("catalog", "pixels"),
+    ("catalog", "bulk"),
     ("client", "catalog"),
     ("cli", "demo"),
 }

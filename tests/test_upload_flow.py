@@ -308,7 +308,7 @@ def test_overwriting_replaces_rows_and_files(catalog: Catalog, product: Product,
     first = new_image(product)
     first.upload_ndarray(pixels, raster_meta=meta)
     old = files_in(catalog)
-    upload = new_image(product).upload_ndarray(pixels + 1, raster_meta=meta, overwrite=True)
+    upload = new_image(product).upload_ndarray((pixels + 1).astype("uint16"), raster_meta=meta, overwrite=True)
     assert upload.status == "success"
     assert catalog.images.count() == 1
     assert len(files_in(catalog)) == 1
@@ -347,7 +347,7 @@ def test_a_rolled_back_upload_leaves_nothing(catalog: Catalog, product: Product,
 
 
 def test_values_outside_the_data_range_are_told(catalog: Catalog, product: Product, pixels, meta) -> None:
-    upload = new_image(product).upload_ndarray(pixels + 20_000, raster_meta=meta)
+    upload = new_image(product).upload_ndarray((pixels + 20_000).astype("uint16"), raster_meta=meta)
     warnings = [event for event in upload.events if event.severity == "WARNING"]
     assert len(warnings) == 1
     assert "outside its data_range (0.0, 10000.0)" in warnings[0].message

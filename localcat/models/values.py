@@ -6,7 +6,7 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 from localcat.errors import AttributeValidationError, BadRequestError
@@ -198,7 +198,17 @@ class FileList(Structured[list[File]]):
         return [File(**{**item, "owned": bool(item["owned"])}) for item in json.loads(stored)]
 
     def to_json(self, value: Any) -> Any:
-        return [asdict(item) if isinstance(item, File) else item for item in value]
+        return [
+            {
+                "href": item.href,
+                "size_bytes": item.size_bytes,
+                "hash": item.hash,
+                "provider_id": item.provider_id,
+                "provider_href": item.provider_href,
+                "owned": int(item.owned),
+            }
+            for item in value
+        ]
 
 
 class ColorTable(Structured[list[tuple[int, int, int, int]]]):

@@ -24,7 +24,7 @@ from localcat.expressions.nodes import (
     Prefix,
     Ref,
 )
-from localcat.store.fields import column
+from localcat.store.fields import PRODUCT_REFERENCES, column
 
 Parameter: TypeAlias = Scalar | bytes
 
@@ -110,7 +110,7 @@ def compile_where(node: Node, scope: Scope) -> Clause:
                 return _list_condition(node, field, scope)
             if node.ref.key is not None:
                 return _key_condition(node, field, scope)
-            if node.ref.attribute == "product_id" and isinstance(node, Comparison | AnyOf):
+            if (scope.table, node.ref.attribute) in PRODUCT_REFERENCES and isinstance(node, Comparison | AnyOf):
                 by_product = _product_condition(node, field, scope)
                 if by_product is not None:
                     return by_product

@@ -7,7 +7,9 @@ import re
 from dataclasses import dataclass
 
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*")
-_OF_A_PRODUCT = ("band", "image")  # tables whose rows belong to a product
+
+PRODUCT_REFERENCES = (("band", "product_id"), ("image", "product_id"))
+"""Tables and columns that name a product by its row id; an upload, which may outlive its product, has the public id."""
 
 
 # The files of an image as JSON, in order; NULL when it has none.
@@ -48,7 +50,7 @@ def column(table: str, attribute: str) -> Column:
     plain = f"{table}.{attribute}"
     if attribute == "id":
         return Column("uid", f"{table}.uid", f"{table}.uid")
-    if attribute == "product_id" and table in _OF_A_PRODUCT:
+    if (table, attribute) in PRODUCT_REFERENCES:
         public = f"(SELECT product.uid FROM product WHERE product.id = {plain})"
         return Column("product_id", public, public)
     if (table, attribute) == ("image", "files"):

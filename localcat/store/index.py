@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from localcat.geometry import Box, footprint_box, from_wkb
+from localcat.geometry import Box, footprint_boxes, from_wkb
 from localcat.store.compiler import Clause, Parameter
 
 _TIME_UNIT = 365.25 * 86_400e6 / 30  # microseconds
@@ -38,8 +38,8 @@ def add_entries(connection: sqlite3.Connection, rows: Iterable[tuple[int, bytes,
     if not ids:
         return
     entries = (
-        (row_id, *footprint_box(shape), time, time)
-        for row_id, shape, time in zip(ids, from_wkb(blobs), times, strict=True)
+        (row_id, *box, time, time)
+        for row_id, box, time in zip(ids, footprint_boxes(from_wkb(blobs)), times, strict=True)
     )
     connection.executemany("INSERT INTO image_index VALUES (?, ?, ?, ?, ?, ?, ?)", entries)
 

@@ -86,6 +86,64 @@ def insert(connection: sqlite3.Connection, table: str, values: Mapping[str, Para
     return row_id
 
 
+def insert_images(
+    connection: sqlite3.Connection,
+    attributes: Sequence[str],
+    values: Sequence[tuple[Parameter, ...]],
+    files: Sequence[tuple[Parameter, ...]],
+) -> None:
+    """Insert many images and their entries in the indexes, in one pass each.
+
+    Parameters
+    ----------
+    connection : sqlite3.Connection
+        Inside a write transaction.
+    attributes : sequence of str
+        The columns, after the row id.
+    values : sequence of tuple
+        (row id, then the stored values), one tuple an image.
+    files : sequence of tuple
+        (row id, position, owned, href, size_bytes, hash, provider_id, provider_href), one tuple a file.
+    """
+    from localcat.store import index  # brings shapely, which rows without a footprint do not need
+
+    names = ", ".join(("id", *(column("image", name).name for name in attributes)))
+    marks = ", ".join("?" * (len(attributes) + 1))
+    connection.executemany(f"INSERT INTO image ({names}) VALUES ({marks})", values)
+    place = {name: position for position, name in enumerate(attributes, 1)}
+    name, tags = place["name"], place.get("tags")
+    connection.executemany(
+        "INSERT INTO image_text (rowid, name, tags) VALUES (?, ?, ?)",
+        ((row[0], row[name], None if tags is None else row[tags]) for row in values),
+    )
+    if "geometry" in place:
+        geometry, acquired = place["geometry"], place.get("acquired")
+        index.add_entries(
+            connection,
+            (
+                (row[0], row[geometry], None if acquired is None else row[acquired])  # type: ignore[misc]
+                for row in values
+                if row[geometry] is not None
+            ),
+        )
+    if tags is not None:
+        connection.executemany(
+            "INSERT OR IGNORE INTO image_tag (tag, image_id) VALUES (?, ?)",
+            ((tag, row[0]) for row in values if row[tags] is not None for tag in json.loads(str(row[tags]))),
+        )
+    connection.executemany(
+        "INSERT INTO image_file (image_id, position, owned, href, size_bytes, hash, provider_id, provider_href) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        files,
+    )
+
+
+def row_ids(connection: sqlite3.Connection, table: str, uids: Sequence[str]) -> dict[str, int]:
+    """Return the row ids of those of the public ids that exist."""
+    sql = f"SELECT uid, id FROM {table} WHERE uid IN (SELECT value FROM json_each(?))"
+    return dict(connection.execute(sql, (json.dumps(list(uids), ensure_ascii=False),)))
+
+
 def update(connection: sqlite3.Connection, table: str, row_id: int, changes: Mapping[str, Parameter]) -> None:
     """Change columns of a row, counting its version up, and its entries in the indexes."""
     is_indexed = not changes.keys().isdisjoint({*_TEXT_COLUMNS.get(table, ()), "geometry", "acquired"})
@@ -158,6 +216,16 @@ def write_files(connection: sqlite3.Connection, image_id: int, files: str | None
         JSON: a list of objects with the keys href, size_bytes, hash, provider_id, provider_href and owned.
     """
     connection.execute("DELETE FROM image_file WHERE image_id = ?", (image_id,))
+    if files is not None:
+        _insert_files(connection, image_id, files)
+    connection.execute(
+        "UPDATE image SET size_bytes = (SELECT coalesce(sum(size_bytes), 0) FROM image_file WHERE image_id = image.id) "
+        "WHERE id = ?",
+        (image_id,),
+    )
+
+
+def _insert_files(connection: sqlite3.Connection, image_id: int, files: str) -> None:
     connection.execute(
         """
         INSERT INTO image_file (image_id, position, owned, href, size_bytes, hash, provider_id, provider_href)
@@ -166,12 +234,7 @@ def write_files(connection: sqlite3.Connection, image_id: int, files: str | None
             json_extract(file.value, '$.provider_id'), json_extract(file.value, '$.provider_href')
         FROM json_each(?) AS file
         """,
-        (image_id, files or "[]"),
-    )
-    connection.execute(
-        "UPDATE image SET size_bytes = (SELECT coalesce(sum(size_bytes), 0) FROM image_file WHERE image_id = image.id) "
-        "WHERE id = ?",
-        (image_id,),
+        (image_id, files),
     )
 
 
