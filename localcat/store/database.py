@@ -210,7 +210,7 @@ class Database:
         session = self._session()
         if session.transaction is not None:
             with sqlite_errors(self.path):
-                yield from self._nested(session.transaction)
+                yield from self._nested(session, session.transaction)
             return
         with self._lock(), sqlite_errors(self.path):
             session.connection.execute("BEGIN IMMEDIATE")
@@ -228,17 +228,20 @@ class Database:
         for follow_up in transaction.on_commit:
             follow_up()
 
-    def _nested(self, outer: Transaction) -> Iterator[Transaction]:
-        inner = Transaction(outer.connection)
+    def _nested(self, session: _Session, outer: Transaction) -> Iterator[Transaction]:
         outer.connection.execute("SAVEPOINT nested")
+        inner = session.transaction = Transaction(outer.connection)
         try:
             yield inner
         except BaseException:
-            outer.connection.execute("ROLLBACK TO nested")
-            outer.connection.execute("RELEASE nested")
+            session.transaction = outer
+            if outer.connection.in_transaction:  # SQLite itself ends all of it when the disk is full, for one
+                outer.connection.execute("ROLLBACK TO nested")
+                outer.connection.execute("RELEASE nested")
             for undo in reversed(inner.on_rollback):
                 undo()
             raise
+        session.transaction = outer
         outer.connection.execute("RELEASE nested")
         outer.on_commit += inner.on_commit
         outer.on_rollback += inner.on_rollback
