@@ -243,10 +243,11 @@ class BandCollection(Collection[Band]):
 def _keys(predicates: tuple[Predicate, ...], name: str) -> list[Callable[[Any], Any]]:
     if not predicates:
         raise TypeError(f"{name} needs at least one predicate: a function, or the name of an attribute")
-    return [_key(predicate) for predicate in predicates]
+    return [key_of(predicate) for predicate in predicates]
 
 
-def _key(predicate: Predicate) -> Callable[[Any], Any]:
+def key_of(predicate: Predicate) -> Callable[[Any], Any]:
+    """Return the function that a predicate stands for."""
     if callable(predicate):
         return predicate
     if not isinstance(predicate, str) or not all(predicate.split(".")):
