@@ -25,7 +25,15 @@ from localcat.models.product import Product
 from localcat.store import planner, rows
 from localcat.store.compiler import Clause, Scope, compile_where
 from localcat.store.planner import Question
-from localcat.timeseries import Bucket, bucket_of, buckets_between, grouping_sql
+from localcat.timeseries import (
+    MOST_RANGES,
+    Bucket,
+    bucket_of,
+    bucket_start,
+    buckets_between,
+    grouping_sql,
+    interval_after,
+)
 from localcat.timestamps import from_microseconds, to_microseconds
 
 if TYPE_CHECKING:
@@ -330,6 +338,13 @@ class ImageSearch(GeoSearch[Image], SummarySearchMixin):
 
     def summary(self) -> ImageSummaryResult:
         """Return count, size and products of the images that match, whatever the sort and the limit."""
+        question = self._question()
+        product = planner.product_of(question)
+        if product is not None and self._area is None:  # one group: counting without grouping is a third faster
+            statement = planner.select(question, "count(*), coalesce(sum(image.size_bytes), 0)", ordered=False)
+            with self._catalog.database.read() as connection:
+                count, size = connection.execute(statement.sql, statement.params).fetchone()
+            return ImageSummaryResult(count, size, [product] if count else [])
         totals = self._totals("image.product_id")
         with self._catalog.database.read() as connection:
             uids = dict(connection.execute("SELECT id, uid FROM product"))
@@ -371,12 +386,7 @@ class ImageSearch(GeoSearch[Image], SummarySearchMixin):
         length = _chosen(Interval, "interval", interval)
         start = to_microseconds(start_datetime) if start_datetime else None
         end = to_microseconds(end_datetime) if end_datetime else None
-        bounded = self._between(field, start, end)
-        found: dict[Bucket, tuple[int, int]] = {}
-        for group, (count, size) in bounded._totals(grouping_sql(f"image.{field}", length)).items():
-            bucket = bucket_of(group, length)
-            before = found.get(bucket, (0, 0))
-            found[bucket] = (before[0] + count, before[1] + size)
+        found = self._between(field, start, end)._by_interval(field, length)
         starts = sorted(found)
         if include_empty:
             first = starts[0] if start is None and starts else start
@@ -396,6 +406,41 @@ class ImageSearch(GeoSearch[Image], SummarySearchMixin):
         if end is not None:
             search = search.filter(handle <= from_microseconds(end))
         return search
+
+    def _by_interval(self, field: str, length: Interval) -> dict[Bucket, tuple[int, int]]:
+        """Return (count, bytes) of the images that match, by the interval that `field` lies in; it is set in all."""
+        ranges = self._ranges(field, length)
+        if ranges:
+            with self._catalog.database.snapshot() as connection:
+                totals = {start: connection.execute(sql, params).fetchone() for start, (sql, params) in ranges.items()}
+            return {start: (count, size) for start, (count, size) in totals.items() if count}
+        found: dict[Bucket, tuple[int, int]] = {}
+        for group, (count, size) in self._totals(grouping_sql(f"image.{field}", length)).items():
+            bucket = bucket_of(group, length)
+            before = found.get(bucket, (0, 0))
+            found[bucket] = (before[0] + count, before[1] + size)
+        return found
+
+    def _ranges(self, field: str, length: Interval) -> dict[Bucket, tuple[str, tuple[Any, ...]]]:
+        """Return one statement an interval, where an index makes that cheaper than grouping all rows; else nothing."""
+        question = self._question()
+        if self._area is not None or self._text is not None or not planner.is_by_time(question, field):
+            return {}
+        ends = [self.sort(order).limit(1)._matches(f"image.{field}") for order in (field, f"-{field}")]
+        if not all(ends):
+            return {}
+        (first,), (last,) = ends[0][0], ends[1][0]
+        ranges: dict[Bucket, tuple[str, tuple[Any, ...]]] = {}
+        bucket = bucket_start(first, length)
+        while bucket <= last:
+            if len(ranges) == MOST_RANGES:
+                return {}
+            following = interval_after(bucket, length)
+            within = planner.within(question, field, bucket, following)
+            statement = planner.select(within, "count(*), sum(image.size_bytes)", ordered=False)
+            ranges[bucket] = (statement.sql, statement.params)
+            bucket = following
+        return ranges
 
     def _totals(self, group: str) -> dict[int, tuple[int, int]]:
         """Return (count, bytes) of the images that match, by the value of an SQL expression."""

@@ -22,6 +22,7 @@ _LENGTHS = {
 _MONTHS = {Interval.MONTH: 1, Interval.QUARTER: 3, Interval.YEAR: 12}
 _MONDAY = 4 * 86_400 * _SECOND  # 1970-01-05, the first Monday after the epoch
 _MOST_BUCKETS = 1_000_000
+MOST_RANGES = 400  # intervals that are cheaper to ask one by one than to group all rows for
 
 
 def grouping_sql(column: str, interval: Interval) -> str:
@@ -65,11 +66,12 @@ def buckets_between(first: int, last: int, interval: Interval) -> list[Bucket]:
         if len(buckets) >= _MOST_BUCKETS:
             raise BadRequestError(f"more than {_MOST_BUCKETS:,} intervals of a {interval.value}; narrow the bounds")
         buckets.append(bucket)
-        bucket = _next(bucket, interval)
+        bucket = interval_after(bucket, interval)
     return buckets
 
 
-def _next(bucket: Bucket, interval: Interval) -> Bucket:
+def interval_after(bucket: Bucket, interval: Interval) -> Bucket:
+    """Return the interval that follows another."""
     length = _LENGTHS.get(interval)
     if length is not None:
         return bucket + length

@@ -31,6 +31,7 @@ from localcat.store.faults import sqlite_errors, translated
 from localcat.timestamps import iso_text, now_microseconds
 
 WRITER_TIMEOUT = 60.0  # seconds that a write waits for other programs
+CACHE_KIB = 32_000  # of pages that a connection keeps; taken as they are read
 READER_TIMEOUT = 10.0  # seconds that a read waits
 
 _READING = (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE)
@@ -311,6 +312,7 @@ class Database:
             "trusted_schema = OFF",
             "cell_size_check = ON",
             "mmap_size = 0",
+            f"cache_size = -{CACHE_KIB}",
             *(() if self.durable else ("journal_mode = MEMORY", "locking_mode = NORMAL")),
         ):
             connection.execute(f"PRAGMA {pragma}")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from localcat.expressions.fields import Fields, Kind
-from localcat.expressions.nodes import And, Comparison, Node, Op
+from localcat.expressions.nodes import And, Comparison, Node, Op, Ref, all_of
 from localcat.store.compiler import Clause, Scope, compile_where
 from localcat.store.fields import column
+from localcat.timestamps import from_microseconds
 
 if TYPE_CHECKING:
     from localcat.geometry import Box
@@ -88,6 +89,18 @@ def select(question: Question, columns: str, *, ordered: bool = True, tail: Clau
     return Clause(sql, params)
 
 
+def is_by_time(question: Question, field: str) -> bool:
+    """Return whether the time index answers a range of a timestamp: it holds `acquired`, product by product."""
+    return field == "acquired" and product_of(question) is not None
+
+
+def within(question: Question, field: str, start: int, end: int) -> Question:
+    """Return a question that also asks for ``start <= field < end``, in microseconds."""
+    ref = Ref(field)
+    bounds = (Comparison(ref, Op.GE, from_microseconds(start)), Comparison(ref, Op.LT, from_microseconds(end)))
+    return replace(question, where=all_of(*_required(question.where), *bounds))
+
+
 def acquired_range(question: Question) -> TimeRange:
     """Return the interval that the filter as a whole leaves for `acquired`."""
     from localcat.store.index import TimeRange  # see above
@@ -125,15 +138,18 @@ def _order(question: Question) -> str:
         terms.append(f"{table}_text.rank")
     if not any(attribute == "id" for attribute, _ in question.order):
         # Within one product ids sort as names do, and an index holds them in that order.
-        terms.append(f"{table}.name" if _is_of_one_product(question) else f"{table}.uid")
+        terms.append(f"{table}.name" if product_of(question) is not None else f"{table}.uid")
     return ", ".join(terms)
 
 
-def _is_of_one_product(question: Question) -> bool:
-    return question.table in ("band", "image") and any(
-        isinstance(node, Comparison) and node.ref.attribute == "product_id" and node.op is Op.EQ
-        for node in _required(question.where)
-    )
+def product_of(question: Question) -> str | None:
+    """Return the id of the product that the filter leaves as the only one, or None."""
+    if question.table in ("band", "image"):
+        for node in _required(question.where):
+            if isinstance(node, Comparison) and node.ref.attribute == "product_id" and node.op is Op.EQ:
+                value = question.fields.resolve(node.ref).bind(node.value)
+                return value if isinstance(value, str) else None
+    return None
 
 
 def _quoted_words(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,12 +23,13 @@ FILES = "files"  # an attribute of images that is kept in a table of its own
 HYDRATION_CHUNK = 1000  # rows read at once
 
 
-def selected(table: str, attributes: Sequence[str]) -> str:
+@functools.cache
+def selected(table: str, attributes: tuple[str, ...]) -> str:
     """Return the SELECT list of a `Row`."""
     return ", ".join((f"{table}.id", f"{table}.version", *(column(table, name).select for name in attributes)))
 
 
-def find(connection: sqlite3.Connection, table: str, attributes: Sequence[str], uid: str) -> Row | None:
+def find(connection: sqlite3.Connection, table: str, attributes: tuple[str, ...], uid: str) -> Row | None:
     """Return the row with a public id, or None."""
     sql = f"SELECT {selected(table, attributes)} FROM {table} WHERE {table}.uid = ?"
     row: Row | None = connection.execute(sql, (uid,)).fetchone()
@@ -35,7 +37,7 @@ def find(connection: sqlite3.Connection, table: str, attributes: Sequence[str], 
 
 
 def find_many(
-    connection: sqlite3.Connection, table: str, attributes: Sequence[str], uids: Sequence[str]
+    connection: sqlite3.Connection, table: str, attributes: tuple[str, ...], uids: Sequence[str]
 ) -> dict[str, Row]:
     """Return the rows with the given public ids, by id; missing ones are left out."""
     by_uid = column(table, "id").compare
@@ -48,16 +50,17 @@ def find_many(
 
 
 def hydrate(
-    connection: sqlite3.Connection, table: str, attributes: Sequence[str], row_ids: Sequence[int]
+    connection: sqlite3.Connection, table: str, attributes: tuple[str, ...], row_ids: Sequence[int]
 ) -> Iterator[Row]:
     """Yield the rows of many row ids in the order given; those deleted meanwhile are left out."""
-    sql = f"SELECT {selected(table, attributes)} FROM {table} WHERE {table}.id IN (SELECT value FROM json_each(?))"
+    # CROSS JOIN keeps the wanted ids as the outer loop, and so their order.
+    sql = (
+        f"SELECT {selected(table, attributes)} FROM json_each(?) AS wanted "
+        f"CROSS JOIN {table} ON {table}.id = wanted.value"
+    )
     for start in range(0, len(row_ids), HYDRATION_CHUNK):
         chunk = row_ids[start : start + HYDRATION_CHUNK]
-        found = {row[0]: row for row in connection.execute(sql, (json.dumps(list(chunk)),))}
-        for row_id in chunk:
-            if row_id in found:
-                yield found[row_id]
+        yield from connection.execute(sql, (json.dumps(list(chunk)),))
 
 
 def insert(connection: sqlite3.Connection, table: str, values: Mapping[str, Parameter]) -> int:
