@@ -1,0 +1,370 @@
+"""Products: ids, relatives, what follows from the bands, deletion (section 3.3 of the behaviour)."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import re
+from datetime import UTC, datetime
+
+import pytest
+
+from localcat import (
+    AttributeValidationError,
+    BadRequestError,
+    Band,
+    Catalog,
+    ClassBand,
+    ConflictError,
+    DeletedObjectError,
+    DeletionTaskStatus,
+    Image,
+    MaskBand,
+    Product,
+    Resolution,
+    SpectralBand,
+    TaskState,
+    UnsavedObjectError,
+)
+from localcat import properties as p
+
+
+def add_band(product: Product, name: str, resolution: object = None) -> SpectralBand:
+    band = SpectralBand(name=name, product=product, data_type="Byte", data_range=(0, 255), band_index=0)
+    band.resolution = resolution
+    band.save()
+    return band
+
+
+# Ids
+
+
+@pytest.mark.parametrize(
+    ("settings", "id", "expected"),
+    [
+        ({"org": "acme"}, "foo", "acme:foo"),
+        ({"org": "acme"}, "acme:foo", "acme:foo"),
+        ({"org": "acme"}, "acme:foo:bar", "acme:foo:bar"),
+        ({"org": "acme"}, "foo:bar", "acme:foo:bar"),
+        ({"org": "acme"}, "acme", "acme:acme"),
+        ({"org": "acme"}, "acmes:foo", "acme:acmes:foo"),
+        ({"user": "ann"}, "foo", "ann:foo"),
+        ({"org": "acme", "user": "ann"}, "ann:foo", "acme:ann:foo"),
+        ({"org": ""}, "foo", "foo"),
+    ],
+)
+def test_ids_get_the_namespace_of_the_catalog(settings: dict, id: str, expected: str) -> None:
+    """3.3, choice 7: the org, else the user; "" for none; an id that has it already stays."""
+    with Catalog.temporary(**settings) as catalog:
+        assert Product.namespace_id(id, catalog=catalog) == expected
+        product = Product(id=id, name="n", catalog=catalog)
+        product.save()
+        assert (product.id, Product.get(id, catalog=catalog).id) == (expected, expected)
+
+
+def test_the_id_is_replaced_on_the_first_save_only(catalog: Catalog) -> None:
+    """3.3."""
+    product = Product(id="foo", name="Foo")
+    assert product.id == "foo"
+    product.save()
+    assert product.id == "acme:foo"
+    product.name = "Bar"
+    product.save()
+    assert catalog.products.ids() == ["acme:foo"]
+
+
+def test_ids_are_unique_in_the_namespace(catalog: Catalog) -> None:
+    """3.3: with or without the prefix."""
+    Product(id="foo", name="Foo").save()
+    with pytest.raises(ConflictError, match="'acme:foo' already exists"):
+        Product(id="acme:foo", name="Foo").save()
+
+
+def test_named_id(product: Product) -> None:
+    """3.3: "<product id>:<name>"."""
+    assert product.named_id("blue") == "acme:guide:blue"
+
+
+# Attributes
+
+
+def test_all_attributes_come_back(catalog: Catalog) -> None:
+    """3.3: through save and a fresh get."""
+    values = {
+        "name": "Näme – with anything: 'quotes', \"double\", \n newlines, 漢字, 🛰️",
+        "description": "d" * 80_000,
+        "is_core": True,
+        "revisit_period_minutes_min": 0.1,
+        "revisit_period_minutes_max": 1e300,
+        "default_display_bands": ["red", "green", "blue", "alpha"],
+        "image_index_name": "index",
+        "product_tier": "premium",
+        "owners": ["org:acme"],
+        "readers": ["email:a@b.c", "group:g"],
+        "writers": ["user:w"],
+        "tags": ["one", "two", ""],
+        "extra_properties": {"text": "x", "int": 2**63 - 1, "float": 0.1, "bool": True},
+    }
+    Product(
+        id="x", start_datetime="2020-01-01", end_datetime=datetime(9999, 12, 31, 23, 59, 59, 999999), **values
+    ).save()
+    found = Product.get("x")
+    assert {name: getattr(found, name) for name in values} == values
+    assert (found.start_datetime, found.end_datetime) == (
+        datetime(2020, 1, 1, tzinfo=UTC),
+        datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC),
+    )
+
+
+def test_limits_of_texts(catalog: Catalog) -> None:
+    """3.2: names of products up to 2000 characters, descriptions up to 80,000."""
+    Product(id="x", name="é" * 2000, description="é" * 80_000).save()
+    with pytest.raises(AttributeValidationError, match="^name has at most 2,000 characters, not 2,001; shorten it$"):
+        Product(name="n" * 2001)
+    with pytest.raises(AttributeValidationError, match="^description has at most 80,000 characters, not 80,001"):
+        Product(description="n" * 80_001)
+
+
+@pytest.mark.parametrize("bands", [[], ["grey"], ["grey", "alpha"], ["r", "g", "b"], ["r", "g", "b", "alpha"]])
+def test_default_display_bands_may_be(catalog: Catalog, bands: list[str]) -> None:
+    """3.3: one band, one with alpha, three, three with alpha."""
+    Product(id="x", name="X", default_display_bands=bands).save()
+    assert Product.get("x").default_display_bands == bands
+
+
+@pytest.mark.parametrize("bands", ["grey", ["a", "b", "c", "d", "e"], [""], [1], [None]])
+def test_default_display_bands_may_not_be(catalog: Catalog, bands: object) -> None:
+    """3.3."""
+    with pytest.raises(AttributeValidationError, match="default_display_bands"):
+        Product(default_display_bands=bands)
+
+
+def test_the_last_of_two_or_four_display_bands_is_an_alpha_band(product: Product) -> None:
+    """3.3: checked against the bands that are there."""
+    product.default_display_bands = ["blue", "alpha"]
+    product.save()
+    for wrong in (["alpha", "blue"], ["blue", "blue", "blue", "blue"]):
+        product.default_display_bands = wrong
+        with pytest.raises(BadRequestError, match="the last of two or four is an alpha band, and 'blue' is none"):
+            product.save()
+    product.default_display_bands = ["blue", "not-declared-yet"]
+    product.save()
+
+
+# Who
+
+
+def test_owners_are_who_creates_the_product(catalog: Catalog) -> None:
+    """Choice 21: the user, and the org where there is one; readers and writers are empty."""
+    with Catalog.temporary(org="acme", user="ann") as catalog:
+        product = Product(id="x", name="X", catalog=catalog)
+        product.save()
+        assert (product.owners, product.readers, product.writers) == (["user:ann", "org:acme"], [], [])
+    with Catalog.temporary(user="ann") as catalog:
+        product = Product(id="x", name="X", catalog=catalog)
+        product.save()
+        assert product.owners == ["user:ann"]
+
+
+def test_owners_that_are_given_stay(catalog: Catalog) -> None:
+    """Choice 21."""
+    product = Product(id="x", name="X", owners=["org:else"], readers=["group:g"])
+    product.save()
+    assert (product.owners, product.readers) == (["org:else"], ["group:g"])
+
+
+@pytest.mark.parametrize(
+    ("lists", "owner", "writer", "reader"),
+    [
+        ({"owners": ["user:ann"]}, True, True, True),
+        ({"owners": ["org:acme"]}, True, True, True),
+        ({"owners": ["org:else"], "writers": ["user:ann"]}, False, True, True),
+        ({"owners": ["org:else"], "readers": ["org:acme"]}, False, False, True),
+        ({"owners": ["org:else"], "readers": ["email:ann@acme.org"]}, False, False, False),
+        ({"owners": []}, False, False, False),
+    ],
+)
+def test_who_may_do_what(lists: dict, owner: bool, writer: bool, reader: bool) -> None:
+    """3.3: told from the lists, not enforced."""
+    with Catalog.temporary(org="acme", user="ann") as catalog:
+        product = Product(id="x", name="X", catalog=catalog, **lists)
+        product.save()
+        assert (product.user_is_owner(), product.user_can_write(), product.user_can_read()) == (owner, writer, reader)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("owners", ["email:a@b.c"]), ("owners", ["group:g"]), ("readers", ["ann"]), ("writers", ["USER:ann"])],
+)
+def test_entries_of_the_lists_have_prefixes(catalog: Catalog, name: str, value: list[str]) -> None:
+    """3.2: email:, user:, group:, org:; owners only org: and user:."""
+    with pytest.raises(AttributeValidationError, match=f"^{name} holds texts that begin with user: or org:|email: or"):
+        Product(**{name: value})
+
+
+# Relatives
+
+
+def test_relatives_are_found_by_name(product: Product) -> None:
+    """3.3: None if missing."""
+    Image(name="scene", product=product).save()
+    assert (product.get_band("blue").id, product.get_band("nothing")) == ("acme:guide:blue", None)
+    assert (product.get_image("scene").id, product.get_image("nothing")) == ("acme:guide:scene", None)
+    assert product.get_band("alpha").state == "saved"
+
+
+def test_bands_come_in_their_order(product: Product) -> None:
+    """3.3: sorted by sort_order, then by name; a search that can be refined."""
+    late = SpectralBand(name="a-late", product=product, data_type="Byte", data_range=(0, 1), band_index=5)
+    late.save()
+    first = SpectralBand(
+        name="z-first", product=product, data_type="Byte", data_range=(0, 1), band_index=6, sort_order=1
+    )
+    first.save()
+    other = Product(id="other", name="Other")
+    other.save()
+    add_band(other, "blue")
+    assert [(band.name, band.sort_order) for band in product.bands()] == [
+        ("blue", 1),
+        ("z-first", 1),
+        ("alpha", 2),
+        ("a-late", 3),
+    ]
+    assert [band.name for band in product.bands().filter(p.type == "spectral").sort("name").limit(2)] == [
+        "a-late",
+        "blue",
+    ]
+
+
+def test_images_and_uploads_are_those_of_the_product(product: Product) -> None:
+    """3.3."""
+    other = Product(id="other", name="Other")
+    other.save()
+    for owner in (product, other):
+        Image(name="scene", product=owner).save()
+    assert product.images().ids() == ["acme:guide:scene"]
+    assert list(product.image_uploads()) == []
+
+
+def test_relatives_of_an_unsaved_product_are_refused(catalog: Catalog) -> None:
+    """Ours: its id may still change."""
+    product = Product(id="x")
+    for call in (product.bands, product.images, product.image_uploads, product.delete_related_objects):
+        with pytest.raises(UnsavedObjectError, match="product 'x' was never saved; save it first"):
+            call()
+
+
+# What follows from the bands
+
+
+def test_resolutions_follow_the_bands(catalog: Catalog) -> None:
+    """3.3: finest and coarsest; metres and degrees compare through 111,111 m per degree."""
+    product = Product(id="x", name="X")
+    product.save()
+    assert (product.resolution_min, product.resolution_max) == (None, None)
+
+    def extremes() -> tuple:
+        product.reload()
+        return product.resolution_min, product.resolution_max
+
+    coarse = add_band(product, "coarse", "1 degree")
+    assert extremes() == (Resolution(1, "degrees"), Resolution(1, "degrees"))
+    fine = add_band(product, "fine", "10 m")
+    add_band(product, "unknown")
+    assert extremes() == (Resolution(10, "m"), Resolution(1, "degrees"))
+    fine.resolution = "200 km".replace("200 km", "200000 m")
+    fine.save()
+    assert extremes() == (Resolution(1, "degrees"), Resolution(200_000, "m"))
+    fine.delete()
+    assert extremes() == (Resolution(1, "degrees"), Resolution(1, "degrees"))
+    coarse.resolution = None
+    coarse.save()
+    assert extremes() == (None, None)
+
+
+def test_a_change_of_bands_is_no_conflict_for_the_product(product: Product) -> None:
+    """Choice 20."""
+    add_band(product, "fine", "1 m")
+    product.name = "Changed"
+    product.save()
+    assert (product.name, product.resolution_min) == ("Changed", Resolution(1, "m"))
+
+
+# Deleting
+
+
+def test_a_product_with_relatives_is_not_deleted(product: Product) -> None:
+    """3.3: ConflictError with the counts."""
+    Image(name="scene", product=product).save()
+    with pytest.raises(
+        ConflictError,
+        match=r"^product 'acme:guide' still has 2 bands and 1 images; call delete_related_objects\(\) first$",
+    ):
+        product.delete()
+    assert (product.state, Product.exists("guide")) == ("saved", True)
+
+
+def test_deleting_related_objects(product: Product, catalog: Catalog) -> None:
+    """3.3: bands and images in one step, with a finished status; then the product itself can go."""
+    Image(name="scene", product=product, geometry={"type": "Point", "coordinates": [1, 2]}, tags=["t"]).save()
+    other = Product(id="other", name="Other")
+    other.save()
+    add_band(other, "kept")
+    assert product.get_delete_status().status == TaskState.NEVERRAN == "NONE"
+    status = product.delete_related_objects()
+    assert (status.id, status.status, status.objects_deleted, status.errors) == ("acme:guide", "SUCCESS", 3, [])
+    assert status.start_datetime.tzinfo is not None
+    assert 0 <= status.duration_in_seconds < 60
+    assert product.get_delete_status() is status
+    assert status.wait_for_completion(timeout=1) is None
+    assert status.reload() is None
+    assert (product.bands().count(), product.images().count(), catalog.bands.ids()) == (0, 0, ["acme:other:kept"])
+    assert product.delete_related_objects() is None
+    product.reload()
+    assert product.resolution_min is None
+    product.delete()
+    assert catalog.products.ids() == ["acme:other"]
+
+
+def test_deleting_related_objects_is_undone_with_its_transaction(product: Product, catalog: Catalog) -> None:
+    """3.3: one transaction."""
+    with pytest.raises(ZeroDivisionError), catalog.transaction():
+        product.delete_related_objects()
+        raise ZeroDivisionError
+    assert (product.bands().count(), product.get_delete_status().status) == (2, "NONE")
+
+
+def test_deleting_related_objects_of_a_product_that_is_gone(catalog: Catalog) -> None:
+    """3.3."""
+    product = Product(id="x", name="X")
+    product.save()
+    Product.delete("x")
+    with pytest.raises(DeletedObjectError, match="'acme:x' was deleted"):
+        product.delete_related_objects()
+    assert product.state == "deleted"
+
+
+def test_the_text_of_a_deletion_status() -> None:
+    """3.3: state, start, duration with four decimals and a thousands separator, count, errors."""
+    started = datetime(2020, 1, 2, 3, 4, 5, tzinfo=UTC)
+    status = DeletionTaskStatus("acme:x", TaskState.SUCCEEDED, started, 1234.36761, 2)
+    assert repr(status) == (
+        "acme:x delete task status: SUCCESS\n"
+        "  - started: 2020-01-02 03:04:05+00:00\n"
+        "  - took 1,234.3676 seconds\n"
+        "  - 2 objects deleted"
+    )
+    assert repr(DeletionTaskStatus("acme:x", TaskState.NEVERRAN)) == "acme:x delete task status: NONE"
+    failed = DeletionTaskStatus("acme:x", TaskState.FAILED, errors=["one", "two"])
+    assert repr(failed) == "acme:x delete task status: FAILURE\n  - 2 errors:\n    - one\n    - two"
+    running = DeletionTaskStatus("acme:x", TaskState.RUNNING)
+    with pytest.raises(concurrent.futures.TimeoutError, match=re.escape("the deletion in product 'acme:x' is still")):
+        running.wait_for_completion(timeout=0)
+
+
+def test_deleting_a_band_or_an_image_frees_the_product(product: Product) -> None:
+    """3.3: class bands and mask bands alike."""
+    ClassBand(name="kind", product=product, data_type="Byte", data_range=(0, 9), band_index=2).save()
+    for band in list(product.bands()):
+        band.delete()
+    assert (Band.search().count(), MaskBand.search().count()) == (0, 0)
+    product.delete()
