@@ -84,7 +84,7 @@ def test_the_id_can_come_bit_by_bit(product: Product) -> None:
 )
 def test_contradictions_are_refused(catalog: Catalog, given: dict) -> None:
     """3.4."""
-    with pytest.raises(AttributeValidationError, match="contradicts|immutable"):
+    with pytest.raises(AttributeValidationError, match=r"contradicts|immutable"):
         SpectralBand(**given)
     band = SpectralBand()
     with pytest.raises(AttributeValidationError):
@@ -118,7 +118,7 @@ def test_the_last_colon_separates_the_name(catalog: Catalog) -> None:
 def test_names_have_few_characters(catalog: Catalog, name: str) -> None:
     """3.2: 1 to 2000 from a-z A-Z 0-9 . _ -."""
     for kind in (SpectralBand, Image):
-        with pytest.raises(AttributeValidationError, match="^name has 1 to 2000 characters from a-z A-Z 0-9 . _ -"):
+        with pytest.raises(AttributeValidationError, match=r"^name has 1 to 2000 characters from a-z A-Z 0-9 . _ -"):
             kind(name=name)
 
 
@@ -173,7 +173,7 @@ def test_the_product_must_be_saved(catalog: Catalog) -> None:
     with pytest.raises(AttributeValidationError, match="Can't assign unsaved related object"):
         SpectralBand(name="red", product=unsaved)
     for wrong in ("acme:guide", 5, SpectralBand()):
-        with pytest.raises(AttributeValidationError, match="^product is a Product, not"):
+        with pytest.raises(AttributeValidationError, match=r"^product is a Product, not"):
             SpectralBand(name="red", product=wrong)
 
 
@@ -196,9 +196,9 @@ def test_the_product_is_read_when_asked_for_and_kept(product: Product) -> None:
 def test_the_product_must_be_in_the_catalog_when_saving(product: Product) -> None:
     """3.4: an error that helps, both a NotFoundError and a BadRequestError."""
     for kind in (NotFoundError, BadRequestError):
-        with pytest.raises(kind, match="^there is no product 'guide' in the catalog; did you mean 'acme:guide'\\?$"):
+        with pytest.raises(kind, match=r"^there is no product 'guide' in the catalog; did you mean 'acme:guide'\?$"):
             SpectralBand(id="guide:red", **NEEDED).save()
-    with pytest.raises(NotFoundError, match="^there is no product 'nothing' in the catalog; save it first$"):
+    with pytest.raises(NotFoundError, match=r"^there is no product 'nothing' in the catalog; save it first$"):
         Image(id="nothing:a").save()
 
 
@@ -414,7 +414,7 @@ def test_tuples_must_have_their_length() -> None:
     """3.2: in the original's words."""
     with (
         Catalog.temporary() as catalog,
-        pytest.raises(AttributeValidationError, match="^Tuple must contain exactly 2 items for data_range, not 3$"),
+        pytest.raises(AttributeValidationError, match=r"^Tuple must contain exactly 2 items for data_range, not 3$"),
     ):
         SpectralBand(data_range=(0, 1, 2), catalog=catalog)
 

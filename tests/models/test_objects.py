@@ -70,8 +70,8 @@ def test_attributes_are_listed_by_name() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_unknown_attributes_are_refused_everywhere(catalog: Catalog, kind: type) -> None:
-    """3.2: AttributeError "<Class> has no attribute <name>", in the constructor and by assignment; we add the nearest."""
-    expected = f"^{kind.__name__} has no attribute nmae; did you mean 'name'\\?$"
+    """3.2: AttributeError "<Class> has no attribute <name>", in the constructor too; we add the nearest."""
+    expected = rf"^{kind.__name__} has no attribute nmae; did you mean 'name'\?$"
     with pytest.raises(AttributeError, match=expected):
         kind(nmae="x")
     thing = kind()
@@ -305,7 +305,7 @@ def test_what_is_changed_in_place_to_nonsense_is_refused_on_saving(product: Prod
     product.tags.append(5)
     assert product.state == "modified"
     assert "Not up-to-date" in repr(product)
-    with pytest.raises(AttributeValidationError, match="^tags holds texts that can be stored, not 5$"):
+    with pytest.raises(AttributeValidationError, match=r"^tags holds texts that can be stored, not 5$"):
         product.save()
     product.tags.pop()
     assert product.state == "saved"
@@ -509,7 +509,7 @@ def test_enumerations_are_given_by_member_or_text_and_read_as_text(catalog: Cata
         assert (band.data_type, type(band.data_type)) == ("UInt16", str)
     assert SpectralBand().type == "spectral" == BandType.SPECTRAL
     assert type(SpectralBand().type) is str
-    with pytest.raises(AttributeValidationError, match="^data_type is one of 'Byte', 'UInt16', .* not 'uint16'$"):
+    with pytest.raises(AttributeValidationError, match=r"^data_type is one of 'Byte', 'UInt16', .* not 'uint16'$"):
         SpectralBand(data_type="uint16")
 
 
