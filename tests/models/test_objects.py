@@ -70,7 +70,7 @@ def test_attributes_are_listed_by_name() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_unknown_attributes_are_refused_everywhere(catalog: Catalog, kind: type) -> None:
-    """3.2: AttributeError "<Class> has no attribute <name>", in the constructor and by assignment; we add the nearest."""
+    """3.2: AttributeError "<Class> has no attribute <name>", also by assignment; we add the nearest."""
     expected = f"^{kind.__name__} has no attribute nmae; did you mean 'name'\\?$"
     with pytest.raises(AttributeError, match=expected):
         kind(nmae="x")
