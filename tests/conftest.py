@@ -15,9 +15,7 @@ settings.register_profile("localcat", deadline=None, derandomize=True, suppress_
 settings.load_profile("localcat")
 
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
-needs_real_data = pytest.mark.skipif(
-    not REAL_DATA.is_dir(), reason="the folder of real rasters is not beside the project"
-)
+needs_real_data = pytest.mark.skipif(not REAL_DATA.is_dir(), reason="no folder of real rasters here")
 
 
 @pytest.fixture
@@ -43,7 +41,7 @@ def product(catalog: Catalog) -> Product:
 
 @pytest.fixture
 def pixels() -> numpy.ma.MaskedArray:
-    """One band of 64 rows and 48 columns; the sides differ, which catches swapped axes. The first three rows are masked."""
+    """One band of 64 rows, of which three are masked, and 48 columns; unequal sides catch swapped axes."""
     return numpy.ma.masked_less(numpy.arange(2, 2 + 64 * 48, dtype="uint16").reshape(1, 64, 48), 146)
 
 

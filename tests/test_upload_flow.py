@@ -255,7 +255,7 @@ def test_facts_are_filled_in_unless_set(catalog: Catalog, product: Product, pixe
     west, south, east, north = image.geometry.bounds
     assert (west, south, east, north) == pytest.approx((-75.0, 36.1101, -74.968, 36.1447), abs=1e-4)
     (file,) = image.files
-    path = catalog.path_of(file)
+    assert catalog.path_of(file).stat().st_size == file.size_bytes
     assert len(file.hash) == 64
     other = new_image(product, "y")
     other.upload_ndarray(pixels, raster_meta=meta)
