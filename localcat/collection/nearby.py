@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _FIRST_RADIUS = 0.05  # degrees; about 5 km
 _GROWTH = 4
 _WHOLE_EARTH = 360.0  # degrees; further than any two points are apart in longitude
+_DIGITS = 9  # of a degree; footprints that are as far but for the noise of a product are tied
 _TURNS = (-360.0, 0.0, 360.0)
 
 
@@ -82,7 +83,7 @@ class FootprintIndex:
     def _distances(self, positions: list[int], longitude: float, latitude: float, shrink: float) -> list[float]:
         scaled = shapely.transform(self._footprints[positions], lambda lonlat: lonlat * (shrink, 1.0))
         copies = [shapely.distance(scaled, shapely.Point((longitude + turn) * shrink, latitude)) for turn in _TURNS]
-        nearest: list[float] = numpy.min(copies, axis=0).tolist()
+        nearest: list[float] = numpy.min(copies, axis=0).round(_DIGITS).tolist()
         return nearest
 
 

@@ -109,7 +109,7 @@ def read_stack(groups: Sequence[Sequence[Image]], request: ReadRequest) -> Any:
     failures = [failure for layer in failed for failure in layer.items()]
     if failures and not any(is_read):
         raise failures[0][1]
-    _report(failures)
+    _report(failures, stacklevel=5)
     if request.on_error == "skip" and not all(is_read):
         values, mask = values[is_read], mask[is_read]
         groups = [group for group, was_read in zip(groups, is_read, strict=True) if was_read]
@@ -136,7 +136,7 @@ def read_many(images: Sequence[Image], request: ReadRequest) -> Reading:
     failures = _Failures()
     with progress_bar(len(images), request, "mosaic") as advance:
         pixels = _laid_over(images, plan, failures, advance)
-    _report(failures.items())
+    _report(failures.items(), stacklevel=6)
     return Reading(_scaled(pixels, plan), plan, images)
 
 
@@ -309,8 +309,8 @@ def _info(plan: ReadPlan, images: Sequence[Image]) -> dict[str, Any]:
     )
 
 
-def _report(failures: Iterable[tuple[str, Exception]]) -> None:
-    """Warn of images that were left out."""
+def _report(failures: Iterable[tuple[str, Exception]], *, stacklevel: int) -> None:
+    """Warn of images that were left out, at the line that asked for a collection's pixels."""
     listed = list(failures)
     if listed:
-        warnings.warn(FailedImagesWarning(listed), stacklevel=5)
+        warnings.warn(FailedImagesWarning(listed), stacklevel=stacklevel)

@@ -1,0 +1,261 @@
+"""Where images lie: contexts of collections, coverage, nearest and intersecting images."""
+
+from __future__ import annotations
+
+import math
+
+import numpy
+import pytest
+import shapely
+
+from localcat import (
+    AOI,
+    BadRequestError,
+    Catalog,
+    DLTile,
+    Image,
+    ImageCollection,
+    InvalidGeometryError,
+    Product,
+    SpectralBand,
+    XYZTile,
+)
+from localcat import properties as p
+
+BOX = (-75.0, 36.0, -74.9, 36.1)
+
+
+def make_product(name: str, *resolutions: str | None) -> Product:
+    product = Product(id=name, name=name)
+    product.save()
+    for index, resolution in enumerate(resolutions):
+        SpectralBand(
+            name=f"b{index}",
+            product=product,
+            data_type="UInt16",
+            data_range=(0, 1),
+            band_index=index,
+            resolution=resolution,
+        ).save()
+    return product
+
+
+def make_image(product: Product, name: str, **attributes) -> Image:
+    image = Image(product=product, name=name, acquired="2020-01-01", **attributes)
+    image.save()
+    return image
+
+
+def test_without_a_context_there_is_none(catalog: Catalog) -> None:
+    image = make_image(make_product("a", "10m"), "x", cs_code="EPSG:32618")
+    collection = ImageCollection([image])
+    assert collection.geocontext is None
+    with pytest.raises(ValueError, match=r"this ImageCollection has no geocontext; pass one, such as images\[0\]"):
+        collection.mosaic("b0")
+
+
+def test_an_empty_collection_has_no_pixels(catalog: Catalog) -> None:
+    for call in ("mosaic", "stack", "download", "download_mosaic", "scaling_parameters"):
+        with pytest.raises(ValueError, match="This ImageCollection is empty"):
+            getattr(ImageCollection(geocontext=BOX), call)("b0")
+
+
+def test_a_geometry_becomes_an_aoi_with_the_commonest_crs_and_the_finest_resolution(catalog: Catalog) -> None:
+    first, second = make_product("a", "30m", "10m"), make_product("b", "20m", None)
+    images = [
+        make_image(first, "1", cs_code="EPSG:32617"),
+        make_image(second, "2", cs_code="EPSG:32618"),
+        make_image(second, "3", cs_code="EPSG:32618", projection="+proj=longlat"),
+        make_image(second, "4"),
+    ]
+    context = ImageCollection(images, geocontext=BOX).geocontext
+    assert isinstance(context, AOI)
+    assert context.crs == "EPSG:32618"
+    assert context.resolution == 10
+    assert context.geometry.equals(shapely.box(*BOX))
+    assert context.bounds == BOX
+    assert context.align_pixels is True
+
+
+@pytest.mark.parametrize(
+    ("resolutions", "crs", "expected"),
+    [
+        (("0.05deg", "0.025deg", "10m"), "EPSG:4326", 10 / 111_111),
+        (("0.05deg", "0.025deg"), "EPSG:4326", 0.025),
+        (("10m", "20m"), "EPSG:4326", 10 / 111_111),
+        (("0.001deg",), "EPSG:32618", 111.111),
+        (("0.001deg", "10m"), "EPSG:32618", 10),
+        (("12m",), "EPSG:2263", 12 / 0.30480060960121924),  # US survey feet
+    ],
+)
+def test_resolutions_are_brought_to_the_units_of_the_crs(catalog: Catalog, resolutions, crs, expected) -> None:
+    image = make_image(make_product("a", *resolutions), "x", cs_code=crs)
+    context = ImageCollection([image], geocontext=BOX).geocontext
+    assert context is not None
+    assert context.resolution == pytest.approx(expected, rel=1e-12)
+
+
+def test_what_a_context_says_stays(catalog: Catalog) -> None:
+    images = [make_image(make_product("a", "10m"), "x", cs_code="EPSG:32618")]
+    for given in (
+        AOI(BOX, crs="EPSG:3857", resolution=50),
+        AOI(BOX, crs="EPSG:3857", shape=(5, 6)),
+        DLTile.from_latlon(36, -75, 10, 64, 0),
+        XYZTile(4, 5, 4),
+    ):
+        assert ImageCollection(images, geocontext=given).geocontext == given
+    partly = ImageCollection(images, geocontext=AOI(BOX, crs="EPSG:3857")).geocontext
+    assert partly == AOI(BOX, crs="EPSG:3857", resolution=10)
+    assert ImageCollection(images, geocontext=AOI(BOX, shape=(5, 6))).geocontext == AOI(
+        BOX, crs="EPSG:32618", shape=(5, 6)
+    )
+
+
+def test_without_facts_the_context_stays_incomplete(catalog: Catalog) -> None:
+    image = make_image(make_product("a", None), "x", cs_code="EPSG:32618")
+    context = ImageCollection([image], geocontext=BOX).geocontext
+    assert (context.crs, context.resolution) == ("EPSG:32618", None)
+    with pytest.raises(BadRequestError, match="this AOI has no resolution or shape"):
+        context.grid()
+
+
+def test_an_empty_collection_completes_its_context_once_it_has_images(catalog: Catalog) -> None:
+    collection = ImageCollection(geocontext=BOX)
+    assert collection.geocontext == AOI(BOX)
+    collection.append(make_image(make_product("a", "10m"), "x", cs_code="EPSG:32618"))
+    assert collection.geocontext == AOI(BOX, crs="EPSG:32618", resolution=10)
+
+
+def test_derived_collections_keep_the_context(catalog: Catalog) -> None:
+    product = make_product("a", "10m")
+    images = [make_image(product, str(zone), cs_code=f"EPSG:326{zone}") for zone in (17, 18)]
+    images.append(make_image(product, "third", cs_code="EPSG:32618"))
+    collection = ImageCollection(images, geocontext=BOX)
+    expected = AOI(BOX, crs="EPSG:32618", resolution=10)
+    first = collection[:1]  # whose only image has another CRS
+    assert first.geocontext == expected
+    for derived in (
+        collection.filter(lambda image: image.name == "17"),
+        collection[[0]],
+        collection.sorted("name")[:1],
+        next(iter(collection.groupby("name")))[1],
+        collection.map(lambda image: image)[:1],
+        collection.each.pipe(lambda image: image).collect()[:1],
+    ):
+        assert [image.name for image in derived] == ["17"]
+        assert derived.geocontext == expected
+
+
+def test_a_context_that_cannot_be_completed_fails_only_when_it_is_used(catalog: Catalog) -> None:
+    image = make_image(make_product("a", "1deg"), "x", cs_code="EPSG:4326")
+    collection = ImageCollection([image], geocontext=(-75.0, 36.0, -74.9, 36.1))
+    assert len(collection[:1]) == 1
+    with pytest.raises(BadRequestError, match="smaller than one pixel"):
+        collection.geocontext  # noqa: B018  # reading is the test
+
+
+def test_collect_takes_the_searched_area_as_context(catalog: Catalog) -> None:
+    make_image(make_product("a", "10m"), "x", cs_code="EPSG:32618", geometry=BOX)
+    search = Image.search().intersects(BOX)
+    assert search.collect().geocontext == AOI(BOX, crs="EPSG:32618", resolution=10)
+    tile = XYZTile(4, 5, 4)
+    assert search.collect(geocontext=tile).geocontext == tile
+    assert search.collect(tile).geocontext == tile
+    assert Image.search().collect().geocontext is None
+    assert Image.search().filter(p.name == "nothing").intersects(BOX).collect().geocontext == AOI(BOX)
+
+
+# Places
+
+
+@pytest.fixture
+def row(catalog: Catalog) -> ImageCollection:
+    """Footprints of one degree at longitudes 0, 2, 4, 6, 8 and latitudes 0 to 1, the last of them without one."""
+    product = make_product("row")
+    images = [make_image(product, f"x{west}", geometry=(west, 0, west + 1, 1)) for west in (0, 2, 4, 6)]
+    return ImageCollection([*images, make_image(product, "nowhere")], geocontext=BOX)
+
+
+def names(collection: ImageCollection) -> list[str]:
+    return collection.each.name.combine()
+
+
+def test_intersecting_images_keep_their_order(row: ImageCollection) -> None:
+    assert names(row.intersecting((0.5, 0.5, 4, 0.6))) == ["x0", "x2", "x4"]
+    assert names(row[::-1].intersecting((0.5, 0.5, 4, 0.6))) == ["x4", "x2", "x0"]
+    triangle = shapely.Polygon([(1.1, 0), (2.5, 3), (1.1, 3)])  # its box meets x2, it does not
+    assert names(row.intersecting(triangle)) == []
+    assert names(row.intersecting(shapely.Point(3, 1))) == ["x2"]
+    assert names(row.intersecting(AOI((5.9, 0, 7, 1)))) == ["x6"]
+    assert row.intersecting(BOX).geocontext == row.geocontext
+    with pytest.raises(InvalidGeometryError):
+        row.intersecting("here")
+
+
+def test_nearest_images_come_nearest_first(row: ImageCollection) -> None:
+    assert names(row.nearest((4.9, 0.5))) == ["x4"]
+    assert names(row.nearest((1.9, 0.5), 3)) == ["x2", "x0", "x4"]
+    assert names(row.nearest(shapely.Point(100, -40), 2)) == ["x6", "x4"]
+    assert names(row.nearest({"type": "Point", "coordinates": [0, 0]}, 99)) == ["x0", "x2", "x4", "x6"]
+    assert names(row.nearest((1.5, 0.5), 2)) == ["x0", "x2"]  # a tie
+    assert ImageCollection().nearest((0, 0)) == []
+    for k in (0, -1, 1.5, True):
+        with pytest.raises(BadRequestError, match="k is a whole number from 1"):
+            row.nearest((0, 0), k)
+    with pytest.raises(BadRequestError, match="nearest takes a point, such as"):
+        row.nearest((0, 0, 1, 1))
+
+
+def test_the_index_follows_what_is_added_and_removed(row: ImageCollection) -> None:
+    assert names(row.nearest((20, 0))) == ["x6"]
+    removed = row.pop(3)
+    assert names(row.nearest((20, 0))) == ["x4"]
+    row.append(removed)
+    assert names(row.nearest((20, 0))) == ["x6"]
+
+
+def test_images_across_the_antimeridian_are_found_from_both_sides(catalog: Catalog) -> None:
+    product = make_product("pacific")
+    fiji = make_image(product, "fiji", geometry=(179, -18, -179, -17))
+    west = make_image(product, "west", geometry=(-178, -18, -177, -17))
+    images = ImageCollection([fiji, west])
+    assert names(images.intersecting((179.5, -17.5, 179.6, -17.4))) == ["fiji"]
+    assert names(images.intersecting((-179.6, -17.5, -179.5, -17.4))) == ["fiji"]
+    assert names(images.intersecting((178, -17.5, -177.5, -17.4))) == ["fiji", "west"]
+    assert names(images.nearest((178.9, -17.5), 2)) == ["fiji", "west"]
+    assert names(images.nearest((-178.1, -17.5), 2)) == ["west", "fiji"]
+    assert names(images.nearest((170, -17.5), 2)) == ["fiji", "west"]
+    assert names(images.nearest((-170, -17.5), 2)) == ["west", "fiji"]
+
+
+def test_nearest_agrees_with_measuring_every_footprint(catalog: Catalog) -> None:
+    random = numpy.random.default_rng(7)
+    product = make_product("many")
+    images = []
+    for number in range(60):
+        west, south = random.uniform(-180, 178), random.uniform(-85, 83)
+        width, height = random.uniform(0.1, 2, 2)
+        images.append(Image(product=product, name=str(number), geometry=(west, south, west + width, south + height)))
+    collection = ImageCollection(images)
+    for longitude, latitude in random.uniform((-180, -80), (180, 80), (20, 2)):
+        shrink = math.cos(math.radians(latitude))
+
+        def distance(image: Image, at=(longitude, latitude), shrink=shrink) -> float:
+            west, south, east, north = image.geometry.bounds
+            dx = min(max(west - x, x - east, 0) for x in (at[0] - 360, at[0], at[0] + 360))
+            return math.hypot(dx * shrink, max(south - at[1], at[1] - north, 0))
+
+        expected = sorted(images, key=distance)[:5]
+        found = collection.nearest((longitude, latitude), 5)
+        assert [distance(image) for image in found] == pytest.approx([distance(image) for image in expected])
+
+
+def test_coverage_filters_images(row: ImageCollection) -> None:
+    area = (0.5, 0, 2.5, 1)
+    assert names(row.filter_coverage(area, 0.2)) == ["x0", "x2"]
+    assert names(row.filter_coverage(area, 0.25)) == ["x0", "x2"]
+    assert names(row.filter_coverage(area, 0.26)) == []
+    assert names(row.filter_coverage((0, 0, 1, 1))) == ["x0"]
+    assert names(row.filter_coverage(AOI((2.1, 0, 2.9, 1)))) == ["x2"]
+    assert names(row.filter_coverage(shapely.Point(4.5, 0.5))) == ["x4"]
+    assert row.filter_coverage(area).geocontext == row.geocontext
