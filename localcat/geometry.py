@@ -6,18 +6,19 @@ Every geometry that leaves `as_geometry` lies within ±180° and ±90°; one tha
 
 from __future__ import annotations
 
+import math
+import sys
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import antimeridian
 import numpy
 import shapely
 import shapely.errors
 import shapely.geometry
 from shapely.geometry.base import BaseGeometry
 
-from localcat.errors import InvalidGeometryError
+from localcat.errors import InvalidGeometryError, LocalcatWarning
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,11 +26,13 @@ if TYPE_CHECKING:
 Box: TypeAlias = tuple[float, float, float, float]
 """(min_lon, max_lon, min_lat, max_lat) in degrees; a box across the antimeridian has max_lon > 180."""
 
+_FARTHEST = 3600.0  # degrees of longitude; what lies beyond ten turns is in other units
 _SPHERE_RADIUS = 6_371_008.8  # metres; mean Earth radius R1 of GRS 80
-_TOLERANCE = 1e-9  # degrees; how exactly a split shape meets the antimeridian
+_TOLERANCE = 1e-9  # degrees, 0.1 mm; by so much a computed coordinate may miss the antimeridian or a pole
+_DECIMALS = 11  # of a degree; turning a longitude by 360° and back loses more, and would show in what users wrote
 
 
-class GeometryWarning(UserWarning):
+class GeometryWarning(LocalcatWarning):
     """A geometry was changed to make it usable."""
 
 
@@ -60,26 +63,19 @@ def as_geometry(value: object) -> BaseGeometry:
     GeometryWarning
         If an invalid polygon was repaired.
     """
-    geometry = _parse(value)
-    if geometry.is_empty:
-        raise InvalidGeometryError("the geometry is empty; pass one with coordinates")
-    if geometry.has_z:
-        geometry = shapely.force_2d(geometry)
-    coordinates = shapely.get_coordinates(geometry)
-    if not numpy.isfinite(coordinates).all():
-        raise InvalidGeometryError("the geometry has coordinates that are not finite numbers")
-    min_lon, min_lat, max_lon, max_lat = geometry.bounds
-    if max(abs(min_lat), abs(max_lat)) > 90:
-        swapped = max(abs(min_lon), abs(max_lon)) <= 90
-        hint = "; longitude comes first, are the two swapped?" if swapped else "; coordinates are (longitude, latitude)"
-        worst = max_lat if max_lat > 90 else min_lat
-        raise InvalidGeometryError(f"latitude {worst:g} is beyond ±90°{hint}")
-    if geometry.geom_type.endswith("Polygon") and (min_lon == max_lon or min_lat == max_lat):
-        raise InvalidGeometryError(f"the polygon has no area: its bounds are {geometry.bounds}")
-    geometry = _repaired(geometry)
-    if max_lon - min_lon > 180 or min_lon < -180 or max_lon > 180:
-        geometry = _split(geometry)
-    return geometry
+    geometry = _checked(_parse(value))
+    if isinstance(geometry, shapely.Point | shapely.MultiPoint):
+        return _on_globe(geometry)
+    parts = [_on_globe(part) for part in _flat_parts(geometry)]
+    if geometry.geom_type == "GeometryCollection":
+        return shapely.GeometryCollection(parts)
+    if len(parts) == 1:
+        return parts[0]
+    if not isinstance(geometry, shapely.MultiPolygon):
+        return shapely.MultiLineString([line for part in parts for line in shapely.get_parts(part)])
+    if all(part is given for part, given in zip(parts, geometry.geoms, strict=False)) and geometry.is_valid:
+        return geometry
+    return _joined(parts, "MultiPolygon", "its polygons overlap" if not geometry.is_valid else None)
 
 
 def as_footprints(values: Sequence[object]) -> list[BaseGeometry | InvalidGeometryError | None]:
@@ -146,10 +142,10 @@ def search_boxes(geometry: BaseGeometry) -> list[Box]:
     """Return the boxes to ask the index for: the geometry's own, and its copies a turn around the Earth away.
 
     Boxes in the index lie between −180° and 540°, so a box within ±180° is asked again 360° to the east, and one
-    across the antimeridian also 360° to the west.
+    that reaches the antimeridian also 360° to the west.
     """
     min_lon, max_lon, min_lat, max_lat = footprint_box(geometry)
-    turns = (0, 360, -360) if max_lon > 180 else (0, 360)
+    turns = (0, 360, -360) if max_lon >= 180 else (0, 360)
     return [(min_lon + turn, max_lon + turn, min_lat, max_lat) for turn in turns]
 
 
@@ -189,7 +185,14 @@ def intersecting(area: BaseGeometry, footprints: NDArray[Any]) -> NDArray[numpy.
         One dimension.
     """
     shapely.prepare(area)
-    return shapely.intersects(area, footprints)
+    hits = shapely.intersects(area, footprints)
+    # Both sides of the antimeridian are the same line: what touches it from the east meets what does from the west.
+    for edge, turn in ((-180.0, 360.0), (180.0, -360.0)):
+        if edge in (area.bounds[0], area.bounds[2]):
+            seam = shapely.LineString([(edge, -90), (edge, 90)])
+            border = shapely.union_all([shapely.intersection(part, seam) for part in _flat_parts(area)])
+            hits |= shapely.intersects(_turned(border, turn), footprints)
+    return hits
 
 
 def coverage(footprint: BaseGeometry, area: BaseGeometry) -> float:
@@ -197,9 +200,10 @@ def coverage(footprint: BaseGeometry, area: BaseGeometry) -> float:
 
     An area without extent (a point, a line) is covered wholly or not at all.
     """
-    if area.area == 0:
+    wanted = _polygonal(area)
+    if wanted.is_empty:
         return 1.0 if footprint.covers(area) else 0.0
-    return float(footprint.intersection(area).area / area.area)
+    return float(_polygonal(footprint).intersection(wanted).area / wanted.area)
 
 
 def area_km2(geometry: BaseGeometry) -> float:
@@ -210,11 +214,18 @@ def area_km2(geometry: BaseGeometry) -> float:
     An equal-area cylindrical projection (Lambert 1772) maps the sphere without changing areas: x = R λ, y = R sin φ.
     Long edges are densified first, since they are straight in longitude and latitude.
     """
-    dense = shapely.segmentize(geometry, 1.0)  # degrees
+    dense = shapely.segmentize(_polygonal(geometry), 1.0)  # degrees
     projected = shapely.transform(
         dense, lambda lonlat: numpy.column_stack((numpy.radians(lonlat[:, 0]), numpy.sin(numpy.radians(lonlat[:, 1]))))
     )
     return float(shapely.area(projected)) * _SPHERE_RADIUS**2 / 1e6
+
+
+def _polygonal(geometry: BaseGeometry) -> BaseGeometry:
+    """Return the polygons of a geometry; those of a collection joined, since they may overlap."""
+    if isinstance(geometry, shapely.Polygon | shapely.MultiPolygon):
+        return geometry
+    return shapely.union_all([part for part in _flat_parts(geometry) if part.geom_type == "Polygon"])
 
 
 def _parse(value: object) -> BaseGeometry:
@@ -225,6 +236,8 @@ def _parse(value: object) -> BaseGeometry:
     interface = getattr(value, "__geo_interface__", None)
     if isinstance(interface, Mapping):
         return _from_geojson(interface)
+    if isinstance(value, numpy.ndarray):
+        value = value.tolist()  # as geopandas gives bounds
     if isinstance(value, Sequence) and not isinstance(value, str | bytes) and len(value) == 4:
         return _from_bbox(value)
     raise InvalidGeometryError(
@@ -254,6 +267,8 @@ def _from_bbox(bbox: Sequence[Any]) -> BaseGeometry:
         raise InvalidGeometryError(
             f"{bbox!r} is no bounding box of four numbers (min_lon, min_lat, max_lon, max_lat)"
         ) from error
+    if not all(map(math.isfinite, (west, south, east, north))):
+        raise InvalidGeometryError(f"the bounding box {bbox!r} has numbers that are not finite")
     if south > north:
         raise InvalidGeometryError(f"the bounding box {bbox!r} has its south {south:g} above its north {north:g}")
     if west > east:
@@ -270,54 +285,161 @@ def _from_bbox(bbox: Sequence[Any]) -> BaseGeometry:
     )
 
 
-def _repaired(geometry: BaseGeometry) -> BaseGeometry:
-    if geometry.is_valid:
-        return geometry
-    if geometry.bounds[2] - geometry.bounds[0] > 180:
-        return geometry  # looks broken only until it is split at the antimeridian; `_split` checks again
-    return _made_valid(geometry)
+def _checked(geometry: BaseGeometry) -> BaseGeometry:
+    """Refuse coordinates that mean nothing; drop heights, and what rounding put beyond a pole."""
+    if geometry.is_empty:
+        raise InvalidGeometryError("the geometry is empty; pass one with coordinates")
+    if geometry.has_z or getattr(geometry, "has_m", False):
+        geometry = shapely.force_2d(geometry)
+    lonlat = shapely.get_coordinates(geometry)
+    if not numpy.isfinite(lonlat).all():
+        raise InvalidGeometryError("the geometry has coordinates that are not finite numbers")
+    longitudes, latitudes = numpy.abs(lonlat[:, 0]), numpy.abs(lonlat[:, 1])
+    highest = latitudes.max()
+    if highest > 90 + _TOLERANCE:
+        hint = "; coordinates are (longitude, latitude)"
+        if longitudes.max() <= 90:
+            hint = "; longitude comes first, are the two swapped?"
+        worst = lonlat[latitudes.argmax(), 1]
+        raise InvalidGeometryError(f"latitude {worst:g} is beyond ±90°{hint}")
+    if longitudes.max() > _FARTHEST:
+        worst = lonlat[longitudes.argmax(), 0]
+        raise InvalidGeometryError(f"longitude {worst:g} is many turns around the globe; pass degrees")
+    if highest > 90:
+        geometry = shapely.transform(geometry, lambda xy: numpy.column_stack((xy[:, 0], numpy.clip(xy[:, 1], -90, 90))))
+    return geometry
 
 
-def _made_valid(geometry: BaseGeometry) -> BaseGeometry:
-    reason = shapely.is_valid_reason(geometry)
-    repaired = shapely.make_valid(geometry)
-    if geometry.geom_type.endswith("Polygon"):
-        polygons = [part for part in shapely.get_parts(repaired, return_index=False) if part.area > 0]
-        repaired = shapely.union_all(polygons)
-    if repaired.is_empty or not repaired.is_valid:
-        raise InvalidGeometryError(f"the {geometry.geom_type} is invalid and cannot be repaired: {reason}")
-    warnings.warn(f"an invalid {geometry.geom_type} was repaired: {reason}", GeometryWarning, stacklevel=4)
-    return repaired
+def _on_globe(part: BaseGeometry) -> BaseGeometry:
+    """Return a shape of one part, or points, within ±180°, split at the antimeridian, and valid."""
+    if isinstance(part, shapely.Polygon):
+        return _polygon_on_globe(part)
+    if isinstance(part, shapely.LineString):
+        return _line_on_globe(part)
+    return shapely.transform(part, lambda lonlat: numpy.column_stack((_wrapped(lonlat[:, 0]), lonlat[:, 1])))
 
 
-def _split(geometry: BaseGeometry) -> BaseGeometry:
-    """Wrap longitudes into ±180° and split what crosses the antimeridian."""
-    if isinstance(geometry, shapely.Polygon) and _is_upright_box_within(geometry):
-        return geometry
-    wrapped: BaseGeometry
-    if isinstance(geometry, shapely.Point | shapely.MultiPoint):
-        wrapped = shapely.transform(geometry, lambda lonlat: numpy.column_stack((_wrapped(lonlat[:, 0]), lonlat[:, 1])))
-    elif isinstance(geometry, shapely.GeometryCollection):
-        wrapped = shapely.GeometryCollection([as_geometry(part) for part in geometry.geoms])
-    else:
-        try:
-            wrapped = shapely.geometry.shape(antimeridian.fix_shape(geometry, fix_winding=True, great_circle=False))
-        except (ValueError, TypeError, IndexError, shapely.errors.ShapelyError) as error:
-            raise InvalidGeometryError(
-                f"the {geometry.geom_type} cannot be split at the antimeridian: {error}"
-            ) from error
-    return wrapped if wrapped.is_valid else _made_valid(wrapped)
+def _line_on_globe(line: shapely.LineString) -> BaseGeometry:
+    coordinates = shapely.get_coordinates(line)
+    if not _leaves_the_map(coordinates):
+        return line
+    flat = shapely.LineString(_unwrapped(coordinates))
+    pieces = [leaf for piece in _turned_pieces(flat) for leaf in shapely.get_parts(piece)]
+    lines = [piece for piece in pieces if piece.geom_type == "LineString"]
+    if not lines:
+        # Nothing but one step from 180° to -180°, which are the same place.
+        return shapely.Point(_wrapped(coordinates[0, :1])[0], coordinates[0, 1])
+    return lines[0] if len(lines) == 1 else shapely.MultiLineString(lines)
 
 
-def _is_upright_box_within(polygon: shapely.Polygon) -> bool:
-    """Return whether a polygon is a box of longitudes and latitudes within ±180°: its long edges mean what they say."""
-    min_lon, min_lat, max_lon, max_lat = polygon.bounds
-    return min_lon >= -180 and max_lon <= 180 and polygon.equals(shapely.box(min_lon, min_lat, max_lon, max_lat))
+def _polygon_on_globe(polygon: shapely.Polygon) -> BaseGeometry:
+    rings = [shapely.get_coordinates(ring) for ring in (polygon.exterior, *polygon.interiors)]
+    if not any(map(_leaves_the_map, rings)) or _is_whole_turn(polygon, rings):
+        return _valid(polygon)
+    shell, *holes = (_ring_area(ring) for ring in rings)
+    whole = shell.difference(shapely.union_all(holes)) if holes else shell
+    if not whole.area:
+        raise InvalidGeometryError("the polygon has no area")
+    return whole
+
+
+def _ring_area(ring: NDArray[Any]) -> BaseGeometry:
+    """Return what a ring encloses, within ±180°: where its ends do not meet, it goes around a pole."""
+    flat = _unwrapped(ring)
+    turns = flat[-1, 0] - flat[0, 0]
+    if abs(turns) > 180:
+        flat = numpy.concatenate((flat, _along_pole(flat)))
+    pieces = _turned_pieces(_valid(shapely.Polygon(flat)))
+    polygons = [leaf for piece in pieces for leaf in shapely.get_parts(piece) if leaf.area > 0]
+    return shapely.union_all(polygons)
+
+
+def _along_pole(flat: NDArray[Any]) -> NDArray[Any]:
+    """Return the way back, along a pole, from the end of a ring around it to its beginning.
+
+    Of a ring within one hemisphere it is the pole of that; else the one on the left hand, as RFC 7946 has it.
+    """
+    (start, end), latitudes = flat[[0, -1], 0], flat[:, 1]
+    is_north = end > start if latitudes.min() < 0 < latitudes.max() else latitudes.max() > 0
+    longitudes = numpy.linspace(end, start, 5)  # no step longer than 180°, which would be read as another one
+    return numpy.column_stack((longitudes, numpy.full(5, 90.0 if is_north else -90.0)))
+
+
+def _leaves_the_map(ring: NDArray[Any]) -> bool:
+    """Return whether a line has longitudes beyond ±180°, or a step of more than 180°."""
+    longitudes = ring[:, 0]
+    return bool((numpy.abs(longitudes) > 180).any() or (numpy.abs(numpy.diff(longitudes)) > 180).any())
+
+
+def _is_whole_turn(polygon: shapely.Polygon, rings: Iterable[NDArray[Any]]) -> bool:
+    """Return whether the long steps of a polygon go once around the globe, as those of ``box(-180, -90, 180, 90)``.
+
+    They do if they all lead from one side of the map to the other, and the polygon is valid as it is drawn.
+    """
+    for ring in rings:
+        steps = numpy.abs(numpy.diff(ring[:, 0]))
+        if (numpy.abs(ring[:, 0]) > 180).any() or not numpy.isin(steps[steps > 180], 360.0).all():
+            return False
+    return bool(polygon.is_valid)
+
+
+def _unwrapped(line: NDArray[Any]) -> NDArray[Any]:
+    """Return a line of which no step is longer than 180° of longitude, beginning where it did."""
+    steps = numpy.diff(line[:, 0])
+    turns = numpy.where(numpy.abs(steps) > 180, -numpy.round(steps / 360), 0)
+    longitudes = line[:, 0] + 360 * numpy.concatenate(([0], numpy.cumsum(turns)))
+    edge = numpy.round((longitudes - 180) / 360) * 360 + 180
+    longitudes = numpy.where(numpy.abs(longitudes - edge) < _TOLERANCE, edge, longitudes)
+    return numpy.column_stack((longitudes, line[:, 1]))
+
+
+def _turned_pieces(flat: BaseGeometry) -> list[BaseGeometry]:
+    """Cut a shape of any longitudes at ±180°, ±540° and so on, and turn each piece into the range of ±180°."""
+    west, _, east, _ = flat.bounds
+    pieces = []
+    for turn in range(math.floor((west + 180) / 360), math.floor((east + 180) / 360) + 1):
+        middle = 360.0 * turn
+        piece = shapely.intersection(flat, shapely.box(middle - 180, -90, middle + 180, 90))
+        if turn and not piece.is_empty:
+            piece = _turned(piece, -middle)
+        pieces.append(piece)
+    return pieces
+
+
+def _turned(geometry: BaseGeometry, degrees: float) -> BaseGeometry:
+    return shapely.transform(
+        geometry, lambda lonlat: numpy.column_stack((numpy.round(lonlat[:, 0] + degrees, _DECIMALS), lonlat[:, 1]))
+    )
+
+
+def _valid(polygon: shapely.Polygon) -> BaseGeometry:
+    if polygon.is_valid and polygon.area > 0:
+        return polygon
+    reason = shapely.is_valid_reason(polygon)
+    return _joined(shapely.get_parts(shapely.make_valid(polygon)), "Polygon", reason)
+
+
+def _joined(parts: Iterable[BaseGeometry], kind: str, repaired: str | None) -> BaseGeometry:
+    """Return the union of the parts that have an area; warn if it repairs something."""
+    joined = shapely.union_all([leaf for part in parts for leaf in shapely.get_parts(part) if leaf.area > 0])
+    if joined.is_empty:
+        raise InvalidGeometryError(f"the {kind} has no area")
+    if repaired is not None:
+        _warn(f"an invalid {kind} was repaired: {repaired}")
+    return joined
+
+
+def _warn(message: str) -> None:
+    """Give a `GeometryWarning` that points at the line outside localcat which passed the geometry in."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "localcat":
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, GeometryWarning, stacklevel=level)
 
 
 def _wrapped(longitudes: NDArray[Any]) -> NDArray[Any]:
     outside = numpy.abs(longitudes) > 180
-    return numpy.where(outside, (longitudes + 180) % 360 - 180, longitudes)
+    return numpy.where(outside, numpy.round((longitudes + 180) % 360 - 180, _DECIMALS), longitudes)
 
 
 def _narrowest_longitudes(geometry: BaseGeometry) -> tuple[float, float]:
@@ -332,6 +454,12 @@ def _narrowest_longitudes(geometry: BaseGeometry) -> tuple[float, float]:
 
 
 def _flat_parts(geometry: BaseGeometry) -> list[BaseGeometry]:
-    if isinstance(geometry, shapely.GeometryCollection):
-        return [leaf for part in geometry.geoms for leaf in _flat_parts(part)]
-    return list(shapely.get_parts(geometry))
+    """Return the points, lines and polygons that a geometry is made of, without those that are empty."""
+    waiting, parts = [geometry], []
+    while waiting:
+        current = waiting.pop()
+        if hasattr(current, "geoms"):
+            waiting.extend(reversed(current.geoms))
+        elif not current.is_empty:
+            parts.append(current)
+    return parts
