@@ -184,7 +184,7 @@ class Search(Generic[T]):
 
     def first(self) -> T | None:
         """Return the first object found, or None."""
-        return next(iter(self.limit(1)), None)
+        return next(iter(self if self._limit == 0 else self.limit(1)), None)
 
     def to_sql(self) -> tuple[str, tuple[Any, ...]]:
         """Return the statement, with its parameters, that decides which rows are found.
