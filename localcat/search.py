@@ -6,8 +6,9 @@ a compact list of row numbers seen in one state of the catalog, and its objects 
 
 from __future__ import annotations
 
+import itertools
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
@@ -409,11 +410,9 @@ class ImageSearch(GeoSearch[Image], SummarySearchMixin):
 
     def _by_interval(self, field: str, length: Interval) -> dict[Bucket, tuple[int, int]]:
         """Return (count, bytes) of the images that match, by the interval that `field` lies in; it is set in all."""
-        ranges = self._ranges(field, length)
-        if ranges:
-            with self._catalog.database.snapshot() as connection:
-                totals = {start: connection.execute(sql, params).fetchone() for start, (sql, params) in ranges.items()}
-            return {start: (count, size) for start, (count, size) in totals.items() if count}
+        buckets = self._buckets_to_ask(field, length)
+        if buckets:
+            return self._by_ranges(field, buckets)
         found: dict[Bucket, tuple[int, int]] = {}
         for group, (count, size) in self._totals(grouping_sql(f"image.{field}", length)).items():
             bucket = bucket_of(group, length)
@@ -421,26 +420,33 @@ class ImageSearch(GeoSearch[Image], SummarySearchMixin):
             found[bucket] = (before[0] + count, before[1] + size)
         return found
 
-    def _ranges(self, field: str, length: Interval) -> dict[Bucket, tuple[str, tuple[Any, ...]]]:
-        """Return one statement an interval, where an index makes that cheaper than grouping all rows; else nothing."""
+    def _buckets_to_ask(self, field: str, length: Interval) -> list[Bucket]:
+        """Return the intervals and the end of the last, where asking one by one is cheaper than grouping; else none."""
         question = self._question()
         if self._area is not None or self._text is not None or not planner.is_by_time(question, field):
-            return {}
+            return []
         ends = [self.sort(order).limit(1)._matches(f"image.{field}") for order in (field, f"-{field}")]
         if not all(ends):
-            return {}
+            return []
         (first,), (last,) = ends[0][0], ends[1][0]
-        ranges: dict[Bucket, tuple[str, tuple[Any, ...]]] = {}
-        bucket = bucket_start(first, length)
-        while bucket <= last:
-            if len(ranges) == MOST_RANGES:
-                return {}
-            following = interval_after(bucket, length)
-            within = planner.within(question, field, bucket, following)
-            statement = planner.select(within, "count(*), sum(image.size_bytes)", ordered=False)
-            ranges[bucket] = (statement.sql, statement.params)
-            bucket = following
-        return ranges
+        buckets = [bucket_start(first, length)]
+        while buckets[-1] <= last:
+            if len(buckets) > MOST_RANGES:
+                return []
+            buckets.append(interval_after(buckets[-1], length))
+        return buckets
+
+    def _by_ranges(self, field: str, buckets: Sequence[Bucket]) -> dict[Bucket, tuple[int, int]]:
+        """Return (count, bytes) by interval, one range of the time index each; empty intervals are left out."""
+        question = planner.within(self._question(), field, buckets[0], buckets[-1] - 1)
+        statement = planner.select(question, "count(*), sum(image.size_bytes)", ordered=False)
+        fixed = statement.params[:-2]  # the last two are the bounds that `within` adds
+        with self._catalog.database.snapshot() as connection:
+            totals = {
+                start: connection.execute(statement.sql, (*fixed, start, end - 1)).fetchone()
+                for start, end in itertools.pairwise(buckets)
+            }
+        return {start: (count, size) for start, (count, size) in totals.items() if count}
 
     def _totals(self, group: str) -> dict[int, tuple[int, int]]:
         """Return (count, bytes) of the images that match, by the value of an SQL expression."""

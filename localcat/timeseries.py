@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import MAXYEAR, UTC, datetime
 from typing import TypeAlias
 
 from localcat.errors import BadRequestError
 from localcat.models.enums import Interval
-from localcat.timestamps import EARLIEST, from_microseconds, to_microseconds
+from localcat.timestamps import EARLIEST, LATEST, from_microseconds, to_microseconds
 
 Bucket: TypeAlias = int
 """The first moment of an interval, in microseconds since 1970."""
@@ -71,13 +71,14 @@ def buckets_between(first: int, last: int, interval: Interval) -> list[Bucket]:
 
 
 def interval_after(bucket: Bucket, interval: Interval) -> Bucket:
-    """Return the interval that follows another."""
+    """Return the interval that follows another; after the last one, the end of time."""
     length = _LENGTHS.get(interval)
     if length is not None:
-        return bucket + length
+        return min(bucket + length, LATEST + 1)
     moment = from_microseconds(bucket)
     month = moment.month - 1 + _MONTHS[interval]
-    return to_microseconds(datetime(moment.year + month // 12, month % 12 + 1, 1, tzinfo=UTC))
+    year = moment.year + month // 12
+    return LATEST + 1 if year > MAXYEAR else to_microseconds(datetime(year, month % 12 + 1, 1, tzinfo=UTC))
 
 
 def _origin(interval: Interval) -> int:

@@ -18,6 +18,7 @@ from localcat import (
     DataType,
     GenericBand,
     Image,
+    Interval,
     MaskBand,
     MicrowaveBand,
     OverviewResampler,
@@ -289,3 +290,12 @@ def test_naive_times_mean_utc(catalog: Catalog, product: Product, moment) -> Non
     image = add_image(product, "x", "2017-06-01T00:00:00Z")
     assert image.acquired == datetime.datetime(2017, 6, 1, tzinfo=datetime.UTC)
     assert Image.search().filter(p.acquired == moment).count() == 1
+
+
+@pytest.mark.parametrize("interval", list(Interval))
+def test_time_series_reach_both_ends_of_time(catalog: Catalog, product: Product, interval: str) -> None:
+    add_image(product, "first", "0001-01-01")
+    add_image(product, "last", "9999-12-31T23:59:59.999999Z")
+    assert [found.count for found in product.images().summary_interval(interval=interval)] == [1, 1]
+    last = product.images().filter(p.name == "last").summary_interval(interval=interval, include_empty=True)
+    assert [found.count for found in last] == [1]

@@ -94,10 +94,10 @@ def is_by_time(question: Question, field: str) -> bool:
     return field == "acquired" and product_of(question) is not None
 
 
-def within(question: Question, field: str, start: int, end: int) -> Question:
-    """Return a question that also asks for ``start <= field < end``, in microseconds."""
+def within(question: Question, field: str, start: int, last: int) -> Question:
+    """Return a question that also asks for ``start <= field <= last``, in microseconds."""
     ref = Ref(field)
-    bounds = (Comparison(ref, Op.GE, from_microseconds(start)), Comparison(ref, Op.LT, from_microseconds(end)))
+    bounds = (Comparison(ref, Op.GE, from_microseconds(start)), Comparison(ref, Op.LE, from_microseconds(last)))
     return replace(question, where=all_of(*_required(question.where), *bounds))
 
 
