@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -26,7 +25,7 @@ from localcat.errors import (
 from localcat.models.band import Band, ClassBand, MaskBand
 from localcat.models.enums import DocumentState, StorageState
 from localcat.models.image import Image
-from localcat.pixels.plan import BandChoice, ReadPlan, plan_for
+from localcat.pixels.plan import BandChoice, ReadPlan, plan_for, warn_caller
 from localcat.rasters import mosaic
 from localcat.rasters.describe import band_info, raster_info
 from localcat.rasters.dtypes import numpy_dtype
@@ -112,7 +111,7 @@ def read_stack(groups: Sequence[Sequence[Image]], request: ReadRequest) -> Any:
     failures = [failure for layer in failed for failure in layer.values()]
     if failures and not any(is_read):
         raise failures[0][1]
-    _report(failures, stacklevel=5)
+    _report(failures)
     if request.on_error == "skip" and not all(is_read):
         values, mask = values[is_read], mask[is_read]
         groups = [group for group, was_read in zip(groups, is_read, strict=True) if was_read]
@@ -139,7 +138,7 @@ def read_many(images: Sequence[Image], request: ReadRequest) -> Reading:
     failures: Failures = {}
     with progress_bar(len(images), request, "mosaic") as advance:
         pixels = _laid_over(images, plan, failures, advance)
-    _report(failures.values(), stacklevel=6)
+    _report(failures.values())
     return Reading(_scaled(pixels, plan), plan, images)
 
 
@@ -316,8 +315,8 @@ def _info(plan: ReadPlan, images: Sequence[Image]) -> dict[str, Any]:
     )
 
 
-def _report(failures: Iterable[tuple[str, Exception]], *, stacklevel: int) -> None:
-    """Warn of images that were left out, at the line that asked for a collection's pixels."""
+def _report(failures: Iterable[tuple[str, Exception]]) -> None:
+    """Warn of images that were left out."""
     listed = list(failures)
     if listed:
-        warnings.warn(FailedImagesWarning(listed), stacklevel=stacklevel)
+        warn_caller(FailedImagesWarning(listed))
