@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import MAXYEAR, UTC, datetime
 from typing import TypeAlias
 
 from localcat.errors import BadRequestError
 from localcat.models.enums import Interval
-from localcat.timestamps import EARLIEST, from_microseconds, to_microseconds
+from localcat.timestamps import EARLIEST, LATEST, from_microseconds, to_microseconds
 
 Bucket: TypeAlias = int
 """The first moment of an interval, in microseconds since 1970."""
@@ -53,7 +53,7 @@ def bucket_start(microseconds: int, interval: Interval) -> Bucket:
 
 
 def buckets_between(first: int, last: int, interval: Interval) -> list[Bucket]:
-    """Return the intervals from the one of a moment to the one of another, none left out.
+    """Return the intervals from the one of a moment to the one of another, none left out; none if `last` is earlier.
 
     Raises
     ------
@@ -61,6 +61,8 @@ def buckets_between(first: int, last: int, interval: Interval) -> list[Bucket]:
         If there are more than a million.
     """
     buckets: list[Bucket] = []
+    if last < first:
+        return buckets
     bucket = bucket_start(first, interval)
     while bucket <= last:
         if len(buckets) >= _MOST_BUCKETS:
@@ -77,6 +79,8 @@ def interval_after(bucket: Bucket, interval: Interval) -> Bucket:
         return bucket + length
     moment = from_microseconds(bucket)
     month = moment.month - 1 + _MONTHS[interval]
+    if moment.year + month // 12 > MAXYEAR:
+        return LATEST + 1
     return to_microseconds(datetime(moment.year + month // 12, month % 12 + 1, 1, tzinfo=UTC))
 
 
