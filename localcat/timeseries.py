@@ -53,7 +53,7 @@ def bucket_start(microseconds: int, interval: Interval) -> Bucket:
 
 
 def buckets_between(first: int, last: int, interval: Interval) -> list[Bucket]:
-    """Return the intervals from the one of a moment to the one of another, none left out.
+    """Return the intervals from the one of a moment to the one of another, none left out; none if `last` is earlier.
 
     Raises
     ------
@@ -61,6 +61,8 @@ def buckets_between(first: int, last: int, interval: Interval) -> list[Bucket]:
         If there are more than a million.
     """
     buckets: list[Bucket] = []
+    if last < first:
+        return buckets
     bucket = bucket_start(first, interval)
     while bucket <= last:
         if len(buckets) >= _MOST_BUCKETS:
@@ -77,8 +79,9 @@ def interval_after(bucket: Bucket, interval: Interval) -> Bucket:
         return min(bucket + length, LATEST + 1)
     moment = from_microseconds(bucket)
     month = moment.month - 1 + _MONTHS[interval]
-    year = moment.year + month // 12
-    return LATEST + 1 if year > MAXYEAR else to_microseconds(datetime(year, month % 12 + 1, 1, tzinfo=UTC))
+    if moment.year + month // 12 > MAXYEAR:
+        return LATEST + 1
+    return to_microseconds(datetime(moment.year + month // 12, month % 12 + 1, 1, tzinfo=UTC))
 
 
 def _origin(interval: Interval) -> int:

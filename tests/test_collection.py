@@ -145,6 +145,8 @@ def test_collections_are_copied_and_pickled(images: ImageCollection) -> None:
     for twin in (copy.copy(images), copy.deepcopy(images), pickle.loads(pickle.dumps(images))):
         assert type(twin) is ImageCollection
         assert twin == images
+        twin.pop()
+        assert len(images) == 5
 
 
 def test_the_constructors_list_is_not_kept() -> None:

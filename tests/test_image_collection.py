@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
+import pickle
 
 import numpy
 import pytest
@@ -212,6 +214,8 @@ def test_the_index_follows_what_is_added_and_removed(row: ImageCollection) -> No
     assert names(row.nearest((20, 0))) == ["x4"]
     row.append(removed)
     assert names(row.nearest((20, 0))) == ["x6"]
+    assert names(pickle.loads(pickle.dumps(row)).nearest((20, 0))) == ["x6"]
+    assert names(copy.deepcopy(row).nearest((20, 0))) == ["x6"]
 
 
 def test_images_across_the_antimeridian_are_found_from_both_sides(catalog: Catalog) -> None:

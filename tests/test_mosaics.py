@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import tracemalloc
 
 import numpy
 import pytest
@@ -228,3 +229,40 @@ def test_threads_end_with_the_stack(shifted) -> None:
     before = threading.active_count()
     shifted[0].stack("red", max_workers=3)
     assert threading.active_count() == before
+
+
+# Memory and threads
+
+
+@pytest.mark.parametrize(
+    ("read", "layers_at_once"),
+    [
+        (lambda images: images.mosaic("red"), 1 + 3),
+        (lambda images: images.mosaic("red", scaling="display"), 1 + 4),
+        (lambda images: images.stack("red", max_workers=1), 6 + 3),
+    ],
+)
+def test_memory_holds_the_result_and_one_image(catalog: Catalog, read, layers_at_once) -> None:
+    product = make_product()
+    images = []
+    for number in range(6):
+        array = numpy.zeros((2, 700, 700), dtype="uint16")
+        array[:, number * 50 : number * 50 + 60] = number + 1
+        images.append(add(product, str(number), array))
+    collection = ImageCollection(images, geocontext=context(rows=700, columns=700))
+    read(collection)  # what is imported and cached once
+    tracemalloc.start()
+    read(collection)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < layers_at_once * 700 * 700 * 3  # bytes: pixels of two, and a mask of one
+
+
+def test_one_worker_sees_what_the_callers_transaction_has_added(catalog: Catalog) -> None:
+    product = make_product()
+    with catalog.transaction():
+        images = ImageCollection([add(product, str(n), noise(n)) for n in range(2)], geocontext=context())
+        assert_array_equal(images.stack("red", max_workers=1)[1].filled(0), noise(1)[:1])
+        assert_array_equal(
+            images.mosaic("red").filled(0), laid_over([(noise(n)[:1], noise(n)[:1] != 0) for n in (0, 1)])[0]
+        )

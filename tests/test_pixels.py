@@ -30,6 +30,7 @@ from localcat import (
     RasterError,
     TooLargeError,
     UnsavedObjectError,
+    UploadOptionWarning,
     XYZTile,
 )
 
@@ -150,6 +151,24 @@ def test_a_large_result_is_refused_before_anything_is_read(shifted, catalog: Cat
         images.mosaic("red", resolution=0.001)
     with pytest.raises(TooLargeError):
         images[0].ndarray("red", context(), resolution=0.001)
+
+
+def test_processing_levels_are_not_computed(shifted, recwarn: pytest.WarningsRecorder) -> None:
+    images, layers = shifted
+    for level in ("default", "toa", "surface"):
+        assert_array_equal(images[0].ndarray("red", processing_level=level).filled(0), layers[0][0][:1])
+    assert not recwarn
+    with pytest.raises(BadRequestError, match="there is no processing level 'best'"):
+        images.stack("red", processing_level="best")
+    red = images[0].product.get_band("red")
+    red.processing_levels = {"surface": [{"function": "fun", "parameter": "par"}], "best": "surface"}
+    red.save()
+    for read in (images[0].ndarray, images.mosaic, images.stack, images.scaling_parameters):
+        with pytest.warns(
+            UploadOptionWarning, match="band 'acme:p:red' declares steps for the processing level 'best'"
+        ) as w:
+            read("red", processing_level="best")
+        assert w[0].filename == __file__
 
 
 # Images that change meanwhile

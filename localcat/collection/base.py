@@ -92,6 +92,9 @@ class Collection(MutableSequence[T], Generic[T]):
 
     __hash__ = None  # type: ignore[assignment]  # mutable, as a list is
 
+    def __copy__(self) -> Self:
+        return self._like(self._items)
+
     def insert(self, index: int, value: T) -> None:
         """Put an item before a position."""
         self._items[index:index] = self._checked([value])

@@ -397,6 +397,9 @@ class ImageCollection(Collection[Image]):
     def _changed(self) -> None:
         self._index = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_index": None}  # made anew where it is needed
+
     def _footprints(self) -> FootprintIndex:
         if self._index is None:
             from localcat.collection.nearby import FootprintIndex  # brings shapely and rtree

@@ -263,7 +263,7 @@ class Image(NamedCatalogObject):
         resampler : ResampleAlgorithm or str
             How pixels are brought onto another grid; masks always by nearest.
         processing_level : str, optional
-            Accepted and not used: levels are stored, not computed.
+            Levels are stored, not computed: one that a band declares steps for gives a warning.
         scaling, data_type
             As in `scaling_parameters`.
         progress : bool, optional
@@ -315,7 +315,7 @@ class Image(NamedCatalogObject):
         bands : str or sequence of str
             Names of bands; in one text, separated by spaces.
         processing_level : str, optional
-            Accepted and not used: levels are stored, not computed.
+            Levels are stored, not computed: one that a band declares steps for gives a warning.
         scaling : str, sequence, mapping or None
             A mode for all bands (``"raw"``, ``"auto"``, ``"display"``, ``"physical"``), a list with one value a band,
             or a mapping by name of band, with ``"default_"`` for the others. A value is None, a mode, or a tuple of 0,

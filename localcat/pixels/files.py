@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -113,7 +114,7 @@ def _files_for(images: Sequence[Image], request: DownloadRequest) -> list[Path]:
         paths = [_file_for(_name_of(image, request), one, request) for image, one in zip(images, dest, strict=True)]
     else:
         raise TypeError(f"dest is a folder, or a sequence of paths, not {dest!r}")
-    twice = sorted({str(path) for path in paths if paths.count(path) > 1})
+    twice = sorted(str(path) for path, count in Counter(paths).items() if count > 1)
     if twice:
         raise DownloadError(f"several images would be written to {', '.join(twice)}; nothing was written")
     return paths

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +13,13 @@ import numpy
 from affine import Affine
 
 from localcat.crs import parse_crs
-from localcat.errors import BadRequestError, RasterError, TooLargeError
+from localcat.errors import BadRequestError, LocalcatWarning, RasterError, TooLargeError, UploadOptionWarning
 from localcat.expressions.properties import properties as p
 from localcat.geocontext import AOI, GeoContext
 from localcat.geocontext.grid import Grid
 from localcat.models.band import Band, ClassBand, MaskBand
 from localcat.models.enums import ResampleAlgorithm
+from localcat.models.processing import ProcessingLevelsAttribute
 from localcat.rasters.dtypes import common_dtype, numpy_dtype
 from localcat.rasters.read import MAX_RESULT_BYTES
 from localcat.rasters.scaling import BandScaling, Scale, scaling_parameters
@@ -146,6 +149,7 @@ def plan_for(images: Sequence[Image], request: ReadRequest) -> ReadPlan:
     if request.on_error not in _ON_ERROR:
         raise BadRequestError(f"on_error is one of {', '.join(map(repr, _ON_ERROR))}, not {request.on_error!r}")
     choices = _choices(images, request)
+    _check_level(choices, request.processing_level)
     grid, cutline, all_touched = _target(images[0], request)
     scales, data_type = _agreed_scaling(choices, request)
     return ReadPlan(
@@ -161,9 +165,19 @@ def plan_for(images: Sequence[Image], request: ReadRequest) -> ReadPlan:
     )
 
 
+def warn_caller(warning: LocalcatWarning) -> None:
+    """Give a warning at the line of the user's program that led here."""
+    frame, level = sys._getframe(), 1
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("localcat."):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(warning, stacklevel=level)
+
+
 def scaling_of(images: Sequence[Image], request: ReadRequest) -> tuple[list[Scale] | None, str]:
     """Return the scale of each band, and the data type, of images of one or more products."""
-    return _agreed_scaling(_choices(images, request), request)
+    choices = _choices(images, request)
+    _check_level(choices, request.processing_level)
+    return _agreed_scaling(choices, request)
 
 
 def product_key(image: Image) -> ProductKey:
@@ -275,6 +289,21 @@ def _agreed_scaling(choices: Mapping[ProductKey, BandChoice], request: ReadReque
                     "pass scaling with the ranges to use"
                 )
     return scales, common_dtype(data_type for _, data_type in found.values())
+
+
+def _check_level(choices: Mapping[ProductKey, BandChoice], level: str | None) -> None:
+    """Refuse a processing level that a band does not know, and warn of one that would change its pixels."""
+    if level is None:
+        return
+    for band in (band for choice in choices.values() for band in choice.kept):
+        levels = band.processing_levels or ProcessingLevelsAttribute()
+        if levels.steps(level):
+            warn_caller(
+                UploadOptionWarning(
+                    f"band '{band.id}' declares steps for the processing level {level!r}; levels are stored and not "
+                    "computed, its pixels are read as they are"
+                )
+            )
 
 
 def _data_type(band: Band) -> str:

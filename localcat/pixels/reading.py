@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import numpy
 from tqdm import tqdm
@@ -26,7 +25,7 @@ from localcat.errors import (
 from localcat.models.band import Band, ClassBand, MaskBand
 from localcat.models.enums import DocumentState, StorageState
 from localcat.models.image import Image
-from localcat.pixels.plan import BandChoice, ReadPlan, plan_for
+from localcat.pixels.plan import BandChoice, ReadPlan, plan_for, warn_caller
 from localcat.rasters import mosaic
 from localcat.rasters.describe import band_info, raster_info
 from localcat.rasters.dtypes import numpy_dtype
@@ -38,6 +37,9 @@ if TYPE_CHECKING:
     from localcat.models.values import File
 
     MaskedArray = numpy.ma.MaskedArray[Any, Any]
+
+Failures: TypeAlias = dict[int, tuple[str, Exception]]
+"""Images that could not be read: by position, the id and the reason."""
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -93,7 +95,7 @@ def read_stack(groups: Sequence[Sequence[Image]], request: ReadRequest) -> Any:
     shape = (len(groups), len(plan.any_choice.kept), *plan.grid.shape)
     values = numpy.zeros(shape, dtype=numpy_dtype(plan.data_type))
     mask = numpy.ones(shape, dtype=bool)
-    failed: list[_Failures] = [_Failures() for _ in groups]
+    failed: list[Failures] = [{} for _ in groups]
 
     def read_layer(position: int) -> bool:
         try:
@@ -106,10 +108,10 @@ def read_stack(groups: Sequence[Sequence[Image]], request: ReadRequest) -> Any:
         return True
 
     is_read = in_threads(read_layer, range(len(groups)), request, "stack")
-    failures = [failure for layer in failed for failure in layer.items()]
+    failures = [failure for layer in failed for failure in layer.values()]
     if failures and not any(is_read):
         raise failures[0][1]
-    _report(failures, stacklevel=5)
+    _report(failures)
     if request.on_error == "skip" and not all(is_read):
         values, mask = values[is_read], mask[is_read]
         groups = [group for group, was_read in zip(groups, is_read, strict=True) if was_read]
@@ -133,10 +135,10 @@ def read_many(images: Sequence[Image], request: ReadRequest) -> Reading:
     """Read a mosaic of images."""
     plan = plan_for(images, request)
     plan.require_room()
-    failures = _Failures()
+    failures: Failures = {}
     with progress_bar(len(images), request, "mosaic") as advance:
         pixels = _laid_over(images, plan, failures, advance)
-    _report(failures.items(), stacklevel=6)
+    _report(failures.values())
     return Reading(_scaled(pixels, plan), plan, images)
 
 
@@ -148,7 +150,13 @@ def in_threads(function: Callable[[T], R], items: Iterable[T], request: ReadRequ
         workers = min(os.cpu_count() or 1, _MOST_WORKERS)
     elif isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
         raise BadRequestError(f"max_workers is a whole number from 1, not {workers!r}")
-    results = []
+    results: list[R] = []
+    if workers == 1 or len(todo) == 1:  # in the caller's thread, which sees its own open transaction
+        with progress_bar(len(todo), request, label) as advance:
+            for item in todo:
+                results.append(function(item))
+                advance()
+        return results
     with progress_bar(len(todo), request, label) as advance, ThreadPoolExecutor(workers) as pool:
         futures: list[Future[R]] = [pool.submit(function, item) for item in todo]
         try:
@@ -167,10 +175,6 @@ def progress_bar(total: int, request: ReadRequest, label: str) -> Iterator[Calla
     disable = None if request.progress is None else not request.progress  # tqdm's None: on terminals only
     with tqdm(total=total, desc=label, disable=disable, leave=False) as bar:
         yield bar.update
-
-
-class _Failures(dict[str, Exception]):
-    """Images that could not be read, by id."""
 
 
 def _axis(bands_axis: int) -> int:
@@ -199,17 +203,18 @@ def _of_present(image: Image, read: Callable[[Image], R]) -> R:
 
 
 def _laid_over(
-    images: Sequence[Image], plan: ReadPlan, failures: _Failures, advance: Callable[[], object] = bool
+    images: Sequence[Image], plan: ReadPlan, failures: Failures, advance: Callable[[], object] = bool
 ) -> MaskedArray:
     """Return the stored pixels of images, each from the last one in which it is valid."""
 
-    def read(image: Image, layer_plan: ReadPlan) -> MaskedArray:
+    def read(position: int, layer_plan: ReadPlan) -> MaskedArray:
+        image = images[position]
         try:
             return _of_present(image, lambda present: _layer(present, layer_plan))
         except _FAILURES as error:
             if plan.request.on_error == "raise":
                 raise
-            failures[str(image.id)] = error
+            failures[position] = str(image.id), error
             shape = (len(plan.any_choice.kept), *plan.grid.shape)
             return numpy.ma.MaskedArray(numpy.zeros(shape, plan.dtype), mask=True)
         finally:
@@ -218,14 +223,14 @@ def _laid_over(
     layers: list[Callable[[], MaskedArray]] = []
     if not plan.request.mask_nodata and len(images) > 1:
         # Nodata never covers valid pixels. Where all images have it, it is taken from beneath the alpha bands alone.
-        layers += [partial(read, image, plan) for image in images]
+        layers += [partial(read, position, plan) for position in range(len(images))]
         plan_on_top = replace(plan, request=replace(plan.request, mask_nodata=True))
-        layers += [partial(read, image, plan_on_top) for image in images]
+        layers += [partial(read, position, plan_on_top) for position in range(len(images))]
     else:
-        layers = [partial(read, image, plan) for image in images]
+        layers = [partial(read, position, plan) for position in range(len(images))]
     pixels = mosaic.mosaic(layers)
-    if len(failures) == len({image.id for image in images}):
-        raise next(iter(failures.values()))
+    if len(failures) == len(images):
+        raise failures[0][1]
     return pixels
 
 
@@ -287,7 +292,8 @@ def _sources(image: Image, bands: Sequence[Band]) -> list[BandSource]:
 
 
 def _scaled(pixels: MaskedArray, plan: ReadPlan) -> MaskedArray:
-    return apply_scaling(pixels, plan.scales, numpy_dtype(plan.data_type))
+    dtype = numpy_dtype(plan.data_type)
+    return pixels if plan.scales is None and pixels.dtype == dtype else apply_scaling(pixels, plan.scales, dtype)
 
 
 def _as_asked(pixels: MaskedArray, plan: ReadPlan) -> Any:
@@ -309,8 +315,8 @@ def _info(plan: ReadPlan, images: Sequence[Image]) -> dict[str, Any]:
     )
 
 
-def _report(failures: Iterable[tuple[str, Exception]], *, stacklevel: int) -> None:
-    """Warn of images that were left out, at the line that asked for a collection's pixels."""
+def _report(failures: Iterable[tuple[str, Exception]]) -> None:
+    """Warn of images that were left out."""
     listed = list(failures)
     if listed:
-        warnings.warn(FailedImagesWarning(listed), stacklevel=stacklevel)
+        warn_caller(FailedImagesWarning(listed))

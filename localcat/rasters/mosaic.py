@@ -38,8 +38,10 @@ def mosaic(layers: Sequence[Layer]) -> MaskedArray:
     if not layers:
         raise BadRequestError("a mosaic needs at least one layer")
     top = _read(layers[-1])
-    values = numpy.array(numpy.ma.getdata(top))
-    missing = numpy.array(numpy.ma.getmaskarray(top))
+    is_ours = callable(layers[-1])  # then it can be written into
+    values = numpy.array(numpy.ma.getdata(top), copy=None if is_ours else True)
+    missing = numpy.array(numpy.ma.getmaskarray(top), copy=None if is_ours else True)
+    del top
     for layer in reversed(layers[:-1]):
         if not missing.any():
             break
@@ -47,8 +49,9 @@ def mosaic(layers: Sequence[Layer]) -> MaskedArray:
         if below.shape != values.shape:
             raise GridMismatchError(f"a layer of shape {below.shape} does not fit onto one of shape {values.shape}")
         taken = missing & ~numpy.ma.getmaskarray(below)
-        values[taken] = numpy.ma.getdata(below)[taken]
+        numpy.copyto(values, numpy.ma.getdata(below), where=taken)
         missing &= ~taken
+        del below  # before the next one is read
     return numpy.ma.MaskedArray(values, mask=missing)
 
 

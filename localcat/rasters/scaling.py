@@ -29,6 +29,7 @@ Wish: TypeAlias = str | tuple[Bound, ...] | None
 MODES: Final = ("raw", "auto", "display", "physical")
 DEFAULT_KEY: Final = "default_"
 DISPLAY_OUTPUT: Final = (0, 255)
+_BLOCK_PIXELS = 2**16  # scaled at once
 _PERCENT = re.compile(r"\s*([+-]?\d+(?:\.\d+)?)\s*%\s*")
 
 
@@ -140,6 +141,7 @@ def apply_scaling(array: MaskedArray, scales: Sequence[Scale] | None, dtype: DTy
     if scales is not None and len(scales) != len(values):
         raise BadRequestError(f"{len(scales)} scales do not fit {len(values)} bands; pass one for each")
     scaled = numpy.empty(values.shape, dtype=dtype)
+    step = max(1, _BLOCK_PIXELS // max(1, values.shape[-1]))
     for at, band in enumerate(values):
         scale: Scale = None if scales is None else scales[at]
         if scale is None:
@@ -152,7 +154,9 @@ def apply_scaling(array: MaskedArray, scales: Sequence[Scale] | None, dtype: DTy
             low, high = (float(valid.min()), float(valid.max())) if valid.size else (0.0, 0.0)
             out_low, out_high = DISPLAY_OUTPUT
         slope = (out_high - out_low) / (high - low) if high != low else 0.0
-        scaled[at] = saturated((band.astype(numpy.float64) - low) * slope + out_low, dtype)
+        for rows in range(0, len(band), step):  # not the whole band in 64 bits a pixel
+            block = band[rows : rows + step].astype(numpy.float64)
+            scaled[at, rows : rows + step] = saturated((block - low) * slope + out_low, dtype)
     return numpy.ma.MaskedArray(scaled, mask=mask.copy())
 
 

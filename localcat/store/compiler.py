@@ -23,11 +23,14 @@ from localcat.expressions.nodes import (
     Part,
     Prefix,
     Ref,
+    depth_of,
 )
+from localcat.expressions.patterns import check_pattern
 from localcat.store.fields import PRODUCT_REFERENCES, column
 
 Parameter: TypeAlias = Scalar | bytes
 
+_MOST_FLAT = 8  # terms of an AND or OR in one pair of parentheses
 _MOST_PARAMETERS = 500  # in one IN list; a longer one travels as a single JSON parameter
 _LAST_CODE_POINT = 0x10FFFF
 _SURROGATES = range(0xD800, 0xE000)
@@ -49,7 +52,7 @@ def joined(word: str, clauses: Sequence[Clause]) -> Clause:
     """Join clauses by AND or OR, as a balanced tree: SQLite refuses a chain of a thousand terms as too deep."""
     if len(clauses) == 1:
         return clauses[0]
-    if len(clauses) <= 8:  # flat where it is short, since people read it
+    if len(clauses) <= _MOST_FLAT:  # flat where it is short, since people read it
         return Clause(
             "(" + f" {word} ".join(clause.sql for clause in clauses) + ")",
             tuple(value for clause in clauses for value in clause.params),
@@ -96,16 +99,17 @@ def compile_where(node: Node, scope: Scope) -> Clause:
     """
     match node:
         case And(parts):
-            return joined("AND", [compile_where(part, scope) for part in parts])
+            return _junction("AND", parts, scope)
         case Or(parts):
-            return joined("OR", [compile_where(part, scope) for part in parts])
+            return _junction("OR", parts, scope)
         case Not(part):
             inner = compile_where(part, scope)
             return Clause(f"NOT {inner.sql}" if inner.sql.startswith("(") else f"NOT ({inner.sql})", inner.params)
-        case AnyOf(_, ()):
-            return FALSE
         case Comparison() | AnyOf() | IsNull() | IsNotNull() | Like() | Prefix():
             field = scope.fields.resolve(node.ref)
+            if isinstance(node, AnyOf) and not node.values:
+                return FALSE
+            _check_text_match(node, field)
             if field.kind is Kind.LIST:
                 return _list_condition(node, field, scope)
             if node.ref.key is not None:
@@ -115,12 +119,38 @@ def compile_where(node: Node, scope: Scope) -> Clause:
                 if by_product is not None:
                     return by_product
             value = Clause(scope.column(node.ref)) if node.ref.part is None else _calendar_part(node.ref, scope)
+            if column(scope.table, node.ref.attribute).may_be_nan and isinstance(node, Comparison) and node.op.is_range:
+                value = Clause(f"nullif({value.sql}, 'nan')")  # text, which SQLite would order behind all numbers
             return _scalar_condition(node, field, value)
         case _:
             assert_never(node)
 
 
+def _junction(word: str, parts: Sequence[Node], scope: Scope) -> Clause:
+    """Join conditions by AND or OR.
+
+    Of many, the one that nests deepest goes to the front, outside the balanced tree of the others: SQLite's parser then
+    has little to remember while it reads it, and a filter of any shape that `check_size` lets pass can be asked.
+    """
+    depths = [depth_of(part) for part in parts] if len(parts) > _MOST_FLAT else []
+    if not depths or max(depths) == 1:
+        return joined(word, [compile_where(part, scope) for part in parts])
+    deepest = depths.index(max(depths))
+    first = compile_where(parts[deepest], scope)
+    rest = joined(word, [compile_where(part, scope) for part in (*parts[:deepest], *parts[deepest + 1 :])])
+    return Clause(f"({first.sql} {word} {rest.sql})", first.params + rest.params)
+
+
 _Leaf: TypeAlias = Comparison | AnyOf | IsNull | IsNotNull | Like | Prefix
+
+
+def _check_text_match(node: _Leaf, field: Field) -> None:
+    if not isinstance(node, Like | Prefix):
+        return
+    if field.kind not in (Kind.TEXT, Kind.LIST):
+        raise BadRequestError(f"{node.ref} is no text: prefix, like and ilike do not apply to a {field.kind}")
+    if isinstance(node, Like):
+        check_pattern(node.pattern)
 
 
 def _scalar_condition(node: _Leaf, field: Field, value: Clause) -> Clause:

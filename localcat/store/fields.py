@@ -32,11 +32,14 @@ class Column:
         SQL for the stored value.
     compare : str
         SQL for the value that filters and sorting compare.
+    may_be_nan : bool
+        Whether, among numbers, it may hold the text ``nan``, since SQLite stores NaN as NULL.
     """
 
     name: str
     select: str
     compare: str
+    may_be_nan: bool = False
 
 
 @functools.cache
@@ -57,4 +60,4 @@ def column(table: str, attribute: str) -> Column:
         return Column(attribute, _FILES, _FILES)
     if attribute in ("resolution", "resolution_min", "resolution_max"):
         return Column(attribute, plain, f"{plain}_metres")
-    return Column(attribute, plain, plain)
+    return Column(attribute, plain, plain, may_be_nan=(table, attribute) == ("band", "nodata"))
