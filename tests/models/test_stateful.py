@@ -62,7 +62,7 @@ class Histories(RuleBasedStateMachine):
         if not hasattr(self, "catalog"):
             return
         for word in ("one", "two", "three"):  # the full text has followed
-            wanted = sorted(f"acme:{id}" for id, values in self.stored.items() if values["name"] == word)
+            wanted = sorted(f"acme:{key}" for key, values in self.stored.items() if values["name"] == word)
             assert sorted(Product.search(catalog=self.catalog).find_text(word).ids()) == wanted
             assert Product.search(catalog=self.catalog).filter(p.name == word).ids() == wanted
         self.catalog.close()
@@ -108,9 +108,9 @@ class Histories(RuleBasedStateMachine):
 
     @rule(held=held, theirs=changes, ours=changes, force=st.booleans())
     def change_on_both_sides(self, held: Held, theirs: tuple[str, Any], ours: tuple[str, Any], force: bool) -> None:
-        id = held.product.id.removeprefix("acme:")
-        if id in self.stored:
-            other = Held(Product.get(id, catalog=self.catalog), self.born[id], copy.deepcopy(self.stored[id]))
+        key = held.product.id.removeprefix("acme:")
+        if key in self.stored:
+            other = Held(Product.get(key, catalog=self.catalog), self.born[key], copy.deepcopy(self.stored[key]))
             self.change(other, theirs, in_place=False)
             self.do_save(other, force=False)
         self.change(held, ours, in_place=True)
@@ -121,29 +121,29 @@ class Histories(RuleBasedStateMachine):
         self.do_save(held, force)
 
     def do_save(self, held: Held, force: bool) -> None:
-        id = held.product.id.removeprefix("acme:")
+        key = held.product.id.removeprefix("acme:")
         if held.is_deleted:
             with pytest.raises(DeletedObjectError):
                 held.product.save()
         elif held.born is None:
-            if id in self.stored:
+            if key in self.stored:
                 with pytest.raises(ConflictError):
                     held.product.save(force=force)
                 return
             held.product.save(force=force)
             self.births += 1
-            self.born[id] = held.born = self.births
-            self.stored[id] = copy.deepcopy(held.values)
+            self.born[key] = held.born = self.births
+            self.stored[key] = copy.deepcopy(held.values)
             held.read = copy.deepcopy(held.values)
         elif not held.changed:
             held.product.save(force=force)
-        elif id not in self.stored:
+        elif key not in self.stored:
             with pytest.raises(DeletedObjectError):
                 held.product.save(force=force)
             held.is_deleted = True
         else:
-            now = self.stored[id]
-            is_in_conflict = self.born[id] != held.born or any(
+            now = self.stored[key]
+            is_in_conflict = self.born[key] != held.born or any(
                 now[name] != held.read[name] and now[name] != held.values[name] for name in held.changed
             )
             if is_in_conflict and not force:
@@ -152,38 +152,38 @@ class Histories(RuleBasedStateMachine):
                 return
             held.product.save(force=force)
             now.update({name: copy.deepcopy(held.values[name]) for name in held.changed})
-            held.read, held.values, held.born = copy.deepcopy(now), copy.deepcopy(now), self.born[id]
+            held.read, held.values, held.born = copy.deepcopy(now), copy.deepcopy(now), self.born[key]
 
     @rule(held=held)
     def reload(self, held: Held) -> None:
-        id = held.product.id.removeprefix("acme:")
+        key = held.product.id.removeprefix("acme:")
         if held.is_deleted:
             with pytest.raises(DeletedObjectError):
                 held.product.reload()
         elif held.born is None or held.changed:
             with pytest.raises(ValueError, match="has not been saved"):
                 held.product.reload()
-        elif id not in self.stored:
+        elif key not in self.stored:
             with pytest.raises(DeletedObjectError):
                 held.product.reload()
             held.is_deleted = True
         else:
             held.product.reload()
-            held.read, held.born = copy.deepcopy(self.stored[id]), self.born[id]
+            held.read, held.born = copy.deepcopy(self.stored[key]), self.born[key]
             held.values = copy.deepcopy(held.read)
 
     @rule(held=consumes(held))
     def delete(self, held: Held) -> None:
-        id = held.product.id.removeprefix("acme:")
+        key = held.product.id.removeprefix("acme:")
         if held.born is None:
             self.all.remove(held)
             return
-        if held.is_deleted or id not in self.stored:
+        if held.is_deleted or key not in self.stored:
             with pytest.raises(DeletedObjectError):
                 held.product.delete()
         else:
             held.product.delete()
-            del self.stored[id], self.born[id]
+            del self.stored[key], self.born[key]
         held.is_deleted = True
 
     @rule(id=st.sampled_from(IDS))
@@ -233,5 +233,5 @@ TestHistories.settings = settings(
 @pytest.mark.campaign
 class TestManyHistories(Histories.TestCase):
     settings = settings(
-        max_examples=1500, stateful_step_count=50, derandomize=True, deadline=None, suppress_health_check=checks
+        max_examples=600, stateful_step_count=50, derandomize=True, deadline=None, suppress_health_check=checks
     )
