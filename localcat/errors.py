@@ -13,6 +13,7 @@
     ├── ConflictError                        the catalog's state forbids it: taken, in use, changed meanwhile
     ├── ForbiddenError                       the catalog is open for reading only
     ├── NotFoundError (LookupError)          no object has that id
+    │   └── ProductNotFoundError             also a BadRequestError: a band or image without its product
     ├── UploadError                          an upload that failed, in another process or earlier
     ├── GoneError                            it existed, and is deleted
     ├── DeletedObjectError                   this Python object was deleted
@@ -113,6 +114,12 @@ class ForbiddenError(ClientError):
 
 class NotFoundError(ClientError, LookupError):
     """No object has that id."""
+
+    status = 404
+
+
+class ProductNotFoundError(NotFoundError, BadRequestError):
+    """The product of a band or an image is not in the catalog."""
 
     status = 404
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from localcat.errors import AttributeValidationError, BadRequestError, NotFoundError
+from localcat.errors import AttributeValidationError, ProductNotFoundError
 from localcat.models.attributes import Attribute, Text
 from localcat.models.backend import Backend
 from localcat.models.base import CatalogObject
@@ -138,9 +138,3 @@ class NamedCatalogObject(CatalogObject, abstract=True):
                 hint = f"did you mean '{prefixed}'?"
             raise ProductNotFoundError(f"there is no product '{self.product_id}' in the catalog; {hint}")
         return row_id
-
-
-class ProductNotFoundError(NotFoundError, BadRequestError):
-    """The product of a band or image is not in the catalog."""
-
-    status = 404
