@@ -66,16 +66,18 @@ def as_geometry(value: object) -> BaseGeometry:
     geometry = _checked(_parse(value))
     if isinstance(geometry, shapely.Point | shapely.MultiPoint):
         return _on_globe(geometry)
-    parts = [_on_globe(part) for part in _flat_parts(geometry)]
+    given = _flat_parts(geometry)
+    parts = [_on_globe(part) for part in given]
     if geometry.geom_type == "GeometryCollection":
         return shapely.GeometryCollection(parts)
     if len(parts) == 1:
         return parts[0]
-    if not isinstance(geometry, shapely.MultiPolygon):
-        return shapely.MultiLineString([line for part in parts for line in shapely.get_parts(part)])
-    if all(part is given for part, given in zip(parts, geometry.geoms, strict=False)) and geometry.is_valid:
+    is_unchanged = all(part is before for part, before in zip(parts, given, strict=True))
+    if is_unchanged and geometry.is_valid:
         return geometry
-    return _joined(parts, "MultiPolygon", "its polygons overlap" if not geometry.is_valid else None)
+    if not isinstance(geometry, shapely.MultiPolygon):
+        return shapely.union_all(parts)
+    return _joined(parts, "MultiPolygon", "its polygons overlap" if is_unchanged else None)
 
 
 def as_footprints(values: Sequence[object]) -> list[BaseGeometry | InvalidGeometryError | None]:
@@ -275,14 +277,11 @@ def _from_bbox(bbox: Sequence[Any]) -> BaseGeometry:
         east += 360
     if west == east and south == north:
         return shapely.Point(west, south)
+    shape: BaseGeometry = shapely.box(west, south, east, north)
     if west == east or south == north:
-        return shapely.LineString([(west, south), (east, north)])
+        shape = shapely.LineString([(west, south), (east, north)])
     # Corners every 90°, so that no edge is longer than half a turn and taken for one that crosses the antimeridian.
-    return (
-        shapely.segmentize(shapely.box(west, south, east, north), 90.0)
-        if east - west > 180
-        else shapely.box(west, south, east, north)
-    )
+    return shapely.segmentize(shape, 90.0) if east - west > 180 else shape
 
 
 def _checked(geometry: BaseGeometry) -> BaseGeometry:
@@ -321,14 +320,16 @@ def _on_globe(part: BaseGeometry) -> BaseGeometry:
 
 def _line_on_globe(line: shapely.LineString) -> BaseGeometry:
     coordinates = shapely.get_coordinates(line)
+    if line.length == 0:
+        _warn("a line without length was replaced by a point")
+        return _on_globe(shapely.Point(coordinates[0]))
     if not _leaves_the_map(coordinates):
         return line
     flat = shapely.LineString(_unwrapped(coordinates))
     pieces = [leaf for piece in _turned_pieces(flat) for leaf in shapely.get_parts(piece)]
-    lines = [piece for piece in pieces if piece.geom_type == "LineString"]
-    if not lines:
-        # Nothing but one step from 180° to -180°, which are the same place.
-        return shapely.Point(_wrapped(coordinates[0, :1])[0], coordinates[0, 1])
+    lines = [piece for piece in pieces if piece.length > 0]
+    if not lines:  # a step from one side of the map to the other, and nothing else: a parallel
+        return shapely.LineString([(-180, coordinates[0, 1]), (180, coordinates[0, 1])])
     return lines[0] if len(lines) == 1 else shapely.MultiLineString(lines)
 
 
