@@ -392,7 +392,8 @@ class ImageSearch(GeoSearch[Image], SummarySearchMixin):
         if include_empty:
             first = starts[0] if start is None and starts else start
             last = starts[-1] if end is None and starts else end
-            starts = [] if first is None or last is None else buckets_between(first, last, length)
+            is_reversed = start is not None and end is not None and start > end
+            starts = [] if first is None or last is None or is_reversed else buckets_between(first, last, length)
         return [
             ImageSummaryResult(*found.get(bucket, (0, 0)), products=[], interval_start=from_microseconds(bucket))
             for bucket in starts

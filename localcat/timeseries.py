@@ -53,7 +53,7 @@ def bucket_start(microseconds: int, interval: Interval) -> Bucket:
 
 
 def buckets_between(first: int, last: int, interval: Interval) -> list[Bucket]:
-    """Return the intervals from the one of a moment to the one of another, none left out; none if `last` is earlier.
+    """Return the intervals from the one of a moment to the one of another, none left out.
 
     Raises
     ------
@@ -61,8 +61,6 @@ def buckets_between(first: int, last: int, interval: Interval) -> list[Bucket]:
         If there are more than a million.
     """
     buckets: list[Bucket] = []
-    if last < first:
-        return buckets
     bucket = bucket_start(first, interval)
     while bucket <= last:
         if len(buckets) >= _MOST_BUCKETS:
