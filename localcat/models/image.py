@@ -477,7 +477,7 @@ class Image(NamedCatalogObject):
 
     def _refuse_invented(self, known: Collection[File]) -> None:
         """Refuse files that claim to lie in the data folder and are not known to be this image's there."""
-        for file in self._attributes["files"].coerce(self.files or []):
+        for file in self._attributes["files"].coerce(self.files or []) or []:
             if file.owned and file not in known:
                 raise BadRequestError(
                     f"'{file.href}' is no file of image '{self.id}' in the data folder; only uploads put files there, "

@@ -172,14 +172,14 @@ class File:
 
 
 class FileList(Structured[list[File]]):
-    """The files of an image, in the order that the bands' `file_index` counts."""
+    """The files of an image, in the order that the bands' `file_index` counts; an empty list is None."""
 
     type_name = "list of File"
 
-    def coerce(self, value: Any) -> list[File]:
+    def coerce(self, value: Any) -> list[File] | None:
         if isinstance(value, File):
             raise self.refuse(value, "is a list of files")
-        return [self._item(item) for item in self.several(value, "is a list of files")]
+        return [self._item(item) for item in self.several(value, "is a list of files")] or None
 
     def _item(self, value: Any) -> File:
         if isinstance(value, File):
@@ -193,6 +193,9 @@ class FileList(Structured[list[File]]):
             raise self.refuse(value, f"holds mappings with the keys {names}") from None
         except AttributeValidationError as error:
             raise AttributeValidationError(f"{self.name}: {error}") from error
+
+    def dump(self, value: Any) -> Stored:
+        return super().dump(value) if value else None
 
     def load(self, stored: Any) -> list[File]:
         return [File(**{**item, "owned": bool(item["owned"])}) for item in json.loads(stored)]

@@ -288,6 +288,21 @@ def test_a_stale_image_brings_no_file_back(uploaded: Image, catalog: Catalog) ->
     assert [file.href for file in Image.get("guide:scene").files] == ["else.tif"]
 
 
+def test_an_empty_list_of_files_is_none(product: Product) -> None:
+    """Ours: an image without files has none; it is no change to say so."""
+    image = Image(name="x", product=product, files=[])
+    image.save()
+    assert (image.files, Image.get("guide:x").files) == (None, None)
+    image.files = []
+    assert image.state == "saved"
+    image.files = [{"href": "a.tif"}]
+    image.save()
+    image.files.clear()
+    assert image.state == "modified"
+    image.save()
+    assert (image.state, Image.get("guide:x").files) == ("saved", None)
+
+
 def test_deleting_an_image_unlinks_its_own_files_only(uploaded: Image, catalog: Catalog, tmp_path: Path) -> None:
     """3.9: files indexed in place are never touched."""
     theirs = tmp_path / "theirs.tif"
