@@ -17,7 +17,7 @@ from localcat.errors import (
 from localcat.expressions.properties import properties as p
 from localcat.models.attributes import Boolean, Number, Stored, Text, Timestamp, unstorable
 from localcat.models.backend import Backend, default_catalog
-from localcat.models.base import CatalogObject
+from localcat.models.base import CatalogObject, refuse_request_params
 from localcat.models.enums import BandType, TaskState
 from localcat.models.structured import TextList
 from localcat.models.values import ResolutionAttribute
@@ -159,22 +159,22 @@ class Product(AuthCatalogObject):
 
     def get_band(self, name: str, request_params: Any = None, headers: Any = None) -> Band | None:
         """Return a band of this product by name, or None."""
-        self._require_saved()
+        self._require_saved(request_params)
         return None if _is_no_name(name) else self._catalog.bands.filter(p.id == self.named_id(name)).first()
 
     def get_image(self, name: str, request_params: Any = None, headers: Any = None) -> Image | None:
         """Return an image of this product by name, or None."""
-        self._require_saved()
+        self._require_saved(request_params)
         return None if _is_no_name(name) else self._catalog.images.filter(p.id == self.named_id(name)).first()
 
     def bands(self, request_params: Any = None, headers: Any = None) -> Search[Band]:
         """Return a search for the bands of this product, sorted by `sort_order`."""
-        self._require_saved()
+        self._require_saved(request_params)
         return self._catalog.bands.filter(p.product_id == self.id).sort("sort_order", "name")
 
     def images(self, request_params: Any = None, headers: Any = None) -> ImageSearch:
         """Return a search for the images of this product."""
-        self._require_saved()
+        self._require_saved(request_params)
         return self._catalog.images.filter(p.product_id == self.id)
 
     def image_uploads(self) -> Search[ImageUpload]:
@@ -182,7 +182,8 @@ class Product(AuthCatalogObject):
         self._require_saved()
         return self._catalog.image_uploads.filter(p.product_id == self.id)
 
-    def _require_saved(self) -> None:
+    def _require_saved(self, request_params: Any = None) -> None:
+        refuse_request_params(request_params)
         self._require_not_deleted()
         if self._row is None:
             raise UnsavedObjectError(f"product '{self.id}' was never saved; save it first")
@@ -205,7 +206,7 @@ class Product(AuthCatalogObject):
         DeletionTaskStatus or None
             The finished task; None if there was nothing to delete.
         """
-        self._require_saved()
+        self._require_saved(request_params)
         started = now_microseconds()
         with self._catalog.database.write() as transaction:
             connection = transaction.connection
@@ -238,7 +239,7 @@ class Product(AuthCatalogObject):
 
     def get_delete_status(self, request_params: Any = None, headers: Any = None) -> DeletionTaskStatus:
         """Return the task of this object's last `delete_related_objects`; a state of NONE if there was none."""
-        self._require_saved()
+        self._require_saved(request_params)
         status: DeletionTaskStatus | None = self.__dict__.get("_last_deletion")
         return status or DeletionTaskStatus(id=str(self.id), status=TaskState.NEVERRAN)
 

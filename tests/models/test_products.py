@@ -254,6 +254,15 @@ def test_relatives_of_an_unsaved_product_are_refused(catalog: Catalog) -> None:
             call()
 
 
+def test_there_is_no_server_to_pass_parameters_to(product: Product) -> None:
+    """3.5: headers are ignored, request_params refused."""
+    assert product.get_band("blue", headers={"a": "b"}).name == "blue"
+    for call in (product.bands, product.images, product.delete_related_objects, product.get_delete_status):
+        with pytest.raises(BadRequestError, match="there is no server to pass request_params to"):
+            call(request_params={"a": 1})
+    assert product.bands().count() == 2
+
+
 # What follows from the bands
 
 
