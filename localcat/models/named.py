@@ -9,7 +9,6 @@ from localcat.errors import AttributeValidationError, ProductNotFoundError
 from localcat.models.attributes import Attribute, Text
 from localcat.models.backend import Backend
 from localcat.models.base import CatalogObject
-from localcat.models.enums import DocumentState
 from localcat.models.product import Product
 from localcat.store import rows
 from localcat.store.database import Transaction
@@ -79,7 +78,7 @@ class NamedCatalogObject(CatalogObject, abstract=True):
             return
         if not isinstance(value, Product):
             raise AttributeValidationError(f"product is a Product, not {value!r}")
-        if value.state not in (DocumentState.SAVED, DocumentState.MODIFIED):
+        if value._row is None or value._is_deleted:
             raise AttributeValidationError("Can't assign unsaved related object to 'product'. Save it first.")
         if value._catalog is not self._catalog and value._catalog != self._catalog:
             raise AttributeValidationError(f"product '{value.id}' belongs to another catalog")
@@ -91,14 +90,16 @@ class NamedCatalogObject(CatalogObject, abstract=True):
         self.product_id = None
 
     def _assign(self, attribute: Attribute[Any], value: Any) -> None:
+        if self._row is not None or attribute.name not in ("id", "name", "product_id"):
+            super()._assign(attribute, value)
+            return
         before = dict(self._values)
         super()._assign(attribute, value)
-        if self._row is None and attribute.name in ("id", "name", "product_id"):
-            try:
-                self._complete_identity(attribute.name)
-            except AttributeValidationError:
-                self._values = before
-                raise
+        try:
+            self._complete_identity(attribute.name)
+        except AttributeValidationError:
+            self._values = before
+            raise
 
     def _complete_identity(self, assigned: str) -> None:
         """Make the id of product and name, or these of the id; refuse what contradicts."""

@@ -34,6 +34,11 @@ class Record:
     _related: ClassVar[tuple[str, ...]] = ()  # attributes that are other objects; they are properties, not columns
     _is_abstract: ClassVar[bool] = True
 
+    _catalog: Backend
+    _row: Row | None
+    _is_deleted: bool
+    _values: dict[str, Any]
+
     id = Text("The id, unique in the catalog.", immutable=True, filterable=True, sortable=True, required=True)
     created = Timestamp("When the object was first saved; aware UTC.", filterable=True, sortable=True, readonly=True)
     modified = Timestamp("When the object was last changed; aware UTC.", filterable=True, sortable=True, readonly=True)
@@ -50,17 +55,20 @@ class Record:
     def __init__(self, *, catalog: Backend | None = None, client: Backend | None = None, **attributes: Any) -> None:
         if self._is_abstract:
             raise TypeError(f"You can only instantiate a derived class of '{type(self).__name__}'")
-        self._catalog: Backend = catalog or client or default_catalog()
-        self._row: Row | None = None
-        self._is_deleted = False
-        self._values: dict[str, Any] = {}
+        # At once, past the check of every name in __setattr__.
+        self.__dict__.update(_catalog=catalog or client or default_catalog(), _row=None, _is_deleted=False, _values={})
         for name, value in attributes.items():
-            setattr(self, name, value)
+            attribute = self._attributes.get(name)
+            if attribute is None:
+                setattr(self, name, value)
+            else:
+                self._assign(attribute, value)
 
     # Attributes
 
     def __setattr__(self, name: str, value: Any) -> None:
-        self._require_changeable(name)
+        if name not in self._attributes:
+            self._require_changeable(name)
         object.__setattr__(self, name, value)
 
     def __delattr__(self, name: str) -> None:

@@ -45,6 +45,8 @@ class Structured(Attribute[T]):
 
     def several(self, value: Any, rule: str) -> list[Any]:
         """Return the items of what a user assigned; text, bytes and mappings are no lists."""
+        if type(value) in (list, tuple):
+            return list(value)
         if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
             raise self.refuse(value, rule)
         return list(value)
