@@ -15,6 +15,7 @@ from localcat.expressions.fields import Fields, nearest
 from localcat.models.attributes import Attribute, Stored, Text, Timestamp
 from localcat.models.backend import Backend, default_catalog
 from localcat.models.enums import DocumentState
+from localcat.models.html import attribute_table, drawing
 
 if TYPE_CHECKING:
     from localcat.expressions.nodes import Ref
@@ -270,6 +271,13 @@ class Record:
         elif self._row is None or self._changes():
             lines.append("* Not up-to-date in the catalog. Call `.save()` to save or update this record.")
         return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        """Return the attributes that are set as a table, for notebooks."""
+        shown = {name: value for name, value in self.serialize().items() if name != "geometry"}
+        geometry = getattr(self, "geometry", None) if "geometry" in self._attributes else None
+        picture = "" if geometry is None else drawing(geometry)
+        return attribute_table(f"{type(self).__name__} {self.id}", {"state": self.state, **shown}, picture)
 
     def _references(self) -> list[str]:
         return []
