@@ -62,8 +62,10 @@ class Record:
             attribute = self._attributes.get(name)
             if attribute is None:
                 setattr(self, name, value)
-            else:
+            elif attribute.readonly:
                 self._assign(attribute, value)
+            else:  # what assignment comes to where there is no row to compare with
+                self._values[name] = None if value is None else attribute.coerce(value)
 
     # Attributes
 

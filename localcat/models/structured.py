@@ -161,7 +161,7 @@ class NumberTuple(Structured[tuple[float, ...]]):
                 f"Tuple must contain exactly {self.length} items for {self.name}, not {len(items)}"
             )
         try:
-            numbers = tuple(float(item) for item in items)
+            numbers = tuple(map(float, items))
         except (TypeError, ValueError, OverflowError):
             raise self.refuse(value, "is a tuple of numbers") from None
         if not all(map(math.isfinite, numbers)):
