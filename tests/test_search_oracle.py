@@ -30,7 +30,7 @@ CAMPAIGN = 2_000  # catalogs
 WITHOUT_SHRINKING = [
     Phase.explicit,
     Phase.generate,
-]  # which takes minutes here, for examples that are readable as drawn
+]  # it takes minutes, and examples are readable as drawn
 
 
 def search_of(catalog: Catalog, question: Asked) -> Search[Any]:
