@@ -246,14 +246,22 @@ def _from_geojson(mapping: Mapping[Any, Any]) -> BaseGeometry:
         return shapely.geometry.shape(dict(mapping))
     except InvalidGeometryError:
         raise
-    except (shapely.errors.ShapelyError, LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
+    except (
+        shapely.errors.ShapelyError,
+        ArithmeticError,  # whole numbers beyond every float
+        AttributeError,
+        LookupError,
+        RecursionError,
+        TypeError,
+        ValueError,
+    ) as error:
         raise InvalidGeometryError(f"the GeoJSON of type {kind!r} is no geometry: {error}") from error
 
 
 def _from_bbox(bbox: Sequence[Any]) -> BaseGeometry:
     try:
         west, south, east, north = (float(number) for number in bbox)
-    except (TypeError, ValueError) as error:
+    except (OverflowError, TypeError, ValueError) as error:
         raise InvalidGeometryError(
             f"{bbox!r} is no bounding box of four numbers (min_lon, min_lat, max_lon, max_lat)"
         ) from error

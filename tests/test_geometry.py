@@ -459,3 +459,9 @@ def test_coverage(footprint, area, wanted):
 def test_a_damaged_blob_is_named():
     with pytest.raises(InvalidGeometryError, match="a stored geometry is damaged"):
         from_wkb([b"\x01\x02"])
+
+
+@pytest.mark.parametrize("value", [{"type": "Point", "coordinates": [0, 10**400]}, (0, 0, 1, 10**400)])
+def test_numbers_beyond_every_float_are_refused(value: object) -> None:
+    with pytest.raises(InvalidGeometryError):
+        as_geometry(value)
