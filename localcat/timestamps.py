@@ -32,12 +32,13 @@ def to_microseconds(value: object) -> int:
     BadRequestError
         If the value is no moment in the years 1 to 9999.
     """
-    if type(value).__name__ == "datetime64":  # numpy's, without importing numpy
+    if not isinstance(value, str) and type(value).__name__ == "datetime64":  # numpy's, without importing numpy
         return _of_datetime64(value)
     moment = _parse(value)
     if moment.utcoffset() is None:
         moment = moment.replace(tzinfo=UTC)
-    microseconds = (moment - _EPOCH) // _MICROSECOND
+    since = moment - _EPOCH
+    microseconds = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
     if not EARLIEST <= microseconds <= LATEST:
         raise BadRequestError(f"{value!r} is outside the years 1 to 9999 in UTC")
     return microseconds
@@ -59,18 +60,18 @@ def iso_text(microseconds: int) -> str:
 
 
 def _parse(value: object) -> datetime:
+    if isinstance(value, str):
+        try:
+            return datetime.fromisoformat(value)
+        except ValueError:
+            return _parse_loosely(value)
     if isinstance(value, datetime):
         return value if type(value) is datetime else _plain(value)
     if isinstance(value, date):
         return datetime(value.year, value.month, value.day, tzinfo=UTC)
-    if not isinstance(value, str):
-        raise BadRequestError(
-            f"{value!r} is no timestamp; pass a datetime, or text such as '2020-01-31' or '2020-01-31T10:00:00Z'"
-        )
-    try:
-        return datetime.fromisoformat(value)
-    except ValueError:
-        return _parse_loosely(value)
+    raise BadRequestError(
+        f"{value!r} is no timestamp; pass a datetime, or text such as '2020-01-31' or '2020-01-31T10:00:00Z'"
+    )
 
 
 def _of_datetime64(value: Any) -> int:

@@ -32,6 +32,7 @@ class Record:
 
     table: ClassVar[str] = ""
     _attributes: ClassVar[dict[str, Attribute[Any]]] = {}
+    _coercions: ClassVar[dict[str, Callable[[Any], Any]]] = {}  # of the attributes that can be set
     _related: ClassVar[tuple[str, ...]] = ()  # attributes that are other objects; they are properties, not columns
     _is_abstract: ClassVar[bool] = True
 
@@ -51,6 +52,7 @@ class Record:
         for base in reversed(cls.__mro__):
             found.update({name: value for name, value in vars(base).items() if isinstance(value, Attribute)})
         cls._attributes = found
+        cls._coercions = {name: attribute.coerce for name, attribute in found.items() if not attribute.readonly}
         cls.ATTRIBUTES = (*found, *cls._related)
 
     def __init__(self, *, catalog: Backend | None = None, client: Backend | None = None, **attributes: Any) -> None:
@@ -58,14 +60,13 @@ class Record:
             raise TypeError(f"You can only instantiate a derived class of '{type(self).__name__}'")
         # At once, past the check of every name in __setattr__.
         self.__dict__.update(_catalog=catalog or client or default_catalog(), _row=None, _is_deleted=False, _values={})
+        values, coercions = self._values, self._coercions
         for name, value in attributes.items():
-            attribute = self._attributes.get(name)
-            if attribute is None:
+            coerce = coercions.get(name)
+            if coerce is None:
                 setattr(self, name, value)
-            elif attribute.readonly:
-                self._assign(attribute, value)
             else:  # what assignment comes to where there is no row to compare with
-                self._values[name] = None if value is None else attribute.coerce(value)
+                values[name] = None if value is None else coerce(value)
 
     # Attributes
 

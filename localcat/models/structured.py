@@ -91,7 +91,7 @@ class TextList(Structured[list[str]]):
     def _item(self, value: Any) -> str:
         if not isinstance(value, str) or unstorable(value) is not None:
             raise self.refuse(value, "holds texts that can be stored")
-        if self.longest is not None and len(value.encode()) > self.longest:
+        if self.longest is not None and 4 * len(value) > self.longest and len(value.encode()) > self.longest:
             raise self.refuse(value, f"holds texts of at most {self.longest} bytes")
         if self.prefixes and not value.startswith(self.prefixes):
             raise self.refuse(value, f"holds texts that begin with {' or '.join(self.prefixes)}")
