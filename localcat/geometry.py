@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 import sys
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy
@@ -63,21 +64,8 @@ def as_geometry(value: object) -> BaseGeometry:
     GeometryWarning
         If an invalid polygon was repaired.
     """
-    geometry = _checked(_parse(value))
-    if isinstance(geometry, shapely.Point | shapely.MultiPoint):
-        return _on_globe(geometry)
-    given = _flat_parts(geometry)
-    parts = [_on_globe(part) for part in given]
-    if geometry.geom_type == "GeometryCollection":
-        return shapely.GeometryCollection(parts)
-    if len(parts) == 1:
-        return parts[0]
-    is_unchanged = all(part is before for part, before in zip(parts, given, strict=True))
-    if is_unchanged and geometry.is_valid:
-        return geometry
-    if not isinstance(geometry, shapely.MultiPolygon):
-        return shapely.union_all(parts)
-    return _joined(parts, "MultiPolygon", "its polygons overlap" if is_unchanged else None)
+    with _quietly():
+        return _usable(_checked(_parse(value)))
 
 
 def as_footprints(values: Sequence[object]) -> list[BaseGeometry | InvalidGeometryError | None]:
@@ -88,13 +76,13 @@ def as_footprints(values: Sequence[object]) -> list[BaseGeometry | InvalidGeomet
     found: list[Any] = [None] * len(values)
     given = [position for position, value in enumerate(values) if value is not None]
     shapes = numpy.empty(len(given), dtype=object)
-    for place, position in enumerate(given):
-        try:
-            shapes[place] = _parse(values[position])
-        except InvalidGeometryError as error:
-            found[position] = error
-    min_lon, min_lat, max_lon, max_lat = shapely.bounds(shapes).T
-    with numpy.errstate(invalid="ignore"):
+    with numpy.errstate(all="ignore"):
+        for place, position in enumerate(given):
+            try:
+                shapes[place] = _parse(values[position])
+            except InvalidGeometryError as error:
+                found[position] = error
+        min_lon, min_lat, max_lon, max_lat = shapely.bounds(shapes).T
         is_plain = (
             shapely.is_valid(shapes)
             & ~shapely.has_z(shapes)
@@ -258,14 +246,22 @@ def _from_geojson(mapping: Mapping[Any, Any]) -> BaseGeometry:
         return shapely.geometry.shape(dict(mapping))
     except InvalidGeometryError:
         raise
-    except (shapely.errors.ShapelyError, LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
+    except (
+        shapely.errors.ShapelyError,
+        ArithmeticError,  # whole numbers beyond every float
+        AttributeError,
+        LookupError,
+        RecursionError,
+        TypeError,
+        ValueError,
+    ) as error:
         raise InvalidGeometryError(f"the GeoJSON of type {kind!r} is no geometry: {error}") from error
 
 
 def _from_bbox(bbox: Sequence[Any]) -> BaseGeometry:
     try:
         west, south, east, north = (float(number) for number in bbox)
-    except (TypeError, ValueError) as error:
+    except (OverflowError, TypeError, ValueError) as error:
         raise InvalidGeometryError(
             f"{bbox!r} is no bounding box of four numbers (min_lon, min_lat, max_lon, max_lat)"
         ) from error
@@ -282,6 +278,33 @@ def _from_bbox(bbox: Sequence[Any]) -> BaseGeometry:
         shape = shapely.LineString([(west, south), (east, north)])
     # Corners every 90°, so that no edge is longer than half a turn and taken for one that crosses the antimeridian.
     return shapely.segmentize(shape, 90.0) if east - west > 180 else shape
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Keep what shapely reports of coordinates near the limits of numbers from leaving as its own error or warning."""
+    with numpy.errstate(all="ignore"):
+        try:
+            yield
+        except shapely.errors.ShapelyError as error:
+            raise InvalidGeometryError(f"the geometry cannot be used: {error}") from error
+
+
+def _usable(geometry: BaseGeometry) -> BaseGeometry:
+    if isinstance(geometry, shapely.Point | shapely.MultiPoint):
+        return _on_globe(geometry)
+    given = _flat_parts(geometry)
+    parts = [_on_globe(part) for part in given]
+    if geometry.geom_type == "GeometryCollection":
+        return shapely.GeometryCollection(parts)
+    if len(parts) == 1:
+        return parts[0]
+    is_unchanged = all(part is before for part, before in zip(parts, given, strict=True))
+    if is_unchanged and geometry.is_valid:
+        return geometry
+    if not isinstance(geometry, shapely.MultiPolygon):
+        return shapely.union_all(parts)
+    return _joined(parts, "MultiPolygon", "its polygons overlap" if is_unchanged else None)
 
 
 def _checked(geometry: BaseGeometry) -> BaseGeometry:
@@ -416,8 +439,9 @@ def _turned(geometry: BaseGeometry, degrees: float) -> BaseGeometry:
 def _valid(polygon: shapely.Polygon) -> BaseGeometry:
     if polygon.is_valid and polygon.area > 0:
         return polygon
-    reason = shapely.is_valid_reason(polygon)
-    return _joined(shapely.get_parts(shapely.make_valid(polygon)), "Polygon", reason)
+    shell, *holes = (shapely.make_valid(shapely.Polygon(ring)) for ring in (polygon.exterior, *polygon.interiors))
+    repaired = shell.difference(shapely.union_all(holes)) if holes else shell
+    return _joined([repaired], "Polygon", shapely.is_valid_reason(polygon))
 
 
 def _joined(parts: Iterable[BaseGeometry], kind: str, repaired: str | None) -> BaseGeometry:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import MAXYEAR, MINYEAR, UTC, date, datetime, timedelta, tzinfo
+from typing import Any
 
 from localcat.errors import BadRequestError
 
@@ -31,10 +32,13 @@ def to_microseconds(value: object) -> int:
     BadRequestError
         If the value is no moment in the years 1 to 9999.
     """
+    if not isinstance(value, str) and type(value).__name__ == "datetime64":  # numpy's, without importing numpy
+        return _of_datetime64(value)
     moment = _parse(value)
-    if moment.tzinfo is None:
+    if moment.utcoffset() is None:
         moment = moment.replace(tzinfo=UTC)
-    microseconds = (moment - _EPOCH) // _MICROSECOND
+    since = moment - _EPOCH
+    microseconds = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
     if not EARLIEST <= microseconds <= LATEST:
         raise BadRequestError(f"{value!r} is outside the years 1 to 9999 in UTC")
     return microseconds
@@ -56,20 +60,33 @@ def iso_text(microseconds: int) -> str:
 
 
 def _parse(value: object) -> datetime:
+    if isinstance(value, str):
+        try:
+            return datetime.fromisoformat(value)
+        except ValueError:
+            return _parse_loosely(value)
     if isinstance(value, datetime):
-        return value
+        return value if type(value) is datetime else _plain(value)
     if isinstance(value, date):
         return datetime(value.year, value.month, value.day, tzinfo=UTC)
-    if type(value).__name__ == "datetime64":  # numpy's, without importing numpy: its text is ISO 8601
-        value = str(value)
-    if not isinstance(value, str):
-        raise BadRequestError(
-            f"{value!r} is no timestamp; pass a datetime, or text such as '2020-01-31' or '2020-01-31T10:00:00Z'"
-        )
-    try:
-        return datetime.fromisoformat(value)
-    except ValueError:
-        return _parse_loosely(value)
+    raise BadRequestError(
+        f"{value!r} is no timestamp; pass a datetime, or text such as '2020-01-31' or '2020-01-31T10:00:00Z'"
+    )
+
+
+def _of_datetime64(value: Any) -> int:
+    year = int(value.astype("datetime64[Y]").astype("int64")) + 1970  # NaT is the smallest of all
+    if not MINYEAR <= year <= MAXYEAR:
+        raise BadRequestError(f"{value!r} is no timestamp of the years 1 to 9999")
+    return int(value.astype("datetime64[us]").astype("int64"))
+
+
+def _plain(moment: datetime) -> datetime:
+    """Return the datetime that an object of a subclass stands for; a pandas Timestamp has an arithmetic of its own."""
+    if moment != moment:  # pandas' NaT, which has no parts
+        raise BadRequestError(f"{moment!r} is no timestamp; leave the attribute unset instead")
+    clock = (moment.hour, moment.minute, moment.second, moment.microsecond)
+    return datetime(moment.year, moment.month, moment.day, *clock, tzinfo=moment.tzinfo, fold=moment.fold)
 
 
 def _parse_loosely(text: str) -> datetime:

@@ -13,6 +13,7 @@ from localcat.expressions.evaluate import matcher
 from localcat.expressions.properties import Expression
 from localcat.models.band import Band
 from localcat.models.base import CatalogObjectBase
+from localcat.models.html import listing
 from localcat.models.product import Product
 
 T = TypeVar("T")
@@ -111,6 +112,14 @@ class Collection(MutableSequence[T], Generic[T]):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__} of {len(self):,} {self._noun()}{'' if len(self) == 1 else 's'}"
+
+    _columns_shown: ClassVar[tuple[str, ...]] = ()  # attributes in the table for notebooks
+
+    def _repr_html_(self) -> str:
+        """Return the first items as a table, for notebooks."""
+        names = self._columns_shown or ("item",)
+        cells = (tuple(getattr(item, name) for name in self._columns_shown) or (item,) for item in self)
+        return listing(repr(self).partition("\n")[0], names, cells, len(self))
 
     # Collections from collections
 
@@ -235,12 +244,14 @@ class ProductCollection(Collection[Product]):
     """Products; what ``Product.search().collect()`` returns."""
 
     _item_type = Product
+    _columns_shown = ("id", "name", "start_datetime", "end_datetime")
 
 
 class BandCollection(Collection[Band]):
     """Bands; what ``Band.search().collect()`` returns."""
 
     _item_type = Band
+    _columns_shown = ("id", "type", "data_type", "resolution")
 
 
 def _keys(predicates: tuple[Predicate, ...], name: str) -> list[Callable[[Any], Any]]:

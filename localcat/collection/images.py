@@ -38,6 +38,7 @@ class ImageCollection(Collection[Image]):
     """
 
     _item_type = Image
+    _columns_shown = ("id", "acquired", "cloud_fraction", "storage_state")
 
     def __init__(self, iterable: Iterable[Image] | None = None, geocontext: Any = None) -> None:
         super().__init__(iterable)

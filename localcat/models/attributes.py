@@ -198,6 +198,8 @@ def unstorable(text: str) -> str | None:
     """Return what keeps a text from being stored as it is, or None."""
     if "\x00" in text:
         return "NUL characters"
+    if text.isascii():
+        return None
     try:
         text.encode()
     except UnicodeEncodeError:

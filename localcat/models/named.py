@@ -9,7 +9,6 @@ from localcat.errors import AttributeValidationError, ProductNotFoundError
 from localcat.models.attributes import Attribute, Text
 from localcat.models.backend import Backend
 from localcat.models.base import CatalogObject
-from localcat.models.enums import DocumentState
 from localcat.models.product import Product
 from localcat.store import rows
 from localcat.store.database import Transaction
@@ -46,10 +45,19 @@ class NamedCatalogObject(CatalogObject, abstract=True):
     name = Name("The name within the product.", immutable=True, filterable=True, sortable=True, required=True)
 
     def __init__(self, *, catalog: Backend | None = None, client: Backend | None = None, **attributes: Any) -> None:
-        product = attributes.get("product")
+        product = attributes.pop("product", None)
         if catalog is None and client is None and isinstance(product, Product):
             catalog = product._catalog  # it belongs where its product is
         super().__init__(catalog=catalog, client=client, **attributes)
+        if product is not None:
+            self._require_usable(product)
+            if self._values.get("product_id") not in (None, product.id):
+                raise AttributeValidationError(
+                    f"product '{product.id}' contradicts product_id {self._values['product_id']!r}"
+                )
+            self.__dict__["_product"] = product
+            self._values["product_id"] = product.id
+        self._complete_identity("id" if self._values.get("id") is not None else "name")
 
     @staticmethod
     def make_valid_name(text: str) -> str:
@@ -77,28 +85,34 @@ class NamedCatalogObject(CatalogObject, abstract=True):
         if value is None:
             self.product_id = None
             return
-        if not isinstance(value, Product):
-            raise AttributeValidationError(f"product is a Product, not {value!r}")
-        if value.state not in (DocumentState.SAVED, DocumentState.MODIFIED):
-            raise AttributeValidationError("Can't assign unsaved related object to 'product'. Save it first.")
-        if value._catalog is not self._catalog and value._catalog != self._catalog:
-            raise AttributeValidationError(f"product '{value.id}' belongs to another catalog")
-        self.product_id = value.id
-        self._product = value
+        self._require_usable(value)
+        self._assign(self._attributes["product_id"], value.id)
+        self.__dict__["_product"] = value
 
     @product.deleter
     def product(self) -> None:
         self.product_id = None
 
+    def _require_usable(self, value: Any) -> None:
+        """Refuse as `product` what is none, was never saved, or lies in another catalog."""
+        if not isinstance(value, Product):
+            raise AttributeValidationError(f"product is a Product, not {value!r}")
+        if value._row is None or value._is_deleted:
+            raise AttributeValidationError("Can't assign unsaved related object to 'product'. Save it first.")
+        if value._catalog is not self._catalog and value._catalog != self._catalog:
+            raise AttributeValidationError(f"product '{value.id}' belongs to another catalog")
+
     def _assign(self, attribute: Attribute[Any], value: Any) -> None:
+        if self._row is not None or attribute.name not in ("id", "name", "product_id"):
+            super()._assign(attribute, value)
+            return
         before = dict(self._values)
         super()._assign(attribute, value)
-        if self._row is None and attribute.name in ("id", "name", "product_id"):
-            try:
-                self._complete_identity(attribute.name)
-            except AttributeValidationError:
-                self._values = before
-                raise
+        try:
+            self._complete_identity(attribute.name)
+        except AttributeValidationError:
+            self._values = before
+            raise
 
     def _complete_identity(self, assigned: str) -> None:
         """Make the id of product and name, or these of the id; refuse what contradicts."""

@@ -15,6 +15,7 @@ from localcat.expressions.fields import Fields, nearest
 from localcat.models.attributes import Attribute, Stored, Text, Timestamp
 from localcat.models.backend import Backend, default_catalog
 from localcat.models.enums import DocumentState
+from localcat.models.html import attribute_table, drawing
 
 if TYPE_CHECKING:
     from localcat.expressions.nodes import Ref
@@ -31,8 +32,14 @@ class Record:
 
     table: ClassVar[str] = ""
     _attributes: ClassVar[dict[str, Attribute[Any]]] = {}
+    _coercions: ClassVar[dict[str, Callable[[Any], Any]]] = {}  # of the attributes that can be set
     _related: ClassVar[tuple[str, ...]] = ()  # attributes that are other objects; they are properties, not columns
     _is_abstract: ClassVar[bool] = True
+
+    _catalog: Backend
+    _row: Row | None
+    _is_deleted: bool
+    _values: dict[str, Any]
 
     id = Text("The id, unique in the catalog.", immutable=True, filterable=True, sortable=True, required=True)
     created = Timestamp("When the object was first saved; aware UTC.", filterable=True, sortable=True, readonly=True)
@@ -45,22 +52,27 @@ class Record:
         for base in reversed(cls.__mro__):
             found.update({name: value for name, value in vars(base).items() if isinstance(value, Attribute)})
         cls._attributes = found
+        cls._coercions = {name: attribute.coerce for name, attribute in found.items() if not attribute.readonly}
         cls.ATTRIBUTES = (*found, *cls._related)
 
     def __init__(self, *, catalog: Backend | None = None, client: Backend | None = None, **attributes: Any) -> None:
         if self._is_abstract:
             raise TypeError(f"You can only instantiate a derived class of '{type(self).__name__}'")
-        self._catalog: Backend = catalog or client or default_catalog()
-        self._row: Row | None = None
-        self._is_deleted = False
-        self._values: dict[str, Any] = {}
+        # At once, past the check of every name in __setattr__.
+        self.__dict__.update(_catalog=catalog or client or default_catalog(), _row=None, _is_deleted=False, _values={})
+        values, coercions = self._values, self._coercions
         for name, value in attributes.items():
-            setattr(self, name, value)
+            coerce = coercions.get(name)
+            if coerce is None:
+                setattr(self, name, value)
+            else:  # what assignment comes to where there is no row to compare with
+                values[name] = None if value is None else coerce(value)
 
     # Attributes
 
     def __setattr__(self, name: str, value: Any) -> None:
-        self._require_changeable(name)
+        if name not in self._attributes:
+            self._require_changeable(name)
         object.__setattr__(self, name, value)
 
     def __delattr__(self, name: str) -> None:
@@ -262,6 +274,13 @@ class Record:
         elif self._row is None or self._changes():
             lines.append("* Not up-to-date in the catalog. Call `.save()` to save or update this record.")
         return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        """Return the attributes that are set as a table, for notebooks."""
+        shown = {name: value for name, value in self.serialize().items() if name != "geometry"}
+        geometry = getattr(self, "geometry", None) if "geometry" in self._attributes else None
+        picture = "" if geometry is None else drawing(geometry)
+        return attribute_table(f"{type(self).__name__} {self.id}", {"state": self.state, **shown}, picture)
 
     def _references(self) -> list[str]:
         return []

@@ -45,6 +45,8 @@ class Structured(Attribute[T]):
 
     def several(self, value: Any, rule: str) -> list[Any]:
         """Return the items of what a user assigned; text, bytes and mappings are no lists."""
+        if type(value) in (list, tuple):
+            return list(value)
         if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
             raise self.refuse(value, rule)
         return list(value)
@@ -89,7 +91,7 @@ class TextList(Structured[list[str]]):
     def _item(self, value: Any) -> str:
         if not isinstance(value, str) or unstorable(value) is not None:
             raise self.refuse(value, "holds texts that can be stored")
-        if self.longest is not None and len(value.encode()) > self.longest:
+        if self.longest is not None and 4 * len(value) > self.longest and len(value.encode()) > self.longest:
             raise self.refuse(value, f"holds texts of at most {self.longest} bytes")
         if self.prefixes and not value.startswith(self.prefixes):
             raise self.refuse(value, f"holds texts that begin with {' or '.join(self.prefixes)}")
@@ -159,7 +161,7 @@ class NumberTuple(Structured[tuple[float, ...]]):
                 f"Tuple must contain exactly {self.length} items for {self.name}, not {len(items)}"
             )
         try:
-            numbers = tuple(float(item) for item in items)
+            numbers = tuple(map(float, items))
         except (TypeError, ValueError, OverflowError):
             raise self.refuse(value, "is a tuple of numbers") from None
         if not all(map(math.isfinite, numbers)):

@@ -211,7 +211,8 @@ def _product_condition(node: Comparison | AnyOf, field: Field, scope: Scope) -> 
     number = f"{'+' if scope.is_guarded else ''}{scope.table}.product_id"
     match node:
         case Comparison(_, Op.EQ, literal):
-            return Clause(f"{number} = (SELECT id FROM product WHERE uid = ?)", (field.bind(literal),))
+            # 0 is no product's number: to equal an unknown product is false, not unknown, and its negation true.
+            return Clause(f"{number} = ifnull((SELECT id FROM product WHERE uid = ?), 0)", (field.bind(literal),))
         case AnyOf(_, literals):
             wanted = _in_list([field.bind(literal) for literal in literals])
             return Clause(f"{number} IN (SELECT id FROM product WHERE uid IN {wanted.sql})", wanted.params)

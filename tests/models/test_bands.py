@@ -97,7 +97,7 @@ def test_product_and_product_id_must_agree(product: Product) -> None:
     other = Product(id="other", name="Other")
     other.save()
     for given in ({"product": product, "product_id": "acme:other"}, {"product_id": "acme:other", "product": product}):
-        with pytest.raises(AttributeValidationError, match="'product_id' item because it is an immutable attribute"):
+        with pytest.raises(AttributeValidationError, match="contradicts product_id 'acme:other'"):
             SpectralBand(**given)
 
 

@@ -233,5 +233,5 @@ TestHistories.settings = settings(
 @pytest.mark.campaign
 class TestManyHistories(Histories.TestCase):
     settings = settings(
-        max_examples=600, stateful_step_count=50, derandomize=True, deadline=None, suppress_health_check=checks
+        max_examples=1200, stateful_step_count=30, derandomize=True, deadline=None, suppress_health_check=checks
     )

@@ -73,9 +73,9 @@ GOLDEN = [
     ("product", p.id.any_of(["a"]), "product.uid IN (?)", ("a",)),
     ("image", p.storage_state == "remote", "image.storage_state = ?", ("remote",)),
     # The product of an image or a band
-    ("image", p.product_id == "a", "image.product_id = (SELECT id FROM product WHERE uid = ?)", ("a",)),
-    ("image", p.product == "a", "image.product_id = (SELECT id FROM product WHERE uid = ?)", ("a",)),
-    ("guarded", p.product_id == "a", "+image.product_id = (SELECT id FROM product WHERE uid = ?)", ("a",)),
+    ("image", p.product_id == "a", "image.product_id = ifnull((SELECT id FROM product WHERE uid = ?), 0)", ("a",)),
+    ("image", p.product == "a", "image.product_id = ifnull((SELECT id FROM product WHERE uid = ?), 0)", ("a",)),
+    ("guarded", p.product_id == "a", "+image.product_id = ifnull((SELECT id FROM product WHERE uid = ?), 0)", ("a",)),
     (
         "band",
         p.product_id.any_of(["a", "b"]),
@@ -189,6 +189,12 @@ def test_a_column_is_a_plain_lower_case_name():
     for name in ("a b", "a;", "A", "1a", "", "a.b", 'a"'):
         with pytest.raises(ValueError, match="no column name"):
             column("image", name)
+
+
+def test_all_images_are_of_another_product_than_an_unknown_one(small):
+    assert small.images.filter(p.product_id == "unknown").count() == 0
+    assert small.images.filter(~(p.product_id == "unknown")).count() == 3
+    assert small.images.filter(p.product_id != "unknown").count() == 3
 
 
 # Size

@@ -148,7 +148,7 @@ def test_golden_statement() -> None:
         search = catalog.images.filter((p.product_id == "a") & (p.cloud_fraction < 0.2)).sort("-acquired").limit(3)
         assert search.to_sql() == (
             "SELECT image.id FROM image "
-            "WHERE (image.product_id = (SELECT id FROM product WHERE uid = ?) AND image.cloud_fraction < ?) "
+            "WHERE (image.product_id = ifnull((SELECT id FROM product WHERE uid = ?), 0) AND image.cloud_fraction < ?) "
             "ORDER BY image.acquired DESC NULLS LAST, image.name LIMIT ?",
             ("a", 0.2, 3),
         )

@@ -1,0 +1,68 @@
+"""Objects in notebooks: a small table and, for what has a footprint, a drawing of it. No external resources."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from shapely.geometry.base import BaseGeometry
+
+_SIDE = 120  # pixels of the drawing
+_LONGEST_TEXT = 200  # characters of a value that are shown
+_MOST_ROWS = 20  # of a collection's table
+
+
+def attribute_table(title: str, values: Mapping[str, Any], drawing: str = "") -> str:
+    """Return a title, a drawing and a table of attributes as HTML, everything escaped."""
+    rows = "".join(f"<tr><th>{_text(name)}</th><td>{_text(value)}</td></tr>" for name, value in values.items())
+    return f"<div><strong>{_text(title)}</strong>{drawing}<table>{rows}</table></div>"
+
+
+def listing(title: str, names: tuple[str, ...], rows: Iterable[tuple[Any, ...]], total: int) -> str:
+    """Return a table with a row an object as HTML; of many the first ones, and how many more there are."""
+    head = "".join(f"<th>{_text(name)}</th>" for name in names)
+    shown = [
+        "<tr>" + "".join(f"<td>{_text(value)}</td>" for value in row) + "</tr>"
+        for row, _ in zip(rows, range(_MOST_ROWS), strict=False)
+    ]
+    more = f"<p>… and {total - _MOST_ROWS:,} more</p>" if total > _MOST_ROWS else ""
+    return f"<div><strong>{_text(title)}</strong><table><tr>{head}</tr>{''.join(shown)}</table>{more}</div>"
+
+
+def drawing(geometry: BaseGeometry) -> str:
+    """Return a geometry as an inline SVG, north up, fitted into a square."""
+    west, south, east, north = geometry.bounds
+    size = max(east - west, north - south) or 1.0
+    scale = _SIDE / size
+    x0, y0 = (west + east - size) / 2, (south + north + size) / 2
+    path = "".join(
+        "M" + "L".join(f"{(x - x0) * scale:.1f} {(y0 - y) * scale:.1f}" for x, y, *_ in ring) + close
+        for ring, close in _lines(geometry)
+    )
+    frame = f'width="{_SIDE}" height="{_SIDE}" viewBox="-4 -4 {_SIDE + 8} {_SIDE + 8}"'
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" {frame}><path d="{path}" fill="#4477aa" fill-opacity="0.4" '
+        'fill-rule="evenodd" stroke="#224466" stroke-linecap="round"/></svg>'
+    )
+
+
+def _lines(geometry: BaseGeometry) -> Iterable[tuple[list[tuple[float, ...]], str]]:
+    """Yield the rings and lines of a geometry, with the letter that closes a ring."""
+    parts = getattr(geometry, "geoms", None)
+    if parts is not None:
+        for part in parts:
+            yield from _lines(part)
+    elif geometry.geom_type == "Polygon":
+        for ring in (geometry.exterior, *geometry.interiors):  # type: ignore[attr-defined]  # what polygons have
+            yield list(ring.coords), "Z"
+    elif geometry.geom_type == "Point":
+        yield [*geometry.coords, *geometry.coords], ""  # a line of no length is drawn as a dot
+    else:
+        yield list(geometry.coords), ""
+
+
+def _text(value: Any) -> str:
+    text = str(value)
+    return html.escape(text if len(text) <= _LONGEST_TEXT else f"{text[: _LONGEST_TEXT - 1]}…")

@@ -1,0 +1,467 @@
+from __future__ import annotations
+
+import math
+import random
+import time
+import warnings
+from pathlib import Path
+
+import numpy
+import pytest
+import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from shapely.affinity import translate
+
+from localcat.errors import InvalidGeometryError, LocalcatWarning
+from localcat.geocontext import AOI, XYZTile
+from localcat.geometry import (
+    GeometryWarning,
+    area_km2,
+    as_footprints,
+    as_geometry,
+    coverage,
+    footprint_box,
+    footprint_boxes,
+    from_wkb,
+    intersecting,
+    search_boxes,
+    to_wkb,
+)
+from tests.strategies import SPECIAL_SHAPES, shapes
+
+SQUARE = shapely.box(10, 20, 12, 21)
+SQUARE_JSON = {"type": "Polygon", "coordinates": [[[10, 20], [12, 20], [12, 21], [10, 21], [10, 20]]]}
+
+
+class Interface:
+    def __init__(self, interface):
+        self.__geo_interface__ = interface
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        SQUARE,
+        SQUARE_JSON,
+        {"type": "Feature", "geometry": SQUARE_JSON, "properties": None},
+        Interface(SQUARE_JSON),
+        Interface({"type": "Feature", "geometry": SQUARE_JSON, "properties": {}}),
+        AOI(SQUARE),
+        (10, 20, 12, 21),
+        [10.0, 20.0, 12.0, 21.0],
+        numpy.array([10.0, 20.0, 12.0, 21.0]),
+        shapely.force_3d(SQUARE, 7),
+        shapely.MultiPolygon([SQUARE]),
+        shapely.MultiPolygon([SQUARE, shapely.Polygon()]),
+        shapely.box(370, 20, 372, 21),
+        shapely.box(-350, 20, -348, 21),
+    ],
+    ids=range(14),
+)
+def test_forms_of_a_square(value):
+    found = as_geometry(value)
+    assert found.geom_type == "Polygon"
+    assert found.equals(SQUARE)
+    assert not found.has_z
+
+
+def test_a_usable_geometry_is_returned_as_it_is():
+    for shape in (
+        SQUARE,
+        shapely.MultiPolygon([SQUARE, shapely.box(0, 0, 1, 1)]),
+        shapely.LineString([(0, 0), (1, 1)]),
+    ):
+        assert as_geometry(shape) is shape
+
+
+def test_a_tile_of_a_web_map_is_an_area():
+    assert as_geometry(XYZTile(1, 0, 1)).bounds == pytest.approx((0, 0, 180, 85.0511), abs=1e-4)
+
+
+def test_a_feature_collection_is_a_collection():
+    features = [{"type": "Feature", "geometry": {"type": "Point", "coordinates": [x, 1]}} for x in (190, 2)]
+    found = as_geometry({"type": "FeatureCollection", "features": features})
+    assert found.wkt == "GEOMETRYCOLLECTION (POINT (-170 1), POINT (2 1))"
+
+
+def test_collections_in_collections_are_laid_flat():
+    deep = {"type": "Point", "coordinates": [1, 2]}
+    for _ in range(5000):
+        deep = {"type": "GeometryCollection", "geometries": [deep]}
+    inner = shapely.GeometryCollection([shapely.Point(1, 2), shapely.GeometryCollection([SQUARE])])
+    assert [part.geom_type for part in as_geometry(inner).geoms] == ["Point", "Polygon"]
+    with pytest.raises(InvalidGeometryError):
+        as_geometry(deep)
+
+
+# Across the antimeridian
+
+EAST, WEST = shapely.box(170, -10, 180, 10), shapely.box(-180, -10, -170, 10)
+RING = [(170, -10), (-170, -10), (-170, 10), (170, 10)]
+WITH_SEAM = [(170, -10), (180, -10), (-180, -10), (-170, -10), (-170, 10), (-180, 10), (180, 10), (170, 10)]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        (170, -10, -170, 10),
+        (170, -10, 190, 10),
+        (-190, -10, -170, 10),
+        shapely.Polygon(RING),
+        shapely.Polygon(RING[::-1]),  # clockwise
+        shapely.box(170, -10, 190, 10),
+        shapely.box(530, -10, 550, 10),
+        shapely.MultiPolygon([EAST, WEST]),
+        shapely.Polygon(
+            [(170, -10), (180, -10), (-180, -10), (-170, -10), (-170, 10), (-180, 10), (180, 10), (170, 10)]
+        ),
+    ],
+    ids=range(9),
+)
+def test_forms_of_a_box_across_the_antimeridian(value):
+    found = as_geometry(value)
+    assert found.geom_type == "MultiPolygon"
+    assert found.equals(shapely.union_all([EAST, WEST]))
+    assert footprint_box(found) == (170, 190, -10, 10)
+
+
+@pytest.mark.parametrize(
+    ("value", "wanted"),
+    [
+        ((-180, -90, 180, 90), shapely.box(-180, -90, 180, 90)),
+        (shapely.box(-180, -90, 180, 90), shapely.box(-180, -90, 180, 90)),
+        (shapely.box(-180, -60, 180, 60), shapely.box(-180, -60, 180, 60)),
+        ((-100, -20, 100, 20), shapely.box(-100, -20, 100, 20)),  # a bounding box says which way around
+        ((0, -10, 360, 10), shapely.box(-180, -10, 180, 10)),
+        ((-10, 0, 710, 5), shapely.box(-180, 0, 180, 5)),
+        (shapely.box(-180, -10, 180, 0).segmentize(90), shapely.box(-180, -10, 180, 0)),
+    ],
+)
+def test_what_is_wider_than_half_the_globe(value, wanted):
+    assert as_geometry(value).equals(wanted)
+
+
+def test_the_long_edge_of_a_polygon_is_the_short_way_around():
+    found = as_geometry(shapely.box(-100, -20, 100, 20))
+    assert found.equals(shapely.union_all([shapely.box(100, -20, 180, 20), shapely.box(-180, -20, -100, 20)]))
+
+
+NORTH_CAP, SOUTH_CAP = shapely.box(-180, 80, 180, 90), shapely.box(-180, -90, 180, -70)
+
+
+@pytest.mark.parametrize("turn", [0, 90, 360])
+@pytest.mark.parametrize("is_reversed", [False, True])
+def test_a_ring_around_a_pole_holds_it(turn, is_reversed):
+    longitudes = [-135, -45, 45, 135]
+    for latitude, cap in ((80, NORTH_CAP), (-70, SOUTH_CAP)):
+        ring = [(longitude + turn, latitude) for longitude in longitudes]
+        found = as_geometry(shapely.Polygon(ring[::-1] if is_reversed else ring))
+        assert found.equals(cap)
+        assert footprint_box(found) == (-180, 180, *((80, 90) if latitude > 0 else (-90, -70)))
+        assert as_geometry(found).equals(found)
+
+
+def test_a_ring_that_is_drawn_along_the_pole_holds_it():
+    drawn = [(-180, -90), (-180, -60), (-60, -65), (60, -65), (180, -60), (180, -90)]
+    assert as_geometry(shapely.Polygon(drawn)).equals(shapely.Polygon(drawn))
+
+
+def test_a_band_around_a_pole_leaves_it_out():
+    outer, inner = ([(longitude, latitude) for longitude in (-120, 0, 120)] for latitude in (60, 80))
+    found = as_geometry(shapely.Polygon(outer, [inner]))
+    assert found.equals(shapely.box(-180, 60, 180, 80))
+    assert not found.covers(shapely.Point(0, 85))
+
+
+@pytest.mark.parametrize("west", [165, 175, 185])
+def test_holes_may_cross_too(west):
+    hole = [(west, -1), (west + 5, -1), (west + 5, 1), (west, 1)]
+    wrapped = [(x - 360 if x > 180 else x, y) for x, y in hole]
+    wanted = as_geometry((160, -10, -160, 10)).difference(as_geometry(shapely.Polygon(hole)))
+    for drawn in (hole, wrapped):
+        found = as_geometry(shapely.Polygon([(160, -10), (-160, -10), (-160, 10), (160, 10)], [drawn]))
+        assert found.equals(wanted)
+        assert found.area == pytest.approx(40 * 20 - 5 * 2)
+
+
+@pytest.mark.parametrize("over", [180.0000001, 180.00000000001, 180.5])
+def test_a_slight_overshoot(over):
+    for value in (shapely.box(179, 0, over, 1), shapely.box(-over, 0, -179, 1)):
+        found = as_geometry(value)
+        assert found.is_valid
+        assert max(abs(found.bounds[0]), found.bounds[2]) == 180
+        assert found.area == pytest.approx(over - 179, abs=1e-9)
+        west, east, _, _ = footprint_box(found)
+        assert east - west == pytest.approx(over - 179, abs=1e-9)
+
+
+def test_rounding_beyond_a_pole_is_dropped():
+    assert as_geometry(shapely.box(0, 80, 1, 90.0000000001)).bounds == (0, 80, 1, 90)
+
+
+def test_coordinates_stay_as_they_were_written():
+    found = as_geometry(shapely.box(179.9, 0.1, 180.7, 0.3))
+    assert set(shapely.get_coordinates(found)[:, 0]) == {179.9, 180.0, -180.0, -179.3}
+    assert as_geometry(shapely.Point(190.1, 5)).wkt == "POINT (-169.9 5)"
+
+
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        ([(170, 0), (-170, 10)], "MULTILINESTRING ((170 0, 180 5), (-180 5, -170 10))"),
+        ([(170, 0), (190, 10)], "MULTILINESTRING ((170 0, 180 5), (-180 5, -170 10))"),
+        ([(180, -5), (180, 5)], "LINESTRING (180 -5, 180 5)"),
+        ([(-180, 3), (180, 3)], "LINESTRING (-180 3, 180 3)"),
+        ([(200, 1), (210, 1)], "LINESTRING (-160 1, -150 1)"),
+    ],
+)
+def test_lines(line, wanted):
+    assert as_geometry(shapely.LineString(line)).wkt == wanted
+
+
+@given(shapes())
+@settings(max_examples=300)
+def test_a_usable_geometry_stays_what_it_is(shape):
+    assert shape.is_valid
+    assert not shape.is_empty
+    assert -180 <= shape.bounds[0] <= shape.bounds[2] <= 180
+    assert as_geometry(shape).equals(shape)
+    assert from_wkb([to_wkb(shape)])[0].equals_exact(shape)
+    assert footprint_boxes(numpy.array([shape, SQUARE])) == [footprint_box(shape), (10, 12, 20, 21)]
+
+
+# What cannot be used
+
+TRIANGLE = [(0, 0), (1, 0), (0, 1)]
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (shapely.Polygon(), "is empty"),
+        (shapely.GeometryCollection(), "is empty"),
+        (shapely.GeometryCollection([shapely.Polygon()]), "is empty"),
+        ({"type": "GeometryCollection", "geometries": []}, "is empty"),
+        (shapely.Point(math.nan, 0), "not finite|is empty"),
+        (shapely.Point(math.inf, 0), "not finite"),
+        ({"type": "LineString", "coordinates": [[0, 0], [math.nan, 1]]}, "not finite"),
+        ((0, 0, math.nan, 1), "not finite"),
+        ((0, 0, 1, math.inf), "not finite"),
+        ((0, 5, 1, 4), r"has its south 5 above its north 4"),
+        ((0, 0, "x", 1), "no bounding box of four numbers"),
+        (
+            shapely.Point(10, 100),
+            r"latitude 100 is beyond ±90°; longitude comes first, are the two swapped\?|are \(long",
+        ),
+        (shapely.box(48, 100, 50, 110), r"latitude 110 is beyond ±90°; longitude comes first, are the two swapped\?"),
+        (shapely.box(100, -95, 110, 0), r"latitude -95 is beyond ±90°; coordinates are \(longitude, latitude\)"),
+        (shapely.Point(500_000, 0), r"longitude 500000 is many turns around the globe; pass degrees"),
+        (shapely.box(500_000, 4_000_000, 500_060, 4_000_060), r"latitude 4.00006e\+06 is beyond"),
+        (shapely.Polygon([(0, 0), (1, 1), (2, 2)]), "has no area"),
+        (shapely.Polygon([(0, 0), (0, 1), (0, 2)]), "has no area"),
+        (shapely.Polygon([(179, 0), (-179, 0), (180, 0)]), "has no area"),
+        (shapely.Polygon(TRIANGLE, [TRIANGLE]), "has no area"),
+        (shapely.MultiPolygon([shapely.box(0, 0, 1, 1), shapely.Polygon([(5, 5), (6, 6), (7, 7)])]), "has no area"),
+        ({"type": "Polygon", "coordinates": [[[0, 0], [1, 1]]]}, "GeoJSON of type 'Polygon'"),
+        ({"type": "Polygon", "coordinates": [[["a", 0], [1, 1], [0, 1]]]}, "GeoJSON of type 'Polygon'"),
+        ({"type": "Polygon", "coordinates": 5}, "GeoJSON of type 'Polygon'"),
+        ({"type": "Polygon"}, "GeoJSON of type 'Polygon'"),
+        ({"type": "Circle", "coordinates": [0, 0]}, "GeoJSON of type 'Circle'"),
+        ({"type": "Feature", "geometry": None}, "GeoJSON of type"),
+        ({"type": "Feature"}, "GeoJSON of type 'Feature'"),
+        ({"type": "FeatureCollection", "features": 1}, "GeoJSON of type 'FeatureCollection'"),
+        ({}, "GeoJSON of type None"),
+        ({"type": ["Point"], "coordinates": [0, 0]}, "GeoJSON of type"),
+        ((1, 2, 3), "is no geometry"),
+        ("POINT (1 2)", "is no geometry; pass GeoJSON"),
+        (b"\x01\x02\x03\x04", "is no geometry"),
+        (None, "is no geometry"),
+        (5, "is no geometry"),
+        (Interface(5), "is no geometry"),
+        (numpy.array(5), "is no geometry"),
+    ],
+)
+def test_what_is_no_usable_geometry_is_refused(value, message):
+    with pytest.raises(InvalidGeometryError, match=message):
+        as_geometry(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "area", "message"),
+    [
+        (shapely.Polygon([(0, 0), (2, 2), (2, 0), (0, 2)]), 2, "Self-intersection"),
+        (shapely.Polygon([(178, 0), (-178, 2), (-178, 0), (178, 2)]), 4, "Self-intersection"),
+        (shapely.MultiPolygon([shapely.box(0, 0, 2, 1), shapely.box(1, 0, 3, 1)]), 3, "its polygons overlap"),
+        (shapely.LineString([(1, 1), (1, 1)]), 0, "a line without length was replaced by a point"),
+    ],
+)
+def test_an_invalid_shape_is_repaired_and_says_so(value, area, message):
+    with pytest.warns(GeometryWarning, match=message) as warned:
+        found = as_geometry(value)
+    assert found.is_valid
+    assert found.area == pytest.approx(area)
+    assert [Path(warning.filename).name for warning in warned] == ["test_geometry.py"]
+    assert issubclass(GeometryWarning, LocalcatWarning)
+
+
+def test_the_warning_points_at_the_program(catalog):
+    with pytest.warns(GeometryWarning) as warned:
+        catalog.images.intersects(shapely.Polygon([(0, 0), (2, 2), (2, 0), (0, 2)]))
+    assert Path(warned[0].filename).name == "test_geometry.py"
+
+
+coordinates = st.floats(allow_nan=True, allow_infinity=True) | st.sampled_from([-180, 180, 179.9, -90, 90, 0, 1e308])
+positions = st.lists(coordinates, min_size=2, max_size=2)
+kinds = st.sampled_from(
+    ["Point", "LineString", "Polygon", "MultiPolygon", "MultiPoint", "MultiLineString", "Feature", "?"]
+)
+nested = st.recursive(
+    positions | st.none() | st.text(max_size=2), lambda inner: st.lists(inner, max_size=5), max_leaves=12
+)
+
+
+@given(kinds, nested | st.lists(st.lists(positions, min_size=3, max_size=6), min_size=1, max_size=2))
+@settings(max_examples=500)
+def test_any_json_is_a_geometry_or_refused(kind, coordinates):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", GeometryWarning)
+        try:
+            found = as_geometry({"type": kind, "coordinates": coordinates})
+        except InvalidGeometryError:
+            return
+    assert found.is_valid
+    assert not found.is_empty
+
+
+near = st.floats(-540, 540) | st.sampled_from([-180.0, 180.0, 179.9, -179.9, 0.0, 360.0])
+rings = st.lists(st.tuples(near, st.floats(-90, 90) | st.sampled_from([-90.0, 90.0, 0.0])), min_size=3, max_size=8)
+
+
+@given(rings, st.lists(rings, max_size=2))
+@settings(max_examples=500)
+def test_any_ring_is_a_geometry_or_refused(shell, holes):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", GeometryWarning)
+        try:
+            found = as_geometry(shapely.Polygon(shell, holes))
+        except InvalidGeometryError:
+            return
+    assert found.is_valid
+    assert found.area > 0
+    assert found.bounds[0] >= -180
+    assert found.bounds[2] <= 180
+
+
+def test_a_million_vertices_take_seconds():
+    angles = numpy.linspace(0, 2 * numpy.pi, 1_000_001)[:-1]
+    circle = numpy.column_stack((175 + 10 * numpy.cos(angles), 10 * numpy.sin(angles)))
+    started = time.perf_counter()
+    found = as_geometry(shapely.Polygon(circle))
+    assert time.perf_counter() - started < 20
+    assert found.area == pytest.approx(math.pi * 100, rel=1e-6)
+    assert footprint_box(found) == pytest.approx((165, 185, -10, 10))
+
+
+# Boxes and overlaps
+
+
+def overlap(one, other):
+    return one[0] <= other[1] and other[0] <= one[1] and one[2] <= other[3] and other[2] <= one[3]
+
+
+def test_the_boxes_of_special_shapes():
+    boxes = [footprint_box(as_geometry(shape)) for shape in SPECIAL_SHAPES[:5]]
+    assert boxes == [
+        (-180, 180, -90, 90),
+        (170, 190, -10, 10),
+        (175, 185, 75, 90),
+        (-180, -175, -10, 10),
+        (175, 180, -10, 10),
+    ]
+    assert search_boxes(SQUARE) == [(10, 12, 20, 21), (370, 372, 20, 21)]
+    assert search_boxes(as_geometry((170, 0, -170, 1))) == [(170, 190, 0, 1), (530, 550, 0, 1), (-190, -170, 0, 1)]
+
+
+@given(shapes(), shapes())
+@settings(max_examples=1000)
+def test_no_overlap_is_missed(footprint, area):
+    meets = any(shapely.intersects(translate(footprint, turn), area) for turn in (-360, 0, 360))
+    if meets:
+        assert any(overlap(footprint_box(footprint), box) for box in search_boxes(area))
+    assert intersecting(area, numpy.array([footprint, None])).tolist() == [meets, False]
+
+
+@given(shapes(), st.sampled_from(SPECIAL_SHAPES))
+@settings(max_examples=200)
+def test_many_footprints_are_read_as_one_is(shape, special):
+    values = [shape, None, special, shapely.Point(), shapely.force_3d(shape, 1), "no geometry"]
+    one, none, other, *errors = as_footprints(values)
+    assert none is None
+    assert one.equals(shape)
+    assert other.equals(as_geometry(special))
+    assert errors[1].equals(shape)
+    assert [type(errors[index]) for index in (0, 2)] == [InvalidGeometryError] * 2
+
+
+# Measures
+
+
+@pytest.mark.parametrize(
+    ("value", "wanted"),
+    [
+        ((-180, -90, 180, 90), 510_065_882.0),  # 4 π R², R = 6371.0088 km
+        ((-180, 0, 180, 90), 255_032_941.0),
+        ((0, 0, 1, 1), 12_363.7),  # R² · 1° · sin 1°
+        ((0, 60, 1, 61), 6_088.42),  # R² · 1° · (sin 61° − sin 60°)
+        ((179.5, 0, -179.5, 1), 12_363.7),
+        (shapely.Polygon([(-120, 80), (0, 80), (120, 80)]), 3_874_514.0),  # 2 π R² (1 − sin 80°)
+        (shapely.GeometryCollection([shapely.box(0, 0, 1, 1), shapely.box(0, 0, 1, 1), shapely.Point(5, 5)]), 12_363.7),
+        (shapely.Point(0, 0), 0.0),
+        (shapely.LineString([(0, 0), (5, 5)]), 0.0),
+    ],
+)
+def test_areas_on_the_sphere(value, wanted):
+    assert area_km2(as_geometry(value)) == pytest.approx(wanted, rel=1e-4)
+
+
+def test_areas_follow_the_formula_of_a_cell():
+    rng = random.Random(5)
+    for _ in range(200):
+        west, south = rng.uniform(-170, 160), rng.uniform(-85, 75)
+        width, height = rng.uniform(0.01, 10), rng.uniform(0.01, 10)
+        bands = math.sin(math.radians(south + height)) - math.sin(math.radians(south))
+        wanted = 6371.0088**2 * math.radians(width) * bands
+        assert area_km2(shapely.box(west, south, west + width, south + height)) == pytest.approx(wanted, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("footprint", "area", "wanted"),
+    [
+        ((0, 0, 1, 1), (0, 0, 2, 1), 0.5),
+        ((0, 0, 2, 1), (0, 0, 1, 1), 1.0),
+        ((0, 0, 1, 1), (5, 5, 6, 6), 0.0),
+        ((170, 0, -170, 1), (175, 0, -175, 1), 1.0),
+        ((170, 0, 180, 1), (170, 0, -170, 1), 0.5),
+        ((0, 0, 1, 1), shapely.Point(0.5, 0.5), 1.0),
+        ((0, 0, 1, 1), shapely.Point(2, 2), 0.0),
+        ((0, 0, 1, 1), shapely.LineString([(0, 0), (1, 1)]), 1.0),
+        ((0, 0, 1, 1), shapely.LineString([(0, 0), (2, 2)]), 0.0),
+        ((0, 0, 1, 1), shapely.GeometryCollection([shapely.box(0, 0, 2, 1), shapely.Point(9, 9)]), 0.5),
+        (shapely.GeometryCollection([shapely.box(0, 0, 1, 1), shapely.Point(9, 9)]), (0, 0, 1, 1), 1.0),
+        (shapely.Point(0, 0), (0, 0, 1, 1), 0.0),
+    ],
+)
+def test_coverage(footprint, area, wanted):
+    assert coverage(as_geometry(footprint), as_geometry(area)) == pytest.approx(wanted)
+
+
+def test_a_damaged_blob_is_named():
+    with pytest.raises(InvalidGeometryError, match="a stored geometry is damaged"):
+        from_wkb([b"\x01\x02"])
+
+
+@pytest.mark.parametrize("value", [{"type": "Point", "coordinates": [0, 10**400]}, (0, 0, 1, 10**400)])
+def test_numbers_beyond_every_float_are_refused(value: object) -> None:
+    with pytest.raises(InvalidGeometryError):
+        as_geometry(value)

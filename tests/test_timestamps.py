@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from zoneinfo import ZoneInfo
+
+import numpy
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from localcat.errors import BadRequestError
+from localcat.timestamps import EARLIEST, LATEST, from_microseconds, iso_text, to_microseconds
+
+SECOND = 1_000_000  # microseconds
+
+
+class Moment(datetime):
+    """Stands for the subclasses of other libraries, whose differences are no timedelta."""
+
+    def __sub__(self, other):
+        raise AssertionError("the arithmetic of a subclass is its own")
+
+
+class Nothing(Moment):
+    """Stands for pandas' NaT: a datetime that is not equal to itself."""
+
+    __hash__ = None
+
+    def __ne__(self, other):
+        return True
+
+    def __eq__(self, other):
+        return False
+
+
+class Nowhere(tzinfo):
+    """A zone that does not know its offset."""
+
+    def utcoffset(self, moment):
+        return None
+
+
+@pytest.mark.parametrize(
+    ("value", "microseconds"),
+    [
+        ("1970-01-01", 0),
+        ("1970-01-01T00:00:01Z", SECOND),
+        ("1970-01-01 00:00:01", SECOND),
+        ("1970-01-01T02:00:00+02:00", 0),
+        ("1969-12-31T18:30-05:30", 0),
+        ("19700101T000001Z", SECOND),
+        ("1970-W01-4", 0),
+        ("1970", 0),
+        ("1970-02", 31 * 86_400 * SECOND),
+        ("1970-01-01T00:00:00.5", SECOND // 2),
+        ("1970-01-01T00:00:00.123456789Z", 123_456),
+        ("1970-01-01T00:00:00.999999999", 999_999),
+        ("1969-12-31T23:59:59.999999999Z", -1),
+        ("Jan 7, 2020 18:51", 1_578_423_060 * SECOND),
+        ("7 January 2020 18:51 UTC", 1_578_423_060 * SECOND),
+        ("Tue, 07 Jan 2020 18:51:00 GMT", 1_578_423_060 * SECOND),
+        ("7 Jan 2020 20:51 +0200", 1_578_423_060 * SECOND),
+        ("2020/01/07 18:51", 1_578_423_060 * SECOND),
+        ("0001-01-01", -62_135_596_800 * SECOND),
+        ("9999-12-31T23:59:59.999999", 253_402_300_800 * SECOND - 1),
+        ("9999-12-31T23:59:59.999999+01:00", 253_402_297_200 * SECOND - 1),
+        (date(1970, 1, 2), 86_400 * SECOND),
+        (datetime(1970, 1, 1), 0),
+        (datetime(1970, 1, 1, 2, tzinfo=timezone(timedelta(hours=2))), 0),
+        (datetime(1970, 1, 1, 1, tzinfo=ZoneInfo("Europe/Berlin")), 0),
+        (datetime(2017, 10, 29, 2, 30, tzinfo=ZoneInfo("Europe/Berlin")), 1_509_237_000 * SECOND),
+        (datetime(2017, 10, 29, 2, 30, tzinfo=ZoneInfo("Europe/Berlin"), fold=1), 1_509_240_600 * SECOND),
+        (datetime(1970, 1, 1, tzinfo=Nowhere()), 0),
+        (Moment(1970, 1, 1, 0, 0, 1), SECOND),
+        (Moment(1970, 1, 1, 2, tzinfo=timezone(timedelta(hours=2))), 0),
+        (numpy.datetime64("1970-01-02"), 86_400 * SECOND),
+        (numpy.datetime64("1970"), 0),
+        (numpy.datetime64("1970-01-01T00:00:00.123456789"), 123_456),
+        (numpy.datetime64("1969-12-31T23:59:59.999999999"), -1),
+    ],
+)
+def test_moments_in_many_forms(value, microseconds):
+    assert to_microseconds(value) == microseconds
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("", "is no timestamp"),
+        ("soon", "is no timestamp"),
+        ("18:51", "names no year"),
+        ("January 7", "names no year"),
+        ("Monday", "names no year"),
+        ("2020-02-30", "is no timestamp"),
+        ("2020-13-01", "is no timestamp"),
+        ("2020-01-31T10:00 CEST", "time zone 'CEST' in '2020-01-31T10:00 CEST' is not known; write an offset"),
+        ("2020-01-31 10:00 XYZ", "time zone 'XYZ'"),
+        ("2020-01-31T10:00+25:00", "is no timestamp"),
+        ("0000-01-01", "is no timestamp"),
+        ("10000-01-01", "is no timestamp"),
+        ("0001-01-01T00:00+00:01", "outside the years 1 to 9999 in UTC"),
+        ("9999-12-31T23:59:59-00:01", "outside the years 1 to 9999 in UTC"),
+        (datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=1))), "outside the years"),
+        (datetime.max.replace(tzinfo=timezone(-timedelta(hours=1))), "outside the years"),
+        (Nothing(2020, 1, 1), "is no timestamp; leave the attribute unset"),
+        (numpy.datetime64("NaT"), "is no timestamp"),
+        (numpy.datetime64("-0001-01-01"), "is no timestamp"),
+        (0, "0 is no timestamp; pass a datetime, or text"),
+        (1.5, "is no timestamp"),
+        (True, "is no timestamp"),
+        (None, "is no timestamp"),
+        (b"2020-01-01", "is no timestamp"),
+        ("9" * 10_000, "is no timestamp"),
+    ],
+)
+def test_what_is_no_moment_is_refused(value, message):
+    with pytest.raises(BadRequestError, match=message):
+        to_microseconds(value)
+
+
+def test_the_edges_of_time():
+    assert iso_text(EARLIEST) == "0001-01-01T00:00:00+00:00"
+    assert iso_text(LATEST) == "9999-12-31T23:59:59.999999+00:00"
+    assert from_microseconds(-1) == datetime(1969, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
+
+
+@given(st.integers(EARLIEST, LATEST))
+@settings(max_examples=500)
+def test_moments_come_back(microseconds):
+    moment = from_microseconds(microseconds)
+    assert moment.tzinfo is UTC
+    assert to_microseconds(moment) == microseconds
+    assert to_microseconds(iso_text(microseconds)) == microseconds
+    assert to_microseconds(moment.replace(tzinfo=None)) == microseconds
+    assert to_microseconds(numpy.datetime64(moment.replace(tzinfo=None))) == microseconds
+
+
+@given(st.datetimes(), st.integers(-1439, 1439))
+@settings(max_examples=300)
+def test_an_offset_says_how_far_ahead_the_clock_is(moment, minutes):
+    naive = to_microseconds(moment)
+    wanted = naive - minutes * 60 * SECOND
+    aware = moment.replace(tzinfo=timezone(timedelta(minutes=minutes)))
+    for form in (aware, aware.isoformat()):
+        if EARLIEST <= wanted <= LATEST:
+            assert to_microseconds(form) == wanted
+        else:
+            with pytest.raises(BadRequestError, match="outside the years"):
+                to_microseconds(form)
+
+
+NUMERIC = ["2020", "01", "31", "10", "24", "60", "99", "0", "1e9", "W01", "\x00", "٣", "²", "１", "inf", "nan"]
+WORDS = ["Jan", "Feb", "Mon", "T", "Z", "UTC", "EST", "am", "pm", "NaN", "at", "of", "h", "m", "s"]
+pieces = st.sampled_from([*NUMERIC, *WORDS, *":-/.,+' ()"])
+
+
+@given(st.text(max_size=30) | st.lists(pieces, max_size=10).map("".join))
+@example("1" * 5000)
+@example("Jan 99999999999999999999")
+@example("10:00:00.1.1")
+@example("\ud800")
+@settings(max_examples=2000)
+def test_any_text_is_a_moment_or_refused(text):
+    try:
+        microseconds = to_microseconds(text)
+    except BadRequestError:
+        return
+    assert EARLIEST <= microseconds <= LATEST
+
+
+def test_unknown_zones_leave_no_warning():
+    code = (
+        "from localcat.timestamps import to_microseconds\n"
+        "from localcat.errors import BadRequestError\n"
+        "for text in ('Jan 7 2020 10:00 BRST', 'Jan 7 2020 10:00 EST', '2020-01-01 10:00 X'):\n"
+        "    try: to_microseconds(text)\n"
+        "    except BadRequestError: print('refused')"
+    )
+    ran = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == ["refused"] * 3
+    assert ran.stderr == ""
