@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import os
 import shutil
@@ -16,7 +17,9 @@ from localcat.errors import (
     BadRequestError,
     CatalogError,
     CatalogExistsError,
+    CatalogLockedError,
     CatalogNotFoundError,
+    StorageError,
     UnsafePathError,
 )
 from localcat.expressions.properties import properties as p
@@ -384,7 +387,8 @@ class Catalog:
         if not hrefs:
             return
         gone = [(href,) for href in hrefs if self.data_folder.remove(href)]
-        with self.database.write() as transaction:
+        # The change itself is committed: a catalog that is busy or full now is no reason to tell of a failure.
+        with contextlib.suppress(CatalogLockedError, StorageError), self.database.write() as transaction:
             transaction.connection.executemany("DELETE FROM trash WHERE href = ?", gone)
 
     # Tinkering
