@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from localcat.collection import BandCollection, Collection, ImageCollection, ProductCollection
 from localcat.errors import BadRequestError
-from localcat.expressions.nodes import Node
+from localcat.expressions.conditions import spatial
+from localcat.expressions.nodes import IsNull, Node, Ref, Relation, Spatial, all_of, mentions_place, one_of
 from localcat.expressions.properties import Expression
 from localcat.expressions.properties import properties as p
 from localcat.models.band import Band
@@ -38,11 +39,10 @@ from localcat.timeseries import (
 from localcat.timestamps import from_microseconds, to_microseconds
 
 if TYPE_CHECKING:
-    import sqlite3
-
     from shapely.geometry.base import BaseGeometry
 
     from localcat.models.backend import Backend
+    from localcat.store.exact import ExactTest
 
 T = TypeVar("T", bound=CatalogObjectBase)
 
@@ -190,7 +190,7 @@ class Search(Generic[T]):
     def to_sql(self) -> tuple[str, tuple[Any, ...]]:
         """Return the statement, with its parameters, that decides which rows are found.
 
-        Behind an `intersects` it gives candidates, whose footprints are tested exactly afterwards.
+        Behind a condition on a place it gives candidates, whose footprints are tested exactly afterwards.
         """
         statement = self._statement(f"{self._kind.table}.id")
         return statement.sql, statement.params
@@ -217,71 +217,99 @@ class Search(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class GeoSearch(Search[T]):
-    """A search that can also ask for a place."""
+    """A search that can also ask for a place.
 
-    _area: BaseGeometry | None = None
-    _with_unset: bool = False
+    Of each of `intersects`, `within`, `covered_by`, `contains`, `disjoint` and `within_distance` one call counts, the
+    last; those of different names are joined by AND. For anything else, filter by ``p.geometry.intersects(...)`` and
+    its like, joined as any condition. All take a geometry in longitude and latitude: GeoJSON, a shapely geometry, an
+    object with ``__geo_interface__``, well-known text (WKT), or a bounding box ``(min_lon, min_lat, max_lon,
+    max_lat)``, with ``min_lon > max_lon`` across the antimeridian; and all raise `InvalidGeometryError` for what is
+    none. With `match_null_geometry` they also find objects without a footprint.
+    """
+
+    _places: tuple[tuple[Spatial, bool], ...] = ()  # with match_null_geometry
+    _exact_tests: dict[str, tuple[Clause, ExactTest]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )  # made so far, by the columns asked for
 
     def intersects(self, geometry: Any, match_null_geometry: bool = False) -> Self:
-        """Return a search for objects whose footprint shares a point with a geometry; it replaces an earlier one.
+        """Return a search for objects whose footprint shares a point with a geometry."""
+        return self._at(Relation.INTERSECTS, geometry, match_null_geometry)
 
-        Parameters
-        ----------
-        geometry : GeoJSON, shapely geometry, object with ``__geo_interface__``, or bounding box
-            In longitude and latitude. A bounding box is ``(min_lon, min_lat, max_lon, max_lat)``, with
-            ``min_lon > max_lon`` across the antimeridian.
-        match_null_geometry : bool
-            Also find objects without a footprint.
+    def within(self, geometry: Any, match_null_geometry: bool = False) -> Self:
+        """Return a search for objects whose footprint lies in a geometry, and not on its boundary alone."""
+        return self._at(Relation.WITHIN, geometry, match_null_geometry)
 
-        Raises
-        ------
-        InvalidGeometryError
-            If it is no geometry.
+    def covered_by(self, geometry: Any, match_null_geometry: bool = False) -> Self:
+        """Return a search for objects whose footprint has no point outside a geometry."""
+        return self._at(Relation.COVERED_BY, geometry, match_null_geometry)
+
+    def contains(self, geometry: Any, match_null_geometry: bool = False) -> Self:
+        """Return a search for objects in whose footprint a geometry lies, and not on its boundary alone."""
+        return self._at(Relation.CONTAINS, geometry, match_null_geometry)
+
+    def disjoint(self, geometry: Any, match_null_geometry: bool = False) -> Self:
+        """Return a search for objects whose footprint shares no point with a geometry."""
+        return self._at(Relation.DISJOINT, geometry, match_null_geometry)
+
+    def within_distance(self, geometry: Any, metres: float, match_null_geometry: bool = False) -> Self:
+        """Return a search for objects whose footprint lies at most so many metres from a geometry.
+
+        Distances are those of a sphere with the Earth's mean radius, right to a metre; `localcat.sphere` tells how.
         """
-        from localcat.geometry import as_geometry  # brings shapely, which searches without a place do not need
+        return self._at(Relation.WITHIN_DISTANCE, geometry, match_null_geometry, metres)
 
-        return replace(self, _area=as_geometry(geometry), _with_unset=bool(match_null_geometry))
+    def _at(self, relation: Relation, geometry: Any, with_unset: bool, metres: float | None = None) -> Self:
+        place = spatial(Ref("geometry"), relation, geometry, metres)
+        others = tuple(other for other in self._places if other[0].relation is not relation)
+        return replace(self, _places=(*others, (place, bool(with_unset))))
+
+    @property
+    def _area(self) -> BaseGeometry | None:
+        """The geometry whose pixels are probably wanted."""
+        areas = {place.relation: place.area for place, _ in self._places}
+        wanted = (Relation.INTERSECTS, Relation.WITHIN, Relation.COVERED_BY, Relation.CONTAINS)
+        return next((areas[relation] for relation in wanted if relation in areas), None)
+
+    def _is_placed(self) -> bool:
+        """Return whether footprints must be tested."""
+        return bool(self._places) or (self._where is not None and mentions_place(self._where))
 
     def count(self) -> int:
         """Return how many objects match, whatever the limit; exact, with and without a geometry."""
         # Named explicitly: a dataclass with slots is a new class, which super() without arguments does not know.
-        return Search.count(self) if self._area is None else len(self.limit(None)._matches("image.id"))
+        return len(self.limit(None)._matches("image.id")) if self._is_placed() else Search.count(self)
 
     def _question(self) -> Question:
         question = Search._question(self)
-        if self._area is None:
+        if not self._places:
             return question
-        from localcat.geometry import search_boxes  # see above
-
-        return replace(question, boxes=search_boxes(self._area), with_unset=self._with_unset)
+        places = [one_of(place, IsNull(place.ref)) if with_unset else place for place, with_unset in self._places]
+        return replace(question, where=all_of(*places, *planner.required(self._where)))
 
     def _matches(self, columns: str) -> list[tuple[Any, ...]]:
-        if self._area is None:
+        if not self._is_placed():
             return Search._matches(self, columns)
-        with_footprint = f"image.geometry, {columns}"
-        statement = self._statements.get(with_footprint)
-        if statement is None:
-            statement = self._statements[with_footprint] = planner.select(self._question(), with_footprint)
+        statement, test = self._exact_test(columns)
         matches: list[tuple[Any, ...]] = []
+        size = _SMALLEST_CHUNK if self._limit is not None else _LARGEST_CHUNK
         with self._catalog.database.read() as connection:
-            for found in self._exact(connection.execute(statement.sql, statement.params)):
-                matches += found
+            candidates = connection.execute(statement.sql, statement.params)
+            while chunk := candidates.fetchmany(size):
+                matches += test.matches(chunk)
                 if self._limit is not None and len(matches) >= self._limit:
                     return matches[: self._limit]
+                size = min(2 * size, _LARGEST_CHUNK)
         return matches
 
-    def _exact(self, candidates: sqlite3.Cursor) -> Iterator[list[tuple[Any, ...]]]:
-        """Yield, a chunk at a time, the candidates whose footprint really meets the area, without the footprint."""
-        from localcat.geometry import from_wkb, intersecting  # see above
+    def _exact_test(self, columns: str) -> tuple[Clause, ExactTest]:
+        known = self._exact_tests.get(columns)
+        if known is None:
+            from localcat.store.exact import ExactTest  # brings shapely, which searches without a place do not need
 
-        area = self._area
-        if area is None:
-            raise AssertionError("only a search with an area has candidates to test")
-        size = _SMALLEST_CHUNK if self._limit is not None else _LARGEST_CHUNK
-        while chunk := candidates.fetchmany(size):
-            hits = intersecting(area, from_wkb([row[0] for row in chunk])).tolist()
-            yield [row[1:] for row, hit in zip(chunk, hits, strict=True) if hit or row[0] is None]
-            size = min(2 * size, _LARGEST_CHUNK)
+            test = ExactTest(self._question())
+            known = self._exact_tests[columns] = (test.statement(columns), test)
+        return known
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,7 +361,8 @@ class ImageSearch(GeoSearch[Image], SummarySearchMixin):
         Parameters
         ----------
         geocontext : GeoContext or geometry, optional
-            Where their pixels are wanted; the geometry of `intersects` when left out.
+            Where their pixels are wanted; the geometry of `intersects` when left out, or that of
+            `within`, `covered_by` or `contains`.
         """
         return ImageCollection(self, geocontext=self._area if geocontext is None else geocontext)
 
@@ -341,7 +370,7 @@ class ImageSearch(GeoSearch[Image], SummarySearchMixin):
         """Return count, size and products of the images that match, whatever the sort and the limit."""
         question = self._question()
         product = planner.product_of(question)
-        if product is not None and self._area is None:  # one group: counting without grouping is a third faster
+        if product is not None and not self._is_placed():  # one group: counting without grouping is a third faster
             statement = planner.select(question, "count(*), coalesce(sum(image.size_bytes), 0)", ordered=False)
             with self._catalog.database.read() as connection:
                 count, size = connection.execute(statement.sql, statement.params).fetchone()
@@ -424,7 +453,7 @@ class ImageSearch(GeoSearch[Image], SummarySearchMixin):
     def _buckets_to_ask(self, field: str, length: Interval) -> list[Bucket]:
         """Return the intervals and the end of the last, where asking one by one is cheaper than grouping; else none."""
         question = self._question()
-        if self._area is not None or self._text is not None or not planner.is_by_time(question, field):
+        if self._is_placed() or self._text is not None or not planner.is_by_time(question, field):
             return []
         ends = [self.sort(order).limit(1)._matches(f"image.{field}") for order in (field, f"-{field}")]
         if not all(ends):
@@ -452,7 +481,7 @@ class ImageSearch(GeoSearch[Image], SummarySearchMixin):
     def _totals(self, group: str) -> dict[int, tuple[int, int]]:
         """Return (count, bytes) of the images that match, by the value of an SQL expression."""
         totals: dict[int, tuple[int, int]] = {}
-        if self._area is None:
+        if not self._is_placed():
             columns = f"{group} AS grouped, count(*), sum(image.size_bytes)"
             statement = planner.select(self._question(), columns, ordered=False, tail=Clause("GROUP BY grouped"))
             with self._catalog.database.read() as connection:

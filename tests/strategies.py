@@ -279,6 +279,7 @@ def _operands(kind: type[CatalogObjectBase], fields: Fields) -> dict[str, st.Sea
         "is_core": st.booleans(),
         "is_alpha": st.booleans(),
         "cs_code": st.sampled_from(["EPSG:4326", "epsg:4326"]),
+        "geometry": shapes(),
     }
     if kind is Product:
         special["id"] = st.sampled_from(PRODUCT_IDS)
@@ -290,7 +291,7 @@ def _operands(kind: type[CatalogObjectBase], fields: Fields) -> dict[str, st.Sea
             special.setdefault(name, st.sampled_from([*INTEGERS, 0.5]))
         if attribute.type_name == "Resolution":
             special.setdefault(name, _resolutions | st.sampled_from([60, 11111.1, 111111, "1°", "60 m"]))
-    return {name: special.get(name, by_kind[field.kind]) for name, field in fields.items()}
+    return {name: special[name] if name in special else by_kind[field.kind] for name, field in fields.items()}
 
 
 def _about_keys() -> st.SearchStrategy[Node]:

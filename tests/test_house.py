@@ -16,7 +16,7 @@ PACKAGE = Path(localcat.__file__).parent
 # From the ground up; a module imports only from lower floors, or from its own where that is one room.
 FLOORS = [
     {"errors"},
-    {"exceptions", "timestamps", "geometry", "crs", "expressions"},
+    {"exceptions", "timestamps", "geometry", "sphere", "relations", "crs", "expressions"},
     {"geocontext", "geo"},
     {"store", "rasters", "interop"},
     {"models"},
@@ -29,6 +29,13 @@ FLOOR_OF = {room: height for height, rooms in enumerate(FLOORS) for room in room
 SAME_FLOOR = {
     ("crs", "errors"),
     ("expressions", "timestamps"),
+    # What a place means is told by shapely, which these bring in when a condition on one is made.
+    ("expressions", "geometry"),
+    ("expressions", "relations"),
+    ("relations", "expressions"),
+    ("relations", "geometry"),
+    ("relations", "sphere"),
+    ("sphere", "geometry"),
     ("geo", "geocontext"),
     ("search", "timeseries"),
     ("search", "collection"),

@@ -14,7 +14,19 @@ from enum import Enum
 from numbers import Integral, Real
 
 from localcat.errors import BadRequestError
-from localcat.expressions.nodes import AnyOf, Comparison, IsNotNull, IsNull, Like, Node, Op, Prefix, Ref
+from localcat.expressions.nodes import (
+    AnyOf,
+    Comparison,
+    IsNotNull,
+    IsNull,
+    Like,
+    Node,
+    Op,
+    Prefix,
+    Ref,
+    Relation,
+    Spatial,
+)
 from localcat.expressions.patterns import check_pattern
 
 _PRODUCT = Ref("product")
@@ -61,6 +73,25 @@ def like(ref: Ref, pattern: object, *, fold: bool) -> Node:
 def prefix(ref: Ref, text: object) -> Node:
     """Make the condition that the attribute begins with a text."""
     return Prefix(_no_product(ref), plain_text(ref, text))
+
+
+def spatial(ref: Ref, relation: Relation, geometry: object, metres: object = None) -> Spatial:
+    """Make the condition that a footprint lies so to a geometry; `metres` is for `Relation.WITHIN_DISTANCE`.
+
+    Raises
+    ------
+    InvalidGeometryError
+        If it is no geometry.
+    BadRequestError
+        If the distance is no finite number from 0.
+    """
+    from localcat.relations import as_area  # brings shapely, which conditions without a place do not need
+
+    if relation is not Relation.WITHIN_DISTANCE:
+        return Spatial(ref, relation, as_area(geometry))
+    if isinstance(metres, bool) or not isinstance(metres, Real) or not 0 <= float(metres) < math.inf:
+        raise BadRequestError(f"within_distance takes metres, a finite number from 0, not {metres!r}")
+    return Spatial(ref, relation, as_area(geometry), float(metres))
 
 
 def _operand(ref: Ref, op: Op, value: object) -> tuple[Ref, Op, object]:

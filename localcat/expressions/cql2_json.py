@@ -9,8 +9,9 @@ What is written is read back as the same expression, but for these, which come b
 ``ilike`` is ``like`` under ``casei`` on both sides, which the standard defines by Unicode's full case folding, as here.
 An attribute that holds a list is written like any other, for an expression does not know which those are; the array
 operators ``a_contains`` and ``a_overlaps`` are read, as ``==`` on each element and as ``any_of``. What has no form on
-the other side is refused by name: the empty ``any_of`` and mappings as values in writing; spatial and temporal
-operators, arithmetic, functions and constant conditions in reading. Names are those of `names`.
+the other side is refused by name: the empty ``any_of``, mappings as values, ``covered_by`` and ``within_distance`` in
+writing; the other spatial operators, temporal ones, arithmetic, functions and constant conditions in reading. Names are
+those of `names`.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ from localcat.expressions.nodes import (
     Or,
     Prefix,
     Ref,
+    Relation,
+    Spatial,
     all_of,
     check_size,
     one_of,
@@ -46,8 +49,16 @@ from localcat.timestamps import from_microseconds, to_microseconds
 
 _OPS = {op.value: op for op in Op}
 
+_PLACES = {
+    "s_intersects": Relation.INTERSECTS,
+    "s_within": Relation.WITHIN,
+    "s_contains": Relation.CONTAINS,
+    "s_disjoint": Relation.DISJOINT,
+}
+_TURNED = {Relation.WITHIN: Relation.CONTAINS, Relation.CONTAINS: Relation.WITHIN}  # with the operands exchanged
+
 # Operators of the standard that a filter here cannot say, by what they are.
-_SPATIAL = "s_contains s_crosses s_disjoint s_equals s_intersects s_overlaps s_touches s_within"
+_SPATIAL = "s_crosses s_equals s_overlaps s_touches"
 _TEMPORAL = (
     "t_after t_before t_contains t_disjoint t_during t_equals t_finishedBy t_finishes t_intersects t_meets t_metBy "
     "t_overlappedBy t_overlaps t_startedBy t_starts"
@@ -99,6 +110,10 @@ def _write(node: Node) -> dict[str, Json]:
             return _call("like", _property(ref), pattern)
         case Prefix(ref, prefix):
             return _call("like", _property(ref), escape(prefix) + "%")
+        case Spatial(ref, relation, area):
+            from localcat.relations import as_geojson  # brings shapely, which other conditions do not need
+
+            return _call(spatial_operator(ref, relation), _property(ref), as_geojson(area))
         case And(parts):
             return _call("and", *(_write(part) for part in parts))
         case Or(parts):
@@ -138,6 +153,14 @@ def literal_value(ref: Ref, value: object) -> str | int | float | date:
 def timestamp_text(moment: datetime) -> str:
     """Return an aware datetime as the standard writes it, in UTC with a Z."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def spatial_operator(ref: Ref, relation: Relation) -> str:
+    """Return the standard's name of a spatial condition; raise `BadRequestError` if it has none."""
+    name = next((name for name, known in _PLACES.items() if known is relation), None)
+    if name is None:
+        raise BadRequestError(f"{ref}.{relation} has no CQL2 form: the standard has no such operator")
+    return name
 
 
 def no_empty_any_of(ref: Ref) -> BadRequestError:
@@ -199,6 +222,8 @@ def _read(part: object, levels: int) -> Node:
             return _read_in(operand, _read_list(op, values))
         case "like":
             return _read_like(*_take(2, op, args))
+        case _ if op in _PLACES:
+            return _read_place(_PLACES[op], *_take(2, op, args))
         case "a_contains" | "a_overlaps":
             operand, values = _take(2, op, args)
             ref, elements = _read_property(operand, op), [_read_literal(value) for value in _read_list(op, values)]
@@ -207,6 +232,17 @@ def _read(part: object, levels: int) -> Node:
             return all_of(*(conditions.compare(ref, Op.EQ, element) for element in elements))
         case _:
             raise lacking(op)
+
+
+def _read_place(relation: Relation, left: object, right: object) -> Node:
+    if _is_property(right):
+        left, right, relation = right, left, _TURNED.get(relation, relation)
+    ref = _read_property(left, f"s_{relation}")
+    if isinstance(right, Mapping) and set(right) == {"bbox"}:
+        return conditions.spatial(ref, relation, right["bbox"])
+    if isinstance(right, Mapping) and ("coordinates" in right or "geometries" in right):
+        return conditions.spatial(ref, relation, right)
+    raise BadRequestError(f"{brief(right)} is no geometry; it should be GeoJSON, or an object with 'bbox'")
 
 
 def lacking(op: str) -> BadRequestError:

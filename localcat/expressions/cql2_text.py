@@ -20,6 +20,7 @@ from localcat.expressions.cql2_json import (
     lacking,
     literal_value,
     no_empty_any_of,
+    spatial_operator,
     timestamp_text,
 )
 from localcat.expressions.names import brief, write_name
@@ -35,6 +36,7 @@ from localcat.expressions.nodes import (
     Or,
     Prefix,
     Ref,
+    Spatial,
     check_size,
 )
 from localcat.expressions.serialize import MAX_NESTING, Json
@@ -98,6 +100,10 @@ def _write(node: Node) -> str:
             return f"{_name(ref)} LIKE {_text(ref, pattern)}"
         case Prefix(ref, prefix):
             return f"{_name(ref)} LIKE {_text(ref, escape(prefix) + '%')}"
+        case Spatial(ref, relation, area):
+            from localcat.relations import as_text  # brings shapely, which other conditions do not need
+
+            return f"{spatial_operator(ref, relation).upper()}({_name(ref)}, {as_text(area)})"
         case And(parts):
             return " AND ".join(_operand(part) for part in parts)
         case Or(parts):
@@ -270,8 +276,15 @@ class _Parser:
         raise self._error("a comparison, LIKE, IN, BETWEEN or IS NULL")
 
     def _function(self, name: str) -> Json:
-        """Read an array operator; refuse any other function by name."""
+        """Read an array operator or a spatial one; refuse any other function by name."""
         op = name.lower()
+        if op in ("s_intersects", "s_within", "s_contains", "s_disjoint"):
+            self._expect("(")
+            left = self._place()
+            self._expect(",")
+            right = self._place()
+            self._expect(")")
+            return {"op": op, "args": [left, right]}
         if op not in ("a_contains", "a_overlaps"):
             raise lacking(name)
         self._expect("(")
@@ -281,6 +294,23 @@ class _Parser:
         values = self._list("[", "]") if self._next.text == "[" else self._list("(", ")")
         self._expect(")")
         return {"op": op, "args": [left, values]}
+
+    def _place(self) -> Json:
+        """Read a property, a bounding box, or well-known text of a geometry."""
+        token = self._next
+        if token.word == "BBOX":
+            self._take()
+            return {"bbox": self._list("(", ")")}
+        if token.word not in _GEOMETRIES or token.word == "ENVELOPE":
+            return self._operand()
+        depth = 0
+        while True:
+            part = self._take()
+            depth += {"(": 1, ")": -1}.get(part.text, 0)
+            if part.kind == "end":
+                raise self._error("')'", part)
+            if part.text == ")" and depth <= 0:
+                return _geojson(self._source[token.place : part.place + 1])
 
     def _list(self, opening: str, closing: str) -> list[Json]:
         self._expect(opening)
@@ -345,6 +375,12 @@ class _Parser:
                 raise lacking(token.text)
             case _:
                 raise self._error("a property or a value", token)
+
+
+def _geojson(text: str) -> Json:
+    from localcat.relations import as_geojson, as_shape  # brings shapely, which other conditions do not need
+
+    return as_geojson(as_shape(text))
 
 
 def _negated(negated: str | None, condition: dict[str, Json]) -> Json:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Container, Mapping, Sequence
 from datetime import date, datetime
-from typing import Any, Protocol, TypeAlias, assert_never, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, assert_never, runtime_checkable
 
 from localcat.errors import BadRequestError
 from localcat.expressions.fields import Field, Fields, Kind, Scalar
@@ -29,6 +29,7 @@ from localcat.expressions.nodes import (
     Part,
     Prefix,
     Ref,
+    Spatial,
     check_size,
 )
 from localcat.expressions.patterns import check_pattern, like_matches
@@ -36,8 +37,11 @@ from localcat.timestamps import from_microseconds, to_microseconds
 
 __all__ = ["Filterable", "Matcher", "Read", "Stored", "evaluate", "evaluate_plain", "like_matches", "matcher"]
 
-Stored: TypeAlias = Scalar | Sequence[str] | Mapping[str, Scalar]
-"""What an object holds of one attribute, as the store keeps it: a scalar, a list of texts, or a mapping."""
+if TYPE_CHECKING:
+    from shapely.geometry.base import BaseGeometry
+
+Stored: TypeAlias = "Scalar | Sequence[str] | Mapping[str, Scalar] | BaseGeometry"
+"""What an object holds of one attribute, as filters compare it: a scalar, a list of texts, a mapping, a geometry."""
 
 Read: TypeAlias = Callable[[Ref], Stored]
 """Returns what an object holds of an attribute. It is asked for whole attributes only: no key, no calendar part."""
@@ -101,11 +105,32 @@ def _matcher(node: Node, fields: Fields) -> Matcher:
             return _joined([_matcher(part, fields) for part in parts], decisive=False)
         case Or(parts):
             return _joined([_matcher(part, fields) for part in parts], decisive=True)
+        case Spatial():
+            return _place(node, fields)
         case _:
             field = fields.resolve(node.ref)
             test, whole = _condition(node, field), Ref(node.ref.attribute)
             pick = _picker(node.ref)
             return lambda read: test(pick(read(whole)))
+
+
+def _place(node: Spatial, fields: Fields) -> Matcher:
+    import numpy  # with shapely, which conditions without a place do not need
+
+    from localcat.geometry import as_geometry
+    from localcat.relations import test_of
+
+    fields.check_place(node.ref)
+    test = test_of(node)
+
+    def matches(read: Read) -> bool | None:
+        stored = read(node.ref)
+        if stored is None:
+            return None
+        shape = stored if hasattr(stored, "geom_type") else as_geometry(stored)  # GeoJSON, of a plain object
+        return bool(test(numpy.array([shape], dtype=object))[0])
+
+    return matches
 
 
 def _negated(inner: Matcher) -> Matcher:
@@ -277,6 +302,9 @@ class _PlainFields(Fields):
         if isinstance(value, Mapping):
             return Field(name, Kind.MAPPING, _plain_scalar)
         return Field(name, Kind.TEXT, _plain_scalar)
+
+    def check_place(self, ref: Ref) -> None:
+        """Let any value be a footprint: what is no geometry is refused when it is read as one."""
 
     def resolve(self, ref: Ref) -> Field:
         """Return how the value compares; an unset one has every key and every calendar part."""

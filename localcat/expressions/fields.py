@@ -23,6 +23,7 @@ class Kind(StrEnum):
     TIMESTAMP = "timestamp"
     LIST = "list"  # of text; comparisons are about the elements
     MAPPING = "mapping"  # of text to text or number; only its keys can be filtered
+    GEOMETRY = "geometry"  # has spatial conditions only
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,11 @@ class Fields(Mapping[str, Field]):
                 raise BadRequestError(f"{self.owner} attribute {field.name} is no timestamp and has no {ref.part}")
             return Field(str(ref), Kind.NUMBER, _bind_part(ref, ref.part))
         return field
+
+    def check_place(self, ref: Ref) -> None:
+        """Raise `BadRequestError` unless a spatial condition can be about a reference."""
+        if self.resolve(ref).kind is not Kind.GEOMETRY:
+            raise BadRequestError(f"{self.owner} attribute {ref} is no geometry and has no place")
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

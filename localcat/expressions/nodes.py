@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from localcat.errors import BadRequestError
+
+if TYPE_CHECKING:
+    from shapely.geometry.base import BaseGeometry
 
 # Levels of a tree. SQLite's parser keeps a stack of 100 entries unless it was built otherwise, and a level of
 # "(a OR (b AND ...))" takes three: measured, 3.40 gives up near 33 levels. The rest is for the query around it.
@@ -119,6 +122,30 @@ class Prefix:
     prefix: str
 
 
+class Relation(StrEnum):
+    """How a footprint lies to an area, in the words of simple features (OGC 06-103r4)."""
+
+    INTERSECTS = "intersects"
+    WITHIN = "within"
+    CONTAINS = "contains"
+    DISJOINT = "disjoint"
+    COVERED_BY = "covered_by"
+    WITHIN_DISTANCE = "within_distance"
+
+
+@dataclass(frozen=True, slots=True)
+class Spatial:
+    """The footprint lies so to an area; an unset footprint is unknown.
+
+    `area` is what `localcat.relations.as_area` returned; `metres` belongs to `Relation.WITHIN_DISTANCE` alone.
+    """
+
+    ref: Ref
+    relation: Relation
+    area: BaseGeometry
+    metres: float | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class And:
     """All parts hold; two parts or more, none of them an `And`."""
@@ -140,7 +167,7 @@ class Not:
     part: Node
 
 
-Node: TypeAlias = Comparison | AnyOf | IsNull | IsNotNull | Like | Prefix | And | Or | Not
+Node: TypeAlias = Comparison | AnyOf | IsNull | IsNotNull | Like | Prefix | Spatial | And | Or | Not
 
 
 def all_of(*nodes: Node) -> Node:
@@ -163,6 +190,20 @@ def one_of(*nodes: Node) -> Node:
         else:
             parts.append(node)
     return parts[0] if len(parts) == 1 else Or(tuple(parts))
+
+
+def mentions_place(node: Node) -> bool:
+    """Return whether a spatial condition is anywhere in a tree."""
+    waiting = [node]
+    while waiting:
+        current = waiting.pop()
+        if isinstance(current, Spatial):
+            return True
+        if isinstance(current, And | Or):
+            waiting.extend(current.parts)
+        elif isinstance(current, Not):
+            waiting.append(current.part)
+    return False
 
 
 def depth_of(node: Node) -> int:

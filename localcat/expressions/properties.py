@@ -33,6 +33,7 @@ from localcat.expressions.nodes import (
     Or,
     Part,
     Ref,
+    Relation,
     all_of,
     check_depth,
     depth_of,
@@ -368,6 +369,44 @@ class Property:
     def isnotnull(self) -> Expression:
         """The condition that the attribute is set; of a list: set and not empty."""
         return Expression._of(conditions.is_not_null(self.ref), 1)
+
+    # Places
+
+    def intersects(self, geometry: object) -> Expression:
+        """Make the condition that the footprint shares a point with a geometry.
+
+        Parameters
+        ----------
+        geometry : GeoJSON, shapely geometry, object with ``__geo_interface__``, bounding box, or WKT
+            In longitude and latitude; the same for all conditions on a place.
+        """
+        return self._place(Relation.INTERSECTS, geometry)
+
+    def within(self, geometry: object) -> Expression:
+        """Make the condition that the footprint lies in a geometry, and not on its boundary alone."""
+        return self._place(Relation.WITHIN, geometry)
+
+    def covered_by(self, geometry: object) -> Expression:
+        """Make the condition that no point of the footprint lies outside a geometry; its boundary belongs to it."""
+        return self._place(Relation.COVERED_BY, geometry)
+
+    def contains(self, geometry: object) -> Expression:
+        """Make the condition that a geometry lies in the footprint, and not on its boundary alone."""
+        return self._place(Relation.CONTAINS, geometry)
+
+    def disjoint(self, geometry: object) -> Expression:
+        """Make the condition that the footprint is set and shares no point with a geometry."""
+        return self._place(Relation.DISJOINT, geometry)
+
+    def within_distance(self, geometry: object, metres: float) -> Expression:
+        """Make the condition that the footprint lies at most so many metres from a geometry.
+
+        Distances are those of a sphere with the Earth's mean radius, right to a metre; `localcat.sphere` tells how.
+        """
+        return self._place(Relation.WITHIN_DISTANCE, geometry, metres)
+
+    def _place(self, relation: Relation, geometry: object, metres: object = None) -> Expression:
+        return Expression._of(conditions.spatial(self.ref, relation, self._value(geometry), metres), 1)
 
     # Calendar parts
 

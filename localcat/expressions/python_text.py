@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from localcat.expressions.nodes import And, AnyOf, Comparison, IsNotNull, IsNull, Like, Node, Not, Op, Or, Prefix
+from localcat.expressions.nodes import (
+    And,
+    AnyOf,
+    Comparison,
+    IsNotNull,
+    IsNull,
+    Like,
+    Node,
+    Not,
+    Op,
+    Or,
+    Prefix,
+    Spatial,
+)
 
 _PYTHON = {Op.EQ: "==", Op.NE: "!="}
 
@@ -24,6 +37,10 @@ def to_python(node: Node) -> str:
             return f"p.{ref}.{'ilike' if fold else 'like'}({pattern!r})"
         case Prefix(ref, prefix):
             return f"p.{ref}.prefix({prefix!r})"
+        case Spatial(ref, relation, area, metres):
+            from localcat.relations import as_text  # brings shapely, which conditions without a place do not need
+
+            return f"p.{ref}.{relation}({as_text(area)!r}{'' if metres is None else f', {metres!r}'})"
         case And(parts):
             return " & ".join(map(_operand_text, parts))
         case Or(parts):

@@ -18,6 +18,9 @@ condition               nested form, `to_nested`                   item form, `t
 ``~a``                  ``{"not": a}``                             ``{"not": a}``
 ======================  =========================================  ====================================================
 
+A spatial condition has its geometry as GeoJSON: ``{"within": {"geometry": {...}}}``, and ``{"op": "within", "name":
+"geometry", "val": {...}}``; that of ``within_distance`` is ``{"geometry": {...}, "metres": 500.0}``.
+
 `parse` reads both, mixed too, and a list as the AND of its items; an ``or`` of equalities, which is how the original
 writes ``any_of``, is read as what it says. Names are those of `names`. Dates and datetimes are written as ISO 8601
 text and read as text, which compares the same; all else comes back as it was.
@@ -47,6 +50,8 @@ from localcat.expressions.nodes import (
     Or,
     Prefix,
     Ref,
+    Relation,
+    Spatial,
     all_of,
     check_size,
     one_of,
@@ -83,6 +88,8 @@ def _nested(node: Node) -> dict[str, Json]:
             return {"ilike" if fold else "like": {write_name(ref): pattern}}
         case Prefix(ref, prefix):
             return {"prefix": {write_name(ref): prefix}}
+        case Spatial(ref, relation):
+            return {relation.value: {write_name(ref): _place(node)}}
         case And(parts):
             merged = _merged(parts)
             return merged[0] if len(merged) == 1 else {"and": [*merged]}
@@ -137,6 +144,8 @@ def _items(node: Node) -> dict[str, Json]:
             return _item("ilike" if fold else "like", ref, pattern)
         case Prefix(ref, prefix):
             return _item("prefix", ref, prefix)
+        case Spatial(ref, relation):
+            return _item(relation.value, ref, _place(node))
         case And(parts):
             return {"and": [_items(part) for part in parts]}
         case Or(parts):
@@ -149,6 +158,13 @@ def _items(node: Node) -> dict[str, Json]:
 
 def _item(op: str, ref: Ref, value: Json) -> dict[str, Json]:
     return {"op": op, "name": write_name(ref), "val": value}
+
+
+def _place(node: Spatial) -> Json:
+    from localcat.relations import as_geojson  # brings shapely, which conditions without a place do not need
+
+    area: Json = as_geojson(node.area)
+    return area if node.metres is None else {"geometry": area, "metres": node.metres}
 
 
 def _json_value(ref: Ref, value: object, levels: int = 3) -> Json:
@@ -224,7 +240,7 @@ def _parse(part: object, levels: int) -> Node:
             if wrong := [key for key in bounds if key not in ("gt", "gte", "lt", "lte")]:
                 raise BadRequestError(f"the range {brief(part)} has bounds gt, gte, lt or lte, not {brief(wrong[0])}")
             return all_of(*(_condition(bound, name, value, part) for bound, value in bounds.items()))
-        case "eq" | "ne" | "any_of" | "like" | "ilike" | "prefix":
+        case str() if op in _CONDITIONS:
             name, value = _only_entry(operand, part)
             return _condition(op, name, value, part)
         case _:
@@ -274,6 +290,16 @@ def _any_of(ref: Ref, values: object) -> Node:
     return conditions.any_of(ref, values)
 
 
+def _spatial(relation: Relation) -> Callable[[Ref, object], Node]:
+    return lambda ref, geometry: conditions.spatial(ref, relation, geometry)
+
+
+def _within_distance(ref: Ref, value: object) -> Node:
+    if not isinstance(value, Mapping) or set(value) != {"geometry", "metres"}:
+        raise BadRequestError(f"within_distance on {ref} takes a geometry and metres, not {brief(value)}")
+    return conditions.spatial(ref, Relation.WITHIN_DISTANCE, value["geometry"], value["metres"])
+
+
 _CONDITIONS: dict[str, Callable[[Ref, object], Node]] = {
     **{name: _comparison(op) for name, op in _OPS.items()},
     "any_of": _any_of,
@@ -282,4 +308,6 @@ _CONDITIONS: dict[str, Callable[[Ref, object], Node]] = {
     "like": lambda ref, value: conditions.like(ref, value, fold=False),
     "ilike": lambda ref, value: conditions.like(ref, value, fold=True),
     "prefix": conditions.prefix,
+    **{relation.value: _spatial(relation) for relation in Relation},
+    Relation.WITHIN_DISTANCE.value: _within_distance,
 }

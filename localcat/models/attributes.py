@@ -353,6 +353,7 @@ class Choice(Text):
 class Geometry(Attribute["BaseGeometry"]):
     """A footprint: GeoJSON, shapely or anything with ``__geo_interface__``; read back as shapely, EPSG:4326."""
 
+    kind = Kind.GEOMETRY
     type_name = "shapely geometry"
 
     def coerce(self, value: Any) -> BaseGeometry:
@@ -377,5 +378,14 @@ class Geometry(Attribute["BaseGeometry"]):
     def to_json(self, value: Any) -> Any:
         return value.__geo_interface__
 
+    def compared(self, value: Any) -> Any:
+        return value
+
+    def bind(self, value: object) -> Scalar:
+        raise BadRequestError(
+            f"{self.name} has no value to compare; ask p.{self.name}.intersects(...), or within, contains, disjoint, "
+            "covered_by, within_distance, isnull, isnotnull"
+        )
+
     def field(self) -> Field | None:
-        return None
+        return Field(self.name, self.kind, self.bind, sortable=False)

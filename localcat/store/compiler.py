@@ -23,6 +23,7 @@ from localcat.expressions.nodes import (
     Part,
     Prefix,
     Ref,
+    Spatial,
     depth_of,
 )
 from localcat.expressions.patterns import check_pattern
@@ -87,8 +88,12 @@ class Scope:
         return f"+{sql}" if self.is_guarded and not sql.startswith("(") else sql
 
 
-def compile_where(node: Node, scope: Scope) -> Clause:
+def compile_where(node: Node, scope: Scope, *, is_negated: bool = False) -> Clause:
     """Return the condition of a WHERE clause: true, false or unknown exactly as `evaluate` says.
+
+    SQL cannot judge spatial conditions. A filter with one becomes a condition that is true wherever the filter may be;
+    `localcat.store.exact` decides the rest. `is_negated` says that an odd number of NOTs stands around the node, so
+    that the condition has to be false wherever the node may be false.
 
     Raises
     ------
@@ -99,12 +104,15 @@ def compile_where(node: Node, scope: Scope) -> Clause:
     """
     match node:
         case And(parts):
-            return _junction("AND", parts, scope)
+            return _junction("AND", parts, scope, is_negated)
         case Or(parts):
-            return _junction("OR", parts, scope)
+            return _junction("OR", parts, scope, is_negated)
         case Not(part):
-            inner = compile_where(part, scope)
+            inner = compile_where(part, scope, is_negated=not is_negated)
             return Clause(f"NOT {inner.sql}" if inner.sql.startswith("(") else f"NOT ({inner.sql})", inner.params)
+        case Spatial(ref):
+            scope.fields.check_place(ref)
+            return FALSE if is_negated else TRUE
         case Comparison() | AnyOf() | IsNull() | IsNotNull() | Like() | Prefix():
             field = scope.fields.resolve(node.ref)
             if isinstance(node, AnyOf) and not node.values:
@@ -126,7 +134,7 @@ def compile_where(node: Node, scope: Scope) -> Clause:
             assert_never(node)
 
 
-def _junction(word: str, parts: Sequence[Node], scope: Scope) -> Clause:
+def _junction(word: str, parts: Sequence[Node], scope: Scope, is_negated: bool) -> Clause:
     """Join conditions by AND or OR.
 
     Of many, the one that nests deepest goes to the front, outside the balanced tree of the others: SQLite's parser then
@@ -134,10 +142,11 @@ def _junction(word: str, parts: Sequence[Node], scope: Scope) -> Clause:
     """
     depths = [depth_of(part) for part in parts] if len(parts) > _MOST_FLAT else []
     if not depths or max(depths) == 1:
-        return joined(word, [compile_where(part, scope) for part in parts])
+        return joined(word, [compile_where(part, scope, is_negated=is_negated) for part in parts])
     deepest = depths.index(max(depths))
-    first = compile_where(parts[deepest], scope)
-    rest = joined(word, [compile_where(part, scope) for part in (*parts[:deepest], *parts[deepest + 1 :])])
+    first = compile_where(parts[deepest], scope, is_negated=is_negated)
+    others = (*parts[:deepest], *parts[deepest + 1 :])
+    rest = joined(word, [compile_where(part, scope, is_negated=is_negated) for part in others])
     return Clause(f"({first.sql} {word} {rest.sql})", first.params + rest.params)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
+import shapely
 from hypothesis import strategies as st
 
 from localcat.errors import BadRequestError
@@ -28,6 +29,8 @@ from localcat.expressions.nodes import (
     Part,
     Prefix,
     Ref,
+    Relation,
+    Spatial,
 )
 from localcat.expressions.properties import Expression
 from localcat.timestamps import to_microseconds
@@ -85,7 +88,9 @@ VALUES: dict[Kind, st.SearchStrategy[Any]] = {
     Kind.NUMBER: numbers | st.booleans(),
     Kind.TIMESTAMP: timestamps,
     Kind.MAPPING: texts | numbers,
+    Kind.GEOMETRY: st.sampled_from([shapely.Point(0, 0), shapely.box(0, 0, 1, 1), shapely.box(170, -10, 180, 10)]),
 }
+METRES = [0.0, 0.1, 1000.0, 1_112_000.0, 5_000_000.0, 20_100_000.0]
 
 
 def conditions(
@@ -96,6 +101,12 @@ def conditions(
 
 
 def _about(field: Field, operand: st.SearchStrategy[Any]) -> st.SearchStrategy[Node]:
+    if field.kind is Kind.GEOMETRY:
+        ref = st.just(Ref(field.name))
+        relations = st.sampled_from([one for one in Relation if one is not Relation.WITHIN_DISTANCE])
+        places = st.builds(Spatial, ref, relations, operand)
+        near = st.builds(Spatial, ref, st.just(Relation.WITHIN_DISTANCE), operand, st.sampled_from(METRES))
+        return places | near | st.builds(IsNull, ref) | st.builds(IsNotNull, ref)
     if field.kind is Kind.MAPPING:
         return _tests(st.sampled_from([Ref(field.name, key=key) for key in KEYS]), operand, list(Op), is_text=True)
     if field.kind is Kind.LIST:
