@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import multiprocessing
 import os
@@ -75,15 +76,15 @@ def foreign_files(folder: Path) -> dict[str, Path]:
     files = {name: folder / name for name in ("text", "empty", "sqlite", "geopackage", "newer", "version")}
     files["text"].write_text("this is no database, it is a letter to a friend. " * 50)
     files["empty"].write_bytes(b"")
-    with sqlite3.connect(files["sqlite"]) as connection:
+    with contextlib.closing(sqlite3.connect(files["sqlite"])) as connection, connection:
         connection.execute("CREATE TABLE meta (key, value)")
-    with sqlite3.connect(files["geopackage"]) as connection:
+    with contextlib.closing(sqlite3.connect(files["geopackage"])) as connection, connection:
         connection.execute("PRAGMA application_id = 1196444487")
         connection.execute("CREATE TABLE gpkg_contents (table_name TEXT)")
     for name, version in (("newer", "9999"), ("version", "many")):
         Catalog.create(files[name].with_suffix(".gpkg")).close()
         files[name] = files[name].with_suffix(".gpkg")
-        with sqlite3.connect(files[name]) as connection:
+        with contextlib.closing(sqlite3.connect(files[name])) as connection, connection:
             connection.execute("UPDATE meta SET value = ? WHERE key = 'schema_version'", (version,))
     return files
 

@@ -105,7 +105,7 @@ def test_moments_in_many_forms(value, microseconds):
         (datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=1))), "outside the years"),
         (datetime.max.replace(tzinfo=timezone(-timedelta(hours=1))), "outside the years"),
         (Nothing(2020, 1, 1), "is no timestamp; leave the attribute unset"),
-        (numpy.datetime64("NaT"), "is no timestamp"),
+        (numpy.datetime64("NaT", "us"), "is no timestamp"),
         (numpy.datetime64("-0001-01-01"), "is no timestamp"),
         (0, "0 is no timestamp; pass a datetime, or text"),
         (1.5, "is no timestamp"),

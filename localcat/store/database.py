@@ -306,17 +306,21 @@ class Database:
             isolation_level=None,
             check_same_thread=False,
         )
-        for pragma in (
-            f"synchronous = {'EXTRA' if self.durable else 'OFF'}",
-            "foreign_keys = ON",
-            "trusted_schema = OFF",
-            "cell_size_check = ON",
-            "mmap_size = 0",
-            f"cache_size = -{CACHE_KIB}",
-            *(() if self.durable else ("journal_mode = MEMORY", "locking_mode = NORMAL")),
-        ):
-            connection.execute(f"PRAGMA {pragma}")
-        connection.create_function("localcat_like", 3, _like, deterministic=True)
+        try:
+            for pragma in (
+                f"synchronous = {'EXTRA' if self.durable else 'OFF'}",
+                "foreign_keys = ON",
+                "trusted_schema = OFF",
+                "cell_size_check = ON",
+                "mmap_size = 0",
+                f"cache_size = -{CACHE_KIB}",
+                *(() if self.durable else ("journal_mode = MEMORY", "locking_mode = NORMAL")),
+            ):
+                connection.execute(f"PRAGMA {pragma}")
+            connection.create_function("localcat_like", 3, _like, deterministic=True)
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     def _create_if_missing(self) -> None:

@@ -184,6 +184,8 @@ def test_a_chain_of_directories_without_end_is_noticed(cog):
         validate_cog(cog)
 
 
+# GDAL's message may quote bytes of the file; rasterio 1.5 stumbles over those that are no UTF-8 while it logs them.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_mutilated_files_raise_only_our_errors(cog, tmp_path):
     """A fixed-seed sample; the long campaign runs with more."""
     write_cog(
