@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -16,7 +16,9 @@ from localcat.errors import (
     BadRequestError,
     CatalogError,
     CatalogExistsError,
+    CatalogLockedError,
     CatalogNotFoundError,
+    StorageError,
     UnsafePathError,
 )
 from localcat.expressions.properties import properties as p
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     import sqlite_utils
 
     from localcat.bulk import AddReport
+    from localcat.maintenance import GcReport
     from localcat.models.requests import DownloadRequest, ReadRequest, UploadRequest
     from localcat.models.values import File
     from localcat.rasters.layout import DataFolder
@@ -379,12 +382,32 @@ class Catalog:
 
         return download_mosaic(images, request)
 
+    def gc(self, *, dry_run: bool = False) -> GcReport:
+        """Unlink the files in the data folder that no image refers to; safe while other programs upload.
+
+        A catalog needs it only after a crash, or where a file could not be unlinked because it was being read.
+
+        Parameters
+        ----------
+        dry_run : bool
+            Only tell what would be unlinked.
+
+        Returns
+        -------
+        GcReport
+            The files removed, and those that had to stay.
+        """
+        from localcat.maintenance import collect_garbage  # not needed before
+
+        return collect_garbage(self, dry_run=dry_run)
+
     def delete_files(self, hrefs: list[str]) -> None:
         """Unlink files that a committed transaction put into the trash; what cannot be unlinked stays there."""
         if not hrefs:
             return
         gone = [(href,) for href in hrefs if self.data_folder.remove(href)]
-        with self.database.write() as transaction:
+        # The change itself is committed: a catalog that is busy or full now is no reason to tell of a failure.
+        with suppress(CatalogLockedError, StorageError), self.database.write() as transaction:
             transaction.connection.executemany("DELETE FROM trash WHERE href = ?", gone)
 
     # Tinkering

@@ -38,7 +38,7 @@ _PLAN_WORDS = (  # of SQLite's lines, in its words, and in ours; lines about the
     (r"SCAN \w+_text VIRTUAL TABLE", "asks the full-text index"),
     (r"SEARCH (\w+) USING INTEGER PRIMARY KEY", r"fetches rows of {0} by number"),
     (r"SEARCH (\w+) USING (?:COVERING )?INDEX \w+ \((.+)\)", r"looks {0} up in an index, by {1}"),
-    (r"SCAN (\w+) USING (?:COVERING )?INDEX (\w+)", r"reads all of {0}, in the order of {1}"),
+    (r"SCAN (\w+) USING (?:COVERING )?INDEX", r"reads all of {0}, in the order of an index"),
     (r"SCAN (product|band|image|upload)$", r"reads all of {0}"),
     (r"USE TEMP B-TREE FOR ORDER BY", "sorts what is found"),
     (r"USE TEMP B-TREE FOR", "sorts ties"),
@@ -169,7 +169,10 @@ class Explanation:
 
     def _title(self) -> str:
         title = f"{self.kind} search: {self.found:,} found in {self.seconds * 1000:,.1f} ms"
-        return title if self.lost_at is None else f"{title}; nothing is left after {self.lost_at.condition}"
+        if self.lost_at is None:
+            return title
+        reason = f"nothing is left after {self.lost_at.condition}" if self.steps[0].left else "the catalog has none"
+        return f"{title}; {reason}"
 
     def _sections(self) -> Iterator[tuple[str, Sequence[object]]]:
         sections: tuple[tuple[str, Sequence[object]], ...] = (

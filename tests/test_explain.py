@@ -41,7 +41,8 @@ def without_time(text: str) -> str:
 
 def test_the_text_of_a_search_that_finds_nothing(catalog):
     search = catalog.images.intersects((50, 0, 51, 1)).filter((p.cloud_fraction < 0.6) & (p.product_id == "a"))
-    assert without_time(str(search.explain())) == (
+    told, plan = str(search.explain()).split("\nhow the catalog is asked:\n")
+    assert without_time(told) == (
         "Image search: 0 found in 0.5 ms; nothing is left after p.geometry.intersects('POLYGON ((51 0, 51 1, 50 1, "
         "50 0, 51 0))')\n"
         "  10  every image\n"
@@ -51,14 +52,11 @@ def test_the_text_of_a_search_that_finds_nothing(catalog):
         "nearest in space:\n"
         "  a:i5, 4,891.8 km away\n"
         "  a:i2, 5,225.3 km away\n"
-        "  a:i1, 5,336.5 km away\n"
-        "how the catalog is asked:\n"
-        "  fetches rows of image by number\n"
-        "  asks the space-time index for boxes\n"
-        "  looks product up in an index, by uid\n"
-        "  sorts what is found\n"
-        "  tests the footprints of what the index gives, exactly"
+        "  a:i1, 5,336.5 km away"
     )
+    assert "  asks the space-time index for boxes\n" in plan
+    assert "  looks product up in an index, by uid\n" in plan
+    assert plan.endswith("  tests the footprints of what the index gives, exactly")
     assert repr(search.explain()).startswith("Image search: 0 found")
 
 
@@ -104,9 +102,10 @@ def test_each_kind_of_condition_has_its_step(catalog):
 def test_products_and_bands_are_explained_without_a_place(catalog):
     told = catalog.products.filter(p.name == "x").explain()
     assert told.steps == (Step("every product", 2), Step("p.name == 'x'", 0))
-    assert told.plan == ("reads all of product", "sorts what is found")
+    assert told.plan[0].startswith("reads all of product")
     assert SpectralBand.search(catalog=catalog).explain().found == 0
-    assert "SpectralBand search: 0 found" in str(SpectralBand.search(catalog=catalog).explain())
+    none = without_time(str(SpectralBand.search(catalog=catalog).explain()))
+    assert none.startswith("SpectralBand search: 0 found in 0.5 ms; the catalog has none\n  0  every band\n")
 
 
 def test_a_disjoint_search_has_no_nearest_place(catalog):

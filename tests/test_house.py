@@ -21,7 +21,7 @@ FLOORS = [
     {"store", "rasters", "interop"},
     {"models"},
     {"timeseries", "collection", "explain", "nearness", "search"},
-    {"catalog", "uploads", "bulk", "pixels", "client"},
+    {"catalog", "uploads", "bulk", "maintenance", "pixels", "client"},
     {"scenes"},
     {"cli", "demo", "plot", "pytest_plugin"},
 ]
@@ -46,6 +46,7 @@ SAME_FLOOR = {
     ("catalog", "uploads"),
     ("catalog", "pixels"),
     ("catalog", "bulk"),
+    ("catalog", "maintenance"),
     ("client", "catalog"),
     ("cli", "demo"),
     # The guide's client shows pictures under its own name; plot knows arrays only.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sqlite3
 from pathlib import Path
 
 import numpy
@@ -15,6 +16,7 @@ from localcat import (
     BadRequestError,
     Catalog,
     ClassBand,
+    CommitUnknownError,
     ConflictError,
     CorruptImageError,
     DeletedObjectError,
@@ -31,6 +33,7 @@ from localcat import (
 )
 from localcat import properties as p
 from localcat.rasters.layout import DataFolder
+from localcat.store.database import Database
 
 
 def new_image(product: Product, name: str = "x", **attributes: object) -> Image:
@@ -386,3 +389,41 @@ def test_an_array_with_its_alpha_band_is_stored_as_it_is(catalog: Catalog, produ
     assert image.ndarray("blue").mask.sum() == 5 * 48
     assert numpy.array_equal(image.ndarray("blue alpha", mask_alpha=False, mask_nodata=False), array)
     assert isinstance(list(product.bands())[1], MaskBand)
+
+
+@pytest.mark.parametrize("reached_the_disk", [True, False])
+def test_a_commit_of_unknown_outcome_keeps_rows_and_files_together(
+    catalog: Catalog, product: Product, pixels, meta, monkeypatch: pytest.MonkeyPatch, reached_the_disk: bool
+) -> None:
+    def failing_commit(self: Database, connection: sqlite3.Connection) -> None:
+        connection.execute("COMMIT" if reached_the_disk else "ROLLBACK")
+        monkeypatch.undo()
+        raise CommitUnknownError("the disk did not answer")
+
+    image = new_image(product)
+    monkeypatch.setattr(Database, "_commit", failing_commit)
+    with pytest.raises(CommitUnknownError) as raised:
+        image.upload_ndarray(pixels, raster_meta=meta)
+    assert raised.value.committed is reached_the_disk
+    if reached_the_disk:
+        assert image.state == "saved"
+        assert numpy.array_equal(Image.get(image.id).ndarray("blue").filled(0), pixels.filled(0))
+    else:
+        assert image.state == "unsaved"
+        check_nothing_left(catalog)
+
+
+def test_an_interrupt_while_writing_leaves_nothing_and_no_lock(
+    catalog: Catalog, product: Product, pixels, meta, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for step in ("sync", "publish", "temporary"):
+        with monkeypatch.context() as patch:
+
+            def interrupted(*arguments: object) -> None:
+                raise KeyboardInterrupt
+
+            patch.setattr(DataFolder, step, interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                new_image(product).upload_ndarray(pixels, raster_meta=meta)
+        check_nothing_left(catalog)
+    assert new_image(product).upload_ndarray(pixels, raster_meta=meta).status == "success"

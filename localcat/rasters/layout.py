@@ -172,6 +172,20 @@ class DataFolder:
             return False
         return True
 
+    def size_of(self, href: str) -> int | None:
+        """Return the size of a file in bytes, or None if it is not there."""
+        try:
+            return self.resolve(href).lstat().st_size
+        except (OSError, UnsafePathError):
+            return None
+
+    def remove_empty_folders(self) -> None:
+        """Remove the products' folders in which no file is left."""
+        for path in sorted(self.path.iterdir()) if self.path.is_dir() else []:
+            if path.is_dir() and not path.is_symlink():
+                with contextlib.suppress(OSError):  # not empty
+                    path.rmdir()
+
     def require_space(self, needed: int) -> None:
         """Raise StorageFullError if the disk has not room for so many bytes and a little more."""
         folder = self.path

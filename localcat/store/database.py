@@ -213,19 +213,22 @@ class Database:
             with sqlite_errors(self.path):
                 yield from self._nested(session, session.transaction)
             return
+        transaction = Transaction(session.connection)
         with self._lock(), sqlite_errors(self.path):
-            session.connection.execute("BEGIN IMMEDIATE")
-            transaction = session.transaction = Transaction(session.connection)
             try:
+                session.connection.execute("BEGIN IMMEDIATE")  # in here, since Ctrl-C may come right behind it
+                session.transaction = transaction
                 yield transaction
                 self._commit(session.connection)
+            except CommitUnknownError:
+                raise  # nothing is undone: the change may well be in the file, and need what it refers to
             except BaseException:
                 self._roll_back(session.connection)
-                session.transaction = None
                 for undo in reversed(transaction.on_rollback):
                     undo()
                 raise
-            session.transaction = None
+            finally:
+                session.transaction = None
         for follow_up in transaction.on_commit:
             follow_up()
 

@@ -1,0 +1,62 @@
+"""Cleaning the data folder of what no row refers to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from localcat.catalog import Catalog
+
+
+@dataclass(slots=True)
+class GcReport:
+    """What `Catalog.gc` found.
+
+    Parameters
+    ----------
+    removed : list of str
+        Paths, relative to the data folder, of the files that were unlinked; with ``dry_run`` of those that would be.
+    kept : list of str
+        Files that nothing refers to and that could not be unlinked, as while another program reads them.
+    size_bytes : int
+        Of what was removed.
+    """
+
+    removed: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+    size_bytes: int = 0
+
+
+def collect_garbage(catalog: Catalog, *, dry_run: bool = False) -> GcReport:
+    """Unlink the files that nothing refers to; `Catalog.gc` says how.
+
+    A file gets its final name only under the write lock that this holds too, in the transaction that inserts its row: a
+    file without a row is garbage. No clock is asked. Temporary files are those of a dead upload if their lock is free.
+    """
+    folder = catalog.data_folder
+    report = GcReport()
+    with catalog.database.write() as transaction:
+        execute = transaction.connection.execute
+        referenced = {href for (href,) in execute("SELECT href FROM image_file WHERE owned")}
+        garbage = {href for (href,) in execute("SELECT href FROM trash")} - referenced
+        garbage |= {href for href in folder.hrefs() if href not in referenced}
+        if not dry_run:  # committed before anything is unlinked
+            transaction.connection.executemany(
+                "INSERT OR IGNORE INTO trash (href) VALUES (?)", ((href,) for href in garbage)
+            )
+    for href in sorted(garbage):
+        size = folder.size_of(href)
+        if dry_run or folder.remove(href):
+            report.removed += [href] if size is not None else []
+            report.size_bytes += size or 0
+        else:
+            report.kept.append(href)
+    if dry_run:
+        return report
+    report.removed += folder.remove_abandoned()
+    gone = garbage - set(report.kept)
+    with catalog.database.write() as transaction:
+        transaction.connection.executemany("DELETE FROM trash WHERE href = ?", ((href,) for href in gone))
+        folder.remove_empty_folders()  # under the lock, as an upload makes its folder and moves its file into it
+    return report
