@@ -6,6 +6,7 @@ import getpass
 import os
 import shutil
 import tempfile
+import time
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -30,6 +31,8 @@ from localcat.models.product import Product
 from localcat.models.upload import ImageUpload
 from localcat.search import ImageSearch, Search
 from localcat.store.database import Database, new_settings
+from localcat.uploads.record import UNFINISHED, cancel, end_abandoned
+from localcat.uploads.workers import Workers
 
 if TYPE_CHECKING:
     import sqlite_utils
@@ -44,6 +47,9 @@ T = TypeVar("T", bound=CatalogObjectBase)
 
 DEFAULT_NAME = "catalog.gpkg"
 PATH_VARIABLE = "LOCALCAT"  # the environment variable that names the default catalog
+
+_LONGEST_WAIT = 1.0  # seconds between two looks at an upload of this process: another one may have canceled it
+_POLL_SECONDS = 0.05  # between two looks at an upload of another process
 
 
 class Catalog:
@@ -62,6 +68,7 @@ class Catalog:
 
     def __init__(self, database: Database, *, is_temporary: bool = False) -> None:
         self.database = database
+        self._workers = Workers()
         self._is_temporary = is_temporary
         if is_temporary:
             self._remove = weakref.finalize(self, _remove_folder, database.path.parent, os.getpid())
@@ -167,7 +174,11 @@ class Catalog:
         return cls(Database(file, settings=_settings(None, None)))
 
     def close(self) -> None:
-        """Close the file; a temporary catalog is deleted. Closing twice is allowed."""
+        """Close the file; a temporary catalog is deleted. Closing twice is allowed.
+
+        Waits for uploads that are running in the background, and cancels those that are queued.
+        """
+        self._workers.close()
         self.database.close()
         if self._is_temporary:
             self._remove()
@@ -336,9 +347,37 @@ class Catalog:
 
     def upload(self, image: Image, request: UploadRequest) -> ImageUpload:
         """Take in files or arrays as the pixels of a new image; `Image.upload` and `Image.upload_ndarray` call this."""
-        from localcat.uploads import run_upload  # brings rasterio
+        from localcat.uploads.run import run_upload  # brings rasterio
 
-        return run_upload(self, image, request)
+        return run_upload(self, self._workers, image, request)
+
+    def uploads(self) -> list[ImageUpload]:
+        """Return the uploads that are pending or running in the background, of all processes, oldest first.
+
+        Those that a process left behind when it died are made failures first, with that reason in their events.
+        """
+        end_abandoned(self)
+        return list(self.image_uploads.filter(p.status.any_of(UNFINISHED)).sort("created"))
+
+    def wait_for_upload(self, uid: str, seconds: float | None) -> None:
+        """Wait a while for an upload to end; `ImageUpload.wait_for_completion` calls this again and again."""
+        if self.database.in_transaction:
+            raise BadRequestError("an upload ends only after the transaction that waits for it; wait outside of it")
+        longest = _LONGEST_WAIT if seconds is None else min(seconds, _LONGEST_WAIT)
+        if self._workers.wait(uid, longest) is None:  # another process works on it
+            time.sleep(min(longest, _POLL_SECONDS))
+
+    def cancel_upload(self, uid: str) -> bool:
+        """Cancel an upload that has not begun; `ImageUpload.cancel` calls this."""
+        with self.database.write() as transaction:
+            is_canceled = cancel(transaction, uid, "canceled before it began")
+            if is_canceled:
+                transaction.on_commit.append(lambda: self._workers.drop(uid))
+            return is_canceled
+
+    def end_abandoned_uploads(self, uid: str | None = None) -> None:
+        """Turn uploads whose process is gone into failures: one of them, or all; `ImageUpload.reload` calls this."""
+        end_abandoned(self, uid)
 
     def read_pixels(self, image: Image, request: ReadRequest) -> Any:
         """Read bands of an image; `Image.ndarray` calls this."""

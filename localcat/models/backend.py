@@ -67,6 +67,15 @@ class Backend(Protocol):
     def upload(self, image: Image, request: UploadRequest) -> ImageUpload:
         """Bring files or arrays into the catalog as the pixels of a new image."""
 
+    def wait_for_upload(self, uid: str, seconds: float | None) -> None:
+        """Wait a while for an upload to end: for so long at most, or until it is worth looking again."""
+
+    def cancel_upload(self, uid: str) -> bool:
+        """Cancel an upload that has not begun; return whether it had not."""
+
+    def end_abandoned_uploads(self, uid: str | None = None) -> None:
+        """Turn uploads whose process is gone into failures: one of them, or all."""
+
     def read_pixels(self, image: Image, request: ReadRequest) -> Any:
         """Read bands of an image onto a grid."""
 

@@ -101,23 +101,33 @@ class Image(NamedCatalogObject):
         files: str | os.PathLike[str] | IO[Any] | Iterable[str | os.PathLike[str] | IO[Any]],
         upload_options: ImageUploadOptions | None = None,
         overwrite: bool = False,
+        *,
+        copy: bool = True,
+        wait: bool = True,
     ) -> ImageUpload:
         """Bring files into the catalog as the pixels of this new image, and save it.
 
         Parameters
         ----------
         files : path, open file, or several of them
-            GeoTIFF or JPEG 2000. They are copied into the data folder; their order is what the bands' `file_index`
-            counts. Georeferencing comes from the first.
+            GeoTIFF or JPEG 2000; their order is what the bands' `file_index` counts. Georeferencing comes from the
+            first.
         upload_options : ImageUploadOptions, optional
             Its overviews are not used: files are taken as they are.
         overwrite : bool
             Replace an image with the same id, if there is one.
+        copy : bool
+            Copy the files into the data folder. With False they are checked and indexed where they lie, and never
+            changed or deleted: the image keeps their path, relative to the catalog's folder for files below it.
+        wait : bool
+            Return when the upload has ended. With False it goes to the catalog's background workers, and the files must
+            stay until it has ended.
 
         Returns
         -------
         ImageUpload
-            Finished: its status is ``"success"``, or ``"failure"`` with the reasons in its events.
+            Its status is ``"success"``, or ``"failure"`` with the reasons in its events; with ``wait=False`` it begins
+            as ``"pending"``, see `ImageUpload.wait_for_completion`.
 
         Raises
         ------
@@ -137,7 +147,8 @@ class Image(NamedCatalogObject):
                 stacklevel=2,
             )
         options = upload_options or ImageUploadOptions()
-        return self._catalog.upload(self, UploadRequest(options=options, overwrite=overwrite, files=paths))
+        request = UploadRequest(options=options, overwrite=overwrite, wait=wait, copy=copy, files=paths)
+        return self._catalog.upload(self, request)
 
     def upload_ndarray(
         self,
@@ -147,6 +158,8 @@ class Image(NamedCatalogObject):
         overviews: Sequence[int] | None = None,
         overview_resampler: str | None = None,
         overwrite: bool = False,
+        *,
+        wait: bool = True,
     ) -> ImageUpload:
         """Write arrays as Cloud-Optimized GeoTIFFs that hold the pixels of this new image, and save it.
 
@@ -169,11 +182,14 @@ class Image(NamedCatalogObject):
             How overviews are made; by the type of the bands when left out.
         overwrite : bool
             Replace an image with the same id, if there is one.
+        wait : bool
+            Return when the upload has ended. With False a copy of the arrays goes to the catalog's background workers.
 
         Returns
         -------
         ImageUpload
-            Finished: its status is ``"success"``, or ``"failure"`` with the reasons in its events.
+            Its status is ``"success"``, or ``"failure"`` with the reasons in its events; with ``wait=False`` it begins
+            as ``"pending"``, see `ImageUpload.wait_for_completion`.
 
         Raises
         ------
@@ -195,7 +211,9 @@ class Image(NamedCatalogObject):
             upload_size=given.upload_size,
         )
         arrays = _arrays(ndarray)
-        request = UploadRequest(options=options, overwrite=overwrite, arrays=arrays, raster_meta=raster_meta or {})
+        request = UploadRequest(
+            options=options, overwrite=overwrite, wait=wait, arrays=arrays, raster_meta=raster_meta or {}
+        )
         return self._catalog.upload(self, request)
 
     def _require_uploadable(self, *, overwrite: bool) -> None:

@@ -130,8 +130,12 @@ class UploadRequest:
         Overviews and their resampler.
     overwrite : bool
         Replace an image with the same id.
+    wait : bool
+        Return when the upload has ended; else hand it to the background workers.
+    copy : bool
+        Copy files into the data folder; else they are indexed where they lie.
     files : sequence of Path
-        Files to copy in.
+        Files to take in.
     arrays : sequence of ndarray
         Arrays to write, one a file.
     raster_meta : mapping
@@ -140,6 +144,8 @@ class UploadRequest:
 
     options: ImageUploadOptions
     overwrite: bool = False
+    wait: bool = True
+    copy: bool = True
     files: Sequence[Path] = ()
     arrays: Sequence[NDArray[Any]] = ()
     raster_meta: Mapping[str, Any] = field(default_factory=dict)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from concurrent.futures import TimeoutError as WaitTimeoutError
@@ -9,17 +10,16 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, NoReturn
 
-from localcat.errors import BadRequestError, ClientError, ConflictError, UploadError
+from localcat.errors import BadRequestError, ClientError, ConflictError, DeletedObjectError, UploadError
 from localcat.models.attributes import Choice, Text
 from localcat.models.base import CatalogObjectBase
-from localcat.models.enums import ImageUploadEventSeverity, ImageUploadStatus
+from localcat.models.enums import DocumentState, ImageUploadEventSeverity, ImageUploadStatus
 from localcat.models.image import Image
 from localcat.models.requests import ImageUploadOptions
 from localcat.models.structured import Structured, TextList
 from localcat.timestamps import from_microseconds
 
 _FINAL = (ImageUploadStatus.SUCCESS, ImageUploadStatus.FAILURE, ImageUploadStatus.CANCELED)
-_POLL_SECONDS = 0.05  # between two looks at an upload that has not ended
 
 
 class UploadOptions(Structured[ImageUploadOptions]):
@@ -83,7 +83,7 @@ class ImageUpload(CatalogObjectBase):
 
     @property
     def image(self) -> Image:
-        """The image; unsaved until the upload succeeded."""
+        """The image; unsaved until the upload is seen to have succeeded, by waiting for it or reloading it."""
         image: Image | None = self.__dict__.get("_image")
         if image is None:
             image = self._image = Image.get(str(self.image_id), catalog=self._catalog) or Image(
@@ -116,6 +116,8 @@ class ImageUpload(CatalogObjectBase):
     def wait_for_completion(self, timeout: float | None = None, warn_transient_errors: bool = True) -> None:
         """Wait until the upload has succeeded, failed or been canceled; never raises because it failed.
 
+        Once it has succeeded, `image` is reloaded and saved.
+
         Parameters
         ----------
         timeout : float, optional
@@ -127,15 +129,18 @@ class ImageUpload(CatalogObjectBase):
         ------
         concurrent.futures.TimeoutError
             If the upload has not ended by then.
+        BadRequestError
+            If the calling thread is in a transaction of the catalog, for whose end the upload itself waits.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         while self.status not in _FINAL:
             self.reload()
             if self.status in _FINAL:
                 return
-            if deadline is not None and time.monotonic() >= deadline:
+            remaining = None if deadline is None else deadline - time.monotonic()
+            if remaining is not None and remaining <= 0:
                 raise WaitTimeoutError(f"the upload of '{self.image_id}' is still {self.status}")
-            time.sleep(_POLL_SECONDS)
+            self._catalog.wait_for_upload(str(self.id), remaining)
 
     def raise_for_status(self) -> None:
         """Raise what went wrong, if the upload failed.
@@ -159,9 +164,22 @@ class ImageUpload(CatalogObjectBase):
         Raises
         ------
         ConflictError
-            If it has: always, since uploads run in the call that starts them.
+            If it has.
         """
-        raise ConflictError(f"the upload of '{self.image_id}' cannot be canceled any more: {self.status}")
+        is_canceled = self.status not in _FINAL and self._catalog.cancel_upload(str(self.id))
+        self._refresh()
+        if not is_canceled:
+            raise ConflictError(f"the upload of '{self.image_id}' cannot be canceled any more: {self.status}")
+
+    def _refresh(self) -> None:
+        super()._refresh()
+        if self.status not in _FINAL:
+            self._catalog.end_abandoned_uploads(str(self.id))
+            super()._refresh()
+        image: Image | None = self.__dict__.get("_image")
+        if image is not None and self.status == ImageUploadStatus.SUCCESS and image.state is DocumentState.UNSAVED:
+            with contextlib.suppress(DeletedObjectError):  # deleted since; its state says so
+                image._refresh()
 
     def _create(self) -> NoReturn:
         raise BadRequestError("an upload is made by Image.upload or Image.upload_ndarray, not saved")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy
 
@@ -65,22 +67,25 @@ def copy_raster(
     StorageError
         If the disk refuses.
     """
-    with read_errors(source):
-        plain = plain_path(source)
-        before = plain.stat()
-    check_pixels(plain, max_bytes=max_bytes)
-    digest, size = hashlib.sha256(), 0
-    with read_errors(plain):
-        reader = plain.open("rb")
-    with reader, write_errors(destination), Path(destination).open("wb") as writer:
-        while chunk := reader.read(_CHUNK):
-            writer.write(chunk)
-            digest.update(chunk)
-            size += len(chunk)
-        after = os.fstat(reader.fileno())
-    if _identity(before) != _identity(after) or size != before.st_size:
-        raise ImageDeletedError(f"{plain} changed while it was copied; try again once it is complete")
-    return FileDigest(size, digest.hexdigest())
+    with _whole(source, max_bytes) as plain:
+        with read_errors(plain):
+            reader = plain.open("rb")
+        with reader, write_errors(destination), Path(destination).open("wb") as writer:
+            return _read_through(reader, writer)
+
+
+def digest_raster(source: str | PathLike[str], *, max_bytes: int | None = MAX_RASTER_BYTES) -> FileDigest:
+    """Return size and sha256 of a GeoTIFF or JPEG 2000 file, after decoding every block of it; nothing is written.
+
+    Raises
+    ------
+    CorruptImageError
+        If a block, a mask or an overview cannot be decoded.
+    ImageDeletedError
+        If the file is not there, or changed meanwhile.
+    """
+    with _whole(source, max_bytes) as plain, read_errors(plain), plain.open("rb") as reader:
+        return _read_through(reader, None)
 
 
 def check_pixels(path: str | PathLike[str], *, max_bytes: int | None = MAX_RASTER_BYTES) -> None:
@@ -158,6 +163,31 @@ def as_cog(
         mask=mask,
         tags=description.tags,
     )
+
+
+@contextmanager
+def _whole(source: str | PathLike[str], max_bytes: int | None) -> Iterator[Path]:
+    """Give the path of a file all of whose pixels can be decoded; raise if the file changes while the block runs."""
+    with read_errors(source):
+        plain = plain_path(source)
+        before = plain.stat()
+    check_pixels(plain, max_bytes=max_bytes)
+    yield plain
+    with read_errors(source):
+        after = plain.stat()
+    if _identity(before) != _identity(after):
+        raise ImageDeletedError(f"{plain} changed while it was read; try again once it is complete")
+
+
+def _read_through(reader: BinaryIO, writer: BinaryIO | None) -> FileDigest:
+    """Hash an open file from its beginning, and copy it where there is somewhere to."""
+    digest, size = hashlib.sha256(), 0
+    while chunk := reader.read(_CHUNK):
+        if writer is not None:
+            writer.write(chunk)
+        digest.update(chunk)
+        size += len(chunk)
+    return FileDigest(size, digest.hexdigest())
 
 
 def _decode(dataset: DatasetReader) -> None:

@@ -79,6 +79,35 @@ else:
 
 
 @dataclass(frozen=True, slots=True)
+class Claim:
+    """A locked file in the data folder: as long as the lock is held, its process lives and works.
+
+    Parameters
+    ----------
+    token : str
+        The name of the claim.
+    path : Path
+        The file.
+    descriptor : int
+        Holds the lock.
+    """
+
+    token: str
+    path: Path
+    descriptor: int
+
+    def release(self) -> None:
+        """Give the lock back and remove the file."""
+        os.close(self.descriptor)
+        with contextlib.suppress(OSError):
+            self.path.unlink(missing_ok=True)
+
+    def disown(self) -> None:
+        """Let go of the lock in a forked child; the parent still holds it."""
+        os.close(self.descriptor)
+
+
+@dataclass(frozen=True, slots=True)
 class DataFolder:
     """The folder of a catalog's files.
 
@@ -131,6 +160,18 @@ class DataFolder:
             os.close(descriptor)
             with contextlib.suppress(OSError):
                 path.unlink(missing_ok=True)
+
+    def claim(self) -> Claim:
+        """Make a claim, by which other processes see that this one is alive."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        with write_errors(self.path):
+            path, descriptor = self._create_locked("")
+        return Claim(path.name.removeprefix(TEMPORARY_PREFIX), path, descriptor)
+
+    def is_claimed(self, token: str) -> bool:
+        """Return whether the process that made a claim is alive and has not released it."""
+        path = self.resolve(f"{TEMPORARY_PREFIX}{token}")
+        return path.exists() and not _is_abandoned(path)
 
     def _create_locked(self, suffix: str) -> tuple[Path, int]:
         while True:

@@ -335,6 +335,12 @@ class Database:
         except CatalogExistsError:
             return  # another program or thread was faster; its catalog is as good
 
+    @property
+    def in_transaction(self) -> bool:
+        """Whether the calling thread is inside `write`."""
+        session: _Session | None = getattr(self._local, "session", None)
+        return session is not None and session.pid == os.getpid() and session.transaction is not None
+
     @contextmanager
     def _lock(self) -> Iterator[None]:
         """Let one thread of this process write at a time; SQLite's own lock does the same among processes."""

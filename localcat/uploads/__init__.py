@@ -1,0 +1,1 @@
+"""Bringing pixels into a catalog, in the call or in the background: files first, row last."""

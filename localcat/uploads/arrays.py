@@ -1,0 +1,230 @@
+"""Arrays as the pixels of an image: checked against its product, placed on a grid, written as files."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy
+from affine import Affine
+
+from localcat.crs import parse_crs
+from localcat.errors import BadRequestError, InvalidArrayError, UploadOptionWarning
+from localcat.geocontext.grid import Grid
+from localcat.models.band import Band, ClassBand, MaskBand
+from localcat.models.enums import ImageUploadEventSeverity as Severity
+from localcat.models.enums import ImageUploadEventType as EventType
+from localcat.rasters.arrays import BandLayer, check_array
+from localcat.rasters.dtypes import numpy_dtype
+from localcat.rasters.write import CogOptions, write_cog
+from localcat.timestamps import iso_text, to_microseconds
+from localcat.uploads.commit import Step, Written, position_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from localcat.catalog import Catalog
+    from localcat.models.image import Image
+    from localcat.models.requests import ImageUploadOptions, UploadRequest
+    from localcat.uploads.record import UploadRecord
+
+
+@dataclass(frozen=True, slots=True)
+class _ArrayFile:
+    """An array that is to become a file, checked and with its bands known."""
+
+    pixels: NDArray[Any]
+    mask: NDArray[numpy.bool_] | None
+    layers: Sequence[BandLayer]
+    grid: Grid
+
+
+def array_steps(
+    catalog: Catalog, image: Image, request: UploadRequest, bands: list[Band], record: UploadRecord, *, threads: int
+) -> list[Step]:
+    """Check arrays, and return for each the step that writes it.
+
+    Parameters
+    ----------
+    catalog : Catalog
+        Where to.
+    image : Image
+        Whose pixels they become.
+    request : UploadRequest
+        The arrays, and how they are to be written.
+    bands : list of Band
+        Those of the image's product.
+    record : UploadRecord
+        Is told the size, and about values out of range.
+    threads : int
+        Threads that GDAL may use for each file.
+    """
+    files = _array_files(image, request, bands, record)
+    options = _cog_options(request.options, bands, threads)
+    tags = {"TIFFTAG_DATETIME": _tiff_time(image), "LOCALCAT_IMAGE_ID": str(image.id)}
+    size = sum(file.pixels.nbytes for file in files)
+    record.options = replace(request.options, upload_type="ndarray", upload_size=size)
+    return [_step(catalog, file, options, tags, record) for file in files]
+
+
+def _array_files(image: Image, request: UploadRequest, bands: list[Band], record: UploadRecord) -> list[_ArrayFile]:
+    """Check the arrays against the product, and give each its grid, mask and bands."""
+    crs, transform = _georeferencing(image, request.raster_meta)
+    files = []
+    for position, given in enumerate(request.arrays):
+        pixels = check_array(numpy.asanyarray(given))
+        declared = sorted((band for band in bands if (band.file_index or 0) == position), key=position_of)
+        if not declared:
+            raise InvalidArrayError(
+                f"{len(request.arrays)} arrays were given; product '{image.product_id}' has no bands in file {position}"
+            )
+        height, width = pixels.shape[1:]
+        coarsest = max(request.options.overviews or [0])
+        if coarsest > max(height, width):
+            raise BadRequestError(f"an overview of factor {coarsest} of {width} × {height} pixels would have none")
+        if 5 * len(pixels) > min(height, width):
+            warnings.warn(
+                f"an array of shape {given.shape} looks like it might not have the band axis as the first dimension",
+                UploadOptionWarning,
+                stacklevel=6,
+            )
+        mask = None
+        if isinstance(given, numpy.ma.MaskedArray) and given.mask is not numpy.ma.nomask:
+            mask = numpy.ma.getmaskarray(given).reshape(pixels.shape)
+        pixels, mask = _with_alpha(pixels, mask, declared, image)
+        _check_types(pixels, declared, image)
+        _warn_of_values(pixels, mask, declared, record)
+        grid = Grid(crs, transform, (height, width))
+        files.append(_ArrayFile(pixels, mask, [_layer(band) for band in declared], grid))
+    return files
+
+
+def _georeferencing(image: Image, meta: Mapping[str, Any]) -> tuple[Any, Affine]:
+    """Return CRS and transform: the image's own, else those of the raster_meta."""
+    if image.cs_code is not None and image.projection is not None:
+        warnings.warn("both cs_code and projection are set; cs_code is used", UploadOptionWarning, stacklevel=7)
+    geotrans = image.geotrans or meta.get("geoTransform")
+    if geotrans is None or len(geotrans) != 6:
+        raise BadRequestError(
+            f"image '{image.id}' has no georeferencing: set geotrans to six numbers, or pass raster_meta"
+        )
+    system = meta.get("coordinateSystem") or {}
+    text = image.cs_code or image.projection or system.get("epsg") or system.get("wkt") or system.get("proj4")
+    if text is None:
+        raise BadRequestError(f"image '{image.id}' has no CRS: set cs_code such as 'EPSG:32618', or pass raster_meta")
+    transform = Affine.from_gdal(*(float(number) for number in geotrans))
+    if transform.is_degenerate:
+        raise BadRequestError(f"geotrans {tuple(geotrans)!r} of image '{image.id}' has pixels without extent")
+    return parse_crs(text), transform
+
+
+def _with_alpha(
+    pixels: NDArray[Any], mask: NDArray[numpy.bool_] | None, declared: list[Band], image: Image
+) -> tuple[NDArray[Any], NDArray[numpy.bool_] | None]:
+    """Add the alpha band that the product declares and the array lacks, made of the array's mask."""
+    expected = position_of(declared[-1]) + 1
+    last = declared[-1]
+    if len(pixels) == expected:
+        return pixels, mask
+    if len(pixels) != expected - 1 or not (isinstance(last, MaskBand) and last.is_alpha):
+        names = ", ".join(str(band.name) for band in declared)
+        raise InvalidArrayError(
+            f"product '{image.product_id}' declares {expected} bands ({names}) and the array has {len(pixels)}; "
+            "pass one array with all of them"
+        )
+    invalid = numpy.zeros(pixels.shape[1:], dtype=bool) if mask is None else mask.any(axis=0)
+    alpha = (~invalid).astype(pixels.dtype)[numpy.newaxis]
+    if mask is not None:  # under the alpha band nothing else is masked, and what lies there is no data
+        pixels = numpy.where(invalid, numpy.zeros((), pixels.dtype), pixels)
+        if any(band.nodata is not None for band in declared[:-1]):
+            return numpy.concatenate((pixels, alpha)), numpy.concatenate((mask, numpy.zeros_like(mask[:1])))
+    return numpy.concatenate((pixels, alpha)), None
+
+
+def _check_types(pixels: NDArray[Any], declared: list[Band], image: Image) -> None:
+    for band in declared:
+        wanted = None if band.data_type is None or isinstance(band, MaskBand) else numpy_dtype(band.data_type)
+        if wanted is not None and pixels.dtype != wanted:
+            raise InvalidArrayError(
+                f"band '{band.name}' of product '{image.product_id}' stores {wanted.name} but the array is "
+                f"{pixels.dtype.name}; cast it with array.astype('{wanted.name}')"
+            )
+
+
+def _warn_of_values(
+    pixels: NDArray[Any], mask: NDArray[numpy.bool_] | None, declared: list[Band], record: UploadRecord
+) -> None:
+    for band in declared:
+        layer = pixels[position_of(band)]
+        values = layer if mask is None else layer[~mask[position_of(band)]]
+        if band.data_range is None or not values.size:
+            continue
+        low, high = float(numpy.nanmin(values)), float(numpy.nanmax(values))
+        if low < band.data_range[0] or high > band.data_range[1]:
+            record.add(
+                EventType.LOG,
+                f"band '{band.name}' has values from {low:g} to {high:g}, outside its data_range {band.data_range}",
+                Severity.WARNING,
+            )
+
+
+def _layer(band: Band) -> BandLayer:
+    colormap = band.colormap if isinstance(band, ClassBand) else None
+    return BandLayer(
+        description=band.name,
+        nodata=band.nodata,
+        is_alpha=isinstance(band, MaskBand) and bool(band.is_alpha),
+        is_categorical=isinstance(band, ClassBand | MaskBand),
+        colormap=None if colormap is None else dict(enumerate(colormap)),
+    )
+
+
+def _cog_options(options: ImageUploadOptions, bands: list[Band], threads: int) -> CogOptions:
+    resampler = options.overview_resampler
+    if resampler not in (None, "nearest", "mode") and any(isinstance(band, ClassBand) for band in bands):
+        warnings.warn(
+            f"overviews by {resampler!r} mix the values of class bands; 'mode' or 'nearest' keep them",
+            UploadOptionWarning,
+            stacklevel=6,
+        )
+    return CogOptions(
+        overviews=None if options.overviews is None else tuple(options.overviews),
+        overview_resampling=resampler,
+        threads=threads,
+    )
+
+
+def _tiff_time(image: Image) -> str:
+    """Return `acquired` as TIFF 6.0 writes times."""
+    return iso_text(to_microseconds(image.acquired))[:19].replace("-", ":").replace("T", " ")
+
+
+def _step(
+    catalog: Catalog, file: _ArrayFile, options: CogOptions, tags: Mapping[str, str], record: UploadRecord
+) -> Step:
+    def write(stack: ExitStack) -> Written:
+        folder = catalog.data_folder
+        folder.require_space(file.pixels.nbytes)
+        temporary = stack.enter_context(folder.temporary(".tif"))
+        digest = write_cog(
+            file.pixels, temporary, grid=file.grid, options=options, bands=file.layers, mask=file.mask, tags=tags
+        )
+        folder.sync(temporary)
+        record.add(EventType.LOG, f"{digest.size_bytes:,} bytes written")
+        return Written(digest, file.grid, temporary=temporary, suffix=".tif", fill_fraction=_fill_fraction(file))
+
+    return write
+
+
+def _fill_fraction(file: _ArrayFile) -> float:
+    """Return the share of pixels that are valid in all bands."""
+    valid = numpy.ones(file.grid.shape, dtype=bool)
+    if file.mask is not None:
+        valid &= ~file.mask.any(axis=0)
+    for number, layer in enumerate(file.layers):
+        if layer.is_alpha:
+            valid &= file.pixels[number] != 0
+    return float(valid.mean())

@@ -1,0 +1,186 @@
+"""The commit of an upload: files are published, then rows inserted, in one transaction.
+
+The order of the steps is what keeps the promise that a row's files exist, whole, whenever the power goes: write under a
+temporary name, sync, rename, sync the folder, insert the row, commit. Nothing is unlinked before its commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from localcat.crs import crs_code
+from localcat.errors import ClientError, CommitUnknownError, DuplicateError
+from localcat.geocontext.grid import Grid
+from localcat.geometry import area_km2
+from localcat.models.band import Band
+from localcat.models.enums import ImageUploadEventType as EventType
+from localcat.models.enums import ImageUploadStatus, StorageState
+from localcat.models.values import File
+from localcat.rasters.footprint import footprint
+from localcat.rasters.write import FileDigest
+from localcat.store import rows
+
+if TYPE_CHECKING:
+    from localcat.catalog import Catalog
+    from localcat.models.image import Image
+    from localcat.rasters.layout import DataFolder
+    from localcat.store.database import Transaction
+    from localcat.uploads.record import UploadRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A file that is whole: under a temporary name and on the disk, or where it lay.
+
+    Parameters
+    ----------
+    digest : FileDigest
+        Its size and sha256.
+    grid : Grid
+        Where its pixels lie.
+    temporary : Path, optional
+        Its temporary name in the data folder; None for one that is indexed in place.
+    suffix : str
+        Of its final name.
+    in_place : str
+        How its row names it, if it is indexed in place.
+    fill_fraction : float, optional
+        The share of its pixels that are valid in all bands, if known.
+    """
+
+    digest: FileDigest
+    grid: Grid
+    temporary: Path | None = None
+    suffix: str = ""
+    in_place: str = ""
+    fill_fraction: float | None = None
+
+
+Step: TypeAlias = Callable[[ExitStack], Written]
+"""Brings one file onto the disk; what it makes on the way is removed when the stack is closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """An upload whose arguments were found right."""
+
+    catalog: Catalog
+    image: Image
+    steps: list[Step]
+    overwrite: bool
+    record: UploadRecord
+
+    def run(self) -> None:
+        """Do it: bring the files onto the disk, and commit."""
+        with ExitStack() as stack:
+            self._commit([step(stack) for step in self.steps])
+
+    def _commit(self, written: list[Written]) -> None:
+        """Publish the files and insert the rows, in one transaction."""
+        catalog, image, record = self.catalog, self.image, self.record
+        folder = catalog.data_folder
+        before, events = dict(image._values), len(record.events)
+        files = [_file(folder, image, one) for one in written]
+        ours = [str(file.href) for file in files if file.owned]
+        try:
+            with catalog.database.write() as transaction:
+                replaced = _discard_old(transaction, image, self.overwrite)
+                with _unpublished_on_error(folder, ours):
+                    for one, file in zip(written, files, strict=True):
+                        if one.temporary is not None:
+                            folder.publish(one.temporary, str(file.href))
+                    _describe_image(image, written, files)
+                    image.save()
+                    record.add(EventType.USAGE, f"{sum(one.digest.size_bytes for one in written):,} bytes stored")
+                    record.add(EventType.COMPLETE, f"image '{image.id}' is in the catalog")
+                    record.store(transaction, ImageUploadStatus.SUCCESS)
+                transaction.on_rollback.append(lambda: _remove(folder, ours))
+                transaction.on_commit.append(lambda: catalog.delete_files(replaced))
+        except BaseException as error:
+            record.forget_since(events)
+            if not isinstance(error, CommitUnknownError) or not self._is_committed(error, ours):
+                image._restore(None, before)
+            raise
+
+    def _is_committed(self, error: CommitUnknownError, ours: list[str]) -> bool:
+        """Find out whether a failed COMMIT reached the disk, and unlink the new files only if it surely did not."""
+        try:
+            with self.catalog.database.write() as transaction:
+                connection = transaction.connection
+                found = connection.execute("SELECT status FROM upload WHERE uid = ?", (self.record.uid,)).fetchone()
+                error.committed = found is not None and found[0] == ImageUploadStatus.SUCCESS.value
+                if not error.committed:
+                    rows.put_in_trash(connection, ours)
+                    transaction.on_commit.append(lambda: self.catalog.delete_files(ours))
+        except ClientError:
+            error.committed = None  # a later gc decides by the rows it finds
+        return bool(error.committed)
+
+
+def position_of(band: Band) -> int:
+    """Return the place of a band in its file, from 0."""
+    return band.band_index or 0
+
+
+def _file(folder: DataFolder, image: Image, written: Written) -> File:
+    digest = written.digest
+    href = written.in_place or folder.new_href(str(image.product_id), str(image.name), written.suffix)
+    return File(href=href, size_bytes=digest.size_bytes, hash=digest.sha256, owned=not written.in_place)
+
+
+def _discard_old(transaction: Transaction, image: Image, overwrite: bool) -> list[str]:
+    """Delete the rows of an image that is replaced; return its files, to be unlinked after the commit."""
+    found = rows.find(transaction.connection, "image", (), str(image.id))
+    if found is None:
+        return []
+    if not overwrite:
+        raise DuplicateError(f"image '{image.id}' was created meanwhile; use a new image id or overwrite=True")
+    row_id = int(found[0] or 0)
+    hrefs = rows.discard_files(transaction.connection, [row_id])
+    rows.delete(transaction.connection, "image", [row_id])
+    return hrefs
+
+
+@contextmanager
+def _unpublished_on_error(folder: DataFolder, hrefs: list[str]) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        _remove(folder, hrefs)
+        raise
+
+
+def _remove(folder: DataFolder, hrefs: list[str]) -> None:
+    for href in hrefs:
+        folder.remove(href)
+
+
+def _describe_image(image: Image, written: list[Written], files: list[File]) -> None:
+    """Fill in what the pixels say of the image, where the user has not."""
+    grid = written[0].grid
+    code = crs_code(grid.crs)
+    outline = footprint(grid)
+    facts: dict[str, Any] = {
+        "geometry": outline,
+        "geotrans": grid.geotransform,
+        "x_pixels": grid.width,
+        "y_pixels": grid.height,
+        "area": area_km2(outline),
+        "bits_per_pixel": tuple(8 * one.digest.size_bytes / (one.grid.width * one.grid.height) for one in written),
+        "fill_fraction": written[0].fill_fraction,
+    }
+    for name, value in facts.items():
+        if getattr(image, name) is None:
+            setattr(image, name, value)
+    if image.cs_code is None and image.projection is None:
+        if code is not None:
+            image.cs_code = code
+        else:
+            image.projection = grid.crs.to_wkt()
+    image.files = files
+    image.storage_state = StorageState.AVAILABLE
+    image._uploaded = frozenset(files)

@@ -1,0 +1,90 @@
+"""Files as the pixels of an image: copied into the data folder, or indexed where they lie."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from localcat.errors import BadRequestError, RasterError
+from localcat.models.band import Band, MaskBand
+from localcat.rasters.copying import copy_raster, digest_raster
+from localcat.rasters.describe import RasterDescription, describe
+from localcat.rasters.dtypes import numpy_dtype
+from localcat.uploads.commit import Step, Written, position_of
+
+if TYPE_CHECKING:
+    from localcat.catalog import Catalog
+    from localcat.geocontext.grid import Grid
+    from localcat.models.requests import UploadRequest
+    from localcat.uploads.record import UploadRecord
+
+_SUFFIXES = {"GTiff": ".tif", "JP2OpenJPEG": ".jp2"}
+
+
+def file_steps(catalog: Catalog, request: UploadRequest, bands: list[Band], record: UploadRecord) -> list[Step]:
+    """Return for each file the step that takes it in."""
+    names = [path.name for path in request.files]
+    record.options = replace(request.options, upload_type="file", image_files=names)
+    # Without ".." in it, but not resolved: a path through a link keeps to where the link points.
+    paths = [Path(os.path.abspath(path)) for path in request.files]  # noqa: PTH100
+    if request.copy:
+        return [_copy_step(catalog, path, place, bands) for place, path in enumerate(paths)]
+    for path in paths:
+        if path.resolve().is_relative_to(catalog.data_folder.path.resolve()):
+            raise BadRequestError(
+                f"'{path}' lies in the catalog's own data folder, where files come and go with their images; "
+                "move it elsewhere to index it in place, or leave out copy=False"
+            )
+    return [_index_step(catalog, path, place, bands) for place, path in enumerate(paths)]
+
+
+def _copy_step(catalog: Catalog, path: Path, place: int, bands: list[Band]) -> Step:
+    def copy(stack: ExitStack) -> Written:
+        found, grid = _checked(path, place, bands)
+        folder = catalog.data_folder
+        folder.require_space(found.size_bytes)
+        suffix = _SUFFIXES[found.driver]
+        temporary = stack.enter_context(folder.temporary(suffix))
+        digest = copy_raster(path, temporary)
+        folder.sync(temporary)
+        return Written(digest, grid, temporary=temporary, suffix=suffix)
+
+    return copy
+
+
+def _index_step(catalog: Catalog, path: Path, place: int, bands: list[Band]) -> Step:
+    def index(stack: ExitStack) -> Written:
+        _, grid = _checked(path, place, bands)
+        return Written(digest_raster(path), grid, in_place=_in_place(catalog, path))
+
+    return index
+
+
+def _in_place(catalog: Catalog, path: Path) -> str:
+    """Return how the row names a file that stays where it is: relative to the catalog's folder where it can be."""
+    home = catalog.path.parent
+    return path.relative_to(home).as_posix() if path.is_relative_to(home) else str(path)
+
+
+def _checked(path: Path, place: int, bands: list[Band]) -> tuple[RasterDescription, Grid]:
+    """Compare a file's header with the bands that are declared to lie in it."""
+    found = describe(path)
+    if found.grid is None:
+        raise RasterError(f"'{path}' has no georeferencing; give it a CRS and a transform, or upload an array")
+    for band in bands:
+        if (band.file_index or 0) != place:
+            continue
+        position = position_of(band)
+        if position >= found.count:
+            raise RasterError(
+                f"'{path}' has {found.count} bands and band '{band.name}' is declared as number {position}"
+            )
+        if band.data_type is None or isinstance(band, MaskBand):
+            continue
+        declared = numpy_dtype(band.data_type).name
+        if declared != found.dtypes[position]:
+            raise RasterError(f"band '{band.name}' stores {declared} but '{path}' has {found.dtypes[position]}")
+    return found, found.grid
