@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from localcat.collection import BandCollection, Collection, ImageCollection, ProductCollection
 from localcat.errors import BadRequestError
+from localcat.explain import Explanation, explain
 from localcat.expressions.conditions import spatial
 from localcat.expressions.nodes import IsNull, Node, Ref, Relation, Spatial, all_of, mentions_place, one_of
 from localcat.expressions.properties import Expression
@@ -24,6 +25,7 @@ from localcat.models.base import CatalogObjectBase
 from localcat.models.enums import AggregateDateField, Interval
 from localcat.models.image import Image
 from localcat.models.product import Product
+from localcat.nearness import as_place, nearest_to
 from localcat.store import planner, rows
 from localcat.store.compiler import Clause, Scope, compile_where
 from localcat.store.planner import Question
@@ -157,7 +159,10 @@ class Search(Generic[T]):
     # Asking
 
     def __iter__(self) -> Iterator[T]:
-        found = self._row_ids()
+        yield from self._hydrated(self._row_ids())
+
+    def _hydrated(self, found: Sequence[int]) -> Iterator[T]:
+        """Yield the objects of rows, reading them in chunks."""
         columns = self._kind._columns()
         for start in range(0, len(found), rows.HYDRATION_CHUNK):
             with self._catalog.database.read() as connection:
@@ -194,6 +199,25 @@ class Search(Generic[T]):
         """
         statement = self._statement(f"{self._kind.table}.id")
         return statement.sql, statement.params
+
+    def explain(self) -> Explanation:
+        """Return why this search finds what it finds: what each condition leaves, what was missed, and how it is asked.
+
+        The answer prints as text, and shows as a table in a notebook. It asks the catalog several times over, so it
+        takes longer than the search itself.
+
+        Examples
+        --------
+        >>> import localcat
+        >>> with localcat.Catalog.temporary() as catalog:
+        ...     catalog.products.filter(localcat.properties.name == "x").explain().found
+        0
+        """
+        return explain(self)
+
+    def _only(self, where: Node | None, text: str | None = None) -> Self:
+        """Return a search of the same class for this alone, without an order or a limit."""
+        return replace(self, _where=where, _text=text, _order=(), _limit=None)
 
     def _question(self) -> Question:
         return Question(self._kind.table, self._kind.fields(), self._where, self._order, self._text)
@@ -270,6 +294,14 @@ class GeoSearch(Search[T]):
         areas = {place.relation: place.area for place, _ in self._places}
         wanted = (Relation.INTERSECTS, Relation.WITHIN, Relation.COVERED_BY, Relation.CONTAINS)
         return next((areas[relation] for relation in wanted if relation in areas), None)
+
+    def _only(self, where: Node | None, text: str | None = None) -> Self:
+        return replace(self, _where=where, _text=text, _order=(), _limit=None, _places=())
+
+    def _also(self, condition: Node) -> Self:
+        """Return a search for those of its objects that fulfil a condition too, without an order or a limit."""
+        where = all_of(*planner.required(self._where), condition)
+        return replace(self, _where=where, _order=(), _limit=None)
 
     def _is_placed(self) -> bool:
         """Return whether footprints must be tested."""
@@ -365,6 +397,25 @@ class ImageSearch(GeoSearch[Image], SummarySearchMixin):
             `within`, `covered_by` or `contains`.
         """
         return ImageCollection(self, geocontext=self._area if geocontext is None else geocontext)
+
+    def nearest(self, point: Any, k: int = 1) -> ImageCollection:
+        """Return the images of this search that lie nearest to a point, nearest first; ties by id.
+
+        Parameters
+        ----------
+        point : (longitude, latitude), or geometry
+            Anything that `intersects` takes; distances are counted from its nearest place.
+        k : int
+            How many; fewer are returned where fewer have a footprint. Order and limit of the search do not count.
+
+        Notes
+        -----
+        Distances are in metres on a sphere with the Earth's mean radius, 0 where the footprint covers the point.
+        """
+        if isinstance(k, bool) or not isinstance(k, int) or k < 1:
+            raise BadRequestError(f"k is a whole number from 1, not {k!r}")
+        near = nearest_to(self, as_place(point), k)
+        return ImageCollection(self._hydrated([one.row_id for one in near]))
 
     def summary(self) -> ImageSummaryResult:
         """Return count, size and products of the images that match, whatever the sort and the limit."""

@@ -20,7 +20,7 @@ FLOORS = [
     {"geocontext", "geo"},
     {"store", "rasters", "interop"},
     {"models"},
-    {"timeseries", "collection", "search"},
+    {"timeseries", "collection", "explain", "nearness", "search"},
     {"catalog", "uploads", "bulk", "maintenance", "pixels", "client"},
     {"scenes"},
     {"cli", "demo", "plot", "pytest_plugin"},
@@ -38,6 +38,9 @@ SAME_FLOOR = {
     ("sphere", "geometry"),
     ("geo", "geocontext"),
     ("search", "timeseries"),
+    ("search", "explain"),
+    ("search", "nearness"),
+    ("explain", "nearness"),
     ("search", "collection"),
     # The facade hands work to these, which see it only as a type.
     ("catalog", "uploads"),

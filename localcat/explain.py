@@ -1,0 +1,291 @@
+"""Why a search finds what it finds: what each condition leaves, what was just missed, and how the catalog is asked."""
+
+from __future__ import annotations
+
+import html
+import re
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from localcat.expressions.nodes import (
+    Comparison,
+    IsNull,
+    Node,
+    Not,
+    Op,
+    Or,
+    Ref,
+    Relation,
+    Spatial,
+    all_of,
+    mentions_place,
+)
+from localcat.expressions.python_text import to_python
+from localcat.nearness import nearest_to
+from localcat.store import planner
+from localcat.timestamps import from_microseconds
+
+if TYPE_CHECKING:
+    from localcat.search import Search
+
+_LONGEST = 90  # characters of a condition as it is shown
+_MISSES = 3  # in space
+_PLAN_WORDS = (  # of SQLite's lines, in its words, and in ours; lines about the inside of others are left out
+    (r"(?:SCAN|SEARCH) image_index VIRTUAL TABLE", "asks the space-time index for boxes"),
+    (r"SCAN \w+_text VIRTUAL TABLE", "asks the full-text index"),
+    (r"SEARCH (\w+) USING INTEGER PRIMARY KEY", r"fetches rows of {0} by number"),
+    (r"SEARCH (\w+) USING (?:COVERING )?INDEX \w+ \((.+)\)", r"looks {0} up in an index, by {1}"),
+    (r"SCAN (\w+) USING (?:COVERING )?INDEX", r"reads all of {0}, in the order of an index"),
+    (r"SCAN (product|band|image|upload)$", r"reads all of {0}"),
+    (r"USE TEMP B-TREE FOR ORDER BY", "sorts what is found"),
+    (r"USE TEMP B-TREE FOR", "sorts ties"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one condition leaves of what those before it left.
+
+    Parameters
+    ----------
+    condition : str
+        As code; the first step is about all objects of the class.
+    left : int
+        How many objects are left.
+    unset : int
+        How many were lost here because the condition is unknown for them: an attribute is unset.
+    """
+
+    condition: str
+    left: int
+    unset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TimeMiss:
+    """An image that fits but for its time: the nearest one on its side.
+
+    Parameters
+    ----------
+    id : str
+        The image.
+    acquired : datetime
+        Its time; aware UTC.
+    by : timedelta
+        How far outside of the range that was asked for; negative before it.
+    """
+
+    id: str
+    acquired: datetime
+    by: timedelta
+
+    def __str__(self) -> str:
+        side = "before" if self.by < timedelta(0) else "after"
+        return f"{self.id}, acquired {self.acquired:%Y-%m-%d %H:%M:%S}, {abs(self.by)} {side} the range"
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceMiss:
+    """An image that fits but for its place.
+
+    Parameters
+    ----------
+    id : str
+        The image.
+    metres : float
+        From its footprint to the geometry that was asked for; 0 where they meet.
+    """
+
+    id: str
+    metres: float
+
+    def __str__(self) -> str:
+        return f"{self.id}, {self.metres / 1000:,.1f} km away" if self.metres else f"{self.id}, which meets the area"
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """The answer of `Search.explain`.
+
+    Parameters
+    ----------
+    kind : str
+        The class that is searched.
+    found : int
+        How many objects the search finds, its limit included.
+    steps : tuple of Step
+        All objects first, then what each condition leaves: attributes, with the product in front, places, the text.
+    nearest_in_time, nearest_in_space : tuple
+        What was just missed. Empty where something is found, and where the search does not ask for the one.
+    plan : tuple of str
+        How the catalog is asked, in words.
+    seconds : float
+        How long the search itself took.
+    """
+
+    kind: str
+    found: int
+    steps: tuple[Step, ...]
+    nearest_in_time: tuple[TimeMiss, ...]
+    nearest_in_space: tuple[SpaceMiss, ...]
+    plan: tuple[str, ...]
+    seconds: float
+
+    @property
+    def lost_at(self) -> Step | None:
+        """The step after which nothing is left, or None."""
+        return next((step for step in self.steps if not step.left), None)
+
+    def __str__(self) -> str:
+        width = len(f"{self.steps[0].left:,}")
+        lines = [self._title()]
+        for step in self.steps:
+            lost = f"  ({step.unset:,} lost because a value is unset)" if step.unset else ""
+            lines.append(f"  {step.left:>{width},}  {step.condition}{lost}")
+        for title, entries in self._sections():
+            lines += [f"{title}:", *(f"  {entry}" for entry in entries)]
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td style='text-align:right'>{step.left:,}</td>"
+            f"<td style='text-align:left'><code>{html.escape(step.condition)}</code></td>"
+            f"<td style='text-align:right'>{format(step.unset, ',') if step.unset else ''}</td></tr>"
+            for step in self.steps
+        )
+        parts = [
+            f"<p><b>{html.escape(self._title())}</b></p>",
+            f"<table><tr><th>left</th><th>condition</th><th>lost because unset</th></tr>{rows}</table>",
+        ]
+        for title, entries in self._sections():
+            items = "".join(f"<li>{html.escape(str(entry))}</li>" for entry in entries)
+            parts.append(f"<p>{html.escape(title)}</p><ul>{items}</ul>")
+        return f"<div>{''.join(parts)}</div>"
+
+    def _title(self) -> str:
+        title = f"{self.kind} search: {self.found:,} found in {self.seconds * 1000:,.1f} ms"
+        if self.lost_at is None:
+            return title
+        reason = f"nothing is left after {self.lost_at.condition}" if self.steps[0].left else "the catalog has none"
+        return f"{title}; {reason}"
+
+    def _sections(self) -> Iterator[tuple[str, Sequence[object]]]:
+        sections: tuple[tuple[str, Sequence[object]], ...] = (
+            ("nearest in time", self.nearest_in_time),
+            ("nearest in space", self.nearest_in_space),
+            ("how the catalog is asked", self.plan),
+        )
+        return ((title, entries) for title, entries in sections if entries)
+
+
+def explain(search: Search[Any]) -> Explanation:
+    """Return why a search finds what it finds, as one state of the catalog has it."""
+    question = search._question()
+    parts = _in_order(planner.required(question.where))
+    with search._catalog.database.snapshot():
+        start = time.perf_counter()
+        found = len(search._matches(f"{question.table}.id"))
+        seconds = time.perf_counter() - start
+        steps = tuple(_steps(search, parts, question.text))
+        in_time: tuple[TimeMiss, ...] = ()
+        in_space: tuple[SpaceMiss, ...] = ()
+        if not steps[-1].left:
+            in_time = tuple(_time_misses(search, parts, question))
+            in_space = tuple(_space_misses(search, parts, question.text))
+        plan = tuple(_plan(search))
+    return Explanation(search._kind.__name__, found, steps, in_time, in_space, plan, seconds)
+
+
+def _in_order(parts: Sequence[Node]) -> list[Node]:
+    """Return the conditions on the product first, those on a place last, and else as they were given."""
+    return sorted(parts, key=lambda part: 2 if mentions_place(part) else 0 if _is_about(part, "product_id") else 1)
+
+
+def _is_about(node: Node, attribute: str) -> bool:
+    return isinstance(node, Comparison) and node.ref == Ref(attribute)
+
+
+def _steps(search: Search[Any], parts: Sequence[Node], text: str | None) -> Iterator[Step]:
+    asked: tuple[Node, ...] = ()
+    left = search._only(None).count()
+    yield Step(f"every {search._kind.table}", left)
+    for part in parts:
+        before, left = left, _asking(search, (*asked, part)).count() if left else 0
+        yield Step(_shown(part), left, _unset(search, asked, part, before, left))
+        asked = (*asked, part)
+    if text is not None:
+        yield Step(f"the words {text!r}", _asking(search, asked, text).count())
+
+
+def _unset(search: Search[Any], asked: tuple[Node, ...], part: Node, before: int, left: int) -> int:
+    """Return for how many objects a condition is unknown."""
+    if before == left:
+        return 0
+    if isinstance(part, Spatial):  # those that are false would have to be tested one by one
+        return _asking(search, (*asked, IsNull(part.ref))).count()
+    if isinstance(part, Or) and mentions_place(part) and IsNull(Ref("geometry")) in part.parts:
+        return 0
+    return before - left - _asking(search, (*asked, Not(part))).count()
+
+
+def _asking(search: Search[Any], parts: Sequence[Node], text: str | None = None) -> Search[Any]:
+    return search._only(all_of(*parts) if parts else None, text)
+
+
+def _shown(part: Node) -> str:
+    text = to_python(part)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
+def _time_misses(search: Search[Any], parts: Sequence[Node], question: planner.Question) -> Iterator[TimeMiss]:
+    """Yield the last image before the range of `acquired`, and the first one after it, that fit else."""
+    others = [part for part in parts if not _is_about(part, "acquired")]
+    if len(others) == len(parts):
+        return
+    asked = planner.acquired_range(question)
+    for edge, op, order in ((asked.start, Op.LE, "-acquired"), (asked.end, Op.GE, "acquired")):
+        if edge is not None:
+            beyond = Comparison(Ref("acquired"), op, from_microseconds(edge))
+            nearest = _asking(search, [*others, beyond], question.text).sort(order).limit(1)
+            for uid, acquired in nearest._matches("image.uid, image.acquired"):
+                by = from_microseconds(acquired) - from_microseconds(edge)
+                yield TimeMiss(uid, from_microseconds(acquired), by)
+
+
+def _space_misses(search: Search[Any], parts: Sequence[Node], text: str | None) -> Iterator[SpaceMiss]:
+    """Yield the images nearest to the place that was asked for, of those that fit else."""
+    asked = next((place for part in parts if (place := _place_of(part)) is not None), None)
+    if asked is None or asked.relation is Relation.DISJOINT:
+        return
+    others = _asking(search, [part for part in parts if not mentions_place(part)], text)
+    for near in nearest_to(others, asked.area, _MISSES):  # type: ignore[arg-type]  # a place is asked of images alone
+        yield SpaceMiss(near.uid, near.metres)
+
+
+def _place_of(part: Node) -> Spatial | None:
+    inner = part.parts if isinstance(part, Or) else (part,)
+    return next((one for one in inner if isinstance(one, Spatial)), None)
+
+
+def _plan(search: Search[Any]) -> Iterator[str]:
+    sql, params = search.to_sql()
+    with search._catalog.database.read() as connection:
+        lines = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", params)]
+    said = dict.fromkeys(words for line in lines if (words := _in_words(line)) is not None)
+    yield from said
+    where = search._question().where
+    if where is not None and mentions_place(where):
+        yield "tests the footprints of what the index gives, exactly"
+
+
+def _in_words(line: str) -> str | None:
+    for pattern, words in _PLAN_WORDS:
+        match = re.match(pattern, line)
+        if match is not None:
+            return words.format(*(re.sub(r"=\?|\?", "", group).replace(" AND ", ", ") for group in match.groups()))
+    return None
