@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from localcat.models.requests import DownloadRequest, ReadRequest, UploadRequest
     from localcat.models.values import File
     from localcat.rasters.layout import DataFolder
+    from localcat.uploads.ingest import IngestReport
 
 T = TypeVar("T", bound=CatalogObjectBase)
 
@@ -350,6 +351,55 @@ class Catalog:
         from localcat.uploads.run import run_upload  # brings rasterio
 
         return run_upload(self, self._workers, image, request)
+
+    def ingest(
+        self,
+        source: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+        *,
+        product: Product | str,
+        copy: bool = True,
+        progress: bool | None = None,
+    ) -> IngestReport:
+        """Take GeoTIFFs in as images of a product, one image a file.
+
+        Each file is added by itself: an interruption, by Ctrl-C for one, keeps the images added so far, and repeating
+        the call goes on from there.
+
+        Parameters
+        ----------
+        source : path, or several
+            A folder, of which all ``.tif`` and ``.tiff`` files are taken, those in folders below too, in the order of
+            their paths; or a file. The catalog's own data folder is left out.
+        product : Product or str
+            The product, or its id; its bands tell what the files hold.
+        copy : bool
+            Copy the files into the data folder; with False they are indexed where they lie, as by `Image.upload`.
+        progress : bool, optional
+            Show progress; by default where the output is a terminal.
+
+        Returns
+        -------
+        IngestReport
+            For each file whether it was added, skipped because an image of the product has a file of the same content,
+            or refused, and why. A refused file does not keep the others out.
+
+        Notes
+        -----
+        An image is named after its file, with what names do not allow replaced and a number behind it if the name is
+        taken. It was acquired at the time of the file's tag ``ACQUISITIONDATETIME`` or ``TIFFTAG_DATETIME``, else at
+        the date in the file's name, as in ``S2A_20170101T182742.tif`` or ``2017-01-01.tif``; else when the file was
+        last changed.
+
+        Raises
+        ------
+        BadRequestError
+            If there is nothing at a path, or the product has no bands.
+        ProductNotFoundError
+            If there is no such product.
+        """
+        from localcat.uploads.ingest import ingest  # brings rasterio
+
+        return ingest(self, source, product=product, copy=copy, progress=progress)
 
     def uploads(self) -> list[ImageUpload]:
         """Return the uploads that are pending or running in the background, of all processes, oldest first.

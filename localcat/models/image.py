@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, ClassVar
 
@@ -113,7 +114,7 @@ class Image(NamedCatalogObject):
             GeoTIFF or JPEG 2000; their order is what the bands' `file_index` counts. Georeferencing comes from the
             first.
         upload_options : ImageUploadOptions, optional
-            Its overviews are not used: files are taken as they are.
+            Overviews, compression and tiles are not used: files are taken as they are.
         overwrite : bool
             Replace an image with the same id, if there is one.
         copy : bool
@@ -171,10 +172,11 @@ class Image(NamedCatalogObject):
             nodata if they declare one; else an alpha band, if the product declares one that the array lacks; else an
             internal mask.
         upload_options : ImageUploadOptions, optional
-            The same as the next arguments, which win.
+            The overviews, over which the arguments below win, and how the files are compressed and tiled.
         raster_meta : mapping, optional
             Georeferencing as `ndarray` returns it with ``raster_info=True``; the image's own `geotrans`, `cs_code` and
-            `projection` win over it.
+            `projection` win over it. The id of the image that it came from becomes ``derived_from`` in the
+            `extra_properties`, unless they have that entry already or no room for it.
         overviews : sequence of int, optional
             Decimation factors of the overviews, such as ``[2, 4]``. None makes powers of two down to one tile; an empty
             list makes none.
@@ -203,12 +205,11 @@ class Image(NamedCatalogObject):
         """
         self._require_uploadable(overwrite=overwrite)
         given = upload_options or ImageUploadOptions()
-        options = ImageUploadOptions(
+        options = replace(
+            given,
             upload_type="ndarray",
-            image_files=given.image_files,
             overviews=given.overviews if overviews is None else overviews,
             overview_resampler=given.overview_resampler if overview_resampler is None else overview_resampler,
-            upload_size=given.upload_size,
         )
         arrays = _arrays(ndarray)
         request = UploadRequest(

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _MOST_OVERVIEWS = 16
+# A test compares these with what the writer of files accepts.
+_LEVELS = {"DEFLATE": range(1, 13), "ZSTD": range(1, 23), "LZW": range(0), "NONE": range(0)}
+_BIGTIFF = ("YES", "NO", "IF_NEEDED", "IF_SAFER")
+_LEAST_BLOCKSIZE = 128  # pixels
 
 
 @dataclass(slots=True)
@@ -34,6 +38,14 @@ class ImageUploadOptions:
         How overviews are made; by the type of the bands when left out.
     upload_size : int, optional
         Bytes to be uploaded.
+    compress : str, optional
+        ``"DEFLATE"``, ``"ZSTD"``, ``"LZW"`` or ``"NONE"``; DEFLATE when left out. All of them keep every bit.
+    level : int, optional
+        Effort of DEFLATE (1 to 12) or ZSTD (1 to 22).
+    blocksize : int, optional
+        Edge of a tile in pixels, a multiple of 16 from 128 on; 512 when left out.
+    bigtiff : str, optional
+        ``"YES"``, ``"NO"``, ``"IF_NEEDED"`` or ``"IF_SAFER"``, which is meant when left out.
     """
 
     upload_type: str | None = None
@@ -41,6 +53,10 @@ class ImageUploadOptions:
     overviews: Sequence[int] | None = None
     overview_resampler: str | None = None
     upload_size: int | None = None
+    compress: str | None = None
+    level: int | None = None
+    blocksize: int | None = None
+    bigtiff: str | None = None
 
     def __post_init__(self) -> None:
         if self.upload_type is not None:
@@ -54,6 +70,26 @@ class ImageUploadOptions:
         size = self.upload_size
         if size is not None and (isinstance(size, bool) or not isinstance(size, int) or not 0 <= size < 2**63):
             raise AttributeValidationError(f"upload_size is a number of bytes, not {size!r}")
+        self._check_format()
+
+    def _check_format(self) -> None:
+        if self.compress is not None:
+            self.compress = _word("compress", self.compress, tuple(_LEVELS))
+        if self.bigtiff is not None:
+            self.bigtiff = _word("bigtiff", self.bigtiff, _BIGTIFF)
+        if self.level is not None:
+            method = self.compress or "DEFLATE"
+            self.level = _whole_number("level", self.level)
+            if self.level not in _LEVELS[method]:
+                allowed = _LEVELS[method]
+                hint = f"from {allowed[0]} to {allowed[-1]}" if allowed else "left out"
+                raise AttributeValidationError(f"level of {method} is {hint}, not {self.level}")
+        if self.blocksize is not None:
+            self.blocksize = _whole_number("blocksize", self.blocksize)
+            if self.blocksize < _LEAST_BLOCKSIZE or self.blocksize % 16:
+                raise AttributeValidationError(
+                    f"blocksize is a multiple of 16 from {_LEAST_BLOCKSIZE} on, not {self.blocksize}"
+                )
 
 
 def _chosen(choices: Any, name: str, value: Any) -> str:
@@ -62,6 +98,20 @@ def _chosen(choices: Any, name: str, value: Any) -> str:
     except ValueError:
         allowed = ", ".join(repr(choice.value) for choice in choices)
         raise AttributeValidationError(f"{name} is one of {allowed}, not {value!r}") from None
+
+
+def _word(name: str, value: Any, allowed: Sequence[str]) -> str:
+    word = value.upper() if isinstance(value, str) else ""
+    if word not in allowed:
+        raise AttributeValidationError(f"{name} is one of {', '.join(map(repr, allowed))}, not {value!r}")
+    return word
+
+
+def _whole_number(name: str, value: Any) -> int:
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise AttributeValidationError(f"{name} is a whole number, not {value!r}")
+    number: int = value.__index__()
+    return number
 
 
 def _names(value: Any) -> list[str]:

@@ -14,7 +14,7 @@ from affine import Affine
 from localcat.crs import parse_crs
 from localcat.errors import BadRequestError, InvalidArrayError, UploadOptionWarning
 from localcat.geocontext.grid import Grid
-from localcat.models.band import Band, ClassBand, MaskBand
+from localcat.models.band import Band, ClassBand, GenericBand, MaskBand, MicrowaveBand, SpectralBand
 from localcat.models.enums import ImageUploadEventSeverity as Severity
 from localcat.models.enums import ImageUploadEventType as EventType
 from localcat.rasters.arrays import BandLayer, check_array
@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from localcat.models.image import Image
     from localcat.models.requests import ImageUploadOptions, UploadRequest
     from localcat.uploads.record import UploadRecord
+
+
+_COLORS = ("red", "green", "blue")
+_PHYSICAL = (SpectralBand, MicrowaveBand, GenericBand)  # the bands whose values measure something
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,8 @@ def array_steps(
 def _array_files(image: Image, request: UploadRequest, bands: list[Band], record: UploadRecord) -> list[_ArrayFile]:
     """Check the arrays against the product, and give each its grid, mask and bands."""
     crs, transform = _georeferencing(image, request.raster_meta)
+    product = image.product
+    shown = (product.default_display_bands if product is not None else None) or []
     files = []
     for position, given in enumerate(request.arrays):
         pixels = check_array(numpy.asanyarray(given))
@@ -98,7 +104,7 @@ def _array_files(image: Image, request: UploadRequest, bands: list[Band], record
         _check_types(pixels, declared, image)
         _warn_of_values(pixels, mask, declared, record)
         grid = Grid(crs, transform, (height, width))
-        files.append(_ArrayFile(pixels, mask, [_layer(band) for band in declared], grid))
+        files.append(_ArrayFile(pixels, mask, _layers(declared, shown), grid))
     return files
 
 
@@ -171,15 +177,40 @@ def _warn_of_values(
             )
 
 
-def _layer(band: Band) -> BandLayer:
+def _layers(declared: list[Band], shown: Sequence[str]) -> list[BandLayer]:
+    """Return what is stored about the bands of a file, given the names of the product's display bands."""
+    if len(shown) >= len(_COLORS):
+        colors = dict(zip(shown, _COLORS, strict=False))
+    else:
+        colors = {str(band.name): str(band.name).lower() for band in declared}
+    return [_layer(band, colors.get(str(band.name))) for band in declared]
+
+
+def _layer(band: Band, color: str | None) -> BandLayer:
     colormap = band.colormap if isinstance(band, ClassBand) else None
+    scale, offset = _scale(band)
     return BandLayer(
         description=band.name,
         nodata=band.nodata,
         is_alpha=isinstance(band, MaskBand) and bool(band.is_alpha),
         is_categorical=isinstance(band, ClassBand | MaskBand),
+        color=color if color in _COLORS else None,
         colormap=None if colormap is None else dict(enumerate(colormap)),
+        scale=scale,
+        offset=offset,
+        unit=band.physical_range_unit if isinstance(band, _PHYSICAL) else None,
     )
+
+
+def _scale(band: Band) -> tuple[float, float]:
+    """Return scale and offset that take `data_range` to `physical_range`."""
+    if not isinstance(band, _PHYSICAL) or band.data_range is None or band.physical_range is None:
+        return 1.0, 0.0
+    (low, high), (bottom, top) = band.data_range, band.physical_range
+    if low == high:
+        return 1.0, 0.0
+    scale = (top - bottom) / (high - low)
+    return scale, bottom - low * scale
 
 
 def _cog_options(options: ImageUploadOptions, bands: list[Band], threads: int) -> CogOptions:
@@ -190,7 +221,9 @@ def _cog_options(options: ImageUploadOptions, bands: list[Band], threads: int) -
             UploadOptionWarning,
             stacklevel=6,
         )
+    wanted = {name: getattr(options, name) for name in ("compress", "level", "blocksize", "bigtiff")}
     return CogOptions(
+        **{name: value for name, value in wanted.items() if value is not None},
         overviews=None if options.overviews is None else tuple(options.overviews),
         overview_resampling=resampler,
         threads=threads,

@@ -19,6 +19,7 @@ from localcat.geometry import area_km2
 from localcat.models.band import Band
 from localcat.models.enums import ImageUploadEventType as EventType
 from localcat.models.enums import ImageUploadStatus, StorageState
+from localcat.models.structured import ExtraProperties
 from localcat.models.values import File
 from localcat.rasters.footprint import footprint
 from localcat.rasters.write import FileDigest
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from localcat.rasters.layout import DataFolder
     from localcat.store.database import Transaction
     from localcat.uploads.record import UploadRecord
+
+_LINEAGE = "derived_from"  # the key of extra_properties that names the image whose pixels were taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,7 @@ class Task:
     steps: list[Step]
     overwrite: bool
     record: UploadRecord
+    source: str | None = None  # the id of the image that the pixels were derived from, if known
 
     def run(self) -> None:
         """Do it: bring the files onto the disk, and commit."""
@@ -94,6 +98,7 @@ class Task:
                         if one.temporary is not None:
                             folder.publish(one.temporary, str(file.href))
                     _describe_image(image, written, files)
+                    _note_lineage(image, self.source)
                     image.save()
                     record.add(EventType.USAGE, f"{sum(one.digest.size_bytes for one in written):,} bytes stored")
                     record.add(EventType.COMPLETE, f"image '{image.id}' is in the catalog")
@@ -157,6 +162,13 @@ def _unpublished_on_error(folder: DataFolder, hrefs: list[str]) -> Iterator[None
 def _remove(folder: DataFolder, hrefs: list[str]) -> None:
     for href in hrefs:
         folder.remove(href)
+
+
+def _note_lineage(image: Image, source: str | None) -> None:
+    """Note the image that the pixels came from, unless the user has, or there is no room for another entry."""
+    properties = image.extra_properties or {}
+    if source is not None and _LINEAGE not in properties and len(properties) < ExtraProperties.MOST:
+        image.extra_properties = {**properties, _LINEAGE: source}
 
 
 def _describe_image(image: Image, written: list[Written], files: list[File]) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import copy
 import os
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from localcat.errors import BadRequestError, ClientError, CommitUnknownError, ConflictError
 from localcat.models.enums import ImageUploadEventSeverity as Severity
 from localcat.models.enums import ImageUploadEventType as EventType
 from localcat.models.enums import ImageUploadStatus
+from localcat.models.image import Image
 from localcat.models.upload import ImageUpload
 from localcat.uploads.arrays import array_steps
 from localcat.uploads.commit import Task
@@ -21,7 +23,6 @@ from localcat.uploads.workers import WORKERS, Workers
 
 if TYPE_CHECKING:
     from localcat.catalog import Catalog
-    from localcat.models.image import Image
     from localcat.models.requests import UploadRequest
 
 
@@ -48,10 +49,17 @@ def run_upload(catalog: Catalog, workers: Workers, image: Image, request: Upload
         steps = array_steps(catalog, uploaded, request, bands, record, threads=threads)
     else:
         steps = file_steps(catalog, request, bands, record)
-    task = Task(catalog, uploaded, steps, request.overwrite, record)
+    task = Task(catalog, uploaded, steps, request.overwrite, record, _source(catalog, request.raster_meta))
     upload = _finished(task) if request.wait else workers.submit(task)
     upload._image = image
     return upload
+
+
+def _source(catalog: Catalog, meta: Mapping[str, Any]) -> str | None:
+    """Return the id of the image of this catalog that a raster_meta was read from."""
+    metadata = meta.get("metadata")
+    source = metadata.get("id") if isinstance(metadata, Mapping) else None
+    return source if isinstance(source, str) and Image.exists(source, catalog=catalog) else None
 
 
 def _finished(task: Task) -> ImageUpload:
