@@ -100,7 +100,7 @@ def _inside(area: BaseGeometry, *, on_boundary: bool) -> Test:
 
     def test(footprints: NDArray[Any]) -> NDArray[numpy.bool_]:
         special = _are_collections(footprints) | _are_collections(outer)
-        hits: NDArray[numpy.bool_] = relates(outer, numpy.where(special, None, footprints))
+        hits: NDArray[numpy.bool_] = relates(outer, _without(footprints, special))
         for position in _positions(special):
             hits[position] = _lies_in(footprints[position], outer, on_boundary=on_boundary)
         return hits
@@ -117,7 +117,7 @@ def _around(area: BaseGeometry) -> Test:
         if _is_at_seam(area):
             bounds = shapely.bounds(footprints)
             special |= (bounds[:, 0] <= -180) | (bounds[:, 2] >= 180)
-        hits: NDArray[numpy.bool_] = shapely.within(area, numpy.where(special, None, footprints))
+        hits: NDArray[numpy.bool_] = shapely.within(area, _without(footprints, special))
         for position in _positions(special & ~shapely.is_missing(footprints)):
             hits[position] = _lies_in(area, _unrolled(footprints[position]), on_boundary=False)
         return hits
@@ -151,6 +151,15 @@ def _by_dimension(geometry: BaseGeometry) -> list[list[BaseGeometry]]:
 
 def _are_collections(shapes: BaseGeometry | NDArray[Any]) -> NDArray[numpy.bool_]:
     return numpy.asarray(shapely.get_type_id(shapes) == shapely.GeometryType.GEOMETRYCOLLECTION)
+
+
+def _without(footprints: NDArray[Any], mask: NDArray[numpy.bool_]) -> NDArray[Any]:
+    """Return footprints with None in the place of some."""
+    if not mask.any():
+        return footprints
+    others = footprints.copy()
+    others[numpy.broadcast_to(mask, others.shape)] = None
+    return others
 
 
 def _positions(mask: NDArray[numpy.bool_]) -> list[int]:
