@@ -11,6 +11,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from localcat.models import backend as _backend
+
 if TYPE_CHECKING:
     from localcat.catalog import Catalog as Catalog
     from localcat.client import (
@@ -506,6 +508,13 @@ __all__ = [
     "set_default_catalog",
 ]
 __version__ = "0.1.0"
+
+
+def _open_default() -> Catalog:
+    return importlib.import_module("localcat.catalog").Catalog.default()  # type: ignore[no-any-return]
+
+
+_backend.set_default_opener(_open_default)
 
 
 def __getattr__(name: str) -> Any:

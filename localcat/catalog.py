@@ -101,6 +101,8 @@ class Catalog:
         file = _absolute(path)
         if file.exists():
             raise CatalogExistsError(f"'{file}' already exists; open it with Catalog.open, or choose another name")
+        if cls.data_path(file) == file:
+            raise BadRequestError(f"'{file}' would be its own data folder; choose another suffix, such as .gpkg")
         if not file.parent.is_dir():
             raise CatalogNotFoundError(f"the folder '{file.parent}' does not exist; make it first")
         if cls.data_path(file).exists():
@@ -521,9 +523,13 @@ class Catalog:
         """
         import sqlite3
 
+        if not self.path.exists():
+            raise CatalogNotFoundError(f"there is no catalog at '{self.path}' yet; save an object first")
+        self.database.settings()  # refuses a catalog that is closed
         import sqlite_utils  # slow to import where it has many plugins
 
-        return sqlite_utils.Database(sqlite3.connect(self.path))
+        mode = "ro" if self.database.read_only else "rw"
+        return sqlite_utils.Database(sqlite3.connect(f"{self.path.resolve().as_uri()}?mode={mode}", uri=True))
 
 
 def _settings(org: str | None, user: str | None) -> dict[str, str]:
@@ -563,6 +569,3 @@ def _attach_temporary(path: str) -> Catalog:
     if not Path(path).exists():
         raise CatalogNotFoundError(f"the temporary catalog '{path}' is closed already")
     return Catalog(Database(Path(path), durable=False))
-
-
-backend.set_default_opener(Catalog.default)

@@ -364,7 +364,16 @@ def _polygon_on_globe(polygon: shapely.Polygon) -> BaseGeometry:
     whole = shell.difference(shapely.union_all(holes)) if holes else shell
     if not whole.area:
         raise InvalidGeometryError("the polygon has no area")
-    return whole
+    return whole if whole.is_valid else _repaired(whole)
+
+
+def _repaired(area: BaseGeometry) -> BaseGeometry:
+    """Return a valid form of an area: overlays of coordinates near the limits of numbers may come out invalid."""
+    reason = shapely.is_valid_reason(area)
+    repaired = _joined([shapely.make_valid(area)], "Polygon", reason)
+    if not repaired.is_valid:
+        raise InvalidGeometryError(f"the polygon is invalid and cannot be repaired: {reason}")
+    return repaired
 
 
 def _ring_area(ring: NDArray[Any]) -> BaseGeometry:

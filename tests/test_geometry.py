@@ -465,3 +465,11 @@ def test_a_damaged_blob_is_named():
 def test_numbers_beyond_every_float_are_refused(value: object) -> None:
     with pytest.raises(InvalidGeometryError):
         as_geometry(value)
+
+
+@pytest.mark.filterwarnings("ignore::localcat.geometry.GeometryWarning")
+def test_an_overlay_that_comes_out_invalid_and_without_area_is_refused() -> None:
+    shell = [(0, 0), (6.39679786853661e-80, 0), (-540, 87)]
+    hole = [(0, 0), (0, -4), (180, 87), (8, 0)]
+    with pytest.raises(InvalidGeometryError, match="the Polygon has no area"):
+        as_geometry(shapely.Polygon(shell, [hole]))

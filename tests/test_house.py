@@ -141,6 +141,16 @@ def test_searching_without_a_place_loads_nothing_heavy() -> None:
     assert run(code) == "[]"
 
 
+def test_any_name_alone_finds_the_default_catalog(tmp_path: Path) -> None:
+    for name in ("Image", "Product", "SpectralBand"):
+        code = (
+            f"import os; os.environ['LOCALCAT'] = {str(tmp_path / 'new.gpkg')!r}\n"
+            f"from localcat import {name}; print({name}.search().count())"
+        )
+        assert run(code) == "0"
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_importing_localcat_changes_no_global_state() -> None:
     code = (
         "import os, warnings, logging\n"

@@ -427,3 +427,91 @@ def test_an_interrupt_while_writing_leaves_nothing_and_no_lock(
                 new_image(product).upload_ndarray(pixels, raster_meta=meta)
         check_nothing_left(catalog)
     assert new_image(product).upload_ndarray(pixels, raster_meta=meta).status == "success"
+
+
+def test_an_image_of_a_rolled_back_upload_forgets_it(catalog: Catalog, product: Product, pixels, meta) -> None:
+    image = new_image(product)
+    with pytest.raises(RuntimeError), catalog.transaction():
+        image.upload_ndarray(pixels, raster_meta=meta)
+        raise RuntimeError
+    assert (image.files, image.geotrans, image.cs_code, image.geometry) == (None, None, None, None)
+    other = {"geoTransform": (0, 0.1, 0, 10, 0, -0.1), "coordinateSystem": {"epsg": 4326}}
+    assert image.upload_ndarray(numpy.ones((64, 48), "uint16"), raster_meta=other).status == "success"
+    assert (image.cs_code, image.geotrans) == ("EPSG:4326", (0, 0.1, 0, 10, 0, -0.1))
+
+
+def test_the_grid_of_a_file_wins_over_what_the_user_set(catalog: Catalog, product: Product, pixels, meta) -> None:
+    first = new_image(product, "first")
+    first.upload_ndarray(pixels, raster_meta=meta)
+    second = new_image(product, "second", cs_code="EPSG:4326", geotrans=(0, 1, 0, 0, 0, -1), x_pixels=5, y_pixels=5)
+    with pytest.warns(UploadOptionWarning, match="the files' own projection is"):
+        second.upload(catalog.path_of(first.files[0]))
+    assert (second.cs_code, second.geotrans) == ("EPSG:32618", first.geotrans)
+    assert numpy.array_equal(second.ndarray("blue").filled(0), pixels.filled(0))
+
+
+def test_nodata_counts_as_invalid_in_the_fill_fraction(catalog: Catalog, meta) -> None:
+    product = Product(id="n", name="N")
+    product.save()
+    SpectralBand(name="b", product=product, data_type="Byte", data_range=(0, 9), band_index=0, nodata=0).save()
+    array = numpy.ones((64, 48), "uint8")
+    array[:16] = 0
+    image = new_image(product)
+    image.upload_ndarray(array, raster_meta=meta)
+    assert image.fill_fraction == 0.75
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"geoTransform": 5, "coordinateSystem": {"epsg": 4326}}, "is six numbers, not 5"),
+        ({"geoTransform": "abcdef", "coordinateSystem": {"epsg": 4326}}, "is six numbers, not 'abcdef'"),
+        ({"geoTransform": (0, 1, 0, 0, 0, -1), "coordinateSystem": "EPSG:4326"}, "is a mapping such as"),
+    ],
+)
+def test_a_raster_meta_of_the_wrong_form_is_refused(
+    catalog: Catalog, product: Product, pixels, given: dict, message: str
+) -> None:
+    with pytest.raises(BadRequestError, match=message):
+        new_image(product).upload_ndarray(pixels, raster_meta=given)
+    check_nothing_left(catalog)
+
+
+@pytest.mark.parametrize(
+    ("geotrans", "epsg"),
+    [((0, 1e5, 0, 0, 0, -1e5), 4326), ((0, 1e10, 0, 0, 0, -1e10), 4326), ((0, 30, 0, 0, 0, -30), 4978)],
+)
+def test_a_grid_that_is_on_no_map_fails(
+    catalog: Catalog, product: Product, pixels, geotrans: tuple[float, ...], epsg: int
+) -> None:
+    meta = {"geoTransform": geotrans, "coordinateSystem": {"epsg": epsg}}
+    upload = new_image(product).upload_ndarray(pixels, raster_meta=meta)
+    with pytest.raises(RasterError, match="wider than the globe|neither geographic nor projected"):
+        upload.raise_for_status()
+    check_nothing_left(catalog)
+
+
+def test_a_download_into_the_data_folder_is_refused(catalog: Catalog, product: Product, pixels, meta) -> None:
+    image = new_image(product)
+    image.upload_ndarray(pixels, raster_meta=meta)
+    with pytest.raises(BadRequestError, match="lies in the catalog's own data folder"):
+        image.download("blue", dest=catalog.path_of(image.files[0]))
+    assert numpy.array_equal(image.ndarray("blue").filled(0), pixels.filled(0))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_forked_child_uploads_after_its_parent(tmp_path: Path, pixels, meta) -> None:
+    with Catalog.create(tmp_path / "survey.gpkg", org="acme") as catalog:
+        product = Product(id="x", name="X", catalog=catalog)
+        product.save()
+        SpectralBand(name="b", product=product, data_type="UInt16", data_range=(0, 9999), band_index=0).save()
+        big = numpy.ones((2048, 2048), "uint16")
+        assert new_image(product, "big").upload_ndarray(big, raster_meta=meta).status == "success"
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                status = int(new_image(product, "child").upload_ndarray(pixels, raster_meta=meta).status != "success")
+            finally:
+                os._exit(status)
+        assert os.waitpid(child, 0)[1] == 0

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from localcat.models.requests import DownloadRequest, ReadRequest, UploadRequest
     from localcat.models.upload import ImageUpload
     from localcat.models.values import File
+    from localcat.rasters.layout import DataFolder
     from localcat.search import ImageSearch, Search
     from localcat.store.database import Database
 
@@ -87,6 +88,10 @@ class Backend(Protocol):
 
     def scaling_parameters(self, images: Sequence[Image], request: ReadRequest) -> tuple[list[Any] | None, str]:
         """Return how bands of images would be scaled, and their data type."""
+
+    @property
+    def data_folder(self) -> DataFolder:
+        """The folder of the pixels."""
 
     def path_of(self, file: File) -> Path:
         """Return the absolute path of a file of an image."""

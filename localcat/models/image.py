@@ -45,7 +45,10 @@ class Image(NamedCatalogObject):
         "float64",
     )
 
-    geometry = Geometry("Footprint of the valid pixels; longitude and latitude, EPSG:4326.", filterable=True)
+    geometry = Geometry(
+        "Footprint; longitude and latitude, EPSG:4326. Of an upload the outline of its grid, unless set.",
+        filterable=True,
+    )
     cs_code = Text("Code of its CRS, such as 'EPSG:32618'; wins over `projection`.")
     projection = Text("Its CRS as WKT or PROJ.4 text.")
     geotrans = NumberTuple("Six numbers in GDAL's order, from (column, row) to CRS coordinates.", length=6)
@@ -147,7 +150,7 @@ class Image(NamedCatalogObject):
                 UploadOptionWarning,
                 stacklevel=2,
             )
-        options = upload_options or ImageUploadOptions()
+        options = _options(upload_options)
         request = UploadRequest(options=options, overwrite=overwrite, wait=wait, copy=copy, files=paths)
         return self._catalog.upload(self, request)
 
@@ -204,7 +207,7 @@ class Image(NamedCatalogObject):
             If the image was deleted.
         """
         self._require_uploadable(overwrite=overwrite)
-        given = upload_options or ImageUploadOptions()
+        given = _options(upload_options)
         options = replace(
             given,
             upload_type="ndarray",
@@ -516,6 +519,14 @@ class Image(NamedCatalogObject):
         hrefs = rows.discard_files(transaction.connection, [row_id])
         super()._delete_row(transaction, row_id)
         transaction.on_commit.append(lambda: self._catalog.delete_files(hrefs))
+
+
+def _options(given: Any) -> ImageUploadOptions:
+    if given is None:
+        return ImageUploadOptions()
+    if not isinstance(given, ImageUploadOptions):
+        raise BadRequestError(f"upload_options is an ImageUploadOptions, not {given!r}")
+    return given
 
 
 def _paths(files: Any) -> list[Path]:

@@ -46,12 +46,14 @@ _COLORMAP_DTYPES = ("uint8", "uint16")
 def download_image(image: Image, request: DownloadRequest) -> str:
     """Write bands of an image to a file; `Image.download` says how."""
     path = _file_for(_name_of(image, request), request.dest, request)
+    _require_outside([image], [path])
     return _write(read_one(image, request.read), path, request)
 
 
 def download_images(images: Sequence[Image], request: DownloadRequest) -> list[str]:
     """Write bands of each image to a file; `ImageCollection.download` says how."""
     paths = _files_for(images, request)
+    _require_outside(images, paths)
     failures: list[tuple[str, Exception]] = []
 
     def write(position: int) -> str:
@@ -71,6 +73,7 @@ def download_images(images: Sequence[Image], request: DownloadRequest) -> list[s
 def download_mosaic(images: Sequence[Image], request: DownloadRequest) -> str:
     """Write a mosaic of images to a file; `ImageCollection.download_mosaic` says how."""
     path = _file_for(f"mosaic-{'-'.join(band_names(request.read.bands))}", request.dest, request)
+    _require_outside(images, [path])
     return _write(read_many(images, request.read), path, request)
 
 
@@ -118,6 +121,14 @@ def _files_for(images: Sequence[Image], request: DownloadRequest) -> list[Path]:
     if twice:
         raise DownloadError(f"several images would be written to {', '.join(twice)}; nothing was written")
     return paths
+
+
+def _require_outside(images: Sequence[Image], paths: Sequence[Path]) -> None:
+    """Refuse to write into a catalog's own data folder, where the file might be an image's."""
+    folders = {catalog.data_folder.path.resolve() for catalog in (image._catalog for image in images)}
+    for path in paths:
+        if not folders.isdisjoint(path.resolve().parents):
+            raise BadRequestError(f"'{path}' lies in the catalog's own data folder; download to another place")
 
 
 # How

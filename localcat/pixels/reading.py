@@ -29,6 +29,7 @@ from localcat.pixels.plan import BandChoice, ReadPlan, plan_for, warn_caller
 from localcat.rasters import mosaic
 from localcat.rasters.describe import band_info, raster_info
 from localcat.rasters.dtypes import numpy_dtype
+from localcat.rasters.opening import quiet_threads
 from localcat.rasters.read import BandSource, read_bands
 from localcat.rasters.scaling import apply_scaling
 
@@ -157,7 +158,7 @@ def in_threads(function: Callable[[T], R], items: Iterable[T], request: ReadRequ
                 results.append(function(item))
                 advance()
         return results
-    with progress_bar(len(todo), request, label) as advance, ThreadPoolExecutor(workers) as pool:
+    with progress_bar(len(todo), request, label) as advance, quiet_threads(), ThreadPoolExecutor(workers) as pool:
         futures: list[Future[R]] = [pool.submit(function, item) for item in todo]
         try:
             for future in futures:

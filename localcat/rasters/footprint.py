@@ -26,6 +26,7 @@ _MOST_POINTS_A_SIDE = 641
 _FLATNESS = 1e-4  # how far an edge may bend between two points, as a part of the outline's extent
 _POLE = 1e-7  # degrees; how near to ±90° a point counts as the pole
 _CELLS_A_SIDE = 64  # of the mesh that stands in where the outline itself cannot be projected
+_WIDEST = 361.0  # degrees; a global grid may have half a pixel more on either side
 _WORLD = shapely.box(-180, -90, 180, 90)
 
 
@@ -40,6 +41,11 @@ def footprint(grid: Grid) -> BaseGeometry:
     RasterError
         If no part of the grid has a longitude and a latitude.
     """
+    if not (grid.crs.is_geographic or grid.crs.is_projected):
+        raise RasterError("the grid's CRS is neither geographic nor projected; images lie on a map")
+    west, _, east, _ = grid.bounds
+    if grid.crs.is_geographic and east - west > _WIDEST:
+        raise RasterError(f"the grid is {east - west:g}° wide, wider than the globe; check its CRS and transform")
     if grid.crs == WGS84 or grid.crs.to_authority() == ("OGC", "CRS84"):
         ring = numpy.array(grid.corners)
         ring[:, 1] = ring[:, 1].clip(-90, 90)

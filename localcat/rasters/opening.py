@@ -117,6 +117,18 @@ def quiet_georeferencing() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def quiet_threads() -> Iterator[None]:
+    """Silence the same warning while threads read.
+
+    rasterio silences it itself while it warps, by changing the process's filters for a moment; two threads that do so
+    at once may restore each other's. With the filter set around them all, none of what they restore lets it through.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        yield
+
+
 def _signature(path: Path) -> tuple[str, bool]:
     """Return the driver that the first bytes ask for, and whether the header holds a geotransform for sure."""
     with path.open("rb") as file:

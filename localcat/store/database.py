@@ -24,6 +24,7 @@ from localcat.errors import (
     CatalogNotFoundError,
     CommitUnknownError,
     ReadOnlyCatalogError,
+    StorageError,
 )
 from localcat.expressions.evaluate import like_matches
 from localcat.store import schema
@@ -329,7 +330,10 @@ class Database:
     def _create_if_missing(self) -> None:
         if self._new_settings is None or self.path.exists():
             return
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError(f"the folder of catalog '{self.path}' cannot be made: {error.strerror}") from error
         try:
             self.create()
         except CatalogExistsError:

@@ -18,7 +18,7 @@ from localcat.models.band import Band, ClassBand, GenericBand, MaskBand, Microwa
 from localcat.models.enums import ImageUploadEventSeverity as Severity
 from localcat.models.enums import ImageUploadEventType as EventType
 from localcat.rasters.arrays import BandLayer, check_array
-from localcat.rasters.dtypes import numpy_dtype
+from localcat.rasters.dtypes import equals_nodata, numpy_dtype
 from localcat.rasters.write import CogOptions, write_cog
 from localcat.timestamps import iso_text, to_microseconds
 from localcat.uploads.commit import Step, Written, position_of
@@ -113,17 +113,23 @@ def _georeferencing(image: Image, meta: Mapping[str, Any]) -> tuple[Any, Affine]
     if image.cs_code is not None and image.projection is not None:
         warnings.warn("both cs_code and projection are set; cs_code is used", UploadOptionWarning, stacklevel=7)
     geotrans = image.geotrans or meta.get("geoTransform")
-    if geotrans is None or len(geotrans) != 6:
+    try:
+        numbers = None if geotrans is None else tuple(float(number) for number in geotrans)
+    except (TypeError, ValueError):
+        raise BadRequestError(f"raster_meta['geoTransform'] is six numbers, not {geotrans!r}") from None
+    if numbers is None or len(numbers) != 6:
         raise BadRequestError(
             f"image '{image.id}' has no georeferencing: set geotrans to six numbers, or pass raster_meta"
         )
     system = meta.get("coordinateSystem") or {}
+    if not isinstance(system, Mapping):
+        raise BadRequestError(f"raster_meta['coordinateSystem'] is a mapping such as {{'epsg': 32618}}, not {system!r}")
     text = image.cs_code or image.projection or system.get("epsg") or system.get("wkt") or system.get("proj4")
     if text is None:
         raise BadRequestError(f"image '{image.id}' has no CRS: set cs_code such as 'EPSG:32618', or pass raster_meta")
-    transform = Affine.from_gdal(*(float(number) for number in geotrans))
+    transform = Affine.from_gdal(*numbers)
     if transform.is_degenerate:
-        raise BadRequestError(f"geotrans {tuple(geotrans)!r} of image '{image.id}' has pixels without extent")
+        raise BadRequestError(f"geotrans {numbers!r} of image '{image.id}' has pixels without extent")
     return parse_crs(text), transform
 
 
@@ -257,7 +263,9 @@ def _fill_fraction(file: _ArrayFile) -> float:
     valid = numpy.ones(file.grid.shape, dtype=bool)
     if file.mask is not None:
         valid &= ~file.mask.any(axis=0)
-    for number, layer in enumerate(file.layers):
+    for pixels, layer in zip(file.pixels, file.layers, strict=True):
         if layer.is_alpha:
-            valid &= file.pixels[number] != 0
+            valid &= pixels != 0
+        elif layer.nodata is not None:
+            valid &= ~equals_nodata(pixels, layer.nodata)
     return float(valid.mean())

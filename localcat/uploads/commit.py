@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from localcat.crs import crs_code
+from localcat.crs import crs_code, parse_crs
 from localcat.errors import ClientError, CommitUnknownError, DuplicateError
 from localcat.geocontext.grid import Grid
 from localcat.geometry import area_km2
@@ -26,6 +26,8 @@ from localcat.rasters.write import FileDigest
 from localcat.store import rows
 
 if TYPE_CHECKING:
+    from rasterio.crs import CRS
+
     from localcat.catalog import Catalog
     from localcat.models.image import Image
     from localcat.rasters.layout import DataFolder
@@ -92,6 +94,7 @@ class Task:
         ours = [str(file.href) for file in files if file.owned]
         try:
             with catalog.database.write() as transaction:
+                transaction.on_rollback.append(lambda: image._restore(None, before))  # undone last of all
                 replaced = _discard_old(transaction, image, self.overwrite)
                 with _unpublished_on_error(folder, ours):
                     for one, file in zip(written, files, strict=True):
@@ -172,15 +175,15 @@ def _note_lineage(image: Image, source: str | None) -> None:
 
 
 def _describe_image(image: Image, written: list[Written], files: list[File]) -> None:
-    """Fill in what the pixels say of the image, where the user has not."""
+    """Set where the pixels lie, and fill in what else they say of the image where the user has not."""
     grid = written[0].grid
-    code = crs_code(grid.crs)
     outline = footprint(grid)
+    image.geotrans = grid.geotransform
+    image.x_pixels = grid.width
+    image.y_pixels = grid.height
+    _set_crs(image, grid.crs)
     facts: dict[str, Any] = {
         "geometry": outline,
-        "geotrans": grid.geotransform,
-        "x_pixels": grid.width,
-        "y_pixels": grid.height,
         "area": area_km2(outline),
         "bits_per_pixel": tuple(8 * one.digest.size_bytes / (one.grid.width * one.grid.height) for one in written),
         "fill_fraction": written[0].fill_fraction,
@@ -188,11 +191,15 @@ def _describe_image(image: Image, written: list[Written], files: list[File]) -> 
     for name, value in facts.items():
         if getattr(image, name) is None:
             setattr(image, name, value)
-    if image.cs_code is None and image.projection is None:
-        if code is not None:
-            image.cs_code = code
-        else:
-            image.projection = grid.crs.to_wkt()
     image.files = files
     image.storage_state = StorageState.AVAILABLE
     image._uploaded = frozenset(files)
+
+
+def _set_crs(image: Image, crs: CRS) -> None:
+    """Set the CRS that was written, in the user's own words where these mean it."""
+    words = image.cs_code or image.projection
+    if words is not None and parse_crs(words) == crs:
+        return
+    image.cs_code = crs_code(crs)
+    image.projection = None if image.cs_code is not None else crs.to_wkt()

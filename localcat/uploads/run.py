@@ -21,6 +21,8 @@ from localcat.uploads.files import file_steps
 from localcat.uploads.record import UploadRecord
 from localcat.uploads.workers import WORKERS, Workers
 
+_PROCESS = os.getpid()  # that has loaded this module, and perhaps started threads of GDAL
+
 if TYPE_CHECKING:
     from localcat.catalog import Catalog
     from localcat.models.requests import UploadRequest
@@ -46,6 +48,8 @@ def run_upload(catalog: Catalog, workers: Workers, image: Image, request: Upload
     record.add(EventType.QUEUE, f"upload of '{image.id}' accepted")
     if request.arrays:
         threads = max(1, (os.cpu_count() or 1) // (1 if request.wait else WORKERS))
+        if os.getpid() != _PROCESS:  # GDAL's pool of threads does not survive a fork, and waits for them for ever
+            threads = 1
         steps = array_steps(catalog, uploaded, request, bands, record, threads=threads)
     else:
         steps = file_steps(catalog, request, bands, record)
