@@ -7,6 +7,7 @@ a compact list of row numbers seen in one state of the catalog, and its objects 
 from __future__ import annotations
 
 import itertools
+import operator
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -140,8 +141,14 @@ class Search(Generic[T]):
 
     def limit(self, limit: int | None) -> Self:
         """Return a search for at most so many objects; it replaces an earlier limit, and None takes it away."""
-        if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 0):
-            raise BadRequestError(f"a limit is a whole number from 0, or None, not {limit!r}")
+        if limit is not None:
+            try:
+                number = operator.index(limit)
+            except TypeError:
+                number = -1
+            if isinstance(limit, bool) or not 0 <= number < 2**63:
+                raise BadRequestError(f"a limit is a whole number from 0, or None, not {limit!r}")
+            limit = number
         return replace(self, _limit=limit)
 
     def find_text(self, text: str) -> Self:

@@ -106,6 +106,11 @@ class TextList(Structured[list[str]]):
         return Field(self.name, self.kind, self.bind, sortable=False)
 
 
+def _plain(item: Any) -> Any:
+    """Return Python's own number for one of numpy's, without importing numpy."""
+    return item.item() if type(item).__module__ == "numpy" and hasattr(item, "item") and not item.shape else item
+
+
 class ExtraProperties(Structured[dict[str, str | int | float]]):
     """A mapping of names to texts and numbers."""
 
@@ -118,7 +123,8 @@ class ExtraProperties(Structured[dict[str, str | int | float]]):
             raise self.refuse(value, "is a mapping")
         if len(value) > self.MOST:
             raise AttributeValidationError(f"{self.name} has at most {self.MOST} entries, not {len(value)}")
-        for key, item in value.items():
+        entries = {key: _plain(item) for key, item in value.items()}
+        for key, item in entries.items():
             if not isinstance(key, str) or unstorable(key) is not None:
                 raise self.refuse(key, "has keys of text")
             if isinstance(item, str):
@@ -129,7 +135,7 @@ class ExtraProperties(Structured[dict[str, str | int | float]]):
                 fits = isinstance(item, float) and math.isfinite(item)
             if not fits:
                 raise self.refuse(item, f"has texts and finite numbers as values (at key {key!r})")
-        return dict(value)
+        return entries
 
     def bind(self, value: object) -> Scalar:
         raise BadRequestError(f"{self.name} is filtered by one of its keys: p.{self.name}['key'], not by {value!r}")

@@ -289,3 +289,14 @@ def test_upload_options_are_checked(wrong: dict) -> None:
     """3.9."""
     with pytest.raises(AttributeValidationError, match=next(iter(wrong)).rstrip("s")):
         ImageUploadOptions(**wrong)
+
+
+def test_numbers_of_numpy_are_kept_as_pythons_own(product: Product) -> None:
+    """3.2: values of extra_properties are text and numbers."""
+    image = Image(product=product, name="n", extra_properties={"a": numpy.int64(3), "b": numpy.float32(0.5)})
+    image.save()
+    assert image.extra_properties == {"a": 3, "b": 0.5}
+    assert [type(value) for value in image.extra_properties.values()] == [int, float]
+    assert Image.search().limit(numpy.int64(1)).ids() == ["acme:guide:n"]
+    with pytest.raises(BadRequestError, match="a limit is a whole number"):
+        Image.search().limit(10**30)
