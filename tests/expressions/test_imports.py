@@ -4,7 +4,7 @@ import sys
 
 def test_expressions_need_the_standard_library_and_two_lower_modules_only():
     program = (
-        "import sys; before = set(sys.modules); import localcat.expressions.properties; "
+        "import sys, localcat; before = set(sys.modules); import localcat.expressions.properties; "
         "print(*sorted(set(sys.modules) - before))"
     )
     command = [sys.executable, "-c", program]
