@@ -511,7 +511,7 @@ __version__ = "0.1.0"
 
 
 def _open_default() -> Catalog:
-    return importlib.import_module("localcat.catalog").Catalog.default()  # type: ignore[no-any-return]
+    return importlib.import_module("localcat.catalog").Catalog.default()  # type: ignore[no-any-return]  # by name, so lazily
 
 
 _backend.set_default_opener(_open_default)
