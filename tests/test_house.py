@@ -16,7 +16,7 @@ PACKAGE = Path(localcat.__file__).parent
 # From the ground up; a module imports only from lower floors, or from its own where that is one room.
 FLOORS = [
     {"errors", "steps"},
-    {"exceptions", "timestamps", "geometry", "sphere", "relations", "crs", "expressions"},
+    {"exceptions", "filesystem", "timestamps", "geometry", "sphere", "relations", "crs", "expressions"},
     {"geocontext", "geo"},
     {"store", "rasters", "interop"},
     {"models"},
