@@ -29,7 +29,7 @@ from localcat.errors import (
 from localcat.expressions.evaluate import like_matches
 from localcat.steps import reached
 from localcat.store import schema
-from localcat.store.faults import sqlite_errors, translated
+from localcat.store.faults import sqlite_errors
 from localcat.timestamps import iso_text, now_microseconds
 
 WRITER_TIMEOUT = 60.0  # seconds that a write waits for other programs
@@ -269,9 +269,9 @@ class Database:
         except sqlite3.Error as error:
             if connection.in_transaction:  # nothing reached the file; the caller rolls back
                 raise
-            known = translated(error, self.path)
             raise CommitUnknownError(
-                f"{known}; whether the last change was kept is unknown, look before repeating it"
+                f"catalog '{self.path}': the disk failed at the end of a commit ({error}), and whether the change was "
+                "kept is unknown; look before repeating it"
             ) from error
 
     @staticmethod
