@@ -419,8 +419,14 @@ class Image(NamedCatalogObject):
 
     @property
     def geocontext(self) -> AOI:
-        """The image's own grid, with its footprint: an AOI with native CRS, bounds and shape."""
+        """The image's own grid, with its footprint: an AOI with native CRS, bounds and shape.
+
+        Longitudes beyond ±180° are those of the same place within: a grid from 170° to 190° has the bounds of a context
+        across the antimeridian, 170 and -170.
+        """
         from localcat.geocontext import AOI  # brings rasterio
+        from localcat.geocontext.extent import bounds_on_earth
+        from localcat.geocontext.projection import crs_of
 
         crs = self.cs_code or self.projection
         geometry, geotrans = self.geometry, self.geotrans
@@ -443,7 +449,7 @@ class Image(NamedCatalogObject):
         return AOI(
             geometry=geometry,
             crs=crs,
-            bounds=(min(xs), min(ys), max(xs), max(ys)),
+            bounds=bounds_on_earth((min(xs), min(ys), max(xs), max(ys)), crs_of(crs), abs(dx)),
             bounds_crs=crs,
             shape=(rows_, columns),
             align_pixels=False,
