@@ -159,7 +159,7 @@ def read_native(
     """
     with open_raster(path) as dataset:
         bands = list(dataset.indexes if indexes is None else indexes)
-        _check_indexes(dataset, bands)
+        check_indexes(dataset, bands)
         wanted = numpy_dtype(common_dtype(data_type_name(dataset.dtypes[band - 1]) for band in bands))
         size = len(bands) * dataset.width * dataset.height * (wanted.itemsize + 1)
         if size > max_bytes:
@@ -177,11 +177,12 @@ def read_native(
 
 def _data_types(path: str, sources: Sequence[BandSource], positions: list[int]) -> list[str]:
     with open_raster(path, max_bytes=None) as dataset:
-        _check_indexes(dataset, [sources[at].index for at in positions])
+        check_indexes(dataset, [sources[at].index for at in positions])
         return [data_type_name(dataset.dtypes[sources[at].index - 1]) for at in positions]
 
 
-def _check_indexes(dataset: DatasetReader, indexes: Sequence[int]) -> None:
+def check_indexes(dataset: DatasetReader, indexes: Sequence[int]) -> None:
+    """Raise BadRequestError if a file lacks one of these bands."""
     for index in indexes:
         if not 1 <= index <= dataset.count:
             raise BadRequestError(f"{dataset.name} has bands 1 to {dataset.count}, not {index}")
@@ -192,7 +193,7 @@ def _read_file(
 ) -> None:
     """Read the bands of one file into their places in the result."""
     with open_raster(path, max_bytes=None) as dataset:
-        _check_indexes(dataset, [request.sources[at].index for at in positions])
+        check_indexes(dataset, [request.sources[at].index for at in positions])
         native = native_grid(dataset)
         if native is None:
             raise BadRequestError(f"{path} has no CRS or no transform, so it cannot be read on a grid")
@@ -221,12 +222,12 @@ def _read_turns(
         part_request = replace(request, grid=part)
         window = native_window(native, part)
         if window is not None:
-            _copy(dataset, window, part_request, positions, values[:, :, columns], mask[:, :, columns])
+            copy_window(dataset, window, part_request, positions, values[:, :, columns], mask[:, :, columns])
         else:
             warp(dataset, native, part_request, positions, values[:, :, columns], mask[:, :, columns])
 
 
-def _copy(
+def copy_window(
     dataset: DatasetReader,
     window: Window,
     request: Request,
