@@ -27,8 +27,11 @@ from localcat.errors import (
     StorageError,
 )
 from localcat.expressions.evaluate import like_matches
+from localcat.filesystem import sync_folder
 from localcat.store import schema
 from localcat.store.faults import sqlite_errors, translated
+from localcat.store.migrate import migrate
+from localcat.store.trust import check_journal, check_schema
 from localcat.timestamps import iso_text, now_microseconds
 
 WRITER_TIMEOUT = 60.0  # seconds that a write waits for other programs
@@ -90,6 +93,8 @@ class Database:
         False skips all fsyncs; for catalogs that are thrown away.
     settings : dict, optional
         What to write into a new catalog's table ``meta``. While the file is missing, reads find an empty catalog.
+    versions : Migrations, optional
+        The schema versions that are known; those of `schema.migrations` when left out.
     """
 
     def __init__(
@@ -99,11 +104,13 @@ class Database:
         read_only: bool = False,
         durable: bool = True,
         settings: dict[str, str] | None = None,
+        versions: schema.Migrations | None = None,
     ) -> None:
         self.path = path
         self.read_only = read_only
         self.durable = durable
         self._new_settings = settings
+        self._versions = schema.migrations() if versions is None else versions
         self._local = threading.local()
         self._sessions: weakref.WeakSet[_Session] = weakref.WeakSet()
         self._write_lock = threading.RLock()
@@ -131,7 +138,7 @@ class Database:
                 connection = self._connect(temporary, "rwc")
                 try:
                     connection.execute("BEGIN IMMEDIATE")
-                    schema.create(connection, self._new_settings or {})
+                    schema.create(connection, self._new_settings or {}, self._versions)
                     connection.execute("COMMIT")
                 finally:
                     connection.close()
@@ -142,7 +149,7 @@ class Database:
     def settings(self) -> dict[str, str]:
         """Return the catalog's own settings: schema_version, namespace, org, user, uuid, created."""
         with self.read() as connection:
-            return schema.read_settings(connection, self.path)
+            return schema.read_settings(connection, self.path, len(self._versions))
 
     def close(self) -> None:
         """Close the connections of all threads. Closing twice is allowed."""
@@ -291,15 +298,29 @@ class Database:
             if self._new_settings is None:
                 raise CatalogNotFoundError(f"there is no catalog at '{self.path}'; Catalog.create makes one")
             connection = self._connect(":memory:", "memory")
-            schema.create(connection, self._new_settings)
+            schema.create(connection, self._new_settings, self._versions)
             return _Session(connection, is_placeholder=True)
+        check_journal(self.path)
         connection = self._connect(self.path, "ro" if self.read_only else "rw")
         try:
-            schema.read_settings(connection, self.path)
+            self._check_version(connection)
+            check_schema(connection, self.path, self._versions)
         except BaseException:
             connection.close()
             raise
         return _Session(connection, is_placeholder=False)
+
+    def _check_version(self, connection: sqlite3.Connection) -> None:
+        """Refuse a file that is no catalog or a newer one, and bring an older one to the present schema."""
+        version = schema.read_settings(connection, self.path, len(self._versions))[schema.VERSION_KEY]
+        if int(version) == len(self._versions):
+            return
+        if self.read_only:
+            raise ReadOnlyCatalogError(
+                f"catalog '{self.path}' has schema version {version} and must be brought to {len(self._versions)} "
+                "once; open it without read_only=True, or copy it to a writable place"
+            )
+        migrate(self.path, lambda path: self._connect(path, "rw"), self._versions)
 
     def _connect(self, path: Path | str, mode: str) -> sqlite3.Connection:
         uri = f"file:{':memory:' if mode == 'memory' else Path(path).resolve().as_uri()[len('file:') :]}"
@@ -363,17 +384,6 @@ def new_settings(*, namespace: str, org: str, user: str) -> dict[str, str]:
         "uuid": uuid.uuid4().hex,
         "created": iso_text(now_microseconds()),
     }
-
-
-def sync_folder(folder: Path) -> None:
-    """Make renames and new names in a folder last through a power cut; does nothing where folders cannot be opened."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _publish(temporary: Path, path: Path, *, durable: bool) -> None:
