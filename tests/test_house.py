@@ -40,7 +40,7 @@ SAME_FLOOR = {
     ("search", "timeseries"),
     ("search", "explain"),
     ("search", "nearness"),
-    ("explain", "nearness"),
+    ("collection", "nearness"),
     ("search", "collection"),
     # The facade hands work to these, which see it only as a type.
     ("catalog", "uploads"),
