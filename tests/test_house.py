@@ -15,7 +15,7 @@ PACKAGE = Path(localcat.__file__).parent
 
 # From the ground up; a module imports only from lower floors, or from its own where that is one room.
 FLOORS = [
-    {"errors"},
+    {"errors", "steps"},
     {"exceptions", "filesystem", "timestamps", "geometry", "sphere", "relations", "crs", "expressions"},
     {"geocontext", "geo"},
     {"store", "rasters", "interop"},
@@ -40,7 +40,7 @@ SAME_FLOOR = {
     ("search", "timeseries"),
     ("search", "explain"),
     ("search", "nearness"),
-    ("explain", "nearness"),
+    ("collection", "nearness"),
     ("search", "collection"),
     # The facade hands work to these, which see it only as a type.
     ("catalog", "uploads"),

@@ -28,6 +28,7 @@ from localcat.errors import (
 )
 from localcat.expressions.evaluate import like_matches
 from localcat.filesystem import sync_folder
+from localcat.steps import reached
 from localcat.store import schema
 from localcat.store.faults import sqlite_errors, translated
 from localcat.store.migrate import migrate
@@ -53,10 +54,14 @@ class Transaction:
     connection : sqlite3.Connection
         Inside ``BEGIN IMMEDIATE``.
     on_commit, on_rollback : list of callable
-        Called without arguments after the outermost transaction ended so, in order and in reverse order.
+        Called without arguments after the outermost transaction ended so, in order and in reverse order. Neither is
+        called where a COMMIT left the outcome open, or Ctrl-C came right behind it.
+    is_closing : bool
+        Whether its COMMIT has begun.
     """
 
     connection: sqlite3.Connection
+    is_closing: bool = False
     on_commit: list[Callable[[], None]] = field(default_factory=list)
     on_rollback: list[Callable[[], None]] = field(default_factory=list)
 
@@ -142,6 +147,7 @@ class Database:
                     connection.execute("COMMIT")
                 finally:
                     connection.close()
+            reached("catalog written")
             _publish(temporary, self.path, durable=self.durable)
         finally:
             temporary.unlink(missing_ok=True)
@@ -226,11 +232,15 @@ class Database:
             try:
                 session.connection.execute("BEGIN IMMEDIATE")  # in here, since Ctrl-C may come right behind it
                 session.transaction = transaction
+                reached("transaction begun")
                 yield transaction
+                transaction.is_closing = True
                 self._commit(session.connection)
             except CommitUnknownError:
                 raise  # nothing is undone: the change may well be in the file, and need what it refers to
             except BaseException:
+                if transaction.is_closing and not session.connection.in_transaction:
+                    raise  # Ctrl-C came while it was committed, and it was: nothing is undone either
                 self._roll_back(session.connection)
                 for undo in reversed(transaction.on_rollback):
                     undo()
@@ -259,8 +269,10 @@ class Database:
         outer.on_rollback += inner.on_rollback
 
     def _commit(self, connection: sqlite3.Connection) -> None:
+        reached("commit due")
         try:
             connection.execute("COMMIT")
+            reached("committed")
         except sqlite3.Error as error:
             if connection.in_transaction:  # nothing reached the file; the caller rolls back
                 raise
@@ -399,6 +411,7 @@ def _publish(temporary: Path, path: Path, *, durable: bool) -> None:
         except FileExistsError:
             raise CatalogExistsError(f"'{path}' already exists; open it with Catalog.open") from None
         temporary.replace(path)
+    reached("catalog named")
     if durable:
         sync_folder(path.parent)
 

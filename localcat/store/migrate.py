@@ -11,6 +11,7 @@ from pathlib import Path
 
 from localcat.errors import CorruptCatalogError, StorageError
 from localcat.filesystem import sync_folder
+from localcat.steps import reached
 from localcat.store import schema
 from localcat.store.trust import check_schema
 
@@ -55,10 +56,13 @@ def migrate(path: Path, connect: Callable[[Path], sqlite3.Connection], versions:
             if before < len(versions):
                 check_schema(connection, path, versions[:before])
                 _back_up(path, backup_path(path, before), connect)
+                reached("older catalog copied")
                 schema.apply(connection, versions[before:])
                 connection.execute("UPDATE meta SET value = ? WHERE key = ?", (str(len(versions)), schema.VERSION_KEY))
                 _check(connection, path, versions)
+                reached("migration due")
             connection.execute("COMMIT")
+            reached("migrated")
         except BaseException:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
@@ -92,6 +96,7 @@ def _back_up(path: Path, backup: Path, connect: Callable[[Path], sqlite3.Connect
             with contextlib.closing(connect(path)) as source, contextlib.closing(sqlite3.connect(temporary)) as target:
                 source.backup(target)
             _flush(temporary)
+            reached("copy written")
             temporary.replace(backup)
             sync_folder(backup.parent)
         finally:
