@@ -120,6 +120,9 @@ class Catalog:
     def open(cls, path: str | os.PathLike[str], *, read_only: bool = False) -> Self:
         """Open a catalog.
 
+        A file of an older schema version is brought to the present one first, in one transaction; a copy of it is kept
+        beside it, as ``survey.gpkg.schema-1.backup``.
+
         Parameters
         ----------
         path : path
@@ -133,6 +136,9 @@ class Catalog:
             If there is no file.
         UnsupportedCatalogError
             If the file is no catalog, or of a newer localcat; it is not touched.
+        UntrustedCatalogError
+            If a table, view, index or trigger of ours in the file is not the one that localcat makes, or another
+            program's trigger or index sits on one; it is not touched.
         """
         file = _absolute(path)
         if not file.exists():

@@ -15,8 +15,8 @@ PACKAGE = Path(localcat.__file__).parent
 
 # From the ground up; a module imports only from lower floors, or from its own where that is one room.
 FLOORS = [
-    {"errors"},
-    {"exceptions", "timestamps", "geometry", "sphere", "relations", "crs", "expressions"},
+    {"errors", "steps"},
+    {"exceptions", "filesystem", "timestamps", "geometry", "sphere", "relations", "crs", "expressions"},
     {"geocontext", "geo"},
     {"store", "rasters", "interop"},
     {"models"},
@@ -40,7 +40,7 @@ SAME_FLOOR = {
     ("search", "timeseries"),
     ("search", "explain"),
     ("search", "nearness"),
-    ("explain", "nearness"),
+    ("collection", "nearness"),
     ("search", "collection"),
     # The facade hands work to these, which see it only as a type.
     ("catalog", "uploads"),

@@ -92,11 +92,12 @@ class ImageCollection(Collection[Image]):
         return self[self._footprints().intersecting(geometry)]
 
     def nearest(self, point: Any, k: int = 1) -> ImageCollection:
-        """Return the images whose footprints lie nearest to a point, nearest first.
+        """Return the images whose footprints lie nearest to a point, nearest first; ties in their order.
 
         Parameters
         ----------
-        point : (longitude, latitude), or a point geometry
+        point : (longitude, latitude), or geometry
+            Anything that `ImageSearch.nearest` takes; distances are counted in the same way, in metres.
         k : int
             How many; fewer are returned where fewer have a footprint.
         """

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from localcat.errors import CatalogError
+from localcat.errors import BadRequestError, CatalogError
 
 if TYPE_CHECKING:
     import numpy
@@ -143,10 +143,26 @@ def default_catalog() -> Backend:
         return _chosen[-1]
 
 
+def chosen_catalog(given: Backend | None) -> Backend:
+    """Return the catalog that a call was given, or the default one.
+
+    Raises
+    ------
+    BadRequestError
+        If it was given something else, such as a path.
+    """
+    if given is None:
+        return default_catalog()
+    if not hasattr(given, "database"):
+        raise BadRequestError(f"catalog is a Catalog, such as Catalog.open(path) returns, not {given!r}")
+    return given
+
+
 def set_default_catalog(catalog: Backend | None) -> None:
     """Make a catalog the default of the process; None goes back to the user's own."""
+    chosen = [] if catalog is None else [chosen_catalog(catalog)]
     with _lock:
-        _chosen[:] = [] if catalog is None else [catalog]
+        _chosen[:] = chosen
 
 
 @contextmanager

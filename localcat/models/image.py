@@ -49,6 +49,8 @@ class Image(NamedCatalogObject):
         "float64",
     )
 
+    _ordered = (("acquired", "acquired_end"),)
+
     geometry = Geometry(
         "Footprint; longitude and latitude, EPSG:4326. Of an upload the outline of its grid, unless set.",
         filterable=True,

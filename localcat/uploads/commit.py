@@ -94,7 +94,7 @@ class Task:
         ours = [str(file.href) for file in files if file.owned]
         try:
             with catalog.database.write() as transaction:
-                transaction.on_rollback.append(lambda: image._restore(None, before))  # undone last of all
+                transaction.on_rollback.append(lambda: self._forget(before, events))  # undone last of all
                 replaced = _discard_old(transaction, image, self.overwrite)
                 with _unpublished_on_error(folder, ours):
                     for one, file in zip(written, files, strict=True):
@@ -108,11 +108,15 @@ class Task:
                     record.store(transaction, ImageUploadStatus.SUCCESS)
                 transaction.on_rollback.append(lambda: _remove(folder, ours))
                 transaction.on_commit.append(lambda: catalog.delete_files(replaced))
-        except BaseException as error:
-            record.forget_since(events)
-            if not isinstance(error, CommitUnknownError) or not self._is_committed(error, ours):
-                image._restore(None, before)
+        except CommitUnknownError as error:
+            if not self._is_committed(error, ours):
+                self._forget(before, events)
             raise
+
+    def _forget(self, values: dict[str, Any], events: int) -> None:
+        """Make the image and the record again what they were before the commit."""
+        self.image._restore(None, values)
+        self.record.forget_since(events)
 
     def _is_committed(self, error: CommitUnknownError, ours: list[str]) -> bool:
         """Find out whether a failed COMMIT reached the disk, and unlink the new files only if it surely did not."""
