@@ -142,6 +142,7 @@ class _Loader:
         checked: list[File] = Image._attributes["files"].coerce(files) if files else []
         if any(file.owned for file in checked):
             raise BadRequestError("only uploads put files into the data folder; set owned=False on the files")
+        Image._require_sense(values)
         values["size_bytes"] = sum(file.size_bytes or 0 for file in checked)
         product = self._product(product_id)
         return _Record(index, f"{product_id}:{name}", name, product, values, checked, record.get("geometry"))

@@ -73,6 +73,17 @@ def file_system_of(path: str | os.PathLike[str]) -> FileSystem:
         return FileSystem("")
 
 
+def sync_folder(folder: Path) -> None:
+    """Make renames and new names in a folder last through a power cut; does nothing where folders cannot be opened."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 if sys.platform == "win32":
     import ctypes
 

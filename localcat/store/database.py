@@ -27,9 +27,12 @@ from localcat.errors import (
     StorageError,
 )
 from localcat.expressions.evaluate import like_matches
+from localcat.filesystem import sync_folder
 from localcat.steps import reached
 from localcat.store import schema
 from localcat.store.faults import sqlite_errors
+from localcat.store.migrate import migrate
+from localcat.store.trust import check_journal, check_schema
 from localcat.timestamps import iso_text, now_microseconds
 
 WRITER_TIMEOUT = 60.0  # seconds that a write waits for other programs
@@ -95,6 +98,8 @@ class Database:
         False skips all fsyncs; for catalogs that are thrown away.
     settings : dict, optional
         What to write into a new catalog's table ``meta``. While the file is missing, reads find an empty catalog.
+    versions : Migrations, optional
+        The schema versions that are known; those of `schema.migrations` when left out.
     """
 
     def __init__(
@@ -104,11 +109,13 @@ class Database:
         read_only: bool = False,
         durable: bool = True,
         settings: dict[str, str] | None = None,
+        versions: schema.Migrations | None = None,
     ) -> None:
         self.path = path
         self.read_only = read_only
         self.durable = durable
         self._new_settings = settings
+        self._versions = schema.migrations() if versions is None else versions
         self._local = threading.local()
         self._sessions: weakref.WeakSet[_Session] = weakref.WeakSet()
         self._write_lock = threading.RLock()
@@ -136,7 +143,7 @@ class Database:
                 connection = self._connect(temporary, "rwc")
                 try:
                     connection.execute("BEGIN IMMEDIATE")
-                    schema.create(connection, self._new_settings or {})
+                    schema.create(connection, self._new_settings or {}, self._versions)
                     connection.execute("COMMIT")
                 finally:
                     connection.close()
@@ -148,7 +155,7 @@ class Database:
     def settings(self) -> dict[str, str]:
         """Return the catalog's own settings: schema_version, namespace, org, user, uuid, created."""
         with self.read() as connection:
-            return schema.read_settings(connection, self.path)
+            return schema.read_settings(connection, self.path, len(self._versions))
 
     def close(self) -> None:
         """Close the connections of all threads. Closing twice is allowed."""
@@ -227,6 +234,7 @@ class Database:
                 session.transaction = transaction
                 reached("transaction begun")
                 yield transaction
+                self._require_running(session.connection)
                 transaction.is_closing = True
                 self._commit(session.connection)
             except CommitUnknownError:
@@ -244,6 +252,7 @@ class Database:
             follow_up()
 
     def _nested(self, session: _Session, outer: Transaction) -> Iterator[Transaction]:
+        self._require_running(outer.connection)
         outer.connection.execute("SAVEPOINT nested")
         inner = session.transaction = Transaction(outer.connection)
         try:
@@ -257,9 +266,17 @@ class Database:
                 undo()
             raise
         session.transaction = outer
-        outer.connection.execute("RELEASE nested")
-        outer.on_commit += inner.on_commit
+        outer.on_commit += inner.on_commit  # first: whatever comes behind the RELEASE, they are the outer one's then
         outer.on_rollback += inner.on_rollback
+        outer.connection.execute("RELEASE nested")
+
+    def _require_running(self, connection: sqlite3.Connection) -> None:
+        """Refuse to go on in a transaction that SQLite has ended: what followed would be written by itself."""
+        if not connection.in_transaction:
+            raise StorageError(
+                f"catalog '{self.path}': the disk was full or failed, and the whole transaction was rolled back; leave "
+                "its block, make sure of the disk, and start it again"
+            )
 
     def _commit(self, connection: sqlite3.Connection) -> None:
         reached("commit due")
@@ -303,15 +320,29 @@ class Database:
             if self._new_settings is None:
                 raise CatalogNotFoundError(f"there is no catalog at '{self.path}'; Catalog.create makes one")
             connection = self._connect(":memory:", "memory")
-            schema.create(connection, self._new_settings)
+            schema.create(connection, self._new_settings, self._versions)
             return _Session(connection, is_placeholder=True)
+        check_journal(self.path)
         connection = self._connect(self.path, "ro" if self.read_only else "rw")
         try:
-            schema.read_settings(connection, self.path)
+            self._check_version(connection)
+            check_schema(connection, self.path, self._versions)
         except BaseException:
             connection.close()
             raise
         return _Session(connection, is_placeholder=False)
+
+    def _check_version(self, connection: sqlite3.Connection) -> None:
+        """Refuse a file that is no catalog or a newer one, and bring an older one to the present schema."""
+        version = schema.read_settings(connection, self.path, len(self._versions))[schema.VERSION_KEY]
+        if int(version) == len(self._versions):
+            return
+        if self.read_only:
+            raise ReadOnlyCatalogError(
+                f"catalog '{self.path}' has schema version {version} and must be brought to {len(self._versions)} "
+                "once; open it without read_only=True, or copy it to a writable place"
+            )
+        migrate(self.path, lambda path: self._connect(path, "rw"), self._versions)
 
     def _connect(self, path: Path | str, mode: str) -> sqlite3.Connection:
         uri = f"file:{':memory:' if mode == 'memory' else Path(path).resolve().as_uri()[len('file:') :]}"
@@ -375,17 +406,6 @@ def new_settings(*, namespace: str, org: str, user: str) -> dict[str, str]:
         "uuid": uuid.uuid4().hex,
         "created": iso_text(now_microseconds()),
     }
-
-
-def sync_folder(folder: Path) -> None:
-    """Make renames and new names in a folder last through a power cut; does nothing where folders cannot be opened."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _publish(temporary: Path, path: Path, *, durable: bool) -> None:

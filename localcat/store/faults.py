@@ -51,7 +51,9 @@ def translated(error: Exception, path: Path | str) -> ClientError:
     if primary == sqlite3.SQLITE_NOTADB:
         return UnsupportedCatalogError(f"'{path}' is no SQLite file; open a catalog that localcat created")
     if primary == sqlite3.SQLITE_CORRUPT or isinstance(error, UnicodeDecodeError):
-        return CorruptCatalogError(f"{where} is damaged ({error}); restore it from a backup")
+        return CorruptCatalogError(  # SQLite says the same of a disk that does not read
+            f"{where} is damaged, or its disk cannot read it ({error}); restore it from a backup"
+        )
     if primary == sqlite3.SQLITE_INTERRUPT:
         return QueryError(f"{where}: the query took longer than its time limit and was stopped")
     if primary in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):

@@ -29,9 +29,15 @@ def fails_when_broken(call: Call) -> bool:
     return fails_when_full(call) or call.name in READS | {"unlink", "openat"}
 
 
-def is_hidden(call: Call) -> bool:
-    """Return whether SQLite does not tell which error of the system it met; where the disk is full, localcat looks."""
-    return NAME in call.text and call.name in SYNCS | {"openat"}
+def classes_for(error: str, call: Call) -> set[str]:
+    """Return the errors in which a fault may end."""
+    if NAME in call.text and call.name in READS:  # SQLite cannot tell a disk that does not read from a damaged file
+        return {*CLASSES[error], "CorruptCatalogError"}
+    if NAME in call.text and call.name == "openat" and "O_CREAT" not in call.text:  # it tries again, to read only
+        return {*CLASSES[error], "ReadOnlyCatalogError"}
+    if NAME in call.text and call.name in SYNCS | {"openat"}:  # it hides which error it met; a full disk is looked up
+        return {*CLASSES[error], "StorageError"}
+    return CLASSES[error]
 
 
 def is_passed_over(call: Call) -> bool:
@@ -67,8 +73,7 @@ def campaign(workshop: Workshop, tally: Tally, scenario: str, error: str) -> Non
             outcome = run_traced(workshop, scenario, point.injected(f"error={error}", lasting=lasting))
             told.update(line.split()[0] for line in outcome.errors)
             is_clean = checker.look(workshop.catalog).garbage <= left_before(workshop, scenario)
-            classes = CLASSES[error] | ({"StorageError"} if is_hidden(point) else set())
-            found = judged(workshop, scenario, outcome, classes)
+            found = judged(workshop, scenario, outcome, classes_for(error, point))
             if not lasting and point.name in WRITES | SYNCS and not is_clean:
                 litter += 1
                 found.append("files were left")
