@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from localcat.errors import StorageFullError, UnsafePathError
+from localcat.errors import StorageError, StorageFullError, UnsafePathError
 from localcat.rasters.environment import write_errors
 from localcat.steps import reached
 
@@ -229,7 +229,9 @@ class DataFolder:
 
     def remove_empty_folders(self) -> None:
         """Remove the products' folders in which no file is left."""
-        for path in sorted(self.path.iterdir()) if self.path.is_dir() else []:
+        with _listing(self.path):
+            found = sorted(self.path.iterdir()) if self.path.is_dir() else []
+        for path in found:
             if path.is_dir() and not path.is_symlink():
                 with contextlib.suppress(OSError):  # not empty
                     path.rmdir()
@@ -247,20 +249,35 @@ class DataFolder:
 
     def hrefs(self) -> Iterator[str]:
         """Yield the relative paths of all files that have a final name."""
-        if self.path.is_dir():
-            for path in sorted(self.path.rglob("*")):
-                if not path.name.startswith(TEMPORARY_PREFIX) and (path.is_symlink() or path.is_file()):
-                    yield path.relative_to(self.path).as_posix()
+        with _listing(self.path):
+            found = sorted(self.path.rglob("*")) if self.path.is_dir() else []
+        for path in found:
+            if not path.name.startswith(TEMPORARY_PREFIX) and (path.is_symlink() or path.is_file()):
+                yield path.relative_to(self.path).as_posix()
 
     def remove_abandoned(self) -> list[str]:
         """Unlink the temporary files whose upload is dead; return their names."""
         removed = []
-        for path in sorted(self.path.glob(f"{TEMPORARY_PREFIX}*")) if self.path.is_dir() else []:
+        with _listing(self.path):
+            found = sorted(self.path.glob(f"{TEMPORARY_PREFIX}*")) if self.path.is_dir() else []
+        for path in found:
             if _is_abandoned(path):
-                path.unlink(missing_ok=True)
+                with write_errors(path):
+                    path.unlink(missing_ok=True)
                 reached("abandoned file unlinked")
                 removed.append(path.name)
         return removed
+
+
+@contextmanager
+def _listing(folder: Path) -> Iterator[None]:
+    """Turn what the system raises while a folder is listed into our error."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(
+            f"'{folder}' cannot be listed: {error.strerror}; check the disk and the permissions"
+        ) from error
 
 
 def _is_abandoned(path: Path) -> bool:

@@ -12,6 +12,7 @@ import json
 import os
 import resource
 import signal
+import sqlite3
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -26,8 +27,9 @@ import localcat.bulk
 import localcat.maintenance
 import localcat.pixels
 import localcat.uploads.run  # noqa: F401
-from localcat import Catalog, CommitUnknownError
+from localcat import Catalog, CatalogLockedError, CommitUnknownError
 from localcat.steps import EVENT
+from localcat.store import database
 from tests.campaigns.scenarios import GOING_ON, NAME, SCENARIOS, upload_version
 from tests.campaigns.variants import VARIANTS
 
@@ -49,8 +51,9 @@ class Request:
         ``went on``.
     variant : str
         One of `VARIANTS`: what to break in localcat first.
-    crash_at, interrupt_at : int
-        The number of the step, from 0, at which the child ends or is interrupted; -1 for none.
+    crash_at, interrupt_at, fail_at, collect_at : int
+        The number of the step, from 0, at which the child ends, is interrupted, SQLite reports an error of the disk, or
+        another process collects garbage; -1 for none.
     is_stopped : bool
         Stop before the catalog is opened, until a SIGCONT.
     file_limit : int
@@ -65,6 +68,8 @@ class Request:
     variant: str = ""
     crash_at: int = -1
     interrupt_at: int = -1
+    fail_at: int = -1
+    collect_at: int = -1
     is_stopped: bool = False
     file_limit: int = -1
     goes_on: bool = False
@@ -77,6 +82,7 @@ def act(request: Request) -> None:
     def report(line: str) -> None:
         os.writev(descriptor, [f"{line}\n".encode()])
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs inherit that it is ignored
     if request.variant:
         VARIANTS[request.variant]()
     _listen(request, report)
@@ -125,8 +131,30 @@ def _listen(request: Request, report: Callable[[str], None]) -> None:
             os._exit(CRASHED)
         if number == request.interrupt_at:
             raise KeyboardInterrupt
+        if number == request.fail_at:
+            raise sqlite3.OperationalError("disk I/O error")
+        if number == request.collect_at:
+            report(_collected(Path(request.folder) / NAME))
 
     sys.addaudithook(listener)
+
+
+def _collected(path: Path) -> str:
+    """Collect garbage in another process, which does not wait for the write lock; return what became of it."""
+    other = os.fork()
+    if other == 0:
+        status = 1
+        try:
+            database.WRITER_TIMEOUT = 0
+            with Catalog.open(path) as catalog:
+                catalog.gc()
+            status = 0
+        except CatalogLockedError:
+            status = 2
+        finally:
+            os._exit(status)
+    _, status = os.waitpid(other, 0)
+    return ["collected", "collecting failed", "locked out"][os.waitstatus_to_exitcode(status)]
 
 
 def serve() -> None:

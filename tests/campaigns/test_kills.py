@@ -37,9 +37,9 @@ def test_ctrl_c_at_any_system_call_keeps_the_promise(workshop: Workshop, tally: 
         outcome = run_traced(workshop, scenario, point.injected("signal=INT"), goes_on=True)
         interrupted += any("KeyboardInterrupt" in error for error in outcome.errors)
         found = workshop.problems(scenario, outcome)
-        if outcome.status != 0 or not outcome.went_on:
+        if outcome.status != 0 or not outcome.went_on or not (outcome.errors or outcome.acks):
             found.append(f"the process ended with {outcome.status}: {outcome.errors}")
         lost += bool(found)
         tally.note(found, f"{point.name} {point.number} {point.text[:200]} {outcome.lines}")
     tally.add("Ctrl-C", scenario, points=len(points), survived=len(points) - lost, interrupted=interrupted)
-    assert lost == 0
+    assert (lost, interrupted > 0.9 * len(points)) == (0, True)

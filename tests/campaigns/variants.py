@@ -13,11 +13,12 @@ from typing import Any
 
 import localcat.maintenance
 from localcat import Catalog
-from localcat.rasters import layout
+from localcat.rasters import layout, write
 from localcat.rasters.layout import DataFolder
 from localcat.rasters.write import CogOptions
-from localcat.store import database, rows
+from localcat.store import rows
 from localcat.store.database import Database
+from localcat.uploads.commit import Task
 
 VARIANTS: dict[str, Callable[[], None]] = {}
 
@@ -48,12 +49,11 @@ def without_space_check() -> None:
 
 
 @_variant
-def over_the_disk_without_space_check() -> None:
+def on_a_full_disk() -> None:
+    """Both."""
     over_the_disk()
     without_space_check()
-    import localcat.rasters.write as write
-
-    write._check_room = lambda needed, target: None  # type: ignore[attr-defined]
+    write._check_room = lambda needed, target: None
 
 
 # Bad
@@ -62,7 +62,7 @@ def over_the_disk_without_space_check() -> None:
 @_variant
 def row_first() -> None:
     """Rename the file after the commit that inserts its row."""
-    publish, write = DataFolder.publish, Database.write
+    publish, begin = DataFolder.publish, Database.write
     waiting: list[tuple[DataFolder, Path, str]] = []
 
     def later(self: DataFolder, temporary: Path, href: str) -> None:
@@ -70,9 +70,9 @@ def row_first() -> None:
 
     @contextmanager
     def publishing(self: Database) -> Any:
-        with write(self) as transaction:
+        with begin(self) as transaction:
             yield transaction
-        while waiting:
+        while waiting and not self.in_transaction:
             publish(*waiting.pop())
 
     DataFolder.publish = later  # type: ignore[method-assign]
@@ -132,15 +132,13 @@ def naive_gc() -> None:
 @_variant
 def unlink_after_failed_commit() -> None:
     """Take a COMMIT that failed for one that was rolled back, and unlink the new files."""
-    original = Database._commit
 
-    def hasty(self: Database, connection: sqlite3.Connection) -> None:
-        try:
-            original(self, connection)
-        except database.CommitUnknownError as error:
-            raise database.StorageError(str(error)) from error
+    def hasty(self: Task, ours: list[str]) -> bool:
+        for href in ours:
+            self.catalog.data_folder.remove(href)
+        return False
 
-    Database._commit = hasty  # type: ignore[method-assign]
+    Task._is_committed = hasty  # type: ignore[method-assign]
 
 
 @_variant
