@@ -26,6 +26,7 @@ from localcat.steps import reached
 TEMPORARY_PREFIX: Final = ".tmp-"
 _LONGEST_SLUG = 60  # characters
 _NOT_IN_SLUGS = re.compile(r"[^a-z0-9._-]+")
+_lasting: set[tuple[str, int]] = set()  # paths and inodes of folders that this process knows to be on the disk
 _SPARE_BYTES = 8 * 2**20  # left free beside a new file, for the catalog itself
 
 
@@ -199,17 +200,22 @@ class DataFolder:
     def publish(self, temporary: Path, href: str) -> None:
         """Give a temporary file, whose content is on the disk, its final name, and make the name last."""
         final = self.resolve(href)
-        is_new = not final.parent.exists()
         with write_errors(final):
             final.parent.mkdir(parents=True, exist_ok=True)
             temporary.rename(final)
             reached("file renamed")
             if self.durable:
                 _flush_folder(final.parent)
-                if is_new:
-                    _flush_folder(self.path)
-                    _flush_folder(self.path.parent)
+                self._flush_parents(final.parent)
         reached("folder synced")
+
+    def _flush_parents(self, folder: Path) -> None:
+        """Make a product's folder last, once in each process: whoever made it may have been killed before that."""
+        folder_made = str(folder), folder.stat().st_ino
+        if folder_made not in _lasting:
+            _flush_folder(self.path)
+            _flush_folder(self.path.parent)
+            _lasting.add(folder_made)
 
     def remove(self, href: str) -> bool:
         """Unlink a file; return whether it is gone. A file that is in use elsewhere may stay for a later gc."""

@@ -139,6 +139,11 @@ class Recording:
                 self._renamed(name, [text.decode() for text in texts])
             self._mark()
 
+    def forget_acks(self) -> None:
+        """Take no part for acknowledged: of a run whose parts are none of the history."""
+        for point in self.points:
+            point.acks = 0
+
     def _mark(self) -> None:
         """Note that the power may go here, if anything is different from the last point."""
         pending = tuple(at for at in range(len(self.changes)) if at not in self._lasting)

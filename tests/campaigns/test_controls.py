@@ -9,7 +9,7 @@ import pytest
 from tests.campaigns.harness import Workshop
 from tests.campaigns.report import Tally
 from tests.campaigns.scenarios import SCENARIOS
-from tests.campaigns.test_reordered import killed_then_collected, recorded, violations
+from tests.campaigns.test_reordered import killed_then, recorded, violations
 from tests.campaigns.tracing import calls
 
 pytestmark = pytest.mark.campaign
@@ -29,7 +29,8 @@ def test_a_gc_that_does_not_commit_first_is_caught(workshop: Workshop, tally: Ta
     broken = 0
     for point in calls(workshop, "delete"):
         if point.name == "fdatasync" and not broken:
-            recording = killed_then_collected(workshop, point.name, point.number, "gc_without_commit")
+            recording = killed_then(workshop, "delete", point, "gc", "gc_without_commit")
+            recording.forget_acks()
             _, broken = violations(recording, SCENARIOS["delete"].history, tmp_path / "state", tally, most=1)
     tally.add("control", "gc_without_commit", caught=broken)
     assert broken == 1

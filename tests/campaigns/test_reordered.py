@@ -10,7 +10,7 @@ from tests.campaigns.harness import Workshop, judge
 from tests.campaigns.reorder import OPTIONS, Recording
 from tests.campaigns.report import Tally
 from tests.campaigns.scenarios import NAME, SCENARIOS
-from tests.campaigns.tracing import calls, run_here, run_traced
+from tests.campaigns.tracing import Call, calls, run_here, run_traced
 
 pytestmark = pytest.mark.campaign
 
@@ -57,18 +57,16 @@ def test_writes_in_any_order_keep_the_promise(workshop: Workshop, tally: Tally, 
     assert broken == 0
 
 
-def killed_then_collected(workshop: Workshop, name: str, number: int, variant: str = "") -> Recording:
-    """Kill a delete at a system call, let another process collect garbage, and return the changes of both."""
-    scenario = "delete"
+def killed_then(workshop: Workshop, scenario: str, point: Call, follower: str, variant: str = "") -> Recording:
+    """Kill a scenario at a system call, let another process act on what it left, and return the changes of both."""
     first, second = workshop.folder.with_name("first"), workshop.folder.with_name("second")
     recording = Recording(workshop.folder, workshop.base(scenario))
-    kill = ["-e", f"inject={name}:signal=KILL:when={number}"]
+    kill = point.injected("signal=KILL")
     assert run_traced(workshop, scenario, [*OPTIONS, *kill], output=first).status < 0
     recording.add(first)
-    assert run_here(workshop, "gc", OPTIONS, output=second, variant=variant).status == 0
+    workshop.report.unlink()
+    assert run_here(workshop, follower, OPTIONS, output=second, variant=variant).status == 0
     recording.add(second)
-    for point in recording.points:
-        point.acks = 0  # that of gc is none of the delete
     return recording
 
 
@@ -78,8 +76,20 @@ def test_a_kill_and_a_gc_behind_it_keep_the_promise(workshop: Workshop, tally: T
     history = SCENARIOS["delete"].history
     for point in calls(workshop, "delete"):
         if point.name in ("fdatasync", "unlink"):
-            recording = killed_then_collected(workshop, point.name, point.number)
+            recording = killed_then(workshop, "delete", point, "gc")
+            recording.forget_acks()
             states, broken = violations(recording, history, tmp_path / "state", tally)
             total, lost = total + states, lost + broken
     tally.add("reordered", "delete killed, then gc", states=total, violations=lost)
     assert lost == 0
+
+
+def test_a_kill_and_an_upload_behind_it_keep_the_promise(workshop: Workshop, tally: Tally, tmp_path: Path) -> None:
+    """A folder that a killed process made need not be on the disk yet when another one puts a file into it."""
+    scenario = "upload of two arrays"
+    point = [call for call in calls(workshop, scenario) if call.name == "fsync"][2]  # behind those of the two files
+    assert point.text.split(">")[0].endswith("acme-two")
+    recording = killed_then(workshop, scenario, point, scenario)
+    states, broken = violations(recording, SCENARIOS[scenario].history, tmp_path / "state", tally)
+    tally.add("reordered", "upload killed, then upload", states=states, violations=broken)
+    assert broken == 0
