@@ -96,6 +96,17 @@ def _upload(catalog: Catalog, ack: Callable[[], None]) -> None:
     ack()
 
 
+def noise() -> numpy.ndarray:
+    """Return pixels that no compression makes smaller than the catalog file: about 1 MB."""
+    return numpy.random.default_rng(7).integers(0, 10_000, (720, 720), "uint16")
+
+
+def _upload_noise(catalog: Catalog, ack: Callable[[], None]) -> None:
+    image = new_image(catalog, "one", "c", "1")
+    image.upload_ndarray(noise(), raster_meta=META, overviews=[2, 4]).raise_for_status()
+    ack()
+
+
 def _upload_files(catalog: Catalog, ack: Callable[[], None]) -> None:
     source = catalog.path.parent / "source"
     image = new_image(catalog, "two", "c", "1")
@@ -160,6 +171,7 @@ SCENARIOS = {
     "upload": Scenario(_upload, (_BEFORE, _UPLOADED)),
     "upload of two files": Scenario(_upload_files, (_BEFORE, _TWO_FILES)),
     "upload of two arrays": Scenario(_upload_arrays, (_BEFORE, _TWO_FILES)),
+    "upload of noise": Scenario(_upload_noise, (_BEFORE, _UPLOADED)),
     "replace": Scenario(_replace, (_BEFORE, {**_BEFORE, "acme:one:a": "2"})),
     "delete": Scenario(_delete, (_BEFORE, _WITHOUT_B)),
     "upload, replace, delete": Scenario(_everything, (_BEFORE, _UPLOADED, _REPLACED, _DELETED)),
