@@ -9,7 +9,7 @@ import tempfile
 import time
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -17,10 +17,7 @@ from localcat.errors import (
     BadRequestError,
     CatalogError,
     CatalogExistsError,
-    CatalogLockedError,
     CatalogNotFoundError,
-    StorageError,
-    UnsafePathError,
 )
 from localcat.expressions.properties import properties as p
 from localcat.models import backend
@@ -29,6 +26,7 @@ from localcat.models.base import CatalogObjectBase
 from localcat.models.image import Image
 from localcat.models.product import Product
 from localcat.models.upload import ImageUpload
+from localcat.on_disk import CatalogOnDisk
 from localcat.search import ImageSearch, Search
 from localcat.store.database import Database, new_settings
 from localcat.uploads.record import UNFINISHED, cancel, end_abandoned
@@ -38,10 +36,7 @@ if TYPE_CHECKING:
     import sqlite_utils
 
     from localcat.bulk import AddReport
-    from localcat.maintenance import GcReport
     from localcat.models.requests import DownloadRequest, ReadRequest, UploadRequest
-    from localcat.models.values import File
-    from localcat.rasters.layout import DataFolder
     from localcat.uploads.ingest import IngestReport
 
 T = TypeVar("T", bound=CatalogObjectBase)
@@ -53,7 +48,7 @@ _LONGEST_WAIT = 1.0  # seconds between two looks at an upload of this process: a
 _POLL_SECONDS = 0.05  # between two looks at an upload of another process
 
 
-class Catalog:
+class Catalog(CatalogOnDisk):
     """A catalog: one SQLite file, which is also a GeoPackage, and a folder of pixels beside it.
 
     Made by `create`, `open`, `open_or_create` and `temporary`. It can be used by several threads and, opened by each,
@@ -68,7 +63,7 @@ class Catalog:
     """
 
     def __init__(self, database: Database, *, is_temporary: bool = False) -> None:
-        self.database = database
+        super().__init__(database)
         self._workers = Workers()
         self._is_temporary = is_temporary
         if is_temporary:
@@ -215,23 +210,6 @@ class Catalog:
 
     # Facts
 
-    @property
-    def path(self) -> Path:
-        """The catalog file."""
-        return self.database.path
-
-    @staticmethod
-    def data_path(path: Path) -> Path:
-        """Return the folder in which the pixels of a catalog file lie."""
-        return path.with_name(f"{path.stem}.data")
-
-    @property
-    def data_folder(self) -> DataFolder:
-        """The folder of the pixels."""
-        from localcat.rasters.layout import DataFolder  # brings rasterio, which searches do not need
-
-        return DataFolder(self.data_path(self.path), durable=self.database.durable)
-
     def _load_settings(self) -> dict[str, str]:
         if self._settings is None:
             self._settings = self.database.settings()
@@ -251,23 +229,6 @@ class Catalog:
     def user(self) -> str:
         """Who created it."""
         return self._load_settings()["user"]
-
-    def path_of(self, file: File) -> Path:
-        """Return the absolute path of a file of an image.
-
-        Raises
-        ------
-        UnsafePathError
-            If the file is not on this machine, or its path leads out of the data folder.
-        """
-        if file.owned:
-            return self.data_folder.resolve(str(file.href))
-        if file.href is None or "://" in file.href or file.href.startswith("/vsi"):
-            raise UnsafePathError(
-                f"{file.href or file.provider_href!r} is not on this machine; only local files are read"
-            )
-        path = Path(file.href)
-        return path if path.is_absolute() else self.path.parent / path
 
     # Searching
 
@@ -472,34 +433,6 @@ class Catalog:
         from localcat.pixels import download_mosaic  # brings rasterio
 
         return download_mosaic(images, request)
-
-    def gc(self, *, dry_run: bool = False) -> GcReport:
-        """Unlink the files in the data folder that no image refers to; safe while other programs upload.
-
-        A catalog needs it only after a crash, or where a file could not be unlinked because it was being read.
-
-        Parameters
-        ----------
-        dry_run : bool
-            Only tell what would be unlinked.
-
-        Returns
-        -------
-        GcReport
-            The files removed, and those that had to stay.
-        """
-        from localcat.maintenance import collect_garbage  # not needed before
-
-        return collect_garbage(self, dry_run=dry_run)
-
-    def delete_files(self, hrefs: list[str]) -> None:
-        """Unlink files that a committed transaction put into the trash; what cannot be unlinked stays there."""
-        if not hrefs:
-            return
-        gone = [(href,) for href in hrefs if self.data_folder.remove(href)]
-        # The change itself is committed: a catalog that is busy or full now is no reason to tell of a failure.
-        with suppress(CatalogLockedError, StorageError), self.database.write() as transaction:
-            transaction.connection.executemany("DELETE FROM trash WHERE href = ?", gone)
 
     # Tinkering
 

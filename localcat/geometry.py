@@ -118,11 +118,11 @@ def footprint_box(geometry: BaseGeometry) -> Box:
     return min_lon, max_lon, min_lat, max_lat
 
 
-def footprint_boxes(shapes: NDArray[Any]) -> list[Box]:
-    """Return the `footprint_box` of many geometries."""
+def footprint_boxes(shapes: NDArray[Any]) -> NDArray[numpy.float64]:
+    """Return the `footprint_box` of many geometries, shape (geometry, 4)."""
     bounds = shapely.bounds(shapes)
     around = (bounds[:, 0] <= -180 + _TOLERANCE) & (bounds[:, 2] >= 180 - _TOLERANCE)
-    boxes: list[Box] = [(west, east, south, north) for west, south, east, north in bounds.tolist()]
+    boxes: NDArray[numpy.float64] = bounds[:, [0, 2, 1, 3]]
     for position in numpy.flatnonzero(around).tolist():
         boxes[position] = footprint_box(shapes[position])
     return boxes

@@ -16,12 +16,12 @@ PACKAGE = Path(localcat.__file__).parent
 # From the ground up; a module imports only from lower floors, or from its own where that is one room.
 FLOORS = [
     {"errors"},
-    {"exceptions", "timestamps", "geometry", "sphere", "relations", "crs", "expressions"},
+    {"exceptions", "timestamps", "problems", "progress", "geometry", "sphere", "relations", "crs", "expressions"},
     {"geocontext", "geo"},
     {"store", "rasters", "interop"},
     {"models"},
     {"timeseries", "collection", "explain", "nearness", "search"},
-    {"catalog", "uploads", "bulk", "maintenance", "pixels", "client"},
+    {"catalog", "on_disk", "uploads", "bulk", "maintenance", "pixels", "client"},
     {"scenes"},
     {"cli", "demo", "plot", "pytest_plugin"},
 ]
@@ -46,7 +46,8 @@ SAME_FLOOR = {
     ("catalog", "uploads"),
     ("catalog", "pixels"),
     ("catalog", "bulk"),
-    ("catalog", "maintenance"),
+    ("catalog", "on_disk"),
+    ("on_disk", "maintenance"),
     ("client", "catalog"),
     ("cli", "demo"),
     # The guide's client shows pictures under its own name; plot knows arrays only.

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from localcat.geometry import Box, footprint_boxes, from_wkb
 from localcat.store.compiler import Clause, Parameter
 
-_TIME_UNIT = 365.25 * 86_400e6 / 30  # microseconds
+TIME_UNIT = 365.25 * 86_400e6 / 30  # microseconds
+NODE_SIZE = 4 + 51 * (8 + 6 * 4)  # bytes of a node of the tree: a header and 51 entries of an id and six floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +35,12 @@ def add_entries(connection: sqlite3.Connection, rows: Iterable[tuple[int, bytes,
     for row_id, blob, acquired in rows:
         ids.append(row_id)
         blobs.append(blob)
-        times.append((acquired or 0) / _TIME_UNIT)
+        times.append((acquired or 0) / TIME_UNIT)
     if not ids:
         return
     entries = (
         (row_id, *box, time, time)
-        for row_id, box, time in zip(ids, footprint_boxes(from_wkb(blobs)), times, strict=True)
+        for row_id, box, time in zip(ids, footprint_boxes(from_wkb(blobs)).tolist(), times, strict=True)
     )
     connection.executemany("INSERT INTO image_index VALUES (?, ?, ?, ?, ?, ?, ?)", entries)
 
@@ -68,10 +69,10 @@ def candidates(boxes: Sequence[Box], time: TimeRange, *, with_unset: bool = Fals
         params += (min_lon, max_lon, min_lat, max_lat)
         if time.start is not None:
             sql += " AND max_time >= ?"
-            params.append(time.start / _TIME_UNIT)
+            params.append(time.start / TIME_UNIT)
         if time.end is not None:
             sql += " AND min_time <= ?"
-            params.append(time.end / _TIME_UNIT)
+            params.append(time.end / TIME_UNIT)
         selects.append(sql)
     if with_unset:
         selects.append("SELECT id FROM image WHERE geometry IS NULL")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,6 +33,17 @@ def migrations() -> tuple[tuple[str, ...], ...]:
 def latest_version() -> int:
     """Return the schema version that this localcat writes."""
     return len(migrations())
+
+
+def statement_of(name: str) -> str:
+    """Return the statement that creates a table of the schema."""
+    made = re.compile(rf"CREATE (?:VIRTUAL )?TABLE {name}\b")
+    for statements in reversed(migrations()):
+        for statement in statements:
+            found = made.search(statement)
+            if found is not None:
+                return statement[found.start() :]
+    raise ValueError(f"the schema has no table {name}")
 
 
 def create(connection: sqlite3.Connection, settings: dict[str, str]) -> None:
