@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from localcat.errors import (
     BadRequestError,
-    CatalogError,
     CatalogExistsError,
     CatalogNotFoundError,
 )
@@ -27,6 +26,7 @@ from localcat.models.image import Image
 from localcat.models.product import Product
 from localcat.models.upload import ImageUpload
 from localcat.on_disk import CatalogOnDisk
+from localcat.paths import absolute
 from localcat.search import ImageSearch, Search
 from localcat.store.database import Database, new_settings
 from localcat.uploads.record import UNFINISHED, cancel, end_abandoned
@@ -93,7 +93,7 @@ class Catalog(CatalogOnDisk):
             If it cannot be written there.
         """
         settings = _settings(org, user)
-        file = _absolute(path)
+        file = absolute(path)
         if file.exists():
             raise CatalogExistsError(f"'{file}' already exists; open it with Catalog.open, or choose another name")
         if cls.data_path(file) == file:
@@ -126,7 +126,7 @@ class Catalog(CatalogOnDisk):
         UnsupportedCatalogError
             If the file is no catalog, or of a newer localcat; it is not touched.
         """
-        file = _absolute(path)
+        file = absolute(path)
         if not file.exists():
             raise CatalogNotFoundError(f"there is no catalog at '{file}'; Catalog.create makes one")
         if not file.is_file():
@@ -141,7 +141,7 @@ class Catalog(CatalogOnDisk):
         try:
             return cls.open(path)
         except CatalogNotFoundError:
-            if _absolute(path).exists():
+            if absolute(path).exists():
                 raise
         try:
             return cls.create(path, org=org, user=user)
@@ -164,7 +164,7 @@ class Catalog(CatalogOnDisk):
         """
         given = os.environ.get(PATH_VARIABLE)
         if given:
-            file = _absolute(given)
+            file = absolute(given)
         else:
             import platformdirs  # only the default catalog needs it
 
@@ -478,13 +478,6 @@ def _login() -> str:
         return getpass.getuser().replace(":", "-")
     except (OSError, KeyError, ImportError):  # no such user in the system's list, as in some containers
         return "user"
-
-
-def _absolute(path: str | os.PathLike[str]) -> Path:
-    text = os.fspath(path)
-    if not isinstance(text, str) or not text or "\x00" in text:
-        raise CatalogError(f"a catalog's path is text, not {path!r}")
-    return Path(os.path.abspath(text))  # noqa: PTH100  # Path.resolve would follow links, and the data folder lies beside
 
 
 def _remove_folder(folder: Path, owner: int) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from localcat.errors import CatalogLockedError, StorageError, UnsafePathError
+from localcat.paths import data_path, is_local
 
 if TYPE_CHECKING:
+    from localcat.maintenance.backup import BackupReport
     from localcat.maintenance.garbage import GcReport
+    from localcat.maintenance.relocate import RelocateReport
     from localcat.maintenance.report import VerifyReport
     from localcat.models.values import File
     from localcat.rasters.layout import DataFolder
@@ -38,7 +42,7 @@ class CatalogOnDisk:
     @staticmethod
     def data_path(path: Path) -> Path:
         """Return the folder in which the pixels of a catalog file lie."""
-        return path.with_name(f"{path.stem}.data")
+        return data_path(path)
 
     @property
     def data_folder(self) -> DataFolder:
@@ -57,7 +61,7 @@ class CatalogOnDisk:
         """
         if file.owned:
             return self.data_folder.resolve(str(file.href))
-        if file.href is None or "://" in file.href or file.href.startswith("/vsi"):
+        if file.href is None or not is_local(file.href):
             raise UnsafePathError(
                 f"{file.href or file.provider_href!r} is not on this machine; only local files are read"
             )
@@ -112,6 +116,88 @@ class CatalogOnDisk:
 
         with self.database.write() as transaction:
             rebuild(transaction.connection)
+
+    def backup(self, dest: str | os.PathLike[str], *, progress: bool | None = None) -> BackupReport:
+        """Copy the catalog, file and data folder, to a new place while other programs use it.
+
+        All or nothing: the new catalog file gets its name last. What is interrupted, by Ctrl-C for one, is removed.
+
+        Parameters
+        ----------
+        dest : path
+            The new catalog file, such as ``"backups/monday.gpkg"``; there must be nothing of that name, nor of the
+            name of its data folder.
+        progress : bool, optional
+            Show progress; by default where the output is a terminal.
+
+        Returns
+        -------
+        BackupReport
+            How much was copied.
+
+        Raises
+        ------
+        CatalogExistsError
+            If something is there already.
+        CorruptImageError
+            If a file of an image is missing, or not what was written; nothing is copied then.
+        StorageFullError
+            If the disk has not room for it.
+
+        Notes
+        -----
+        The rows are those of one moment after the call, and every file is compared with its sha256 while it is copied.
+        Nothing of deleted rows is in the new file. Files that are indexed in place stay where they are, and are found
+        from the new place too.
+        """
+        from localcat.maintenance.backup import backup  # brings rasterio
+
+        return backup(self, dest, progress=progress)
+
+    def relocate(
+        self, old: str | os.PathLike[str], new: str | os.PathLike[str], *, dry_run: bool = False
+    ) -> RelocateReport:
+        """Tell the catalog that files which it indexes in place are in another folder now.
+
+        Parameters
+        ----------
+        old : path
+            The folder where they were, as it was called then: also one of another system, such as ``"E:/scenes"``.
+        new : path
+            The folder where they are, with the same names and folders below it.
+        dry_run : bool
+            Only tell what would be changed.
+
+        Returns
+        -------
+        RelocateReport
+            The files that were found at the new place, with their size, and are looked for there from now on; and those
+            that were not, and stay as they are.
+
+        Raises
+        ------
+        BadRequestError
+            If the new folder is not there.
+        """
+        from localcat.maintenance.relocate import relocate  # not needed before
+
+        return relocate(self, old, new, dry_run=dry_run)
+
+    def optimize(self) -> None:
+        """Tidy up: statistics for SQLite's planner, merged full-text indexes, no free pages in the file.
+
+        Worth it after many deletions. Others wait meanwhile, and the disk needs room for a second copy of the file.
+
+        Raises
+        ------
+        BadRequestError
+            Inside a transaction.
+        CatalogLockedError
+            If another program uses the catalog for longer than the timeout.
+        """
+        from localcat.maintenance.optimize import optimize  # not needed before
+
+        optimize(self)
 
     def gc(self, *, dry_run: bool = False) -> GcReport:
         """Unlink the files in the data folder that no image refers to; safe while other programs upload.

@@ -16,7 +16,18 @@ PACKAGE = Path(localcat.__file__).parent
 # From the ground up; a module imports only from lower floors, or from its own where that is one room.
 FLOORS = [
     {"errors"},
-    {"exceptions", "timestamps", "problems", "progress", "geometry", "sphere", "relations", "crs", "expressions"},
+    {
+        "exceptions",
+        "timestamps",
+        "paths",
+        "problems",
+        "progress",
+        "geometry",
+        "sphere",
+        "relations",
+        "crs",
+        "expressions",
+    },
     {"geocontext", "geo"},
     {"store", "rasters", "interop"},
     {"models"},

@@ -235,7 +235,7 @@ class DataFolder:
         free = shutil.disk_usage(folder).free
         if free < needed + _SPARE_BYTES:
             raise StorageFullError(
-                f"'{self.path}' needs about {needed:,} bytes for the upload and the disk has {free:,} free; make room"
+                f"'{self.path}' needs about {needed:,} bytes more and the disk has {free:,} free; make room"
             )
 
     def hrefs(self) -> Iterator[str]:

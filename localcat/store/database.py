@@ -135,7 +135,7 @@ class Database:
                     connection.execute("COMMIT")
                 finally:
                     connection.close()
-            _publish(temporary, self.path, durable=self.durable)
+            publish(temporary, self.path, durable=self.durable)
         finally:
             temporary.unlink(missing_ok=True)
 
@@ -190,6 +190,17 @@ class Database:
                 return [dict(zip(names, row, strict=True)) for row in cursor]
             finally:
                 connection.set_authorizer(None)
+
+    @contextmanager
+    def separate(self) -> Iterator[sqlite3.Connection]:
+        """Give a connection for the block alone, beside the thread's: for what cannot run inside a transaction."""
+        self._session()  # refuses a catalog that is closed, missing, or none
+        with sqlite_errors(self.path):
+            connection = self._connect(self.path, "ro" if self.read_only else "rw")
+            try:
+                yield connection
+            finally:
+                connection.close()
 
     @contextmanager
     def write(self) -> Iterator[Transaction]:
@@ -376,7 +387,14 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _publish(temporary: Path, path: Path, *, durable: bool) -> None:
+def publish(temporary: Path, path: Path, *, durable: bool) -> None:
+    """Give a catalog file its name, unless there is something of that name.
+
+    Raises
+    ------
+    CatalogExistsError
+        If there is.
+    """
     try:
         os.link(temporary, path)
     except FileExistsError:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from localcat.errors import BadRequestError, RasterError
 from localcat.models.band import Band, MaskBand
+from localcat.paths import in_place_href
 from localcat.rasters.copying import copy_raster, digest_raster
 from localcat.rasters.describe import RasterDescription, describe
 from localcat.rasters.dtypes import numpy_dtype
@@ -58,15 +59,9 @@ def _copy_step(catalog: Catalog, path: Path, place: int, bands: list[Band]) -> S
 def _index_step(catalog: Catalog, path: Path, place: int, bands: list[Band]) -> Step:
     def index(stack: ExitStack) -> Written:
         _, grid = _checked(path, place, bands)
-        return Written(digest_raster(path), grid, in_place=_in_place(catalog, path))
+        return Written(digest_raster(path), grid, in_place=in_place_href(path, catalog.path.parent))
 
     return index
-
-
-def _in_place(catalog: Catalog, path: Path) -> str:
-    """Return how the row names a file that stays where it is: relative to the catalog's folder where it can be."""
-    home = catalog.path.parent
-    return path.relative_to(home).as_posix() if path.is_relative_to(home) else str(path)
 
 
 def _checked(path: Path, place: int, bands: list[Band]) -> tuple[RasterDescription, Grid]:
