@@ -262,6 +262,12 @@ if TYPE_CHECKING:
     from localcat.models.values import (
         Resolution as Resolution,
     )
+    from localcat.pixels.points import (
+        PointSeries as PointSeries,
+    )
+    from localcat.pixels.points import (
+        PointValues as PointValues,
+    )
     from localcat.search import (
         GeoSearch as GeoSearch,
     )
@@ -396,6 +402,10 @@ _MODULES = {
         "File",
         "Resolution",
     ),
+    "localcat.pixels.points": (
+        "PointSeries",
+        "PointValues",
+    ),
     "localcat.search": (
         "GeoSearch",
         "ImageSearch",
@@ -472,6 +482,8 @@ __all__ = [
     "NamedCatalogObject",
     "NotFoundError",
     "OverviewResampler",
+    "PointSeries",
+    "PointValues",
     "ProcessingLevelsAttribute",
     "ProcessingStepAttribute",
     "Product",

@@ -24,6 +24,7 @@ from localcat.models.enums import StorageState
 from localcat.models.image import Image
 from localcat.models.values import File
 from localcat.progress import shown
+from localcat.steps import reached
 from localcat.store import rows
 from localcat.timestamps import now_microseconds
 
@@ -142,6 +143,7 @@ class _Loader:
         checked: list[File] = Image._attributes["files"].coerce(files) if files else []
         if any(file.owned for file in checked):
             raise BadRequestError("only uploads put files into the data folder; set owned=False on the files")
+        Image._require_sense(values)
         values["size_bytes"] = sum(file.size_bytes or 0 for file in checked)
         product = self._product(product_id)
         return _Record(index, f"{product_id}:{name}", name, product, values, checked, record.get("geometry"))
@@ -233,6 +235,7 @@ def add_images(
         while chunk := list(itertools.islice(numbered, _CHUNK)):
             objects += [record for _, record in chunk if isinstance(record, Image)]
             loader.add(chunk)
+            reached("chunk written")
         transaction.on_commit.append(lambda: catalog.delete_files(loader.discarded))
     failed = {failure.index for failure in loader.report.failed}
     for image in (

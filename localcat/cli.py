@@ -93,6 +93,15 @@ def gc(catalog: Path | None, dry_run: bool) -> None:
     sys.exit(DAMAGED if report.kept else 0)
 
 
+@cli.command()
+@click.argument("catalog", type=click.Path(path_type=Path))
+@click.argument("dest", type=click.Path(path_type=Path))
+def backup(catalog: Path, dest: Path) -> None:
+    """Copy a catalog, file and data folder, to DEST, while other programs use it."""
+    with Catalog.open(catalog) as found:
+        click.echo(str(found.backup(dest)))
+
+
 def _opened(path: Path | None) -> Catalog:
     """Open the catalog that was named, or else the default one."""
     return Catalog.default() if path is None else Catalog.open(path)

@@ -24,7 +24,6 @@ from localcat.expressions.nodes import (
     mentions_place,
 )
 from localcat.expressions.python_text import to_python
-from localcat.nearness import nearest_to
 from localcat.store import planner
 from localcat.timestamps import from_microseconds
 
@@ -263,8 +262,8 @@ def _space_misses(search: Search[Any], parts: Sequence[Node], text: str | None) 
     if asked is None or asked.relation is Relation.DISJOINT:
         return
     others = _asking(search, [part for part in parts if not mentions_place(part)], text)
-    for near in nearest_to(others, asked.area, _MISSES):  # type: ignore[arg-type]  # a place is asked of images alone
-        yield SpaceMiss(near.uid, near.metres)
+    for metres, (uid, _) in others._nearest(asked.area, _MISSES):  # type: ignore[attr-defined]  # asked of images alone
+        yield SpaceMiss(uid, metres)
 
 
 def _place_of(part: Node) -> Spatial | None:

@@ -1,30 +1,22 @@
-"""The images of a search that lie nearest to a place, by asking the index for wider and wider surroundings."""
+"""What lies nearest to a place, found by asking an index for wider and wider surroundings of it."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from localcat.expressions.nodes import Ref, Relation, Spatial
+from localcat.errors import BadRequestError
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
 
-    from localcat.search import GeoSearch
+T = TypeVar("T")
 
 _FIRST_RADIUS = 20_000.0  # metres
 _GROWTH = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Near:
-    """An image and how far it lies from a place."""
-
-    metres: float
-    uid: str
-    row_id: int
+_DIGITS = 3  # of a metre; what is as far but for the noise of arithmetic is tied
 
 
 def as_place(value: Any) -> BaseGeometry:
@@ -36,25 +28,35 @@ def as_place(value: Any) -> BaseGeometry:
     return as_area(value)
 
 
-def nearest_to(search: GeoSearch[Any], place: BaseGeometry, k: int) -> list[Near]:
-    """Return the k objects of a search that lie nearest to a place, nearest first; ties by id.
+def nearest_to(
+    place: BaseGeometry, k: int, around: Callable[[float], tuple[Sequence[T], NDArray[Any]]]
+) -> list[tuple[float, T]]:
+    """Return the k things that lie nearest to a place with their distances in metres, nearest first.
 
-    Order and limit of the search do not count. Whatever lies within the radius that has been asked is known, so that
-    the nearest are certain as soon as k of them do.
+    Whatever lies within the radius that has been asked is known, so that the nearest are certain as soon as k of them
+    do.
+
+    Parameters
+    ----------
+    place : shapely geometry
+        In longitude and latitude, split at the antimeridian.
+    k : int
+        How many, from 1.
+    around : callable
+        Takes a radius in metres and returns all things whose footprint lies within it, and perhaps others, with their
+        footprints. Of things that are as far, to the millimetre, the smaller comes first.
     """
-    from localcat.geometry import from_wkb  # see above
-    from localcat.sphere import FARTHEST, distances
+    from localcat.sphere import FARTHEST, distances  # brings shapely
 
+    if isinstance(k, bool) or not isinstance(k, int) or k < 1:
+        raise BadRequestError(f"k is a whole number from 1, not {k!r}")
     radius = _FIRST_RADIUS
     while True:
         is_all = radius >= FARTHEST
-        reach = Spatial(Ref("geometry"), Relation.WITHIN_DISTANCE, place, min(radius, FARTHEST))
-        found = search._also(reach)._matches("image.uid, image.id, image.geometry")
-        if len(found) < k and not is_all:
-            radius *= _GROWTH
-            continue
-        metres = distances(place, from_wkb([row[2] for row in found]), math.inf if is_all else radius).tolist()
-        near = sorted((far, uid, row_id) for far, (uid, row_id, _) in zip(metres, found, strict=True))
-        if is_all or sum(far <= radius for far, _, _ in near) >= k:
-            return [Near(*one) for one in near[:k]]
+        things, footprints = around(min(radius, FARTHEST))
+        if is_all or len(things) >= k:
+            metres = distances(place, footprints, math.inf if is_all else radius).round(_DIGITS).tolist()
+            near = sorted(zip(metres, things, strict=True))
+            if is_all or sum(far <= radius for far, _ in near) >= k:
+                return near[:k]
         radius *= _GROWTH

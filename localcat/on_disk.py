@@ -184,7 +184,7 @@ class CatalogOnDisk:
         return relocate(self, old, new, dry_run=dry_run)
 
     def optimize(self) -> None:
-        """Tidy up: statistics for SQLite's planner, merged full-text indexes, no free pages in the file.
+        """Tidy up: full-text indexes merged, no free pages in the file.
 
         Worth it after many deletions. Others wait meanwhile, and the disk needs room for a second copy of the file.
 

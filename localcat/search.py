@@ -42,6 +42,7 @@ from localcat.timeseries import (
 from localcat.timestamps import from_microseconds, to_microseconds
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
 
     from localcat.models.backend import Backend
@@ -419,10 +420,19 @@ class ImageSearch(GeoSearch[Image], SummarySearchMixin):
         -----
         Distances are in metres on a sphere with the Earth's mean radius, 0 where the footprint covers the point.
         """
-        if isinstance(k, bool) or not isinstance(k, int) or k < 1:
-            raise BadRequestError(f"k is a whole number from 1, not {k!r}")
-        near = nearest_to(self, as_place(point), k)
-        return ImageCollection(self._hydrated([one.row_id for one in near]))
+        near = self._nearest(as_place(point), k)
+        return ImageCollection(self._hydrated([row_id for _, (_, row_id) in near]))
+
+    def _nearest(self, place: BaseGeometry, k: int) -> list[tuple[float, tuple[str, int]]]:
+        """Return metres, and id and row id, of the images nearest to a place."""
+        from localcat.geometry import from_wkb  # brings shapely
+
+        def around(metres: float) -> tuple[list[tuple[str, int]], NDArray[Any]]:
+            reach = Spatial(Ref("geometry"), Relation.WITHIN_DISTANCE, place, metres)
+            found = self._also(reach)._matches("image.uid, image.id, image.geometry")
+            return [(uid, row_id) for uid, row_id, _ in found], from_wkb([blob for _, _, blob in found])
+
+        return nearest_to(place, k, around)
 
     def summary(self) -> ImageSummaryResult:
         """Return count, size and products of the images that match, whatever the sort and the limit."""

@@ -291,7 +291,7 @@ def _operands(kind: type[CatalogObjectBase], fields: Fields) -> dict[str, st.Sea
             special.setdefault(name, st.sampled_from([*INTEGERS, 0.5]))
         if attribute.type_name == "Resolution":
             special.setdefault(name, _resolutions | st.sampled_from([60, 11111.1, 111111, "1°", "60 m"]))
-    return {name: special[name] if name in special else by_kind[field.kind] for name, field in fields.items()}
+    return {name: special[name] if name in special else by_kind[fields[name].kind] for name in fields}
 
 
 def _about_keys() -> st.SearchStrategy[Node]:
@@ -353,7 +353,7 @@ class Asked:
 
 @functools.cache
 def _orders(kind: type[CatalogObjectBase]) -> st.SearchStrategy[tuple[str, ...]]:
-    sortable = sorted(name for name, found in kind.fields().items() if found.sortable)
+    sortable = sorted(name for name in kind.fields() if kind.fields()[name].sortable)
     usual = [name for name in ("acquired", "cloud_fraction", "product_id", "name", "id") if name in sortable]
     some = st.lists(st.sampled_from(usual) | st.sampled_from(sortable), max_size=3, unique=True)
     signs = st.tuples(*[st.sampled_from(["", "-"])] * 3)

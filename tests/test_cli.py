@@ -91,3 +91,10 @@ def test_verify_reports_on_a_file_that_cannot_be_opened(
     kept.path.write_bytes(bytes(4096) + kept.path.read_bytes()[4096:])
     assert "kept.gpkg (files): damaged;" in run("verify", kept.path, status=DAMAGED)
     assert "there is no catalog at" in run_failing(monkeypatch, capsys, "verify", tmp_path / "none.gpkg")
+
+
+def test_backup_tells_how_much_it_copied(
+    kept: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("backup", kept.path, tmp_path / "copy.gpkg").startswith("copy.gpkg: 4 images, 2 files, ")
+    assert "already exists" in run_failing(monkeypatch, capsys, "backup", kept.path, tmp_path / "copy.gpkg")

@@ -15,9 +15,10 @@ PACKAGE = Path(localcat.__file__).parent
 
 # From the ground up; a module imports only from lower floors, or from its own where that is one room.
 FLOORS = [
-    {"errors"},
+    {"errors", "steps"},
     {
         "exceptions",
+        "filesystem",
         "timestamps",
         "paths",
         "problems",
@@ -51,7 +52,7 @@ SAME_FLOOR = {
     ("search", "timeseries"),
     ("search", "explain"),
     ("search", "nearness"),
-    ("explain", "nearness"),
+    ("collection", "nearness"),
     ("search", "collection"),
     # The facade hands work to these, which see it only as a type.
     ("catalog", "uploads"),
@@ -189,7 +190,8 @@ OUR_OWN = """
 AOI BadRequestError Catalog CatalogError CatalogExistsError CatalogLockedError CatalogNotFoundError ClientError
 Collection CommitUnknownError ConflictError CorruptCatalogError CorruptImageError DLTile DownloadError DuplicateError
 Expression FailedImagesWarning ForbiddenError GeoContext GoneError GridMismatchError ImageDeletedError
-InvalidArrayError InvalidCRSError InvalidGeometryError LocalcatError LocalcatWarning NotFoundError Properties Property
+InvalidArrayError InvalidCRSError InvalidGeometryError LocalcatError LocalcatWarning NotFoundError
+PointSeries PointValues Properties Property
 QueryError RasterError ReadOnlyCatalogError ServerError StorageError StorageFullError TooLargeError
 UnknownPropertyError UnsafePathError UnsupportedCatalogError UntrustedCatalogError UploadError UploadOptionWarning
 ValidationError XYZTile default_catalog set_default_catalog

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
@@ -48,7 +48,7 @@ class Field:
     sortable: bool = True
 
 
-class Fields(Mapping[str, Field]):
+class Fields:
     """The filterable attributes of one class, by name.
 
     Parameters
@@ -68,6 +68,9 @@ class Fields(Mapping[str, Field]):
             return self._fields[name]
         except KeyError:
             raise UnknownPropertyError(f"{self.owner} has no attribute {name}{nearest(name, self._fields)}") from None
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._fields
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._fields)

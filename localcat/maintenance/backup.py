@@ -20,12 +20,13 @@ from localcat.errors import (
     ConflictError,
     CorruptImageError,
 )
+from localcat.filesystem import sync_folder
 from localcat.paths import absolute, data_path, in_place_href
 from localcat.progress import shown
 from localcat.rasters.environment import read_errors, write_errors
 from localcat.rasters.layout import DataFolder
 from localcat.store.check import TEXT_TABLES
-from localcat.store.database import publish, sync_folder
+from localcat.store.database import publish
 from localcat.store.faults import sqlite_errors
 
 if TYPE_CHECKING:
@@ -64,13 +65,15 @@ def backup(catalog: CatalogOnDisk, dest: str | os.PathLike[str], *, progress: bo
         raise BadRequestError("a backup holds what is committed; make it outside of the transaction")
     target = new_pair(dest, beside=catalog)
     with staged(target) as staging:
-        file, folder = staging / target.name, DataFolder(data_path(staging / target.name))
+        file, rows = staging / target.name, staging / f"{target.name}.rows"
+        folder = DataFolder(data_path(file))
+        folder.require_space(2 * catalog.path.stat().st_size)
         copied: set[str] = set()
         for attempt in range(1, _ATTEMPTS + 1):
             holds_writers = attempt == _ATTEMPTS and not catalog.database.read_only
             with catalog.database.write() if holds_writers else nullcontext():
-                _copy_rows(catalog, file)
-                wanted = _owned_files(file)
+                _copy_rows(catalog, rows)
+                wanted = _owned_files(rows)
                 todo = [row for row in wanted if row[0] not in copied]
                 folder.require_space(sum(size for _, size, _ in todo))
                 bar = shown(todo, "copying files", "files", progress)
@@ -84,7 +87,7 @@ def backup(catalog: CatalogOnDisk, dest: str | os.PathLike[str], *, progress: bo
             )
         for href in copied - {href for href, _, _ in wanted}:
             folder.remove(href)
-        images = _finish(catalog, file, target)
+        images = _finish(catalog, rows, file, target)
         size_bytes = sum(size for _, size, _ in wanted) + file.stat().st_size
         publish_pair(file, target)
     return BackupReport(target, images, len(wanted), size_bytes)
@@ -192,10 +195,10 @@ def copy_checked(source: Path, folder: DataFolder, href: str) -> tuple[int, str]
 
 
 def _copy_rows(catalog: CatalogOnDisk, file: Path) -> None:
-    """Write the rows as they are now into a new file, which has no free pages."""
+    """Write the rows as they are now into a new file, page by page; others wait meanwhile."""
     file.unlink(missing_ok=True)
-    with catalog.database.separate() as connection:
-        connection.execute("VACUUM INTO ?", (str(file),))
+    with catalog.database.separate() as source, _rows(file) as target:
+        source.backup(target)
 
 
 def _owned_files(file: Path) -> list[tuple[str, int, str]]:
@@ -234,10 +237,10 @@ def _copy_file(catalog: CatalogOnDisk, folder: DataFolder, href: str, sha256: st
     )
 
 
-def _finish(catalog: CatalogOnDisk, file: Path, target: Path) -> int:
-    """Clear the copied rows of what belongs to the old place alone; return the number of images."""
-    with _rows(file) as connection:
-        connection.execute("PRAGMA secure_delete = ON")
+def _finish(catalog: CatalogOnDisk, rows: Path, file: Path, target: Path) -> int:
+    """Write the copied rows anew, without free pages and what belongs to the old place; return the number of images."""
+    with _rows(rows) as connection:
+        connection.execute("PRAGMA journal_mode = DELETE")
         connection.execute("BEGIN IMMEDIATE")
         connection.execute("DELETE FROM trash")
         if target.parent != catalog.path.parent:
@@ -246,8 +249,10 @@ def _finish(catalog: CatalogOnDisk, file: Path, target: Path) -> int:
         for text_table in TEXT_TABLES:
             connection.execute(f"INSERT INTO {text_table} ({text_table}) VALUES ('rebuild')")  # noqa: S608  # constants
         connection.execute("COMMIT")
+        connection.execute("VACUUM INTO ?", (str(file),))
         (images,) = connection.execute("SELECT count(*) FROM image").fetchone()
-        return int(images)
+    rows.unlink()
+    return int(images)
 
 
 def rebase(connection: sqlite3.Connection, old: Path, new: Path) -> None:

@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from localcat.on_disk import CatalogOnDisk
 
 
+_NO_FILE = "."  # a path that no file has
+
+
 @dataclass(slots=True)
 class GcReport:
     """What `Catalog.gc` found.
@@ -45,6 +48,10 @@ def collect_garbage(catalog: CatalogOnDisk, *, dry_run: bool = False) -> GcRepor
             transaction.connection.executemany(
                 "INSERT OR IGNORE INTO trash (href) VALUES (?)", ((href,) for href in garbage)
             )
+            # A commit that surely writes waits for the disk, and with it for what was seen here: a commit whose process
+            # was killed before it had waited itself. It also removes what such a process left of its journal.
+            execute("INSERT OR REPLACE INTO trash (href) VALUES (?)", (_NO_FILE,))
+            execute("DELETE FROM trash WHERE href = ?", (_NO_FILE,))
     for href in sorted(garbage):
         size = folder.size_of(href)
         if dry_run or folder.remove(href):

@@ -148,8 +148,11 @@ def _check_file(
     def check_text(connection: sqlite3.Connection) -> Iterator[Problem]:
         return check.check_text(connection, can_write=can_write)
 
+    def check_schema(connection: sqlite3.Connection) -> Iterator[Problem]:
+        return check.check_schema(connection, catalog.path)
+
     checks: Sequence[Check] = (
-        check.check_schema,
+        check_schema,
         check.check_references,
         check.check_values,
         check.check_tags,
@@ -157,28 +160,27 @@ def _check_file(
         check_entries,
     )
 
-    def check_pages() -> list[Problem]:
-        with catalog.database.read() as own:  # the connection of the thread that runs this
-            return _found(catalog.path, own, check.check_pages)
-
-    # SQLite's check takes longer than all others together, and lets them run meanwhile. Inside the caller's transaction
-    # only this thread sees what was written.
-    with ThreadPoolExecutor(1) as pool, shown(checks, "checking tables", "checks", progress) as bar:
-        pages = None if catalog.database.in_transaction else pool.submit(check_pages)
-        if pages is None:
-            report.problems += _found(catalog.path, connection, check.check_pages)
-        rest = [problem for one in bar for problem in _found(catalog.path, connection, one)]
-        if pages is not None:
-            try:
-                report.problems += pages.result()
-            except _FAULTS as error:  # it could not be opened once more
-                report.problems.append(_unreadable(catalog.path, error))
-        report.problems += rest
+    # What was written in a transaction, or into no file yet, is seen by this connection alone.
+    if catalog.database.in_transaction or not catalog.path.exists():
+        report.problems += _found(catalog.path, connection, check.check_pages)
+        report.problems += _all_found(catalog.path, connection, checks, progress)
+    else:  # SQLite's check takes as long as all others together, and lets them run meanwhile
+        with catalog.database.separate() as own, ThreadPoolExecutor(1) as pool:
+            pages = pool.submit(_found, catalog.path, own, check.check_pages)
+            rest = _all_found(catalog.path, connection, checks, progress)
+            report.problems += pages.result() + rest
     try:
         with sqlite_errors(catalog.path):
             (report.images,) = connection.execute("SELECT count(*) FROM image").fetchone()
     except _FAULTS:
         report.images = 0  # the checks above have said why
+
+
+def _all_found(
+    path: Path, connection: sqlite3.Connection, checks: Sequence[Check], progress: bool | None
+) -> list[Problem]:
+    bar = shown(checks, "checking tables", "checks", progress)
+    return [problem for one in bar for problem in _found(path, connection, one)]
 
 
 def _found(path: Path, connection: sqlite3.Connection, one: Check) -> list[Problem]:
@@ -193,4 +195,5 @@ def _found(path: Path, connection: sqlite3.Connection, one: Check) -> list[Probl
 
 
 def _unreadable(path: Path, error: ClientError, name: str | None = None) -> Problem:
-    return Problem(ProblemKind.UNREADABLE, _RECOVER, object_id=name, path=str(path), found=str(error))
+    kind = ProblemKind.SCHEMA if isinstance(error, UntrustedCatalogError) else ProblemKind.UNREADABLE
+    return Problem(kind, _RECOVER, object_id=name, path=str(path), found=str(error))

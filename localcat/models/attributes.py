@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 import operator
+import re
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, Self, TypeVar, overload
@@ -182,6 +183,8 @@ class Text(Attribute[str]):
         self.longest = longest
 
     def coerce(self, value: Any) -> str:
+        if type(value) is str and value.isascii() and "\x00" not in value and self.longest is None:
+            return value  # most texts
         if not isinstance(value, str):
             raise self.refuse(value, "is text (the attribute type is str)")
         problem = unstorable(value)
@@ -192,6 +195,21 @@ class Text(Attribute[str]):
                 f"{self.name} has at most {self.longest:,} characters, not {len(value):,}; shorten it"
             )
         return str(value)
+
+
+class Identifier(Text):
+    """Text that names an object: one line, without control characters and without spaces around it."""
+
+    _CONTROL: ClassVar = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+    def coerce(self, value: Any) -> str:
+        text = super().coerce(value)
+        if self._CONTROL.search(text) or text != text.strip():
+            raise self.refuse(value, "is one line of text, without control characters and without spaces around it")
+        return text
+
+    def bind(self, value: object) -> Scalar:
+        return Text.coerce(self, value)  # a filter may look for any text
 
 
 def unstorable(text: str) -> str | None:
@@ -255,23 +273,25 @@ class Integer(Attribute[int]):
 
     kind = Kind.NUMBER
     type_name = "int"
+    _MOST: ClassVar[int] = INT64.stop - 1
 
     def __init__(self, doc: str = "", *, least: int | None = None, **options: bool) -> None:
         super().__init__(doc, **options)
         self.least = least
+        self._least = INT64.start if least is None else least
 
     def coerce(self, value: Any) -> int:
-        bound = "" if self.least is None else f" from {self.least}"
-        rule = f"is a whole number{bound} of at most 64 bits (the attribute type is int)"
-        if isinstance(value, bool):
-            raise self.refuse(value, rule)
         try:
             number = operator.index(value)
         except TypeError:
-            raise self.refuse(value, rule) from None
-        if number not in INT64 or (self.least is not None and number < self.least):
-            raise self.refuse(value, rule)
+            raise self._refuse(value) from None
+        if not self._least <= number <= self._MOST or isinstance(value, bool):
+            raise self._refuse(value)
         return number
+
+    def _refuse(self, value: object) -> AttributeValidationError:
+        bound = "" if self.least is None else f" from {self.least}"
+        return self.refuse(value, f"is a whole number{bound} of at most 64 bits (the attribute type is int)")
 
     def bind(self, value: object) -> Scalar:
         if isinstance(value, float) and math.isfinite(value):

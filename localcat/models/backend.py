@@ -12,15 +12,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from localcat.errors import CatalogError
+from localcat.errors import BadRequestError, CatalogError
 
 if TYPE_CHECKING:
+    import numpy
+    from numpy.typing import NDArray
+
     from localcat.models.band import Band
     from localcat.models.base import CatalogObjectBase
     from localcat.models.image import Image
     from localcat.models.requests import DownloadRequest, ReadRequest, UploadRequest
     from localcat.models.upload import ImageUpload
     from localcat.models.values import File
+    from localcat.pixels import PointSeries, PointValues
     from localcat.rasters.layout import DataFolder
     from localcat.search import ImageSearch, Search
     from localcat.store.database import Database
@@ -86,6 +90,18 @@ class Backend(Protocol):
     def read_stack(self, groups: Sequence[Sequence[Image]], request: ReadRequest) -> Any:
         """Read a mosaic of each group of images, as layers of one array."""
 
+    def preview_png(self, image: Image, size: int, bands: str | Sequence[str] | None) -> bytes:
+        """Return a small picture of an image as PNG."""
+
+    def preview_array(self, image: Image, size: int, bands: str | Sequence[str] | None) -> NDArray[numpy.uint8]:
+        """Return a small picture of an image as an array."""
+
+    def point_values(self, image: Image, lon: float, lat: float, request: ReadRequest) -> PointValues:
+        """Return the values of an image at a place."""
+
+    def point_series(self, images: Sequence[Image], lon: float, lat: float, request: ReadRequest) -> PointSeries:
+        """Return the values of images at a place."""
+
     def scaling_parameters(self, images: Sequence[Image], request: ReadRequest) -> tuple[list[Any] | None, str]:
         """Return how bands of images would be scaled, and their data type."""
 
@@ -127,10 +143,26 @@ def default_catalog() -> Backend:
         return _chosen[-1]
 
 
+def chosen_catalog(given: Backend | None) -> Backend:
+    """Return the catalog that a call was given, or the default one.
+
+    Raises
+    ------
+    BadRequestError
+        If it was given something else, such as a path.
+    """
+    if given is None:
+        return default_catalog()
+    if not hasattr(given, "database"):
+        raise BadRequestError(f"catalog is a Catalog, such as Catalog.open(path) returns, not {given!r}")
+    return given
+
+
 def set_default_catalog(catalog: Backend | None) -> None:
     """Make a catalog the default of the process; None goes back to the user's own."""
+    chosen = [] if catalog is None else [chosen_catalog(catalog)]
     with _lock:
-        _chosen[:] = [] if catalog is None else [catalog]
+        _chosen[:] = chosen
 
 
 @contextmanager

@@ -6,18 +6,19 @@ import builtins
 import functools
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from localcat.errors import BadRequestError
 from localcat.models.attributes import Attribute, Boolean, Choice, Integer, Number, Text
 from localcat.models.enums import BandType, Colormap, DataType
 from localcat.models.named import NamedCatalogObject
 from localcat.models.processing import DerivedParams, ProcessingLevels
-from localcat.models.structured import NumberTuple
+from localcat.models.structured import NumberTuple, Range
 from localcat.models.values import ColorTable, Labels, ResolutionAttribute
 from localcat.store import rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from localcat.models.backend import Backend
+    from localcat.models.attributes import Stored
     from localcat.store.database import Transaction
     from localcat.store.rows import Row
 
@@ -35,7 +36,7 @@ class Band(NamedCatalogObject, abstract=True):
     vendor_order = Integer("Its place in the vendor's own order.", sortable=True)
     data_type = Choice("The type of its pixels.", choices=DataType, required=True)
     nodata = Number("The pixel value that means no data.", allow_nan=True)
-    data_range = NumberTuple("(min, max) of its pixel values.", length=2, required=True)
+    data_range = Range("(min, max) of its pixel values.", required=True)
     display_range = NumberTuple("(min, max) of the pixel values to show.", length=2)
     resolution = ResolutionAttribute("The size of a pixel.", filterable=True, sortable=True)
     band_index = Integer("Its place in the file, from 0.", least=0, required=True)
@@ -51,8 +52,8 @@ class Band(NamedCatalogObject, abstract=True):
             cls._type = band_type
             cls._classes[band_type.value] = cls
 
-    def __init__(self, *, catalog: Backend | None = None, client: Backend | None = None, **attributes: Any) -> None:
-        super().__init__(catalog=catalog, client=client, **attributes)
+    def _fill(self, attributes: dict[str, Any]) -> None:
+        super()._fill(attributes)
         self._values["type"] = self._type.value
 
     @classmethod
@@ -81,6 +82,16 @@ class Band(NamedCatalogObject, abstract=True):
             if getattr(self, name) is None:
                 setattr(self, name, 0)
 
+    @classmethod
+    def _require_sense(cls, new: Mapping[str, Stored], current: Row | None = None) -> None:
+        super()._require_sense(new, current)
+        if "nodata" in new or "data_type" in new:
+            nodata, data_type = cls._merged("nodata", new, current), cls._merged("data_type", new, current)
+            if nodata is not None and data_type in list(DataType) and not DataType(data_type).holds(float(nodata)):
+                raise BadRequestError(
+                    f"nodata {float(nodata):g} is no value of data type {data_type}; choose another, or None"
+                )
+
     def _after_write(self, transaction: Transaction) -> None:
         super()._after_write(transaction)
         product = rows.product_row_id(transaction.connection, str(self.product_id))
@@ -94,6 +105,8 @@ class Band(NamedCatalogObject, abstract=True):
 
 class SpectralBand(Band, band_type=BandType.SPECTRAL):
     """A band of the visible, near- or shortwave-infrared spectrum."""
+
+    _ordered = (("wavelength_nm_min", "wavelength_nm_max"),)
 
     wavelength_nm_center = Number("Centre of its wavelengths; nanometres.", filterable=True, sortable=True)
     wavelength_nm_min = Number("Shortest of its wavelengths; nanometres.", filterable=True, sortable=True)
@@ -116,13 +129,11 @@ class MaskBand(Band, band_type=BandType.MASK):
     """A binary band: 0 is masked, 1 is not."""
 
     is_alpha = Boolean("Whether pixels that are 0 here are transparent when the image is read.")
-    data_range = NumberTuple("(0, 1).", length=2, immutable=True)
+    data_range = Range("(0, 1).", immutable=True)
     display_range = NumberTuple("(0, 1).", length=2, immutable=True)
 
-    def __init__(self, *, catalog: Backend | None = None, client: Backend | None = None, **attributes: Any) -> None:
-        super().__init__(
-            catalog=catalog, client=client, **{"data_range": (0, 1), "display_range": (0, 1), **attributes}
-        )
+    def _fill(self, attributes: dict[str, Any]) -> None:
+        super()._fill({"data_range": (0, 1), "display_range": (0, 1), **attributes})
 
 
 class ClassBand(Band, band_type=BandType.CLASS):

@@ -14,7 +14,7 @@ from localcat.errors import (
     UnsavedObjectError,
 )
 from localcat.models.attributes import Attribute, Stored, unstorable
-from localcat.models.backend import Backend, default_catalog
+from localcat.models.backend import Backend, chosen_catalog
 from localcat.models.enums import DocumentState
 from localcat.models.record import Record
 from localcat.models.structured import ExtraProperties, TextList
@@ -213,7 +213,7 @@ class CatalogObjectBase(Record, abstract=True):
     @classmethod
     def _of(cls, catalog: Backend | None, client: Backend | None) -> Backend:
         cls._require_table()
-        return catalog or client or default_catalog()
+        return chosen_catalog(client if catalog is None else catalog)
 
     @classmethod
     def _require_table(cls) -> None:
@@ -263,6 +263,7 @@ class CatalogObjectBase(Record, abstract=True):
                 )
             now = now_microseconds()
             values = {name: self._dumped(name) for name in self._columns()}
+            self._require_sense(values)
             self._insert(transaction, {**values, "created": now, "modified": now})
             self._adopt(transaction)
             self._after_write(transaction)
@@ -278,6 +279,7 @@ class CatalogObjectBase(Record, abstract=True):
                 new = {name: self._dumped(name) for name in changes}
                 if not force:
                     self._require_no_conflict(current, new)
+                self._require_sense(new, current)
                 new["modified"] = max(now_microseconds(), int(current[self._positions()["modified"]] or 0) + 1)
                 self._write_changes(transaction, current, new)
                 self._adopt(transaction)
@@ -305,6 +307,24 @@ class CatalogObjectBase(Record, abstract=True):
                     f"{_shown(attribute, theirs)} in the catalog and {_shown(attribute, ours)} here; "
                     "get the object anew, or overwrite it with save(force=True)"
                 )
+
+    @classmethod
+    def _require_sense(cls, new: Mapping[str, Stored], current: Row | None = None) -> None:
+        """Refuse new values that contradict each other, or those of the row that they are written into."""
+        for low, high in cls._ordered:
+            if low in new or high in new:
+                first, last = cls._merged(low, new, current), cls._merged(high, new, current)
+                if first is not None and last is not None and first > last:  # type: ignore[operator]  # of one kind
+                    shown_low, shown_high = _shown(cls._attributes[low], first), _shown(cls._attributes[high], last)
+                    raise BadRequestError(
+                        f"{high} of {cls.__name__} is not below {low}: {shown_high} is below {shown_low}; "
+                        "exchange or mend them"
+                    )
+
+    @classmethod
+    def _merged(cls, name: str, new: Mapping[str, Stored], current: Row | None) -> Stored:
+        """Return the stored form of an attribute after a change of a row."""
+        return new.get(name) if name in new or current is None else current[cls._positions()[name]]
 
     def _dumped(self, name: str) -> Stored:
         attribute = self._attributes.get(name)  # a band's table also has the columns of other types of band

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from enum import StrEnum
 
 
@@ -34,6 +35,23 @@ class DataType(StrEnum):
     INT32 = "Int32"
     FLOAT32 = "Float32"
     FLOAT64 = "Float64"
+
+    def holds(self, value: float) -> bool:
+        """Return whether a pixel of this type can have a value: whole numbers exactly, others if within range."""
+        if self in (DataType.FLOAT32, DataType.FLOAT64):
+            return self is DataType.FLOAT64 or not math.isfinite(value) or abs(value) <= _LARGEST_FLOAT32
+        low, high = _WHOLE_NUMBERS[self]
+        return low <= value <= high and value == int(value)
+
+
+_LARGEST_FLOAT32 = (2 - 2**-23) * 2.0**127  # IEEE 754
+_WHOLE_NUMBERS = {
+    DataType.BYTE: (0, 2**8 - 1),
+    DataType.UINT16: (0, 2**16 - 1),
+    DataType.INT16: (-(2**15), 2**15 - 1),
+    DataType.UINT32: (0, 2**32 - 1),
+    DataType.INT32: (-(2**31), 2**31 - 1),
+}
 
 
 class Colormap(StrEnum):

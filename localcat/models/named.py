@@ -3,33 +3,32 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from localcat.errors import AttributeValidationError, ProductNotFoundError
-from localcat.models.attributes import Attribute, Text
+from localcat.models.attributes import Attribute, Identifier, Text
 from localcat.models.backend import Backend
 from localcat.models.base import CatalogObject
 from localcat.models.product import Product
 from localcat.store import rows
 from localcat.store.database import Transaction
 
-_NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9_.-]+")
 _LONGEST_NAME = 2000  # characters
+_NAME = re.compile(rf"[a-zA-Z0-9_.-]{{1,{_LONGEST_NAME}}}")
+_NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9_.-]+")
 
 
-class Name(Text):
+class Name(Identifier):
     """The name of a band or an image."""
 
     def coerce(self, value: Any) -> str:
-        name = super().coerce(value)
-        if not name or _NOT_IN_NAMES.search(name) or len(name) > _LONGEST_NAME:
+        name = Text.coerce(self, value)
+        if _NAME.fullmatch(name) is None:
             raise self.refuse(
                 value, f"has 1 to {_LONGEST_NAME} characters from a-z A-Z 0-9 . _ - (make_valid_name makes one)"
             )
         return name
-
-    def bind(self, value: object) -> Any:
-        return Text.coerce(self, value)  # a filter may look for any text
 
 
 class NamedCatalogObject(CatalogObject, abstract=True):
@@ -44,20 +43,27 @@ class NamedCatalogObject(CatalogObject, abstract=True):
     product_id = Text("The id of its product.", immutable=True, filterable=True, sortable=True, required=True)
     name = Name("The name within the product.", immutable=True, filterable=True, sortable=True, required=True)
 
-    def __init__(self, *, catalog: Backend | None = None, client: Backend | None = None, **attributes: Any) -> None:
+    @classmethod
+    def _home(cls, given: Backend | None, attributes: Mapping[str, Any]) -> Backend:
+        product = attributes.get("product")
+        if given is None and isinstance(product, Product):
+            return product._catalog
+        return super()._home(given, attributes)
+
+    def _fill(self, attributes: dict[str, Any]) -> None:
         product = attributes.pop("product", None)
-        if catalog is None and client is None and isinstance(product, Product):
-            catalog = product._catalog  # it belongs where its product is
-        super().__init__(catalog=catalog, client=client, **attributes)
+        super()._fill(attributes)
+        values = self._values
         if product is not None:
             self._require_usable(product)
-            if self._values.get("product_id") not in (None, product.id):
+            product_id = product.id
+            if values.setdefault("product_id", product_id) not in (None, product_id):
                 raise AttributeValidationError(
-                    f"product '{product.id}' contradicts product_id {self._values['product_id']!r}"
+                    f"product '{product_id}' contradicts product_id {values['product_id']!r}"
                 )
+            values["product_id"] = product_id
             self.__dict__["_product"] = product
-            self._values["product_id"] = product.id
-        self._complete_identity("id" if self._values.get("id") is not None else "name")
+        self._complete_identity("id" if values.get("id") is not None else "name")
 
     @staticmethod
     def make_valid_name(text: str) -> str:

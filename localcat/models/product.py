@@ -15,8 +15,8 @@ from localcat.errors import (
     UnsavedObjectError,
 )
 from localcat.expressions.properties import properties as p
-from localcat.models.attributes import Boolean, Number, Stored, Text, Timestamp, unstorable
-from localcat.models.backend import Backend, default_catalog
+from localcat.models.attributes import Boolean, Identifier, Number, Stored, Text, Timestamp, unstorable
+from localcat.models.backend import Backend, chosen_catalog
 from localcat.models.base import CatalogObject, refuse_request_params
 from localcat.models.enums import BandType, TaskState
 from localcat.models.structured import TextList
@@ -101,7 +101,12 @@ class Product(AuthCatalogObject):
     """
 
     table = "product"
+    _ordered = (
+        ("start_datetime", "end_datetime"),
+        ("revisit_period_minutes_min", "revisit_period_minutes_max"),
+    )
 
+    id = Identifier("The id, unique in the catalog.", immutable=True, filterable=True, sortable=True, required=True)
     name = Text("The name that people read.", longest=2000, sortable=True, required=True)
     description = Text("What it is, in up to 80,000 characters.", longest=80_000)
     is_core = Boolean("Whether it is one of the provider's core products.", filterable=True, sortable=True)
@@ -128,7 +133,7 @@ class Product(AuthCatalogObject):
         """Return an id with the catalog's namespace before it; one that has it already stays as it is."""
         if not isinstance(id, str):
             raise TypeError(f"an id is text, not {id!r}")
-        namespace = (catalog or client or default_catalog()).namespace
+        namespace = chosen_catalog(client if catalog is None else catalog).namespace
         return id if not namespace or id.startswith(f"{namespace}:") else f"{namespace}:{id}"
 
     def _prepare(self, transaction: Transaction) -> None:

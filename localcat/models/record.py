@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from localcat.errors import AttributeValidationError, DeletedObjectError
 from localcat.expressions.fields import Fields, nearest
 from localcat.models.attributes import Attribute, Stored, Text, Timestamp
-from localcat.models.backend import Backend, default_catalog
+from localcat.models.backend import Backend, chosen_catalog
 from localcat.models.enums import DocumentState
 from localcat.models.html import attribute_table, drawing
 
@@ -34,6 +34,7 @@ class Record:
     _attributes: ClassVar[dict[str, Attribute[Any]]] = {}
     _coercions: ClassVar[dict[str, Callable[[Any], Any]]] = {}  # of the attributes that can be set
     _related: ClassVar[tuple[str, ...]] = ()  # attributes that are other objects; they are properties, not columns
+    _ordered: ClassVar[tuple[tuple[str, str], ...]] = ()  # pairs of attributes: the first is never above the second
     _is_abstract: ClassVar[bool] = True
 
     _catalog: Backend
@@ -59,7 +60,17 @@ class Record:
         if self._is_abstract:
             raise TypeError(f"You can only instantiate a derived class of '{type(self).__name__}'")
         # At once, past the check of every name in __setattr__.
-        self.__dict__.update(_catalog=catalog or client or default_catalog(), _row=None, _is_deleted=False, _values={})
+        home = self._home(client if catalog is None else catalog, attributes)
+        self.__dict__.update(_catalog=home, _row=None, _is_deleted=False, _values={})
+        self._fill(attributes)
+
+    @classmethod
+    def _home(cls, given: Backend | None, attributes: Mapping[str, Any]) -> Backend:
+        """Return the catalog of a new object."""
+        return chosen_catalog(given)
+
+    def _fill(self, attributes: dict[str, Any]) -> None:
+        """Set the attributes of a new object; the dictionary may be changed."""
         values, coercions = self._values, self._coercions
         for name, value in attributes.items():
             coerce = coercions.get(name)

@@ -108,6 +108,8 @@ class TextList(Structured[list[str]]):
 
 def _plain(item: Any) -> Any:
     """Return Python's own number for one of numpy's, without importing numpy."""
+    if type(item) in (str, int, float):
+        return item
     return item.item() if type(item).__module__ == "numpy" and hasattr(item, "item") and not item.shape else item
 
 
@@ -119,22 +121,23 @@ class ExtraProperties(Structured[dict[str, str | int | float]]):
     MOST = 50
 
     def coerce(self, value: Any) -> dict[str, str | int | float]:
-        if not isinstance(value, Mapping):
+        if type(value) is not dict and not isinstance(value, Mapping):
             raise self.refuse(value, "is a mapping")
         if len(value) > self.MOST:
             raise AttributeValidationError(f"{self.name} has at most {self.MOST} entries, not {len(value)}")
-        entries = {key: _plain(item) for key, item in value.items()}
-        for key, item in entries.items():
+        entries = {}
+        for key, item in value.items():
             if not isinstance(key, str) or unstorable(key) is not None:
                 raise self.refuse(key, "has keys of text")
-            if isinstance(item, str):
-                fits = unstorable(item) is None
-            elif isinstance(item, int):
-                fits = item in INT64
+            entries[key] = plain = _plain(item)
+            if isinstance(plain, str):
+                fits = unstorable(plain) is None
+            elif isinstance(plain, int):
+                fits = plain in INT64
             else:
-                fits = isinstance(item, float) and math.isfinite(item)
+                fits = isinstance(plain, float) and math.isfinite(plain)
             if not fits:
-                raise self.refuse(item, f"has texts and finite numbers as values (at key {key!r})")
+                raise self.refuse(plain, f"has texts and finite numbers as values (at key {key!r})")
         return entries
 
     def bind(self, value: object) -> Scalar:
@@ -170,7 +173,7 @@ class NumberTuple(Structured[tuple[float, ...]]):
             numbers = tuple(map(float, items))
         except (TypeError, ValueError, OverflowError):
             raise self.refuse(value, "is a tuple of numbers") from None
-        if not all(map(math.isfinite, numbers)):
+        if not math.isfinite(sum(numbers)) and not all(map(math.isfinite, numbers)):  # finite numbers may overflow
             raise self.refuse(value, "is a tuple of finite numbers")
         return numbers
 
@@ -179,6 +182,19 @@ class NumberTuple(Structured[tuple[float, ...]]):
 
     def to_json(self, value: Any) -> Any:
         return list(value)
+
+
+class Range(NumberTuple):
+    """Two numbers, the smaller first."""
+
+    def __init__(self, doc: str = "", **options: bool) -> None:
+        super().__init__(doc, length=2, **options)
+
+    def coerce(self, value: Any) -> tuple[float, ...]:
+        low, high = super().coerce(value)
+        if low > high:
+            raise self.refuse(value, "is (min, max), the smaller number first")
+        return low, high
 
 
 class NestedNumbers(Structured[tuple[Any, ...]]):

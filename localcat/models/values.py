@@ -103,6 +103,8 @@ class ResolutionAttribute(Attribute[Resolution]):
             raise AttributeValidationError(f"{self.name}: {error}") from error
 
     def dump(self, value: Any) -> Stored:
+        if not value.value > 0:  # only now: a text with a negative number parses, and a resolution changes in place
+            raise self.refuse(value, "is the size of a pixel, above 0")
         return f"{value.value!r} {value.unit}"
 
     def load(self, stored: Any) -> Resolution:

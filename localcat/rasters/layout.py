@@ -21,6 +21,7 @@ from typing import Final
 
 from localcat.errors import StorageFullError, UnsafePathError
 from localcat.rasters.environment import write_errors
+from localcat.steps import reached
 
 TEMPORARY_PREFIX: Final = ".tmp-"
 _LONGEST_SLUG = 60  # characters
@@ -155,6 +156,7 @@ class DataFolder:
         with write_errors(self.path):
             path, descriptor = self._create_locked(suffix)
         try:
+            reached("temporary file locked")
             yield path
         finally:
             os.close(descriptor)
@@ -189,8 +191,10 @@ class DataFolder:
         """Wait until a file's content is on the disk."""
         if not self.durable:
             return
+        reached("file written")
         with write_errors(path), path.open("rb+") as file:
             _flush(file.fileno())
+        reached("file synced")
 
     def publish(self, temporary: Path, href: str) -> None:
         """Give a temporary file, whose content is on the disk, its final name, and make the name last."""
@@ -199,11 +203,13 @@ class DataFolder:
         with write_errors(final):
             final.parent.mkdir(parents=True, exist_ok=True)
             temporary.rename(final)
+            reached("file renamed")
             if self.durable:
                 _flush_folder(final.parent)
                 if is_new:
                     _flush_folder(self.path)
                     _flush_folder(self.path.parent)
+        reached("folder synced")
 
     def remove(self, href: str) -> bool:
         """Unlink a file; return whether it is gone. A file that is in use elsewhere may stay for a later gc."""
@@ -211,6 +217,7 @@ class DataFolder:
             self.resolve(href).unlink(missing_ok=True)
         except (OSError, UnsafePathError):
             return False
+        reached("file unlinked")
         return True
 
     def size_of(self, href: str) -> int | None:
@@ -273,6 +280,7 @@ def _is_abandoned(path: Path, *, unlink: bool = False) -> bool:
             return False
         if unlink and sys.platform != "win32":
             path.unlink(missing_ok=True)
+            reached("abandoned file unlinked")
     finally:
         os.close(descriptor)
     if unlink and sys.platform == "win32":  # which unlinks no open file, and refuses those that another one has open

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
+from localcat.errors import UntrustedCatalogError
 from localcat.problems import Problem, ProblemKind
-from localcat.store import schema
+from localcat.store import schema, trust
 
 _MOST = 1000  # messages of one integrity_check
 _RECOVER = "copy what is readable with `localcat recover`, or restore a backup"
@@ -58,33 +60,12 @@ def _name_of(connection: sqlite3.Connection, table: str, row_id: int | None) -> 
     return table if row_id is None else f"{table} {row_id}"
 
 
-def check_schema(connection: sqlite3.Connection) -> Iterator[Problem]:
-    """Yield the objects of our schema that are missing or changed, and foreign triggers on our tables."""
-    wanted = _expected_objects()
-    found = {
-        (kind, name): (table, sql)
-        for kind, name, table, sql in connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_schema")
-    }
-    for (kind, name), (_, sql) in wanted.items():
-        there = found.get((kind, name))
-        if there is None or there[1] != sql:
-            state = "none" if there is None else "another definition"
-            yield Problem(ProblemKind.SCHEMA, _RECOVER, object_id=name, expected=f"the {kind} of localcat", found=state)
-    ours = {name for kind, name in wanted if kind in ("table", "view")}
-    for (kind, name), (table, _) in found.items():
-        if kind == "trigger" and table in ours and (kind, name) not in wanted:
-            advice = f'remove it with DROP TRIGGER "{name}" if you did not put it there'
-            yield Problem(ProblemKind.SCHEMA, advice, object_id=name, found=f"a foreign trigger on {table}")
-
-
-def _expected_objects() -> dict[tuple[str, str], tuple[str, str | None]]:
-    memory = sqlite3.connect(":memory:", isolation_level=None)
+def check_schema(connection: sqlite3.Connection, path: Path) -> Iterator[Problem]:
+    """Yield the first object of the schema that is not ours, or on which a stranger's sits."""
     try:
-        schema.create(memory, {})
-        rows = memory.execute("SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_stat%'")
-        return {(kind, name): (table, sql) for kind, name, table, sql in rows}
-    finally:
-        memory.close()
+        trust.check_schema(connection, path, schema.migrations())
+    except UntrustedCatalogError as error:
+        yield Problem(ProblemKind.SCHEMA, _RECOVER, path=str(path), found=str(error))
 
 
 def check_values(connection: sqlite3.Connection) -> Iterator[Problem]:

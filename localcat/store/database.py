@@ -27,8 +27,12 @@ from localcat.errors import (
     StorageError,
 )
 from localcat.expressions.evaluate import like_matches
+from localcat.filesystem import sync_folder
+from localcat.steps import reached
 from localcat.store import schema
-from localcat.store.faults import sqlite_errors, translated
+from localcat.store.faults import sqlite_errors
+from localcat.store.migrate import migrate
+from localcat.store.trust import check_journal, check_schema
 from localcat.timestamps import iso_text, now_microseconds
 
 WRITER_TIMEOUT = 60.0  # seconds that a write waits for other programs
@@ -50,10 +54,14 @@ class Transaction:
     connection : sqlite3.Connection
         Inside ``BEGIN IMMEDIATE``.
     on_commit, on_rollback : list of callable
-        Called without arguments after the outermost transaction ended so, in order and in reverse order.
+        Called without arguments after the outermost transaction ended so, in order and in reverse order. Neither is
+        called where a COMMIT left the outcome open, or Ctrl-C came right behind it.
+    is_closing : bool
+        Whether its COMMIT has begun.
     """
 
     connection: sqlite3.Connection
+    is_closing: bool = False
     on_commit: list[Callable[[], None]] = field(default_factory=list)
     on_rollback: list[Callable[[], None]] = field(default_factory=list)
 
@@ -90,6 +98,8 @@ class Database:
         False skips all fsyncs; for catalogs that are thrown away.
     settings : dict, optional
         What to write into a new catalog's table ``meta``. While the file is missing, reads find an empty catalog.
+    versions : Migrations, optional
+        The schema versions that are known; those of `schema.migrations` when left out.
     """
 
     def __init__(
@@ -99,11 +109,13 @@ class Database:
         read_only: bool = False,
         durable: bool = True,
         settings: dict[str, str] | None = None,
+        versions: schema.Migrations | None = None,
     ) -> None:
         self.path = path
         self.read_only = read_only
         self.durable = durable
         self._new_settings = settings
+        self._versions = schema.migrations() if versions is None else versions
         self._local = threading.local()
         self._sessions: weakref.WeakSet[_Session] = weakref.WeakSet()
         self._write_lock = threading.RLock()
@@ -131,10 +143,11 @@ class Database:
                 connection = self._connect(temporary, "rwc")
                 try:
                     connection.execute("BEGIN IMMEDIATE")
-                    schema.create(connection, self._new_settings or {})
+                    schema.create(connection, self._new_settings or {}, self._versions)
                     connection.execute("COMMIT")
                 finally:
                     connection.close()
+            reached("catalog written")
             publish(temporary, self.path, durable=self.durable)
         finally:
             temporary.unlink(missing_ok=True)
@@ -142,7 +155,7 @@ class Database:
     def settings(self) -> dict[str, str]:
         """Return the catalog's own settings: schema_version, namespace, org, user, uuid, created."""
         with self.read() as connection:
-            return schema.read_settings(connection, self.path)
+            return schema.read_settings(connection, self.path, len(self._versions))
 
     def close(self) -> None:
         """Close the connections of all threads. Closing twice is allowed."""
@@ -194,7 +207,8 @@ class Database:
     @contextmanager
     def separate(self) -> Iterator[sqlite3.Connection]:
         """Give a connection for the block alone, beside the thread's: for what cannot run inside a transaction."""
-        self._session()  # refuses a catalog that is closed, missing, or none
+        if self._session().is_placeholder:
+            raise CatalogNotFoundError(f"there is no catalog at '{self.path}' yet; save an object first")
         with sqlite_errors(self.path):
             connection = self._connect(self.path, "ro" if self.read_only else "rw")
             try:
@@ -230,11 +244,16 @@ class Database:
             try:
                 session.connection.execute("BEGIN IMMEDIATE")  # in here, since Ctrl-C may come right behind it
                 session.transaction = transaction
+                reached("transaction begun")
                 yield transaction
+                self._require_running(session.connection)
+                transaction.is_closing = True
                 self._commit(session.connection)
             except CommitUnknownError:
                 raise  # nothing is undone: the change may well be in the file, and need what it refers to
             except BaseException:
+                if transaction.is_closing and not session.connection.in_transaction:
+                    raise  # Ctrl-C came while it was committed, and it was: nothing is undone either
                 self._roll_back(session.connection)
                 for undo in reversed(transaction.on_rollback):
                     undo()
@@ -245,6 +264,7 @@ class Database:
             follow_up()
 
     def _nested(self, session: _Session, outer: Transaction) -> Iterator[Transaction]:
+        self._require_running(outer.connection)
         outer.connection.execute("SAVEPOINT nested")
         inner = session.transaction = Transaction(outer.connection)
         try:
@@ -258,19 +278,29 @@ class Database:
                 undo()
             raise
         session.transaction = outer
-        outer.connection.execute("RELEASE nested")
-        outer.on_commit += inner.on_commit
+        outer.on_commit += inner.on_commit  # first: whatever comes behind the RELEASE, they are the outer one's then
         outer.on_rollback += inner.on_rollback
+        outer.connection.execute("RELEASE nested")
+
+    def _require_running(self, connection: sqlite3.Connection) -> None:
+        """Refuse to go on in a transaction that SQLite has ended: what followed would be written by itself."""
+        if not connection.in_transaction:
+            raise StorageError(
+                f"catalog '{self.path}': the disk was full or failed, and the whole transaction was rolled back; leave "
+                "its block, make sure of the disk, and start it again"
+            )
 
     def _commit(self, connection: sqlite3.Connection) -> None:
+        reached("commit due")
         try:
             connection.execute("COMMIT")
+            reached("committed")
         except sqlite3.Error as error:
             if connection.in_transaction:  # nothing reached the file; the caller rolls back
                 raise
-            known = translated(error, self.path)
             raise CommitUnknownError(
-                f"{known}; whether the last change was kept is unknown, look before repeating it"
+                f"catalog '{self.path}': the disk failed at the end of a commit ({error}), and whether the change was "
+                "kept is unknown; look before repeating it"
             ) from error
 
     @staticmethod
@@ -302,15 +332,29 @@ class Database:
             if self._new_settings is None:
                 raise CatalogNotFoundError(f"there is no catalog at '{self.path}'; Catalog.create makes one")
             connection = self._connect(":memory:", "memory")
-            schema.create(connection, self._new_settings)
+            schema.create(connection, self._new_settings, self._versions)
             return _Session(connection, is_placeholder=True)
+        check_journal(self.path)
         connection = self._connect(self.path, "ro" if self.read_only else "rw")
         try:
-            schema.read_settings(connection, self.path)
+            self._check_version(connection)
+            check_schema(connection, self.path, self._versions)
         except BaseException:
             connection.close()
             raise
         return _Session(connection, is_placeholder=False)
+
+    def _check_version(self, connection: sqlite3.Connection) -> None:
+        """Refuse a file that is no catalog or a newer one, and bring an older one to the present schema."""
+        version = schema.read_settings(connection, self.path, len(self._versions))[schema.VERSION_KEY]
+        if int(version) == len(self._versions):
+            return
+        if self.read_only:
+            raise ReadOnlyCatalogError(
+                f"catalog '{self.path}' has schema version {version} and must be brought to {len(self._versions)} "
+                "once; open it without read_only=True, or copy it to a writable place"
+            )
+        migrate(self.path, lambda path: self._connect(path, "rw"), self._versions)
 
     def _connect(self, path: Path | str, mode: str) -> sqlite3.Connection:
         uri = f"file:{':memory:' if mode == 'memory' else Path(path).resolve().as_uri()[len('file:') :]}"
@@ -376,17 +420,6 @@ def new_settings(*, namespace: str, org: str, user: str) -> dict[str, str]:
     }
 
 
-def sync_folder(folder: Path) -> None:
-    """Make renames and new names in a folder last through a power cut; does nothing where folders cannot be opened."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def publish(temporary: Path, path: Path, *, durable: bool) -> None:
     """Give a catalog file its name, unless there is something of that name.
 
@@ -407,6 +440,7 @@ def publish(temporary: Path, path: Path, *, durable: bool) -> None:
         except FileExistsError:
             raise CatalogExistsError(f"'{path}' already exists; open it with Catalog.open") from None
         temporary.replace(path)
+    reached("catalog named")
     if durable:
         sync_folder(path.parent)
 

@@ -7,11 +7,18 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeAlias
 
 from localcat.errors import CatalogError, UnsupportedCatalogError
 
 APPLICATION_ID = 0x47504B47  # 'GPKG': a catalog is also a GeoPackage
 MINIMUM_SQLITE = (3, 37, 0)  # STRICT tables
+VERSION_KEY = "schema_version"  # in the table meta
+_VERSION = re.compile(r"[1-9][0-9]{0,5}")
+_MOST_SETTINGS = 1000
+
+Migrations: TypeAlias = tuple[tuple[str, ...], ...]
+"""The statements of every schema version, the first version first."""
 
 
 def schema_folder() -> Path:
@@ -24,15 +31,15 @@ def schema_folder() -> Path:
 
 
 @functools.cache
-def migrations() -> tuple[tuple[str, ...], ...]:
-    """Return the statements of every schema version, the first version first."""
-    files = sorted(schema_folder().glob("[0-9][0-9][0-9][0-9]_*.sql"))
+def read_migrations(folder: Path) -> Migrations:
+    """Return the statements of every schema version in a folder of numbered SQL files, the first version first."""
+    files = sorted(folder.glob("[0-9][0-9][0-9][0-9]_*.sql"))
     return tuple(tuple(_statements(file.read_text(encoding="utf-8"))) for file in files)
 
 
-def latest_version() -> int:
-    """Return the schema version that this localcat writes."""
-    return len(migrations())
+def migrations() -> Migrations:
+    """Return the statements of every schema version that this localcat knows."""
+    return read_migrations(schema_folder())
 
 
 def statement_of(name: str) -> str:
@@ -46,17 +53,31 @@ def statement_of(name: str) -> str:
     raise ValueError(f"the schema has no table {name}")
 
 
-def create(connection: sqlite3.Connection, settings: dict[str, str]) -> None:
-    """Write the schema and the catalog's own settings into an empty database, inside the caller's transaction."""
-    for statements in migrations():
+def apply(connection: sqlite3.Connection, versions: Migrations) -> None:
+    """Carry out the statements of schema versions, inside the caller's transaction."""
+    for statements in versions:
         for statement in statements:
             connection.execute(statement)
-    meta = {"schema_version": str(latest_version()), **settings}
+
+
+def create(connection: sqlite3.Connection, settings: dict[str, str], versions: Migrations) -> None:
+    """Write the schema and the catalog's own settings into an empty database, inside the caller's transaction."""
+    apply(connection, versions)
+    meta = {VERSION_KEY: str(len(versions)), **settings}
     connection.executemany("INSERT INTO meta (key, value) VALUES (?, ?)", meta.items())
 
 
-def read_settings(connection: sqlite3.Connection, path: Path) -> dict[str, str]:
+def read_settings(connection: sqlite3.Connection, path: Path, latest: int) -> dict[str, str]:
     """Return the settings of a catalog file.
+
+    Parameters
+    ----------
+    connection : sqlite3.Connection
+        To the file.
+    path : Path
+        The file, for messages.
+    latest : int
+        The newest schema version that is known.
 
     Raises
     ------
@@ -64,19 +85,21 @@ def read_settings(connection: sqlite3.Connection, path: Path) -> dict[str, str]:
         If the file is no catalog, or was written by a newer localcat. The file is not touched.
     """
     (application_id,) = connection.execute("PRAGMA application_id").fetchone()
-    has_meta = connection.execute("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'meta'").fetchone()
+    # Nothing is asked of an object that only calls itself a table: a view could keep the query busy for ever.
+    has_meta = connection.execute(
+        "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'meta' AND sql GLOB 'CREATE TABLE meta *'"
+    ).fetchone()
     settings: dict[str, str] = {}
     if application_id == APPLICATION_ID and has_meta:
         columns = [row[1] for row in connection.execute("PRAGMA table_info(meta)")]
         if columns == ["key", "value"]:
-            settings = dict(connection.execute("SELECT key, value FROM meta"))
-    version = settings.get("schema_version", "")
-    if not version.isdecimal():
+            settings = dict(connection.execute("SELECT key, value FROM meta LIMIT ?", (_MOST_SETTINGS,)))
+    version = settings.get(VERSION_KEY)
+    if not isinstance(version, str) or _VERSION.fullmatch(version) is None:
         raise UnsupportedCatalogError(f"'{path}' is a database but no localcat catalog; open one that localcat created")
-    if int(version) > latest_version():
+    if int(version) > latest:
         raise UnsupportedCatalogError(
-            f"catalog '{path}' has schema version {version} and this localcat knows {latest_version()}; "
-            "install a newer localcat"
+            f"catalog '{path}' has schema version {version} and this localcat knows {latest}; install a newer localcat"
         )
     return settings
 

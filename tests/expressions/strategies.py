@@ -97,7 +97,8 @@ def conditions(
     fields: Fields = THING, *, values: Mapping[str, st.SearchStrategy[Any]] | None = None
 ) -> st.SearchStrategy[Node]:
     """Draw one condition that is valid for the fields; `values` replaces what is drawn for an attribute, by name."""
-    return st.one_of([_about(field, (values or {}).get(field.name, VALUES[field.kind])) for field in fields.values()])
+    found = [fields[name] for name in fields]
+    return st.one_of([_about(field, (values or {}).get(field.name, VALUES[field.kind])) for field in found])
 
 
 def _about(field: Field, operand: st.SearchStrategy[Any]) -> st.SearchStrategy[Node]:

@@ -345,13 +345,16 @@ def test_hostile_text_is_found_as_it_was_written():
         product = Product(id="p", name="P", catalog=catalog)
         product.save()
         chosen = rng.sample(PAYLOADS, 60)
+        named = {payload for payload in chosen if payload.isprintable() and payload == payload.strip()}
+        assert len(named) > 30
         with catalog.transaction():
             for number, payload in enumerate(chosen):
                 extra = {payload: number}
                 Image(
                     name=f"i{number}", product=product, satellite_id=payload, tags=[payload], extra_properties=extra
                 ).save()
-                Product(id=f"x{payload}", name=payload, catalog=catalog).save()
+                if payload in named:  # an id is one line of text
+                    Product(id=f"x{payload}", name=payload, catalog=catalog).save()
         for number, payload in enumerate(chosen):
             wanted = [f"acme:p:i{number}"]
             like = payload.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
@@ -362,6 +365,7 @@ def test_hostile_text_is_found_as_it_was_written():
                 p.extra_properties[payload] == number,
             ):
                 assert catalog.images.filter(expression).ids() == wanted
-            assert catalog.products.filter(p.name == payload).ids() == [f"acme:x{payload}"]
-            assert catalog.products.filter(p.id.any_of([f"acme:x{payload}"])).count() == 1
+            ids = [f"acme:x{payload}"] if payload in named else []
+            assert catalog.products.filter(p.name == payload).ids() == ids
+            assert catalog.products.filter(p.id.any_of([f"acme:x{payload}"])).ids() == ids
             assert catalog.images.filter(p.tags == payload).first().tags == [payload]

@@ -1,0 +1,156 @@
+"""What kind of file system a path lies on: some cannot be trusted with locks or with the order of writes."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+_NETWORK = re.compile(
+    r"nfs\d?|cifs|smb\d?|smbfs|afpfs|afs|9p|ncpfs|ceph|glusterfs|lustre|gpfs|beegfs|orangefs|pvfs2|davfs|webdav|vboxsf|"
+    r"vmhgfs|prl_fs|fuse\.(sshfs|rclone|s3fs|glusterfs|ceph|davfs2|gcsfuse|vmhgfs-fuse|cvmfs2)"
+)
+_FAT = re.compile(r"vfat|msdos|fat(12|16|32)?|exfat")
+_LOCAL = re.compile(r"ext[234]|xfs|btrfs|bcachefs|f2fs|jfs|reiserfs|zfs|tmpfs|ramfs|overlay|apfs|hfs|ntfs3?|refs|ufs")
+_ESCAPED = re.compile(r"\\([0-7]{3})")  # how mountinfo writes a space, a tab, a newline and a backslash
+
+
+@dataclass(frozen=True, slots=True)
+class FileSystem:
+    """The file system below a path.
+
+    Parameters
+    ----------
+    name : str
+        What the system calls it, in lower case: ``ext4``, ``nfs4``, ``vfat``; empty where it cannot be told.
+    is_read_only : bool
+        Whether it is mounted for reading only.
+    """
+
+    name: str
+    is_read_only: bool = False
+
+    @property
+    def is_network(self) -> bool:
+        """Whether another machine holds the files, so that locks may not hold among machines."""
+        return _NETWORK.fullmatch(self.name) is not None
+
+    @property
+    def is_fat(self) -> bool:
+        """Whether it is a FAT or exFAT, which have no journal: an unclean removal may damage any file on it."""
+        return _FAT.fullmatch(self.name) is not None
+
+    @property
+    def is_local_disk(self) -> bool:
+        """Whether it is known to be a disk of this machine whose locks and shared memory can be trusted."""
+        return _LOCAL.fullmatch(self.name) is not None
+
+
+def file_system_of(path: str | os.PathLike[str]) -> FileSystem:
+    """Return the file system that a path lies on, or would lie on.
+
+    Parameters
+    ----------
+    path : path
+        A file or a folder; where it is missing, the nearest folder above it counts.
+
+    Returns
+    -------
+    FileSystem
+        With an empty name where the system does not tell.
+    """
+    found = Path(path).absolute()
+    while not found.exists() and found != found.parent:
+        found = found.parent
+    try:
+        found = found.resolve()
+        return FileSystem(_name_of(found), _is_read_only(found))
+    except (OSError, subprocess.SubprocessError):
+        return FileSystem("")
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames and new names in a folder last through a power cut; does nothing where folders cannot be opened."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+if sys.platform == "win32":
+    import ctypes
+
+    _REMOTE_DRIVE = 4
+    _READ_ONLY_VOLUME = 0x0008_0000
+
+    def _volume(path: Path) -> tuple[str, int]:
+        kernel = ctypes.windll.kernel32
+        name, flags = ctypes.create_unicode_buffer(64), ctypes.c_ulong()
+        root = f"{path.drive}\\"
+        if not kernel.GetVolumeInformationW(root, None, 0, None, None, ctypes.byref(flags), name, len(name)):
+            return "", 0
+        return name.value.lower(), flags.value
+
+    def _name_of(path: Path) -> str:
+        if is_unc(str(path)) or ctypes.windll.kernel32.GetDriveTypeW(f"{path.drive}\\") == _REMOTE_DRIVE:
+            return "smb"
+        return _volume(path)[0]
+
+    def _is_read_only(path: Path) -> bool:
+        return bool(_volume(path)[1] & _READ_ONLY_VOLUME)
+
+else:
+
+    def _name_of(path: Path) -> str:
+        if sys.platform == "darwin":
+            command = ["/sbin/mount"]
+            listed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=5).stdout  # noqa: S603
+            return longest_mount(path, mounts_of_bsd(listed.splitlines()))
+        device = path.stat().st_dev
+        lines = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+        mounts = list(mounts_of_linux(lines))
+        number = f"{os.major(device)}:{os.minor(device)}"
+        same_device = [(point, name) for point, name, its_device in mounts if its_device == number]
+        # The device decides where it can: a mount point may be hidden by another mount on top of it. Btrfs numbers the
+        # files of a subvolume otherwise than its mount.
+        return longest_mount(path, same_device or [(point, name) for point, name, _ in mounts])
+
+    def _is_read_only(path: Path) -> bool:
+        return bool(os.statvfs(path).f_flag & os.ST_RDONLY)
+
+
+def is_unc(path: str) -> bool:
+    r"""Return whether a Windows path names a share: ``\\server\share``; a device path, as ``\\?\C:\``, does not."""
+    plain = path.replace("/", "\\")
+    return plain.upper().startswith("\\\\?\\UNC\\") or (
+        plain.startswith("\\\\") and not plain.startswith(("\\\\?\\", "\\\\.\\"))
+    )
+
+
+def mounts_of_linux(lines: Iterable[str]) -> Iterable[tuple[str, str, str]]:
+    """Yield (mount point, file system, device as ``major:minor``) of the lines of ``/proc/self/mountinfo``."""
+    for line in lines:
+        before, separator, after = line.partition(" - ")
+        fields = before.split(" ")
+        if separator and len(fields) >= 5:
+            point = _ESCAPED.sub(lambda match: chr(int(match[1], 8)), fields[4])
+            yield point, after.split(" ")[0].lower(), fields[2]
+
+
+def mounts_of_bsd(lines: Iterable[str]) -> list[tuple[str, str]]:
+    """Return (mount point, file system) of the lines that the command ``mount`` prints on macOS."""
+    found = (re.fullmatch(r".+? on (.+) \(([^,)]+)[^()]*\)", line) for line in lines)
+    return [(match[1], match[2].lower()) for match in found if match is not None]
+
+
+def longest_mount(path: Path, mounts: Iterable[tuple[str, str]]) -> str:
+    """Return the file system of the mount point that is nearest above a path; empty if none is."""
+    above = [(len(point), name) for point, name in mounts if path.is_relative_to(point)]
+    return max(above, key=lambda found: found[0])[1] if above else ""

@@ -1,0 +1,168 @@
+"""Runs scenarios in children that are stopped half-way, and judges what they leave."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from localcat import Catalog
+from tests.campaigns import checker, scenarios
+from tests.campaigns.child import Request, as_line
+from tests.campaigns.scenarios import NAME, SCENARIOS
+
+
+@dataclass(slots=True)
+class Outcome:
+    """How a child ended.
+
+    Parameters
+    ----------
+    status : int
+        Its exit status; negative for the signal that killed it.
+    lines : list of str
+        What it reported.
+    """
+
+    status: int
+    lines: list[str] = field(default_factory=list)
+
+    @property
+    def acks(self) -> int:
+        return self.lines.count("ack")
+
+    @property
+    def steps(self) -> list[str]:
+        return [line.removeprefix("step ") for line in self.lines if line.startswith("step ")]
+
+    @property
+    def errors(self) -> list[str]:
+        return [line.removeprefix("error ") for line in self.lines if line.startswith("error ")]
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process could read after what happened to it."""
+        return "alive" in self.lines
+
+    @property
+    def went_on(self) -> bool:
+        """Whether the process could upload another image after what happened to it."""
+        return "went on" in self.lines
+
+
+class Server:
+    """The fork server, from the side of the tests."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.campaigns.child"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=Path(__file__).resolve().parents[2],
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.stdout.close()
+        self._process.wait()
+
+    def send(self, request: Request) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(as_line(request))
+        self._process.stdin.flush()
+
+    def answer(self) -> int:
+        """Return the next number: of a stopped child, or how a child ended."""
+        assert self._process.stdout is not None
+        return int(self._process.stdout.readline())
+
+
+class Workshop:
+    """Fresh copies of a prepared catalog, one after the other at the same place, and a fork server that acts on them.
+
+    Parameters
+    ----------
+    folder : Path
+        An empty folder.
+    server : Server
+    """
+
+    def __init__(self, folder: Path, server: Server) -> None:
+        self.server = server
+        self.folder = folder / "point"
+        self.report = folder / "report"
+        self._bases = folder / "bases"
+
+    @property
+    def catalog(self) -> Path:
+        return self.folder / NAME
+
+    def base(self, scenario: str) -> Path:
+        """Return the folder of the catalog as it is before a scenario."""
+        base = self._bases / scenario.replace(" ", "-")
+        if not base.exists():
+            plain = self._bases / "plain"
+            if not plain.exists():
+                plain.mkdir(parents=True)
+                scenarios.build(plain)
+            shutil.copytree(plain, base)
+            SCENARIOS[scenario].prepare(base)
+        return base
+
+    def reset(self, scenario: str) -> None:
+        """Put a fresh copy of the catalog in place."""
+        if self.folder.exists():
+            shutil.rmtree(self.folder)
+        shutil.copytree(self.base(scenario), self.folder)
+        self.report.unlink(missing_ok=True)
+
+    def request(self, scenario: str, **options: object) -> Request:
+        return Request(str(self.folder), scenario, str(self.report), **options)  # type: ignore[arg-type]
+
+    def run(self, scenario: str, **options: object) -> Outcome:
+        """Let a child act on a fresh copy."""
+        self.reset(scenario)
+        self.server.send(self.request(scenario, **options))
+        return self.outcome(self.server.answer())
+
+    def outcome(self, status: int) -> Outcome:
+        lines = self.report.read_text().splitlines() if self.report.exists() else []
+        return Outcome(status, lines)
+
+    def problems(self, scenario: str, outcome: Outcome) -> list[str]:
+        """Return what is wrong with the catalog that a child left: nothing, if the promise was kept."""
+        history = SCENARIOS[scenario].history
+        if outcome.went_on:
+            name, version = scenarios.GOING_ON
+            history = tuple({**state, f"acme:one:{name}": version} for state in history)
+        return judge(self.catalog, history, outcome.acks)
+
+
+def judge(catalog: Path, history: tuple[scenarios.State, ...], acks: int) -> list[str]:
+    """Check the invariant I1 to I4 of a catalog whose process ended after some acknowledged parts of a history."""
+    seen = checker.look(catalog)
+    problems = list(seen.problems)
+    if seen.versions not in history[acks:]:
+        problems.append(f"after {acks} acknowledged parts the images are {seen.versions}")
+    try:
+        with Catalog.open(catalog) as opened:
+            opened.gc()
+    except Exception as error:  # noqa: BLE001  # whatever it is, it is a finding
+        return [*problems, f"gc: {type(error).__name__}: {error}"]
+    after = checker.look(catalog)
+    problems += [f"after gc: {problem}" for problem in after.problems if problem not in seen.problems]
+    if after.versions != seen.versions or after.owned != seen.owned:
+        problems.append("gc changed the images")
+    if after.garbage:
+        problems.append(f"gc left {sorted(after.garbage)}")
+    left = [name for name in checker.beside(catalog) if name != "source"]
+    return problems + ([f"beside the catalog lies {left}"] if left else [])

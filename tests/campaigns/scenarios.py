@@ -1,0 +1,168 @@
+"""The operations that the campaigns stop half-way, each with the states that it may leave behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy
+
+from localcat import Catalog, Image, Product, SpectralBand
+from localcat.rasters.layout import TEMPORARY_PREFIX
+from tests.campaigns.checker import data_folder
+
+State: TypeAlias = dict[str, str | None]
+"""The `provider_id` of each image by its id: what says which upload it is of."""
+Act: TypeAlias = Callable[[Catalog, Callable[[], None]], None]
+
+NAME = "survey.gpkg"
+GOING_ON = ("z", "9")  # name and version of an image that a child uploads after a fault
+META = {"geoTransform": [500_000, 60, 0, 4_000_000, 0, -60], "coordinateSystem": {"epsg": 32618}}
+_REMOTE = {f"acme:one:r{number}": "0" for number in range(5)}
+_BEFORE: State = {"acme:one:a": "1", "acme:one:b": "1", **_REMOTE}
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """An operation.
+
+    Parameters
+    ----------
+    act : callable
+        Does it, given an open catalog and what to call after each part that was acknowledged.
+    history : tuple of dict
+        The states between its parts, the first one before it.
+    prepare : callable, optional
+        Puts more into the folder of the catalog that is acted on.
+    """
+
+    act: Act
+    history: tuple[State, ...]
+    prepare: Callable[[Path], None] = lambda folder: None
+
+
+def pixels(value: int) -> numpy.ndarray:
+    return numpy.full((64, 48), value, "uint16")
+
+
+def new_image(catalog: Catalog, product: str, name: str, version: str) -> Image:
+    return Image(
+        id=f"acme:{product}:{name}", catalog=catalog, acquired="2020-01-01", provider_id=version, tags=[f"v{version}"]
+    )
+
+
+def upload_version(catalog: Catalog, name: str, version: str, **options: object) -> None:
+    image = new_image(catalog, "one", name, version)
+    image.upload_ndarray(pixels(int(version)), raster_meta=META, **options).raise_for_status()
+
+
+def build(folder: Path) -> None:
+    """Make the catalog on which all of them act: two images with pixels, five without."""
+    with Catalog.create(folder / NAME, org="acme") as catalog:
+        for name, files in (("one", 1), ("two", 2)):
+            product = Product(id=name, name=name, catalog=catalog)
+            product.save()
+            for index in range(files):
+                band = SpectralBand(name=f"b{index}", product=product, band_index=0, file_index=index)
+                band.data_type, band.data_range = "UInt16", (0, 10_000)
+                band.save()
+        for name in ("a", "b"):
+            upload_version(catalog, name, "1")
+        catalog.add_images(_records(range(5), "0"), progress=False)
+    source = folder / "source"
+    source.mkdir()
+    first = next(data_folder(folder / NAME).rglob("a-*.tif"))
+    for number in (0, 1):
+        (source / f"{number}.tif").write_bytes(first.read_bytes())
+
+
+def _records(numbers: range, version: str) -> list[dict[str, object]]:
+    return [
+        {
+            "id": f"acme:one:r{number}",
+            "acquired": "2020-01-01",
+            "geometry": (number, 0, number + 1, 1),
+            "provider_id": version,
+            "tags": ["remote"],
+        }
+        for number in numbers
+    ]
+
+
+def _upload(catalog: Catalog, ack: Callable[[], None]) -> None:
+    upload_version(catalog, "c", "1")
+    ack()
+
+
+def _upload_files(catalog: Catalog, ack: Callable[[], None]) -> None:
+    source = catalog.path.parent / "source"
+    image = new_image(catalog, "two", "c", "1")
+    image.upload([source / "0.tif", source / "1.tif"]).raise_for_status()
+    ack()
+
+
+def _upload_arrays(catalog: Catalog, ack: Callable[[], None]) -> None:
+    image = new_image(catalog, "two", "c", "1")
+    image.upload_ndarray([pixels(1), pixels(2)], raster_meta=META).raise_for_status()
+    ack()
+
+
+def _replace(catalog: Catalog, ack: Callable[[], None]) -> None:
+    upload_version(catalog, "a", "2", overwrite=True)
+    ack()
+
+
+def _delete(catalog: Catalog, ack: Callable[[], None]) -> None:
+    Image.get("acme:one:b", catalog=catalog).delete()
+    ack()
+
+
+def _everything(catalog: Catalog, ack: Callable[[], None]) -> None:
+    _upload(catalog, ack)
+    _replace(catalog, ack)
+    _delete(catalog, ack)
+
+
+def _bulk(catalog: Catalog, ack: Callable[[], None]) -> None:
+    records = [*_records(range(40), "2"), {**_records(range(1), "2")[0], "id": "acme:one:b"}]
+    catalog.add_images(records, on_conflict="replace", progress=False)
+    ack()
+
+
+def _gc(catalog: Catalog, ack: Callable[[], None]) -> None:
+    catalog.gc()
+    ack()
+
+
+def _litter(folder: Path) -> None:
+    """Leave what crashes leave: a file without a row, one in the trash, and those of dead uploads."""
+    data = data_folder(folder / NAME)
+    (data / "acme-one" / "lost-0123456789abcdef.tif").write_bytes(b"1")
+    (data / "acme-gone").mkdir()
+    (data / "acme-gone" / "lost-0123456789abcdef.tif").write_bytes(b"22")
+    (data / f"{TEMPORARY_PREFIX}{'0' * 32}.tif").write_bytes(b"333")
+    (data / f"{TEMPORARY_PREFIX}{'1' * 32}.tif.{'2' * 32}.tif").write_bytes(b"4444")
+    with Catalog.open(folder / NAME) as catalog:
+        catalog.delete_files = lambda hrefs: None  # type: ignore[method-assign]  # a crash right behind the commit
+        Image.get("acme:one:b", catalog=catalog).delete()
+
+
+_UPLOADED: State = {**_BEFORE, "acme:one:c": "1"}
+_REPLACED: State = {**_UPLOADED, "acme:one:a": "2"}
+_DELETED: State = {uid: version for uid, version in _REPLACED.items() if uid != "acme:one:b"}
+_TWO_FILES: State = {**_BEFORE, "acme:two:c": "1"}
+_WITHOUT_B: State = {uid: version for uid, version in _BEFORE.items() if uid != "acme:one:b"}
+_LOADED: State = {**_BEFORE, "acme:one:b": "2", **{f"acme:one:r{number}": "2" for number in range(40)}}
+
+SCENARIOS = {
+    "upload": Scenario(_upload, (_BEFORE, _UPLOADED)),
+    "upload of two files": Scenario(_upload_files, (_BEFORE, _TWO_FILES)),
+    "upload of two arrays": Scenario(_upload_arrays, (_BEFORE, _TWO_FILES)),
+    "replace": Scenario(_replace, (_BEFORE, {**_BEFORE, "acme:one:a": "2"})),
+    "delete": Scenario(_delete, (_BEFORE, _WITHOUT_B)),
+    "upload, replace, delete": Scenario(_everything, (_BEFORE, _UPLOADED, _REPLACED, _DELETED)),
+    "bulk load": Scenario(_bulk, (_BEFORE, _LOADED)),
+    "gc": Scenario(_gc, (_WITHOUT_B, _WITHOUT_B), _litter),
+}

@@ -1,0 +1,160 @@
+"""Known-bad variants of the write protocol: each campaign must catch those that break what it is there to prove.
+
+Each function breaks localcat in the process that calls it, which is a child of the fork server.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import localcat.maintenance
+from localcat import Catalog
+from localcat.rasters import layout
+from localcat.rasters.layout import DataFolder
+from localcat.rasters.write import CogOptions
+from localcat.store import database, rows
+from localcat.store.database import Database
+
+VARIANTS: dict[str, Callable[[], None]] = {}
+
+
+def _variant(function: Callable[[], None]) -> Callable[[], None]:
+    VARIANTS[function.__name__] = function
+    return function
+
+
+# Not bad, but another path through the code
+
+
+@_variant
+def over_the_disk() -> None:
+    """Encode arrays through scratch files, as large ones are."""
+    original = CogOptions.__init__
+
+    def small_bytes_none(self: CogOptions, *given: Any, **options: Any) -> None:
+        original(self, *given, **{**options, "small_bytes": 0})
+
+    CogOptions.__init__ = small_bytes_none  # type: ignore[method-assign]
+
+
+@_variant
+def without_space_check() -> None:
+    """Let uploads begin on a disk that is nearly full, as if another program had filled it right behind the check."""
+    DataFolder.require_space = lambda self, needed: None  # type: ignore[method-assign]
+
+
+@_variant
+def over_the_disk_without_space_check() -> None:
+    over_the_disk()
+    without_space_check()
+    import localcat.rasters.write as write
+
+    write._check_room = lambda needed, target: None  # type: ignore[attr-defined]
+
+
+# Bad
+
+
+@_variant
+def row_first() -> None:
+    """Rename the file after the commit that inserts its row."""
+    publish, write = DataFolder.publish, Database.write
+    waiting: list[tuple[DataFolder, Path, str]] = []
+
+    def later(self: DataFolder, temporary: Path, href: str) -> None:
+        waiting.append((self, temporary, href))
+
+    @contextmanager
+    def publishing(self: Database) -> Any:
+        with write(self) as transaction:
+            yield transaction
+        while waiting:
+            publish(*waiting.pop())
+
+    DataFolder.publish = later  # type: ignore[method-assign]
+    Database.write = publishing  # type: ignore[method-assign]
+
+
+@_variant
+def unlink_first() -> None:
+    """Unlink the files of deleted and replaced images before the commit."""
+    discard = rows.discard_files
+
+    def unlinking(connection: sqlite3.Connection, image_ids: Any) -> list[str]:
+        hrefs = discard(connection, image_ids)
+        catalog = Path(connection.execute("PRAGMA database_list").fetchone()[2])
+        for href in hrefs:
+            DataFolder(Catalog.data_path(catalog)).remove(href)
+        return hrefs
+
+    rows.discard_files = unlinking
+
+
+@_variant
+def no_fsync() -> None:
+    """Wait neither for files nor for folders of the data folder."""
+    layout._flush = lambda descriptor: None
+    layout._flush_folder = lambda folder: None
+
+
+@_variant
+def synchronous_normal() -> None:
+    """Commit with synchronous = NORMAL."""
+    connect = Database._connect
+
+    def normal(self: Database, path: Path | str, mode: str) -> sqlite3.Connection:
+        connection = connect(self, path, mode)
+        connection.execute("PRAGMA synchronous = NORMAL")
+        return connection
+
+    Database._connect = normal  # type: ignore[method-assign]
+
+
+@_variant
+def naive_gc() -> None:
+    """Collect garbage without the write lock."""
+
+    def naive(catalog: Catalog, *, dry_run: bool = False) -> localcat.maintenance.GcReport:
+        with catalog.database.read() as connection:
+            referenced = {href for (href,) in connection.execute("SELECT href FROM image_file WHERE owned")}
+        for href in list(catalog.data_folder.hrefs()):
+            if href not in referenced:
+                catalog.data_folder.remove(href)
+        return localcat.maintenance.GcReport()
+
+    localcat.maintenance.collect_garbage = naive
+
+
+@_variant
+def unlink_after_failed_commit() -> None:
+    """Take a COMMIT that failed for one that was rolled back, and unlink the new files."""
+    original = Database._commit
+
+    def hasty(self: Database, connection: sqlite3.Connection) -> None:
+        try:
+            original(self, connection)
+        except database.CommitUnknownError as error:
+            raise database.StorageError(str(error)) from error
+
+    Database._commit = hasty  # type: ignore[method-assign]
+
+
+@_variant
+def gc_without_commit() -> None:
+    """Unlink what gc finds without a commit before."""
+
+    def hasty(catalog: Catalog, *, dry_run: bool = False) -> localcat.maintenance.GcReport:
+        with catalog.database.write() as transaction:
+            execute = transaction.connection.execute
+            referenced = {href for (href,) in execute("SELECT href FROM image_file WHERE owned")}
+            for href in list(catalog.data_folder.hrefs()):
+                if href not in referenced:
+                    catalog.data_folder.remove(href)
+            execute("DELETE FROM trash")
+        return localcat.maintenance.GcReport()
+
+    localcat.maintenance.collect_garbage = hasty
