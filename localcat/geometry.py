@@ -236,7 +236,9 @@ def _parse(value: object) -> BaseGeometry:
     )
 
 
-def _from_geojson(mapping: Mapping[Any, Any]) -> BaseGeometry:
+def _from_geojson(mapping: Mapping[Any, Any] | None) -> BaseGeometry:
+    if mapping is None:  # a Feature may lie nowhere: RFC 7946, section 3.2
+        raise InvalidGeometryError("the GeoJSON of type 'Feature' is no geometry: its geometry is null")
     kind = mapping.get("type")
     try:
         if kind == "Feature":
