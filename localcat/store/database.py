@@ -69,6 +69,8 @@ class Transaction:
 class _Session:
     """The connection of one thread, and the transaction it is in."""
 
+    _getpid = staticmethod(os.getpid)  # __del__ may run when Python, ending, has taken away the names of modules
+
     def __init__(self, connection: sqlite3.Connection, *, is_placeholder: bool) -> None:
         self.connection = connection
         self.pid = os.getpid()
@@ -76,7 +78,7 @@ class _Session:
         self.transaction: Transaction | None = None
 
     def close(self) -> None:
-        if self.pid == os.getpid():
+        if self.pid == self._getpid():
             self.connection.close()
         else:
             _orphans.append(self.connection)
