@@ -82,6 +82,9 @@ if TYPE_CHECKING:
         FailedImagesWarning as FailedImagesWarning,
     )
     from localcat.errors import (
+        FileSystemWarning as FileSystemWarning,
+    )
+    from localcat.errors import (
         ForbiddenError as ForbiddenError,
     )
     from localcat.errors import (
@@ -115,10 +118,16 @@ if TYPE_CHECKING:
         QueryError as QueryError,
     )
     from localcat.errors import (
+        QueryTimeoutError as QueryTimeoutError,
+    )
+    from localcat.errors import (
         RasterError as RasterError,
     )
     from localcat.errors import (
         ReadOnlyCatalogError as ReadOnlyCatalogError,
+    )
+    from localcat.errors import (
+        ReadOnlyCatalogWarning as ReadOnlyCatalogWarning,
     )
     from localcat.errors import (
         ServerError as ServerError,
@@ -310,6 +319,7 @@ _MODULES = {
         "DownloadError",
         "DuplicateError",
         "FailedImagesWarning",
+        "FileSystemWarning",
         "ForbiddenError",
         "GoneError",
         "GridMismatchError",
@@ -321,8 +331,10 @@ _MODULES = {
         "LocalcatWarning",
         "NotFoundError",
         "QueryError",
+        "QueryTimeoutError",
         "RasterError",
         "ReadOnlyCatalogError",
+        "ReadOnlyCatalogWarning",
         "ServerError",
         "StorageError",
         "StorageFullError",
@@ -443,6 +455,7 @@ __all__ = [
     "Expression",
     "FailedImagesWarning",
     "File",
+    "FileSystemWarning",
     "ForbiddenError",
     "GenericBand",
     "GeoContext",
@@ -479,8 +492,10 @@ __all__ = [
     "Properties",
     "Property",
     "QueryError",
+    "QueryTimeoutError",
     "RasterError",
     "ReadOnlyCatalogError",
+    "ReadOnlyCatalogWarning",
     "ResampleAlgorithm",
     "Resolution",
     "ResolutionUnit",
