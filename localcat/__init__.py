@@ -271,6 +271,12 @@ if TYPE_CHECKING:
     from localcat.models.values import (
         Resolution as Resolution,
     )
+    from localcat.pixels.points import (
+        PointSeries as PointSeries,
+    )
+    from localcat.pixels.points import (
+        PointValues as PointValues,
+    )
     from localcat.search import (
         GeoSearch as GeoSearch,
     )
@@ -408,6 +414,10 @@ _MODULES = {
         "File",
         "Resolution",
     ),
+    "localcat.pixels.points": (
+        "PointSeries",
+        "PointValues",
+    ),
     "localcat.search": (
         "GeoSearch",
         "ImageSearch",
@@ -485,6 +495,8 @@ __all__ = [
     "NamedCatalogObject",
     "NotFoundError",
     "OverviewResampler",
+    "PointSeries",
+    "PointValues",
     "ProcessingLevelsAttribute",
     "ProcessingStepAttribute",
     "Product",

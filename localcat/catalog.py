@@ -37,12 +37,15 @@ from localcat.uploads.record import UNFINISHED, cancel, end_abandoned
 from localcat.uploads.workers import Workers
 
 if TYPE_CHECKING:
+    import numpy
     import sqlite_utils
+    from numpy.typing import NDArray
 
     from localcat.bulk import AddReport
     from localcat.maintenance import GcReport
     from localcat.models.requests import DownloadRequest, ReadRequest, UploadRequest
     from localcat.models.values import File
+    from localcat.pixels import PointSeries, PointValues
     from localcat.rasters.layout import DataFolder
     from localcat.uploads.ingest import IngestReport
 
@@ -500,6 +503,30 @@ class Catalog:
         from localcat.pixels import read_stack  # brings rasterio
 
         return read_stack(groups, request)
+
+    def preview_png(self, image: Image, size: int, bands: str | Sequence[str] | None) -> bytes:
+        """Return a small picture of an image as PNG; `Image.preview` calls this."""
+        from localcat.pixels import preview_png  # brings rasterio
+
+        return preview_png(image, size, bands)
+
+    def preview_array(self, image: Image, size: int, bands: str | Sequence[str] | None) -> NDArray[numpy.uint8]:
+        """Return a small picture of an image as an array; `Image.preview_array` calls this."""
+        from localcat.pixels import preview_array  # brings rasterio
+
+        return preview_array(image, size, bands)
+
+    def point_values(self, image: Image, lon: float, lat: float, request: ReadRequest) -> PointValues:
+        """Return the values of an image at a place; `Image.point` calls this."""
+        from localcat.pixels import point_values  # brings rasterio
+
+        return point_values(image, lon, lat, request)
+
+    def point_series(self, images: Sequence[Image], lon: float, lat: float, request: ReadRequest) -> PointSeries:
+        """Return the values of images at a place; `ImageCollection.point_series` calls this."""
+        from localcat.pixels import point_series  # brings rasterio
+
+        return point_series(images, lon, lat, request)
 
     def scaling_parameters(self, images: Sequence[Image], request: ReadRequest) -> tuple[list[Any] | None, str]:
         """Return how bands would be scaled; the methods of the same name call this."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from localcat.collection.nearby import FootprintIndex
     from localcat.geocontext import GeoContext
     from localcat.models.backend import Backend
+    from localcat.pixels import PointSeries
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")  # in every locale
 
@@ -249,6 +250,57 @@ class ImageCollection(Collection[Image]):
             predicates = [flatten] if isinstance(flatten, str) or callable(flatten) else list(flatten)
             groups = [list(group) for _, group in self.groupby(*predicates)]
         return self._backend().read_stack(groups, request)
+
+    def point_series(
+        self,
+        lon: float,
+        lat: float,
+        bands: str | Sequence[str] | None = None,
+        *,
+        mask_alpha: bool | str | None = None,
+        scaling: Any = None,
+        data_type: str | None = None,
+        progress: bool | None = None,
+        max_workers: int | None = None,
+        on_error: str = "raise",
+    ) -> PointSeries:
+        """Read the values of the images at one place, in the order of their times.
+
+        Images whose grids do not hold the place are left out; those that hold it and have no valid pixel there are
+        masked. Of each file one block is read.
+
+        Parameters
+        ----------
+        lon, lat : float
+            Degrees, EPSG:4326.
+        bands : str or sequence of str, optional
+            Names of bands that all products have; all but ``alpha`` of the first product when left out.
+        mask_alpha, scaling, data_type
+            As in `Image.ndarray`.
+        progress, max_workers, on_error
+            As in `stack`.
+
+        Returns
+        -------
+        PointSeries
+            With ``times``, ``values`` of shape (image, band), and the values of a band by its name:
+            ``series["red"]``.
+
+        Raises
+        ------
+        BadRequestError
+            If the collection is empty, a band is unknown, or the place is none on Earth.
+        """
+        request = ReadRequest(
+            bands=bands,
+            mask_alpha=mask_alpha,
+            scaling=scaling,
+            data_type=data_type,
+            progress=progress,
+            max_workers=max_workers,
+            on_error=on_error,
+        )
+        return self._backend().point_series(self._items, lon, lat, request)
 
     def scaling_parameters(
         self,

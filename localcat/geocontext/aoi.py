@@ -41,8 +41,8 @@ class AOI(GeoContext):
         means: exactly when there is a resolution.
     bounds : sequence of 4 float, or "update", optional
         (min_x, min_y, max_x, max_y) in units of `bounds_crs`. In a geographic CRS min_x > max_x crosses the
-        antimeridian. None takes the bounds of the geometry if there is one; "update" does too, and refuses another
-        `bounds_crs`.
+        antimeridian; max_x lies beyond 180 only in bounds of the whole globe, such as (0, -90, 360, 90). None takes the
+        bounds of the geometry if there is one; "update" does too, and refuses another `bounds_crs`.
     bounds_crs : str, optional
         CRS of the bounds; EPSG:4326, whatever is passed, when they come from the geometry.
     shape : tuple of int, optional
@@ -294,7 +294,8 @@ class AOI(GeoContext):
         if not -180 <= centre <= 180:
             raise BadRequestError(f"+lon_wrap={centre:g} in bounds_crs is beyond ±180°")
         width, height = self._pixel_in_degrees(bounds)
-        for longitude in (west, east):
+        is_globe = abs(east - west - 360) <= width + _SLACK  # wherever it begins
+        for longitude in (west,) if is_globe else (west, east):
             if abs(longitude - centre) > 180 + width / 2 + _SLACK:
                 raise BadRequestError(
                     f"longitude {longitude:g} of the bounds {bounds} is beyond {centre - 180:g}…{centre + 180:g}°; "

@@ -14,12 +14,13 @@ from localcat.crs import WGS84
 from localcat.errors import BadRequestError
 from localcat.geocontext.base import Bounds
 from localcat.geocontext.grid import Grid
-from localcat.geocontext.projection import POINTS_PER_EDGE, project, unwrapped
+from localcat.geocontext.projection import POINTS_PER_EDGE, project, turn_of, unwrapped
 from localcat.geometry import as_geometry
 
 _TOLERANCE = 1e-6  # pixels; noise of a division or a projection that must not cost one more row or column
 _STRAIGHT = 10_000  # metres; a line so short is straight in both, and off by 4 metres at most at 65° of latitude
 _MOST_DIGITS = 12  # decimal digits of a pixel size that a person chose; a division leaves 16 or 17
+_LONGITUDE_DECIMALS = 12  # a turn of 360° and back loses what comes after
 _LON_WRAP = re.compile(r"\+lon_wrap=(?P<centre>[-+]?\d+(\.\d*)?)")
 
 
@@ -27,6 +28,31 @@ def central_longitude(text: str) -> float:
     """Return the longitude, in degrees, around which a geographic CRS counts: 0, unless it has ``+lon_wrap``."""
     found = _LON_WRAP.search(text)
     return 0.0 if found is None else float(found["centre"])
+
+
+def bounds_on_earth(bounds: Bounds, crs: CRS, pixel: float) -> Bounds:
+    """Return the bounds of a grid as contexts write them: degrees beyond ±180° are those of the same place within.
+
+    Bounds across the antimeridian then have min_x > max_x; those of the whole globe keep their width.
+
+    Parameters
+    ----------
+    pixel : float
+        Width of a pixel in units of `crs`; half of it may lie beyond ±180°.
+    """
+    min_x, min_y, max_x, max_y = bounds
+    turn = turn_of(crs)
+    if not crs.is_geographic or max_x - min_x > turn + pixel:
+        return bounds
+    low = central_longitude(crs.to_wkt()) - turn / 2
+    if min_x >= low - pixel / 2 and max_x <= low + turn + pixel / 2:
+        return bounds
+    west, east = _wrapped(min_x, low, turn), _wrapped(max_x, low, turn)
+    if max_x - min_x >= turn - pixel:
+        east = west + (max_x - min_x)
+    elif east == low:
+        east = low + turn
+    return west, min_y, east, max_y
 
 
 def footprint_of_bounds(bounds: Bounds, crs: CRS) -> BaseGeometry:
@@ -92,6 +118,12 @@ def grid_of_resolution(bounds: Bounds, crs: CRS, resolution: float, *, align: bo
         shape = (_count(max_y - min_y, resolution), _count(max_x - min_x, resolution))
         transform = Affine(resolution, 0.0, min_x, 0.0, -resolution, max_y)
     return Grid(crs, transform, shape)
+
+
+def _wrapped(longitude: float, low: float, turn: float) -> float:
+    """Return a longitude on the turn that begins at `low`, free of the noise of the way there."""
+    moved = longitude - turn * math.floor((longitude - low) / turn)
+    return longitude if moved == longitude else round(moved, _LONGITUDE_DECIMALS)
 
 
 def _within_180(bounds: Bounds) -> BaseGeometry:

@@ -12,7 +12,7 @@ from rasterio.crs import CRS
 from rasterio.errors import CRSError, RasterioError
 from rasterio.warp import transform, transform_bounds
 
-from localcat.crs import crs_code, parse_crs
+from localcat.crs import WGS84, crs_code, parse_crs
 from localcat.errors import BadRequestError
 from localcat.geocontext.base import Bounds
 
@@ -61,6 +61,25 @@ def unwrapped(bounds: Bounds, crs: CRS) -> Bounds:
     return (min_x, min_y, max_x + 360, max_y) if crs.is_geographic and min_x > max_x else bounds
 
 
+@lru_cache(maxsize=256)
+def turn_of(crs: CRS) -> float:
+    """Return by how much x grows on a way around the Earth, in units of a CRS; 0 where x cannot be continued.
+
+    It can in longitudes, and in cylindrical projections like Web Mercator whose map jumps at the antimeridian, by the
+    same width at all latitudes.
+    """
+    if crs.is_geographic:
+        return round(2 * math.pi / float(crs.units_factor[1]), 6)
+    if not crs.is_projected:
+        return 0.0
+    try:
+        points = project([180.0] * 3 + [-180.0] * 3, [0.0, 30.0, 60.0] * 2, WGS84, crs)
+    except BadRequestError:
+        return 0.0
+    widths = points[:3, 0] - points[3:, 0]
+    return float(widths[0]) if numpy.allclose(widths, widths[0], rtol=1e-9, atol=1e-3) and widths[0] > 1 else 0.0
+
+
 def reproject_bounds(bounds: Bounds, source: CRS, target: CRS) -> Bounds:
     """Return the box in another CRS around the densified edges of a box.
 
@@ -86,12 +105,12 @@ def reproject_bounds(bounds: Bounds, source: CRS, target: CRS) -> Bounds:
         if not (crs.is_geographic or crs.is_projected):
             raise BadRequestError(f"{_name(crs)} is neither geographic nor projected; it has no bounds on a map")
     if source.is_geographic and bounds[0] > bounds[2] and target.is_projected:
-        width = _width_of_world(bounds, source, target)
-        if width > 0:
+        turn = turn_of(target)
+        if turn > 0:
             west, south, east, north = bounds
             left = _box((west, south, 180.0, north), source, target)
             right = _box((-180.0, south, east, north), source, target)
-            return left[0], min(left[1], right[1]), right[2] + width, max(left[3], right[3])
+            return left[0], min(left[1], right[1]), right[2] + turn, max(left[3], right[3])
     return unwrapped(_box(bounds, source, target), target)
 
 
@@ -111,18 +130,6 @@ def _box(bounds: Bounds, source: CRS, target: CRS) -> Bounds:
             f"the bounds {bounds} in {_name(source)} lie outside the area where {_name(target)} is defined"
         )
     return box[0], box[1], box[2], box[3]
-
-
-def _width_of_world(bounds: Bounds, source: CRS, target: CRS) -> float:
-    """Return by how much a map jumps at the antimeridian, where this is the same at all latitudes; 0 where it is not.
-
-    In a cylindrical projection like Web Mercator the map can be continued by that width.
-    """
-    south, north = bounds[1], bounds[3]
-    latitudes = [south, (2 * south + north) / 3, north]
-    points = project([180.0] * 3 + [-180.0] * 3, latitudes * 2, source, target)
-    widths = points[:3, 0] - points[3:, 0]
-    return float(widths[0]) if numpy.allclose(widths, widths[0], rtol=1e-9, atol=1e-3) and widths[0] > 1 else 0.0
 
 
 def _name(crs: CRS) -> str:

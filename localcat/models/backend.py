@@ -15,12 +15,16 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from localcat.errors import BadRequestError, CatalogError
 
 if TYPE_CHECKING:
+    import numpy
+    from numpy.typing import NDArray
+
     from localcat.models.band import Band
     from localcat.models.base import CatalogObjectBase
     from localcat.models.image import Image
     from localcat.models.requests import DownloadRequest, ReadRequest, UploadRequest
     from localcat.models.upload import ImageUpload
     from localcat.models.values import File
+    from localcat.pixels import PointSeries, PointValues
     from localcat.rasters.layout import DataFolder
     from localcat.search import ImageSearch, Search
     from localcat.store.database import Database
@@ -85,6 +89,18 @@ class Backend(Protocol):
 
     def read_stack(self, groups: Sequence[Sequence[Image]], request: ReadRequest) -> Any:
         """Read a mosaic of each group of images, as layers of one array."""
+
+    def preview_png(self, image: Image, size: int, bands: str | Sequence[str] | None) -> bytes:
+        """Return a small picture of an image as PNG."""
+
+    def preview_array(self, image: Image, size: int, bands: str | Sequence[str] | None) -> NDArray[numpy.uint8]:
+        """Return a small picture of an image as an array."""
+
+    def point_values(self, image: Image, lon: float, lat: float, request: ReadRequest) -> PointValues:
+        """Return the values of an image at a place."""
+
+    def point_series(self, images: Sequence[Image], lon: float, lat: float, request: ReadRequest) -> PointSeries:
+        """Return the values of images at a place."""
 
     def scaling_parameters(self, images: Sequence[Image], request: ReadRequest) -> tuple[list[Any] | None, str]:
         """Return how bands of images would be scaled, and their data type."""

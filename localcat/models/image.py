@@ -23,9 +23,13 @@ from localcat.store import rows
 if TYPE_CHECKING:
     from datetime import datetime
 
+    import numpy
+    from numpy.typing import NDArray
+
     from localcat.geocontext import AOI
     from localcat.models.backend import Backend
     from localcat.models.upload import ImageUpload
+    from localcat.pixels import PointValues
     from localcat.search import ImageSearch, Search
     from localcat.store.database import Transaction
     from localcat.store.rows import Row
@@ -412,6 +416,76 @@ class Image(NamedCatalogObject):
         )
         return self._catalog.download_image(self, DownloadRequest(read, dest, format, nodata))
 
+    def preview(self, size: int = 512, *, bands: str | Sequence[str] | None = None) -> bytes:
+        """Return a small picture of the image, as the bytes of a PNG file with opacity.
+
+        It is the image's own grid, made coarser; north is up unless the grid is turned. Values from the display range
+        of a band (its data range, where it has none) become 0 to 255. Bands with a `colormap` are shown in its colours,
+        values without one transparent; those with a `colormap_name` in that map's, if matplotlib is installed (extra
+        ``plot``) and knows it, and else in grey. Masked pixels are transparent.
+
+        Parameters
+        ----------
+        size : int
+            Longer side in pixels, at most; a smaller image is shown as it is.
+        bands : str or sequence of str, optional
+            One or three bands, and perhaps an alpha band after them. When left out, the product's
+            `default_display_bands`; without these red, green and blue, or else its first band.
+
+        Raises
+        ------
+        BadRequestError
+            If a band is unknown, or their number or the size is not one that can be shown.
+        RasterError
+            If the image has no pixels here, or they cannot be read.
+        """
+        return self._catalog.preview_png(self, size, bands)
+
+    def preview_array(self, size: int = 512, *, bands: str | Sequence[str] | None = None) -> NDArray[numpy.uint8]:
+        """Return the picture that `preview` encodes, as red, green, blue and opacity from 0 to 255.
+
+        Returns
+        -------
+        ndarray of uint8, shape (row, column, 4)
+        """
+        return self._catalog.preview_array(self, size, bands)
+
+    def point(
+        self,
+        lon: float,
+        lat: float,
+        bands: str | Sequence[str] | None = None,
+        *,
+        mask_alpha: bool | str | None = None,
+        scaling: Any = None,
+        data_type: str | None = None,
+    ) -> PointValues:
+        """Return the values of the pixel in which a place lies; of each file one block is read.
+
+        Parameters
+        ----------
+        lon, lat : float
+            Degrees, EPSG:4326.
+        bands : str or sequence of str, optional
+            Names of bands; all but ``alpha`` when left out.
+        mask_alpha, scaling, data_type
+            As in `ndarray`.
+
+        Returns
+        -------
+        PointValues
+            With one value a band, None where the image has no valid pixel, and the time of the image.
+
+        Raises
+        ------
+        BadRequestError
+            If a band is unknown, or the place is none on Earth.
+        RasterError
+            If the image has no pixels here, or they cannot be read.
+        """
+        request = ReadRequest(bands=bands, mask_alpha=mask_alpha, scaling=scaling, data_type=data_type)
+        return self._catalog.point_values(self, lon, lat, request)
+
     # Place and time
 
     @property
@@ -421,8 +495,14 @@ class Image(NamedCatalogObject):
 
     @property
     def geocontext(self) -> AOI:
-        """The image's own grid, with its footprint: an AOI with native CRS, bounds and shape."""
+        """The image's own grid, with its footprint: an AOI with native CRS, bounds and shape.
+
+        Longitudes beyond ±180° are those of the same place within: a grid from 170° to 190° has the bounds of a context
+        across the antimeridian, 170 and -170.
+        """
         from localcat.geocontext import AOI  # brings rasterio
+        from localcat.geocontext.extent import bounds_on_earth
+        from localcat.geocontext.projection import crs_of
 
         crs = self.cs_code or self.projection
         geometry, geotrans = self.geometry, self.geotrans
@@ -445,7 +525,7 @@ class Image(NamedCatalogObject):
         return AOI(
             geometry=geometry,
             crs=crs,
-            bounds=(min(xs), min(ys), max(xs), max(ys)),
+            bounds=bounds_on_earth((min(xs), min(ys), max(xs), max(ys)), crs_of(crs), abs(dx)),
             bounds_crs=crs,
             shape=(rows_, columns),
             align_pixels=False,

@@ -141,7 +141,7 @@ def _decimation_factors(value: Any) -> list[int]:
 class ReadRequest:
     """Which pixels are wanted, and in what form; `Image.ndarray` and `ImageCollection.stack` explain each."""
 
-    bands: str | Sequence[str]
+    bands: str | Sequence[str] | None
     geocontext: Any = None
     crs: str | None = None
     resolution: float | None = None

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from localcat.pixels.files import download_image, download_images, download_mosaic
 from localcat.pixels.plan import scaling_of
+from localcat.pixels.points import PointSeries, PointValues, point_series, point_values
+from localcat.pixels.preview import preview_array, preview_png
 from localcat.pixels.reading import read_image, read_mosaic, read_stack
 
 __all__ = [
+    "PointSeries",
+    "PointValues",
     "download_image",
     "download_images",
     "download_mosaic",
+    "point_series",
+    "point_values",
+    "preview_array",
+    "preview_png",
     "read_image",
     "read_mosaic",
     "read_stack",

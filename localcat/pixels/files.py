@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import numpy
-from rasterio.io import MemoryFile
 
 from localcat.errors import BadRequestError, ClientError, DownloadError
 from localcat.models.band import ClassBand, MaskBand
@@ -21,8 +20,8 @@ from localcat.pixels.plan import band_names
 from localcat.pixels.reading import Reading, in_threads, read_many, read_one
 from localcat.rasters.arrays import BandLayer
 from localcat.rasters.dtypes import is_representable
-from localcat.rasters.environment import raster_environment, write_errors
-from localcat.rasters.opening import quiet_georeferencing
+from localcat.rasters.environment import write_errors
+from localcat.rasters.picture import encoded_picture
 from localcat.rasters.write import write_cog
 
 if TYPE_CHECKING:
@@ -212,9 +211,5 @@ def _write_picture(reading: Reading, path: Path, format: DownloadFileFormat) -> 
         opaque = numpy.iinfo(values.dtype).max
         alpha = numpy.where(mask.any(axis=0), 0, opaque).astype(values.dtype)
         values = numpy.concatenate((values[:colors], alpha[numpy.newaxis]))
-    count, height, width = values.shape
-    profile = {"driver": "PNG" if is_png else "JPEG", "count": count, "height": height, "width": width}
-    with write_errors(path), raster_environment(), MemoryFile(ext=f".{format.value}") as encoded:
-        with quiet_georeferencing(), encoded.open(**profile, dtype=values.dtype) as dataset:
-            dataset.write(values)
-        path.write_bytes(encoded.read())
+    with write_errors(path):
+        path.write_bytes(encoded_picture(values, "PNG" if is_png else "JPEG"))

@@ -147,7 +147,7 @@ def plan_for(images: Sequence[Image], request: ReadRequest) -> ReadPlan:
     """
     if request.on_error not in _ON_ERROR:
         raise BadRequestError(f"on_error is one of {', '.join(map(repr, _ON_ERROR))}, not {request.on_error!r}")
-    choices = _choices(images, request)
+    choices = choices_of(images, request)
     _check_level(choices, request.processing_level)
     grid, cutline, all_touched = _target(images[0], request)
     scales, data_type = _agreed_scaling(choices, request)
@@ -158,7 +158,7 @@ def plan_for(images: Sequence[Image], request: ReadRequest) -> ReadPlan:
         all_touched=all_touched,
         resampling=_resampling(request.resampler),
         choices=choices,
-        dtype=numpy_dtype(common_dtype(_data_type(band) for choice in choices.values() for band in choice.bands)),
+        dtype=numpy_dtype(stored_data_type(choices)),
         scales=scales,
         data_type=data_type,
     )
@@ -166,7 +166,7 @@ def plan_for(images: Sequence[Image], request: ReadRequest) -> ReadPlan:
 
 def scaling_of(images: Sequence[Image], request: ReadRequest) -> tuple[list[Scale] | None, str]:
     """Return the scale of each band, and the data type, of images of one or more products."""
-    choices = _choices(images, request)
+    choices = choices_of(images, request)
     _check_level(choices, request.processing_level)
     return _agreed_scaling(choices, request)
 
@@ -176,7 +176,7 @@ def product_key(image: Image) -> ProductKey:
     return image._catalog.database.path, str(image.product_id)
 
 
-def band_names(bands: str | Sequence[str]) -> list[str]:
+def band_names(bands: str | Sequence[str] | None) -> list[str]:
     """Return the names in what a user calls bands: text with spaces, or a list.
 
     Raises
@@ -195,6 +195,12 @@ def band_names(bands: str | Sequence[str]) -> list[str]:
     if not names:
         raise BadRequestError("bands names no band; pass for example 'red green blue'")
     return names
+
+
+def bands_by_name(image: Image) -> dict[str, Band]:
+    """Return the bands of an image's product, in their order."""
+    bands = image._catalog.bands.filter(p.product_id == str(image.product_id)).sort("sort_order", "name")
+    return {str(band.name): band for band in bands}
 
 
 def choose_bands(
@@ -243,16 +249,13 @@ def native_grid(image: Image) -> Grid:
     return Grid(parse_crs(crs), Affine.from_gdal(*geotrans), (rows, columns))
 
 
-def _choices(images: Sequence[Image], request: ReadRequest) -> dict[ProductKey, BandChoice]:
+def choices_of(images: Sequence[Image], request: ReadRequest) -> dict[ProductKey, BandChoice]:
+    """Return the bands to read of each product of some images."""
     mask_alpha = request.mask_alpha
     if not (mask_alpha is None or isinstance(mask_alpha, bool | str)):
         raise BadRequestError(f"mask_alpha is True, False, None or the name of a band, not {mask_alpha!r}")
     names = band_names(request.bands)
-    catalogs = {product_key(image): image._catalog for image in images}
-    available = {
-        key: {str(band.name): band for band in catalog.bands.filter(p.product_id == key[1]).sort("sort_order", "name")}
-        for key, catalog in catalogs.items()
-    }
+    available = {key: bands_by_name(image) for key, image in {product_key(image): image for image in images}.items()}
     if mask_alpha is None and not all(_ALPHA in bands for bands in available.values()):
         mask_alpha = False
     return {key: choose_bands(bands, names, mask_alpha, f"product '{key[1]}'") for key, bands in available.items()}
@@ -295,6 +298,11 @@ def _check_level(choices: Mapping[ProductKey, BandChoice], level: str | None) ->
                     "computed, its pixels are read as they are"
                 )
             )
+
+
+def stored_data_type(choices: Mapping[ProductKey, BandChoice]) -> str:
+    """Return the data type that holds the stored pixels of all bands of all products."""
+    return common_dtype(_data_type(band) for choice in choices.values() for band in choice.bands)
 
 
 def _data_type(band: Band) -> str:

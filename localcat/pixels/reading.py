@@ -46,9 +46,9 @@ Failures: TypeAlias = dict[int, tuple[str, Exception]]
 T = TypeVar("T")
 R = TypeVar("R")
 
+FAILURES = (RasterError, StorageError)  # of one image; what is wrong with the question raises in any case
 _TRIES = 3  # a replaced image has other files; how often to look again before giving up
 _MOST_WORKERS = 8
-_FAILURES = (RasterError, StorageError)  # of one image; what is wrong with the question raises in any case
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ def read_stack(groups: Sequence[Sequence[Image]], request: ReadRequest) -> Any:
     def read_layer(position: int) -> bool:
         try:
             layer = _scaled(_laid_over(groups[position], plan, failed[position]), plan)
-        except _FAILURES:
+        except FAILURES:
             if request.on_error == "raise":
                 raise
             return False
@@ -113,7 +113,7 @@ def read_stack(groups: Sequence[Sequence[Image]], request: ReadRequest) -> Any:
     failures = [failure for layer in failed for failure in layer.values()]
     if failures and not any(is_read):
         raise failures[0][1]
-    _report(failures)
+    report_failures(failures)
     if request.on_error == "skip" and not all(is_read):
         values, mask = values[is_read], mask[is_read]
         groups = [group for group, was_read in zip(groups, is_read, strict=True) if was_read]
@@ -126,11 +126,12 @@ def read_one(image: Image, request: ReadRequest) -> Reading:
     """Read bands of an image as it is in the catalog now."""
 
     def read(present: Image) -> Reading:
+        require_pixels(present)
         plan = plan_for([present], request)
         plan.require_room()
         return Reading(_scaled(_layer(present, plan), plan), plan, [present])
 
-    return _of_present(image, read)
+    return of_present(image, read)
 
 
 def read_many(images: Sequence[Image], request: ReadRequest) -> Reading:
@@ -140,7 +141,7 @@ def read_many(images: Sequence[Image], request: ReadRequest) -> Reading:
     failures: Failures = {}
     with progress_bar(len(images), request, "mosaic") as advance:
         pixels = _laid_over(images, plan, failures, advance)
-    _report(failures.values())
+    report_failures(failures.values())
     return Reading(_scaled(pixels, plan), plan, images)
 
 
@@ -185,7 +186,7 @@ def _axis(bands_axis: int) -> int:
     return bands_axis
 
 
-def _of_present(image: Image, read: Callable[[Image], R]) -> R:
+def of_present(image: Image, read: Callable[[Image], R]) -> R:
     """Call a function with an image as it is in the catalog now, again if it is replaced meanwhile.
 
     A replaced image gives its new pixels, a deleted one an error; neither ever its old pixels.
@@ -212,8 +213,8 @@ def _laid_over(
     def read(position: int, layer_plan: ReadPlan) -> MaskedArray:
         image = images[position]
         try:
-            return _of_present(image, lambda present: _layer(present, layer_plan))
-        except _FAILURES as error:
+            return of_present(image, lambda present: _layer(present, layer_plan))
+        except FAILURES as error:
             if plan.request.on_error == "raise":
                 raise
             failures[position] = str(image.id), error
@@ -240,7 +241,7 @@ def _layer(image: Image, plan: ReadPlan) -> MaskedArray:
     """Return the stored pixels of one image on the plan's grid, without the alpha band unless it was asked for."""
     choice = plan.choice_of(image)
     pixels = read_bands(
-        _sources(image, choice.bands),
+        sources_of(image, choice.bands),
         plan.grid,
         resampling=plan.resampling,
         mask_nodata=plan.request.mask_nodata,
@@ -249,10 +250,10 @@ def _layer(image: Image, plan: ReadPlan) -> MaskedArray:
         all_touched=plan.all_touched,
         max_bytes=plan.max_bytes,
     )
-    return _masked_by_alpha(pixels, choice)[: len(choice.kept)]
+    return masked_by_alpha(pixels, choice)[: len(choice.kept)]
 
 
-def _masked_by_alpha(pixels: MaskedArray, choice: BandChoice) -> MaskedArray:
+def masked_by_alpha(pixels: MaskedArray, choice: BandChoice) -> MaskedArray:
     """Mask all bands where the alpha band, which comes last, is 0 or itself masked."""
     if choice.alpha is None:
         return pixels
@@ -261,7 +262,21 @@ def _masked_by_alpha(pixels: MaskedArray, choice: BandChoice) -> MaskedArray:
     return numpy.ma.MaskedArray(numpy.ma.getdata(pixels), mask=numpy.ma.getmaskarray(pixels) | transparent)
 
 
-def _sources(image: Image, bands: Sequence[Band]) -> list[BandSource]:
+def require_pixels(image: Image) -> Sequence[File]:
+    """Return the files of an image whose pixels are here.
+
+    Raises
+    ------
+    RasterError
+        If they are not.
+    """
+    files: Sequence[File] = image.files or []
+    if image.storage_state != StorageState.AVAILABLE or not files:
+        raise RasterError(f"image '{image.id}' has no pixels in this catalog (storage_state '{image.storage_state}')")
+    return files
+
+
+def sources_of(image: Image, bands: Sequence[Band]) -> list[BandSource]:
     """Return where the bands of an image lie on the disk.
 
     Raises
@@ -271,9 +286,7 @@ def _sources(image: Image, bands: Sequence[Band]) -> list[BandSource]:
     CorruptImageError
         If a file's size is not what the catalog says.
     """
-    files: Sequence[File] = image.files or []
-    if image.storage_state != StorageState.AVAILABLE or not files:
-        raise RasterError(f"image '{image.id}' has no pixels in this catalog (storage_state '{image.storage_state}')")
+    files = require_pixels(image)
     found = []
     for band in bands:
         position = band.file_index or 0
@@ -317,7 +330,7 @@ def _info(plan: ReadPlan, images: Sequence[Image]) -> dict[str, Any]:
     )
 
 
-def _report(failures: Iterable[tuple[str, Exception]]) -> None:
+def report_failures(failures: Iterable[tuple[str, Exception]]) -> None:
     """Warn of images that were left out."""
     listed = list(failures)
     if listed:

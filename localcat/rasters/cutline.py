@@ -11,6 +11,7 @@ from rasterio.features import geometry_mask
 from localcat.crs import WGS84
 from localcat.rasters.environment import raster_environment
 from localcat.rasters.footprint import project
+from localcat.rasters.turns import copies_on_turns
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,7 +39,7 @@ def outside_cutline(cutline: BaseGeometry, grid: Grid, *, all_touched: bool = Fa
     ndarray of bool, shape (row, column)
     """
     with raster_environment():
-        area = cutline if grid.crs == WGS84 else _projected(cutline, grid)
+        area = copies_on_turns(cutline if grid.crs == WGS84 else _projected(cutline, grid), grid)
         if area.is_empty:
             return numpy.ones(grid.shape, dtype=bool)
         outside: NDArray[numpy.bool_] = geometry_mask(

@@ -7,6 +7,7 @@ them. Masks are always taken from the nearest pixel, and masked pixels lend noth
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,6 +23,7 @@ from localcat.rasters.dtypes import common_dtype, data_type_name, equals_nodata,
 from localcat.rasters.environment import read_errors
 from localcat.rasters.opening import open_raster
 from localcat.rasters.sources import BandSource, Request, fill_of, internal_mask, nodata_of
+from localcat.rasters.turns import on_each_turn
 from localcat.rasters.warping import native_window, overview_level, warp
 
 if TYPE_CHECKING:
@@ -157,7 +159,7 @@ def read_native(
     """
     with open_raster(path) as dataset:
         bands = list(dataset.indexes if indexes is None else indexes)
-        _check_indexes(dataset, bands)
+        check_indexes(dataset, bands)
         wanted = numpy_dtype(common_dtype(data_type_name(dataset.dtypes[band - 1]) for band in bands))
         size = len(bands) * dataset.width * dataset.height * (wanted.itemsize + 1)
         if size > max_bytes:
@@ -175,11 +177,12 @@ def read_native(
 
 def _data_types(path: str, sources: Sequence[BandSource], positions: list[int]) -> list[str]:
     with open_raster(path, max_bytes=None) as dataset:
-        _check_indexes(dataset, [sources[at].index for at in positions])
+        check_indexes(dataset, [sources[at].index for at in positions])
         return [data_type_name(dataset.dtypes[sources[at].index - 1]) for at in positions]
 
 
-def _check_indexes(dataset: DatasetReader, indexes: Sequence[int]) -> None:
+def check_indexes(dataset: DatasetReader, indexes: Sequence[int]) -> None:
+    """Raise BadRequestError if a file lacks one of these bands."""
     for index in indexes:
         if not 1 <= index <= dataset.count:
             raise BadRequestError(f"{dataset.name} has bands 1 to {dataset.count}, not {index}")
@@ -190,28 +193,41 @@ def _read_file(
 ) -> None:
     """Read the bands of one file into their places in the result."""
     with open_raster(path, max_bytes=None) as dataset:
-        _check_indexes(dataset, [request.sources[at].index for at in positions])
+        check_indexes(dataset, [request.sources[at].index for at in positions])
         native = native_grid(dataset)
         if native is None:
             raise BadRequestError(f"{path} has no CRS or no transform, so it cannot be read on a grid")
-        window = native_window(native, request.grid)
-        level = None if window is not None else overview_level(dataset, native, request.grid)
-        if window is not None:
-            _copy(dataset, window, request, positions, values, mask)
-        elif level is None:
-            warp(dataset, native, request, positions, values, mask)
-    if level is None:
-        return
+        turns = on_each_turn(native, request.grid)
+        is_copied = all(native_window(native, part) is not None for _, part in turns)
+        level = None if is_copied else overview_level(dataset, native, turns[0][1])
+        if level is None:
+            _read_turns(dataset, native, turns, request, positions, values, mask)
+            return
     with open_raster(path, overview_level=level, max_bytes=None) as overview:
         reduced = Grid(native.crs, overview.transform, overview.shape)
-        window = native_window(reduced, request.grid)
+        _read_turns(overview, reduced, turns, request, positions, values, mask)
+
+
+def _read_turns(
+    dataset: DatasetReader,
+    native: Grid,
+    turns: list[tuple[slice, Grid]],
+    request: Request,
+    positions: list[int],
+    values: NDArray[Any],
+    mask: NDArray[numpy.bool_],
+) -> None:
+    """Read the columns of the result that lie on each turn around the Earth."""
+    for columns, part in turns:
+        part_request = replace(request, grid=part)
+        window = native_window(native, part)
         if window is not None:
-            _copy(overview, window, request, positions, values, mask)
+            copy_window(dataset, window, part_request, positions, values[:, :, columns], mask[:, :, columns])
         else:
-            warp(overview, reduced, request, positions, values, mask)
+            warp(dataset, native, part_request, positions, values[:, :, columns], mask[:, :, columns])
 
 
-def _copy(
+def copy_window(
     dataset: DatasetReader,
     window: Window,
     request: Request,

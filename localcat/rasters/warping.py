@@ -11,6 +11,7 @@ from rasterio.enums import ColorInterp, Resampling
 from rasterio.warp import reproject
 from rasterio.windows import Window
 
+from localcat.geocontext.projection import turn_of
 from localcat.rasters.dtypes import equals_nodata, saturated
 from localcat.rasters.footprint import project, to_map
 from localcat.rasters.sources import Request, fill_of, has_internal_mask, nodata_of
@@ -168,6 +169,11 @@ def _native_pixels(
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return the pixel positions of a grid as those of a native grid; not finite where they have none."""
     xs, ys = project(grid.crs, native.crs, *to_map(grid, columns, rows))
+    turn = turn_of(native.crs) if native.crs != grid.crs else 0.0
+    if turn:  # a projected x lies on the turn around 0, the file's perhaps on another
+        west, _, east, _ = native.bounds
+        with numpy.errstate(invalid="ignore"):
+            xs = xs - turn * numpy.round((xs - (west + east) / 2) / turn)
     inverse = ~native.transform
     with numpy.errstate(invalid="ignore"):
         return inverse.a * xs + inverse.b * ys + inverse.c, inverse.d * xs + inverse.e * ys + inverse.f

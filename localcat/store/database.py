@@ -40,7 +40,7 @@ from localcat.store.connection import (
     nothing_outside,
     only_reading,
 )
-from localcat.store.faults import sqlite_errors, translated
+from localcat.store.faults import sqlite_errors
 from localcat.store.migrate import migrate
 from localcat.store.places import warn_of_place
 from localcat.store.trust import check_content, check_schema
@@ -270,6 +270,7 @@ class Database:
                 session.transaction = transaction
                 reached("transaction begun")
                 yield transaction
+                self._require_running(session.connection)
                 transaction.is_closing = True
                 self._commit(session.connection)
             except CommitUnknownError:
@@ -287,6 +288,7 @@ class Database:
             follow_up()
 
     def _nested(self, session: _Session, outer: Transaction) -> Iterator[Transaction]:
+        self._require_running(outer.connection)
         outer.connection.execute("SAVEPOINT nested")
         inner = session.transaction = Transaction(outer.connection)
         try:
@@ -300,9 +302,17 @@ class Database:
                 undo()
             raise
         session.transaction = outer
-        outer.connection.execute("RELEASE nested")
-        outer.on_commit += inner.on_commit
+        outer.on_commit += inner.on_commit  # first: whatever comes behind the RELEASE, they are the outer one's then
         outer.on_rollback += inner.on_rollback
+        outer.connection.execute("RELEASE nested")
+
+    def _require_running(self, connection: sqlite3.Connection) -> None:
+        """Refuse to go on in a transaction that SQLite has ended: what followed would be written by itself."""
+        if not connection.in_transaction:
+            raise StorageError(
+                f"catalog '{self.path}': the disk was full or failed, and the whole transaction was rolled back; leave "
+                "its block, make sure of the disk, and start it again"
+            )
 
     def _commit(self, connection: sqlite3.Connection) -> None:
         reached("commit due")
@@ -312,9 +322,9 @@ class Database:
         except sqlite3.Error as error:
             if connection.in_transaction:  # nothing reached the file; the caller rolls back
                 raise
-            known = translated(error, self.path)
             raise CommitUnknownError(
-                f"{known}; whether the last change was kept is unknown, look before repeating it"
+                f"catalog '{self.path}': the disk failed at the end of a commit ({error}), and whether the change was "
+                "kept is unknown; look before repeating it"
             ) from error
 
     @staticmethod
