@@ -13,7 +13,7 @@ import threading
 import uuid
 import weakref
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -127,6 +127,7 @@ class Database:
         self.options = options or OpenOptions()
         self.durable = durable
         self._backports = backports
+        self._has_wal = False  # a write-ahead log, as far as is known here
         self._is_checked = False  # as a whole, where it is not trusted
         self._is_writable = True  # as far as its place is concerned
         self._new_settings = settings
@@ -182,11 +183,12 @@ class Database:
     def close(self) -> None:
         """Close the connections of all threads. Closing twice is allowed."""
         self._closed = True
-        sessions = [session for session in self._sessions if session.pid == os.getpid()]
-        for number, session in enumerate(sessions, 1):
-            if number == len(sessions) and not self.read_only:
-                journal.leave_wal(session.connection)
+        for session in list(self._sessions):
             session.close()
+        if self._has_wal and not self.read_only and self._pid == os.getpid():
+            self._has_wal = False
+            with suppress(sqlite3.Error), closing(connect(self.path, "rw", OpenOptions(timeout=0))) as connection:
+                journal.leave_wal(connection)
         self._local = threading.local()
 
     # Reading and writing
@@ -395,6 +397,8 @@ class Database:
                 if options.journal == "wal" and not options.read_only:
                     journal.require_wal(self.path, is_writable=self._is_writable, backports=self._backports)
                     journal.enter_wal(connection, options.seconds)
+                if connection.execute("PRAGMA journal_mode").fetchone() == ("wal",):
+                    self._has_wal = True
                 stack.pop_all()
                 return connection
         except sqlite3.Error as error:

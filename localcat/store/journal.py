@@ -38,7 +38,11 @@ def leftovers(path: Path) -> list[Path]:
 
 
 def is_wal(path: Path) -> bool:
-    """Return whether a file is marked as one with a write-ahead log."""
+    """Return whether a file is marked as one with a write-ahead log.
+
+    To be asked only where nothing is written: to close a file gives back all locks that the process has on it, also
+    those of SQLite's connections.
+    """
     try:
         with path.open("rb") as file:
             return file.read(20)[18:] == _WAL_FORMAT
@@ -77,7 +81,7 @@ def explain_read_only(path: Path, error: sqlite3.Error, *, is_writable: bool) ->
     A journal that a crash left behind must be rolled back, and a write-ahead log needs files beside it.
     """
     found = leftovers(path)
-    journal = found[0] if found else sidecar(path, "wal") if is_wal(path) else None
+    journal = found[0] if found else sidecar(path, "wal") if not is_writable and is_wal(path) else None
     if journal is None or (getattr(error, "sqlite_errorcode", 0) & 0xFF) not in (
         sqlite3.SQLITE_READONLY,
         sqlite3.SQLITE_CANTOPEN,
@@ -137,11 +141,8 @@ def leave_wal(connection: sqlite3.Connection) -> None:
     That is no error: the last one to close the catalog does it, or the next.
     """
     with suppress(sqlite3.Error):
-        (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
-        if mode == "wal":
-            connection.execute("PRAGMA busy_timeout = 0")
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            connection.execute("PRAGMA journal_mode = DELETE")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.execute("PRAGMA journal_mode = DELETE")
 
 
 def _size(path: Path) -> int:
