@@ -85,6 +85,9 @@ if TYPE_CHECKING:
         FailedImagesWarning as FailedImagesWarning,
     )
     from localcat.errors import (
+        FileSystemWarning as FileSystemWarning,
+    )
+    from localcat.errors import (
         ForbiddenError as ForbiddenError,
     )
     from localcat.errors import (
@@ -118,10 +121,16 @@ if TYPE_CHECKING:
         QueryError as QueryError,
     )
     from localcat.errors import (
+        QueryTimeoutError as QueryTimeoutError,
+    )
+    from localcat.errors import (
         RasterError as RasterError,
     )
     from localcat.errors import (
         ReadOnlyCatalogError as ReadOnlyCatalogError,
+    )
+    from localcat.errors import (
+        ReadOnlyCatalogWarning as ReadOnlyCatalogWarning,
     )
     from localcat.errors import (
         ServerError as ServerError,
@@ -319,6 +328,7 @@ _MODULES = {
         "DownloadError",
         "DuplicateError",
         "FailedImagesWarning",
+        "FileSystemWarning",
         "ForbiddenError",
         "GoneError",
         "GridMismatchError",
@@ -330,8 +340,10 @@ _MODULES = {
         "LocalcatWarning",
         "NotFoundError",
         "QueryError",
+        "QueryTimeoutError",
         "RasterError",
         "ReadOnlyCatalogError",
+        "ReadOnlyCatalogWarning",
         "ServerError",
         "StorageError",
         "StorageFullError",
@@ -456,6 +468,7 @@ __all__ = [
     "Expression",
     "FailedImagesWarning",
     "File",
+    "FileSystemWarning",
     "ForbiddenError",
     "GenericBand",
     "GeoContext",
@@ -494,8 +507,10 @@ __all__ = [
     "Properties",
     "Property",
     "QueryError",
+    "QueryTimeoutError",
     "RasterError",
     "ReadOnlyCatalogError",
+    "ReadOnlyCatalogWarning",
     "ResampleAlgorithm",
     "Resolution",
     "ResolutionUnit",

@@ -16,7 +16,7 @@ PACKAGE = Path(localcat.__file__).parent
 # From the ground up; a module imports only from lower floors, or from its own where that is one room.
 FLOORS = [
     {"errors", "steps"},
-    {"exceptions", "filesystem", "timestamps", "geometry", "sphere", "relations", "crs", "expressions"},
+    {"exceptions", "filesystem", "timestamps", "geometry", "sphere", "relations", "crs", "warn", "expressions"},
     {"geocontext", "geo"},
     {"store", "rasters", "interop"},
     {"models"},
@@ -176,10 +176,11 @@ DeletedObjectError UnsavedObjectError properties
 OUR_OWN = """
 AOI BadRequestError Catalog CatalogError CatalogExistsError CatalogLockedError CatalogNotFoundError ClientError
 Collection CommitUnknownError ConflictError CorruptCatalogError CorruptImageError DLTile DownloadError DuplicateError
-Expression FailedImagesWarning ForbiddenError GeoContext GoneError GridMismatchError ImageDeletedError
+Expression FailedImagesWarning FileSystemWarning ForbiddenError GeoContext GoneError GridMismatchError ImageDeletedError
 InvalidArrayError InvalidCRSError InvalidGeometryError LocalcatError LocalcatWarning NotFoundError
 PointSeries PointValues Properties Property
-QueryError RasterError ReadOnlyCatalogError ServerError StorageError StorageFullError TooLargeError
+QueryError QueryTimeoutError RasterError ReadOnlyCatalogError ReadOnlyCatalogWarning
+ServerError StorageError StorageFullError TooLargeError
 UnknownPropertyError UnsafePathError UnsupportedCatalogError UntrustedCatalogError UploadError UploadOptionWarning
 ValidationError XYZTile default_catalog set_default_catalog
 """
