@@ -28,6 +28,7 @@ from localcat.models.upload import ImageUpload
 from localcat.on_disk import CatalogOnDisk
 from localcat.paths import absolute
 from localcat.search import ImageSearch, Search
+from localcat.store.connection import Journal, OpenOptions
 from localcat.store.database import Database, new_settings
 from localcat.uploads.record import UNFINISHED, cancel, end_abandoned
 from localcat.uploads.workers import Workers
@@ -47,6 +48,7 @@ T = TypeVar("T", bound=CatalogObjectBase)
 DEFAULT_NAME = "catalog.gpkg"
 PATH_VARIABLE = "LOCALCAT"  # the environment variable that names the default catalog
 
+_LONGEST_NAME = 220  # bytes; file systems allow 255, and journals and backups have longer names
 _LONGEST_WAIT = 1.0  # seconds between two looks at an upload of this process: another one may have canceled it
 _POLL_SECONDS = 0.05  # between two looks at an upload of another process
 
@@ -97,6 +99,9 @@ class Catalog(CatalogOnDisk):
         """
         settings = _settings(org, user)
         file = absolute(path)
+        too_long = len(os.fsencode(file.name)) - _LONGEST_NAME
+        if too_long > 0:
+            raise BadRequestError(f"the name of '{file}' is {too_long} bytes too long; {_LONGEST_NAME} are allowed")
         if file.exists():
             raise CatalogExistsError(f"'{file}' already exists; open it with Catalog.open, or choose another name")
         if cls.data_path(file) == file:
@@ -112,7 +117,16 @@ class Catalog(CatalogOnDisk):
         return cls(database)
 
     @classmethod
-    def open(cls, path: str | os.PathLike[str], *, read_only: bool = False) -> Self:
+    def open(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        read_only: bool = False,
+        trusted: bool = True,
+        allowed_roots: Iterable[str | os.PathLike[str]] | None = None,
+        journal: Journal = "delete",
+        timeout: float | None = None,
+    ) -> Self:
         """Open a catalog.
 
         A file of an older schema version is brought to the present one first, in one transaction; a copy of it is kept
@@ -123,7 +137,19 @@ class Catalog(CatalogOnDisk):
         path : path
             The catalog file.
         read_only : bool
-            Refuse every change; also works where the disk can only be read.
+            Refuse every change. Where the place can only be read, this is so in any case, with a
+            `ReadOnlyCatalogWarning`.
+        trusted : bool
+            Pass False for a catalog from a stranger. It is then read as a whole and refused if it is damaged; a query
+            is stopped after 30 seconds; and files that are indexed in place are read only below `allowed_roots`.
+        allowed_roots : several paths, optional
+            Folders below which files that are indexed in place may be read, where the catalog is not trusted; by
+            default the catalog's own folder.
+        journal : str
+            ``"wal"`` keeps a write-ahead log while the catalog is open, so that readers do not wait for writers. It
+            needs SQLite 3.51.3 and a local disk; the last to close the catalog goes back to ``"delete"``.
+        timeout : float, optional
+            How many seconds to wait for other programs; by default 60, and 10 with `read_only`.
 
         Raises
         ------
@@ -133,14 +159,25 @@ class Catalog(CatalogOnDisk):
             If the file is no catalog, or of a newer localcat; it is not touched.
         UntrustedCatalogError
             If a table, view, index or trigger of ours in the file is not the one that localcat makes, or another
-            program's trigger or index sits on one; it is not touched.
+            program's trigger or index sits on one; it is not touched. Also if a journal lies beside a catalog that is
+            not trusted.
+        CorruptCatalogError
+            If it is damaged.
+        ReadOnlyCatalogError
+            If it must be mended or brought to a newer schema first, where nothing can be written.
+        BadRequestError
+            If ``journal="wal"`` is not safe here; it says why.
         """
         file = absolute(path)
-        if not file.exists():
+        if not os.path.exists(file):  # noqa: PTH110  # Path.exists raises where a name is too long
             raise CatalogNotFoundError(f"there is no catalog at '{file}'; Catalog.create makes one")
         if not file.is_file():
             raise CatalogNotFoundError(f"'{file}' is no file; name the catalog file itself")
-        catalog = cls(Database(file, read_only=read_only))
+        roots = None if allowed_roots is None else tuple(absolute(root) for root in _several(allowed_roots))
+        options = OpenOptions(
+            read_only=read_only, trusted=trusted, allowed_roots=roots, journal=journal, timeout=timeout
+        )
+        catalog = cls(Database(file, options=options))
         catalog._load_settings()
         return catalog
 
@@ -150,7 +187,7 @@ class Catalog(CatalogOnDisk):
         try:
             return cls.open(path)
         except CatalogNotFoundError:
-            if absolute(path).exists():
+            if os.path.exists(absolute(path)):  # noqa: PTH110
                 raise
         try:
             return cls.create(path, org=org, user=user)
@@ -203,7 +240,7 @@ class Catalog(CatalogOnDisk):
     def __reduce__(self) -> tuple[Any, ...]:
         if self._is_temporary:
             return _attach_temporary, (str(self.path),)
-        return _reopen, (str(self.path), self.database.read_only)
+        return _reopen, (str(self.path), self.database.options)
 
     def __deepcopy__(self, memo: object) -> Self:
         return self
@@ -469,17 +506,28 @@ class Catalog(CatalogOnDisk):
 
     # Tinkering
 
-    def sql(self, query: str, params: Sequence[Any] = ()) -> list[dict[str, Any]]:
+    def sql(self, query: str, params: Sequence[Any] = (), *, timeout: float | None = None) -> list[dict[str, Any]]:
         """Answer a SELECT of your own, as a list of dictionaries; nothing can be changed by it.
 
         The views ``footprints`` and ``products`` are meant for it and stay as they are; tables may change.
+
+        Parameters
+        ----------
+        query : str
+            One SELECT.
+        params : sequence
+            What its question marks stand for.
+        timeout : float, optional
+            How many seconds it may take; by default as long as it does, and 30 where the catalog is not trusted.
 
         Raises
         ------
         QueryError
             If the query is no SELECT, or SQLite cannot answer it.
+        QueryTimeoutError
+            If it takes longer.
         """
-        return self.database.select(query, params)
+        return self.database.select(query, params, seconds=timeout)
 
     @property
     def db(self) -> sqlite_utils.Database:
@@ -513,14 +561,27 @@ def _login() -> str:
         return "user"
 
 
+def _several(paths: Iterable[str | os.PathLike[str]]) -> Iterable[str | os.PathLike[str]]:
+    if isinstance(paths, str | bytes | os.PathLike) or not isinstance(paths, Iterable):
+        raise BadRequestError(f"allowed_roots are several folders, as a list, not {paths!r}")
+    return paths
+
+
 def _remove_folder(folder: Path, owner: int) -> None:
     """Delete a temporary catalog, unless this is a fork of the process that made it."""
     if os.getpid() == owner:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _reopen(path: str, read_only: bool) -> Catalog:
-    return Catalog.open(path, read_only=read_only)
+def _reopen(path: str, options: OpenOptions) -> Catalog:
+    return Catalog.open(
+        path,
+        read_only=options.read_only,
+        trusted=options.trusted,
+        allowed_roots=options.allowed_roots,
+        journal=options.journal,
+        timeout=options.timeout,
+    )
 
 
 def _attach_temporary(path: str) -> Catalog:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from localcat.errors import CatalogLockedError, StorageError, UnsafePathError
-from localcat.paths import data_path, is_local
+from localcat.paths import below_roots, data_path, is_local
 
 if TYPE_CHECKING:
     from localcat.maintenance.backup import BackupReport
@@ -59,12 +59,20 @@ class CatalogOnDisk:
         UnsafePathError
             If the file is not on this machine, or its path leads out of the data folder.
         """
+        options = self.database.options
         if file.owned:
-            return self.data_folder.resolve(str(file.href))
+            folder = self.data_folder
+            if not options.trusted and folder.path.is_symlink():
+                raise UnsafePathError(
+                    f"'{folder.path}' is a link, which is not followed in a catalog that is not trusted"
+                )
+            return folder.resolve(str(file.href))
         if file.href is None or not is_local(file.href):
             raise UnsafePathError(
                 f"{file.href or file.provider_href!r} is not on this machine; only local files are read"
             )
+        if not options.trusted:
+            return below_roots(file.href, self.path.parent, options.allowed_roots)
         path = Path(file.href)
         return path if path.is_absolute() else self.path.parent / path
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +11,7 @@ import numpy
 from affine import Affine
 
 from localcat.crs import parse_crs
-from localcat.errors import BadRequestError, LocalcatWarning, RasterError, TooLargeError, UploadOptionWarning
+from localcat.errors import BadRequestError, RasterError, TooLargeError, UploadOptionWarning
 from localcat.expressions.properties import properties as p
 from localcat.geocontext import AOI, GeoContext
 from localcat.geocontext.grid import Grid
@@ -23,6 +21,7 @@ from localcat.models.processing import ProcessingLevelsAttribute
 from localcat.rasters.dtypes import common_dtype, numpy_dtype
 from localcat.rasters.read import MAX_RESULT_BYTES
 from localcat.rasters.scaling import BandScaling, Scale, scaling_parameters
+from localcat.warn import warn_caller
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
@@ -163,14 +162,6 @@ def plan_for(images: Sequence[Image], request: ReadRequest) -> ReadPlan:
         scales=scales,
         data_type=data_type,
     )
-
-
-def warn_caller(warning: LocalcatWarning) -> None:
-    """Give a warning at the line of the user's program that led here."""
-    frame, level = sys._getframe(), 1
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("localcat."):
-        frame, level = frame.f_back, level + 1
-    warnings.warn(warning, stacklevel=level)
 
 
 def scaling_of(images: Sequence[Image], request: ReadRequest) -> tuple[list[Scale] | None, str]:

@@ -25,13 +25,14 @@ from localcat.errors import (
 from localcat.models.band import Band, ClassBand, MaskBand
 from localcat.models.enums import DocumentState, StorageState
 from localcat.models.image import Image
-from localcat.pixels.plan import BandChoice, ReadPlan, plan_for, warn_caller
+from localcat.pixels.plan import BandChoice, ReadPlan, plan_for
 from localcat.rasters import mosaic
 from localcat.rasters.describe import band_info, raster_info
 from localcat.rasters.dtypes import numpy_dtype
 from localcat.rasters.opening import quiet_threads
 from localcat.rasters.read import BandSource, read_bands
 from localcat.rasters.scaling import apply_scaling
+from localcat.warn import warn_caller
 
 if TYPE_CHECKING:
     from localcat.models.requests import ReadRequest

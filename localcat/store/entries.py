@@ -14,6 +14,7 @@ from localcat.geometry import footprint_boxes, from_wkb
 from localcat.problems import Problem, ProblemKind
 from localcat.store import index, schema
 from localcat.store.check import REINDEX, TEXT_TABLES
+from localcat.store.space import TIME_UNIT
 
 _CHUNK = 10_000  # images looked at together
 _CELL = numpy.dtype([("id", ">i8"), ("place", ">f4", (6,))])  # of a node of the tree, in the columns' order
@@ -51,7 +52,7 @@ def check_entries(connection: sqlite3.Connection) -> Iterator[Problem]:
             yield Problem(
                 ProblemKind.VALUE, advice, _uid(connection, row_id), expected="a footprint", found="damaged WKB"
             )
-        times = numpy.array([row[2] for row in rows], dtype=numpy.float64) / index.TIME_UNIT
+        times = numpy.array([row[2] for row in rows], dtype=numpy.float64) / TIME_UNIT
         exact = numpy.column_stack((boxes, times, times))
         compared = is_there & is_usable
         is_wrong = ~_fits(places[at[compared]], exact[compared])
