@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -19,6 +20,7 @@ from localcat.models.enums import ImageUploadEventSeverity as Severity
 from localcat.models.enums import ImageUploadEventType as EventType
 from localcat.rasters.arrays import BandLayer, check_array
 from localcat.rasters.dtypes import equals_nodata, numpy_dtype
+from localcat.rasters.strips import row_strips
 from localcat.rasters.write import CogOptions, write_cog
 from localcat.timestamps import iso_text, to_microseconds
 from localcat.uploads.commit import Step, Written, position_of
@@ -170,17 +172,27 @@ def _warn_of_values(
     pixels: NDArray[Any], mask: NDArray[numpy.bool_] | None, declared: list[Band], record: UploadRecord
 ) -> None:
     for band in declared:
-        layer = pixels[position_of(band)]
-        values = layer if mask is None else layer[~mask[position_of(band)]]
-        if band.data_range is None or not values.size:
+        if band.data_range is None:
             continue
-        low, high = float(numpy.nanmin(values)), float(numpy.nanmax(values))
+        at = position_of(band)
+        low, high = _extremes(pixels[at], None if mask is None else mask[at])
         if low < band.data_range[0] or high > band.data_range[1]:
             record.add(
                 EventType.LOG,
                 f"band '{band.name}' has values from {low:g} to {high:g}, outside its data_range {band.data_range}",
                 Severity.WARNING,
             )
+
+
+def _extremes(layer: NDArray[Any], mask: NDArray[numpy.bool_] | None) -> tuple[float, float]:
+    """Return the smallest and the largest valid value of a band; infinite, and the wrong way round, without any."""
+    low, high = math.inf, -math.inf
+    for rows in row_strips(layer.shape, layer.itemsize):
+        values = layer[rows] if mask is None or not mask[rows].any() else layer[rows][~mask[rows]]
+        if values.size:
+            low = min(low, float(numpy.fmin.reduce(values, axis=None)))  # which, unlike min, leaves out not-a-number
+            high = max(high, float(numpy.fmax.reduce(values, axis=None)))
+    return low, high
 
 
 def _layers(declared: list[Band], shown: Sequence[str]) -> list[BandLayer]:
@@ -260,12 +272,14 @@ def _step(
 
 def _fill_fraction(file: _ArrayFile) -> float:
     """Return the share of pixels that are valid in all bands."""
-    valid = numpy.ones(file.grid.shape, dtype=bool)
-    if file.mask is not None:
-        valid &= ~file.mask.any(axis=0)
-    for pixels, layer in zip(file.pixels, file.layers, strict=True):
-        if layer.is_alpha:
-            valid &= pixels != 0
-        elif layer.nodata is not None:
-            valid &= ~equals_nodata(pixels, layer.nodata)
-    return float(valid.mean())
+    valid = 0
+    for rows in row_strips(file.pixels.shape, file.pixels.itemsize):
+        pixels = file.pixels[:, rows]
+        invalid = numpy.zeros(pixels.shape[1:], dtype=bool) if file.mask is None else file.mask[:, rows].any(axis=0)
+        for values, layer in zip(pixels, file.layers, strict=True):
+            if layer.is_alpha:
+                invalid |= values == 0
+            elif layer.nodata is not None:
+                invalid |= equals_nodata(values, layer.nodata)
+        valid += invalid.size - int(numpy.count_nonzero(invalid))
+    return valid / (file.grid.height * file.grid.width)
