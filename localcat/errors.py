@@ -48,6 +48,8 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
 from collections.abc import Sequence
 
 
@@ -254,3 +256,11 @@ class FailedImagesWarning(LocalcatWarning):
 
 class UploadOptionWarning(LocalcatWarning, FutureWarning):
     """An argument or attribute that is not used, or may be meant otherwise."""
+
+
+def warn_caller(warning: LocalcatWarning) -> None:
+    """Give a warning at the line of the user's program that led here."""
+    frame, level = sys._getframe(), 1
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("localcat."):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(warning, stacklevel=level)

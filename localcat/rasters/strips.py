@@ -40,16 +40,20 @@ class PixelSource(Protocol):
         """Return the pixels of some rows, and where their internal mask says invalid; None without one."""
 
 
-def row_strips(
-    shape: tuple[int, ...], itemsize: int, *, most_bytes: int = STRIP_BYTES, multiple: int = ROW_MULTIPLE
-) -> Iterator[slice]:
+def row_strips(shape: tuple[int, ...], itemsize: int, *, most_bytes: int | None = None) -> Iterator[slice]:
     """Yield slices of rows that cover an array of shape (…, row, column), each a bounded number of bytes.
 
-    At least one row of tiles is taken at once, however wide it is.
+    Parameters
+    ----------
+    shape, itemsize
+        Of the array.
+    most_bytes : int, optional
+        `STRIP_BYTES` when left out; at least one row of tiles is taken at once, however wide it is.
     """
     *others, height, width = shape
     row_bytes = width * itemsize * int(numpy.prod(others))
-    step = max(most_bytes // max(row_bytes, 1) // multiple, 1) * multiple
+    limit = STRIP_BYTES if most_bytes is None else most_bytes
+    step = max(limit // max(row_bytes, 1) // ROW_MULTIPLE, 1) * ROW_MULTIPLE
     for start in range(0, height, step):
         yield slice(start, min(start + step, height))
 

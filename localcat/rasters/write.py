@@ -193,6 +193,8 @@ def write_cog(
         mask = numpy.asarray(mask)
     elif mask is not None and numpy.ndim(array) == 2:
         mask = mask.reshape(pixels.shape)
+    for text in departures(layers, chosen):
+        warnings.warn(text, RasterWarning, stacklevel=2)
     return write_pixels(ArrayPixels(pixels, mask, layers), path, grid=grid, options=chosen, bands=layers, tags=tags)
 
 
@@ -210,11 +212,10 @@ def write_pixels(
         grid=grid,
         bands=tuple(bands),
         factors=overview_factors(grid.shape, options),
-        resampling=_resampling(options.overview_resampling),
+        resampling="average" if options.overview_resampling in _COMPLEX_RESAMPLINGS else options.overview_resampling,
         blocksize=options.blocksize,
         tags=dict(tags or {}),
     )
-    _warn_about_colormaps(bands)
     target = Path(path)
     with write_errors(target), raster_environment(threads=options.threads):
         if size_of(source) <= options.small_bytes:
@@ -317,17 +318,13 @@ def _check_factors(factors: Sequence[int]) -> None:
             raise BadRequestError(f"an overview has a whole decimation factor of at least 2, not {factor!r}")
 
 
-def _resampling(name: str | None) -> str | None:
-    if name in _COMPLEX_RESAMPLINGS:
-        warnings.warn(
-            f"overview resampling {name!r} is for complex numbers; overviews are averaged", RasterWarning, stacklevel=3
+def departures(bands: Sequence[BandLayer], options: CogOptions) -> list[str]:
+    """Return in which ways a file will be written otherwise than is asked for."""
+    found = []
+    if options.overview_resampling in _COMPLEX_RESAMPLINGS:
+        found.append(
+            f"overview resampling {options.overview_resampling!r} is for complex numbers; overviews are averaged"
         )
-        return "average"
-    return name
-
-
-def _warn_about_colormaps(layers: Sequence[BandLayer]) -> None:
-    if len(layers) > 1 and any(layer.colormap is not None for layer in layers):
-        warnings.warn(
-            "a GeoTIFF of several bands keeps no colormap; it stays in the catalog only", RasterWarning, stacklevel=3
-        )
+    if len(bands) > 1 and any(band.colormap is not None for band in bands):
+        found.append("a GeoTIFF of several bands keeps no colormap; it stays in the catalog only")
+    return found
