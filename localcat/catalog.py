@@ -23,6 +23,7 @@ from localcat.errors import (
     UnsafePathError,
 )
 from localcat.expressions.properties import properties as p
+from localcat.filesystem import is_unc
 from localcat.models import backend
 from localcat.models.band import Band
 from localcat.models.base import CatalogObjectBase
@@ -30,6 +31,7 @@ from localcat.models.image import Image
 from localcat.models.product import Product
 from localcat.models.upload import ImageUpload
 from localcat.search import ImageSearch, Search
+from localcat.store.connection import Journal, OpenOptions
 from localcat.store.database import Database, new_settings
 from localcat.uploads.record import UNFINISHED, cancel, end_abandoned
 from localcat.uploads.workers import Workers
@@ -52,6 +54,7 @@ T = TypeVar("T", bound=CatalogObjectBase)
 DEFAULT_NAME = "catalog.gpkg"
 PATH_VARIABLE = "LOCALCAT"  # the environment variable that names the default catalog
 
+_LONGEST_NAME = 220  # bytes; file systems allow 255, and journals and backups have longer names
 _LONGEST_WAIT = 1.0  # seconds between two looks at an upload of this process: another one may have canceled it
 _POLL_SECONDS = 0.05  # between two looks at an upload of another process
 
@@ -102,6 +105,9 @@ class Catalog:
         """
         settings = _settings(org, user)
         file = _absolute(path)
+        too_long = len(os.fsencode(file.name)) - _LONGEST_NAME
+        if too_long > 0:
+            raise BadRequestError(f"the name of '{file}' is {too_long} bytes too long; {_LONGEST_NAME} are allowed")
         if file.exists():
             raise CatalogExistsError(f"'{file}' already exists; open it with Catalog.open, or choose another name")
         if cls.data_path(file) == file:
@@ -117,7 +123,16 @@ class Catalog:
         return cls(database)
 
     @classmethod
-    def open(cls, path: str | os.PathLike[str], *, read_only: bool = False) -> Self:
+    def open(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        read_only: bool = False,
+        trusted: bool = True,
+        allowed_roots: Iterable[str | os.PathLike[str]] | None = None,
+        journal: Journal = "delete",
+        timeout: float | None = None,
+    ) -> Self:
         """Open a catalog.
 
         A file of an older schema version is brought to the present one first, in one transaction; a copy of it is kept
@@ -128,7 +143,19 @@ class Catalog:
         path : path
             The catalog file.
         read_only : bool
-            Refuse every change; also works where the disk can only be read.
+            Refuse every change. Where the place can only be read, this is so in any case, with a
+            `ReadOnlyCatalogWarning`.
+        trusted : bool
+            Pass False for a catalog from a stranger. It is then read as a whole and refused if it is damaged; a query
+            is stopped after 30 seconds; and files that are indexed in place are read only below `allowed_roots`.
+        allowed_roots : several paths, optional
+            Folders below which files that are indexed in place may be read, where the catalog is not trusted; by
+            default the catalog's own folder.
+        journal : str
+            ``"wal"`` keeps a write-ahead log while the catalog is open, so that readers do not wait for writers. It
+            needs SQLite 3.51.3 and a local disk; the last to close the catalog goes back to ``"delete"``.
+        timeout : float, optional
+            How many seconds to wait for other programs; by default 60, and 10 with `read_only`.
 
         Raises
         ------
@@ -138,14 +165,25 @@ class Catalog:
             If the file is no catalog, or of a newer localcat; it is not touched.
         UntrustedCatalogError
             If a table, view, index or trigger of ours in the file is not the one that localcat makes, or another
-            program's trigger or index sits on one; it is not touched.
+            program's trigger or index sits on one; it is not touched. Also if a journal lies beside a catalog that is
+            not trusted.
+        CorruptCatalogError
+            If it is damaged.
+        ReadOnlyCatalogError
+            If it must be mended or brought to a newer schema first, where nothing can be written.
+        BadRequestError
+            If ``journal="wal"`` is not safe here; it says why.
         """
         file = _absolute(path)
-        if not file.exists():
+        if not os.path.exists(file):  # noqa: PTH110  # Path.exists raises where a name is too long
             raise CatalogNotFoundError(f"there is no catalog at '{file}'; Catalog.create makes one")
         if not file.is_file():
             raise CatalogNotFoundError(f"'{file}' is no file; name the catalog file itself")
-        catalog = cls(Database(file, read_only=read_only))
+        roots = None if allowed_roots is None else tuple(_absolute(root) for root in _several(allowed_roots))
+        options = OpenOptions(
+            read_only=read_only, trusted=trusted, allowed_roots=roots, journal=journal, timeout=timeout
+        )
+        catalog = cls(Database(file, options=options))
         catalog._load_settings()
         return catalog
 
@@ -155,7 +193,7 @@ class Catalog:
         try:
             return cls.open(path)
         except CatalogNotFoundError:
-            if _absolute(path).exists():
+            if os.path.exists(_absolute(path)):  # noqa: PTH110
                 raise
         try:
             return cls.create(path, org=org, user=user)
@@ -208,7 +246,7 @@ class Catalog:
     def __reduce__(self) -> tuple[Any, ...]:
         if self._is_temporary:
             return _attach_temporary, (str(self.path),)
-        return _reopen, (str(self.path), self.database.read_only)
+        return _reopen, (str(self.path), self.database.options)
 
     def __deepcopy__(self, memo: object) -> Self:
         return self
@@ -269,12 +307,20 @@ class Catalog:
         UnsafePathError
             If the file is not on this machine, or its path leads out of the data folder.
         """
+        options = self.database.options
         if file.owned:
-            return self.data_folder.resolve(str(file.href))
-        if file.href is None or "://" in file.href or file.href.startswith("/vsi"):
+            folder = self.data_folder
+            if not options.trusted and folder.path.is_symlink():
+                raise UnsafePathError(
+                    f"'{folder.path}' is a link, which is not followed in a catalog that is not trusted"
+                )
+            return folder.resolve(str(file.href))
+        if file.href is None or "://" in file.href or file.href.startswith("/vsi") or "\x00" in file.href:
             raise UnsafePathError(
                 f"{file.href or file.provider_href!r} is not on this machine; only local files are read"
             )
+        if not options.trusted:
+            return _below_roots(file.href, self.path.parent, options.allowed_roots)
         path = Path(file.href)
         return path if path.is_absolute() else self.path.parent / path
 
@@ -536,17 +582,28 @@ class Catalog:
 
     # Tinkering
 
-    def sql(self, query: str, params: Sequence[Any] = ()) -> list[dict[str, Any]]:
+    def sql(self, query: str, params: Sequence[Any] = (), *, timeout: float | None = None) -> list[dict[str, Any]]:
         """Answer a SELECT of your own, as a list of dictionaries; nothing can be changed by it.
 
         The views ``footprints`` and ``products`` are meant for it and stay as they are; tables may change.
+
+        Parameters
+        ----------
+        query : str
+            One SELECT.
+        params : sequence
+            What its question marks stand for.
+        timeout : float, optional
+            How many seconds it may take; by default as long as it does, and 30 where the catalog is not trusted.
 
         Raises
         ------
         QueryError
             If the query is no SELECT, or SQLite cannot answer it.
+        QueryTimeoutError
+            If it takes longer.
         """
-        return self.database.select(query, params)
+        return self.database.select(query, params, seconds=timeout)
 
     @property
     def db(self) -> sqlite_utils.Database:
@@ -581,10 +638,44 @@ def _login() -> str:
 
 
 def _absolute(path: str | os.PathLike[str]) -> Path:
-    text = os.fspath(path)
-    if not isinstance(text, str) or not text or "\x00" in text:
-        raise CatalogError(f"a catalog's path is text, not {path!r}")
+    text = os.fspath(path) if isinstance(path, str | os.PathLike) else None
+    if not isinstance(text, str) or not text or "\x00" in text or not _is_encodable(text):
+        raise CatalogError(f"a catalog's path is text that a file can be named by, not {path!r}")
     return Path(os.path.abspath(text))  # noqa: PTH100  # Path.resolve would follow links, and the data folder lies beside
+
+
+def _is_encodable(text: str) -> bool:
+    """Return whether the system can be given a text as a path; half of a surrogate pair it cannot."""
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _several(paths: Iterable[str | os.PathLike[str]]) -> Iterable[str | os.PathLike[str]]:
+    if isinstance(paths, str | bytes | os.PathLike) or not isinstance(paths, Iterable):
+        raise BadRequestError(f"allowed_roots are several folders, as a list, not {paths!r}")
+    return paths
+
+
+def _below_roots(href: str, home: Path, roots: tuple[Path, ...] | None) -> Path:
+    """Return the path of a file that is indexed in place, if it lies below one of the roots, links resolved.
+
+    Raises
+    ------
+    UnsafePathError
+        If it does not.
+    """
+    if not is_unc(href):  # which even to resolve would mean to ask another machine
+        with suppress(OSError, ValueError, RuntimeError):  # RuntimeError: links in a circle, before Python 3.13
+            path = (home / href).resolve()
+            if any(path.is_relative_to(root.resolve()) for root in roots or (home,)):
+                return path
+    raise UnsafePathError(
+        f"{href!r} lies outside of the folders from which a catalog that is not trusted may read; "
+        "name its folder in allowed_roots if you want to read it"
+    )
 
 
 def _remove_folder(folder: Path, owner: int) -> None:
@@ -593,8 +684,15 @@ def _remove_folder(folder: Path, owner: int) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _reopen(path: str, read_only: bool) -> Catalog:
-    return Catalog.open(path, read_only=read_only)
+def _reopen(path: str, options: OpenOptions) -> Catalog:
+    return Catalog.open(
+        path,
+        read_only=options.read_only,
+        trusted=options.trusted,
+        allowed_roots=options.allowed_roots,
+        journal=options.journal,
+        timeout=options.timeout,
+    )
 
 
 def _attach_temporary(path: str) -> Catalog:

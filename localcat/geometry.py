@@ -128,6 +128,24 @@ def footprint_boxes(shapes: NDArray[Any]) -> list[Box]:
     return boxes
 
 
+def fills_its_box(geometry: BaseGeometry) -> bool:
+    """Return whether a geometry from `as_geometry` is all of its `footprint_box`: a rectangle, or one split at 180°."""
+    parts = [geometry] if isinstance(geometry, shapely.Polygon) else list(getattr(geometry, "geoms", ()))
+    if not all(map(_is_rectangle, parts)):
+        return False
+    if len(parts) == 1:
+        return True
+    if len(parts) != 2:
+        return False
+    west, east = sorted((part.bounds for part in parts), reverse=True)  # the western one ends at 180°
+    return bool(west[2] == 180 and east[0] == -180 and west[1::2] == east[1::2])
+
+
+def _is_rectangle(part: BaseGeometry) -> bool:
+    box = shapely.box(*part.bounds)
+    return bool(math.isclose(part.area, box.area, rel_tol=1e-9) and part.equals(box))
+
+
 def search_boxes(geometry: BaseGeometry) -> list[Box]:
     """Return the boxes to ask the index for: the geometry's own, and its copies a turn around the Earth away.
 
@@ -236,7 +254,9 @@ def _parse(value: object) -> BaseGeometry:
     )
 
 
-def _from_geojson(mapping: Mapping[Any, Any]) -> BaseGeometry:
+def _from_geojson(mapping: Mapping[Any, Any] | None) -> BaseGeometry:
+    if mapping is None:  # a Feature may lie nowhere: RFC 7946, section 3.2
+        raise InvalidGeometryError("the GeoJSON of type 'Feature' is no geometry: its geometry is null")
     kind = mapping.get("type")
     try:
         if kind == "Feature":

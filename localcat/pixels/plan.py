@@ -11,7 +11,7 @@ import numpy
 from affine import Affine
 
 from localcat.crs import parse_crs
-from localcat.errors import BadRequestError, RasterError, TooLargeError, UploadOptionWarning, warn_caller
+from localcat.errors import BadRequestError, RasterError, TooLargeError, UploadOptionWarning
 from localcat.expressions.properties import properties as p
 from localcat.geocontext import AOI, GeoContext
 from localcat.geocontext.grid import Grid
@@ -22,6 +22,7 @@ from localcat.rasters.dtypes import common_dtype, numpy_dtype
 from localcat.rasters.read import MAX_RESULT_BYTES
 from localcat.rasters.scaling import BandScaling, Scale, scaling_parameters
 from localcat.rasters.strips import row_strips
+from localcat.warn import warn_caller
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry

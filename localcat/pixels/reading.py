@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy
 from tqdm import tqdm
 
-from localcat.errors import BadRequestError, FailedImagesWarning, warn_caller
+from localcat.errors import BadRequestError, FailedImagesWarning
 from localcat.models.image import Image
 from localcat.pixels.layers import FAILURES, Failures, Mosaic, assembled, image_layer, of_present, require_pixels
 from localcat.pixels.plan import ReadPlan, plan_for
 from localcat.rasters.describe import band_info, raster_info
 from localcat.rasters.dtypes import numpy_dtype
 from localcat.rasters.opening import quiet_threads
+from localcat.warn import warn_caller
 
 if TYPE_CHECKING:
     from localcat.models.requests import ReadRequest

@@ -152,8 +152,8 @@ class DataFolder:
 
         The lock tells `gc` that the upload is alive. The block may rename the file away.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
         with write_errors(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
             path, descriptor = self._create_locked(suffix)
         try:
             reached("temporary file locked")
@@ -165,8 +165,8 @@ class DataFolder:
 
     def claim(self) -> Claim:
         """Make a claim, by which other processes see that this one is alive."""
-        self.path.mkdir(parents=True, exist_ok=True)
         with write_errors(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
             path, descriptor = self._create_locked("")
         return Claim(path.name.removeprefix(TEMPORARY_PREFIX), path, descriptor)
 

@@ -49,11 +49,12 @@ class ExactTest:
         scope = Scope(question.table, question.fields)
         self._tests = [self._test(part, scope) for part in required(question.where) if mentions_place(part)]
 
-    def statement(self, columns: str) -> Clause:
+    def statement(self, columns: str, *, ordered: bool = True) -> Clause:
         """Return the statement for the candidates; `matches` takes its rows and gives `columns` back."""
         before = [Clause(f"{self._question.table}.geometry"), *self._known]
         sql = ", ".join([*(clause.sql for clause in before), columns])
-        return select(self._question, Clause(sql, tuple(value for clause in before for value in clause.params)))
+        chosen = Clause(sql, tuple(value for clause in before for value in clause.params))
+        return select(self._question, chosen, ordered=ordered)
 
     def matches(self, rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
         """Return the columns asked for of those candidates that match."""

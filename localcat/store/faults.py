@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,12 +13,14 @@ from localcat.errors import (
     ClientError,
     CorruptCatalogError,
     QueryError,
+    QueryTimeoutError,
     ReadOnlyCatalogError,
     StorageError,
     StorageFullError,
     UnsupportedCatalogError,
 )
 
+_NO_ROOM = 1 << 20  # bytes; what fails on a disk with less than this free has failed for want of room
 _PRIMARY = 0xFF  # the low byte of an extended result code is the primary one
 
 
@@ -41,16 +44,21 @@ def translated(error: Exception, path: Path | str) -> ClientError:
     where = f"catalog '{path}'"
     if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return CatalogLockedError(f"{where} is in use by another program for too long ({error}); try again later")
-    if primary == sqlite3.SQLITE_FULL:
+    is_refused = primary in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
+    if primary == sqlite3.SQLITE_FULL or (is_refused and _is_full(path)):  # a journal that finds no room "cannot open"
         return StorageFullError(f"{where}: the disk is full; free some space and try again, nothing was changed")
     if primary == sqlite3.SQLITE_READONLY:
         return ReadOnlyCatalogError(f"{where} can only be read ({error}); copy it to a writable place to change it")
     if primary == sqlite3.SQLITE_NOTADB:
         return UnsupportedCatalogError(f"'{path}' is no SQLite file; open a catalog that localcat created")
     if primary == sqlite3.SQLITE_CORRUPT or isinstance(error, UnicodeDecodeError):
-        return CorruptCatalogError(f"{where} is damaged ({error}); restore it from a backup")
+        return CorruptCatalogError(  # SQLite says the same of a disk that does not read
+            f"{where} is damaged, or its disk cannot read it ({error}); restore it from a backup"
+        )
     if primary == sqlite3.SQLITE_INTERRUPT:
-        return QueryError(f"{where}: the query took longer than its time limit and was stopped")
+        return QueryTimeoutError(
+            f"{where}: the query took longer than its time limit and was stopped; ask for less, or allow it more time"
+        )
     if primary in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
         return StorageError(f"{where} cannot be read or written ({error}); check the disk and the permissions")
     if isinstance(error, sqlite3.ProgrammingError | OverflowError):
@@ -66,3 +74,11 @@ def translated(error: Exception, path: Path | str) -> ClientError:
     if primary == sqlite3.SQLITE_CONSTRAINT:
         return CorruptCatalogError(f"{where}: a rule of its tables was violated ({error})")
     return CorruptCatalogError(f"{where} cannot be used ({error})")
+
+
+def _is_full(path: Path | str) -> bool:
+    """Return whether there is hardly any room on the disk of a catalog file: SQLite does not always tell."""
+    try:
+        return shutil.disk_usage(Path(path).parent).free < _NO_ROOM
+    except OSError:
+        return False

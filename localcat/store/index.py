@@ -8,21 +8,10 @@ times slower.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 
-from localcat.geometry import Box, footprint_boxes, from_wkb
-from localcat.store.compiler import Clause, Parameter
-
-_TIME_UNIT = 365.25 * 86_400e6 / 30  # microseconds
-
-
-@dataclass(frozen=True, slots=True)
-class TimeRange:
-    """An interval of microseconds, both ends included; None is open."""
-
-    start: int | None = None
-    end: int | None = None
+from localcat.geometry import footprint_boxes, from_wkb
+from localcat.store.space import TIME_UNIT
 
 
 def add_entries(connection: sqlite3.Connection, rows: Iterable[tuple[int, bytes, int | None]]) -> None:
@@ -34,7 +23,7 @@ def add_entries(connection: sqlite3.Connection, rows: Iterable[tuple[int, bytes,
     for row_id, blob, acquired in rows:
         ids.append(row_id)
         blobs.append(blob)
-        times.append((acquired or 0) / _TIME_UNIT)
+        times.append((acquired or 0) / TIME_UNIT)
     if not ids:
         return
     entries = (
@@ -47,32 +36,3 @@ def add_entries(connection: sqlite3.Connection, rows: Iterable[tuple[int, bytes,
 def remove_entries(connection: sqlite3.Connection, row_ids: Iterable[int]) -> None:
     """Remove rows from the index; ids without an entry are passed over."""
     connection.executemany("DELETE FROM image_index WHERE id = ?", ((row_id,) for row_id in row_ids))
-
-
-def candidates(boxes: Sequence[Box], time: TimeRange, *, with_unset: bool = False) -> Clause:
-    """Return the condition that picks the images whose index entry overlaps one of the boxes and the time range.
-
-    Parameters
-    ----------
-    boxes : sequence of Box
-        From `localcat.geometry.search_boxes`.
-    time : TimeRange
-        Of `acquired`.
-    with_unset : bool
-        Also pick the images that have no footprint.
-    """
-    selects: list[str] = []
-    params: list[Parameter] = []
-    for min_lon, max_lon, min_lat, max_lat in boxes:
-        sql = "SELECT id FROM image_index WHERE max_lon >= ? AND min_lon <= ? AND max_lat >= ? AND min_lat <= ?"
-        params += (min_lon, max_lon, min_lat, max_lat)
-        if time.start is not None:
-            sql += " AND max_time >= ?"
-            params.append(time.start / _TIME_UNIT)
-        if time.end is not None:
-            sql += " AND min_time <= ?"
-            params.append(time.end / _TIME_UNIT)
-        selects.append(sql)
-    if with_unset:
-        selects.append("SELECT id FROM image WHERE geometry IS NULL")
-    return Clause(f"image.id IN ({' UNION ALL '.join(selects)})", tuple(params))

@@ -12,7 +12,7 @@ import numpy
 from affine import Affine
 
 from localcat.crs import parse_crs
-from localcat.errors import BadRequestError, InvalidArrayError, LocalcatWarning, UploadOptionWarning, warn_caller
+from localcat.errors import BadRequestError, InvalidArrayError, LocalcatWarning, UploadOptionWarning
 from localcat.geocontext.grid import Grid
 from localcat.models.band import Band, ClassBand, GenericBand, MaskBand, MicrowaveBand, SpectralBand
 from localcat.models.enums import ImageUploadEventSeverity as Severity
@@ -23,6 +23,7 @@ from localcat.rasters.strips import ArrayPixels, row_strips
 from localcat.rasters.write import CogOptions, RasterWarning, departures, write_pixels
 from localcat.timestamps import iso_text, to_microseconds
 from localcat.uploads.commit import Step, Written, position_of
+from localcat.warn import warn_caller
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from localcat.store.database import Transaction
     from localcat.uploads.record import UploadRecord
 
+_FOUND = {True: "it is in the catalog", False: "it is not in the catalog", None: "it could not be looked up yet"}
 _LINEAGE = "derived_from"  # the key of extra_properties that names the image whose pixels were taken
 
 
@@ -109,28 +110,34 @@ class Task:
                 transaction.on_rollback.append(lambda: _remove(folder, ours))
                 transaction.on_commit.append(lambda: catalog.delete_files(replaced))
         except CommitUnknownError as error:
-            if not self._is_committed(error, ours):
+            is_committed = self._is_committed(ours)
+            if not is_committed:
                 self._forget(before, events)
-            raise
+            raise CommitUnknownError(
+                f"image '{image.id}': {error}; {_FOUND[is_committed]}", committed=is_committed
+            ) from error
 
     def _forget(self, values: dict[str, Any], events: int) -> None:
         """Make the image and the record again what they were before the commit."""
         self.image._restore(None, values)
         self.record.forget_since(events)
 
-    def _is_committed(self, error: CommitUnknownError, ours: list[str]) -> bool:
-        """Find out whether a failed COMMIT reached the disk, and unlink the new files only if it surely did not."""
+    def _is_committed(self, ours: list[str]) -> bool | None:
+        """Find out whether a failed COMMIT reached the disk, and unlink the new files only if it surely did not.
+
+        None where that cannot be found out: a later gc decides by the rows it finds.
+        """
         try:
             with self.catalog.database.write() as transaction:
                 connection = transaction.connection
                 found = connection.execute("SELECT status FROM upload WHERE uid = ?", (self.record.uid,)).fetchone()
-                error.committed = found is not None and found[0] == ImageUploadStatus.SUCCESS.value
-                if not error.committed:
+                is_committed: bool = found is not None and found[0] == ImageUploadStatus.SUCCESS.value
+                if not is_committed:
                     rows.put_in_trash(connection, ours)
                     transaction.on_commit.append(lambda: self.catalog.delete_files(ours))
         except ClientError:
-            error.committed = None  # a later gc decides by the rows it finds
-        return bool(error.committed)
+            return None
+        return is_committed
 
 
 def position_of(band: Band) -> int:

@@ -26,9 +26,9 @@ import localcat.bulk
 import localcat.maintenance
 import localcat.pixels
 import localcat.uploads.run  # noqa: F401
-from localcat import Catalog
+from localcat import Catalog, CommitUnknownError
 from localcat.steps import EVENT
-from tests.campaigns.scenarios import NAME, SCENARIOS
+from tests.campaigns.scenarios import GOING_ON, NAME, SCENARIOS, upload_version
 from tests.campaigns.variants import VARIANTS
 
 CRASHED = 70  # exit status of a child that ended itself at a step
@@ -45,7 +45,8 @@ class Request:
     scenario : str
         One of `SCENARIOS`.
     report : str
-        The file that the child appends lines to: ``step NAME``, ``ack``, ``error CLASS MESSAGE``, ``alive``.
+        The file that the child appends lines to: ``step NAME``, ``ack``, ``error CLASS MESSAGE``, ``done``, ``alive``,
+        ``went on``.
     variant : str
         One of `VARIANTS`: what to break in localcat first.
     crash_at, interrupt_at : int
@@ -54,6 +55,8 @@ class Request:
         Stop before the catalog is opened, until a SIGCONT.
     file_limit : int
         The largest file that it may write, in bytes; -1 for no limit.
+    goes_on : bool
+        Upload another image at the end, with the same catalog object, whatever happened.
     """
 
     folder: str
@@ -64,6 +67,7 @@ class Request:
     interrupt_at: int = -1
     is_stopped: bool = False
     file_limit: int = -1
+    goes_on: bool = False
 
 
 def act(request: Request) -> None:
@@ -80,28 +84,32 @@ def act(request: Request) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (request.file_limit, resource.RLIM_INFINITY))
     if request.is_stopped:
         os.kill(os.getpid(), signal.SIGSTOP)
+    path = Path(request.folder) / NAME
+    catalog = None
     try:
-        _run(request, report)
+        catalog = Catalog.open(path)
+        SCENARIOS[request.scenario].act(catalog, lambda: report("ack"))
     except BaseException as error:  # noqa: BLE001  # also what should never come: the report tells, the test judges
-        report(f"error {_kind(error)} {' '.join(str(error).split())}")
+        report(_told(error))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    report("done")
+    try:
+        with catalog or Catalog.open(path) as catalog:
+            list(catalog.images)  # reads go on, in the process that saw the fault
+            report("alive")
+            if request.goes_on:
+                upload_version(catalog, *GOING_ON)
+                report("went on")
+    except BaseException as error:  # noqa: BLE001
+        report(_told(error))
 
 
-def _run(request: Request, report: Callable[[str], None]) -> None:
-    scenario = SCENARIOS[request.scenario]
-    with Catalog.open(Path(request.folder) / NAME) as catalog:
-        try:
-            scenario.act(catalog, lambda: report("ack"))
-        except BaseException as error:  # noqa: BLE001
-            report(f"error {_kind(error)} {' '.join(str(error).split())}")
-        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-        found = sorted(catalog.images.ids())  # reads go on, in the process that saw the fault
-        report(f"alive {json.dumps(found)}")
-
-
-def _kind(error: BaseException) -> str:
-    """Return the class of an error, with a mark on those that are not localcat's."""
+def _told(error: BaseException) -> str:
+    """Return the line that reports an error, with a mark on those that are not localcat's."""
     kind = type(error)
-    return kind.__name__ if kind.__module__ == "localcat.errors" else f"foreign:{kind.__module__}.{kind.__name__}"
+    name = kind.__name__ if kind.__module__ == "localcat.errors" else f"foreign:{kind.__module__}.{kind.__name__}"
+    outcome = f" committed={error.committed}" if isinstance(error, CommitUnknownError) else ""
+    return f"error {name}{outcome} {' '.join(str(error).split())}"
 
 
 def _listen(request: Request, report: Callable[[str], None]) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.campaigns.harness import Server, Workshop
+from tests.campaigns.report import Tally
 
 
 @pytest.fixture(scope="session")
@@ -16,11 +16,15 @@ def server() -> Iterator[Server]:
         yield server
 
 
-@pytest.fixture(scope="session")
-def bases(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("bases")
-
-
 @pytest.fixture(scope="module")
 def workshop(tmp_path_factory: pytest.TempPathFactory, server: Server) -> Workshop:
     return Workshop(tmp_path_factory.mktemp("campaign"), server)
+
+
+@pytest.fixture
+def tally(capsys: pytest.CaptureFixture[str]) -> Tally:
+    def say(line: str) -> None:
+        with capsys.disabled():
+            print(f"\n{line}", end="", flush=True)
+
+    return Tally(say)

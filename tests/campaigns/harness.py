@@ -44,8 +44,13 @@ class Outcome:
 
     @property
     def is_alive(self) -> bool:
-        """Whether the process went on, and read, after what happened to it."""
-        return any(line.startswith("alive ") for line in self.lines)
+        """Whether the process could read after what happened to it."""
+        return "alive" in self.lines
+
+    @property
+    def went_on(self) -> bool:
+        """Whether the process could upload another image after what happened to it."""
+        return "went on" in self.lines
 
 
 class Server:
@@ -135,7 +140,11 @@ class Workshop:
 
     def problems(self, scenario: str, outcome: Outcome) -> list[str]:
         """Return what is wrong with the catalog that a child left: nothing, if the promise was kept."""
-        return judge(self.catalog, SCENARIOS[scenario].history, outcome.acks)
+        history = SCENARIOS[scenario].history
+        if outcome.went_on:
+            name, version = scenarios.GOING_ON
+            history = tuple({**state, f"acme:one:{name}": version} for state in history)
+        return judge(self.catalog, history, outcome.acks)
 
 
 def judge(catalog: Path, history: tuple[scenarios.State, ...], acks: int) -> list[str]:

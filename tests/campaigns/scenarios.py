@@ -18,6 +18,7 @@ State: TypeAlias = dict[str, str | None]
 Act: TypeAlias = Callable[[Catalog, Callable[[], None]], None]
 
 NAME = "survey.gpkg"
+GOING_ON = ("z", "9")  # name and version of an image that a child uploads after a fault
 META = {"geoTransform": [500_000, 60, 0, 4_000_000, 0, -60], "coordinateSystem": {"epsg": 32618}}
 _REMOTE = {f"acme:one:r{number}": "0" for number in range(5)}
 _BEFORE: State = {"acme:one:a": "1", "acme:one:b": "1", **_REMOTE}

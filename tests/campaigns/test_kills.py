@@ -1,0 +1,45 @@
+"""A process that is killed, or interrupted by Ctrl-C, at each of its system calls."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+from tests.campaigns.harness import Workshop
+from tests.campaigns.report import Tally
+from tests.campaigns.tracing import calls, run_traced
+
+pytestmark = pytest.mark.campaign
+
+OPERATIONS = ["upload, replace, delete", "upload of two files", "upload of two arrays", "bulk load", "gc"]
+
+
+@pytest.mark.parametrize("scenario", OPERATIONS)
+def test_a_kill_at_any_system_call_keeps_the_promise(workshop: Workshop, tally: Tally, scenario: str) -> None:
+    lost = unreached = 0
+    points = calls(workshop, scenario)
+    for point in points:
+        outcome = run_traced(workshop, scenario, point.injected("signal=KILL"))
+        unreached += outcome.status != -signal.SIGKILL
+        found = workshop.problems(scenario, outcome)
+        lost += bool(found)
+        tally.note(found, f"{point.name} {point.number} {point.text[:200]}")
+    tally.add("kill", scenario, points=len(points), survived=len(points) - lost, unreached=unreached)
+    assert (lost, unreached) == (0, 0)
+
+
+@pytest.mark.parametrize("scenario", OPERATIONS)
+def test_ctrl_c_at_any_system_call_keeps_the_promise(workshop: Workshop, tally: Tally, scenario: str) -> None:
+    lost = interrupted = 0
+    points = calls(workshop, scenario)
+    for point in points:
+        outcome = run_traced(workshop, scenario, point.injected("signal=INT"), goes_on=True)
+        interrupted += any("KeyboardInterrupt" in error for error in outcome.errors)
+        found = workshop.problems(scenario, outcome)
+        if outcome.status != 0 or not outcome.went_on:
+            found.append(f"the process ended with {outcome.status}: {outcome.errors}")
+        lost += bool(found)
+        tally.note(found, f"{point.name} {point.number} {point.text[:200]} {outcome.lines}")
+    tally.add("Ctrl-C", scenario, points=len(points), survived=len(points) - lost, interrupted=interrupted)
+    assert lost == 0
