@@ -64,7 +64,8 @@ def _index_step(catalog: Catalog, image: Image, path: Path, place: int, bands: l
     def index(stack: ExitStack) -> Written:
         _, grid = _checked(image, path, place, bands)
         digest = digest_raster(path, nodata=_invalid_values(place, bands))
-        return Written(digest, grid, in_place=in_place_href(path, catalog.path.parent), fill_fraction=digest.fill_fraction)
+        href = in_place_href(path, catalog.path.parent)
+        return Written(digest, grid, in_place=href, fill_fraction=digest.fill_fraction)
 
     return index
 
