@@ -120,11 +120,11 @@ def footprint_box(geometry: BaseGeometry) -> Box:
     return min_lon, max_lon, min_lat, max_lat
 
 
-def footprint_boxes(shapes: NDArray[Any]) -> list[Box]:
-    """Return the `footprint_box` of many geometries."""
+def footprint_boxes(shapes: NDArray[Any]) -> NDArray[numpy.float64]:
+    """Return the `footprint_box` of many geometries, shape (geometry, 4)."""
     bounds = shapely.bounds(shapes)
     around = (bounds[:, 0] <= -180 + _TOLERANCE) & (bounds[:, 2] >= 180 - _TOLERANCE)
-    boxes: list[Box] = [(west, east, south, north) for west, south, east, north in bounds.tolist()]
+    boxes: NDArray[numpy.float64] = bounds[:, [0, 2, 1, 3]]
     for position in numpy.flatnonzero(around).tolist():
         boxes[position] = footprint_box(shapes[position])
     return boxes
@@ -256,7 +256,9 @@ def _parse(value: object) -> BaseGeometry:
     )
 
 
-def _from_geojson(mapping: Mapping[Any, Any]) -> BaseGeometry:
+def _from_geojson(mapping: Mapping[Any, Any] | None) -> BaseGeometry:
+    if mapping is None:  # a Feature may lie nowhere: RFC 7946, section 3.2
+        raise InvalidGeometryError("the GeoJSON of type 'Feature' is no geometry: its geometry is null")
     kind = mapping.get("type")
     try:
         if kind == "Feature":

@@ -157,8 +157,9 @@ class Search(Generic[T]):
     def find_text(self, text: str) -> Self:
         """Return a search for objects that have all the words of a text; it replaces an earlier text.
 
-        Words are compared without case and accents. Products and bands are searched in name, description and tags;
-        images in name and tags. Without a sort the best matches come first.
+        Words are compared without case and accents; in tags they are separated by spaces and punctuation, not by
+        control characters. Products and bands are searched in name, description and tags; images in name and tags.
+        Without a sort the best matches come first.
         """
         if self._kind.table not in _TEXT_TABLES:
             raise BadRequestError(f"{self._kind.__name__} has no text to search; filter by an attribute")

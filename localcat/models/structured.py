@@ -19,7 +19,10 @@ T = TypeVar("T")
 
 
 class Structured(Attribute[T]):
-    """A value that is stored as JSON text."""
+    """A value that is stored as JSON text.
+
+    `load` judges nothing, and passes over entries it does not know: a later version may have written them.
+    """
 
     is_mutable = True
 
@@ -37,8 +40,7 @@ class Structured(Attribute[T]):
     def same_stored(self, one: Stored, other: Stored) -> bool:
         if one == other or one is None or other is None:
             return one == other
-        same: bool = json.loads(str(one)) == json.loads(str(other))
-        return same
+        return self.load(one) == self.load(other)
 
     def field(self) -> Field | None:
         return None
