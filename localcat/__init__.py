@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, Any
 from localcat.models import backend as _backend
 
 if TYPE_CHECKING:
+    from localcat import exceptions as exceptions
+    from localcat import geo as geo
+    from localcat import scenes as scenes
     from localcat.catalog import Catalog as Catalog
     from localcat.client import (
         CatalogClient as CatalogClient,
@@ -82,6 +85,9 @@ if TYPE_CHECKING:
         FailedImagesWarning as FailedImagesWarning,
     )
     from localcat.errors import (
+        FileSystemWarning as FileSystemWarning,
+    )
+    from localcat.errors import (
         ForbiddenError as ForbiddenError,
     )
     from localcat.errors import (
@@ -115,10 +121,16 @@ if TYPE_CHECKING:
         QueryError as QueryError,
     )
     from localcat.errors import (
+        QueryTimeoutError as QueryTimeoutError,
+    )
+    from localcat.errors import (
         RasterError as RasterError,
     )
     from localcat.errors import (
         ReadOnlyCatalogError as ReadOnlyCatalogError,
+    )
+    from localcat.errors import (
+        ReadOnlyCatalogWarning as ReadOnlyCatalogWarning,
     )
     from localcat.errors import (
         ServerError as ServerError,
@@ -316,6 +328,7 @@ _MODULES = {
         "DownloadError",
         "DuplicateError",
         "FailedImagesWarning",
+        "FileSystemWarning",
         "ForbiddenError",
         "GoneError",
         "GridMismatchError",
@@ -327,8 +340,10 @@ _MODULES = {
         "LocalcatWarning",
         "NotFoundError",
         "QueryError",
+        "QueryTimeoutError",
         "RasterError",
         "ReadOnlyCatalogError",
+        "ReadOnlyCatalogWarning",
         "ServerError",
         "StorageError",
         "StorageFullError",
@@ -453,6 +468,7 @@ __all__ = [
     "Expression",
     "FailedImagesWarning",
     "File",
+    "FileSystemWarning",
     "ForbiddenError",
     "GenericBand",
     "GeoContext",
@@ -491,8 +507,10 @@ __all__ = [
     "Properties",
     "Property",
     "QueryError",
+    "QueryTimeoutError",
     "RasterError",
     "ReadOnlyCatalogError",
+    "ReadOnlyCatalogWarning",
     "ResampleAlgorithm",
     "Resolution",
     "ResolutionUnit",
@@ -522,6 +540,9 @@ __all__ = [
 __version__ = "0.1.0"
 
 
+_SUBMODULES = ("exceptions", "geo", "scenes")  # reached as localcat.geo too, without an import of their own
+
+
 def _open_default() -> Catalog:
     return importlib.import_module("localcat.catalog").Catalog.default()  # type: ignore[no-any-return]  # by name, so lazily
 
@@ -530,6 +551,8 @@ _backend.set_default_opener(_open_default)
 
 
 def __getattr__(name: str) -> Any:
+    if name in _SUBMODULES:
+        return importlib.import_module(f"localcat.{name}")
     module = _HOME.get(name)
     if module is None:
         raise AttributeError(f"module 'localcat' has no attribute {name!r}")

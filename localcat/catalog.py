@@ -9,18 +9,14 @@ import tempfile
 import time
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from localcat.errors import (
     BadRequestError,
-    CatalogError,
     CatalogExistsError,
-    CatalogLockedError,
     CatalogNotFoundError,
-    StorageError,
-    UnsafePathError,
 )
 from localcat.expressions.properties import properties as p
 from localcat.models import backend
@@ -29,7 +25,10 @@ from localcat.models.base import CatalogObjectBase
 from localcat.models.image import Image
 from localcat.models.product import Product
 from localcat.models.upload import ImageUpload
+from localcat.on_disk import CatalogOnDisk
+from localcat.paths import absolute
 from localcat.search import ImageSearch, Search
+from localcat.store.connection import Journal, OpenOptions
 from localcat.store.database import Database, new_settings
 from localcat.uploads.record import UNFINISHED, cancel, end_abandoned
 from localcat.uploads.workers import Workers
@@ -40,11 +39,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from localcat.bulk import AddReport
-    from localcat.maintenance import GcReport
     from localcat.models.requests import DownloadRequest, ReadRequest, UploadRequest
-    from localcat.models.values import File
     from localcat.pixels import PointSeries, PointValues
-    from localcat.rasters.layout import DataFolder
     from localcat.uploads.ingest import IngestReport
 
 T = TypeVar("T", bound=CatalogObjectBase)
@@ -52,11 +48,12 @@ T = TypeVar("T", bound=CatalogObjectBase)
 DEFAULT_NAME = "catalog.gpkg"
 PATH_VARIABLE = "LOCALCAT"  # the environment variable that names the default catalog
 
+_LONGEST_NAME = 220  # bytes; file systems allow 255, and journals and backups have longer names
 _LONGEST_WAIT = 1.0  # seconds between two looks at an upload of this process: another one may have canceled it
 _POLL_SECONDS = 0.05  # between two looks at an upload of another process
 
 
-class Catalog:
+class Catalog(CatalogOnDisk):
     """A catalog: one SQLite file, which is also a GeoPackage, and a folder of pixels beside it.
 
     Made by `create`, `open`, `open_or_create` and `temporary`. It can be used by several threads and, opened by each,
@@ -71,7 +68,7 @@ class Catalog:
     """
 
     def __init__(self, database: Database, *, is_temporary: bool = False) -> None:
-        self.database = database
+        super().__init__(database)
         self._workers = Workers()
         self._is_temporary = is_temporary
         if is_temporary:
@@ -101,7 +98,10 @@ class Catalog:
             If it cannot be written there.
         """
         settings = _settings(org, user)
-        file = _absolute(path)
+        file = absolute(path)
+        too_long = len(os.fsencode(file.name)) - _LONGEST_NAME
+        if too_long > 0:
+            raise BadRequestError(f"the name of '{file}' is {too_long} bytes too long; {_LONGEST_NAME} are allowed")
         if file.exists():
             raise CatalogExistsError(f"'{file}' already exists; open it with Catalog.open, or choose another name")
         if cls.data_path(file) == file:
@@ -117,7 +117,16 @@ class Catalog:
         return cls(database)
 
     @classmethod
-    def open(cls, path: str | os.PathLike[str], *, read_only: bool = False) -> Self:
+    def open(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        read_only: bool = False,
+        trusted: bool = True,
+        allowed_roots: Iterable[str | os.PathLike[str]] | None = None,
+        journal: Journal = "delete",
+        timeout: float | None = None,
+    ) -> Self:
         """Open a catalog.
 
         A file of an older schema version is brought to the present one first, in one transaction; a copy of it is kept
@@ -128,7 +137,19 @@ class Catalog:
         path : path
             The catalog file.
         read_only : bool
-            Refuse every change; also works where the disk can only be read.
+            Refuse every change. Where the place can only be read, this is so in any case, with a
+            `ReadOnlyCatalogWarning`.
+        trusted : bool
+            Pass False for a catalog from a stranger. It is then read as a whole and refused if it is damaged; a query
+            is stopped after 30 seconds; and files that are indexed in place are read only below `allowed_roots`.
+        allowed_roots : several paths, optional
+            Folders below which files that are indexed in place may be read, where the catalog is not trusted; by
+            default the catalog's own folder.
+        journal : str
+            ``"wal"`` keeps a write-ahead log while the catalog is open, so that readers do not wait for writers. It
+            needs SQLite 3.51.3 and a local disk; the last to close the catalog goes back to ``"delete"``.
+        timeout : float, optional
+            How many seconds to wait for other programs; by default 60, and 10 with `read_only`.
 
         Raises
         ------
@@ -138,14 +159,25 @@ class Catalog:
             If the file is no catalog, or of a newer localcat; it is not touched.
         UntrustedCatalogError
             If a table, view, index or trigger of ours in the file is not the one that localcat makes, or another
-            program's trigger or index sits on one; it is not touched.
+            program's trigger or index sits on one; it is not touched. Also if a journal lies beside a catalog that is
+            not trusted.
+        CorruptCatalogError
+            If it is damaged.
+        ReadOnlyCatalogError
+            If it must be mended or brought to a newer schema first, where nothing can be written.
+        BadRequestError
+            If ``journal="wal"`` is not safe here; it says why.
         """
-        file = _absolute(path)
-        if not file.exists():
+        file = absolute(path)
+        if not os.path.exists(file):  # noqa: PTH110  # Path.exists raises where a name is too long
             raise CatalogNotFoundError(f"there is no catalog at '{file}'; Catalog.create makes one")
         if not file.is_file():
             raise CatalogNotFoundError(f"'{file}' is no file; name the catalog file itself")
-        catalog = cls(Database(file, read_only=read_only))
+        roots = None if allowed_roots is None else tuple(absolute(root) for root in _several(allowed_roots))
+        options = OpenOptions(
+            read_only=read_only, trusted=trusted, allowed_roots=roots, journal=journal, timeout=timeout
+        )
+        catalog = cls(Database(file, options=options))
         catalog._load_settings()
         return catalog
 
@@ -155,7 +187,7 @@ class Catalog:
         try:
             return cls.open(path)
         except CatalogNotFoundError:
-            if _absolute(path).exists():
+            if os.path.exists(absolute(path)):  # noqa: PTH110
                 raise
         try:
             return cls.create(path, org=org, user=user)
@@ -178,7 +210,7 @@ class Catalog:
         """
         given = os.environ.get(PATH_VARIABLE)
         if given:
-            file = _absolute(given)
+            file = absolute(given)
         else:
             import platformdirs  # only the default catalog needs it
 
@@ -208,7 +240,7 @@ class Catalog:
     def __reduce__(self) -> tuple[Any, ...]:
         if self._is_temporary:
             return _attach_temporary, (str(self.path),)
-        return _reopen, (str(self.path), self.database.read_only)
+        return _reopen, (str(self.path), self.database.options)
 
     def __deepcopy__(self, memo: object) -> Self:
         return self
@@ -223,23 +255,6 @@ class Catalog:
         return f"<Catalog '{self.path}'>"
 
     # Facts
-
-    @property
-    def path(self) -> Path:
-        """The catalog file."""
-        return self.database.path
-
-    @staticmethod
-    def data_path(path: Path) -> Path:
-        """Return the folder in which the pixels of a catalog file lie."""
-        return path.with_name(f"{path.stem}.data")
-
-    @property
-    def data_folder(self) -> DataFolder:
-        """The folder of the pixels."""
-        from localcat.rasters.layout import DataFolder  # brings rasterio, which searches do not need
-
-        return DataFolder(self.data_path(self.path), durable=self.database.durable)
 
     def _load_settings(self) -> dict[str, str]:
         if self._settings is None:
@@ -260,23 +275,6 @@ class Catalog:
     def user(self) -> str:
         """Who created it."""
         return self._load_settings()["user"]
-
-    def path_of(self, file: File) -> Path:
-        """Return the absolute path of a file of an image.
-
-        Raises
-        ------
-        UnsafePathError
-            If the file is not on this machine, or its path leads out of the data folder.
-        """
-        if file.owned:
-            return self.data_folder.resolve(str(file.href))
-        if file.href is None or "://" in file.href or file.href.startswith("/vsi"):
-            raise UnsafePathError(
-                f"{file.href or file.provider_href!r} is not on this machine; only local files are read"
-            )
-        path = Path(file.href)
-        return path if path.is_absolute() else self.path.parent / path
 
     # Searching
 
@@ -506,47 +504,30 @@ class Catalog:
 
         return download_mosaic(images, request)
 
-    def gc(self, *, dry_run: bool = False) -> GcReport:
-        """Unlink the files in the data folder that no image refers to; safe while other programs upload.
-
-        A catalog needs it only after a crash, or where a file could not be unlinked because it was being read.
-
-        Parameters
-        ----------
-        dry_run : bool
-            Only tell what would be unlinked.
-
-        Returns
-        -------
-        GcReport
-            The files removed, and those that had to stay.
-        """
-        from localcat.maintenance import collect_garbage  # not needed before
-
-        return collect_garbage(self, dry_run=dry_run)
-
-    def delete_files(self, hrefs: list[str]) -> None:
-        """Unlink files that a committed transaction put into the trash; what cannot be unlinked stays there."""
-        if not hrefs:
-            return
-        gone = [(href,) for href in hrefs if self.data_folder.remove(href)]
-        # The change itself is committed: a catalog that is busy or full now is no reason to tell of a failure.
-        with suppress(CatalogLockedError, StorageError), self.database.write() as transaction:
-            transaction.connection.executemany("DELETE FROM trash WHERE href = ?", gone)
-
     # Tinkering
 
-    def sql(self, query: str, params: Sequence[Any] = ()) -> list[dict[str, Any]]:
+    def sql(self, query: str, params: Sequence[Any] = (), *, timeout: float | None = None) -> list[dict[str, Any]]:
         """Answer a SELECT of your own, as a list of dictionaries; nothing can be changed by it.
 
         The views ``footprints`` and ``products`` are meant for it and stay as they are; tables may change.
+
+        Parameters
+        ----------
+        query : str
+            One SELECT.
+        params : sequence
+            What its question marks stand for.
+        timeout : float, optional
+            How many seconds it may take; by default as long as it does, and 30 where the catalog is not trusted.
 
         Raises
         ------
         QueryError
             If the query is no SELECT, or SQLite cannot answer it.
+        QueryTimeoutError
+            If it takes longer.
         """
-        return self.database.select(query, params)
+        return self.database.select(query, params, seconds=timeout)
 
     @property
     def db(self) -> sqlite_utils.Database:
@@ -580,11 +561,10 @@ def _login() -> str:
         return "user"
 
 
-def _absolute(path: str | os.PathLike[str]) -> Path:
-    text = os.fspath(path)
-    if not isinstance(text, str) or not text or "\x00" in text:
-        raise CatalogError(f"a catalog's path is text, not {path!r}")
-    return Path(os.path.abspath(text))  # noqa: PTH100  # Path.resolve would follow links, and the data folder lies beside
+def _several(paths: Iterable[str | os.PathLike[str]]) -> Iterable[str | os.PathLike[str]]:
+    if isinstance(paths, str | bytes | os.PathLike) or not isinstance(paths, Iterable):
+        raise BadRequestError(f"allowed_roots are several folders, as a list, not {paths!r}")
+    return paths
 
 
 def _remove_folder(folder: Path, owner: int) -> None:
@@ -593,8 +573,15 @@ def _remove_folder(folder: Path, owner: int) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _reopen(path: str, read_only: bool) -> Catalog:
-    return Catalog.open(path, read_only=read_only)
+def _reopen(path: str, options: OpenOptions) -> Catalog:
+    return Catalog.open(
+        path,
+        read_only=options.read_only,
+        trusted=options.trusted,
+        allowed_roots=options.allowed_roots,
+        journal=options.journal,
+        timeout=options.timeout,
+    )
 
 
 def _attach_temporary(path: str) -> Catalog:

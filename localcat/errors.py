@@ -8,7 +8,8 @@
     │   │   └── AttributeValidationError     a value that its attribute refuses
     │   ├── UnknownPropertyError (AttributeError)   a filter or sort field that the class lacks
     │   ├── InvalidGeometryError             something that is not a usable geometry
-    │   ├── QueryError                       a query that SQLite cannot carry out, or not in time
+    │   ├── QueryError                       a query that SQLite cannot carry out
+    │   │   └── QueryTimeoutError (TimeoutError)  not within its time limit
     │   └── DuplicateError                   also a ConflictError: the id is taken
     ├── ConflictError                        the catalog's state forbids it: taken, in use, changed meanwhile
     ├── ForbiddenError                       the catalog is open for reading only
@@ -41,6 +42,8 @@
 
     LocalcatWarning (UserWarning)            every warning of localcat
     ├── FailedImagesWarning                  images that could not be read were left out
+    ├── FileSystemWarning                    the catalog lies on a network share or a FAT
+    ├── ReadOnlyCatalogWarning               the catalog lies where it can only be read
     └── UploadOptionWarning (FutureWarning)  an argument that is not used, or used otherwise than meant
 
     ServerError                              kept for programs that catch it; localcat has no server
@@ -91,7 +94,11 @@ class InvalidGeometryError(BadRequestError):
 
 
 class QueryError(BadRequestError):
-    """A query that the catalog cannot carry out, or not within its time limit."""
+    """A query that the catalog cannot carry out."""
+
+
+class QueryTimeoutError(QueryError, TimeoutError):
+    """A query took longer than its time limit and was stopped."""
 
 
 class ConflictError(ClientError):
@@ -250,6 +257,14 @@ class FailedImagesWarning(LocalcatWarning):
         self.failures = tuple(failures)
         listed = "".join(f"\n  {image_id}: {error}" for image_id, error in self.failures)
         super().__init__(f"{len(self.failures)} images could not be read:{listed}")
+
+
+class FileSystemWarning(LocalcatWarning):
+    """The catalog lies on a network share or a FAT, where less is promised."""
+
+
+class ReadOnlyCatalogWarning(LocalcatWarning):
+    """The catalog lies where nothing can be written, and was opened for reading."""
 
 
 class UploadOptionWarning(LocalcatWarning, FutureWarning):

@@ -12,8 +12,8 @@ import sqlite3
 import threading
 import uuid
 import weakref
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,24 +22,30 @@ from localcat.errors import (
     CatalogError,
     CatalogExistsError,
     CatalogNotFoundError,
+    ClientError,
     CommitUnknownError,
     ReadOnlyCatalogError,
+    ReadOnlyCatalogWarning,
     StorageError,
 )
-from localcat.expressions.evaluate import like_matches
-from localcat.filesystem import sync_folder
+from localcat.filesystem import file_system_of, sync_folder
 from localcat.steps import reached
-from localcat.store import schema
+from localcat.store import journal, schema
+from localcat.store.connection import (
+    QUERY_SECONDS,
+    Clock,
+    Mode,
+    OpenOptions,
+    connect,
+    nothing_outside,
+    only_reading,
+)
 from localcat.store.faults import sqlite_errors
 from localcat.store.migrate import migrate
-from localcat.store.trust import check_journal, check_schema
+from localcat.store.places import warn_of_place
+from localcat.store.trust import check_content, check_schema
 from localcat.timestamps import iso_text, now_microseconds
-
-WRITER_TIMEOUT = 60.0  # seconds that a write waits for other programs
-CACHE_KIB = 32_000  # of pages that a connection keeps; taken as they are read
-READER_TIMEOUT = 10.0  # seconds that a read waits
-
-_READING = (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE)
+from localcat.warn import warn_caller
 
 _checked_sqlite = False
 _orphans: list[sqlite3.Connection] = []  # connections of a parent process: a fork must not even close them
@@ -69,14 +75,19 @@ class Transaction:
 class _Session:
     """The connection of one thread, and the transaction it is in."""
 
-    def __init__(self, connection: sqlite3.Connection, *, is_placeholder: bool) -> None:
+    _getpid = staticmethod(os.getpid)  # __del__ may run when Python, ending, has taken away the names of modules
+
+    def __init__(
+        self, connection: sqlite3.Connection, *, is_placeholder: bool, query_seconds: float | None = None
+    ) -> None:
         self.connection = connection
+        self.clock = Clock(connection, query_seconds)
         self.pid = os.getpid()
         self.is_placeholder = is_placeholder
         self.transaction: Transaction | None = None
 
     def close(self) -> None:
-        if self.pid == os.getpid():
+        if self.pid == self._getpid():
             self.connection.close()
         else:
             _orphans.append(self.connection)
@@ -92,28 +103,35 @@ class Database:
     ----------
     path : Path
         The file. It is made by `create`, or at the first write when `settings` are given.
-    read_only : bool
-        Refuse every write.
+    options : OpenOptions
+        How it is opened.
     durable : bool
         False skips all fsyncs; for catalogs that are thrown away.
     settings : dict, optional
         What to write into a new catalog's table ``meta``. While the file is missing, reads find an empty catalog.
     versions : Migrations, optional
         The schema versions that are known; those of `schema.migrations` when left out.
+    backports : collection of str
+        The releases of SQLite before `journal.FIRST_SAFE` with which a write-ahead log is safe too.
     """
 
     def __init__(
         self,
         path: Path,
         *,
-        read_only: bool = False,
+        options: OpenOptions | None = None,
         durable: bool = True,
         settings: dict[str, str] | None = None,
         versions: schema.Migrations | None = None,
+        backports: Collection[str] = journal.BACKPORTS,
     ) -> None:
         self.path = path
-        self.read_only = read_only
+        self.options = options or OpenOptions()
         self.durable = durable
+        self._backports = backports
+        self._has_wal = False  # a write-ahead log, as far as is known here
+        self._is_checked = False  # as a whole, where it is not trusted
+        self._is_writable = True  # as far as its place is concerned
         self._new_settings = settings
         self._versions = schema.migrations() if versions is None else versions
         self._local = threading.local()
@@ -137,10 +155,10 @@ class Database:
         # The catalog is written under another name and linked into place, so that a crash leaves no half catalog and of
         # two programs that create it at once exactly one succeeds.
         _check_sqlite_once()
-        temporary = self.path.with_name(f".{self.path.name}.{uuid.uuid4().hex}.tmp")
+        temporary = self.path.with_name(f".localcat-{uuid.uuid4().hex}.tmp")
         try:
             with sqlite_errors(self.path):
-                connection = self._connect(temporary, "rwc")
+                connection = connect(temporary, "rwc", self.options, durable=self.durable)
                 try:
                     connection.execute("BEGIN IMMEDIATE")
                     schema.create(connection, self._new_settings or {}, self._versions)
@@ -148,9 +166,16 @@ class Database:
                 finally:
                     connection.close()
             reached("catalog written")
-            _publish(temporary, self.path, durable=self.durable)
+            publish(temporary, self.path, durable=self.durable)
+        except ClientError:
+            raise
+        except OSError as error:
+            raise StorageError(
+                f"catalog '{self.path}' cannot be made: {error.strerror}; check the disk and its permissions"
+            ) from error
         finally:
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):  # where nothing can be written, nothing was
+                temporary.unlink(missing_ok=True)
 
     def settings(self) -> dict[str, str]:
         """Return the catalog's own settings: schema_version, namespace, org, user, uuid, created."""
@@ -162,6 +187,10 @@ class Database:
         self._closed = True
         for session in list(self._sessions):
             session.close()
+        if self._has_wal and not self.read_only and self._pid == os.getpid():
+            self._has_wal = False
+            with suppress(sqlite3.Error), closing(connect(self.path, "rw", OpenOptions(timeout=0))) as connection:
+                journal.leave_wal(connection)
         self._local = threading.local()
 
     # Reading and writing
@@ -170,14 +199,14 @@ class Database:
     def read(self) -> Iterator[sqlite3.Connection]:
         """Give the thread's connection for reading; errors inside cross as ours."""
         session = self._session()
-        with sqlite_errors(self.path):
+        with sqlite_errors(self.path), session.clock.running():
             yield session.connection
 
     @contextmanager
     def snapshot(self) -> Iterator[sqlite3.Connection]:
         """Give the thread's connection, seeing one state of the catalog throughout the block."""
         session = self._session()
-        with sqlite_errors(self.path):
+        with sqlite_errors(self.path), session.clock.running():
             if session.connection.in_transaction:
                 yield session.connection
                 return
@@ -187,22 +216,46 @@ class Database:
             finally:
                 session.connection.execute("ROLLBACK")
 
-    def select(self, query: str, params: Sequence[Any]) -> list[dict[str, Any]]:
+    def select(self, query: str, params: Sequence[Any], *, seconds: float | None = None) -> list[dict[str, Any]]:
         """Answer a query of a user's own; anything but reading is refused while it is prepared.
+
+        Parameters
+        ----------
+        query : str
+            SQL.
+        params : sequence
+            Its parameters.
+        seconds : float, optional
+            How long it may take; None for the limit of the catalog, which is none where it is trusted.
 
         Raises
         ------
         QueryError
             If it does anything but read, or SQLite cannot answer it.
+        QueryTimeoutError
+            If it takes longer.
         """
-        with self.read() as connection:
-            connection.set_authorizer(_only_reading)
+        session = self._session()
+        connection = session.connection
+        with sqlite_errors(self.path), session.clock.running(seconds):
+            connection.set_authorizer(only_reading)
             try:
                 cursor = connection.execute(query, tuple(params))
                 names = [column[0] for column in cursor.description or ()]
                 return [dict(zip(names, row, strict=True)) for row in cursor]
             finally:
-                connection.set_authorizer(None)
+                connection.set_authorizer(None if self.options.trusted else nothing_outside)
+
+    @contextmanager
+    def separate(self) -> Iterator[sqlite3.Connection]:
+        """Give a connection for the block alone, beside the thread's: for what cannot run inside a transaction."""
+        if self._session().is_placeholder:
+            raise CatalogNotFoundError(f"there is no catalog at '{self.path}' yet; save an object first")
+        with (
+            sqlite_errors(self.path),
+            closing(connect(self.path, self._mode(), self.options, durable=self.durable)) as connection,
+        ):
+            yield connection
 
     @contextmanager
     def write(self) -> Iterator[Transaction]:
@@ -217,12 +270,10 @@ class Database:
         CommitUnknownError
             If the last step failed in a way that leaves the outcome open.
         """
-        if self.read_only:
-            raise ReadOnlyCatalogError(
-                f"catalog '{self.path}' is open for reading only; open it without read_only=True"
-            )
+        self._require_writing()
         self._create_if_missing()
         session = self._session()
+        self._require_writing()  # only the first open tells whether the place can be written to
         if session.transaction is not None:
             with sqlite_errors(self.path):
                 yield from self._nested(session, session.transaction)
@@ -319,18 +370,64 @@ class Database:
         if not self.path.exists():
             if self._new_settings is None:
                 raise CatalogNotFoundError(f"there is no catalog at '{self.path}'; Catalog.create makes one")
-            connection = self._connect(":memory:", "memory")
+            connection = connect(self.path, "memory", self.options)
             schema.create(connection, self._new_settings, self._versions)
             return _Session(connection, is_placeholder=True)
-        check_journal(self.path)
-        connection = self._connect(self.path, "ro" if self.read_only else "rw")
+        self._look_at_place()
+        journal.check_leftovers(self.path, trusted=self.options.trusted or self._is_checked)
+        connection = self._connect_checked()
+        self._is_checked = True
+        seconds = None if self.options.trusted else QUERY_SECONDS
+        return _Session(connection, is_placeholder=False, query_seconds=seconds)
+
+    def _look_at_place(self) -> None:
+        """Find out, and tell the user once, whether the file lies where it can only be read or where locks are weak."""
+        was_writable = self._is_writable
+        self._is_writable = was_writable and os.access(self.path, os.W_OK) and os.access(self.path.parent, os.W_OK)
+        if self.options.read_only:
+            return
+        if was_writable and not self._is_writable:
+            warn_caller(
+                ReadOnlyCatalogWarning(
+                    f"catalog '{self.path}' lies where nothing can be written and was opened for reading; copy it, "
+                    "with its data folder, to a writable place to change it, or pass read_only=True"
+                )
+            )
+        elif self._is_writable and self.durable:
+            warn_of_place(self.path)
+
+    def _connect_checked(self) -> sqlite3.Connection:
+        """Open a connection to a file that is a catalog of this version, with the schema that localcat makes."""
+        options, mode = self.options, self._mode()
         try:
-            self._check_version(connection)
-            check_schema(connection, self.path, self._versions)
-        except BaseException:
-            connection.close()
-            raise
-        return _Session(connection, is_placeholder=False)
+            with ExitStack() as stack:
+                connection = connect(self.path, mode, options, durable=self.durable)
+                stack.callback(connection.close)
+                self._check_version(connection)
+                check_schema(connection, self.path, self._versions)
+                if not (options.trusted or self._is_checked):
+                    check_content(connection, self.path)
+                if options.journal == "wal" and not options.read_only:
+                    journal.require_wal(self.path, is_writable=self._is_writable, backports=self._backports)
+                    journal.enter_wal(connection, options.seconds)
+                if connection.execute("PRAGMA journal_mode").fetchone() == ("wal",):
+                    self._has_wal = True
+                stack.pop_all()
+                return connection
+        except sqlite3.Error as error:
+            known = None
+            if self.read_only:
+                known = journal.explain_read_only(self.path, error, is_writable=self._is_writable)
+            if known is None:
+                raise
+            raise known from error
+
+    def _mode(self) -> Mode:
+        if not self.read_only:
+            return "rw"
+        # A write-ahead log needs files beside the catalog, even for reading; where nothing can change, it does not.
+        is_still = not self._is_writable and journal.is_wal(self.path) and not journal.leftovers(self.path)
+        return "immutable" if is_still and file_system_of(self.path).is_read_only else "ro"
 
     def _check_version(self, connection: sqlite3.Connection) -> None:
         """Refuse a file that is no catalog or a newer one, and bring an older one to the present schema."""
@@ -342,33 +439,23 @@ class Database:
                 f"catalog '{self.path}' has schema version {version} and must be brought to {len(self._versions)} "
                 "once; open it without read_only=True, or copy it to a writable place"
             )
-        migrate(self.path, lambda path: self._connect(path, "rw"), self._versions)
+        migrate(self.path, lambda path: connect(path, "rw", self.options, durable=self.durable), self._versions)
 
-    def _connect(self, path: Path | str, mode: str) -> sqlite3.Connection:
-        uri = f"file:{':memory:' if mode == 'memory' else Path(path).resolve().as_uri()[len('file:') :]}"
-        connection = sqlite3.connect(
-            f"{uri}?mode={mode}",
-            uri=True,
-            timeout=READER_TIMEOUT if self.read_only else WRITER_TIMEOUT,
-            isolation_level=None,
-            check_same_thread=False,
-        )
-        try:
-            for pragma in (
-                f"synchronous = {'EXTRA' if self.durable else 'OFF'}",
-                "foreign_keys = ON",
-                "trusted_schema = OFF",
-                "cell_size_check = ON",
-                "mmap_size = 0",
-                f"cache_size = -{CACHE_KIB}",
-                *(() if self.durable else ("journal_mode = MEMORY", "locking_mode = NORMAL")),
-            ):
-                connection.execute(f"PRAGMA {pragma}")
-            connection.create_function("localcat_like", 3, _like, deterministic=True)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
+    @property
+    def read_only(self) -> bool:
+        """Whether writes are refused: by choice, or since its place can only be read."""
+        return self.options.read_only or not self._is_writable
+
+    def _require_writing(self) -> None:
+        if self.options.read_only:
+            raise ReadOnlyCatalogError(
+                f"catalog '{self.path}' is open for reading only; open it without read_only=True"
+            )
+        if not self._is_writable:
+            raise ReadOnlyCatalogError(
+                f"catalog '{self.path}' lies where nothing can be written; copy it, with its data folder, to a "
+                "writable place to change it"
+            )
 
     def _create_if_missing(self) -> None:
         if self._new_settings is None or self.path.exists():
@@ -408,7 +495,14 @@ def new_settings(*, namespace: str, org: str, user: str) -> dict[str, str]:
     }
 
 
-def _publish(temporary: Path, path: Path, *, durable: bool) -> None:
+def publish(temporary: Path, path: Path, *, durable: bool) -> None:
+    """Give a catalog file its name, unless there is something of that name.
+
+    Raises
+    ------
+    CatalogExistsError
+        If there is.
+    """
     try:
         os.link(temporary, path)
     except FileExistsError:
@@ -431,12 +525,3 @@ def _check_sqlite_once() -> None:
     if not _checked_sqlite:
         schema.check_sqlite()
         _checked_sqlite = True
-
-
-def _only_reading(action: int, subject: str | None, *more: str | None) -> int:
-    loads_code = action == sqlite3.SQLITE_FUNCTION and "load_extension" in more
-    return sqlite3.SQLITE_OK if action in _READING and not loads_code else sqlite3.SQLITE_DENY
-
-
-def _like(text: object, pattern: str, fold: int) -> int | None:
-    return int(like_matches(text, pattern, bool(fold))) if isinstance(text, str) else None

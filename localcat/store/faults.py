@@ -13,6 +13,7 @@ from localcat.errors import (
     ClientError,
     CorruptCatalogError,
     QueryError,
+    QueryTimeoutError,
     ReadOnlyCatalogError,
     StorageError,
     StorageFullError,
@@ -55,7 +56,9 @@ def translated(error: Exception, path: Path | str) -> ClientError:
             f"{where} is damaged, or its disk cannot read it ({error}); restore it from a backup"
         )
     if primary == sqlite3.SQLITE_INTERRUPT:
-        return QueryError(f"{where}: the query took longer than its time limit and was stopped")
+        return QueryTimeoutError(
+            f"{where}: the query took longer than its time limit and was stopped; ask for less, or allow it more time"
+        )
     if primary in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
         return StorageError(f"{where} cannot be read or written ({error}); check the disk and the permissions")
     if isinstance(error, sqlite3.ProgrammingError | OverflowError):

@@ -7,7 +7,6 @@ programs add beside them, as GDAL and QGIS do, is left alone.
 from __future__ import annotations
 
 import functools
-import os
 import re
 import sqlite3
 from collections.abc import Iterator
@@ -15,10 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from localcat.errors import UntrustedCatalogError
+from localcat.errors import CorruptCatalogError, UntrustedCatalogError
 from localcat.store import schema
-
-_JOURNAL_MAGIC = bytes.fromhex("d9d505f920a163d7")  # at the end of a journal: the name of another one stands before it
 
 # Tables that GeoPackage programs share; GDAL adds columns to the first to keep newer CRS definitions.
 _SHARED = frozenset({"gpkg_spatial_ref_sys", "gpkg_contents", "gpkg_geometry_columns", "gpkg_extensions"})
@@ -78,31 +75,6 @@ def _objects(connection: sqlite3.Connection) -> list[_Object]:
     return [_Object(*row) for row in rows]
 
 
-def check_journal(path: Path) -> None:
-    """Refuse a catalog whose rollback journal names another journal.
-
-    SQLite writes such a name where one transaction spans several files, which localcat's never do; and when it rolls
-    the journal back, versions of SQLite delete the file of that name, whatever it is.
-
-    Raises
-    ------
-    UntrustedCatalogError
-        If there is such a journal. Nothing is touched.
-    """
-    journal = path.with_name(f"{path.name}-journal")
-    try:
-        with journal.open("rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - len(_JOURNAL_MAGIC)))
-            names_another = file.read() == _JOURNAL_MAGIC
-    except OSError:  # none there, as nearly always; or one that SQLite cannot read either
-        return
-    if names_another:
-        raise UntrustedCatalogError(
-            f"the journal '{journal}' beside the catalog refers to other files, and rolling it back may delete them; "
-            "if you attached databases to the catalog, let the program that did so recover them, else do not use it"
-        )
-
-
 def check_schema(connection: sqlite3.Connection, path: Path, versions: schema.Migrations) -> None:
     """Compare the objects in a file with those that schema versions make; reads the schema alone, and writes nothing.
 
@@ -137,6 +109,27 @@ def check_schema(connection: sqlite3.Connection, path: Path, versions: schema.Mi
     pages = [one.rootpage for one in found if one.rootpage]
     if len(pages) != len(set(pages)):
         raise _untrusted(path, "two tables or indexes share their pages", "restore the file from a copy")
+
+
+def check_content(connection: sqlite3.Connection, path: Path) -> None:
+    """Read a whole file and look for damage: its pages, its tables' rules, its foreign keys.
+
+    Raises
+    ------
+    CorruptCatalogError
+        If there is any.
+    """
+    (first,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if first != "ok":
+        raise CorruptCatalogError(
+            f"catalog '{path}' is damaged ({first}); ask for it anew, or restore it from a backup"
+        )
+    broken = connection.execute("PRAGMA foreign_key_check").fetchone()
+    if broken is not None:
+        raise CorruptCatalogError(
+            f"catalog '{path}' is damaged: row {broken[1]} of table '{broken[0]}' refers to a missing row of "
+            f"'{broken[2]}'; ask for it anew, or restore it from a backup"
+        )
 
 
 def _is_same(one: _Object, wanted: _Object) -> bool:

@@ -29,8 +29,7 @@ import localcat.pixels
 import localcat.uploads.run  # noqa: F401
 from localcat import Catalog, CatalogLockedError, CommitUnknownError
 from localcat.steps import EVENT
-from localcat.store import database
-from tests.campaigns.scenarios import GOING_ON, NAME, SCENARIOS, upload_version
+from tests.campaigns.scenarios import GOING_ON, NAME, SCENARIOS, open_catalog, upload_version
 from tests.campaigns.variants import VARIANTS
 
 CRASHED = 70  # exit status of a child that ended itself at a step
@@ -58,6 +57,8 @@ class Request:
         Stop before the catalog is opened, until a SIGCONT.
     file_limit : int
         The largest file that it may write, in bytes; -1 for no limit.
+    journal : str
+        ``"delete"`` or ``"wal"``.
     goes_on : bool
         Upload another image at the end, with the same catalog object, whatever happened.
     """
@@ -72,6 +73,7 @@ class Request:
     collect_at: int = -1
     is_stopped: bool = False
     file_limit: int = -1
+    journal: str = "delete"
     goes_on: bool = False
 
 
@@ -90,17 +92,17 @@ def act(request: Request) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (request.file_limit, resource.RLIM_INFINITY))
     if request.is_stopped:
         os.kill(os.getpid(), signal.SIGSTOP)
-    path = Path(request.folder) / NAME
+    path, scenario = Path(request.folder) / NAME, SCENARIOS[request.scenario]
     catalog = None
     try:
-        catalog = Catalog.open(path)
-        SCENARIOS[request.scenario].act(catalog, lambda: report("ack"))
+        catalog = open_catalog(path, scenario.versions, request.journal)  # type: ignore[arg-type]
+        scenario.act(catalog, lambda: report("ack"))
     except BaseException as error:  # noqa: BLE001  # also what should never come: the report tells, the test judges
         report(_told(error))
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     report("done")
     try:
-        with catalog or Catalog.open(path) as catalog:
+        with catalog or open_catalog(path, scenario.versions) as catalog:
             list(catalog.images)  # reads go on, in the process that saw the fault
             report("alive")
             if request.goes_on:
@@ -145,8 +147,7 @@ def _collected(path: Path) -> str:
     if other == 0:
         status = 1
         try:
-            database.WRITER_TIMEOUT = 0
-            with Catalog.open(path) as catalog:
+            with Catalog.open(path, timeout=0) as catalog:
                 catalog.gc()
             status = 0
         except CatalogLockedError:

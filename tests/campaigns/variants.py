@@ -11,12 +11,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import localcat.maintenance
 from localcat import Catalog
+from localcat.maintenance import garbage
+from localcat.paths import data_path
 from localcat.rasters import layout, write
 from localcat.rasters.layout import DataFolder
 from localcat.rasters.write import CogOptions
-from localcat.store import rows
+from localcat.store import database, rows
 from localcat.store.database import Database
 from localcat.uploads.commit import Task
 
@@ -88,7 +89,7 @@ def unlink_first() -> None:
         hrefs = discard(connection, image_ids)
         catalog = Path(connection.execute("PRAGMA database_list").fetchone()[2])
         for href in hrefs:
-            DataFolder(Catalog.data_path(catalog)).remove(href)
+            DataFolder(data_path(catalog)).remove(href)
         return hrefs
 
     rows.discard_files = unlinking
@@ -104,29 +105,29 @@ def no_fsync() -> None:
 @_variant
 def synchronous_normal() -> None:
     """Commit with synchronous = NORMAL."""
-    connect = Database._connect
+    connect = database.connect
 
-    def normal(self: Database, path: Path | str, mode: str) -> sqlite3.Connection:
-        connection = connect(self, path, mode)
+    def normal(*given: Any, **options: Any) -> sqlite3.Connection:
+        connection = connect(*given, **options)
         connection.execute("PRAGMA synchronous = NORMAL")
         return connection
 
-    Database._connect = normal  # type: ignore[method-assign]
+    database.connect = normal
 
 
 @_variant
 def naive_gc() -> None:
     """Collect garbage without the write lock."""
 
-    def naive(catalog: Catalog, *, dry_run: bool = False) -> localcat.maintenance.GcReport:
+    def naive(catalog: Catalog, *, dry_run: bool = False) -> garbage.GcReport:
         with catalog.database.read() as connection:
             referenced = {href for (href,) in connection.execute("SELECT href FROM image_file WHERE owned")}
         for href in list(catalog.data_folder.hrefs()):
             if href not in referenced:
                 catalog.data_folder.remove(href)
-        return localcat.maintenance.GcReport()
+        return garbage.GcReport()
 
-    localcat.maintenance.collect_garbage = naive
+    garbage.collect_garbage = naive
 
 
 @_variant
@@ -145,7 +146,7 @@ def unlink_after_failed_commit() -> None:
 def gc_without_commit() -> None:
     """Unlink what gc finds without a commit before."""
 
-    def hasty(catalog: Catalog, *, dry_run: bool = False) -> localcat.maintenance.GcReport:
+    def hasty(catalog: Catalog, *, dry_run: bool = False) -> garbage.GcReport:
         with catalog.database.write() as transaction:
             execute = transaction.connection.execute
             referenced = {href for (href,) in execute("SELECT href FROM image_file WHERE owned")}
@@ -153,6 +154,6 @@ def gc_without_commit() -> None:
                 if href not in referenced:
                     catalog.data_folder.remove(href)
             execute("DELETE FROM trash")
-        return localcat.maintenance.GcReport()
+        return garbage.GcReport()
 
-    localcat.maintenance.collect_garbage = hasty
+    garbage.collect_garbage = hasty

@@ -26,6 +26,7 @@ from localcat import (
     UntrustedCatalogError,
 )
 from localcat.store import schema
+from localcat.store.connection import OpenOptions, connect
 from localcat.store.database import Database
 from localcat.store.migrate import backup_path
 from localcat.store.trust import check_schema
@@ -141,7 +142,7 @@ def test_a_newer_file_is_refused_untouched(path: Path, newer: schema.Migrations)
 def test_reading_only_changes_nothing(path: Path, newer: schema.Migrations) -> None:
     before = content(path)
     with pytest.raises(ReadOnlyCatalogError, match=f"schema version {OLD} and must be brought to {OLD + 1} once"):
-        Database(path, read_only=True, versions=newer).settings()
+        Database(path, options=OpenOptions(read_only=True), versions=newer).settings()
     assert content(path) == before
 
 
@@ -208,7 +209,9 @@ def test_of_several_processes_one_migrates(path: Path, newer: schema.Migrations,
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-def test_killed_at_any_statement_it_is_the_old_catalog_or_the_new_one(path: Path, newer: schema.Migrations) -> None:
+def test_killed_at_any_statement_it_is_the_old_catalog_or_the_new_one(
+    path: Path, newer: schema.Migrations, monkeypatch: pytest.MonkeyPatch
+) -> None:
     original = path.read_bytes()
     outcomes = []
     for step in range(60):
@@ -217,20 +220,20 @@ def test_killed_at_any_statement_it_is_the_old_catalog_or_the_new_one(path: Path
         path.write_bytes(original)
         child = os.fork()
         if child == 0:
-            database = Database(path, versions=newer)
-            connect, left = database._connect, [step]
+            left = [step]
 
             def count_down(statement: str, left: list[int] = left) -> None:
                 if left[0] == 0:
                     os.kill(os.getpid(), signal.SIGKILL)
                 left[0] -= 1
 
-            def traced(*arguments: object, connect: object = connect) -> sqlite3.Connection:
-                connection = connect(*arguments)  # type: ignore[operator]
+            def traced(*arguments: object, **options: object) -> sqlite3.Connection:
+                connection = connect(*arguments, **options)  # type: ignore[arg-type]
                 connection.set_trace_callback(count_down)
                 return connection
 
-            database._connect = traced  # type: ignore[method-assign]
+            monkeypatch.setattr("localcat.store.database.connect", traced)
+            database = Database(path, versions=newer)
             database.settings()
             os._exit(0)
         _, status = os.waitpid(child, 0)

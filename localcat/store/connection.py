@@ -1,0 +1,174 @@
+"""How a catalog file is opened: the choices of the caller, and the settings of each connection."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal, TypeAlias
+
+from localcat.errors import BadRequestError
+from localcat.expressions.evaluate import like_matches
+
+WRITER_TIMEOUT: Final = 60.0  # seconds that a write waits for other programs
+READER_TIMEOUT: Final = 10.0  # seconds that a read waits
+QUERY_SECONDS: Final = 30.0  # that a query may take in a catalog that is not trusted
+CACHE_KIB: Final = 32_000  # of pages that a connection keeps; taken as they are read
+WAL_KEPT: Final = 64 * 2**20  # bytes of the write-ahead log that stay when it is begun anew
+
+_STEPS_BETWEEN_LOOKS: Final = 20_000  # of SQLite's virtual machine; less than a millisecond
+_LIMITS: Final = {  # in a catalog that is not trusted
+    sqlite3.SQLITE_LIMIT_LENGTH: 256 * 2**20,  # bytes of one value
+    sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH: 10_000,
+    sqlite3.SQLITE_LIMIT_EXPR_DEPTH: 1000,
+    sqlite3.SQLITE_LIMIT_COMPOUND_SELECT: 500,
+    sqlite3.SQLITE_LIMIT_TRIGGER_DEPTH: 10,
+    sqlite3.SQLITE_LIMIT_WORKER_THREADS: 0,
+}
+
+Mode: TypeAlias = Literal["ro", "rw", "rwc", "memory", "immutable"]
+Journal: TypeAlias = Literal["delete", "wal"]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenOptions:
+    """How a catalog file is opened.
+
+    Parameters
+    ----------
+    read_only : bool
+        Refuse every write.
+    trusted : bool
+        Whether the file is known to come from friends; if not, it is checked as a whole, and bounded in what it may do.
+    allowed_roots : tuple of Path, optional
+        Folders in which files that are indexed in place may lie, where the catalog is not trusted; None for its own.
+    journal : str
+        ``"delete"``, a rollback journal, or ``"wal"``, a write-ahead log.
+    timeout : float, optional
+        Seconds to wait for other programs; by default 60 for a catalog that may be written to, else 10.
+    """
+
+    read_only: bool = False
+    trusted: bool = True
+    allowed_roots: tuple[Path, ...] | None = None
+    journal: Journal = "delete"
+    timeout: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.journal not in ("delete", "wal"):
+            raise BadRequestError(f"journal is 'delete' or 'wal', not {self.journal!r}")
+        is_number = isinstance(self.timeout, int | float) and not isinstance(self.timeout, bool)
+        if self.timeout is not None and not (is_number and 0 <= self.timeout <= 86_400):
+            raise BadRequestError(f"timeout is a number of seconds, at most a day, not {self.timeout!r}")
+
+    @property
+    def seconds(self) -> float:
+        """How long to wait for other programs."""
+        return self.timeout if self.timeout is not None else READER_TIMEOUT if self.read_only else WRITER_TIMEOUT
+
+
+def connect(path: Path, mode: Mode, options: OpenOptions, *, durable: bool = True) -> sqlite3.Connection:
+    """Open a connection in autocommit mode.
+
+    Parameters
+    ----------
+    path : Path
+        The file; not looked at in the mode ``"memory"``.
+    mode : str
+        That of SQLite's file names; ``"immutable"`` also takes no locks, for disks on which nothing changes.
+    options : OpenOptions
+        What the caller chose.
+    durable : bool
+        False skips all fsyncs.
+    """
+    name = ":memory:" if mode == "memory" else path.resolve().as_uri().removeprefix("file:")
+    connection = sqlite3.connect(
+        f"file:{name}?{'mode=ro&immutable=1' if mode == 'immutable' else f'mode={mode}'}",
+        uri=True,
+        timeout=options.seconds,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    try:
+        for pragma in (
+            f"synchronous = {'EXTRA' if durable else 'OFF'}",  # with a write-ahead log, EXTRA means FULL
+            "foreign_keys = ON",
+            "trusted_schema = OFF",
+            "cell_size_check = ON",
+            "mmap_size = 0",
+            f"cache_size = -{CACHE_KIB}",
+            *(() if durable else ("journal_mode = MEMORY", "locking_mode = NORMAL")),
+            *(("temp_store = MEMORY",) if not options.trusted else ()),
+            *((f"journal_size_limit = {WAL_KEPT}",) if options.journal == "wal" else ()),
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+        connection.create_function("localcat_like", 3, _like, deterministic=True)
+        if not options.trusted:
+            for limit, most in _LIMITS.items():
+                connection.setlimit(limit, most)
+            connection.set_authorizer(nothing_outside)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+class Clock:
+    """The time that a query may take on a connection.
+
+    Parameters
+    ----------
+    connection : sqlite3.Connection
+        Whose queries are stopped.
+    seconds : float, optional
+        How long each may take; None for as long as it takes.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, seconds: float | None) -> None:
+        self._connection = connection
+        self._seconds = seconds
+        self._is_running = False
+
+    @contextmanager
+    def running(self, seconds: float | None = None) -> Iterator[None]:
+        """Stop what takes longer inside the block; a block around this one that has a limit counts for both."""
+        limit = self._seconds if seconds is None else seconds
+        if limit is None or self._is_running:
+            yield
+            return
+        end = time.monotonic() + limit
+        self._is_running = True
+        self._connection.set_progress_handler(lambda: time.monotonic() > end, _STEPS_BETWEEN_LOOKS)
+        try:
+            yield
+        finally:
+            self._is_running = False
+            self._connection.set_progress_handler(None, 0)
+
+
+def only_reading(action: int, subject: str | None, *more: str | None) -> int:
+    """Authorize SELECT and nothing else."""
+    is_reading = action in (
+        sqlite3.SQLITE_SELECT,
+        sqlite3.SQLITE_READ,
+        sqlite3.SQLITE_FUNCTION,
+        sqlite3.SQLITE_RECURSIVE,
+    )
+    return nothing_outside(action, subject, *more) if is_reading else sqlite3.SQLITE_DENY
+
+
+def nothing_outside(action: int, subject: str | None, *more: str | None) -> int:
+    """Authorize what stays within the file: no other database, no code to load, no change of the schema's rows."""
+    reaches_out = (
+        action == sqlite3.SQLITE_ATTACH
+        or (action == sqlite3.SQLITE_FUNCTION and "load_extension" in more)
+        or (action == sqlite3.SQLITE_PRAGMA and subject == "writable_schema")
+    )
+    return sqlite3.SQLITE_DENY if reaches_out else sqlite3.SQLITE_OK
+
+
+def _like(text: object, pattern: str, fold: int) -> int | None:
+    return int(like_matches(text, pattern, bool(fold))) if isinstance(text, str) else None
