@@ -102,6 +102,20 @@ def backup(catalog: Path, dest: Path) -> None:
         click.echo(str(found.backup(dest)))
 
 
+@cli.command()
+@click.argument("broken", type=click.Path(path_type=Path))
+@click.argument("new", type=click.Path(path_type=Path))
+@click.option("--uncertain", is_flag=True, help="Also take images from pages that may hold deleted rows.")
+def recover(broken: Path, new: Path, uncertain: bool) -> None:
+    """Save what can be read of the damaged catalog BROKEN into a NEW one.
+
+    BROKEN is not changed. The exit status is 3 if something is lost; the output says what.
+    """
+    report = Catalog.recover(broken, new, uncertain=uncertain)
+    click.echo(str(report))
+    sys.exit(0 if report.ok else DAMAGED)
+
+
 def _opened(path: Path | None) -> Catalog:
     """Open the catalog that was named, or else the default one."""
     return Catalog.default() if path is None else Catalog.open(path)

@@ -98,3 +98,16 @@ def test_backup_tells_how_much_it_copied(
 ) -> None:
     assert run("backup", kept.path, tmp_path / "copy.gpkg").startswith("copy.gpkg: 4 images, 2 files, ")
     assert "already exists" in run_failing(monkeypatch, capsys, "backup", kept.path, tmp_path / "copy.gpkg")
+
+
+def test_recover_tells_what_is_lost(
+    kept: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("recover", kept.path, tmp_path / "one.gpkg") == (
+        "one.gpkg: saved 1 products, 2 bands, 4 images, 2 files, 2 uploads; 0 problems\n"
+    )
+    file_of(kept, "a").unlink()
+    output = run("recover", kept.path, tmp_path / "two.gpkg", status=DAMAGED).splitlines()
+    assert output[0] == "two.gpkg: saved 1 products, 2 bands, 4 images, 1 files, 2 uploads; 1 problems"
+    assert output[1].startswith("  missing file 'acme:guide:a', 'acme-guide/a-")
+    assert "already exists" in run_failing(monkeypatch, capsys, "recover", kept.path, tmp_path / "two.gpkg")
