@@ -111,3 +111,13 @@ def test_recover_tells_what_is_lost(
     assert output[0] == "two.gpkg: saved 1 products, 2 bands, 4 images, 1 files, 2 uploads; 1 problems"
     assert output[1].startswith("  missing file 'acme:guide:a', 'acme-guide/a-")
     assert "already exists" in run_failing(monkeypatch, capsys, "recover", kept.path, tmp_path / "two.gpkg")
+
+
+def test_doctor_looks_at_the_machine_and_at_a_catalog(
+    kept: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "ok      catalog: 4 images, schema version 1\n" in run("doctor", kept.path)
+    assert "error   folder: " in run("doctor", tmp_path / "none" / "x.gpkg", status=DAMAGED)
+    monkeypatch.setenv("LOCALCAT", str(tmp_path / "unmade.gpkg"))
+    assert "GEOS" in run("doctor")
+    assert not (tmp_path / "unmade.gpkg").exists()
