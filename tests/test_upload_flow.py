@@ -34,6 +34,7 @@ from localcat import (
 )
 from localcat import properties as p
 from localcat.rasters.layout import DataFolder
+from localcat.rasters.write import RasterWarning
 from localcat.store.database import Database
 
 WKT = rasterio.crs.CRS.from_epsg(32618).to_wkt()
@@ -400,8 +401,31 @@ def test_averaged_classes_are_pointed_out(catalog: Catalog, meta) -> None:
     product.save()
     ClassBand(name="kind", product=product, data_type="Byte", data_range=(0, 255), band_index=0).save()
     array = numpy.zeros((64, 48), "uint8")
-    with pytest.warns(UploadOptionWarning, match="mix the values of class bands"):
-        new_image(product).upload_ndarray(array, raster_meta=meta, overviews=[2], overview_resampler="average")
+    for wait in (True, False):  # the caller is told, not a worker, and the events keep it
+        with pytest.warns(UploadOptionWarning, match="mix the values of class bands") as told:
+            upload = new_image(product, f"x{wait}").upload_ndarray(
+                array, raster_meta=meta, overviews=[2], overview_resampler="average", wait=wait
+            )
+        assert [one.filename for one in told] == [__file__]
+        upload.wait_for_completion()
+        assert [event.message for event in upload.events if event.severity == "WARNING"] == [str(told[0].message)]
+
+
+@pytest.mark.parametrize("wait", [True, False])
+def test_what_a_file_cannot_keep_is_told_to_the_caller(catalog: Catalog, meta, wait: bool) -> None:
+    product = Product(id="colours", name="X")
+    product.save()
+    colors = [(0, 0, 0, 255), (255, 0, 0, 255)]
+    for index, name in enumerate("ab"):
+        ClassBand(
+            name=name, product=product, data_type="Byte", data_range=(0, 1), band_index=index, colormap=colors
+        ).save()
+    with pytest.warns(RasterWarning, match="keeps no colormap") as told:
+        upload = new_image(product).upload_ndarray(numpy.zeros((2, 64, 48), "uint8"), raster_meta=meta, wait=wait)
+    upload.wait_for_completion()
+    upload.raise_for_status()
+    assert [one.filename for one in told] == [__file__]
+    assert [event.message for event in upload.events if event.severity == "WARNING"] == [str(told[0].message)]
 
 
 def test_the_callers_array_is_left_alone(catalog: Catalog, product: Product, pixels, meta) -> None:
@@ -529,6 +553,42 @@ def test_nodata_counts_as_invalid_in_the_fill_fraction(catalog: Catalog, meta) -
     image = new_image(product)
     image.upload_ndarray(array, raster_meta=meta)
     assert image.fill_fraction == 0.75
+
+
+@pytest.mark.parametrize("copy", [True, False])
+@pytest.mark.parametrize("kind", ["nodata", "declared nodata", "alpha", "mask", "all valid"])
+def test_files_have_a_fill_fraction_too(catalog: Catalog, meta, tmp_path: Path, kind: str, copy: bool) -> None:
+    product = Product(id="fill", name="X")
+    product.save()
+    array = numpy.full((2, 64, 48), 5, "uint8")
+    array[0, :16], array[1, :, :12] = 0, 0  # a quarter of either band
+    bands = [SpectralBand(name="a"), MaskBand(name="b", is_alpha=True) if kind == "alpha" else SpectralBand(name="b")]
+    for index, band in enumerate(bands):
+        band.product, band.data_type, band.band_index = product, "Byte", index
+        band.nodata = 0 if kind == "declared nodata" else None
+        if band.data_range is None:
+            band.data_range = (0, 255)
+        band.save()
+    profile = {"driver": "GTiff", "width": 48, "height": 64, "count": 2, "dtype": "uint8", "crs": "EPSG:32618"}
+    path = tmp_path / "x.tif"
+    with (
+        rasterio.Env(GDAL_TIFF_INTERNAL_MASK="YES"),
+        rasterio.open(
+            path,
+            "w",
+            **profile,
+            transform=rasterio.Affine.from_gdal(*meta["geoTransform"]),
+            nodata=0 if kind == "nodata" else None,
+        ) as dataset,
+    ):
+        dataset.write(array)
+        if kind == "mask":
+            dataset.write_mask(numpy.where(array[0] == 0, 0, 255).astype("uint8"))
+    image = new_image(product)
+    image.upload(path, copy=copy).raise_for_status()
+    either, first, second = 9 / 16, 3 / 4, 3 / 4
+    expected = {"nodata": either, "declared nodata": either, "alpha": second, "mask": first, "all valid": 1}
+    assert image.fill_fraction == expected[kind]
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import errno
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from os import PathLike, fspath
 
 from affine import AffineError
 from rasterio._err import CPLE_BaseError, CPLE_OutOfMemoryError
-from rasterio.env import Env
+from rasterio.env import Env, get_gdal_config, set_gdal_config
 from rasterio.errors import CRSError, RasterioError
 from rasterio.session import DummySession
 
@@ -38,6 +39,11 @@ _PINNED = {
     "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ".none",
     "GDAL_HTTP_MAX_RETRY": "0",
 }
+CACHE_BYTES = 64 * 2**20
+_CACHE = "GDAL_CACHEMAX"
+_cache_lock = threading.Lock()
+_cache_users, _cache_before = 0, 0
+
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _FULL_WORDS = ("no space left", "disk quota", "file too large", "disk full")
 
@@ -55,6 +61,28 @@ def raster_environment(*, threads: int = 1) -> Env:
     """
     # An explicit session: rasterio would otherwise look for cloud credentials in the process environment.
     return Env(session=DummySession(), GDAL_NUM_THREADS=str(threads), **_PINNED)
+
+
+@contextmanager
+def small_cache() -> Iterator[None]:
+    """Keep GDAL from holding many decoded blocks while a large raster is gone through once.
+
+    By default its cache takes a twentieth of all memory. The limit belongs to the process: it is set while at least one
+    thread is in such a block, and put back by the last one.
+    """
+    global _cache_users, _cache_before
+    with _cache_lock:
+        if not _cache_users:
+            _cache_before = int(get_gdal_config(_CACHE) or 0)
+            set_gdal_config(_CACHE, min(_cache_before, CACHE_BYTES))
+        _cache_users += 1
+    try:
+        yield
+    finally:
+        with _cache_lock:
+            _cache_users -= 1
+            if not _cache_users:
+                set_gdal_config(_CACHE, _cache_before)
 
 
 @contextmanager

@@ -52,9 +52,9 @@ def _copy_step(catalog: Catalog, image: Image, path: Path, place: int, bands: li
         folder.require_space(found.size_bytes)
         suffix = _SUFFIXES[found.driver]
         temporary = stack.enter_context(folder.temporary(suffix))
-        digest = copy_raster(path, temporary)
+        digest = copy_raster(path, temporary, nodata=_invalid_values(place, bands))
         folder.sync(temporary)
-        return Written(digest, grid, temporary=temporary, suffix=suffix)
+        return Written(digest, grid, temporary=temporary, suffix=suffix, fill_fraction=digest.fill_fraction)
 
     return copy
 
@@ -62,9 +62,20 @@ def _copy_step(catalog: Catalog, image: Image, path: Path, place: int, bands: li
 def _index_step(catalog: Catalog, image: Image, path: Path, place: int, bands: list[Band]) -> Step:
     def index(stack: ExitStack) -> Written:
         _, grid = _checked(image, path, place, bands)
-        return Written(digest_raster(path), grid, in_place=_in_place(catalog, path))
+        digest = digest_raster(path, nodata=_invalid_values(place, bands))
+        return Written(digest, grid, in_place=_in_place(catalog, path), fill_fraction=digest.fill_fraction)
 
     return index
+
+
+def _invalid_values(place: int, bands: list[Band]) -> dict[int, float]:
+    """Return the value of invalid pixels, by GDAL's number of the band, where the bands of a file declare one."""
+    values = {}
+    for band in bands:
+        value = 0 if isinstance(band, MaskBand) and band.is_alpha else band.nodata
+        if (band.file_index or 0) == place and value is not None:
+            values[position_of(band) + 1] = value
+    return values
 
 
 def _in_place(catalog: Catalog, path: Path) -> str:
