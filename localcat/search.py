@@ -362,12 +362,14 @@ class GeoSearch(Search[T]):
             return Search._matches(self, columns)
         if self._limit is None or not self._order or self._order[0][0] != "acquired":
             return self._tested(columns)
-        question = self._question()
+        _, test = self._exact_test(columns)
+        if test.candidates is None:
+            return self._tested(columns)
         with self._catalog.database.snapshot() as connection:
-            if not timeline.is_crowded(question, connection):
+            if not timeline.is_crowded(test.candidates, connection):
                 return self._tested(columns)
             matches: list[tuple[Any, ...]] = []
-            for window in timeline.windows(question, connection):
+            for window in timeline.windows(self._question(), connection):
                 if len(matches) >= self._limit:
                     break
                 where = all_of(*planner.required(self._where), *window)
@@ -388,7 +390,9 @@ class GeoSearch(Search[T]):
                 size = min(2 * size, _LARGEST_CHUNK)
         return matches
 
-    def _exact_test(self, columns: str, *, ordered: bool, reach: Reach) -> tuple[Clause, ExactTest]:
+    def _exact_test(
+        self, columns: str, *, ordered: bool = True, reach: Reach = Reach.MEETING
+    ) -> tuple[Clause, ExactTest]:
         known = self._exact_tests.get((columns, reach, ordered))
         if known is None:
             from localcat.store.exact import ExactTest  # brings shapely, which searches without a place do not need

@@ -16,18 +16,32 @@ PACKAGE = Path(localcat.__file__).parent
 # From the ground up; a module imports only from lower floors, or from its own where that is one room.
 FLOORS = [
     {"errors", "steps"},
-    {"exceptions", "filesystem", "timestamps", "geometry", "sphere", "relations", "crs", "warn", "expressions"},
+    {
+        "exceptions",
+        "filesystem",
+        "timestamps",
+        "paths",
+        "problems",
+        "progress",
+        "geometry",
+        "sphere",
+        "relations",
+        "crs",
+        "warn",
+        "expressions",
+    },
     {"geocontext", "geo"},
     {"store", "rasters", "interop"},
     {"models"},
     {"timeseries", "collection", "explain", "nearness", "search"},
-    {"catalog", "uploads", "bulk", "maintenance", "pixels", "client"},
+    {"catalog", "on_disk", "uploads", "bulk", "maintenance", "pixels", "client"},
     {"scenes"},
     {"cli", "demo", "plot", "pytest_plugin"},
 ]
 FLOOR_OF = {room: height for height, rooms in enumerate(FLOORS) for room in rooms}
 SAME_FLOOR = {
     ("crs", "errors"),
+    ("paths", "filesystem"),
     ("expressions", "timestamps"),
     # What a place means is told by shapely, which these bring in when a condition on one is made.
     ("expressions", "geometry"),
@@ -46,7 +60,8 @@ SAME_FLOOR = {
     ("catalog", "uploads"),
     ("catalog", "pixels"),
     ("catalog", "bulk"),
-    ("catalog", "maintenance"),
+    ("catalog", "on_disk"),
+    ("on_disk", "maintenance"),
     ("client", "catalog"),
     ("cli", "demo"),
     # The guide's client shows pictures under its own name; plot knows arrays only.
