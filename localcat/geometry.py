@@ -65,7 +65,8 @@ def as_geometry(value: object) -> BaseGeometry:
         If an invalid polygon was repaired.
     """
     with _quietly():
-        return _usable(_checked(_parse(value)))
+        geometry = _parse(value)
+        return geometry if _is_plain(geometry) else _usable(_checked(geometry))
 
 
 def as_footprints(values: Sequence[object]) -> list[BaseGeometry | InvalidGeometryError | None]:
@@ -86,6 +87,7 @@ def as_footprints(values: Sequence[object]) -> list[BaseGeometry | InvalidGeomet
         is_plain = (
             shapely.is_valid(shapes)
             & ~shapely.has_z(shapes)
+            & (shapely.get_type_id(shapes) != shapely.GeometryType.GEOMETRYCOLLECTION)
             & (min_lon >= -180)
             & (max_lon <= 180)
             & (max_lon - min_lon <= 180)
@@ -308,6 +310,18 @@ def _quietly() -> Iterator[None]:
             yield
         except shapely.errors.ShapelyError as error:
             raise InvalidGeometryError(f"the geometry cannot be used: {error}") from error
+
+
+def _is_plain(geometry: BaseGeometry) -> bool:
+    """Return whether a geometry can stay as it is, as nearly all can."""
+    if not isinstance(geometry, shapely.Polygon | shapely.LineString | shapely.Point):
+        return False  # a part alone is taken out of a collection
+    west, south, east, north = geometry.bounds
+    if not (west >= -180 and east <= 180 and east - west <= 180 and south >= -90 and north <= 90):
+        return False
+    if geometry.has_z or getattr(geometry, "has_m", False) or not geometry.is_valid:
+        return False
+    return not isinstance(geometry, shapely.Polygon) or bool(geometry.area > 0)
 
 
 def _usable(geometry: BaseGeometry) -> BaseGeometry:
