@@ -102,6 +102,35 @@ def backup(catalog: Path, dest: Path) -> None:
         click.echo(str(found.backup(dest)))
 
 
+@cli.command()
+@click.argument("broken", type=click.Path(path_type=Path))
+@click.argument("new", type=click.Path(path_type=Path))
+@click.option("--uncertain", is_flag=True, help="Also take images from pages that may hold deleted rows.")
+def recover(broken: Path, new: Path, uncertain: bool) -> None:
+    """Save what can be read of the damaged catalog BROKEN into a NEW one.
+
+    BROKEN is not changed. The exit status is 3 if something is lost; the output says what.
+    """
+    report = Catalog.recover(broken, new, uncertain=uncertain)
+    click.echo(str(report))
+    sys.exit(0 if report.ok else DAMAGED)
+
+
+@cli.command()
+@_catalog
+def doctor(catalog: Path | None) -> None:
+    """Look at the machine and at the place of a catalog, and say what to do.
+
+    The exit status is 3 if something keeps localcat from working.
+    """
+    from localcat.maintenance.doctor import examine  # brings rasterio
+
+    default = Catalog.default().path  # looked at only if it was made already
+    report = examine(catalog or (default if default.exists() else None))
+    click.echo(str(report))
+    sys.exit(0 if report.ok else DAMAGED)
+
+
 def _opened(path: Path | None) -> Catalog:
     """Open the catalog that was named, or else the default one."""
     return Catalog.default() if path is None else Catalog.open(path)

@@ -98,3 +98,26 @@ def test_backup_tells_how_much_it_copied(
 ) -> None:
     assert run("backup", kept.path, tmp_path / "copy.gpkg").startswith("copy.gpkg: 4 images, 2 files, ")
     assert "already exists" in run_failing(monkeypatch, capsys, "backup", kept.path, tmp_path / "copy.gpkg")
+
+
+def test_recover_tells_what_is_lost(
+    kept: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("recover", kept.path, tmp_path / "one.gpkg") == (
+        "one.gpkg: saved 1 products, 2 bands, 4 images, 2 files, 2 uploads; 0 problems\n"
+    )
+    file_of(kept, "a").unlink()
+    output = run("recover", kept.path, tmp_path / "two.gpkg", status=DAMAGED).splitlines()
+    assert output[0] == "two.gpkg: saved 1 products, 2 bands, 4 images, 1 files, 2 uploads; 1 problems"
+    assert output[1].startswith("  missing file 'acme:guide:a', 'acme-guide/a-")
+    assert "already exists" in run_failing(monkeypatch, capsys, "recover", kept.path, tmp_path / "two.gpkg")
+
+
+def test_doctor_looks_at_the_machine_and_at_a_catalog(
+    kept: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "ok      catalog: 4 images, schema version 1\n" in run("doctor", kept.path)
+    assert "error   folder: " in run("doctor", tmp_path / "none" / "x.gpkg", status=DAMAGED)
+    monkeypatch.setenv("LOCALCAT", str(tmp_path / "unmade.gpkg"))
+    assert "GEOS" in run("doctor")
+    assert not (tmp_path / "unmade.gpkg").exists()
