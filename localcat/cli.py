@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from localcat import __version__
 from localcat.catalog import Catalog
 from localcat.errors import CatalogError, LocalcatError
+
+if TYPE_CHECKING:
+    from localcat.merging import Policy
 
 DAMAGED = 3  # exit status: the command did its work, and found or left something that is wrong
 
@@ -100,6 +104,23 @@ def backup(catalog: Path, dest: Path) -> None:
     """Copy a catalog, file and data folder, to DEST, while other programs use it."""
     with Catalog.open(catalog) as found:
         click.echo(str(found.backup(dest)))
+
+
+@cli.command()
+@click.argument("catalog", type=click.Path(path_type=Path))
+@click.argument("other", type=click.Path(path_type=Path))
+@click.option("--policy", type=click.Choice(["newer", "ours", "theirs"]), default="newer", show_default=True)
+@click.option("--dry-run", is_flag=True, help="Only tell what would be done.")
+def merge(catalog: Path, other: Path, policy: Policy, dry_run: bool) -> None:
+    """Take all objects and files of the catalog OTHER into CATALOG: all or nothing.
+
+    The policy says whose object is taken where both have one of the same id and they are not alike.
+    """
+    with Catalog.open(catalog) as found:
+        report = found.merge(other, policy=policy, dry_run=dry_run)
+    for conflict in report.conflicts:
+        click.echo(f"{conflict.kind} {conflict.id} differs; taken: {conflict.taken}")
+    click.echo(str(report))
 
 
 @cli.command()

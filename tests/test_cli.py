@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 from conftest import REAL_DATA, needs_real_data
 
-from localcat import Catalog, __version__
+from localcat import Catalog, Image, __version__
 from localcat.cli import DAMAGED, cli, main
 from tests.kept import file_of, raw
 
@@ -91,6 +91,24 @@ def test_verify_reports_on_a_file_that_cannot_be_opened(
     kept.path.write_bytes(bytes(4096) + kept.path.read_bytes()[4096:])
     assert "kept.gpkg (files): damaged;" in run("verify", kept.path, status=DAMAGED)
     assert "there is no catalog at" in run_failing(monkeypatch, capsys, "verify", tmp_path / "none.gpkg")
+
+
+def test_merge_tells_what_it_took(
+    kept: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Catalog.create(tmp_path / "new.gpkg", org="acme") as new:
+        planned = run("merge", new.path, kept.path, "--dry-run")
+        assert planned.startswith("added: 1 product, 2 bands, 4 images; copied: 2 files, ")
+        assert new.images.count() == 0
+        assert run("merge", new.path, kept.path) == planned
+        assert new.images.count() == 4
+        with kept.as_default():
+            image = Image.get("acme:guide:a")
+            image.cloud_fraction = 0.5
+            image.save()
+        told = run("merge", new.path, kept.path, "--policy", "ours")
+        assert told.splitlines()[0] == "image acme:guide:a differs; taken: ours"
+    assert "there is no catalog" in run_failing(monkeypatch, capsys, "merge", kept.path, tmp_path / "none.gpkg")
 
 
 def test_backup_tells_how_much_it_copied(

@@ -234,5 +234,9 @@ class Search(Generic[T]):
         with self._catalog.database.read() as connection:
             return connection.execute(statement.sql, statement.params).fetchall()
 
+    def _goes_by_windows(self) -> bool:
+        """Return whether matches are looked for window by window of time."""
+        return False
+
     def _row_ids(self) -> array[int]:
         return array("q", (row[0] for row in self._matches(f"{self._kind.table}.id")))

@@ -118,21 +118,31 @@ class GeoSearch(Search[T]):
     def _matches(self, columns: str) -> list[tuple[Any, ...]]:
         if not self._is_placed():
             return Search._matches(self, columns)
-        if self._limit is None or not self._order or self._order[0][0] != "acquired":
-            return self._tested(columns)
-        _, test = self._exact_test(columns)
-        if test.candidates is None:
+        limit, crowd = self._limit, self._possible_crowd(columns)
+        if limit is None or crowd is None:
             return self._tested(columns)
         with self._catalog.database.snapshot() as connection:
-            if not timeline.is_crowded(test.candidates, connection):
+            if not timeline.is_crowded(crowd, connection):
                 return self._tested(columns)
             matches: list[tuple[Any, ...]] = []
             for window in timeline.windows(self._question(), connection):
-                if len(matches) >= self._limit:
+                if len(matches) >= limit:
                     break
                 where = all_of(*planner.required(self._where), *window)
-                matches += replace(self, _where=where, _limit=self._limit - len(matches))._tested(columns)
+                matches += replace(self, _where=where, _limit=limit - len(matches))._tested(columns)
             return matches
+
+    def _possible_crowd(self, columns: str) -> Clause | None:
+        """Return what counts the candidates of a place whose first in time are asked for; None if not worth asking."""
+        if self._limit is None or not self._order or self._order[0][0] != "acquired":
+            return None
+        _, test = self._exact_test(columns)
+        return test.candidates
+
+    def _goes_by_windows(self) -> bool:
+        crowd = self._possible_crowd("image.id") if self._is_placed() else None
+        with self._catalog.database.read() as connection:
+            return timeline.is_crowded(crowd, connection)
 
     def _tested(self, columns: str, *, ordered: bool = True, reach: Reach = Reach.MEETING) -> list[tuple[Any, ...]]:
         """Return columns of the rows found among those of a reach, by testing the footprints of all candidates."""

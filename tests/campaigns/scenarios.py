@@ -161,6 +161,21 @@ def _bulk(catalog: Catalog, ack: Callable[[], None]) -> None:
     ack()
 
 
+def _merge(catalog: Catalog, ack: Callable[[], None]) -> None:
+    catalog.merge(catalog.path.with_name("stick.gpkg"), policy="theirs", progress=False)
+    ack()
+
+
+def _bring_stick(folder: Path) -> None:
+    """Put another catalog beside: a newer version of one image, and one of its own."""
+    with Catalog.create(folder / "stick.gpkg", org="acme") as catalog:
+        product = Product(id="one", name="one", catalog=catalog)
+        product.save()
+        SpectralBand(name="b0", product=product, band_index=0, data_type="UInt16", data_range=(0, 9)).save()
+        upload_version(catalog, "a", "2")
+        upload_version(catalog, "c", "1")
+
+
 def _gc(catalog: Catalog, ack: Callable[[], None]) -> None:
     catalog.gc()
     ack()
@@ -214,6 +229,7 @@ SCENARIOS = {
     "delete": Scenario(_delete, (_BEFORE, _WITHOUT_B)),
     "upload, replace, delete": Scenario(_everything, (_BEFORE, _UPLOADED, _REPLACED, _DELETED)),
     "bulk load": Scenario(_bulk, (_BEFORE, _LOADED)),
+    "merge": Scenario(_merge, (_BEFORE, {**_UPLOADED, "acme:one:a": "2"}), _bring_stick),
     "reindex": Scenario(_reindex, (_BEFORE, _BEFORE)),
     "backup": Scenario(_backup, (_BEFORE, _BEFORE), _make_room_for_copies),
     "migration": Scenario(_open, (_BEFORE, _BEFORE), versions=NEWER),
