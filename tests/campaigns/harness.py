@@ -103,7 +103,7 @@ class Workshop:
         self.journal = journal
         self.folder = folder / "point"
         self.report = folder / "report"
-        self._bases = folder / "bases"
+        self.bases = folder / "bases"
 
     @property
     def catalog(self) -> Path:
@@ -111,9 +111,9 @@ class Workshop:
 
     def base(self, scenario: str) -> Path:
         """Return the folder of the catalog as it is before a scenario."""
-        base = self._bases / scenario.replace(" ", "-")
+        base = self.bases / scenario.replace(" ", "-")
         if not base.exists():
-            plain = self._bases / "plain"
+            plain = self.bases / "plain"
             if not plain.exists():
                 plain.mkdir(parents=True)
                 scenarios.build(plain)
