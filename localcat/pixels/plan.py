@@ -127,7 +127,11 @@ class ReadPlan:
         """Yield plans that make up this one, each of rows whose stored pixels take a bounded number of bytes."""
         shape = (len(self.any_choice.bands), *self.grid.shape)
         for rows in row_strips(shape, self.dtype.itemsize, most_bytes=_STRIP_BYTES):
-            yield rows, replace(self, grid=self.grid.rows(rows), whole=self.grid)
+            yield rows, self.part(rows)
+
+    def part(self, rows: slice, columns: slice = slice(None)) -> ReadPlan:
+        """Return the plan of some of the rows and columns."""
+        return replace(self, grid=self.grid.part(rows, columns), whole=self.whole or self.grid)
 
     @property
     def strip_count(self) -> int:

@@ -242,7 +242,8 @@ def copy_window(
     top, left = max(window.row_off, 0), max(window.col_off, 0)
     bottom = min(window.row_off + window.height, dataset.height)
     right = min(window.col_off + window.width, dataset.width)
-    for at in positions:
+    is_inside = (bottom - top, right - left) == (window.height, window.width)
+    for at in positions if not is_inside else ():
         values[at] = fill_of(dataset, request.sources[at], values.dtype)
     if top >= bottom or left >= right:
         return
@@ -250,12 +251,28 @@ def copy_window(
     rows = slice(top - window.row_off, bottom - window.row_off)
     columns = slice(left - window.col_off, right - window.col_off)
     invalid = internal_mask(dataset, inside)
-    indexes = sorted({request.sources[at].index for at in positions})
-    pixels = dataset.read(indexes, window=inside)
-    for at in positions:
-        source = request.sources[at]
-        band = pixels[indexes.index(source.index)]
-        values[at, rows, columns] = saturated(band, values.dtype)
-        mask[at, rows, columns] = False if invalid is None else invalid
+    pixels = _window_pixels(dataset, inside, request, positions, values[:, rows, columns])
+    for at, band in zip(positions, pixels, strict=True):
+        masked = mask[at, rows, columns]
         if request.mask_nodata:
-            mask[at, rows, columns] |= equals_nodata(band, nodata_of(dataset, source))
+            equals_nodata(band, nodata_of(dataset, request.sources[at]), out=masked)
+        else:
+            masked[...] = False
+        if invalid is not None:
+            masked |= invalid
+
+
+def _window_pixels(
+    dataset: DatasetReader, window: Window, request: Request, positions: list[int], values: NDArray[Any]
+) -> NDArray[Any]:
+    """Put the pixels of a window into their places in the result, and return them as they are stored."""
+    indexes = [request.sources[at].index for at in positions]
+    first, last = positions[0], positions[-1]
+    is_same = all(dataset.dtypes[index - 1] == values.dtype.name for index in indexes)
+    if is_same and positions == list(range(first, last + 1)):
+        pixels: NDArray[Any] = dataset.read(indexes, window=window, out=values[first : last + 1])
+        return pixels
+    pixels = dataset.read(indexes, window=window)
+    for at, band in zip(positions, pixels, strict=True):
+        values[at] = saturated(band, values.dtype)
+    return pixels
