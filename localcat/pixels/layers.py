@@ -200,6 +200,7 @@ def image_layer(image: Image, plan: ReadPlan) -> MaskedArray:
         all_touched=plan.all_touched,
         max_bytes=plan.max_bytes,
         whole=plan.whole,
+        threads=plan.threads,
     )
     return masked_by_alpha(pixels, choice)[: len(choice.kept)]
 

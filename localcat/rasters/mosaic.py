@@ -64,9 +64,13 @@ def mosaic(layers: Sequence[Layer], shape: tuple[int, int, int], dtype: DTypeLik
         if values is None:
             values, missing = numpy.zeros(shape, dtype=dtype), numpy.ones(shape, dtype=bool)
         free = missing[:, rows, columns]
-        numpy.copyto(values[:, rows, columns], data, where=free & ~mask)
+        taken = numpy.greater(free, mask)  # missing, and not masked
+        if taken.all():
+            values[:, rows, columns] = data
+        else:
+            numpy.copyto(values[:, rows, columns], data, where=taken)
         free &= mask
-        del data, mask, free  # before the next one is read
+        del data, mask, taken, free  # before the next one is read
     if values is None:
         values, missing = numpy.zeros(shape, dtype=dtype), numpy.ones(shape, dtype=bool)
     return numpy.ma.MaskedArray(values, mask=missing)

@@ -68,6 +68,7 @@ def read_bands(
     all_touched: bool = False,
     max_bytes: int = MAX_RESULT_BYTES,
     whole: Grid | None = None,
+    threads: int = 1,
 ) -> MaskedArray:
     """Read bands of one or more files onto a grid.
 
@@ -91,6 +92,8 @@ def read_bands(
         Largest size of the result, in bytes.
     whole : Grid, optional
         The grid of which `grid` is a part: it decides which overview serves all parts.
+    threads : int
+        Threads that decode blocks.
 
     Returns
     -------
@@ -129,8 +132,9 @@ def read_bands(
     with read_errors(next(iter(files))):
         values = numpy.zeros((len(sources), *grid.shape), dtype=wanted)
         mask = numpy.ones(values.shape, dtype=bool)
+        request = Request(sources, grid, method, mask_nodata, whole or grid, threads)
         for path, positions in files.items():
-            _read_file(path, Request(sources, grid, method, mask_nodata, whole or grid), positions, values, mask)
+            _read_file(path, request, positions, values, mask)
         if cutline is not None:
             mask |= outside_cutline(cutline, grid, all_touched=all_touched)
     return numpy.ma.MaskedArray(values, mask=mask)
@@ -195,7 +199,7 @@ def _read_file(
     path: str, request: Request, positions: list[int], values: NDArray[Any], mask: NDArray[numpy.bool_]
 ) -> None:
     """Read the bands of one file into their places in the result."""
-    with open_raster(path, max_bytes=None) as dataset:
+    with open_raster(path, max_bytes=None, threads=request.threads) as dataset:
         check_indexes(dataset, [request.sources[at].index for at in positions])
         native = native_grid(dataset)
         if native is None:
@@ -206,7 +210,7 @@ def _read_file(
         if level is None:
             _read_turns(dataset, native, turns, request, positions, values, mask)
             return
-    with open_raster(path, overview_level=level, max_bytes=None) as overview:
+    with open_raster(path, overview_level=level, max_bytes=None, threads=request.threads) as overview:
         reduced = Grid(native.crs, overview.transform, overview.shape)
         _read_turns(overview, reduced, turns, request, positions, values, mask)
 
