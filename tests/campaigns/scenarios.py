@@ -136,6 +136,16 @@ def _gc(catalog: Catalog, ack: Callable[[], None]) -> None:
     ack()
 
 
+def _reindex(catalog: Catalog, ack: Callable[[], None]) -> None:
+    catalog.reindex()
+    ack()
+
+
+def _optimize(catalog: Catalog, ack: Callable[[], None]) -> None:
+    catalog.optimize()
+    ack()
+
+
 def _litter(folder: Path) -> None:
     """Leave what crashes leave: a file without a row, one in the trash, and those of dead uploads."""
     data = data_folder(folder / NAME)
@@ -165,4 +175,6 @@ SCENARIOS = {
     "upload, replace, delete": Scenario(_everything, (_BEFORE, _UPLOADED, _REPLACED, _DELETED)),
     "bulk load": Scenario(_bulk, (_BEFORE, _LOADED)),
     "gc": Scenario(_gc, (_WITHOUT_B, _WITHOUT_B), _litter),
+    "reindex": Scenario(_reindex, (_BEFORE, _BEFORE)),
+    "optimize": Scenario(_optimize, (_BEFORE, _BEFORE)),
 }

@@ -12,7 +12,15 @@ from tests.campaigns.tracing import calls, run_traced
 
 pytestmark = pytest.mark.campaign
 
-OPERATIONS = ["upload, replace, delete", "upload of two files", "upload of two arrays", "bulk load", "gc"]
+OPERATIONS = [
+    "upload, replace, delete",
+    "upload of two files",
+    "upload of two arrays",
+    "bulk load",
+    "gc",
+    "reindex",
+    "optimize",
+]
 
 
 @pytest.mark.parametrize("scenario", OPERATIONS)
