@@ -9,27 +9,25 @@ import tempfile
 import time
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from localcat.catalog_pixels import CatalogPixels
 from localcat.errors import (
     BadRequestError,
-    CatalogError,
     CatalogExistsError,
-    CatalogLockedError,
     CatalogNotFoundError,
-    StorageError,
-    UnsafePathError,
 )
 from localcat.expressions.properties import properties as p
-from localcat.filesystem import is_unc
 from localcat.models import backend
 from localcat.models.band import Band
 from localcat.models.base import CatalogObjectBase
 from localcat.models.image import Image
 from localcat.models.product import Product
 from localcat.models.upload import ImageUpload
+from localcat.on_disk import CatalogOnDisk
+from localcat.paths import absolute
 from localcat.search import ImageSearch, Search
 from localcat.store.connection import Journal, OpenOptions
 from localcat.store.database import Database, new_settings
@@ -37,16 +35,11 @@ from localcat.uploads.record import UNFINISHED, cancel, end_abandoned
 from localcat.uploads.workers import Workers
 
 if TYPE_CHECKING:
-    import numpy
     import sqlite_utils
-    from numpy.typing import NDArray
 
     from localcat.bulk import AddReport
-    from localcat.maintenance import GcReport
-    from localcat.models.requests import DownloadRequest, ReadRequest, UploadRequest
-    from localcat.models.values import File
-    from localcat.pixels import PointSeries, PointValues
-    from localcat.rasters.layout import DataFolder
+    from localcat.merging import MergeReport, Policy
+    from localcat.models.requests import UploadRequest
     from localcat.uploads.ingest import IngestReport
 
 T = TypeVar("T", bound=CatalogObjectBase)
@@ -59,7 +52,7 @@ _LONGEST_WAIT = 1.0  # seconds between two looks at an upload of this process: a
 _POLL_SECONDS = 0.05  # between two looks at an upload of another process
 
 
-class Catalog:
+class Catalog(CatalogOnDisk, CatalogPixels):
     """A catalog: one SQLite file, which is also a GeoPackage, and a folder of pixels beside it.
 
     Made by `create`, `open`, `open_or_create` and `temporary`. It can be used by several threads and, opened by each,
@@ -74,7 +67,7 @@ class Catalog:
     """
 
     def __init__(self, database: Database, *, is_temporary: bool = False) -> None:
-        self.database = database
+        super().__init__(database)
         self._workers = Workers()
         self._is_temporary = is_temporary
         if is_temporary:
@@ -104,7 +97,7 @@ class Catalog:
             If it cannot be written there.
         """
         settings = _settings(org, user)
-        file = _absolute(path)
+        file = absolute(path)
         too_long = len(os.fsencode(file.name)) - _LONGEST_NAME
         if too_long > 0:
             raise BadRequestError(f"the name of '{file}' is {too_long} bytes too long; {_LONGEST_NAME} are allowed")
@@ -174,12 +167,12 @@ class Catalog:
         BadRequestError
             If ``journal="wal"`` is not safe here; it says why.
         """
-        file = _absolute(path)
+        file = absolute(path)
         if not os.path.exists(file):  # noqa: PTH110  # Path.exists raises where a name is too long
             raise CatalogNotFoundError(f"there is no catalog at '{file}'; Catalog.create makes one")
         if not file.is_file():
             raise CatalogNotFoundError(f"'{file}' is no file; name the catalog file itself")
-        roots = None if allowed_roots is None else tuple(_absolute(root) for root in _several(allowed_roots))
+        roots = None if allowed_roots is None else tuple(absolute(root) for root in _several(allowed_roots))
         options = OpenOptions(
             read_only=read_only, trusted=trusted, allowed_roots=roots, journal=journal, timeout=timeout
         )
@@ -193,7 +186,7 @@ class Catalog:
         try:
             return cls.open(path)
         except CatalogNotFoundError:
-            if os.path.exists(_absolute(path)):  # noqa: PTH110
+            if os.path.exists(absolute(path)):  # noqa: PTH110
                 raise
         try:
             return cls.create(path, org=org, user=user)
@@ -216,7 +209,7 @@ class Catalog:
         """
         given = os.environ.get(PATH_VARIABLE)
         if given:
-            file = _absolute(given)
+            file = absolute(given)
         else:
             import platformdirs  # only the default catalog needs it
 
@@ -262,23 +255,6 @@ class Catalog:
 
     # Facts
 
-    @property
-    def path(self) -> Path:
-        """The catalog file."""
-        return self.database.path
-
-    @staticmethod
-    def data_path(path: Path) -> Path:
-        """Return the folder in which the pixels of a catalog file lie."""
-        return path.with_name(f"{path.stem}.data")
-
-    @property
-    def data_folder(self) -> DataFolder:
-        """The folder of the pixels."""
-        from localcat.rasters.layout import DataFolder  # brings rasterio, which searches do not need
-
-        return DataFolder(self.data_path(self.path), durable=self.database.durable)
-
     def _load_settings(self) -> dict[str, str]:
         if self._settings is None:
             self._settings = self.database.settings()
@@ -298,31 +274,6 @@ class Catalog:
     def user(self) -> str:
         """Who created it."""
         return self._load_settings()["user"]
-
-    def path_of(self, file: File) -> Path:
-        """Return the absolute path of a file of an image.
-
-        Raises
-        ------
-        UnsafePathError
-            If the file is not on this machine, or its path leads out of the data folder.
-        """
-        options = self.database.options
-        if file.owned:
-            folder = self.data_folder
-            if not options.trusted and folder.path.is_symlink():
-                raise UnsafePathError(
-                    f"'{folder.path}' is a link, which is not followed in a catalog that is not trusted"
-                )
-            return folder.resolve(str(file.href))
-        if file.href is None or "://" in file.href or file.href.startswith("/vsi") or "\x00" in file.href:
-            raise UnsafePathError(
-                f"{file.href or file.provider_href!r} is not on this machine; only local files are read"
-            )
-        if not options.trusted:
-            return _below_roots(file.href, self.path.parent, options.allowed_roots)
-        path = Path(file.href)
-        return path if path.is_absolute() else self.path.parent / path
 
     # Searching
 
@@ -402,6 +353,53 @@ class Catalog:
         from localcat.bulk import add_images  # brings shapely
 
         return add_images(self, records, on_conflict=on_conflict, progress=progress)
+
+    def merge(
+        self,
+        other: str | os.PathLike[str] | Catalog,
+        *,
+        policy: Policy = "newer",
+        dry_run: bool = False,
+        progress: bool | None = None,
+    ) -> MergeReport:
+        """Take in all products, bands and images of another catalog, with their files: all or nothing.
+
+        Ids stay as they are. Files of the other data folder are copied and compared with the size and the sha256 that
+        the other catalog has of them; files indexed in place stay where they are. The other catalog is only read.
+
+        Parameters
+        ----------
+        other : path or Catalog
+            A path is opened with ``read_only=True, trusted=False``; for files that are indexed in place outside of its
+            folder open it yourself, with `allowed_roots`.
+        policy : str
+            Whose object to take where both have one of the same id and they are not alike: ``"newer"`` the one that
+            was modified later, ``"ours"`` or ``"theirs"``. Objects are taken as a whole.
+        dry_run : bool
+            Only tell what would be done.
+        progress : bool, optional
+            Show progress; by default where the output is a terminal.
+
+        Returns
+        -------
+        MergeReport
+            How many were added, replaced, kept and unchanged; and the objects that are not alike.
+
+        Raises
+        ------
+        CorruptImageError
+            If a file of the other catalog is missing, or is not what was written.
+        CorruptCatalogError
+            If the other catalog has a value that its attribute cannot have.
+        ConflictError
+            If one of the two was changed during the merge.
+        """
+        from localcat.merging import merge  # brings rasterio
+
+        if isinstance(other, Catalog):
+            return merge(self, other, policy=policy, dry_run=dry_run, progress=progress)
+        with Catalog.open(other, read_only=True, trusted=False) as theirs:
+            return merge(self, theirs, policy=policy, dry_run=dry_run, progress=progress)
 
     def upload(self, image: Image, request: UploadRequest) -> ImageUpload:
         """Take in files or arrays as the pixels of a new image; `Image.upload` and `Image.upload_ndarray` call this."""
@@ -486,100 +484,6 @@ class Catalog:
         """Turn uploads whose process is gone into failures: one of them, or all; `ImageUpload.reload` calls this."""
         end_abandoned(self, uid)
 
-    def read_pixels(self, image: Image, request: ReadRequest) -> Any:
-        """Read bands of an image; `Image.ndarray` calls this."""
-        from localcat.pixels import read_image  # brings rasterio
-
-        return read_image(image, request)
-
-    def read_mosaic(self, images: Sequence[Image], request: ReadRequest) -> Any:
-        """Read images onto one grid, the last one on top; `ImageCollection.mosaic` calls this."""
-        from localcat.pixels import read_mosaic  # brings rasterio
-
-        return read_mosaic(images, request)
-
-    def read_stack(self, groups: Sequence[Sequence[Image]], request: ReadRequest) -> Any:
-        """Read a mosaic of each group of images; `ImageCollection.stack` calls this."""
-        from localcat.pixels import read_stack  # brings rasterio
-
-        return read_stack(groups, request)
-
-    def preview_png(self, image: Image, size: int, bands: str | Sequence[str] | None) -> bytes:
-        """Return a small picture of an image as PNG; `Image.preview` calls this."""
-        from localcat.pixels import preview_png  # brings rasterio
-
-        return preview_png(image, size, bands)
-
-    def preview_array(self, image: Image, size: int, bands: str | Sequence[str] | None) -> NDArray[numpy.uint8]:
-        """Return a small picture of an image as an array; `Image.preview_array` calls this."""
-        from localcat.pixels import preview_array  # brings rasterio
-
-        return preview_array(image, size, bands)
-
-    def point_values(self, image: Image, lon: float, lat: float, request: ReadRequest) -> PointValues:
-        """Return the values of an image at a place; `Image.point` calls this."""
-        from localcat.pixels import point_values  # brings rasterio
-
-        return point_values(image, lon, lat, request)
-
-    def point_series(self, images: Sequence[Image], lon: float, lat: float, request: ReadRequest) -> PointSeries:
-        """Return the values of images at a place; `ImageCollection.point_series` calls this."""
-        from localcat.pixels import point_series  # brings rasterio
-
-        return point_series(images, lon, lat, request)
-
-    def scaling_parameters(self, images: Sequence[Image], request: ReadRequest) -> tuple[list[Any] | None, str]:
-        """Return how bands would be scaled; the methods of the same name call this."""
-        from localcat.pixels import scaling_of  # brings rasterio
-
-        return scaling_of(images, request)
-
-    def download_image(self, image: Image, request: DownloadRequest) -> str:
-        """Write bands of an image to a file; `Image.download` calls this."""
-        from localcat.pixels import download_image  # brings rasterio
-
-        return download_image(image, request)
-
-    def download_images(self, images: Sequence[Image], request: DownloadRequest) -> list[str]:
-        """Write each image to a file; `ImageCollection.download` calls this."""
-        from localcat.pixels import download_images  # brings rasterio
-
-        return download_images(images, request)
-
-    def download_mosaic(self, images: Sequence[Image], request: DownloadRequest) -> str:
-        """Write a mosaic to a file; `ImageCollection.download_mosaic` calls this."""
-        from localcat.pixels import download_mosaic  # brings rasterio
-
-        return download_mosaic(images, request)
-
-    def gc(self, *, dry_run: bool = False) -> GcReport:
-        """Unlink the files in the data folder that no image refers to; safe while other programs upload.
-
-        A catalog needs it only after a crash, or where a file could not be unlinked because it was being read.
-
-        Parameters
-        ----------
-        dry_run : bool
-            Only tell what would be unlinked.
-
-        Returns
-        -------
-        GcReport
-            The files removed, and those that had to stay.
-        """
-        from localcat.maintenance import collect_garbage  # not needed before
-
-        return collect_garbage(self, dry_run=dry_run)
-
-    def delete_files(self, hrefs: list[str]) -> None:
-        """Unlink files that a committed transaction put into the trash; what cannot be unlinked stays there."""
-        if not hrefs:
-            return
-        gone = [(href,) for href in hrefs if self.data_folder.remove(href)]
-        # The change itself is committed: a catalog that is busy or full now is no reason to tell of a failure.
-        with suppress(CatalogLockedError, StorageError), self.database.write() as transaction:
-            transaction.connection.executemany("DELETE FROM trash WHERE href = ?", gone)
-
     # Tinkering
 
     def sql(self, query: str, params: Sequence[Any] = (), *, timeout: float | None = None) -> list[dict[str, Any]]:
@@ -637,45 +541,10 @@ def _login() -> str:
         return "user"
 
 
-def _absolute(path: str | os.PathLike[str]) -> Path:
-    text = os.fspath(path) if isinstance(path, str | os.PathLike) else None
-    if not isinstance(text, str) or not text or "\x00" in text or not _is_encodable(text):
-        raise CatalogError(f"a catalog's path is text that a file can be named by, not {path!r}")
-    return Path(os.path.abspath(text))  # noqa: PTH100  # Path.resolve would follow links, and the data folder lies beside
-
-
-def _is_encodable(text: str) -> bool:
-    """Return whether the system can be given a text as a path; half of a surrogate pair it cannot."""
-    try:
-        os.fsencode(text)
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 def _several(paths: Iterable[str | os.PathLike[str]]) -> Iterable[str | os.PathLike[str]]:
     if isinstance(paths, str | bytes | os.PathLike) or not isinstance(paths, Iterable):
         raise BadRequestError(f"allowed_roots are several folders, as a list, not {paths!r}")
     return paths
-
-
-def _below_roots(href: str, home: Path, roots: tuple[Path, ...] | None) -> Path:
-    """Return the path of a file that is indexed in place, if it lies below one of the roots, links resolved.
-
-    Raises
-    ------
-    UnsafePathError
-        If it does not.
-    """
-    if not is_unc(href):  # which even to resolve would mean to ask another machine
-        with suppress(OSError, ValueError, RuntimeError):  # RuntimeError: links in a circle, before Python 3.13
-            path = (home / href).resolve()
-            if any(path.is_relative_to(root.resolve()) for root in roots or (home,)):
-                return path
-    raise UnsafePathError(
-        f"{href!r} lies outside of the folders from which a catalog that is not trusted may read; "
-        "name its folder in allowed_roots if you want to read it"
-    )
 
 
 def _remove_folder(folder: Path, owner: int) -> None:

@@ -65,7 +65,8 @@ def as_geometry(value: object) -> BaseGeometry:
         If an invalid polygon was repaired.
     """
     with _quietly():
-        return _usable(_checked(_parse(value)))
+        geometry = _parse(value)
+        return geometry if _is_plain(geometry) else _usable(_checked(geometry))
 
 
 def as_footprints(values: Sequence[object]) -> list[BaseGeometry | InvalidGeometryError | None]:
@@ -86,6 +87,7 @@ def as_footprints(values: Sequence[object]) -> list[BaseGeometry | InvalidGeomet
         is_plain = (
             shapely.is_valid(shapes)
             & ~shapely.has_z(shapes)
+            & (shapely.get_type_id(shapes) != shapely.GeometryType.GEOMETRYCOLLECTION)
             & (min_lon >= -180)
             & (max_lon <= 180)
             & (max_lon - min_lon <= 180)
@@ -118,11 +120,11 @@ def footprint_box(geometry: BaseGeometry) -> Box:
     return min_lon, max_lon, min_lat, max_lat
 
 
-def footprint_boxes(shapes: NDArray[Any]) -> list[Box]:
-    """Return the `footprint_box` of many geometries."""
+def footprint_boxes(shapes: NDArray[Any]) -> NDArray[numpy.float64]:
+    """Return the `footprint_box` of many geometries, shape (geometry, 4)."""
     bounds = shapely.bounds(shapes)
     around = (bounds[:, 0] <= -180 + _TOLERANCE) & (bounds[:, 2] >= 180 - _TOLERANCE)
-    boxes: list[Box] = [(west, east, south, north) for west, south, east, north in bounds.tolist()]
+    boxes: NDArray[numpy.float64] = bounds[:, [0, 2, 1, 3]]
     for position in numpy.flatnonzero(around).tolist():
         boxes[position] = footprint_box(shapes[position])
     return boxes
@@ -308,6 +310,18 @@ def _quietly() -> Iterator[None]:
             yield
         except shapely.errors.ShapelyError as error:
             raise InvalidGeometryError(f"the geometry cannot be used: {error}") from error
+
+
+def _is_plain(geometry: BaseGeometry) -> bool:
+    """Return whether a geometry can stay as it is, as nearly all can."""
+    if not isinstance(geometry, shapely.Polygon | shapely.LineString | shapely.Point):
+        return False  # a part alone is taken out of a collection
+    west, south, east, north = geometry.bounds
+    if not (west >= -180 and east <= 180 and east - west <= 180 and south >= -90 and north <= 90):
+        return False
+    if geometry.has_z or getattr(geometry, "has_m", False) or not geometry.is_valid:
+        return False
+    return not isinstance(geometry, shapely.Polygon) or bool(geometry.area > 0)
 
 
 def _usable(geometry: BaseGeometry) -> BaseGeometry:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from localcat import Catalog, DataType, MaskBand, Product, Resolution, SpectralBand
+from tests.kept import fill
 
 settings.register_profile("localcat", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("localcat")
@@ -21,6 +23,23 @@ needs_real_data = pytest.mark.skipif(not REAL_DATA.is_dir(), reason="no folder o
 @pytest.fixture
 def catalog() -> Iterator[Catalog]:
     with Catalog.temporary(org="acme") as catalog, catalog.as_default():
+        yield catalog
+
+
+@pytest.fixture(scope="session")
+def kept_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a closed catalog with the objects of `tests.kept.fill`; only to be copied."""
+    folder = tmp_path_factory.mktemp("kept")
+    with Catalog.create(folder / "kept.gpkg", org="acme") as catalog:
+        fill(catalog)
+    return folder
+
+
+@pytest.fixture
+def kept(kept_template: Path, tmp_path: Path) -> Iterator[Catalog]:
+    """A catalog on the disk, with the objects of `tests.kept.fill`."""
+    shutil.copytree(kept_template, tmp_path, dirs_exist_ok=True)
+    with Catalog.open(tmp_path / "kept.gpkg") as catalog:
         yield catalog
 
 

@@ -16,18 +16,32 @@ PACKAGE = Path(localcat.__file__).parent
 # From the ground up; a module imports only from lower floors, or from its own where that is one room.
 FLOORS = [
     {"errors", "steps"},
-    {"exceptions", "filesystem", "timestamps", "geometry", "sphere", "relations", "crs", "warn", "expressions"},
+    {
+        "exceptions",
+        "filesystem",
+        "timestamps",
+        "paths",
+        "problems",
+        "progress",
+        "geometry",
+        "sphere",
+        "relations",
+        "crs",
+        "warn",
+        "expressions",
+    },
     {"geocontext", "geo"},
     {"store", "rasters", "interop"},
     {"models"},
     {"timeseries", "collection", "explain", "nearness", "search"},
-    {"catalog", "uploads", "bulk", "maintenance", "pixels", "client"},
+    {"catalog", "catalog_pixels", "on_disk", "uploads", "bulk", "maintenance", "merging", "pixels", "client"},
     {"scenes"},
     {"cli", "demo", "plot", "pytest_plugin"},
 ]
 FLOOR_OF = {room: height for height, rooms in enumerate(FLOORS) for room in rooms}
 SAME_FLOOR = {
     ("crs", "errors"),
+    ("paths", "filesystem"),
     ("expressions", "timestamps"),
     # What a place means is told by shapely, which these bring in when a condition on one is made.
     ("expressions", "geometry"),
@@ -44,9 +58,13 @@ SAME_FLOOR = {
     ("search", "collection"),
     # The facade hands work to these, which see it only as a type.
     ("catalog", "uploads"),
-    ("catalog", "pixels"),
+    ("catalog_pixels", "pixels"),
+    ("catalog", "catalog_pixels"),
     ("catalog", "bulk"),
-    ("catalog", "maintenance"),
+    ("catalog", "merging"),
+    ("merging", "maintenance"),
+    ("catalog", "on_disk"),
+    ("on_disk", "maintenance"),
     ("client", "catalog"),
     ("cli", "demo"),
     # The guide's client shows pictures under its own name; plot knows arrays only.

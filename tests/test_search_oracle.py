@@ -217,7 +217,7 @@ def test_searches_agree_with_brute_force_campaign(found, questions):
 def as_if_many() -> Iterator[None]:
     """Search a few images as a million are searched: window by window of time, and by boxes where these tell."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(timeline, "_CROWD", 1)
+        patch.setattr(planner, "CROWD", 1)
         patch.setattr(timeline, "_LONG", 2.0)
         patch.setattr(planner, "_SMALL", 0.0)
         patch.setattr(planner, "_LARGE", 0.0)

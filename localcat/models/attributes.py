@@ -10,6 +10,7 @@ the second to the third and back.
 
 from __future__ import annotations
 
+import functools
 import math
 import operator
 import re
@@ -309,7 +310,7 @@ class Boolean(Attribute[bool]):
     def coerce(self, value: Any) -> bool:
         if isinstance(value, str) and value.strip().lower() in self._WORDS:
             return self._WORDS[value.strip().lower()]
-        if isinstance(value, int | float) and not math.isnan(value):
+        if isinstance(value, int) or (isinstance(value, float) and not math.isnan(value)):
             return bool(value)
         if type(value).__module__ == "numpy" and type(value).__name__ in ("bool", "bool_"):
             return bool(value)
@@ -320,6 +321,10 @@ class Boolean(Attribute[bool]):
 
     def load(self, stored: Any) -> bool:
         return bool(stored)
+
+
+_remembered_microseconds = functools.lru_cache(maxsize=1024)(to_microseconds)
+"""For filters, which are read several times on their way to an answer."""
 
 
 class Timestamp(Attribute[datetime]):
@@ -344,6 +349,14 @@ class Timestamp(Attribute[datetime]):
 
     def load(self, stored: Any) -> datetime:
         return from_microseconds(stored)
+
+    def bind(self, value: object) -> Scalar:
+        if type(value) not in (str, datetime):
+            return super().bind(value)
+        try:
+            return _remembered_microseconds(value)
+        except BadRequestError as error:
+            raise BadRequestError(f"in a filter, {self.name}: {error}") from error
 
     def to_json(self, value: Any) -> Any:
         return from_microseconds(to_microseconds(value)).isoformat()

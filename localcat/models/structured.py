@@ -91,12 +91,16 @@ class TextList(Structured[list[str]]):
         return items
 
     def _item(self, value: Any) -> str:
+        text = value if type(value) is str and value.isascii() and "\x00" not in value else self._storable(value)
+        if self.longest is not None and 4 * len(text) > self.longest and len(text.encode()) > self.longest:
+            raise self.refuse(value, f"holds texts of at most {self.longest} bytes")
+        if self.prefixes and not text.startswith(self.prefixes):
+            raise self.refuse(value, f"holds texts that begin with {' or '.join(self.prefixes)}")
+        return text
+
+    def _storable(self, value: Any) -> str:
         if not isinstance(value, str) or unstorable(value) is not None:
             raise self.refuse(value, "holds texts that can be stored")
-        if self.longest is not None and 4 * len(value) > self.longest and len(value.encode()) > self.longest:
-            raise self.refuse(value, f"holds texts of at most {self.longest} bytes")
-        if self.prefixes and not value.startswith(self.prefixes):
-            raise self.refuse(value, f"holds texts that begin with {' or '.join(self.prefixes)}")
         return str(value)
 
     def bind(self, value: object) -> Scalar:
@@ -166,7 +170,7 @@ class NumberTuple(Structured[tuple[float, ...]]):
         self.length = length
 
     def coerce(self, value: Any) -> tuple[float, ...]:
-        items = self.several(value, "is a tuple of numbers")
+        items = value if type(value) is tuple else self.several(value, "is a tuple of numbers")
         if self.length is not None and len(items) != self.length:
             raise AttributeValidationError(
                 f"Tuple must contain exactly {self.length} items for {self.name}, not {len(items)}"

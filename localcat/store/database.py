@@ -166,7 +166,7 @@ class Database:
                 finally:
                     connection.close()
             reached("catalog written")
-            _publish(temporary, self.path, durable=self.durable)
+            publish(temporary, self.path, durable=self.durable)
         except ClientError:
             raise
         except OSError as error:
@@ -245,6 +245,17 @@ class Database:
                 return [dict(zip(names, row, strict=True)) for row in cursor]
             finally:
                 connection.set_authorizer(None if self.options.trusted else nothing_outside)
+
+    @contextmanager
+    def separate(self) -> Iterator[sqlite3.Connection]:
+        """Give a connection for the block alone, beside the thread's: for what cannot run inside a transaction."""
+        if self._session().is_placeholder:
+            raise CatalogNotFoundError(f"there is no catalog at '{self.path}' yet; save an object first")
+        with (
+            sqlite_errors(self.path),
+            closing(connect(self.path, self._mode(), self.options, durable=self.durable)) as connection,
+        ):
+            yield connection
 
     @contextmanager
     def write(self) -> Iterator[Transaction]:
@@ -484,7 +495,14 @@ def new_settings(*, namespace: str, org: str, user: str) -> dict[str, str]:
     }
 
 
-def _publish(temporary: Path, path: Path, *, durable: bool) -> None:
+def publish(temporary: Path, path: Path, *, durable: bool) -> None:
+    """Give a catalog file its name, unless there is something of that name.
+
+    Raises
+    ------
+    CatalogExistsError
+        If there is.
+    """
     try:
         os.link(temporary, path)
     except FileExistsError:

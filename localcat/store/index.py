@@ -13,6 +13,8 @@ from collections.abc import Iterable
 from localcat.geometry import footprint_boxes, from_wkb
 from localcat.store.space import TIME_UNIT
 
+NODE_SIZE = 4 + 51 * (8 + 6 * 4)  # bytes of a node of the tree: a header and 51 entries of an id and six floats
+
 
 def add_entries(connection: sqlite3.Connection, rows: Iterable[tuple[int, bytes, int | None]]) -> None:
     """Add (row id, WKB footprint, acquired) to the index.
@@ -28,7 +30,7 @@ def add_entries(connection: sqlite3.Connection, rows: Iterable[tuple[int, bytes,
         return
     entries = (
         (row_id, *box, time, time)
-        for row_id, box, time in zip(ids, footprint_boxes(from_wkb(blobs)), times, strict=True)
+        for row_id, box, time in zip(ids, footprint_boxes(from_wkb(blobs)).tolist(), times, strict=True)
     )
     connection.executemany("INSERT INTO image_index VALUES (?, ?, ?, ?, ?, ?, ?)", entries)
 

@@ -28,6 +28,9 @@ from localcat.timestamps import from_microseconds
 if TYPE_CHECKING:
     from localcat.geometry import Box
 
+CROWD = 500
+"""Candidates of a place; for fewer, asking in several windows of time costs more than sorting all."""
+
 _SMALL = 1.0  # square degrees, in all windows; not worth counting what is there
 _LARGE = 25.0  # square degrees; smaller places seldom have a footprint inside
 
@@ -198,12 +201,12 @@ def count_inside(question: Question) -> Clause:
     return select(replace(question, reach=Reach.INSIDE), "count(*)", ordered=False)
 
 
-def count_candidates(question: Question, most: int) -> Clause | None:
-    """Return the statement that counts the candidates of a place, up to a number; None if it is small, or anywhere."""
+def count_candidates(question: Question) -> Clause | None:
+    """Return the statement that counts the candidates of a place up to `CROWD`; None if it is small, or anywhere."""
     window, _ = _windowed(question.where)
     if window is None or window.size < _SMALL:
         return None
-    return entries_meeting(window.boxes, acquired_range(question), most)
+    return entries_meeting(window.boxes, acquired_range(question), CROWD)
 
 
 def within(question: Question, field: str, start: int, last: int) -> Question:

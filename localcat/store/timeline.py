@@ -31,7 +31,6 @@ MOST_BY_PRODUCT = 1000  # of each product, so that what is read and left out aga
 
 _ACQUIRED, _PRODUCT = Ref("acquired"), Ref("product_id")
 _COVERED = {"acquired", "cloud_fraction"}  # attributes that the index holds beside the product
-_CROWD = 500  # candidates; for fewer, asking in several windows of time costs more than sorting all
 _LONGEST_FIRST = 30 * 86_400_000_000  # microseconds, of the first window
 _SHORTEST = 3_600_000_000  # microseconds
 _GROWTH = 4
@@ -104,13 +103,20 @@ def select_by_product(question: Question, columns: str, limit: int) -> Clause:
     )
 
 
-def is_crowded(question: Question, connection: sqlite3.Connection) -> bool:
-    """Return whether a place has so many candidates that the first in time are better looked for window by window."""
-    candidates = planner.count_candidates(question, _CROWD)
+def is_crowded(candidates: Clause | None, connection: sqlite3.Connection) -> bool:
+    """Return whether a place has so many candidates that the first in time are better looked for window by window.
+
+    Parameters
+    ----------
+    candidates : Clause or None
+        From `localcat.store.planner.count_candidates`.
+    connection : sqlite3.Connection
+        To ask.
+    """
     if candidates is None:
         return False
     (number,) = connection.execute(candidates.sql, candidates.params).fetchone()
-    return bool(number == _CROWD)
+    return bool(number == planner.CROWD)
 
 
 def windows(question: Question, connection: sqlite3.Connection) -> Iterator[tuple[Node, ...]]:
@@ -130,7 +136,8 @@ def windows(question: Question, connection: sqlite3.Connection) -> Iterator[tupl
         length = _LONGEST_FIRST
         while length > _SHORTEST:
             start, end = _window(first, last, length, is_ascending)
-            if not is_crowded(planner.within(question, "acquired", start, end), connection):
+            candidates = planner.count_candidates(planner.within(question, "acquired", start, end))
+            if not is_crowded(candidates, connection):
                 break
             length //= _GROWTH**2
         while first <= last:

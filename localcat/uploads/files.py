@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from localcat.crs import crs_code, is_same_crs, parse_crs
 from localcat.errors import BadRequestError, GridMismatchError, RasterError
 from localcat.models.band import Band, MaskBand
+from localcat.paths import in_place_href
 from localcat.rasters.copying import copy_raster, digest_raster
 from localcat.rasters.describe import RasterDescription, describe
 from localcat.rasters.dtypes import numpy_dtype
@@ -63,7 +64,8 @@ def _index_step(catalog: Catalog, image: Image, path: Path, place: int, bands: l
     def index(stack: ExitStack) -> Written:
         _, grid = _checked(image, path, place, bands)
         digest = digest_raster(path, nodata=_invalid_values(place, bands))
-        return Written(digest, grid, in_place=_in_place(catalog, path), fill_fraction=digest.fill_fraction)
+        href = in_place_href(path, catalog.path.parent)
+        return Written(digest, grid, in_place=href, fill_fraction=digest.fill_fraction)
 
     return index
 
@@ -76,12 +78,6 @@ def _invalid_values(place: int, bands: list[Band]) -> dict[int, float]:
         if (band.file_index or 0) == place and value is not None:
             values[position_of(band) + 1] = value
     return values
-
-
-def _in_place(catalog: Catalog, path: Path) -> str:
-    """Return how the row names a file that stays where it is: relative to the catalog's folder where it can be."""
-    home = catalog.path.parent
-    return path.relative_to(home).as_posix() if path.is_relative_to(home) else str(path)
 
 
 def _checked(image: Image, path: Path, place: int, bands: list[Band]) -> tuple[RasterDescription, Grid]:

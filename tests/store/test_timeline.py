@@ -8,7 +8,7 @@ import pytest
 
 from localcat import Catalog, Product
 from localcat import properties as p
-from localcat.store import timeline
+from localcat.store import planner, timeline
 
 AREA = (-10.0, -10.0, 10.0, 10.0)
 
@@ -45,10 +45,18 @@ def oracle(catalog: Catalog, *, newest: bool, least_clouds: float = 0) -> list[s
 def test_windows_of_time_find_what_sorting_all_finds(crowded: Catalog, limit: int, newest: bool) -> None:
     search = crowded.images.intersects(AREA).sort("-acquired" if newest else "acquired")
     with crowded.database.read() as connection:
-        assert timeline.is_crowded(search._question(), connection)
+        assert timeline.is_crowded(planner.count_candidates(search._question()), connection)
     assert search.limit(limit).ids() == oracle(crowded, newest=newest)[:limit]
     few = search.filter(p.cloud_fraction >= 0.9)
     assert few.limit(limit).ids() == oracle(crowded, newest=newest, least_clouds=0.9)[:limit]
+
+
+def test_windows_are_explained(crowded: Catalog) -> None:
+    words = "looks in ever longer windows of time, until enough is found"
+    search = crowded.images.intersects(AREA).sort("-acquired").limit(3)
+    assert words in search.explain().plan
+    assert words not in search.limit(None).explain().plan
+    assert words not in crowded.images.intersects((0, 0, 0.1, 0.1)).sort("-acquired").limit(3).explain().plan
 
 
 def test_windows_stay_within_the_time_that_is_asked_for(crowded: Catalog) -> None:
