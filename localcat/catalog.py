@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from localcat.bulk import AddReport
+    from localcat.merging import MergeReport, Policy
     from localcat.models.requests import DownloadRequest, ReadRequest, UploadRequest
     from localcat.pixels import PointSeries, PointValues
     from localcat.uploads.ingest import IngestReport
@@ -354,6 +355,53 @@ class Catalog(CatalogOnDisk):
         from localcat.bulk import add_images  # brings shapely
 
         return add_images(self, records, on_conflict=on_conflict, progress=progress)
+
+    def merge(
+        self,
+        other: str | os.PathLike[str] | Catalog,
+        *,
+        policy: Policy = "newer",
+        dry_run: bool = False,
+        progress: bool | None = None,
+    ) -> MergeReport:
+        """Take in all products, bands and images of another catalog, with their files: all or nothing.
+
+        Ids stay as they are. Files of the other data folder are copied and compared with the size and the sha256 that
+        the other catalog has of them; files indexed in place stay where they are. The other catalog is only read.
+
+        Parameters
+        ----------
+        other : path or Catalog
+            A path is opened with ``read_only=True, trusted=False``; for files that are indexed in place outside of its
+            folder open it yourself, with `allowed_roots`.
+        policy : str
+            Whose object to take where both have one of the same id and they are not alike: ``"newer"`` the one that
+            was modified later, ``"ours"`` or ``"theirs"``. Objects are taken as a whole.
+        dry_run : bool
+            Only tell what would be done.
+        progress : bool, optional
+            Show progress; by default where the output is a terminal.
+
+        Returns
+        -------
+        MergeReport
+            How many were added, replaced, kept and unchanged; and the objects that are not alike.
+
+        Raises
+        ------
+        CorruptImageError
+            If a file of the other catalog is missing, or is not what was written.
+        CorruptCatalogError
+            If the other catalog has a value that its attribute cannot have.
+        ConflictError
+            If one of the two was changed during the merge.
+        """
+        from localcat.merging import merge  # brings rasterio
+
+        if isinstance(other, Catalog):
+            return merge(self, other, policy=policy, dry_run=dry_run, progress=progress)
+        with Catalog.open(other, read_only=True, trusted=False) as theirs:
+            return merge(self, theirs, policy=policy, dry_run=dry_run, progress=progress)
 
     def upload(self, image: Image, request: UploadRequest) -> ImageUpload:
         """Take in files or arrays as the pixels of a new image; `Image.upload` and `Image.upload_ndarray` call this."""

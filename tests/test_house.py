@@ -34,7 +34,7 @@ FLOORS = [
     {"store", "rasters", "interop"},
     {"models"},
     {"timeseries", "collection", "explain", "nearness", "search"},
-    {"catalog", "on_disk", "uploads", "bulk", "maintenance", "pixels", "client"},
+    {"catalog", "on_disk", "uploads", "bulk", "maintenance", "merging", "pixels", "client"},
     {"scenes"},
     {"cli", "demo", "plot", "pytest_plugin"},
 ]
@@ -60,6 +60,8 @@ SAME_FLOOR = {
     ("catalog", "uploads"),
     ("catalog", "pixels"),
     ("catalog", "bulk"),
+    ("catalog", "merging"),
+    ("merging", "maintenance"),
     ("catalog", "on_disk"),
     ("on_disk", "maintenance"),
     ("client", "catalog"),
