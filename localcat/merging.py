@@ -123,14 +123,13 @@ def merge(
         raise BadRequestError(f"policy is 'newer', 'ours' or 'theirs', not {policy!r}")
     if catalog.path.resolve() == other.path.resolve():
         raise BadRequestError(f"'{catalog.path}' cannot be merged into itself")
-    if catalog.database.in_transaction:
-        raise BadRequestError("a merge is a transaction of its own; call it outside of another one")
+    if catalog.database.in_transaction or other.database.in_transaction:
+        raise BadRequestError("a merge is a transaction of its own; call it outside of any other one")
     if not dry_run:
         with catalog.database.write():
             pass  # where nothing can be written this is refused before anything is copied
     report = MergeReport()
-    with other.database.snapshot() as theirs, catalog.database.snapshot() as ours:
-        changes = list(_Comparison(catalog, other, policy, report).changes(ours, theirs))
+    changes = list(_Comparison(catalog, other, policy, report).changes())
     copies = dict(copy for change in changes for copy in change.copies)
     report.files, report.size_bytes = len(copies), sum(file.size_bytes or 0 for file in copies.values())
     if changes and not dry_run:
@@ -148,13 +147,21 @@ class _Comparison:
     policy: Policy
     report: MergeReport
 
-    def changes(self, ours: sqlite3.Connection, theirs: sqlite3.Connection) -> Iterator[_Change]:
-        """Yield what is taken of theirs: products before their bands and images."""
+    def changes(self) -> Iterator[_Change]:
+        """Yield what is taken of theirs: products before their bands and images.
+
+        Rows are read chunk by chunk, so that nobody who writes has to wait for all of it; what is changed between this
+        and the writing is noticed then, by the versions of the rows.
+        """
         for kind in _KINDS:
             columns, place = kind._columns(), kind._positions()["id"]
-            for chunk in _chunks(rows.all_row_ids(theirs, kind.table)):
-                found = {str(row[place]): row for row in rows.hydrate(theirs, kind.table, columns, chunk)}
-                known = rows.find_many(ours, kind.table, columns, list(found))
+            with self.other.database.read() as theirs:
+                row_ids = rows.all_row_ids(theirs, kind.table)
+            for chunk in _chunks(row_ids):
+                with self.other.database.read() as theirs:
+                    found = {str(row[place]): row for row in rows.hydrate(theirs, kind.table, columns, chunk)}
+                with self.catalog.database.read() as ours:
+                    known = rows.find_many(ours, kind.table, columns, list(found))
                 for uid, row in found.items():
                     change = self._change(kind, uid, row, known.get(uid))
                     if change is not None:
@@ -292,15 +299,16 @@ def _write(catalog: Catalog, other: Catalog, changes: list[_Change], temporaries
     discarded: list[str] = []
     products: set[int] = set()
     try:
-        with catalog.database.write() as transaction, other.database.snapshot() as theirs:
+        with catalog.database.write() as transaction:
             transaction.on_rollback.append(lambda: _remove(folder, hrefs))
             for href, temporary in temporaries.items():
                 folder.publish(temporary, href)
             for kind, several in itertools.groupby(changes, key=lambda change: change.kind):
                 for chunk in _chunks(list(several)):
                     wanted = {change.row[0]: change for change in chunk}
-                    found = rows.hydrate(theirs, kind.table, kind._columns(), list(wanted))
-                    read = {_version(row): row for row in found}
+                    with other.database.read() as theirs:
+                        found = rows.hydrate(theirs, kind.table, kind._columns(), list(wanted))
+                        read = {_version(row): row for row in found}
                     for change in chunk:
                         if change.row not in read:
                             raise _changed_meanwhile(other, change)

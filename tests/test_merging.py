@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from localcat import Band, Catalog, Image, Product
+from localcat import Band, Catalog, Image, Product, merging
 from localcat import properties as p
 from localcat.errors import (
     BadRequestError,
@@ -148,6 +148,30 @@ def test_an_object_read_before_a_merge_notices_it(ours: Catalog, theirs: Catalog
         stale.save()
 
 
+def test_a_change_during_a_merge_is_noticed(ours: Catalog, theirs: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    for changed in (ours, theirs):
+        ours.merge(theirs)
+        for catalog, value in ((ours, 0.1), (theirs, 0.2)):
+            image = Image.get("acme:guide:b", catalog=catalog)
+            image.cloud_fraction = value
+            image.save()
+
+        def copy(*arguments: Any, changed: Catalog = changed) -> dict[str, Path]:
+            image = Image.get("acme:guide:b", catalog=changed)
+            image.cloud_fraction = 0.9
+            image.save()
+            return {}
+
+        with monkeypatch.context() as patch:
+            patch.setattr(merging, "_copied", copy)
+            with pytest.raises(
+                ConflictError, match=r"image 'acme:guide:b' or its product was changed in .* merge again"
+            ):
+                ours.merge(theirs, policy="theirs")
+        assert Image.get("acme:guide:b", catalog=ours).cloud_fraction == (0.9 if changed is ours else 0.1)
+        assert ours.merge(theirs, policy="theirs").replaced == {"image": 1}
+
+
 @pytest.mark.parametrize("damage", ["missing", "flipped", "short"])
 def test_a_damaged_file_keeps_all_out(ours: Catalog, theirs: Catalog, damage: str) -> None:
     path = kept.file_of(theirs, "b")
@@ -227,6 +251,8 @@ def test_what_cannot_be_merged_is_refused(ours: Catalog, theirs: Catalog, tmp_pa
     with pytest.raises(BadRequestError, match="policy is 'newer', 'ours' or 'theirs', not 'mine'"):
         ours.merge(theirs, policy="mine")
     with ours.transaction(), pytest.raises(BadRequestError, match="a merge is a transaction of its own"):
+        ours.merge(theirs)
+    with theirs.transaction(), pytest.raises(BadRequestError, match="a merge is a transaction of its own"):
         ours.merge(theirs)
     with Catalog.open(ours.path, read_only=True) as read_only:
         with pytest.raises(ReadOnlyCatalogError):

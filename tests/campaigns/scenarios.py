@@ -186,6 +186,11 @@ def _reindex(catalog: Catalog, ack: Callable[[], None]) -> None:
     ack()
 
 
+def _optimize(catalog: Catalog, ack: Callable[[], None]) -> None:
+    catalog.optimize()
+    ack()
+
+
 def _backup(catalog: Catalog, ack: Callable[[], None]) -> None:
     catalog.backup(catalog.path.parent / COPIES / "copy.gpkg", progress=False)
     ack()
@@ -234,4 +239,5 @@ SCENARIOS = {
     "backup": Scenario(_backup, (_BEFORE, _BEFORE), _make_room_for_copies),
     "migration": Scenario(_open, (_BEFORE, _BEFORE), versions=NEWER),
     "gc": Scenario(_gc, (_WITHOUT_B, _WITHOUT_B), _litter),
+    "optimize": Scenario(_optimize, (_BEFORE, _BEFORE)),
 }
