@@ -96,8 +96,9 @@ def _file_for(name: str, dest: Any, request: DownloadRequest) -> Path:
     if not isinstance(dest, str | os.PathLike):
         raise TypeError(f"dest is a path, not {dest!r}")
     path = Path(dest)
-    if path.is_dir():
-        return path / default
+    with write_errors(path):  # a name may be too long for the disk
+        if path.is_dir():
+            return path / default
     if path.suffix.lower() not in _FORMATS:
         raise BadRequestError(f"the suffix of '{path}' is none of {', '.join(_FORMATS)}; it decides the format")
     return path

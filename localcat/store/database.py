@@ -36,6 +36,7 @@ from localcat.store.connection import (
     Clock,
     Mode,
     OpenOptions,
+    begin_writing,
     connect,
     nothing_outside,
     only_reading,
@@ -281,7 +282,9 @@ class Database:
         transaction = Transaction(session.connection)
         with self._lock(), sqlite_errors(self.path):
             try:
-                session.connection.execute("BEGIN IMMEDIATE")  # in here, since Ctrl-C may come right behind it
+                begin_writing(
+                    session.connection, self.options.seconds
+                )  # in here, since Ctrl-C may come right behind it
                 session.transaction = transaction
                 reached("transaction begun")
                 yield transaction
