@@ -368,6 +368,22 @@ def test_an_unfinished_transaction_is_undone(broken: Path, truth: dict[str, dict
     assert found == truth
 
 
+def test_what_a_write_ahead_log_holds_is_taken(broken: Path, truth: dict[str, dict[str, Any]], tmp_path: Path) -> None:
+    (tmp_path / "crashed").mkdir()
+    crashed = tmp_path / "crashed" / "broken.gpkg"
+    connection = sqlite3.connect(broken, isolation_level=None)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("DELETE FROM image_file WHERE image_id IN (SELECT id FROM image WHERE name = 'i007')")
+    connection.execute("DELETE FROM image WHERE name = 'i007'")
+    shutil.copy(broken, crashed)
+    shutil.copy(f"{broken}-wal", f"{crashed}-wal")
+    connection.close()
+    shutil.copytree(broken.with_name("broken.data"), crashed.with_name("broken.data"))
+    report, found = recovered(crashed)
+    assert report.ok
+    assert found == {key: values for key, values in truth.items() if key != "image acme:guide:i007"}
+
+
 def test_files_in_place_are_found_from_the_new_place(broken: Path, tmp_path: Path) -> None:
     (tmp_path / "scenes").mkdir()
     (tmp_path / "other").mkdir()
