@@ -27,9 +27,8 @@ from localcat import (
 )
 from localcat.maintenance.recover import RecoverReport
 from localcat.problems import ProblemKind as Kind
-from tests.kept import AREA, PIXELS, file_of, fill, flip, upload
+from tests.kept import AREA, PAGE, PIXELS, damage, file_of, fill, flip, upload
 
-PAGE = 4096
 _numbers = itertools.count()
 
 
@@ -197,27 +196,6 @@ def test_a_file_without_its_header(broken: Path, truth: dict[str, dict[str, Any]
     assert more == truth
     assert "rows in pages that may hold deleted images" in str(report)
     assert "rows in pages that may hold deleted images" not in str(uncertain)
-
-
-def damage(random_: random.Random, content: bytearray) -> None:
-    """Damage a file as disks and programs do: bits, sectors, pages, its end."""
-    for _ in range(random_.randrange(1, 6)):
-        at = random_.randrange(len(content) or 1)
-        kind = random_.randrange(5)
-        if kind == 0:
-            content[at : at + 1] = bytes([content[at] ^ 1 << random_.randrange(8)])
-        elif kind == 1:
-            content[at // 512 * 512 : at // 512 * 512 + 512] = bytes(512)
-        elif kind == 2:
-            other = random_.randrange(len(content) // PAGE)
-            content[at // PAGE * PAGE : at // PAGE * PAGE + PAGE] = content[other * PAGE : other * PAGE + PAGE]
-        elif kind == 3:
-            length = random_.randrange(1, 2000)
-            content[at : at + length] = random_.randbytes(length)[: len(content) - at]
-        elif len(content) > 10 * PAGE:
-            del content[at:]
-        if len(content) < PAGE:
-            return
 
 
 def damage_at_random(broken: Path, seeds: range) -> None:

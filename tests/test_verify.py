@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import random
 import re
 import sqlite3
 from collections.abc import Callable
@@ -21,7 +22,7 @@ from localcat.maintenance.report import VerifyReport
 from localcat.problems import ProblemKind as Kind
 from localcat.store.check import _of_pages, check_pages
 from localcat.store.database import Database
-from tests.kept import AREA, file_of, fill, flip, raw, upload
+from tests.kept import AREA, damage, file_of, fill, flip, raw, upload
 
 
 def found(report: VerifyReport) -> list[tuple[Kind, str | None]]:
@@ -346,6 +347,30 @@ def test_a_file_too_broken_to_read_gives_a_report(kept: Catalog, damage: str) ->
     assert {problem.kind for problem in report.problems} & {Kind.UNREADABLE, Kind.DATABASE}
     assert str(report)
     catalog.close()
+
+
+def verify_damaged(kept: Catalog, seeds: range) -> None:
+    """Whatever the file is, there is a report, and damage that was told is in it."""
+    kept.close()
+    whole = kept.path.read_bytes()
+    for seed in seeds:
+        content = bytearray(whole)
+        damage(random.Random(seed), content)  # no secret
+        kept.path.write_bytes(content)
+        catalog = Catalog(Database(kept.path))
+        report = catalog.verify("full", progress=False)
+        assert str(report)
+        assert report.ok or report.problems
+        catalog.close()
+
+
+def test_random_damage_gives_a_report(kept: Catalog) -> None:
+    verify_damaged(kept, range(40))
+
+
+@pytest.mark.campaign
+def test_much_random_damage_gives_reports(kept: Catalog) -> None:
+    verify_damaged(kept, range(40, 4000))
 
 
 def test_verify_inside_a_transaction_sees_what_it_wrote(kept: Catalog) -> None:
