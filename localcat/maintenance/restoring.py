@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import sqlite3
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from localcat.errors import ClientError, ImageDeletedError, StorageError, StorageFullError, UnsafePathError
 from localcat.maintenance.backup import copy_checked
@@ -46,7 +46,7 @@ class Restoring:
 
     def __init__(self, connection: sqlite3.Connection, found: Salvage, *, uncertain: bool) -> None:
         self.problems: list[Problem] = []
-        self.files_copied = 0
+        self._taken: set[str] = set()  # the files that were copied
         self._connection = connection
         self._found = found
         self._takes_uncertain = uncertain
@@ -55,6 +55,11 @@ class Restoring:
         for table, places in found.damaged.items():
             state = f"{places:,} damaged places; rows of it may be lost"
             self._tell(ProblemKind.UNREADABLE, _LOST, table, found=state)
+
+    @property
+    def files_copied(self) -> int:
+        """How many files came into the new data folder."""
+        return len(self._taken)
 
     def _tell(self, kind: ProblemKind, advice: str, object_id: str | None = None, **facts: str) -> None:
         self.problems.append(Problem(kind, advice, object_id, **facts))
@@ -71,7 +76,7 @@ class Restoring:
                 self._images[row.row_id] = row
         uploads = {row.row_id for row in self._found.rows["upload"] if self._insert("upload", ImageUpload, row)}
         for row in self._found.rows["upload_event"]:
-            if row.values["upload_id"] in uploads:
+            if row["upload_id"] in uploads:
                 self._insert("upload_event", None, row)
         left_out = sum(not row.is_certain for row in self._found.rows["image"])
         if left_out and not self._takes_uncertain:
@@ -85,17 +90,17 @@ class Restoring:
     def _insert_products(self) -> None:
         for row in self._found.rows["product"]:
             if self._insert("product", Product, row):
-                self._product_uids[row.row_id] = str(row.values["uid"])
+                self._product_uids[row.row_id] = str(row["uid"])
         if "product" not in self._found.damaged:
             return
         for row in (*self._found.rows["image"], *self._found.rows["band"]):
-            product_id, uid, name = row.values["product_id"], str(row.values["uid"]), str(row.values["name"])
+            product_id, uid, name = row["product_id"], str(row["uid"]), str(row["name"])
             product_uid = uid.removesuffix(f":{name}")
             if not isinstance(product_id, int) or product_id in self._product_uids or product_uid == uid:
                 continue
             now = now_microseconds()
             values = {"uid": product_uid, "name": product_uid, "created": now, "modified": now}
-            if self._insert("product", Product, SalvagedRow(product_id, values)):
+            if self._insert("product", Product, SalvagedRow.of(product_id, values)):
                 self._product_uids[product_id] = product_uid
                 self._tell(
                     ProblemKind.VALUE,
@@ -107,19 +112,19 @@ class Restoring:
 
     def _insert_part(self, table: str, kind: type[CatalogObjectBase], row: SalvagedRow) -> bool:
         """Insert a band or an image, if its id is made of its product's and its name."""
-        product_uid = self._product_uids.get(int(row.values["product_id"] or 0))
-        if product_uid is None or row.values["uid"] != f"{product_uid}:{row.values['name']}":
+        product_uid = self._product_uids.get(int(row["product_id"] or 0))
+        if product_uid is None or row["uid"] != f"{product_uid}:{row['name']}":
             self._refuse(row, "the id of a product and a name", "another id, or no product")
             return False
         return self._insert(table, kind, row)
 
     def _insert(self, table: str, kind: type[CatalogObjectBase] | None, row: SalvagedRow) -> bool:
-        reason = None if kind is None else _undecodable(table, kind, row.values)
+        reason = None if kind is None else _undecodable(table, kind, row)
         if reason is None:
-            names = ("id", *row.values)
+            names = ("id", *row.places)
             sql = f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"  # noqa: S608  # ours
             try:
-                self._connection.execute(sql, (row.row_id, *row.values.values()))
+                self._connection.execute(sql, (row.row_id, *row.cells))
             except sqlite3.IntegrityError as error:  # taken, or against a rule of the table
                 reason = str(error)
         if reason is not None:
@@ -127,7 +132,7 @@ class Restoring:
         return reason is None
 
     def _refuse(self, row: SalvagedRow, expected: str, found: str) -> None:
-        uid = row.values.get("uid")
+        uid = row.get("uid")
         self._tell(ProblemKind.VALUE, _LOST, None if uid is None else str(uid), expected=expected, found=found)
 
     # Files
@@ -135,25 +140,26 @@ class Restoring:
     def files(self, old: DataFolder, new: DataFolder, progress: bool | None) -> None:
         """Copy the files of the images, and insert their rows; tell which files no row refers to."""
         by_image: dict[int, list[SalvagedRow]] = defaultdict(list)
-        for row in sorted(self._found.rows["image_file"], key=lambda row: int(row.values["position"] or 0)):
-            by_image[int(row.values["image_id"] or 0)].append(row)
-        referenced = {
-            file.values["href"] for row_id in self._images for file in by_image.get(row_id, []) if file.values["owned"]
-        }
+        for row in sorted(self._found.rows["image_file"], key=lambda row: int(row["position"] or 0)):
+            by_image[int(row["image_id"] or 0)].append(row)
+        referenced = {file["href"] for row_id in self._images for file in by_image.get(row_id, []) if file["owned"]}
         unknown = _by_image(old, [href for href in old.hrefs() if href not in referenced])
         for row_id, row in shown(self._images.items(), "saving images", "images", progress):
             files = by_image.get(row_id, [])
-            if not files and row.values["storage_state"] == StorageState.AVAILABLE.value:
+            if not files and row["storage_state"] == StorageState.AVAILABLE.value:
                 files = self._found_again(row, old, unknown)
+            told = len(self.problems)
             is_whole = self._copied(row, files, old, new)
             if not row.is_certain and not self._takes_uncertain and not (is_whole and _any_owned(files)):
                 self._connection.execute("DELETE FROM image WHERE id = ?", (row_id,))
-            elif is_whole:
-                for file in files:
-                    self._insert("image_file", None, file)
-                size = sum(int(file.values["size_bytes"] or 0) for file in files)
+                del self.problems[told:]  # it may have been deleted long ago, with its files
+            elif is_whole and all(self._insert("image_file", None, file) for file in files):
+                size = sum(int(file["size_bytes"] or 0) for file in files)
                 self._connection.execute("UPDATE image SET size_bytes = ? WHERE id = ?", (size, row_id))
             else:
+                if is_whole:  # a row that was refused: none is kept
+                    self._connection.execute("DELETE FROM image_file WHERE image_id = ?", (row_id,))
+                    self._forget([file["href"] for file in files if file["owned"]], new)
                 remote = (StorageState.REMOTE.value, row_id)
                 self._connection.execute("UPDATE image SET storage_state = ?, size_bytes = 0 WHERE id = ?", remote)
         for image_id, hrefs in unknown.items():
@@ -163,35 +169,41 @@ class Restoring:
 
     def _copied(self, row: SalvagedRow, files: Sequence[SalvagedRow], old: DataFolder, new: DataFolder) -> bool:
         """Copy the files of an image; return whether all of them are what was written."""
-        uid, done = str(row.values["uid"]), list[str]()
-        size = sum(int(file.values["size_bytes"] or 0) for file in files)
-        is_short = "image_file" in self._found.damaged and size != row.values["size_bytes"]
-        is_available = row.values["storage_state"] == StorageState.AVAILABLE.value
-        positions = [file.values["position"] for file in files]
+        uid, done = str(row["uid"]), list[str]()
+        size = sum(int(file["size_bytes"] or 0) for file in files)
+        is_short = "image_file" in self._found.damaged and size != row["size_bytes"]
+        is_available = row["storage_state"] == StorageState.AVAILABLE.value
+        positions = [file["position"] for file in files]
         if is_short or positions != list(range(len(files))) or (is_available and not files):
             self._tell(ProblemKind.MISSING_FILE, _AGAIN, uid, expected="the rows of its files", found=f"{len(files)}")
             return False
         for file in files:
-            if not file.values["owned"]:
+            if not file["owned"]:
                 continue
-            href = str(file.values["href"])
+            href = str(file["href"])
             problem = self._copy(file, old, new, href)
             if problem is not None:
                 kind, expected, found = problem
                 self._tell(kind, _AGAIN, uid, path=href, expected=expected, found=found)
-                for copied in done:
-                    new.remove(copied)
-                self.files_copied -= len(done)
+                self._forget(done, new)
                 return False
             done.append(href)
-            self.files_copied += 1
+            self._taken.add(href)
         return True
+
+    def _forget(self, hrefs: Sequence[str], new: DataFolder) -> None:
+        """Remove files that were copied for an image which does not get them."""
+        for href in hrefs:
+            new.remove(href)
+            self._taken.discard(href)
 
     def _copy(
         self, file: SalvagedRow, old: DataFolder, new: DataFolder, href: str
     ) -> tuple[ProblemKind, str, str] | None:
         """Copy a file; return its problem, if it has one, and what was expected and found."""
-        expected_size, expected_digest = file.values["size_bytes"], file.values["hash"]
+        if href in self._taken:
+            return ProblemKind.DISAGREEMENT, "a file of its own", "that of another image"
+        expected_size, expected_digest = file["size_bytes"], file["hash"]
         size = old.size_of(href)
         try:
             if size is None:
@@ -217,9 +229,13 @@ class Restoring:
         self, row: SalvagedRow, old: DataFolder, unknown: dict[str | None, list[str]]
     ) -> list[SalvagedRow]:
         """Return the file row of an image whose own is lost: one file says that it is the image's, and has its size."""
-        uid = str(row.values["uid"])
-        hrefs = [href for href in unknown.get(uid, []) if old.size_of(href) == row.values["size_bytes"]]
+        uid = str(row["uid"])
+        hrefs = [href for href in unknown.get(uid, []) if old.size_of(href) == row["size_bytes"]]
         if len(hrefs) != 1:
+            return []
+        try:
+            digest = sha256_of(old.resolve(hrefs[0]))
+        except (ImageDeletedError, StorageError):
             return []
         unknown[uid].remove(hrefs[0])
         values = {
@@ -227,18 +243,18 @@ class Restoring:
             "position": 0,
             "owned": 1,
             "href": hrefs[0],
-            "size_bytes": row.values["size_bytes"],
-            "hash": sha256_of(old.resolve(hrefs[0])),
+            "size_bytes": row["size_bytes"],
+            "hash": digest,
             "provider_id": None,
             "provider_href": None,
         }
         (highest,) = self._connection.execute("SELECT coalesce(max(id), 0) FROM image_file").fetchone()
         known = max((file.row_id for file in self._found.rows["image_file"]), default=0)
-        return [SalvagedRow(max(highest, known) + 1, values)]
+        return [SalvagedRow.of(max(highest, known) + 1, values)]
 
 
 def _any_owned(files: Sequence[SalvagedRow]) -> bool:
-    return any(file.values["owned"] for file in files)
+    return any(file["owned"] for file in files)
 
 
 def _by_image(folder: DataFolder, hrefs: Sequence[str]) -> dict[str | None, list[str]]:
@@ -253,12 +269,12 @@ def _by_image(folder: DataFolder, hrefs: Sequence[str]) -> dict[str | None, list
     return found
 
 
-def _undecodable(table: str, kind: type[CatalogObjectBase], values: Mapping[str, Any]) -> str | None:
+def _undecodable(table: str, kind: type[CatalogObjectBase], row: SalvagedRow) -> str | None:
     """Return why an object's stored values cannot be read as its attributes; None if they can."""
     if kind is Band:
-        kind = Band._classes[str(values["type"])] if values["type"] in Band._classes else Band
+        kind = Band._classes.get(str(row["type"]), Band)
     for name, attribute in kind._attributes.items():
-        stored = values.get(column(table, name).name)
+        stored = row.get(column(table, name).name)
         if stored is None or name == "product_id":
             continue
         try:
