@@ -284,6 +284,26 @@ def test_a_file_that_is_not_what_was_written_is_left_out(
     assert (report.files, found["image acme:guide:c"]["storage_state"]) == (3, "remote")
 
 
+def test_two_images_do_not_get_the_same_file(broken: Path, truth: dict[str, dict[str, Any]]) -> None:
+    """As after a page was written in the place of another one."""
+    connection = sqlite3.connect(broken, isolation_level=None)
+    connection.execute(
+        "CREATE TABLE a AS SELECT * FROM image_file WHERE image_id = (SELECT id FROM image WHERE name = 'a')"
+    )
+    connection.execute(
+        "UPDATE image_file SET (href, size_bytes, hash) = (SELECT href, size_bytes, hash FROM a) "
+        "WHERE image_id = (SELECT id FROM image WHERE name = 'b')"
+    )
+    connection.execute("DROP TABLE a")
+    connection.close()
+    report, found = recovered(broken)
+    kinds = {(problem.kind, problem.object_id) for problem in report.problems}
+    assert kinds == {(Kind.DISAGREEMENT, "acme:guide:b"), (Kind.ORPHAN, "acme:guide:b")}
+    require_true(found, truth, report)
+    assert found["image acme:guide:a"] == truth["image acme:guide:a"]
+    assert found["image acme:guide:b"]["files"] is None
+
+
 def leaf_of(path: Path, table: str, needle: bytes) -> int:
     """Return the page of a table's leaf that holds some bytes."""
     content = path.read_bytes()
