@@ -10,7 +10,7 @@ import copy
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from localcat.errors import AttributeValidationError, DeletedObjectError
+from localcat.errors import AttributeValidationError, ClientError, CorruptCatalogError, DeletedObjectError
 from localcat.expressions.fields import Fields, nearest
 from localcat.models.attributes import Attribute, Stored, Text, Timestamp
 from localcat.models.backend import Backend, chosen_catalog
@@ -111,7 +111,14 @@ class Record:
         if row is None:
             return None
         stored = row[self._positions()[attribute.name]]
-        value = None if stored is None else attribute.load(stored)
+        try:
+            value = None if stored is None else attribute.load(stored)
+        except (ClientError, ValueError, TypeError, LookupError, ArithmeticError, RecursionError) as error:
+            path = self._catalog.database.path
+            raise CorruptCatalogError(
+                f"{attribute.name} of {type(self).__name__} '{self.id}' is damaged in '{path}': {error}; "
+                "`localcat verify` lists all that is, assign a value and save, or restore a backup"
+            ) from error
         self._values[attribute.name] = value
         return value
 
