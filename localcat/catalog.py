@@ -369,7 +369,7 @@ class Catalog:
         CatalogLockedError
             If another program writes for longer than the timeout.
         """
-        with self.database.write():
+        with self.database.transaction():
             yield
 
     def add_images(

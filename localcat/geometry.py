@@ -19,7 +19,7 @@ import shapely.errors
 import shapely.geometry
 from shapely.geometry.base import BaseGeometry
 
-from localcat.errors import InvalidGeometryError, LocalcatWarning
+from localcat.errors import CorruptCatalogError, InvalidGeometryError, LocalcatWarning
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -155,13 +155,13 @@ def from_wkb(blobs: Sequence[bytes | None]) -> NDArray[Any]:
 
     Raises
     ------
-    InvalidGeometryError
+    CorruptCatalogError
         If one of them is damaged.
     """
     try:
         return shapely.from_wkb(numpy.array(blobs, dtype=object))
-    except shapely.errors.ShapelyError as error:
-        raise InvalidGeometryError(f"a stored geometry is damaged: {error}") from error
+    except (shapely.errors.ShapelyError, TypeError) as error:
+        raise CorruptCatalogError(f"a stored geometry is damaged: {error}") from error
 
 
 def intersecting(area: BaseGeometry, footprints: NDArray[Any]) -> NDArray[numpy.bool_]:

@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from localcat.collection import BandCollection, Collection, ImageCollection, ProductCollection
-from localcat.errors import BadRequestError
+from localcat.errors import BadRequestError, CorruptCatalogError
 from localcat.explain import Explanation, explain
 from localcat.expressions.conditions import spatial
 from localcat.expressions.nodes import IsNull, Node, Ref, Relation, Spatial, all_of, mentions_place, one_of
@@ -484,7 +484,13 @@ class ImageSearch(GeoSearch[Image], SummarySearchMixin):
         length = _chosen(Interval, "interval", interval)
         start = to_microseconds(start_datetime) if start_datetime else None
         end = to_microseconds(end_datetime) if end_datetime else None
-        found = self._between(field, start, end)._by_interval(field, length)
+        try:
+            found = self._between(field, start, end)._by_interval(field, length)
+        except OverflowError as error:
+            raise CorruptCatalogError(
+                f"catalog '{self._catalog.database.path}' is damaged: the {field} of an image lies in no year from 1 "
+                "to 9999; restore it from a backup"
+            ) from error
         starts = sorted(found)
         if include_empty:
             first = starts[0] if start is None and starts else start

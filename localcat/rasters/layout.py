@@ -135,6 +135,8 @@ class DataFolder:
         UnsafePathError
             If the path leads out of the folder, also by a link inside it.
         """
+        if not isinstance(href, str):  # in a damaged catalog
+            raise UnsafePathError(f"{href!r} is no path inside the data folder '{self.path}'")
         parts = PurePosixPath(href).parts
         is_plain = bool(parts) and not href.startswith(("/", "\\")) and not {"..", ".", ""} & set(parts)
         if not is_plain or re.search(r'[\x00-\x1f\\:*?"<>|]', href):
