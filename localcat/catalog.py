@@ -23,7 +23,7 @@ from localcat.errors import (
     UnsafePathError,
 )
 from localcat.expressions.properties import properties as p
-from localcat.filesystem import is_unc
+from localcat.filesystem import exists, is_unc
 from localcat.models import backend
 from localcat.models.band import Band
 from localcat.models.base import CatalogObjectBase
@@ -175,7 +175,7 @@ class Catalog:
             If ``journal="wal"`` is not safe here; it says why.
         """
         file = _absolute(path)
-        if not os.path.exists(file):  # noqa: PTH110  # Path.exists raises where a name is too long
+        if not exists(file):
             raise CatalogNotFoundError(f"there is no catalog at '{file}'; Catalog.create makes one")
         if not file.is_file():
             raise CatalogNotFoundError(f"'{file}' is no file; name the catalog file itself")
@@ -193,7 +193,7 @@ class Catalog:
         try:
             return cls.open(path)
         except CatalogNotFoundError:
-            if os.path.exists(_absolute(path)):  # noqa: PTH110
+            if exists(_absolute(path)):
                 raise
         try:
             return cls.create(path, org=org, user=user)

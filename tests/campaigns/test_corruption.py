@@ -36,7 +36,8 @@ class Tally:
     def __str__(self) -> str:
         return (
             f"{self.tried} tried, {self.refused} refused, {len(self.crashes)} crashes, "
-            f"{len(self.foreign)} foreign errors; slowest use {self.slowest:.2f} s, longest file {self.longest:.2f} s; {dict(self.errors.most_common())}"
+            f"{len(self.foreign)} foreign errors; slowest use {self.slowest:.2f} s, longest file {self.longest:.2f} s; "
+            f"{dict(self.errors.most_common())}"
         )
 
 
