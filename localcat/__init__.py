@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, Any
 from localcat.models import backend as _backend
 
 if TYPE_CHECKING:
+    from localcat import exceptions as exceptions
+    from localcat import geo as geo
+    from localcat import scenes as scenes
     from localcat.catalog import Catalog as Catalog
     from localcat.client import (
         CatalogClient as CatalogClient,
@@ -537,6 +540,9 @@ __all__ = [
 __version__ = "0.1.0"
 
 
+_SUBMODULES = ("exceptions", "geo", "scenes")  # reached as localcat.geo too, without an import of their own
+
+
 def _open_default() -> Catalog:
     return importlib.import_module("localcat.catalog").Catalog.default()  # type: ignore[no-any-return]  # by name, so lazily
 
@@ -545,6 +551,8 @@ _backend.set_default_opener(_open_default)
 
 
 def __getattr__(name: str) -> Any:
+    if name in _SUBMODULES:
+        return importlib.import_module(f"localcat.{name}")
     module = _HOME.get(name)
     if module is None:
         raise AttributeError(f"module 'localcat' has no attribute {name!r}")

@@ -7,7 +7,7 @@ entries are written in the same order, without triggers, which halves the time.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from localcat.geometry import as_footprints, to_wkbs
 from localcat.models.enums import StorageState
 from localcat.models.image import Image
 from localcat.models.values import File
+from localcat.progress import shown
 from localcat.steps import reached
 from localcat.store import rows
 from localcat.store.faults import sqlite_errors
@@ -232,7 +233,7 @@ def add_images(
     with catalog.database.transaction() as transaction:  # the records may come from code of the user's own
         with sqlite_errors(catalog.path):
             loader = _Loader(catalog, transaction.connection, on_conflict)
-        numbered = enumerate(_shown(records, progress))
+        numbered = enumerate(shown(records, "adding images", "images", progress))
         while chunk := list(itertools.islice(numbered, _CHUNK)):
             objects += [record for _, record in chunk if isinstance(record, Image)]
             with sqlite_errors(catalog.path):
@@ -245,14 +246,6 @@ def add_images(
     ):
         image._refresh()
     return loader.report
-
-
-def _shown(records: Iterable[Any], progress: bool | None) -> Iterator[Any]:
-    """Show progress: None where the output is a terminal, True and False always and never."""
-    from tqdm import tqdm
-
-    disabled = None if progress is None else not progress
-    return iter(tqdm(records, desc="adding images", unit=" images", disable=disabled))
 
 
 def _as_mapping(given: Any) -> Mapping[str, Any]:

@@ -9,27 +9,25 @@ import tempfile
 import time
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from localcat.errors import (
     BadRequestError,
-    CatalogError,
     CatalogExistsError,
-    CatalogLockedError,
     CatalogNotFoundError,
-    StorageError,
-    UnsafePathError,
 )
 from localcat.expressions.properties import properties as p
-from localcat.filesystem import exists, is_unc
+from localcat.filesystem import exists
 from localcat.models import backend
 from localcat.models.band import Band
 from localcat.models.base import CatalogObjectBase
 from localcat.models.image import Image
 from localcat.models.product import Product
 from localcat.models.upload import ImageUpload
+from localcat.on_disk import CatalogOnDisk
+from localcat.paths import absolute
 from localcat.search import ImageSearch, Search
 from localcat.store.connection import Journal, OpenOptions
 from localcat.store.database import Database, new_settings
@@ -42,11 +40,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from localcat.bulk import AddReport
-    from localcat.maintenance import GcReport
     from localcat.models.requests import DownloadRequest, ReadRequest, UploadRequest
-    from localcat.models.values import File
     from localcat.pixels import PointSeries, PointValues
-    from localcat.rasters.layout import DataFolder
     from localcat.uploads.ingest import IngestReport
 
 T = TypeVar("T", bound=CatalogObjectBase)
@@ -59,7 +54,7 @@ _LONGEST_WAIT = 1.0  # seconds between two looks at an upload of this process: a
 _POLL_SECONDS = 0.05  # between two looks at an upload of another process
 
 
-class Catalog:
+class Catalog(CatalogOnDisk):
     """A catalog: one SQLite file, which is also a GeoPackage, and a folder of pixels beside it.
 
     Made by `create`, `open`, `open_or_create` and `temporary`. It can be used by several threads and, opened by each,
@@ -74,7 +69,7 @@ class Catalog:
     """
 
     def __init__(self, database: Database, *, is_temporary: bool = False) -> None:
-        self.database = database
+        super().__init__(database)
         self._workers = Workers()
         self._is_temporary = is_temporary
         if is_temporary:
@@ -104,7 +99,7 @@ class Catalog:
             If it cannot be written there.
         """
         settings = _settings(org, user)
-        file = _absolute(path)
+        file = absolute(path)
         too_long = len(os.fsencode(file.name)) - _LONGEST_NAME
         if too_long > 0:
             raise BadRequestError(f"the name of '{file}' is {too_long} bytes too long; {_LONGEST_NAME} are allowed")
@@ -174,12 +169,12 @@ class Catalog:
         BadRequestError
             If ``journal="wal"`` is not safe here; it says why.
         """
-        file = _absolute(path)
+        file = absolute(path)
         if not exists(file):
             raise CatalogNotFoundError(f"there is no catalog at '{file}'; Catalog.create makes one")
         if not file.is_file():
             raise CatalogNotFoundError(f"'{file}' is no file; name the catalog file itself")
-        roots = None if allowed_roots is None else tuple(_absolute(root) for root in _several(allowed_roots))
+        roots = None if allowed_roots is None else tuple(absolute(root) for root in _several(allowed_roots))
         options = OpenOptions(
             read_only=read_only, trusted=trusted, allowed_roots=roots, journal=journal, timeout=timeout
         )
@@ -193,7 +188,7 @@ class Catalog:
         try:
             return cls.open(path)
         except CatalogNotFoundError:
-            if exists(_absolute(path)):
+            if exists(absolute(path)):
                 raise
         try:
             return cls.create(path, org=org, user=user)
@@ -216,7 +211,7 @@ class Catalog:
         """
         given = os.environ.get(PATH_VARIABLE)
         if given:
-            file = _absolute(given)
+            file = absolute(given)
         else:
             import platformdirs  # only the default catalog needs it
 
@@ -262,23 +257,6 @@ class Catalog:
 
     # Facts
 
-    @property
-    def path(self) -> Path:
-        """The catalog file."""
-        return self.database.path
-
-    @staticmethod
-    def data_path(path: Path) -> Path:
-        """Return the folder in which the pixels of a catalog file lie."""
-        return path.with_name(f"{path.stem}.data")
-
-    @property
-    def data_folder(self) -> DataFolder:
-        """The folder of the pixels."""
-        from localcat.rasters.layout import DataFolder  # brings rasterio, which searches do not need
-
-        return DataFolder(self.data_path(self.path), durable=self.database.durable)
-
     def _load_settings(self) -> dict[str, str]:
         if self._settings is None:
             self._settings = self.database.settings()
@@ -298,31 +276,6 @@ class Catalog:
     def user(self) -> str:
         """Who created it."""
         return self._load_settings()["user"]
-
-    def path_of(self, file: File) -> Path:
-        """Return the absolute path of a file of an image.
-
-        Raises
-        ------
-        UnsafePathError
-            If the file is not on this machine, or its path leads out of the data folder.
-        """
-        options = self.database.options
-        if file.owned:
-            folder = self.data_folder
-            if not options.trusted and folder.path.is_symlink():
-                raise UnsafePathError(
-                    f"'{folder.path}' is a link, which is not followed in a catalog that is not trusted"
-                )
-            return folder.resolve(str(file.href))
-        if file.href is None or "://" in file.href or file.href.startswith("/vsi") or "\x00" in file.href:
-            raise UnsafePathError(
-                f"{file.href or file.provider_href!r} is not on this machine; only local files are read"
-            )
-        if not options.trusted:
-            return _below_roots(file.href, self.path.parent, options.allowed_roots)
-        path = Path(file.href)
-        return path if path.is_absolute() else self.path.parent / path
 
     # Searching
 
@@ -552,34 +505,6 @@ class Catalog:
 
         return download_mosaic(images, request)
 
-    def gc(self, *, dry_run: bool = False) -> GcReport:
-        """Unlink the files in the data folder that no image refers to; safe while other programs upload.
-
-        A catalog needs it only after a crash, or where a file could not be unlinked because it was being read.
-
-        Parameters
-        ----------
-        dry_run : bool
-            Only tell what would be unlinked.
-
-        Returns
-        -------
-        GcReport
-            The files removed, and those that had to stay.
-        """
-        from localcat.maintenance import collect_garbage  # not needed before
-
-        return collect_garbage(self, dry_run=dry_run)
-
-    def delete_files(self, hrefs: list[str]) -> None:
-        """Unlink files that a committed transaction put into the trash; what cannot be unlinked stays there."""
-        if not hrefs:
-            return
-        gone = [(href,) for href in hrefs if self.data_folder.remove(href)]
-        # The change itself is committed: a catalog that is busy or full now is no reason to tell of a failure.
-        with suppress(CatalogLockedError, StorageError), self.database.write() as transaction:
-            transaction.connection.executemany("DELETE FROM trash WHERE href = ?", gone)
-
     # Tinkering
 
     def sql(self, query: str, params: Sequence[Any] = (), *, timeout: float | None = None) -> list[dict[str, Any]]:
@@ -637,45 +562,10 @@ def _login() -> str:
         return "user"
 
 
-def _absolute(path: str | os.PathLike[str]) -> Path:
-    text = os.fspath(path) if isinstance(path, str | os.PathLike) else None
-    if not isinstance(text, str) or not text or "\x00" in text or not _is_encodable(text):
-        raise CatalogError(f"a catalog's path is text that a file can be named by, not {path!r}")
-    return Path(os.path.abspath(text))  # noqa: PTH100  # Path.resolve would follow links, and the data folder lies beside
-
-
-def _is_encodable(text: str) -> bool:
-    """Return whether the system can be given a text as a path; half of a surrogate pair it cannot."""
-    try:
-        os.fsencode(text)
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 def _several(paths: Iterable[str | os.PathLike[str]]) -> Iterable[str | os.PathLike[str]]:
     if isinstance(paths, str | bytes | os.PathLike) or not isinstance(paths, Iterable):
         raise BadRequestError(f"allowed_roots are several folders, as a list, not {paths!r}")
     return paths
-
-
-def _below_roots(href: str, home: Path, roots: tuple[Path, ...] | None) -> Path:
-    """Return the path of a file that is indexed in place, if it lies below one of the roots, links resolved.
-
-    Raises
-    ------
-    UnsafePathError
-        If it does not.
-    """
-    if not is_unc(href):  # which even to resolve would mean to ask another machine
-        with suppress(OSError, ValueError, RuntimeError):  # RuntimeError: links in a circle, before Python 3.13
-            path = (home / href).resolve()
-            if any(path.is_relative_to(root.resolve()) for root in roots or (home,)):
-                return path
-    raise UnsafePathError(
-        f"{href!r} lies outside of the folders from which a catalog that is not trusted may read; "
-        "name its folder in allowed_roots if you want to read it"
-    )
 
 
 def _remove_folder(folder: Path, owner: int) -> None:

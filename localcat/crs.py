@@ -62,3 +62,8 @@ def crs_code(crs: CRS) -> str | None:
     """Return the authority code of a CRS (``"EPSG:32618"``), or None if it has none."""
     authority = crs.to_authority()
     return None if authority is None else f"{authority[0]}:{authority[1]}"
+
+
+def is_same_crs(one: CRS, other: CRS) -> bool:
+    """Return whether two CRS are the same on a map, whatever order their authorities give to the axes."""
+    return one == other or bool(one.to_proj4() == other.to_proj4() != "")

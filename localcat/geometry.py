@@ -65,7 +65,8 @@ def as_geometry(value: object) -> BaseGeometry:
         If an invalid polygon was repaired.
     """
     with _quietly():
-        return _usable(_checked(_parse(value)))
+        geometry = _parse(value)
+        return geometry if _is_plain(geometry) else _usable(_checked(geometry))
 
 
 def as_footprints(values: Sequence[object]) -> list[BaseGeometry | InvalidGeometryError | None]:
@@ -86,6 +87,7 @@ def as_footprints(values: Sequence[object]) -> list[BaseGeometry | InvalidGeomet
         is_plain = (
             shapely.is_valid(shapes)
             & ~shapely.has_z(shapes)
+            & (shapely.get_type_id(shapes) != shapely.GeometryType.GEOMETRYCOLLECTION)
             & (min_lon >= -180)
             & (max_lon <= 180)
             & (max_lon - min_lon <= 180)
@@ -118,14 +120,32 @@ def footprint_box(geometry: BaseGeometry) -> Box:
     return min_lon, max_lon, min_lat, max_lat
 
 
-def footprint_boxes(shapes: NDArray[Any]) -> list[Box]:
-    """Return the `footprint_box` of many geometries."""
+def footprint_boxes(shapes: NDArray[Any]) -> NDArray[numpy.float64]:
+    """Return the `footprint_box` of many geometries, shape (geometry, 4)."""
     bounds = shapely.bounds(shapes)
     around = (bounds[:, 0] <= -180 + _TOLERANCE) & (bounds[:, 2] >= 180 - _TOLERANCE)
-    boxes: list[Box] = [(west, east, south, north) for west, south, east, north in bounds.tolist()]
+    boxes: NDArray[numpy.float64] = bounds[:, [0, 2, 1, 3]]
     for position in numpy.flatnonzero(around).tolist():
         boxes[position] = footprint_box(shapes[position])
     return boxes
+
+
+def fills_its_box(geometry: BaseGeometry) -> bool:
+    """Return whether a geometry from `as_geometry` is all of its `footprint_box`: a rectangle, or one split at 180°."""
+    parts = [geometry] if isinstance(geometry, shapely.Polygon) else list(getattr(geometry, "geoms", ()))
+    if not all(map(_is_rectangle, parts)):
+        return False
+    if len(parts) == 1:
+        return True
+    if len(parts) != 2:
+        return False
+    west, east = sorted((part.bounds for part in parts), reverse=True)  # the western one ends at 180°
+    return bool(west[2] == 180 and east[0] == -180 and west[1::2] == east[1::2])
+
+
+def _is_rectangle(part: BaseGeometry) -> bool:
+    box = shapely.box(*part.bounds)
+    return bool(math.isclose(part.area, box.area, rel_tol=1e-9) and part.equals(box))
 
 
 def search_boxes(geometry: BaseGeometry) -> list[Box]:
@@ -236,7 +256,9 @@ def _parse(value: object) -> BaseGeometry:
     )
 
 
-def _from_geojson(mapping: Mapping[Any, Any]) -> BaseGeometry:
+def _from_geojson(mapping: Mapping[Any, Any] | None) -> BaseGeometry:
+    if mapping is None:  # a Feature may lie nowhere: RFC 7946, section 3.2
+        raise InvalidGeometryError("the GeoJSON of type 'Feature' is no geometry: its geometry is null")
     kind = mapping.get("type")
     try:
         if kind == "Feature":
@@ -288,6 +310,18 @@ def _quietly() -> Iterator[None]:
             yield
         except shapely.errors.ShapelyError as error:
             raise InvalidGeometryError(f"the geometry cannot be used: {error}") from error
+
+
+def _is_plain(geometry: BaseGeometry) -> bool:
+    """Return whether a geometry can stay as it is, as nearly all can."""
+    if not isinstance(geometry, shapely.Polygon | shapely.LineString | shapely.Point):
+        return False  # a part alone is taken out of a collection
+    west, south, east, north = geometry.bounds
+    if not (west >= -180 and east <= 180 and east - west <= 180 and south >= -90 and north <= 90):
+        return False
+    if geometry.has_z or getattr(geometry, "has_m", False) or not geometry.is_valid:
+        return False
+    return not isinstance(geometry, shapely.Polygon) or bool(geometry.area > 0)
 
 
 def _usable(geometry: BaseGeometry) -> BaseGeometry:

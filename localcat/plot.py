@@ -139,7 +139,10 @@ def _draw(
 
 def _pixels(array: Any, bands_axis: int) -> MaskedArray:
     """Return an array as (row, column) or (row, column, 3), what is not a number masked."""
-    pixels = numpy.ma.masked_invalid(numpy.ma.asarray(array), copy=False)
+    pixels = numpy.ma.asarray(array)
+    if pixels.dtype.kind not in "biuf":
+        raise BadRequestError(f"only arrays of numbers are shown, not {array!r}")
+    pixels = numpy.ma.masked_invalid(pixels, copy=False)
     if pixels.ndim == 3:
         pixels = numpy.ma.asarray(numpy.moveaxis(pixels, bands_axis, -1))
         if pixels.shape[-1] == 1:

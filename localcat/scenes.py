@@ -292,7 +292,7 @@ class SceneCollection(Collection[Scene]):
 
 def search(
     aoi: Any,
-    products: str | Sequence[str] | None = None,
+    products: str | Product | Sequence[str | Product] | None = None,
     start_datetime: Any = None,
     end_datetime: Any = None,
     cloud_fraction: float | None = None,
@@ -312,8 +312,8 @@ def search(
     ----------
     aoi : geometry or GeoContext
         Where.
-    products : str or sequence of str
-        Ids of products; at least one.
+    products : str, Product, or sequence of them
+        Products or their ids; at least one.
     start_datetime, end_datetime : str or datetime, optional
         Scenes from the first moment on, and before the second, which is excluded.
     cloud_fraction : float, optional
@@ -339,9 +339,10 @@ def search(
     BadRequestError
         If there is no product, or an argument is out of range.
     """
-    names = [products] if products and isinstance(products, str) else list(products or [])
-    if not names:
+    given = [products] if products and isinstance(products, str | Product) else list(products or [])
+    if not given:
         raise BadRequestError("search needs products: an id, or a list of ids")
+    names = [str(one.id) if isinstance(one, Product) else one for one in given]
     if sort_order not in _ORDERS:
         raise BadRequestError(f"sort_order is 'asc' or 'desc', not {sort_order!r}")
     source = catalog or client or default_catalog()

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 from localcat.collection import BandCollection, Collection, ImageCollection, ProductCollection
 from localcat.errors import BadRequestError, CorruptCatalogError
 from localcat.explain import Explanation, explain
+from localcat.expressions.calendar import years_as_ranges
 from localcat.expressions.conditions import spatial
 from localcat.expressions.nodes import IsNull, Node, Ref, Relation, Spatial, all_of, mentions_place, one_of
 from localcat.expressions.properties import Expression
@@ -27,9 +28,10 @@ from localcat.models.enums import AggregateDateField, Interval
 from localcat.models.image import Image
 from localcat.models.product import Product
 from localcat.nearness import as_place, nearest_to
-from localcat.store import planner, rows
+from localcat.store import planner, rows, timeline
 from localcat.store.compiler import Clause, Scope, compile_where
-from localcat.store.planner import Question
+from localcat.store.planner import Products, Question
+from localcat.store.space import Reach
 from localcat.timeseries import (
     MOST_RANGES,
     Bucket,
@@ -155,8 +157,9 @@ class Search(Generic[T]):
     def find_text(self, text: str) -> Self:
         """Return a search for objects that have all the words of a text; it replaces an earlier text.
 
-        Words are compared without case and accents. Products and bands are searched in name, description and tags;
-        images in name and tags. Without a sort the best matches come first.
+        Words are compared without case and accents; in tags they are separated by spaces and punctuation, not by
+        control characters. Products and bands are searched in name, description and tags; images in name and tags.
+        Without a sort the best matches come first.
         """
         if self._kind.table not in _TEXT_TABLES:
             raise BadRequestError(f"{self._kind.__name__} has no text to search; filter by an attribute")
@@ -187,7 +190,7 @@ class Search(Generic[T]):
 
     def count(self) -> int:
         """Return how many objects match, whatever the limit; exact, with and without a geometry."""
-        statement = planner.select(self._question(), "count(*)", ordered=False)
+        statement = self._select("count(*)")
         with self._catalog.database.read() as connection:
             (number,) = connection.execute(statement.sql, statement.params).fetchone()
         return int(number)
@@ -228,13 +231,27 @@ class Search(Generic[T]):
         return replace(self, _where=where, _text=text, _order=(), _limit=None)
 
     def _question(self) -> Question:
-        return Question(self._kind.table, self._kind.fields(), self._where, self._order, self._text)
+        where = None if self._where is None else years_as_ranges(self._where)
+        return Question(self._kind.table, self._kind.fields(), where, self._order, self._text)
+
+    def _select(self, columns: str, *, ordered: bool = False, tail: Clause | None = None) -> Clause:
+        """Return the statement for columns of the rows found."""
+        question = self._question()
+        with self._catalog.database.read() as connection:
+            if timeline.is_brief(question, connection):
+                question = replace(question, products=Products.EVERY)
+        return planner.select(question, columns, ordered=ordered, tail=tail)
 
     def _statement(self, columns: str) -> Clause:
         statement = self._statements.get(columns)
         if statement is None:
-            limit = None if self._limit is None else Clause("LIMIT ?", (self._limit,))
-            statement = self._statements[columns] = planner.select(self._question(), columns, tail=limit)
+            question, limit = self._question(), self._limit
+            if limit is not None and timeline.comes_by_product(question, limit):
+                statement = timeline.select_by_product(question, columns, limit)
+            else:
+                tail = None if limit is None else Clause("LIMIT ?", (limit,))
+                statement = self._select(columns, ordered=True, tail=tail)
+            self._statements[columns] = statement
         return statement
 
     def _matches(self, columns: str) -> list[tuple[Any, ...]]:
@@ -260,9 +277,9 @@ class GeoSearch(Search[T]):
     """
 
     _places: tuple[tuple[Spatial, bool], ...] = ()  # with match_null_geometry
-    _exact_tests: dict[str, tuple[Clause, ExactTest]] = field(
+    _exact_tests: dict[tuple[str, Reach, bool], tuple[Clause, ExactTest]] = field(
         default_factory=dict, init=False, repr=False, compare=False
-    )  # made so far, by the columns asked for
+    )  # made so far, by what is asked
 
     def intersects(self, geometry: Any, match_null_geometry: bool = False) -> Self:
         """Return a search for objects whose footprint shares a point with a geometry."""
@@ -317,20 +334,51 @@ class GeoSearch(Search[T]):
 
     def count(self) -> int:
         """Return how many objects match, whatever the limit; exact, with and without a geometry."""
-        # Named explicitly: a dataclass with slots is a new class, which super() without arguments does not know.
-        return len(self.limit(None)._matches("image.id")) if self._is_placed() else Search.count(self)
+        if not self._is_placed():
+            # Named explicitly: a dataclass with slots is a new class, which super() without arguments does not know.
+            return Search.count(self)
+        everything = self._everything()
+        question = everything._question()
+        if not planner.is_told_by_boxes(question):
+            return len(everything._tested("image.id", ordered=False))
+        inside = planner.count_inside(question)
+        with self._catalog.database.snapshot() as connection:
+            (number,) = connection.execute(inside.sql, inside.params).fetchone()
+            return int(number) + len(everything._tested("image.id", ordered=False, reach=Reach.CROSSING))
+
+    def _everything(self) -> Self:
+        """Return the same search without an order and a limit."""
+        return replace(self, _order=(), _limit=None)
 
     def _question(self) -> Question:
         question = Search._question(self)
         if not self._places:
             return question
         places = [one_of(place, IsNull(place.ref)) if with_unset else place for place, with_unset in self._places]
-        return replace(question, where=all_of(*places, *planner.required(self._where)))
+        return replace(question, where=all_of(*places, *planner.required(question.where)))
 
     def _matches(self, columns: str) -> list[tuple[Any, ...]]:
         if not self._is_placed():
             return Search._matches(self, columns)
-        statement, test = self._exact_test(columns)
+        if self._limit is None or not self._order or self._order[0][0] != "acquired":
+            return self._tested(columns)
+        _, test = self._exact_test(columns)
+        if test.candidates is None:
+            return self._tested(columns)
+        with self._catalog.database.snapshot() as connection:
+            if not timeline.is_crowded(test.candidates, connection):
+                return self._tested(columns)
+            matches: list[tuple[Any, ...]] = []
+            for window in timeline.windows(self._question(), connection):
+                if len(matches) >= self._limit:
+                    break
+                where = all_of(*planner.required(self._where), *window)
+                matches += replace(self, _where=where, _limit=self._limit - len(matches))._tested(columns)
+            return matches
+
+    def _tested(self, columns: str, *, ordered: bool = True, reach: Reach = Reach.MEETING) -> list[tuple[Any, ...]]:
+        """Return columns of the rows found among those of a reach, by testing the footprints of all candidates."""
+        statement, test = self._exact_test(columns, ordered=ordered, reach=reach)
         matches: list[tuple[Any, ...]] = []
         size = _SMALLEST_CHUNK if self._limit is not None else _LARGEST_CHUNK
         with self._catalog.database.read() as connection:
@@ -342,13 +390,15 @@ class GeoSearch(Search[T]):
                 size = min(2 * size, _LARGEST_CHUNK)
         return matches
 
-    def _exact_test(self, columns: str) -> tuple[Clause, ExactTest]:
-        known = self._exact_tests.get(columns)
+    def _exact_test(
+        self, columns: str, *, ordered: bool = True, reach: Reach = Reach.MEETING
+    ) -> tuple[Clause, ExactTest]:
+        known = self._exact_tests.get((columns, reach, ordered))
         if known is None:
             from localcat.store.exact import ExactTest  # brings shapely, which searches without a place do not need
 
-            test = ExactTest(self._question())
-            known = self._exact_tests[columns] = (test.statement(columns), test)
+            test = ExactTest(replace(self._question(), reach=reach))
+            known = self._exact_tests[columns, reach, ordered] = (test.statement(columns, ordered=ordered), test)
         return known
 
 
@@ -439,7 +489,7 @@ class ImageSearch(GeoSearch[Image], SummarySearchMixin):
         question = self._question()
         product = planner.product_of(question)
         if product is not None and not self._is_placed():  # one group: counting without grouping is a third faster
-            statement = planner.select(question, "count(*), coalesce(sum(image.size_bytes), 0)", ordered=False)
+            statement = self._select("count(*), coalesce(sum(image.size_bytes), 0)")
             with self._catalog.database.read() as connection:
                 count, size = connection.execute(statement.sql, statement.params).fetchone()
             return ImageSummaryResult(count, size, [product] if count else [])
@@ -527,7 +577,7 @@ class ImageSearch(GeoSearch[Image], SummarySearchMixin):
     def _buckets_to_ask(self, field: str, length: Interval) -> list[Bucket]:
         """Return the intervals and the end of the last, where asking one by one is cheaper than grouping; else none."""
         question = self._question()
-        if self._is_placed() or self._text is not None or not planner.is_by_time(question, field):
+        if self._is_placed() or not timeline.has_ranges(question, field):
             return []
         ends = [self.sort(order).limit(1)._matches(f"image.{field}") for order in (field, f"-{field}")]
         if not all(ends):
@@ -543,6 +593,8 @@ class ImageSearch(GeoSearch[Image], SummarySearchMixin):
     def _by_ranges(self, field: str, buckets: Sequence[Bucket]) -> dict[Bucket, tuple[int, int]]:
         """Return (count, bytes) by interval, one range of the time index each; empty intervals are left out."""
         question = planner.within(self._question(), field, buckets[0], buckets[-1] - 1)
+        if planner.product_of(question) is None:
+            question = replace(question, products=Products.EVERY)
         statement = planner.select(question, "count(*), sum(image.size_bytes)", ordered=False)
         fixed = statement.params[:-2]  # the last two are the bounds that `within` adds
         with self._catalog.database.snapshot() as connection:
@@ -554,16 +606,22 @@ class ImageSearch(GeoSearch[Image], SummarySearchMixin):
 
     def _totals(self, group: str) -> dict[int, tuple[int, int]]:
         """Return (count, bytes) of the images that match, by the value of an SQL expression."""
-        totals: dict[int, tuple[int, int]] = {}
+        columns, tail = f"{group} AS grouped, count(*), sum(image.size_bytes)", Clause("GROUP BY grouped")
         if not self._is_placed():
-            columns = f"{group} AS grouped, count(*), sum(image.size_bytes)"
-            statement = planner.select(self._question(), columns, ordered=False, tail=Clause("GROUP BY grouped"))
+            statement = self._select(columns, tail=tail)
             with self._catalog.database.read() as connection:
                 return {key: (count, size) for key, count, size in connection.execute(statement.sql, statement.params)}
-        everything = replace(self, _limit=None, _order=())
-        for key, size in everything._matches(f"{group}, image.size_bytes"):
-            count, total = totals.get(key, (0, 0))
-            totals[key] = (count + 1, total + size)
+        everything = self._everything()
+        question, reach = everything._question(), Reach.MEETING
+        totals: dict[int, tuple[int, int]] = {}
+        with self._catalog.database.snapshot() as connection:
+            if planner.is_told_by_boxes(question):
+                inside = planner.select(replace(question, reach=Reach.INSIDE), columns, ordered=False, tail=tail)
+                totals = {key: (count, size) for key, count, size in connection.execute(inside.sql, inside.params)}
+                reach = Reach.CROSSING
+            for key, size in everything._tested(f"{group}, image.size_bytes", ordered=False, reach=reach):
+                count, total = totals.get(key, (0, 0))
+                totals[key] = (count + 1, total + size)
         return totals
 
 

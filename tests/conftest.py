@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from localcat import Catalog, DataType, MaskBand, Product, Resolution, SpectralBand
+from tests.kept import fill
 
 settings.register_profile("localcat", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("localcat")
@@ -21,6 +22,14 @@ needs_real_data = pytest.mark.skipif(not REAL_DATA.is_dir(), reason="no folder o
 @pytest.fixture
 def catalog() -> Iterator[Catalog]:
     with Catalog.temporary(org="acme") as catalog, catalog.as_default():
+        yield catalog
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Iterator[Catalog]:
+    """A catalog on the disk, with the objects of `tests.kept.fill`."""
+    with Catalog.create(tmp_path / "kept.gpkg", org="acme") as catalog:
+        fill(catalog)
         yield catalog
 
 

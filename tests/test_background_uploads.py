@@ -84,6 +84,7 @@ def closing_in_another_thread(catalog: Catalog) -> Iterator[None]:
 def test_an_upload_in_the_background_comes_through_all_states(
     catalog: Catalog, product: Product, pixels, meta, gate: Gate
 ) -> None:
+    """3.9, choice 8: pending, running, success; then the image is saved."""
     image = new_image(product)
     upload = image.upload_ndarray(pixels, raster_meta=meta, wait=False)
     assert (upload.status, events(upload)[0], image.state) == ("pending", "queue", "unsaved")
@@ -100,6 +101,7 @@ def test_an_upload_in_the_background_comes_through_all_states(
 
 
 def test_waiting_ends_with_the_timeout(product: Product, pixels, meta, gate: Gate) -> None:
+    """3.9: concurrent.futures.TimeoutError."""
     upload = new_image(product).upload_ndarray(pixels, raster_meta=meta, wait=False)
     gate.wait_until_reached()
     with pytest.raises(concurrent.futures.TimeoutError, match="the upload of 'acme:guide:x' is still running"):
@@ -109,6 +111,7 @@ def test_waiting_ends_with_the_timeout(product: Product, pixels, meta, gate: Gat
 def test_a_queued_upload_can_be_canceled_and_a_running_one_cannot(
     catalog: Catalog, product: Product, pixels, meta, gate: Gate
 ) -> None:
+    """3.9, choice 8: ConflictError if too late."""
     first = new_image(product, "a").upload_ndarray(pixels, raster_meta=meta, wait=False)
     gate.wait_until_reached()
     second = new_image(product, "b").upload_ndarray(pixels, raster_meta=meta, wait=False)
@@ -126,6 +129,7 @@ def test_a_queued_upload_can_be_canceled_and_a_running_one_cannot(
 
 
 def test_another_process_can_cancel_too(catalog: Catalog, product: Product, pixels, meta, gate: Gate) -> None:
+    """Choice 8."""
     first = new_image(product, "a").upload_ndarray(pixels, raster_meta=meta, wait=False)
     gate.wait_until_reached()
     second = new_image(product, "b").upload_ndarray(pixels, raster_meta=meta, wait=False)
@@ -144,6 +148,8 @@ def test_another_process_can_cancel_too(catalog: Catalog, product: Product, pixe
 def test_errors_end_in_the_events(
     catalog: Catalog, product: Product, pixels, meta, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Choice 18."""
+
     def full(self: DataFolder, path: Path) -> None:
         raise StorageFullError(f"no room to write {path.suffix}")
 
@@ -164,6 +170,8 @@ def test_errors_end_in_the_events(
 def test_what_nobody_foresaw_ends_in_the_events_too(
     product: Product, pixels, meta, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Choice 18."""
+
     def broken(self: DataFolder, path: Path) -> None:
         raise ZeroDivisionError("a defect")
 
@@ -175,6 +183,7 @@ def test_what_nobody_foresaw_ends_in_the_events_too(
 
 
 def test_argument_errors_raise_at_once(catalog: Catalog, product: Product, pixels, meta) -> None:
+    """Choice 18."""
     with pytest.raises(InvalidArrayError, match="stores uint16 but the array is float64"):
         new_image(product).upload_ndarray(numpy.zeros((1, 64, 48)), raster_meta=meta, wait=False)
     with pytest.raises(BadRequestError, match="has no georeferencing"):
@@ -185,6 +194,7 @@ def test_argument_errors_raise_at_once(catalog: Catalog, product: Product, pixel
 
 
 def test_files_are_taken_in_the_background(catalog: Catalog, product: Product, pixels, meta, tmp_path: Path) -> None:
+    """3.9, choice 8."""
     source = new_image(product, "source")
     source.upload_ndarray(pixels, raster_meta=meta)
     path = catalog.path_of(source.files[0]).rename(tmp_path / "a.tif")
@@ -198,6 +208,7 @@ def test_files_are_taken_in_the_background(catalog: Catalog, product: Product, p
 
 
 def test_later_changes_of_the_caller_do_not_reach_the_workers(product: Product, pixels, meta, gate: Gate) -> None:
+    """Choice 8."""
     expected = pixels.filled(0).copy()
     first = new_image(product, "a")
     first.upload_ndarray(pixels, raster_meta=meta, wait=False)
@@ -215,6 +226,7 @@ def test_later_changes_of_the_caller_do_not_reach_the_workers(product: Product, 
 def test_of_two_uploads_of_one_id_the_second_fails(
     catalog: Catalog, product: Product, pixels, meta, gate: Gate
 ) -> None:
+    """3.9, choice 8."""
     uploads = [new_image(product).upload_ndarray(pixels, raster_meta=meta, wait=False) for _ in range(2)]
     gate.opened.set()
     for upload in uploads:
@@ -227,6 +239,7 @@ def test_of_two_uploads_of_one_id_the_second_fails(
 def test_a_full_queue_makes_the_caller_wait(
     catalog: Catalog, product: Product, pixels, meta, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Choice 8."""
     monkeypatch.setattr(background, "QUEUE_LENGTH", 1)
     new_image(product, "a").upload_ndarray(pixels, raster_meta=meta, wait=False)
     gate.wait_until_reached()
@@ -244,6 +257,7 @@ def test_a_full_queue_makes_the_caller_wait(
 
 
 def test_closing_waits_for_what_runs_and_cancels_what_is_queued(tmp_path: Path, pixels, meta, gate: Gate) -> None:
+    """Choice 8."""
     catalog = Catalog.create(tmp_path / "c.gpkg", org="acme")
     with catalog.as_default():
         product = make_product(catalog)
@@ -279,6 +293,7 @@ def make_product(catalog: Catalog) -> Product:
 def test_a_catalog_at_rest_has_no_threads_and_no_temporary_files(
     catalog: Catalog, product: Product, pixels, meta, gate: Gate
 ) -> None:
+    """Choice 8."""
     upload = new_image(product).upload_ndarray(pixels, raster_meta=meta, wait=False)
     gate.wait_until_reached()
     (thread,) = catalog._workers._threads
@@ -292,6 +307,7 @@ def test_a_catalog_at_rest_has_no_threads_and_no_temporary_files(
 def test_transactions_and_the_background_do_not_mix(
     catalog: Catalog, product: Product, pixels, meta, gate: Gate
 ) -> None:
+    """Choice 8."""
     with catalog.transaction(), pytest.raises(BadRequestError, match="leave out wait=False"):
         new_image(product).upload_ndarray(pixels, raster_meta=meta, wait=False)
     upload = new_image(product).upload_ndarray(pixels, raster_meta=meta, wait=False)
@@ -332,6 +348,7 @@ def prepared(tmp_path: Path) -> Path:
 
 
 def test_a_process_that_ends_waits_or_cancels(prepared: Path) -> None:
+    """Choice 8."""
     run(SCRIPT, prepared)
     with Catalog.open(prepared) as catalog:
         statuses = [upload.status for upload in catalog.image_uploads]
@@ -341,6 +358,7 @@ def test_a_process_that_ends_waits_or_cancels(prepared: Path) -> None:
 
 
 def test_uploads_of_a_dead_process_are_told_as_failures(prepared: Path) -> None:
+    """Choice 8."""
     died = "import threading\nDataFolder.sync = lambda self, path: threading.Event().wait()\n"
     process = run(
         SCRIPT.replace("catalog =", f"{died}catalog =") + "print(os.getpid(), flush=True)\nos._exit(1)", prepared
@@ -362,6 +380,7 @@ def test_uploads_of_a_dead_process_are_told_as_failures(prepared: Path) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_a_forked_child_never_waits_for_its_parents_threads(prepared: Path) -> None:
+    """Choice 8."""
     forking = (
         "import threading\n"
         "let_go = threading.Event()\n"

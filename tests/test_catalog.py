@@ -8,6 +8,8 @@ import multiprocessing
 import os
 import pickle
 import sqlite3
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -127,11 +129,13 @@ def test_a_temporary_catalog_is_gone_when_closed() -> None:
 
 @pytest.mark.parametrize(("org", "expected"), [("acme", "acme:x"), ("", "x")])
 def test_the_namespace_is_the_org(org: str, expected: str) -> None:
+    """Choice 7."""
     with Catalog.temporary(org=org) as catalog:
         assert add_product(catalog).id == expected
 
 
 def test_the_namespace_is_the_user_without_an_org() -> None:
+    """Choice 7."""
     with Catalog.temporary(user="mara") as catalog:
         assert add_product(catalog).id == "mara:x"
 
@@ -155,6 +159,7 @@ def test_read_only_refuses_to_write(tmp_path: Path) -> None:
 
 
 def test_a_duplicate_product_is_refused(catalog: Catalog) -> None:
+    """3.2: ConflictError and BadRequestError."""
     add_product(catalog)
     with pytest.raises(localcat.ConflictError, match="Product 'acme:x' already exists"):
         add_product(catalog)
@@ -167,6 +172,7 @@ def test_a_duplicate_product_is_refused(catalog: Catalog) -> None:
 
 
 def test_the_default_catalog_is_made_at_the_first_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """3.11: neither importing nor searching makes a file."""
     path = tmp_path / "deep" / "default.gpkg"
     monkeypatch.setenv("LOCALCAT", str(path))
     localcat.set_default_catalog(None)
@@ -185,6 +191,7 @@ def test_the_default_catalog_is_made_at_the_first_write(tmp_path: Path, monkeypa
 
 
 def test_the_default_catalog_lies_in_the_users_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """3.11."""
     monkeypatch.delenv("LOCALCAT", raising=False)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     localcat.set_default_catalog(None)
@@ -197,6 +204,7 @@ def test_the_default_catalog_lies_in_the_users_data_folder(tmp_path: Path, monke
 
 
 def test_as_default_nests_and_ends() -> None:
+    """3.11: every call takes client= or catalog=."""
     with Catalog.temporary(org="a") as first, Catalog.temporary(org="b") as second, first.as_default():
         with second.as_default():
             Product(id="x", name="X").save()
@@ -204,6 +212,31 @@ def test_as_default_nests_and_ends() -> None:
         assert localcat.CatalogClient.get_default_client() is first
         assert Product.search(catalog=second).ids() == ["b:x"]
         assert Product.search(client=second).ids() == ["b:x"]
+
+
+def test_the_originals_client_names_the_default_catalog() -> None:
+    """3.11, choice 9."""
+    with Catalog.temporary(org="a") as catalog:
+        localcat.CatalogClient.set_default_client(catalog)
+        try:
+            assert localcat.default_catalog() is localcat.CatalogClient.get_default_client() is catalog
+            Product(id="x", name="X").save()
+            assert catalog.products.ids() == ["a:x"]
+        finally:
+            localcat.set_default_catalog(None)
+
+
+def test_a_program_that_closes_nothing_ends_quietly(tmp_path: Path) -> None:
+    """3.11: a default catalog lives to the end of the process."""
+    code = (
+        "import localcat\n"
+        "localcat.set_default_catalog(localcat.Catalog.temporary(org='a'))\n"
+        "localcat.Product(id='x', name='X').save()\n"
+        f"held = localcat.Catalog.create({str(tmp_path / 'held.gpkg')!r})\n"
+        "print(localcat.Product.search().ids(), held.products.count())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("['a:x'] 0\n", "")
 
 
 # Transactions, threads, processes
@@ -298,6 +331,7 @@ def test_a_forked_child_does_not_delete_its_parents_temporary_catalog() -> None:
 
 
 def test_a_catalog_and_its_objects_pickle(tmp_path: Path) -> None:
+    """3.2: with the path, not a connection."""
     with Catalog.create(tmp_path / "survey.gpkg", org="acme") as catalog:
         product = add_product(catalog)
         product.description = "changed"

@@ -50,6 +50,7 @@ def names(collection: Collection) -> str:
 
 
 def test_a_collection_is_indexed_like_a_list_and_like_an_array(images: ImageCollection) -> None:
+    """3.7: by int, slice, list or array of positions or flags."""
     assert images[0].name == "a"
     assert images[-1].name == "e"
     assert images[numpy.int64(1)].name == "b"
@@ -85,11 +86,13 @@ def test_a_collection_is_indexed_like_a_list_and_like_an_array(images: ImageColl
     ],
 )
 def test_other_indices_are_refused(images: ImageCollection, index, error) -> None:
+    """3.7."""
     with pytest.raises(error):
         images[index]
 
 
 def test_a_collection_changes_like_a_list(images: ImageCollection) -> None:
+    """3.7: append, extend, item and slice assignment, reversed, contains."""
     first, second, *others = images
     collection = ImageCollection([first])
     collection.append(second)
@@ -113,6 +116,7 @@ def test_a_collection_changes_like_a_list(images: ImageCollection) -> None:
 
 
 def test_items_of_another_type_are_refused_and_nothing_is_added(images: ImageCollection, product: Product) -> None:
+    """3.7: collections are typed; ValueError."""
     with pytest.raises(ValueError, match=r"^ImageCollection holds items of type Image, not Product: "):
         ImageCollection([product])
     with pytest.raises(BadRequestError, match="not str: 'x'"):
@@ -131,6 +135,7 @@ def test_items_of_another_type_are_refused_and_nothing_is_added(images: ImageCol
 
 
 def test_collections_equal_lists_and_collections_of_equal_items(images: ImageCollection) -> None:
+    """3.7."""
     assert images == list(images)
     assert list(images) == images
     assert images == ImageCollection(images)
@@ -142,6 +147,7 @@ def test_collections_equal_lists_and_collections_of_equal_items(images: ImageCol
 
 
 def test_collections_are_copied_and_pickled(images: ImageCollection) -> None:
+    """3.7, ours."""
     for twin in (copy.copy(images), copy.deepcopy(images), pickle.loads(pickle.dumps(images))):
         assert type(twin) is ImageCollection
         assert twin == images
@@ -150,6 +156,7 @@ def test_collections_are_copied_and_pickled(images: ImageCollection) -> None:
 
 
 def test_the_constructors_list_is_not_kept() -> None:
+    """3.7, ours."""
     given = [1, 2]
     collection = Collection(given)
     collection.append(3)
@@ -158,6 +165,7 @@ def test_the_constructors_list_is_not_kept() -> None:
 
 
 def test_repr_counts() -> None:
+    """3.7."""
     assert repr(Collection([1, 2])) == "Collection of 2 items"
     assert repr(Collection([1])) == "Collection of 1 item"
     assert repr(ProductCollection()) == "ProductCollection of 0 products"
@@ -166,6 +174,7 @@ def test_repr_counts() -> None:
 
 
 def test_repr_of_images_tells_dates_and_products(images: ImageCollection, catalog: Catalog) -> None:
+    """3.7: the three lines of the original."""
     other = Product(id="other", name="Other")
     other.save()
     undated = Image(product=other, name="undated")
@@ -181,6 +190,7 @@ def test_repr_of_images_tells_dates_and_products(images: ImageCollection, catalo
 
 
 def test_each_reads_calls_and_indexes_every_item() -> None:
+    """3.7: attribute, item and call chaining; combine, pipe."""
     words = Collection(["pear", "fig"])
     assert words.each.upper().combine() == ["PEAR", "FIG"]
     assert words.each[0].combine() == ["p", "f"]
@@ -192,6 +202,7 @@ def test_each_reads_calls_and_indexes_every_item() -> None:
 
 
 def test_each_is_evaluated_anew_each_time() -> None:
+    """3.7."""
     numbers = Collection([1, 2])
     reals = numbers.each.real
     assert reals.combine() == [1, 2]
@@ -201,6 +212,7 @@ def test_each_is_evaluated_anew_each_time() -> None:
 
 
 def test_each_collects_into_the_same_class_where_results_fit(images: ImageCollection) -> None:
+    """3.7: collect."""
     assert images.each.acquired.year.combine() == [2019, 2018, 2019, 2020, 2018]
     years = images.each.acquired.year.collect()
     assert type(years) is Collection
@@ -210,11 +222,13 @@ def test_each_collects_into_the_same_class_where_results_fit(images: ImageCollec
 
 
 def test_repr_of_each_shows_the_first_items() -> None:
+    """3.7, ours."""
     assert repr(Collection(range(7)).each) == "0\n1\n2\n3\n4\n..."
     assert repr(Collection("ab").each) == "'a'\n'b'"
 
 
 def test_each_has_no_private_attributes() -> None:
+    """3.7, ours."""
     with pytest.raises(AttributeError, match="each item's '_private' cannot be read this way"):
         Collection([1]).each._private  # noqa: B018  # reading is the test
     with pytest.raises(AttributeError, match="nothing"):
@@ -225,6 +239,7 @@ def test_each_has_no_private_attributes() -> None:
 
 
 def test_map_keeps_the_class_where_results_fit(images: ImageCollection) -> None:
+    """3.7: else a plain collection."""
     assert type(images.map(lambda image: image)) is ImageCollection
     mapped = images.map(lambda image: image.name)
     assert type(mapped) is Collection
@@ -232,6 +247,7 @@ def test_map_keeps_the_class_where_results_fit(images: ImageCollection) -> None:
 
 
 def test_filter_takes_functions_and_expressions(images: ImageCollection) -> None:
+    """3.7."""
     assert names(images.filter(lambda image: image.name > "b")) == "cde"
     assert names(images.filter(p.cloud_fraction < 0.5)) == "b"
     assert names(images.filter(~(p.cloud_fraction < 0.5))) == "ad"
@@ -242,17 +258,27 @@ def test_filter_takes_functions_and_expressions(images: ImageCollection) -> None
     assert type(images.filter(p.name == "nothing")) is ImageCollection
 
 
+@pytest.mark.parametrize("predicate", ["name", None, p.name, 5])
+def test_what_is_no_filter_is_refused(images: ImageCollection, predicate: object) -> None:
+    """3.7: a TypeError that says what it takes."""
+    with pytest.raises(TypeError, match=r"filter takes a function or an expression such as p\.name == 'x', not"):
+        images.filter(predicate)  # type: ignore[arg-type]
+
+
 def test_an_expression_finds_in_memory_what_a_search_finds(images: ImageCollection) -> None:
+    """3.5, 3.7: one rule for unset values."""
     for condition in (p.cloud_fraction != 0.5, p.tags == "x", p.acquired > "2019-01-01", p.product_id == "acme:guide"):
         assert names(images.filter(condition)) == names(Image.search().filter(condition).sort("name"))
 
 
 def test_unknown_names_are_refused_even_where_there_is_nothing_to_filter() -> None:
+    """3.5, 3.7."""
     with pytest.raises(UnknownPropertyError, match="cloud_fraction"):
         ImageCollection().filter(p.cloud_fractoin < 0.5)
 
 
 def test_bands_are_filtered_by_attributes_that_some_types_lack(product: Product) -> None:
+    """3.4, 3.7."""
     SpectralBand(
         name="red", product=product, data_type="UInt16", data_range=(0, 1), band_index=2, wavelength_nm_min=600
     ).save()
@@ -264,6 +290,7 @@ def test_bands_are_filtered_by_attributes_that_some_types_lack(product: Product)
 
 
 def test_plain_objects_are_filtered_by_their_attributes() -> None:
+    """3.5, 3.7."""
     things = Collection([SimpleNamespace(size=1), SimpleNamespace(size=2), SimpleNamespace()])
     assert things.filter(p.size > 1) == [SimpleNamespace(size=2)]
 
@@ -272,6 +299,7 @@ def test_plain_objects_are_filtered_by_their_attributes() -> None:
 
 
 def test_sorted_is_stable_and_puts_unset_values_last(images: ImageCollection) -> None:
+    """3.7: by several predicates, reversed; sort by one field."""
     assert names(images.sorted("cloud_fraction")) == "badce"
     assert names(images.sorted("cloud_fraction", reverse=True)) == "adbce"
     assert names(images.sorted("acquired")) == "becad"
@@ -285,12 +313,14 @@ def test_sorted_is_stable_and_puts_unset_values_last(images: ImageCollection) ->
 
 
 def test_groups_come_sorted_by_key(images: ImageCollection) -> None:
+    """3.7: not by first appearance."""
     groups = list(images.groupby("acquired.year"))
     assert [(year, names(group)) for year, group in groups] == [(2018, "be"), (2019, "ac"), (2020, "d")]
     assert all(type(group) is ImageCollection for _, group in groups)
 
 
 def test_several_predicates_make_tuples_and_unset_keys_come_last(images: ImageCollection) -> None:
+    """3.7: predicates are names with dots, or functions."""
     assert [(key, names(group)) for key, group in images.groupby("acquired.year", "cloud_fraction")] == [
         ((2018, 0.1), "b"),
         ((2018, None), "e"),
@@ -306,6 +336,7 @@ def test_several_predicates_make_tuples_and_unset_keys_come_last(images: ImageCo
 
 
 def test_predicates_are_needed_and_must_be_names_or_functions(images: ImageCollection) -> None:
+    """3.7: TypeError."""
     with pytest.raises(TypeError, match="groupby needs at least one predicate"):
         images.groupby()
     with pytest.raises(TypeError, match="sorted needs at least one predicate"):
@@ -318,6 +349,7 @@ def test_predicates_are_needed_and_must_be_names_or_functions(images: ImageColle
 
 
 def test_dots_lead_into_mappings() -> None:
+    """3.7, ours."""
     things = Collection([{"a": {"b": 2}}, {"a": {"b": 1}}, {"a": None}])
     assert things.sorted("a.b") == [{"a": {"b": 1}}, {"a": {"b": 2}}, {"a": None}]
 
@@ -326,6 +358,7 @@ def test_dots_lead_into_mappings() -> None:
 
 
 def test_searches_are_collected_into_the_class_of_what_they_find(images: ImageCollection, product: Product) -> None:
+    """3.5, 3.7: collect()."""
     assert type(Product.search().collect()) is ProductCollection
     assert type(Band.search().collect()) is BandCollection
     assert type(SpectralBand.search().collect()) is BandCollection

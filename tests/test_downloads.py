@@ -44,6 +44,7 @@ def files_in(folder: Path) -> list[str]:
 
 
 def test_a_download_is_a_cog_with_the_same_pixels(shifted, tmp_path: Path) -> None:
+    """3.6: the extension decides the format; parent folders are made."""
     images, layers = shifted
     path = images[0].download("red green", dest=tmp_path / "deep" / "er" / "a.TIF")
     assert path == str(tmp_path / "deep" / "er" / "a.TIF")
@@ -59,6 +60,7 @@ def test_a_download_is_a_cog_with_the_same_pixels(shifted, tmp_path: Path) -> No
 
 
 def test_a_download_takes_a_context_a_resolution_and_a_type(shifted, tmp_path: Path) -> None:
+    """3.6."""
     images, _ = shifted
     path = images[0].download("red", context(columns=10), dest=tmp_path / "a.tif", data_type="Float32")
     values, _, _ = read(path)
@@ -68,6 +70,7 @@ def test_a_download_takes_a_context_a_resolution_and_a_type(shifted, tmp_path: P
 
 
 def test_default_names_are_safe_on_every_system(shifted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """3.6, 3.7: "<id>-<bands>.tif" and "mosaic-<bands>.tif", colons replaced."""
     images, _ = shifted
     monkeypatch.chdir(tmp_path)
     assert images[0].download("red green") == "acme_p_i0-red-green.tif"
@@ -80,6 +83,7 @@ def test_default_names_are_safe_on_every_system(shifted, tmp_path: Path, monkeyp
 
 
 def test_long_names_are_cut(catalog: Catalog, tmp_path: Path) -> None:
+    """3.6, ours."""
     image = add(make_product(), "n" * 900, noise(1))
     path = Path(image.download("red", dest=tmp_path))
     assert path.exists()
@@ -87,6 +91,7 @@ def test_long_names_are_cut(catalog: Catalog, tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_there_is_replaced_only_by_a_whole_one(shifted, catalog: Catalog, tmp_path: Path) -> None:
+    """3.6: it overwrites."""
     images, _ = shifted
     target = tmp_path / "a.tif"
     target.write_text("old")
@@ -100,6 +105,7 @@ def test_a_file_that_is_there_is_replaced_only_by_a_whole_one(shifted, catalog: 
 
 
 def test_a_given_nodata_is_written_where_pixels_are_masked(shifted, tmp_path: Path) -> None:
+    """3.6: nodata."""
     images, layers = shifted
     values, masks, facts = read(images[0].download("red green", dest=tmp_path / "a.tif", nodata=9))
     assert facts["nodata"] == 9
@@ -110,6 +116,7 @@ def test_a_given_nodata_is_written_where_pixels_are_masked(shifted, tmp_path: Pa
 
 
 def test_scaled_pixels_get_a_mask_in_place_of_nodata(shifted, tmp_path: Path) -> None:
+    """3.6, ours: nothing that was invalid becomes valid."""
     images, layers = shifted
     values, masks, facts = read(images[0].download("red green", dest=tmp_path / "a.tif", scaling=[(0, 4), (0, 4)]))
     assert facts["nodata"] is None
@@ -121,6 +128,7 @@ def test_scaled_pixels_get_a_mask_in_place_of_nodata(shifted, tmp_path: Path) ->
 
 
 def test_bands_with_different_nodata_get_a_mask(catalog: Catalog, tmp_path: Path) -> None:
+    """3.6, ours."""
     product = Product(id="p", name="p")
     product.save()
     for index, (name, nodata) in enumerate((("red", 0), ("green", 1), ("blue", None))):
@@ -137,6 +145,7 @@ def test_bands_with_different_nodata_get_a_mask(catalog: Catalog, tmp_path: Path
 
 
 def test_alpha_is_kept_as_alpha_and_otherwise_becomes_a_mask(catalog: Catalog, tmp_path: Path) -> None:
+    """3.6, ours."""
     array = noise(1, bands=3, high=2)
     image = add(make_product(nodata=None, alpha=True), "x", array)
     values, masks, facts = read(image.download("red green alpha", dest=tmp_path / "a.tif"))
@@ -154,6 +163,7 @@ def test_alpha_is_kept_as_alpha_and_otherwise_becomes_a_mask(catalog: Catalog, t
 
 
 def test_a_class_band_keeps_its_colours(catalog: Catalog, tmp_path: Path) -> None:
+    """3.6, ours."""
     product = Product(id="p", name="p")
     product.save()
     colors = [(0, 0, 0, 0), (255, 0, 0, 255), (0, 255, 0, 255), (0, 0, 255, 255)]
@@ -167,6 +177,7 @@ def test_a_class_band_keeps_its_colours(catalog: Catalog, tmp_path: Path) -> Non
 
 
 def test_a_png_is_transparent_where_pixels_are_masked(shifted, tmp_path: Path) -> None:
+    """3.6: png."""
     images, layers = shifted
     values, _, facts = read(images[0].download("red", dest=tmp_path / "a.png"))
     assert facts["driver"] == "PNG"
@@ -180,6 +191,7 @@ def test_a_png_is_transparent_where_pixels_are_masked(shifted, tmp_path: Path) -
 
 
 def test_a_picture_without_masked_pixels_has_no_alpha(catalog: Catalog, tmp_path: Path) -> None:
+    """3.6, ours."""
     image = add(make_product(nodata=None, alpha=True), "x", noise(1, bands=3) + 1)
     assert read(image.download("red", dest=tmp_path / "a.png"))[0].shape[0] == 1
     assert read(image.download("red alpha", dest=tmp_path / "b.png"))[0].shape[0] == 2
@@ -201,6 +213,7 @@ def test_a_picture_without_masked_pixels_has_no_alpha(catalog: Catalog, tmp_path
     ],
 )
 def test_what_a_file_cannot_hold_is_refused(shifted, options, message, tmp_path, monkeypatch) -> None:
+    """3.6: an unknown format is a ValueError."""
     images, _ = shifted
     monkeypatch.chdir(tmp_path)
     with pytest.raises(BadRequestError, match=message):
@@ -209,6 +222,7 @@ def test_what_a_file_cannot_hold_is_refused(shifted, options, message, tmp_path,
 
 
 def test_jpeg_holds_no_alpha(catalog: Catalog, tmp_path: Path) -> None:
+    """3.6: jpg."""
     image = add(make_product(alpha=True, data_type="Byte"), "x", noise(1, bands=3, dtype="uint8"))
     with pytest.raises(BadRequestError, match="a jpg holds 1 or 3 bands, not 2"):
         image.download("red alpha", dest=tmp_path / "a.jpg")
@@ -218,6 +232,7 @@ def test_jpeg_holds_no_alpha(catalog: Catalog, tmp_path: Path) -> None:
 
 
 def test_each_image_gets_a_file(shifted, tmp_path: Path) -> None:
+    """3.7: into a folder, or one path each."""
     images, layers = shifted
     paths = images.download("red green", dest=tmp_path / "new" / "folder")
     assert paths == [str(tmp_path / "new" / "folder" / f"acme_p_i{n}-red-green.tif") for n in range(3)]
@@ -230,6 +245,7 @@ def test_each_image_gets_a_file(shifted, tmp_path: Path) -> None:
 
 
 def test_paths_must_fit_the_images(shifted, tmp_path: Path) -> None:
+    """3.7: equal in number (ValueError), unique (RuntimeError), a sequence (TypeError)."""
     images, _ = shifted
     with pytest.raises(ValueError, match="dest has 1 paths for 3 images; pass one for each"):
         images.download("red", dest=["a.tif"])
@@ -246,6 +262,7 @@ def test_paths_must_fit_the_images(shifted, tmp_path: Path) -> None:
 
 
 def test_all_failures_are_listed_and_the_others_are_written(shifted, catalog: Catalog, tmp_path: Path) -> None:
+    """3.7: RuntimeError."""
     images, _ = shifted
     for image in images[:2]:
         catalog.path_of(image.files[0]).unlink()
@@ -259,6 +276,7 @@ def test_all_failures_are_listed_and_the_others_are_written(shifted, catalog: Ca
 
 
 def test_a_mosaic_is_written(shifted, tmp_path: Path) -> None:
+    """3.7: download_mosaic, with nodata."""
     images, _ = shifted
     found = images.mosaic("red green")
     values, masks, facts = read(images.download_mosaic("red green", dest=tmp_path / "m.tif"))
@@ -273,6 +291,7 @@ def test_a_mosaic_is_written(shifted, tmp_path: Path) -> None:
 
 
 def test_scaling_follows_the_bands_that_are_asked_for(catalog: Catalog) -> None:
+    """3.6: scaling_parameters returns (scales, data_type)."""
     image = add(make_product(nodata=None, alpha=True), "x", noise(1, bands=3, high=4000))
     expected = ([(0, 4000, 0, 255), (0, 10000, 0, 255)], "Byte")
     for scaling in (["display", (0, 10000)], {"red": "display", "green": (0, 10000)}):
@@ -286,6 +305,7 @@ def test_scaling_follows_the_bands_that_are_asked_for(catalog: Catalog) -> None:
 
 
 def test_products_have_to_agree_on_scaling(catalog: Catalog) -> None:
+    """3.7: incompatible results for a band are a ValueError."""
     first, second = make_product("a"), make_product("b")
     images = ImageCollection([add(first, "x", noise(1)), add(second, "y", noise(2))], geocontext=context())
     assert images.scaling_parameters("red", scaling="display") == ([(0, 4000, 0, 255)], "Byte")
@@ -304,6 +324,7 @@ def test_products_have_to_agree_on_scaling(catalog: Catalog) -> None:
 
 
 def test_a_data_type_holds_those_of_all_products(catalog: Catalog) -> None:
+    """3.7."""
     images = ImageCollection(
         [
             Image(product=make_product(name, data_type=kind), name="x")

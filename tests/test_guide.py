@@ -51,6 +51,7 @@ def add_image(product: Product, name: str, acquired: str | None, **attributes: o
 
 
 def test_finding_products(catalog: Catalog) -> None:
+    """3.12, step 1."""
     for name, start, end in (("old", "1984", "1999"), ("middle", "2013", "2020"), ("new", "2015-06-01", "2026"),
                              ("future", "2016", "2030"), ("timeless", None, None)):  # fmt: skip
         Product(id=name, name=name, start_datetime=start, end_datetime=end).save()
@@ -63,6 +64,7 @@ def test_finding_products(catalog: Catalog) -> None:
 
 
 def test_looking_up_a_product_and_its_bands(catalog: Catalog) -> None:
+    """3.12, step 2."""
     product = Product(id="acme:LC08:01:RT:TOAR", name="Landsat 8 Collection 1 Real-Time")
     product.save()
     names = ("coastal-aerosol", "blue", "green", "red", "nir")
@@ -89,6 +91,7 @@ def test_looking_up_a_product_and_its_bands(catalog: Catalog) -> None:
 
 
 def test_finding_images(catalog: Catalog) -> None:
+    """3.12, step 3."""
     product = Product(id="scenes", name="Scenes")
     product.save()
     add_image(product, "clear", "2017-03-01", geometry=CATALONIA, cloud_fraction=0.1)
@@ -109,6 +112,7 @@ def test_finding_images(catalog: Catalog) -> None:
 
 
 def test_summaries(catalog: Catalog) -> None:
+    """3.12, step 4: five months."""
     product = Product(id="scenes", name="Scenes")
     product.save()
     for month, name in ((1, "a"), (1, "b"), (2, "c"), (3, "d"), (4, "e"), (5, "f"), (7, "g")):
@@ -131,6 +135,7 @@ def test_summaries(catalog: Catalog) -> None:
 
 
 def test_creating_a_product(catalog: Catalog) -> None:
+    """3.12, step 5."""
     product = Product(id="guide-example-product_1234")
     product.name = "Example product"
     product.save()
@@ -150,6 +155,7 @@ def test_creating_a_product(catalog: Catalog) -> None:
 
 
 def test_creating_bands(catalog: Catalog) -> None:
+    """3.12, steps 6 and 7."""
     product = Product(id="example", name="Example product")
     product.save()
     band = SpectralBand(name="blue", product=product)
@@ -218,6 +224,7 @@ def check_upload(product: Product, source: Image) -> None:
 
 
 def test_uploading_an_array_that_another_image_gave(catalog: Catalog, product: Product, pixels, meta) -> None:
+    """3.12, step 8."""
     source = Product(id="source", name="Source")
     source.save()
     SpectralBand(
@@ -231,6 +238,7 @@ def test_uploading_an_array_that_another_image_gave(catalog: Catalog, product: P
 
 
 def test_uploading_a_file(catalog: Catalog, product: Product, pixels, meta, tmp_path: Path) -> None:
+    """3.9."""
     first = Image(product=product, name="first", acquired="2018-10-25")
     first.upload_ndarray(pixels, raster_meta=meta)
     original = catalog.path_of(first.files[0])
@@ -246,6 +254,7 @@ def test_uploading_a_file(catalog: Catalog, product: Product, pixels, meta, tmp_
 
 @needs_real_data
 def test_the_flow_on_real_pixels(catalog: Catalog, product: Product) -> None:
+    """3.12, step 8."""
     path = REAL_DATA / "rasters" / "RGB.byte.tif"
     source = Product(id="bahamas", name="Bahamas")
     source.save()
@@ -275,6 +284,7 @@ def test_the_flow_on_real_pixels(catalog: Catalog, product: Product) -> None:
 
 
 def test_an_unset_attribute_is_found_by_no_comparison(catalog: Catalog, product: Product) -> None:
+    """Choice 1."""
     add_image(product, "unset", "2020-01-01")
     for condition in (
         p.cloud_fraction < 0.2, p.cloud_fraction <= 0.2, p.cloud_fraction > 0.2, p.cloud_fraction >= 0.2,
@@ -287,6 +297,7 @@ def test_an_unset_attribute_is_found_by_no_comparison(catalog: Catalog, product:
 
 @pytest.mark.parametrize("moment", ["2017-06-01T02:00:00+02:00", "2017-06-01", datetime.datetime(2017, 6, 1)])
 def test_naive_times_mean_utc(catalog: Catalog, product: Product, moment) -> None:
+    """3.2."""
     image = add_image(product, "x", "2017-06-01T00:00:00Z")
     assert image.acquired == datetime.datetime(2017, 6, 1, tzinfo=datetime.UTC)
     assert Image.search().filter(p.acquired == moment).count() == 1
@@ -294,6 +305,7 @@ def test_naive_times_mean_utc(catalog: Catalog, product: Product, moment) -> Non
 
 @pytest.mark.parametrize("interval", list(Interval))
 def test_time_series_reach_both_ends_of_time(catalog: Catalog, product: Product, interval: str) -> None:
+    """3.5."""
     add_image(product, "first", "0001-01-01")
     add_image(product, "last", "9999-12-31T23:59:59.999999Z")
     assert [found.count for found in product.images().summary_interval(interval=interval)] == [1, 1]

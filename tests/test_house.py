@@ -16,18 +16,33 @@ PACKAGE = Path(localcat.__file__).parent
 # From the ground up; a module imports only from lower floors, or from its own where that is one room.
 FLOORS = [
     {"errors", "steps"},
-    {"exceptions", "filesystem", "timestamps", "geometry", "sphere", "relations", "crs", "warn", "expressions"},
+    {
+        "exceptions",
+        "filesystem",
+        "timestamps",
+        "paths",
+        "problems",
+        "progress",
+        "geometry",
+        "sphere",
+        "relations",
+        "crs",
+        "offline",
+        "warn",
+        "expressions",
+    },
     {"geocontext", "geo"},
     {"store", "rasters", "interop"},
     {"models"},
     {"timeseries", "collection", "explain", "nearness", "search"},
-    {"catalog", "uploads", "bulk", "maintenance", "pixels", "client"},
+    {"catalog", "on_disk", "uploads", "bulk", "maintenance", "pixels", "client"},
     {"scenes"},
     {"cli", "demo", "plot", "pytest_plugin"},
 ]
 FLOOR_OF = {room: height for height, rooms in enumerate(FLOORS) for room in rooms}
 SAME_FLOOR = {
     ("crs", "errors"),
+    ("paths", "filesystem"),
     ("expressions", "timestamps"),
     # What a place means is told by shapely, which these bring in when a condition on one is made.
     ("expressions", "geometry"),
@@ -46,7 +61,8 @@ SAME_FLOOR = {
     ("catalog", "uploads"),
     ("catalog", "pixels"),
     ("catalog", "bulk"),
-    ("catalog", "maintenance"),
+    ("catalog", "on_disk"),
+    ("on_disk", "maintenance"),
     ("client", "catalog"),
     ("cli", "demo"),
     # The guide's client shows pictures under its own name; plot knows arrays only.
@@ -206,3 +222,56 @@ def test_public_names_are_sorted_and_all_there() -> None:
         assert getattr(localcat, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'Prodct'"):
         localcat.Prodct  # noqa: B018  # reading the attribute is the test
+
+
+def test_the_originals_exceptions_keep_their_codes_and_parents() -> None:
+    """Behaviour, 3.1: all but ServerError are a ClientError; those of objects too, which is ours."""
+    from localcat import exceptions as e
+
+    codes = {e.BadRequestError: 400, e.NotFoundError: 404, e.ConflictError: 409, e.ForbiddenError: 403}
+    codes |= {e.ValidationError: 422, e.GoneError: 410, e.ServerError: 500}
+    for error, status in codes.items():
+        assert (error.status, issubclass(error, e.ClientError)) == (status, error is not e.ServerError)
+    assert issubclass(e.ValidationError, e.BadRequestError)
+    assert issubclass(e.AttributeValidationError, ValueError)
+    assert {error.__base__ for error in (e.DeletedObjectError, e.UnsavedObjectError)} == {e.ClientError}
+    assert e.ClientError.__bases__ == e.ServerError.__bases__ == (Exception,)
+
+
+def test_the_older_name_of_the_summary_is_kept() -> None:
+    """Behaviour, 3.1."""
+    assert localcat.SummaryResult is localcat.ImageSummaryResult
+
+
+def test_modules_are_reached_without_an_import_of_their_own() -> None:
+    """Behaviour, 3.1: as in ``import localcat; localcat.geo.AOI``."""
+    code = "import localcat as dl; print(dl.geo.AOI.__name__, dl.exceptions.GoneError.status, dl.scenes.Scene.__name__)"
+    assert run(code) == "AOI 410 Scene"
+
+
+VALUES = {
+    "BandType": "class spectral mask microwave generic",
+    "DataType": "Byte UInt16 Int16 UInt32 Int32 Float32 Float64",
+    "Colormap": "magma inferno plasma viridis cool hot coolwarm bwr gist_earth terrain cdl",
+    "ResolutionUnit": "meters degrees",
+    "StorageState": "available remote",
+    "DocumentState": "saved modified unsaved deleted",
+    "TaskState": "NONE RUNNING SUCCESS FAILURE",
+    "ResampleAlgorithm": "near bilinear cubic cubicspline lanczos average mode max min med q1 q3",
+    "DownloadFileFormat": "jpg png tif",
+    "ImageUploadType": "ndarray file",
+    "ImageUploadStatus": "transferring pending running success failure canceled",
+    "ImageUploadEventType": "queue cancel run complete error timeout log usage",
+    "ImageUploadEventSeverity": "CRITICAL ERROR WARNING INFO DEBUG",
+    "OverviewResampler": "nearest average gauss cubic cubicspline lanczos average_mp average_magphase mode",
+    "AggregateDateField": "acquired created modified published",
+    "Interval": "year quarter month week day hour minute",
+}
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_enumerations_have_the_originals_values(name: str) -> None:
+    """Behaviour, 3.2 to 3.6, 3.9: members are texts, and equal theirs."""
+    members = list(getattr(localcat, name))
+    assert members == VALUES[name].split()
+    assert all(isinstance(member, str) and str(member) == member.value for member in members)

@@ -48,6 +48,7 @@ def make_image(product: Product, name: str, **attributes) -> Image:
 
 
 def test_without_a_context_there_is_none(catalog: Catalog) -> None:
+    """3.7: ValueError where pixels are asked for."""
     image = make_image(make_product("a", "10m"), "x", cs_code="EPSG:32618")
     collection = ImageCollection([image])
     assert collection.geocontext is None
@@ -56,12 +57,14 @@ def test_without_a_context_there_is_none(catalog: Catalog) -> None:
 
 
 def test_an_empty_collection_has_no_pixels(catalog: Catalog) -> None:
+    """3.7: ValueError "This ImageCollection is empty"."""
     for call in ("mosaic", "stack", "download", "download_mosaic", "scaling_parameters"):
         with pytest.raises(ValueError, match="This ImageCollection is empty"):
             getattr(ImageCollection(geocontext=BOX), call)("b0")
 
 
 def test_a_geometry_becomes_an_aoi_with_the_commonest_crs_and_the_finest_resolution(catalog: Catalog) -> None:
+    """3.7: over the bands of all products."""
     first, second = make_product("a", "30m", "10m"), make_product("b", "20m", None)
     images = [
         make_image(first, "1", cs_code="EPSG:32617"),
@@ -90,6 +93,7 @@ def test_a_geometry_becomes_an_aoi_with_the_commonest_crs_and_the_finest_resolut
     ],
 )
 def test_resolutions_are_brought_to_the_units_of_the_crs(catalog: Catalog, resolutions, crs, expected) -> None:
+    """3.7: 111,111 m per degree; the unit of most bands decides."""
     image = make_image(make_product("a", *resolutions), "x", cs_code=crs)
     context = ImageCollection([image], geocontext=BOX).geocontext
     assert context is not None
@@ -97,6 +101,7 @@ def test_resolutions_are_brought_to_the_units_of_the_crs(catalog: Catalog, resol
 
 
 def test_what_a_context_says_stays(catalog: Catalog) -> None:
+    """3.7: only what is missing is filled in."""
     images = [make_image(make_product("a", "10m"), "x", cs_code="EPSG:32618")]
     for given in (
         AOI(BOX, crs="EPSG:3857", resolution=50),
@@ -113,6 +118,7 @@ def test_what_a_context_says_stays(catalog: Catalog) -> None:
 
 
 def test_without_facts_the_context_stays_incomplete(catalog: Catalog) -> None:
+    """3.7, 3.8: using it is a ValueError."""
     image = make_image(make_product("a", None), "x", cs_code="EPSG:32618")
     context = ImageCollection([image], geocontext=BOX).geocontext
     assert (context.crs, context.resolution) == ("EPSG:32618", None)
@@ -121,6 +127,7 @@ def test_without_facts_the_context_stays_incomplete(catalog: Catalog) -> None:
 
 
 def test_an_empty_collection_completes_its_context_once_it_has_images(catalog: Catalog) -> None:
+    """3.7, ours."""
     collection = ImageCollection(geocontext=BOX)
     assert collection.geocontext == AOI(BOX)
     collection.append(make_image(make_product("a", "10m"), "x", cs_code="EPSG:32618"))
@@ -128,6 +135,7 @@ def test_an_empty_collection_completes_its_context_once_it_has_images(catalog: C
 
 
 def test_derived_collections_keep_the_context(catalog: Catalog) -> None:
+    """3.7: however they are derived."""
     product = make_product("a", "10m")
     images = [make_image(product, str(zone), cs_code=f"EPSG:326{zone}") for zone in (17, 18)]
     images.append(make_image(product, "third", cs_code="EPSG:32618"))
@@ -148,6 +156,7 @@ def test_derived_collections_keep_the_context(catalog: Catalog) -> None:
 
 
 def test_a_context_that_cannot_be_completed_fails_only_when_it_is_used(catalog: Catalog) -> None:
+    """3.7, ours."""
     image = make_image(make_product("a", "1deg"), "x", cs_code="EPSG:4326")
     collection = ImageCollection([image], geocontext=(-75.0, 36.0, -74.9, 36.1))
     assert len(collection[:1]) == 1
@@ -156,6 +165,7 @@ def test_a_context_that_cannot_be_completed_fails_only_when_it_is_used(catalog: 
 
 
 def test_collect_takes_the_searched_area_as_context(catalog: Catalog) -> None:
+    """3.5: the geometry of intersects, unless collect(geocontext) names another."""
     make_image(make_product("a", "10m"), "x", cs_code="EPSG:32618", geometry=BOX)
     search = Image.search().intersects(BOX)
     assert search.collect().geocontext == AOI(BOX, crs="EPSG:32618", resolution=10)
@@ -182,6 +192,7 @@ def names(collection: ImageCollection) -> list[str]:
 
 
 def test_intersecting_images_keep_their_order(row: ImageCollection) -> None:
+    """3.7, ours."""
     assert names(row.intersecting((0.5, 0.5, 4, 0.6))) == ["x0", "x2", "x4"]
     assert names(row[::-1].intersecting((0.5, 0.5, 4, 0.6))) == ["x4", "x2", "x0"]
     triangle = shapely.Polygon([(1.1, 0), (2.5, 3), (1.1, 3)])  # its box meets x2, it does not
@@ -194,6 +205,7 @@ def test_intersecting_images_keep_their_order(row: ImageCollection) -> None:
 
 
 def test_nearest_images_come_nearest_first(row: ImageCollection) -> None:
+    """3.7, ours."""
     assert names(row.nearest((4.9, 0.5))) == ["x4"]
     assert names(row.nearest((1.9, 0.5), 3)) == ["x2", "x0", "x4"]
     assert names(row.nearest(shapely.Point(100, -40), 2)) == ["x6", "x4"]
@@ -210,6 +222,7 @@ def test_nearest_images_come_nearest_first(row: ImageCollection) -> None:
 
 
 def test_the_index_follows_what_is_added_and_removed(row: ImageCollection) -> None:
+    """3.7, ours."""
     assert names(row.nearest((20, 0))) == ["x6"]
     removed = row.pop(3)
     assert names(row.nearest((20, 0))) == ["x4"]
@@ -220,6 +233,7 @@ def test_the_index_follows_what_is_added_and_removed(row: ImageCollection) -> No
 
 
 def test_images_across_the_antimeridian_are_found_from_both_sides(catalog: Catalog) -> None:
+    """Choice 14."""
     product = make_product("pacific")
     fiji = make_image(product, "fiji", geometry=(179, -18, -179, -17))
     west = make_image(product, "west", geometry=(-178, -18, -177, -17))
@@ -234,6 +248,7 @@ def test_images_across_the_antimeridian_are_found_from_both_sides(catalog: Catal
 
 
 def test_nearest_agrees_with_the_search_over_the_same_images(catalog: Catalog) -> None:
+    """3.7, ours."""
     random = numpy.random.default_rng(7)
     product = make_product("many")
     for number in range(60):
@@ -247,6 +262,7 @@ def test_nearest_agrees_with_the_search_over_the_same_images(catalog: Catalog) -
 
 
 def test_coverage_filters_images(row: ImageCollection) -> None:
+    """3.7: filter_coverage, of all of the geometry by default."""
     area = (0.5, 0, 2.5, 1)
     assert names(row.filter_coverage(area, 0.2)) == ["x0", "x2"]
     assert names(row.filter_coverage(area, 0.25)) == ["x0", "x2"]

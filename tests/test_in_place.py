@@ -52,6 +52,7 @@ def plain(catalog: Catalog) -> Product:
 
 @pytest.mark.parametrize("wait", [True, False])
 def test_a_file_is_indexed_where_it_lies(catalog: Catalog, plain: Product, tmp_path: Path, wait: bool) -> None:
+    """Choice 16: marked as such in its row; the hash is the sha256 in hex."""
     path = make_tif(tmp_path / "a.tif")
     content = path.read_bytes()
     image = new_image(plain)
@@ -69,6 +70,7 @@ def test_a_file_is_indexed_where_it_lies(catalog: Catalog, plain: Product, tmp_p
 
 
 def test_a_file_below_the_catalog_keeps_a_relative_path(tmp_path: Path) -> None:
+    """Choice 16."""
     (tmp_path / "one").mkdir()
     make_tif(tmp_path / "one" / "scenes" / "a.tif")
     with Catalog.create(tmp_path / "one" / "c.gpkg", org="acme") as catalog, catalog.as_default():
@@ -96,6 +98,7 @@ def test_a_missing_or_changed_file_is_told_by_its_path(plain: Product, tmp_path:
 
 
 def test_replacing_an_image_leaves_its_file_in_place(catalog: Catalog, plain: Product, tmp_path: Path) -> None:
+    """3.9: files indexed in place are never touched."""
     first, second = make_tif(tmp_path / "a.tif"), make_tif(tmp_path / "b.tif", 6)
     new_image(plain).upload(first, copy=False).raise_for_status()
     new_image(plain).upload(second, overwrite=True).raise_for_status()

@@ -32,6 +32,7 @@ __all__ = ["shifted"]  # a fixture
 
 
 def test_the_last_valid_pixel_wins(shifted) -> None:
+    """3.7: the last image in the collection, where it is valid."""
     images, layers = shifted
     values, mask = laid_over(layers)
     found = images.mosaic("red green")
@@ -44,6 +45,7 @@ def test_the_last_valid_pixel_wins(shifted) -> None:
 
 
 def test_nodata_never_covers_what_is_valid_even_where_it_is_not_masked(shifted) -> None:
+    """3.7, ours."""
     images, layers = shifted
     values, _ = laid_over(layers)
     found = images.mosaic("red green", mask_nodata=False)
@@ -52,6 +54,7 @@ def test_nodata_never_covers_what_is_valid_even_where_it_is_not_masked(shifted) 
 
 
 def test_alpha_is_transparent_in_a_mosaic(catalog: Catalog) -> None:
+    """3.7, choice 21."""
     product = make_product(nodata=None, alpha=True)
     arrays = [noise(seed, bands=3, high=3) for seed in range(3)]
     images = ImageCollection([add(product, str(n), array) for n, array in enumerate(arrays)], geocontext=context())
@@ -71,6 +74,7 @@ def test_alpha_is_transparent_in_a_mosaic(catalog: Catalog) -> None:
 
 
 def test_with_alpha_unmasked_nodata_lies_beneath_valid_pixels_only(catalog: Catalog) -> None:
+    """3.7, ours."""
     product = make_product(nodata=0, alpha=True)
     arrays = [noise(seed, bands=3, high=3) for seed in range(2)]
     images = ImageCollection([add(product, str(n), array) for n, array in enumerate(arrays)], geocontext=context())
@@ -86,6 +90,7 @@ def test_with_alpha_unmasked_nodata_lies_beneath_valid_pixels_only(catalog: Cata
 
 
 def test_alpha_masks_only_if_all_products_have_it(catalog: Catalog) -> None:
+    """3.7."""
     with_alpha, without = make_product("a", nodata=None, alpha=True), make_product("b", nodata=None)
     first = add(with_alpha, "x", numpy.concatenate((noise(1) + 1, numpy.zeros((1, ROWS, COLUMNS), "uint16"))))
     second = add(without, "y", noise(2) + 1)
@@ -101,6 +106,7 @@ def test_alpha_masks_only_if_all_products_have_it(catalog: Catalog) -> None:
 
 
 def test_masked_arrays_without_nodata_come_back(catalog: Catalog) -> None:
+    """3.9, choice 21: an internal mask is honoured beside alpha and nodata."""
     product = make_product(nodata=None)
     hole = numpy.zeros((2, ROWS, COLUMNS), dtype=bool)
     hole[:, 5:9, 3:20] = True
@@ -112,6 +118,7 @@ def test_masked_arrays_without_nodata_come_back(catalog: Catalog) -> None:
 
 
 def test_the_axis_of_bands_is_moved(shifted) -> None:
+    """3.7: bands_axis=0 by default."""
     images, _ = shifted
     found = images.mosaic("red green")
     for axis, shape in ((0, (2, 40, 30)), (1, (40, 2, 30)), (2, (40, 30, 2)), (-1, (40, 30, 2)), (-2, (40, 2, 30))):
@@ -123,6 +130,7 @@ def test_the_axis_of_bands_is_moved(shifted) -> None:
 
 
 def test_a_mosaic_stretches_its_own_range(shifted) -> None:
+    """3.6, 3.7: auto scaling."""
     images, layers = shifted
     values, mask = laid_over(layers)
     found = images.mosaic("red green", scaling="auto")
@@ -131,6 +139,7 @@ def test_a_mosaic_stretches_its_own_range(shifted) -> None:
 
 
 def test_a_mosaic_stops_reading_when_nothing_is_missing(catalog: Catalog) -> None:
+    """3.7, ours: memory and time are bounded."""
     product = make_product(nodata=None)
     images = ImageCollection([add(product, "below", noise(1)), add(product, "top", noise(2))], geocontext=context())
     catalog.path_of(images[0].files[0]).unlink()
@@ -138,6 +147,7 @@ def test_a_mosaic_stops_reading_when_nothing_is_missing(catalog: Catalog) -> Non
 
 
 def test_products_of_several_types_meet_in_one_that_holds_all(catalog: Catalog) -> None:
+    """3.6, 3.7."""
     small, large = make_product("a", data_type="Byte"), make_product("b", data_type="Int16")
     first = add(small, "x", noise(1, dtype="uint8"))
     second = add(large, "y", -noise(2, dtype="int16"))
@@ -149,6 +159,7 @@ def test_products_of_several_types_meet_in_one_that_holds_all(catalog: Catalog) 
 
 
 def test_images_of_two_catalogs_are_read_together(catalog: Catalog) -> None:
+    """3.7, ours."""
     ours = add(make_product(), "x", noise(1))
     with Catalog.temporary(org="acme") as other, other.as_default():
         theirs = add(make_product(), "x", noise(2))
@@ -160,6 +171,7 @@ def test_images_of_two_catalogs_are_read_together(catalog: Catalog) -> None:
 
 
 def test_a_stack_has_the_images_in_their_order(shifted) -> None:
+    """3.7: (image, band, y, x), whatever the number of threads."""
     images, layers = shifted
     for workers in (None, 1, 3):
         found = images.stack("red green", max_workers=workers)
@@ -173,6 +185,7 @@ def test_a_stack_has_the_images_in_their_order(shifted) -> None:
 
 
 def test_flatten_lays_groups_over_each_other_sorted_by_key(catalog: Catalog) -> None:
+    """3.7: groupby predicates; each group a mosaic."""
     product = make_product()
     days = ("2020-05-02", "2019-07-01", "2020-05-01", "2019-01-01")
     arrays = [noise(seed) for seed in range(4)]
@@ -192,6 +205,7 @@ def test_flatten_lays_groups_over_each_other_sorted_by_key(catalog: Catalog) -> 
 
 
 def test_the_axis_of_bands_of_a_stack(shifted) -> None:
+    """3.7: 0 and -4 are a NotImplementedError; -1 gives (image, y, x, band)."""
     images, _ = shifted
     found = images.stack("red green")
     for axis, shape in ((1, (3, 2, 40, 30)), (-3, (3, 2, 40, 30)), (2, (3, 40, 2, 30)), (-2, (3, 40, 2, 30)),
@@ -207,6 +221,7 @@ def test_the_axis_of_bands_of_a_stack(shifted) -> None:
 
 
 def test_a_stack_tells_where_each_layer_is_from(shifted) -> None:
+    """3.7: raster_info gives a list."""
     images, _ = shifted
     array, infos = images.stack("red green", raster_info=True)
     assert len(infos) == len(array) == 3
@@ -221,11 +236,13 @@ def test_a_stack_tells_where_each_layer_is_from(shifted) -> None:
 
 @pytest.mark.parametrize("workers", [0, -1, 1.5, True, "2"])
 def test_workers_are_counted(shifted, workers) -> None:
+    """3.7: max_workers."""
     with pytest.raises(BadRequestError, match="max_workers is a whole number from 1"):
         shifted[0].stack("red", max_workers=workers)
 
 
 def test_threads_end_with_the_stack(shifted) -> None:
+    """3.7, ours."""
     before = threading.active_count()
     shifted[0].stack("red", max_workers=3)
     assert threading.active_count() == before
@@ -243,6 +260,7 @@ def test_threads_end_with_the_stack(shifted) -> None:
     ],
 )
 def test_memory_holds_the_result_and_one_image(catalog: Catalog, read, layers_at_once) -> None:
+    """3.7, ours: memory is bounded."""
     product = make_product()
     images = []
     for number in range(6):
@@ -259,6 +277,7 @@ def test_memory_holds_the_result_and_one_image(catalog: Catalog, read, layers_at
 
 
 def test_one_worker_sees_what_the_callers_transaction_has_added(catalog: Catalog) -> None:
+    """3.7, ours."""
     product = make_product()
     with catalog.transaction():
         images = ImageCollection([add(product, str(n), noise(n)) for n in range(2)], geocontext=context())

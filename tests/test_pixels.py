@@ -41,6 +41,7 @@ __all__ = ["shifted"]  # a fixture
 
 
 def test_raster_info_leads_back_to_the_same_grid(shifted, catalog: Catalog) -> None:
+    """3.6, 3.9: what raster_info gives, upload_ndarray takes."""
     images, _ = shifted
     place = context(column=3, row=4, rows=20, columns=17)
     array, meta = images.mosaic("red green", place, raster_info=True)
@@ -56,6 +57,7 @@ def test_raster_info_leads_back_to_the_same_grid(shifted, catalog: Catalog) -> N
 
 
 def test_a_cutline_masks_what_lies_outside(shifted) -> None:
+    """3.6: the geometry of the context."""
     images, _ = shifted
     whole = images.mosaic("red green")
     lonlat = images[0].geometry.bounds
@@ -67,6 +69,7 @@ def test_a_cutline_masks_what_lies_outside(shifted) -> None:
 
 
 def test_changes_of_the_context(shifted) -> None:
+    """3.6, 3.7: crs and resolution go to geocontext.assign; tiles refuse them."""
     images, _ = shifted
     assert images.mosaic("red", resolution=20).shape == (1, 20, 15)
     assert images.stack("red", resolution=20).shape == (3, 1, 20, 15)
@@ -77,6 +80,7 @@ def test_changes_of_the_context(shifted) -> None:
 
 
 def test_pixels_are_read_through_a_dltile(catalog: Catalog) -> None:
+    """3.6, 3.8."""
     product = make_product()
     tile = DLTile.from_latlon(36.14, -75.0, SIZE, 32, 4)
     grid = tile.grid()
@@ -93,6 +97,7 @@ def test_pixels_are_read_through_a_dltile(catalog: Catalog) -> None:
 
 
 def test_pixels_are_read_through_a_web_map_tile(catalog: Catalog) -> None:
+    """3.6, 3.8."""
     product = make_product()
     tile = XYZTile(1193, 1608, 12)
     grid = tile.grid()
@@ -130,6 +135,7 @@ def test_pixels_are_read_through_a_web_map_tile(catalog: Catalog) -> None:
     ],
 )  # fmt: skip
 def test_wrong_arguments_are_named(shifted, options, error, message) -> None:
+    """3.6, 3.7."""
     images, _ = shifted
     for call in (images.mosaic, images.stack):
         if call == images.stack and "max_bytes" in options:
@@ -139,12 +145,14 @@ def test_wrong_arguments_are_named(shifted, options, error, message) -> None:
 
 
 def test_alpha_comes_last(catalog: Catalog) -> None:
+    """3.6."""
     image = add(make_product(alpha=True), "x", noise(1, bands=3))
     with pytest.raises(ValueError, match="Alpha must be the last band in order to reduce rasterization errors"):
         image.ndarray("alpha red")
 
 
 def test_a_large_result_is_refused_before_anything_is_read(shifted, catalog: Catalog) -> None:
+    """3.7, ours."""
     images, _ = shifted
     catalog.path_of(images[0].files[0]).unlink()
     with pytest.raises(TooLargeError, match="choose a coarser resolution or a smaller area, or pass max_bytes"):
@@ -154,6 +162,7 @@ def test_a_large_result_is_refused_before_anything_is_read(shifted, catalog: Cat
 
 
 def test_processing_levels_are_not_computed(shifted, recwarn: pytest.WarningsRecorder) -> None:
+    """3.4: stored; one that is absent is no error for default, toa and surface."""
     images, layers = shifted
     for level in ("default", "toa", "surface"):
         assert_array_equal(images[0].ndarray("red", processing_level=level).filled(0), layers[0][0][:1])
@@ -175,6 +184,7 @@ def test_processing_levels_are_not_computed(shifted, recwarn: pytest.WarningsRec
 
 
 def test_a_replaced_image_gives_its_new_pixels(shifted) -> None:
+    """Choice 19."""
     images, _ = shifted
     new = noise(9)
     replacement = Image(product=images[0].product, name="i2", acquired="2020-01-01")
@@ -185,6 +195,7 @@ def test_a_replaced_image_gives_its_new_pixels(shifted) -> None:
 
 
 def test_a_deleted_image_is_an_error_and_never_its_old_pixels(shifted) -> None:
+    """Choice 19."""
     images, _ = shifted
     Image.delete(images[1].id)
     message = "image 'acme:p:i1' is not in the catalog any more; nothing was read"
@@ -197,6 +208,7 @@ def test_a_deleted_image_is_an_error_and_never_its_old_pixels(shifted) -> None:
 
 
 def test_an_image_is_not_taken_for_another_whose_id_has_the_namespace(catalog: Catalog) -> None:
+    """Choices 7 and 19."""
     product = Product(id="acme:x:acme", name="x")
     product.save()
     outer = Image(id="acme:acme:i", catalog=catalog, acquired="2020-01-01")
@@ -206,6 +218,7 @@ def test_an_image_is_not_taken_for_another_whose_id_has_the_namespace(catalog: C
 
 
 def test_an_image_without_pixels_here_says_so(catalog: Catalog) -> None:
+    """3.6: a remote image cannot be rastered."""
     image = Image(
         product=make_product(), name="far", acquired="2020-01-01", files=[{"href": "https://example.org/a.tif"}]
     )
@@ -217,6 +230,7 @@ def test_an_image_without_pixels_here_says_so(catalog: Catalog) -> None:
 
 
 def test_a_missing_or_damaged_file_is_an_error(shifted, catalog: Catalog) -> None:
+    """Choice 19."""
     images, _ = shifted
     path = catalog.path_of(images[0].files[0])
     whole = path.read_bytes()
@@ -231,6 +245,7 @@ def test_a_missing_or_damaged_file_is_an_error(shifted, catalog: Catalog) -> Non
 
 
 def test_images_that_fail_can_be_masked(shifted, catalog: Catalog) -> None:
+    """3.7, ours: on_error."""
     images, layers = shifted
     catalog.path_of(images[1].files[0]).unlink()
     with pytest.warns(FailedImagesWarning, match="1 images could not be read:\n  acme:p:i1: ") as warned:
@@ -247,6 +262,7 @@ def test_images_that_fail_can_be_masked(shifted, catalog: Catalog) -> None:
 
 
 def test_images_that_fail_can_be_skipped(shifted, catalog: Catalog) -> None:
+    """3.7, ours: on_error."""
     images, layers = shifted
     catalog.path_of(images[1].files[0]).unlink()
     with pytest.warns(FailedImagesWarning):
@@ -265,6 +281,7 @@ def test_images_that_fail_can_be_skipped(shifted, catalog: Catalog) -> None:
 
 
 def test_if_all_images_fail_the_first_error_is_raised(shifted, catalog: Catalog) -> None:
+    """3.7, ours: on_error."""
     images, _ = shifted
     for image in images:
         catalog.path_of(image.files[0]).unlink()
@@ -279,6 +296,7 @@ def test_if_all_images_fail_the_first_error_is_raised(shifted, catalog: Catalog)
 
 
 def test_progress_is_shown_only_when_asked_for(shifted, capfd: pytest.CaptureFixture[str]) -> None:
+    """3.6, 3.7: progress."""
     images, _ = shifted
     images.mosaic("red")
     images.stack("red", progress=False)

@@ -29,6 +29,7 @@ def later(product: Product, name: str, acquired: str, pixels, meta, **attributes
 
 
 def test_a_scene_comes_with_the_context_of_its_own_grid(image: Image) -> None:
+    """3.10: geometry None, with resolution, align_pixels False."""
     scene, context = Scene.from_id("guide:scene1")
 
     assert isinstance(context, AOI)
@@ -45,11 +46,13 @@ def test_a_scene_comes_with_the_context_of_its_own_grid(image: Image) -> None:
 
 
 def test_a_missing_scene_is_not_found(catalog: Catalog) -> None:
+    """3.10: NotFoundError."""
     with pytest.raises(NotFoundError, match="there is no image 'nope:nothing' in the catalog"):
         Scene.from_id("nope:nothing")
 
 
 def test_the_guides_call_reads_one_band_at_another_resolution(image: Image) -> None:
+    """3.10, 3.12: (1, rows, columns), masked."""
     scene, context = Scene.from_id("acme:guide:scene1")
 
     array, info = scene.ndarray("blue", context.assign(resolution=120), raster_info=True)
@@ -69,6 +72,7 @@ def test_the_guides_call_reads_one_band_at_another_resolution(image: Image) -> N
 
 
 def test_a_context_is_required(image: Image) -> None:
+    """3.10."""
     scene, _ = Scene.from_id("guide:scene1")
     with pytest.raises(TypeError):
         scene.ndarray("blue")  # type: ignore[call-arg]
@@ -77,6 +81,7 @@ def test_a_context_is_required(image: Image) -> None:
 
 
 def test_properties_are_read_by_attribute_and_by_item(image: Image) -> None:
+    """3.10."""
     properties = Scene(image).properties
 
     assert properties.id == "acme:guide:scene1"
@@ -106,6 +111,7 @@ def test_properties_are_read_by_attribute_and_by_item(image: Image) -> None:
     lambda properties: setattr(properties.bands.blue, "dtype", "Byte"),
 ])  # fmt: skip
 def test_properties_are_read_only(image: Image, change) -> None:
+    """3.10: TypeError."""
     with pytest.raises((TypeError, AttributeError)) as raised:
         change(Scene(image).properties)
     if raised.type is AttributeError:
@@ -113,11 +119,13 @@ def test_properties_are_read_only(image: Image, change) -> None:
 
 
 def test_item_assignment_is_a_type_error(image: Image) -> None:
+    """3.10."""
     with pytest.raises(TypeError):
         Scene(image).properties["date"] = None  # type: ignore[index]
 
 
 def test_repr_of_a_scene_and_of_scenes(image: Image) -> None:
+    """3.10."""
     scene = Scene(image)
     assert repr(scene) == (
         'Scene "acme:guide:scene1"\n'
@@ -134,6 +142,7 @@ def test_repr_of_a_scene_and_of_scenes(image: Image) -> None:
 
 
 def test_search_takes_the_first_moment_and_leaves_out_the_last(image: Image, product: Product, pixels, meta) -> None:
+    """3.10: start inclusive, end exclusive, cloud filter strict."""
     later(product, "scene2", "2019-01-01", pixels, meta, cloud_fraction=0.5)
     later(product, "scene3", "2020-01-01", pixels, meta)
     area = image.geometry
@@ -156,6 +165,7 @@ def test_search_takes_the_first_moment_and_leaves_out_the_last(image: Image, pro
 
 
 def test_search_returns_a_context_with_the_scenes_crs_and_resolution(image: Image) -> None:
+    """3.10."""
     found, context = scenes.search(image.geometry, ["acme:guide"])
     assert context.crs == "EPSG:32618"
     assert context.resolution == 60
@@ -166,7 +176,15 @@ def test_search_returns_a_context_with_the_scenes_crs_and_resolution(image: Imag
     assert given == image.geocontext
 
 
+def test_products_are_named_by_id_or_given(image: Image, product: Product) -> None:
+    """3.10: an id with or without the namespace, a Product, or several."""
+    for products in ("guide", "acme:guide", product, [product], ["guide", product]):
+        found, _ = scenes.search(image.geometry, products)
+        assert found.each.properties.id.combine() == ["acme:guide:scene1"]
+
+
 def test_search_needs_products_and_a_known_order(image: Image) -> None:
+    """3.10: ValueError."""
     for products in (None, [], ""):
         with pytest.raises(ValueError, match="search needs products: an id, or a list of ids"):
             scenes.search(image.geometry, products)
@@ -177,6 +195,7 @@ def test_search_needs_products_and_a_known_order(image: Image) -> None:
 
 
 def test_scenes_are_laid_over_each_other_by_year(image: Image, product: Product, pixels, meta) -> None:
+    """3.10: flatten by "properties.date.year"."""
     later(product, "scene2", "2018-12-01", numpy.ma.masked_equal(pixels.data * 0 + 7, 0), meta)
     later(product, "scene3", "2019-12-01", numpy.ma.masked_equal(pixels.data * 0 + 9, 0), meta)
     found, _ = scenes.search(image.geometry, "guide")
@@ -198,12 +217,14 @@ def test_scenes_are_laid_over_each_other_by_year(image: Image, product: Product,
 
 
 def test_coverage_filters_scenes(image: Image) -> None:
+    """3.10."""
     found = SceneCollection([Scene(image)])
     assert len(found.filter_coverage(image.geometry)) == 1
     assert len(found.filter_coverage((0, 0, 1, 1))) == 0
 
 
 def test_scenes_are_downloaded(image: Image, tmp_path) -> None:
+    """3.10."""
     scene, context = Scene.from_id("guide:scene1")
     assert scene.download("blue", context, dest=tmp_path / "one.tif") == str(tmp_path / "one.tif")
     found = SceneCollection([scene])
@@ -213,6 +234,7 @@ def test_scenes_are_downloaded(image: Image, tmp_path) -> None:
 
 
 def test_products_and_bands_are_looked_up(product: Product) -> None:
+    """3.1."""
     assert scenes.get_product("guide") == product
     assert scenes.get_band("guide:blue").name == "blue"
     with pytest.raises(NotFoundError, match="there is no product 'x'"):
@@ -241,6 +263,8 @@ def test_products_and_bands_are_looked_up(product: Product) -> None:
 
 
 def test_names_of_the_older_client_are_all_there() -> None:
-    assert {"AOI", "DLTile", "XYZTile", "display", "save_image", "search", "get_product"} <= set(scenes.__all__)
+    """3.1."""
+    names = "Scene SceneCollection search get_product get_band search_products search_bands display save_image"
+    assert set(scenes.__all__) == {*names.split(), "AOI", "DLTile", "XYZTile", "GeoContext"}
     for name in scenes.__all__:
         assert getattr(scenes, name) is not None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,10 +20,12 @@ from localcat import properties as p
 from localcat.expressions.evaluate import evaluate
 from localcat.expressions.nodes import Ref
 from localcat.expressions.properties import Expression
+from localcat.geometry import as_geometry
 from localcat.models.band import Band
 from localcat.search import Search
+from localcat.store import planner, timeline
 from localcat.timestamps import from_microseconds, to_microseconds
-from tests.strategies import MOMENTS, Asked, Record, asked, asked_of, fill, records
+from tests.strategies import MOMENTS, Asked, Record, asked, asked_of, fill, filters, records, shapes
 
 SEARCHES = 10  # asked of each catalog
 EXAMPLES = 75  # catalogs
@@ -205,6 +208,53 @@ def test_searches_agree_with_brute_force(found, questions):
 @settings(max_examples=CAMPAIGN, phases=WITHOUT_SHRINKING)
 def test_searches_agree_with_brute_force_campaign(found, questions):
     run(found, questions)
+
+
+# The ways of asking that pay for many images, taken for few
+
+
+@contextmanager
+def as_if_many() -> Iterator[None]:
+    """Search a few images as a million are searched: window by window of time, and by boxes where these tell."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(planner, "CROWD", 1)
+        patch.setattr(timeline, "_LONG", 2.0)
+        patch.setattr(planner, "_SMALL", 0.0)
+        patch.setattr(planner, "_LARGE", 0.0)
+        yield
+
+
+longitudes, latitudes = st.integers(-180, 180), st.integers(-90, 90)
+rectangles = (
+    st.tuples(longitudes, latitudes, longitudes, latitudes)
+    .filter(lambda edges: edges[0] != edges[2] and edges[1] < edges[3])
+    .map(as_geometry)
+)
+first_in_time = st.builds(
+    Asked,
+    st.just(Image),
+    where=st.none() | filters(Image),
+    order=st.sampled_from([("acquired",), ("-acquired",), ("acquired", "-name"), ("-acquired", "cloud_fraction")]),
+    limit=st.none() | st.integers(0, 6),
+    area=st.none() | rectangles | shapes(),
+    with_unset=st.booleans(),
+)
+questions_of_many = st.lists(first_in_time, min_size=SEARCHES, max_size=SEARCHES)
+
+
+@given(records(), questions_of_many)
+@settings(max_examples=EXAMPLES, phases=WITHOUT_SHRINKING)
+def test_few_images_searched_as_many_agree_with_brute_force(found, questions):
+    with as_if_many():
+        run(found, questions)
+
+
+@pytest.mark.campaign
+@given(records(), questions_of_many)
+@settings(max_examples=CAMPAIGN, phases=WITHOUT_SHRINKING)
+def test_few_images_searched_as_many_agree_with_brute_force_campaign(found, questions):
+    with as_if_many():
+        run(found, questions)
 
 
 # Time series

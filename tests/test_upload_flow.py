@@ -20,6 +20,7 @@ from localcat import (
     ConflictError,
     CorruptImageError,
     DeletedObjectError,
+    GridMismatchError,
     Image,
     ImageUpload,
     InvalidArrayError,
@@ -33,7 +34,10 @@ from localcat import (
 )
 from localcat import properties as p
 from localcat.rasters.layout import DataFolder
+from localcat.rasters.write import RasterWarning
 from localcat.store.database import Database
+
+WKT = rasterio.crs.CRS.from_epsg(32618).to_wkt()
 
 
 def new_image(product: Product, name: str = "x", **attributes: object) -> Image:
@@ -71,6 +75,7 @@ def check_nothing_left(catalog: Catalog) -> None:
     ],
 )
 def test_an_array_that_does_not_fit_is_refused(catalog: Catalog, product: Product, meta, array, message: str) -> None:
+    """3.9: rank, dtype and bands; a ValueError at once."""
     image = new_image(product)
     with pytest.raises(InvalidArrayError, match=message):
         image.upload_ndarray(array, raster_meta=meta)
@@ -80,12 +85,14 @@ def test_an_array_that_does_not_fit_is_refused(catalog: Catalog, product: Produc
 
 @pytest.mark.parametrize("array", ["x", None, [], [[1, 2], [3, 4]], {"a": 1}])
 def test_what_is_no_array_is_refused(catalog: Catalog, product: Product, meta, array: object) -> None:
+    """3.9."""
     with pytest.raises(BadRequestError):
         new_image(product).upload_ndarray(array, raster_meta=meta)
     check_nothing_left(catalog)
 
 
 def test_georeferencing_is_required(catalog: Catalog, product: Product, pixels, meta) -> None:
+    """3.9: from the image or raster_meta, else a ValueError."""
     with pytest.raises(BadRequestError, match="has no georeferencing: set geotrans"):
         new_image(product).upload_ndarray(pixels)
     with pytest.raises(BadRequestError, match="has no CRS: set cs_code"):
@@ -100,6 +107,7 @@ def test_georeferencing_is_required(catalog: Catalog, product: Product, pixels, 
 
 
 def test_checks_come_in_the_originals_order(catalog: Catalog, product: Product, pixels, meta) -> None:
+    """3.9."""
     with pytest.raises(BadRequestError, match="id field required"):
         Image(name="x").upload_ndarray(pixels, raster_meta=meta)
     with pytest.raises(BadRequestError, match="acquired field required"):
@@ -122,6 +130,7 @@ def test_checks_come_in_the_originals_order(catalog: Catalog, product: Product, 
 
 
 def test_a_product_without_bands_takes_no_pixels(catalog: Catalog, pixels, meta) -> None:
+    """3.9, ours."""
     product = Product(id="empty", name="Empty")
     product.save()
     with pytest.raises(BadRequestError, match="has no bands; declare what its files hold first"):
@@ -130,6 +139,7 @@ def test_a_product_without_bands_takes_no_pixels(catalog: Catalog, pixels, meta)
 
 @pytest.mark.parametrize("overviews", [[0], [1], [2, 2], ["a"], "24", [2.5], list(range(2, 20))])
 def test_overviews_that_make_no_sense_are_refused(catalog: Catalog, product: Product, pixels, meta, overviews) -> None:
+    """3.9: at most 16."""
     with pytest.raises(BadRequestError):
         new_image(product).upload_ndarray(pixels, raster_meta=meta, overviews=overviews)
     check_nothing_left(catalog)
@@ -137,6 +147,7 @@ def test_overviews_that_make_no_sense_are_refused(catalog: Catalog, product: Pro
 
 @pytest.mark.parametrize("files", [[], 5, None, [5], {"a": 1}, b"x"])
 def test_what_is_no_file_is_refused(catalog: Catalog, product: Product, files: object) -> None:
+    """3.9."""
     with pytest.raises(BadRequestError):
         new_image(product).upload(files)
     check_nothing_left(catalog)
@@ -158,6 +169,7 @@ def failing(image: Image, path: Path, error: type[Exception], message: str) -> I
 
 @needs_real_data
 def test_a_damaged_file_fails_and_leaves_nothing(catalog: Catalog) -> None:
+    """3.9, choice 18."""
     product = Product(id="rgb", name="RGB")
     product.save()
     SpectralBand(name="red", product=product, data_type="Byte", data_range=(0, 255), band_index=0).save()
@@ -167,6 +179,7 @@ def test_a_damaged_file_fails_and_leaves_nothing(catalog: Catalog) -> None:
 
 
 def test_files_that_are_no_rasters_fail_and_leave_nothing(catalog: Catalog, product: Product, tmp_path: Path) -> None:
+    """3.9, choice 18: GeoTIFF or JPEG 2000."""
     text = tmp_path / "text.tif"
     text.write_text("no raster at all " * 100)
     failing(new_image(product), text, RasterError, "text.tif")
@@ -176,6 +189,8 @@ def test_files_that_are_no_rasters_fail_and_leave_nothing(catalog: Catalog, prod
 
 
 def test_a_file_that_does_not_fit_the_product_fails(catalog: Catalog, product: Product, tmp_path: Path) -> None:
+    """3.9, ours: type and number of bands."""
+
     def raster(name: str, count: int, dtype: str, **georeferencing: object) -> Path:
         path = tmp_path / name
         with rasterio.open(
@@ -197,6 +212,8 @@ def test_a_file_that_does_not_fit_the_product_fails(catalog: Catalog, product: P
 def test_a_full_disk_fails_and_leaves_nothing(
     catalog: Catalog, product: Product, pixels, meta, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """3.9, choice 18."""
+
     def full(self: DataFolder, path: Path) -> None:
         raise StorageFullError(f"no room to write {path}")
 
@@ -212,6 +229,8 @@ def test_a_full_disk_fails_and_leaves_nothing(
 def test_an_error_of_the_system_while_publishing_leaves_nothing(
     catalog: Catalog, product: Product, pixels, meta, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
+    """3.9: neither row nor file."""
+
     def broken(*arguments: object, **options: object) -> None:
         raise OSError(errno.EIO, "input/output error")
 
@@ -237,6 +256,7 @@ def test_an_error_of_the_system_while_publishing_leaves_nothing(
 
 
 def test_events_tell_the_story(catalog: Catalog, product: Product, pixels, meta) -> None:
+    """3.9: queue, run, usage, complete."""
     image = new_image(product)
     upload = image.upload_ndarray(pixels, raster_meta=meta)
     assert [str(event.event_type) for event in upload.events] == ["queue", "run", "log", "usage", "complete"]
@@ -247,6 +267,7 @@ def test_events_tell_the_story(catalog: Catalog, product: Product, pixels, meta)
 
 
 def test_facts_are_filled_in_unless_set(catalog: Catalog, product: Product, pixels, meta) -> None:
+    """3.9: footprint, size, geotrans, CRS, files, storage_state."""
     image = new_image(product, fill_fraction=0.5)
     image.upload_ndarray(pixels, raster_meta=meta)
     assert (image.x_pixels, image.y_pixels) == (48, 64)
@@ -266,6 +287,7 @@ def test_facts_are_filled_in_unless_set(catalog: Catalog, product: Product, pixe
 
 
 def test_the_mask_goes_to_nodata_where_the_band_has_one(catalog: Catalog, pixels, meta) -> None:
+    """3.9, ours."""
     product = Product(id="nodata", name="X")
     product.save()
     SpectralBand(name="blue", product=product, data_type="UInt16", data_range=(0, 9999), nodata=7, band_index=0).save()
@@ -278,6 +300,7 @@ def test_the_mask_goes_to_nodata_where_the_band_has_one(catalog: Catalog, pixels
 
 
 def test_the_mask_becomes_an_internal_one_without_nodata_and_alpha(catalog: Catalog, pixels, meta) -> None:
+    """3.9, ours."""
     product = Product(id="plain", name="X")
     product.save()
     SpectralBand(name="blue", product=product, data_type="UInt16", data_range=(0, 9999), band_index=0).save()
@@ -292,6 +315,7 @@ def test_the_mask_becomes_an_internal_one_without_nodata_and_alpha(catalog: Cata
 
 
 def test_several_arrays_become_several_files(catalog: Catalog, meta) -> None:
+    """3.9: file order is file_index."""
     product = Product(id="two", name="X")
     product.save()
     for index in (0, 1):
@@ -308,6 +332,7 @@ def test_several_arrays_become_several_files(catalog: Catalog, meta) -> None:
 
 
 def test_overwriting_replaces_rows_and_files(catalog: Catalog, product: Product, pixels, meta) -> None:
+    """3.9: the image with the same id."""
     first = new_image(product)
     first.upload_ndarray(pixels, raster_meta=meta)
     old = files_in(catalog)
@@ -323,6 +348,7 @@ def test_overwriting_replaces_rows_and_files(catalog: Catalog, product: Product,
 def test_a_failed_overwrite_keeps_the_old_image(
     catalog: Catalog, product: Product, pixels, meta, tmp_path: Path
 ) -> None:
+    """3.9, ours: until the commit."""
     first = new_image(product)
     first.upload_ndarray(pixels, raster_meta=meta)
     old = files_in(catalog)
@@ -334,6 +360,7 @@ def test_a_failed_overwrite_keeps_the_old_image(
 
 
 def test_deleting_an_image_removes_its_file(catalog: Catalog, product: Product, pixels, meta) -> None:
+    """3.9, ours: those that are ours."""
     image = new_image(product)
     image.upload_ndarray(pixels, raster_meta=meta)
     image.delete()
@@ -341,6 +368,7 @@ def test_deleting_an_image_removes_its_file(catalog: Catalog, product: Product, 
 
 
 def test_a_rolled_back_upload_leaves_nothing(catalog: Catalog, product: Product, pixels, meta) -> None:
+    """3.9, ours."""
     image = new_image(product)
     with pytest.raises(RuntimeError), catalog.transaction():
         image.upload_ndarray(pixels, raster_meta=meta)
@@ -350,6 +378,7 @@ def test_a_rolled_back_upload_leaves_nothing(catalog: Catalog, product: Product,
 
 
 def test_values_outside_the_data_range_are_told(catalog: Catalog, product: Product, pixels, meta) -> None:
+    """3.9, ours: a WARNING event."""
     upload = new_image(product).upload_ndarray((pixels + 20_000).astype("uint16"), raster_meta=meta)
     warnings = [event for event in upload.events if event.severity == "WARNING"]
     assert len(warnings) == 1
@@ -357,6 +386,7 @@ def test_values_outside_the_data_range_are_told(catalog: Catalog, product: Produ
 
 
 def test_an_array_with_bands_last_is_pointed_out(catalog: Catalog, meta) -> None:
+    """3.9: a warning where 5 times the bands exceed a side."""
     product = Product(id="many", name="X")
     product.save()
     for index in range(64):
@@ -366,15 +396,40 @@ def test_an_array_with_bands_last_is_pointed_out(catalog: Catalog, meta) -> None
 
 
 def test_averaged_classes_are_pointed_out(catalog: Catalog, meta) -> None:
+    """3.9, ours."""
     product = Product(id="classes", name="X")
     product.save()
     ClassBand(name="kind", product=product, data_type="Byte", data_range=(0, 255), band_index=0).save()
     array = numpy.zeros((64, 48), "uint8")
-    with pytest.warns(UploadOptionWarning, match="mix the values of class bands"):
-        new_image(product).upload_ndarray(array, raster_meta=meta, overviews=[2], overview_resampler="average")
+    for wait in (True, False):  # the caller is told, not a worker, and the events keep it
+        with pytest.warns(UploadOptionWarning, match="mix the values of class bands") as told:
+            upload = new_image(product, f"x{wait}").upload_ndarray(
+                array, raster_meta=meta, overviews=[2], overview_resampler="average", wait=wait
+            )
+        assert [one.filename for one in told] == [__file__]
+        upload.wait_for_completion()
+        assert [event.message for event in upload.events if event.severity == "WARNING"] == [str(told[0].message)]
+
+
+@pytest.mark.parametrize("wait", [True, False])
+def test_what_a_file_cannot_keep_is_told_to_the_caller(catalog: Catalog, meta, wait: bool) -> None:
+    product = Product(id="colours", name="X")
+    product.save()
+    colors = [(0, 0, 0, 255), (255, 0, 0, 255)]
+    for index, name in enumerate("ab"):
+        ClassBand(
+            name=name, product=product, data_type="Byte", data_range=(0, 1), band_index=index, colormap=colors
+        ).save()
+    with pytest.warns(RasterWarning, match="keeps no colormap") as told:
+        upload = new_image(product).upload_ndarray(numpy.zeros((2, 64, 48), "uint8"), raster_meta=meta, wait=wait)
+    upload.wait_for_completion()
+    upload.raise_for_status()
+    assert [one.filename for one in told] == [__file__]
+    assert [event.message for event in upload.events if event.severity == "WARNING"] == [str(told[0].message)]
 
 
 def test_the_callers_array_is_left_alone(catalog: Catalog, product: Product, pixels, meta) -> None:
+    """3.9, ours."""
     before = pixels.copy()
     new_image(product).upload_ndarray(pixels, raster_meta=meta)
     assert numpy.array_equal(pixels.data, before.data)
@@ -382,6 +437,7 @@ def test_the_callers_array_is_left_alone(catalog: Catalog, product: Product, pix
 
 
 def test_an_array_with_its_alpha_band_is_stored_as_it_is(catalog: Catalog, product: Product, meta) -> None:
+    """3.9."""
     array = numpy.ones((2, 64, 48), "uint16")
     array[1, :5] = 0
     image = new_image(product)
@@ -395,6 +451,8 @@ def test_an_array_with_its_alpha_band_is_stored_as_it_is(catalog: Catalog, produ
 def test_a_commit_of_unknown_outcome_keeps_rows_and_files_together(
     catalog: Catalog, product: Product, pixels, meta, monkeypatch: pytest.MonkeyPatch, reached_the_disk: bool
 ) -> None:
+    """3.9, ours."""
+
     def failing_commit(self: Database, connection: sqlite3.Connection) -> None:
         connection.execute("COMMIT" if reached_the_disk else "ROLLBACK")
         monkeypatch.undo()
@@ -416,6 +474,7 @@ def test_a_commit_of_unknown_outcome_keeps_rows_and_files_together(
 def test_an_interrupt_while_writing_leaves_nothing_and_no_lock(
     catalog: Catalog, product: Product, pixels, meta, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """3.9, ours."""
     for step in ("sync", "publish", "temporary"):
         with monkeypatch.context() as patch:
 
@@ -430,6 +489,7 @@ def test_an_interrupt_while_writing_leaves_nothing_and_no_lock(
 
 
 def test_an_image_of_a_rolled_back_upload_forgets_it(catalog: Catalog, product: Product, pixels, meta) -> None:
+    """3.9, ours."""
     image = new_image(product)
     with pytest.raises(RuntimeError), catalog.transaction():
         image.upload_ndarray(pixels, raster_meta=meta)
@@ -440,17 +500,51 @@ def test_an_image_of_a_rolled_back_upload_forgets_it(catalog: Catalog, product: 
     assert (image.cs_code, image.geotrans) == ("EPSG:4326", (0, 0.1, 0, 10, 0, -0.1))
 
 
-def test_the_grid_of_a_file_wins_over_what_the_user_set(catalog: Catalog, product: Product, pixels, meta) -> None:
+@pytest.mark.parametrize(
+    "crs",
+    [{"cs_code": "epsg:32618"}, {"projection": "+proj=utm +zone=18 +datum=WGS84"}, {"projection": WKT}],
+)
+def test_the_grid_of_a_file_wins_over_what_the_user_set(
+    catalog: Catalog, product: Product, pixels, meta, crs: dict
+) -> None:
+    """3.9: the file's own projection is used, with a FutureWarning; the user's words for the same one stay."""
     first = new_image(product, "first")
     first.upload_ndarray(pixels, raster_meta=meta)
-    second = new_image(product, "second", cs_code="EPSG:4326", geotrans=(0, 1, 0, 0, 0, -1), x_pixels=5, y_pixels=5)
-    with pytest.warns(UploadOptionWarning, match="the files' own projection is"):
-        second.upload(catalog.path_of(first.files[0]))
-    assert (second.cs_code, second.geotrans) == ("EPSG:32618", first.geotrans)
+    second = new_image(product, "second", **crs, geotrans=(0, 1, 0, 0, 0, -1), x_pixels=5, y_pixels=5)
+    with pytest.warns(FutureWarning, match=r"not permitted in an upload of files: the files' own projection is used"):
+        second.upload(catalog.path_of(first.files[0])).raise_for_status()
+    assert (second.geotrans, {"cs_code": second.cs_code, "projection": second.projection}) == (
+        first.geotrans,
+        {"cs_code": None, "projection": None, **crs},
+    )
     assert numpy.array_equal(second.ndarray("blue").filled(0), pixels.filled(0))
 
 
+@pytest.mark.parametrize("copy", [True, False])
+@pytest.mark.parametrize("crs", [{"cs_code": "EPSG:4326"}, {"projection": "+proj=utm +zone=17 +datum=WGS84"}])
+def test_a_file_of_another_crs_than_the_image_fails(
+    catalog: Catalog, product: Product, pixels, meta, crs: dict, copy: bool, tmp_path: Path
+) -> None:
+    """3.9: disagreement fails the upload."""
+    first = new_image(product, "first")
+    first.upload_ndarray(pixels, raster_meta=meta)
+    source = tmp_path / "source.tif"
+    source.write_bytes(catalog.path_of(first.files[0]).read_bytes())
+    second = new_image(product, "second", **crs)
+    with pytest.warns(FutureWarning, match="one that differs fails the upload"):
+        upload = second.upload(source, copy=copy)
+    (declared,) = crs.values()
+    with pytest.raises(GridMismatchError) as raised:
+        upload.raise_for_status()
+    assert str(raised.value) == (
+        f"image 'acme:guide:second' has the CRS {declared!r} but '{source}' has 'EPSG:32618'; "
+        "leave cs_code and projection unset"
+    )
+    assert (second.state, catalog.images.count()) == ("unsaved", 1)
+
+
 def test_nodata_counts_as_invalid_in_the_fill_fraction(catalog: Catalog, meta) -> None:
+    """3.9, ours."""
     product = Product(id="n", name="N")
     product.save()
     SpectralBand(name="b", product=product, data_type="Byte", data_range=(0, 9), band_index=0, nodata=0).save()
@@ -459,6 +553,42 @@ def test_nodata_counts_as_invalid_in_the_fill_fraction(catalog: Catalog, meta) -
     image = new_image(product)
     image.upload_ndarray(array, raster_meta=meta)
     assert image.fill_fraction == 0.75
+
+
+@pytest.mark.parametrize("copy", [True, False])
+@pytest.mark.parametrize("kind", ["nodata", "declared nodata", "alpha", "mask", "all valid"])
+def test_files_have_a_fill_fraction_too(catalog: Catalog, meta, tmp_path: Path, kind: str, copy: bool) -> None:
+    product = Product(id="fill", name="X")
+    product.save()
+    array = numpy.full((2, 64, 48), 5, "uint8")
+    array[0, :16], array[1, :, :12] = 0, 0  # a quarter of either band
+    bands = [SpectralBand(name="a"), MaskBand(name="b", is_alpha=True) if kind == "alpha" else SpectralBand(name="b")]
+    for index, band in enumerate(bands):
+        band.product, band.data_type, band.band_index = product, "Byte", index
+        band.nodata = 0 if kind == "declared nodata" else None
+        if band.data_range is None:
+            band.data_range = (0, 255)
+        band.save()
+    profile = {"driver": "GTiff", "width": 48, "height": 64, "count": 2, "dtype": "uint8", "crs": "EPSG:32618"}
+    path = tmp_path / "x.tif"
+    with (
+        rasterio.Env(GDAL_TIFF_INTERNAL_MASK="YES"),
+        rasterio.open(
+            path,
+            "w",
+            **profile,
+            transform=rasterio.Affine.from_gdal(*meta["geoTransform"]),
+            nodata=0 if kind == "nodata" else None,
+        ) as dataset,
+    ):
+        dataset.write(array)
+        if kind == "mask":
+            dataset.write_mask(numpy.where(array[0] == 0, 0, 255).astype("uint8"))
+    image = new_image(product)
+    image.upload(path, copy=copy).raise_for_status()
+    either, first, second = 9 / 16, 3 / 4, 3 / 4
+    expected = {"nodata": either, "declared nodata": either, "alpha": second, "mask": first, "all valid": 1}
+    assert image.fill_fraction == expected[kind]
 
 
 @pytest.mark.parametrize(
@@ -472,6 +602,7 @@ def test_nodata_counts_as_invalid_in_the_fill_fraction(catalog: Catalog, meta) -
 def test_a_raster_meta_of_the_wrong_form_is_refused(
     catalog: Catalog, product: Product, pixels, given: dict, message: str
 ) -> None:
+    """3.9, choice 18."""
     with pytest.raises(BadRequestError, match=message):
         new_image(product).upload_ndarray(pixels, raster_meta=given)
     check_nothing_left(catalog)
@@ -484,6 +615,7 @@ def test_a_raster_meta_of_the_wrong_form_is_refused(
 def test_a_grid_that_is_on_no_map_fails(
     catalog: Catalog, product: Product, pixels, geotrans: tuple[float, ...], epsg: int
 ) -> None:
+    """3.9, choice 18."""
     meta = {"geoTransform": geotrans, "coordinateSystem": {"epsg": epsg}}
     upload = new_image(product).upload_ndarray(pixels, raster_meta=meta)
     with pytest.raises(RasterError, match="wider than the globe|neither geographic nor projected"):
@@ -492,6 +624,7 @@ def test_a_grid_that_is_on_no_map_fails(
 
 
 def test_a_download_into_the_data_folder_is_refused(catalog: Catalog, product: Product, pixels, meta) -> None:
+    """3.6, ours."""
     image = new_image(product)
     image.upload_ndarray(pixels, raster_meta=meta)
     with pytest.raises(BadRequestError, match="lies in the catalog's own data folder"):
@@ -501,6 +634,7 @@ def test_a_download_into_the_data_folder_is_refused(catalog: Catalog, product: P
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_a_forked_child_uploads_after_its_parent(tmp_path: Path, pixels, meta) -> None:
+    """3.9, ours."""
     with Catalog.create(tmp_path / "survey.gpkg", org="acme") as catalog:
         product = Product(id="x", name="X", catalog=catalog)
         product.save()

@@ -3,24 +3,39 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import assert_type
+from typing import Any, assert_type
 
+import numpy
 from shapely.geometry.base import BaseGeometry
 
 from localcat import (
     Band,
+    BandType,
     Catalog,
+    Collection,
+    DataType,
+    DeletionTaskStatus,
+    DocumentState,
+    Expression,
     File,
     Image,
+    ImageCollection,
     ImageSearch,
+    ImageSummaryResult,
     ImageUpload,
+    ImageUploadOptions,
+    ImageUploadStatus,
+    Interval,
     MaskBand,
+    OverviewResampler,
     Product,
     Resolution,
     Search,
     SpectralBand,
+    exceptions,
 )
 from localcat import properties as p
+from localcat.geo import AOI, GeoContext
 
 
 def of_a_product(product: Product) -> None:
@@ -77,6 +92,79 @@ def of_a_band(product: Product) -> None:
     assert_type(MaskBand(id="x:y").is_alpha, bool | None)
 
 
+def of_searches(product: Product) -> None:
+    recent = "2019-01-01" <= p.acquired < "2020-01-01"
+    assert_type(recent, Expression)
+    assert_type((p.cloud_fraction < 0.2) | p.cloud_fraction.isnull, Expression)
+    assert_type(~p.tags.any_of(["a", "b"]), Expression)
+    assert_type(p.extra_properties["key"] == 5, Expression)
+    assert_type(Product.search().filter(p.name == "x").sort("name").limit(3), Search[Product])
+    found = product.images().filter(recent).intersects((0, 0, 1, 1)).sort("product_id", "-acquired")
+    assert_type(found, ImageSearch)
+    assert_type(found.count(), int)
+    assert_type(found.ids(), list[str])
+    assert_type(found.first(), Image | None)
+    assert_type(found.to_sql(), tuple[str, tuple[Any, ...]])
+    assert_type(found.summary(), ImageSummaryResult)
+    assert_type(found.summary().bytes, int)
+    assert_type(
+        [month.interval_start for month in found.summary_interval(interval=Interval.MONTH)], list[datetime | None]
+    )
+    for band in product.bands().filter(p.type == BandType.CLASS):
+        assert_type(band, Band)
+
+
+def of_collections(product: Product) -> None:
+    images = product.images().collect(geocontext=AOI((0, 0, 1, 1), crs="EPSG:3857", resolution=1000.0))
+    assert_type(images, ImageCollection)
+    assert_type(images[:2], ImageCollection)
+    assert_type(images[[]], ImageCollection)
+    assert_type(images.filter(p.cloud_fraction < 0.2).sorted("acquired", reverse=True), ImageCollection)
+    assert_type(images.filter(lambda image: image.acquired is not None), ImageCollection)
+    assert_type(images.filter_coverage((0, 0, 1, 1), 0.5), ImageCollection)
+    assert_type([names_of(group) for _, group in images.groupby("acquired.year")], list[list[str | None]])
+    assert_type(product.bands().collect(), Collection[Band])
+    assert_type(images.geocontext, GeoContext | None)
+
+
+def names_of(images: ImageCollection) -> list[str | None]:
+    return [image.name for image in images]
+
+
+def of_uploads(product: Product) -> None:
+    image = Image(product=product, name=Image.make_valid_name("scene 1"), acquired="2020-01-01")
+    upload = image.upload_ndarray(
+        numpy.zeros((64, 48), "uint16"),
+        ImageUploadOptions(overviews=[2]),
+        {"geoTransform": (500_000, 60, 0, 4_000_000, 0, -60), "coordinateSystem": {"epsg": 32618}},
+        overview_resampler=OverviewResampler.AVERAGE,
+    )
+    upload.wait_for_completion(timeout=60)
+    assert_type(upload.status, str | None)
+    assert upload.status == ImageUploadStatus.SUCCESS
+    assert_type(upload.image, Image)
+    assert_type([event.message for event in upload.events], list[str])
+    assert_type(product.image_uploads(), Search[ImageUpload])
+    assert_type(image.geocontext, AOI)
+    assert_type(image.date, datetime | None)
+    array, info = image.ndarray("blue", resolution=120, raster_info=True)
+    assert (array.shape, info["size"]) == ((1, 32, 24), [24, 32])
+    assert_type(image.scaling_parameters("blue", scaling="display")[1], str)
+    mosaic = ImageCollection([image], geocontext=image.geocontext).mosaic("blue")
+    assert mosaic.shape == (1, 64, 48)
+    image.delete()
+
+
+def of_deletion(product: Product) -> None:
+    assert_type(product.delete_related_objects(), DeletionTaskStatus | None)
+    assert_type(product.get_delete_status().objects_deleted, int | None)
+    assert_type(product.state, DocumentState)
+    try:
+        product.named_id("x")
+    except exceptions.DeletedObjectError as error:
+        assert_type(error.status, int | None)
+
+
 def main() -> None:
     with Catalog.temporary(org="acme") as catalog, catalog.as_default():
         product = Product(id="x", name="X")
@@ -84,6 +172,15 @@ def main() -> None:
         assert_type(catalog.images, ImageSearch)
         of_a_product(product)
         of_classes()
+        product = Product(id="y", name="Y")
+        product.save()
+        blue = SpectralBand(name="blue", product=product)
+        blue.update(data_type=DataType.UINT16, data_range=(0, 10000), band_index=0, resolution="60m")
+        blue.save()
+        of_searches(product)
+        of_collections(product)
+        of_uploads(product)
+        of_deletion(product)
 
 
 if __name__ == "__main__":

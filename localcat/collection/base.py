@@ -141,6 +141,8 @@ class Collection(MutableSequence[T], Generic[T]):
             An expression follows the rules of a search: an unset attribute matches no comparison.
         """
         if not isinstance(predicate, Expression):
+            if not callable(predicate):
+                raise TypeError(f"filter takes a function or an expression such as p.name == 'x', not {predicate!r}")
             return self._like([item for item in self if predicate(item)])
         if not issubclass(self._item_type, CatalogObjectBase):
             return self._like([item for item in self if predicate.evaluate(item)])

@@ -147,7 +147,10 @@ def plain_value(ref: Ref, value: object) -> object:
     if isinstance(value, Mapping):
         return dict(value)
     if isinstance(value, Iterable):
-        raise BadRequestError(f"{ref} compares with one value at a time, not with {value!r}; use any_of for several")
+        raise BadRequestError(
+            f"{ref} compares with one value at a time, not with {value!r}; use any_of for several "
+            "(an attribute that is a tuple, such as geotrans, cannot be filtered)"
+        )
     return value
 
 

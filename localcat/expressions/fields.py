@@ -57,16 +57,21 @@ class Fields:
         The class's name, for messages.
     fields : iterable of Field
         Its filterable attributes.
+    others : iterable of str
+        The names of its other attributes.
     """
 
-    def __init__(self, owner: str, fields: Iterable[Field]) -> None:
+    def __init__(self, owner: str, fields: Iterable[Field], others: Iterable[str] = ()) -> None:
         self.owner = owner
         self._fields = {field.name: field for field in fields}
+        self._others = frozenset(others)
 
     def __getitem__(self, name: str) -> Field:
         try:
             return self._fields[name]
         except KeyError:
+            if name in self._others:
+                raise BadRequestError(f"{self.owner} attribute {name} cannot be filtered or sorted by") from None
             raise UnknownPropertyError(f"{self.owner} has no attribute {name}{nearest(name, self._fields)}") from None
 
     def __contains__(self, name: object) -> bool:

@@ -206,6 +206,21 @@ def mentions_place(node: Node) -> bool:
     return False
 
 
+def refs_of(node: Node) -> set[Ref]:
+    """Return what the conditions of a tree are about."""
+    refs: set[Ref] = set()
+    waiting = [node]
+    while waiting:
+        current = waiting.pop()
+        if isinstance(current, And | Or):
+            waiting.extend(current.parts)
+        elif isinstance(current, Not):
+            waiting.append(current.part)
+        else:
+            refs.add(current.ref)
+    return refs
+
+
 def depth_of(node: Node) -> int:
     """Return how many nodes lie on the longest way from this one to a leaf, itself included."""
     deepest = 0

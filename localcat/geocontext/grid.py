@@ -36,6 +36,15 @@ class Grid:
         """Columns of pixels."""
         return self.shape[1]
 
+    def rows(self, rows: slice) -> Grid:
+        """Return the grid of some of the rows."""
+        start, stop, _ = rows.indices(self.height)
+        if (start, stop) == (0, self.height):
+            return self
+        t = self.transform
+        transform = Affine(t.a, t.b, t.c + t.b * start, t.d, t.e, t.f + t.e * start)
+        return Grid(self.crs, transform, (stop - start, self.width))
+
     @property
     def geotransform(self) -> tuple[float, float, float, float, float, float]:
         """The six numbers of the transform in GDAL's order: (x0, dx/col, dx/row, y0, dy/col, dy/row)."""

@@ -10,6 +10,7 @@ the second to the third and back.
 
 from __future__ import annotations
 
+import functools
 import math
 import operator
 import re
@@ -322,6 +323,10 @@ class Boolean(Attribute[bool]):
         return bool(stored)
 
 
+_remembered_microseconds = functools.lru_cache(maxsize=1024)(to_microseconds)
+"""For filters, which are read several times on their way to an answer."""
+
+
 class Timestamp(Attribute[datetime]):
     """A moment in time.
 
@@ -344,6 +349,14 @@ class Timestamp(Attribute[datetime]):
 
     def load(self, stored: Any) -> datetime:
         return from_microseconds(stored)
+
+    def bind(self, value: object) -> Scalar:
+        if type(value) not in (str, datetime):
+            return super().bind(value)
+        try:
+            return _remembered_microseconds(value)
+        except BadRequestError as error:
+            raise BadRequestError(f"in a filter, {self.name}: {error}") from error
 
     def to_json(self, value: Any) -> Any:
         return from_microseconds(to_microseconds(value)).isoformat()

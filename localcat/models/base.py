@@ -75,11 +75,11 @@ class CatalogObjectBase(Record, abstract=True):
     def get(
         cls,
         id: str,
-        *,
-        catalog: Backend | None = None,
         client: Backend | None = None,
         request_params: Any = None,
         headers: Any = None,
+        *,
+        catalog: Backend | None = None,
     ) -> Self | None:
         """Return the object with an id, or None if there is none."""
         refuse_request_params(request_params)
@@ -111,11 +111,11 @@ class CatalogObjectBase(Record, abstract=True):
         cls,
         ids: list[str],
         ignore_missing: bool = False,
-        *,
-        catalog: Backend | None = None,
         client: Backend | None = None,
         request_params: Any = None,
         headers: Any = None,
+        *,
+        catalog: Backend | None = None,
     ) -> list[Self]:
         """Return the objects with the given ids, in that order, repetitions included.
 
@@ -148,11 +148,11 @@ class CatalogObjectBase(Record, abstract=True):
     def get_or_create(
         cls,
         id: str | None = None,
-        *,
-        catalog: Backend | None = None,
         client: Backend | None = None,
         request_params: Any = None,
         headers: Any = None,
+        *,
+        catalog: Backend | None = None,
         **attributes: Any,
     ) -> Self:
         """Return the object with an id, the attributes applied; or a new one with the id and the attributes.
@@ -188,11 +188,11 @@ class CatalogObjectBase(Record, abstract=True):
     def exists(
         cls,
         id: str,
-        *,
-        catalog: Backend | None = None,
         client: Backend | None = None,
         request_params: Any = None,
         headers: Any = None,
+        *,
+        catalog: Backend | None = None,
     ) -> bool:
         """Return whether there is an object with an id."""
         return cls.get(id, catalog=catalog, client=client, request_params=request_params) is not None
@@ -200,11 +200,11 @@ class CatalogObjectBase(Record, abstract=True):
     @classmethod
     def search(
         cls,
-        *,
-        catalog: Backend | None = None,
         client: Backend | None = None,
         request_params: Any = None,
         headers: Any = None,
+        *,
+        catalog: Backend | None = None,
     ) -> Search[Self]:
         """Return a search for all objects of the class."""
         refuse_request_params(request_params)
@@ -393,11 +393,11 @@ class CatalogObjectBase(Record, abstract=True):
     def _delete_by_id(
         cls,
         id: str,
-        *,
-        catalog: Backend | None = None,
         client: Backend | None = None,
         request_params: Any = None,
         headers: Any = None,
+        *,
+        catalog: Backend | None = None,
     ) -> bool:
         found = cls.get(id, catalog=catalog, client=client, request_params=request_params)
         if found is None:

@@ -94,11 +94,11 @@ class Image(NamedCatalogObject):
     @classmethod
     def search(
         cls,
-        *,
-        catalog: Backend | None = None,
         client: Backend | None = None,
         request_params: Any = None,
         headers: Any = None,
+        *,
+        catalog: Backend | None = None,
     ) -> ImageSearch:
         """Return a search for all images."""
         refuse_request_params(request_params)
@@ -121,7 +121,7 @@ class Image(NamedCatalogObject):
         ----------
         files : path, open file, or several of them
             GeoTIFF or JPEG 2000; their order is what the bands' `file_index` counts. Georeferencing comes from the
-            first.
+            first; an image whose `cs_code` or `projection` says otherwise is not taken in.
         upload_options : ImageUploadOptions, optional
             Overviews, compression and tiles are not used: files are taken as they are.
         overwrite : bool
@@ -151,8 +151,8 @@ class Image(NamedCatalogObject):
         paths = _paths(files)
         if self.cs_code is not None or self.projection is not None:
             warnings.warn(
-                "cs_code and projection are not permitted in an upload of files and are not used; "
-                "the files' own projection is",
+                "cs_code and projection are not permitted in an upload of files: the files' own projection is used, "
+                "and one that differs fails the upload",
                 UploadOptionWarning,
                 stacklevel=2,
             )

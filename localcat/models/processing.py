@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 from localcat.errors import AttributeValidationError, BadRequestError
 from localcat.models.attributes import INT64, unstorable
@@ -43,6 +43,15 @@ class _MappingValue:
         if unknown:
             raise AttributeValidationError(f"{cls.__name__} has no entry {unknown[0]!r}")
         return cls(**value)
+
+    @classmethod
+    def from_stored(cls, entries: Mapping[str, Any]) -> Self:
+        """Return the value that the store keeps as a mapping, unchecked and without entries that are not known."""
+        self = cls.__new__(cls)
+        for name in cls._names():
+            entry = entries.get(name)
+            object.__setattr__(self, name, tuple(entry) if name.endswith("_range") and entry is not None else entry)
+        return self
 
     def to_mapping(self) -> dict[str, Any]:
         """Return the entries that are set."""
@@ -133,7 +142,7 @@ class DerivedParams(Structured[DerivedParamsAttribute]):
         return DerivedParamsAttribute.parse(value)
 
     def load(self, stored: Any) -> DerivedParamsAttribute:
-        return DerivedParamsAttribute(**json.loads(stored))
+        return DerivedParamsAttribute.from_stored(json.loads(stored))
 
     def to_json(self, value: Any) -> Any:
         return DerivedParamsAttribute(**value.to_mapping()).to_mapping()  # a copy, its list of bands checked again
@@ -207,7 +216,13 @@ class ProcessingLevels(Structured[ProcessingLevelsAttribute]):
         return ProcessingLevelsAttribute(value)
 
     def load(self, stored: Any) -> ProcessingLevelsAttribute:
-        return ProcessingLevelsAttribute(json.loads(stored))
+        levels = json.loads(stored)
+        return ProcessingLevelsAttribute(
+            {
+                name: level if isinstance(level, str) else [ProcessingStepAttribute.from_stored(step) for step in level]
+                for name, level in levels.items()
+            }
+        )
 
     def to_json(self, value: Any) -> Any:
         checked = ProcessingLevelsAttribute(dict(value))  # steps may have been put in as mappings

@@ -129,7 +129,7 @@ class Product(AuthCatalogObject):
     product_tier = Text("Kept for the original's sake.", filterable=True, sortable=True)
 
     @classmethod
-    def namespace_id(cls, id: str, *, catalog: Backend | None = None, client: Backend | None = None) -> str:
+    def namespace_id(cls, id: str, client: Backend | None = None, *, catalog: Backend | None = None) -> str:
         """Return an id with the catalog's namespace before it; one that has it already stays as it is."""
         if not isinstance(id, str):
             raise TypeError(f"an id is text, not {id!r}")
@@ -243,7 +243,10 @@ class Product(AuthCatalogObject):
         return self._last_deletion
 
     def get_delete_status(self, request_params: Any = None, headers: Any = None) -> DeletionTaskStatus:
-        """Return the task of this object's last `delete_related_objects`; a state of NONE if there was none."""
+        """Return the task of this Python object's last `delete_related_objects`; a state of NONE if there was none.
+
+        The task has ended when that call returns, so nothing of it is kept in the catalog for other programs.
+        """
         self._require_saved(request_params)
         status: DeletionTaskStatus | None = self.__dict__.get("_last_deletion")
         return status or DeletionTaskStatus(id=str(self.id), status=TaskState.NEVERRAN)

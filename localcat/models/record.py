@@ -171,8 +171,9 @@ class Record:
         """Return the attributes that filters and sorting can name."""
         fields: Fields | None = cls.__dict__.get("_cached_fields")
         if fields is None:
-            found = (attribute.field() for attribute in cls._filterable().values())
-            fields = Fields(cls.__name__, (field for field in found if field is not None))
+            attributes = cls._filterable()
+            found = {name: field for name, attribute in attributes.items() if (field := attribute.field()) is not None}
+            fields = Fields(cls.__name__, found.values(), {*attributes, *cls._related} - {*found})
             cls._cached_fields = fields
         return fields
 

@@ -19,7 +19,10 @@ T = TypeVar("T")
 
 
 class Structured(Attribute[T]):
-    """A value that is stored as JSON text."""
+    """A value that is stored as JSON text.
+
+    `load` judges nothing, and passes over entries it does not know: a later version may have written them.
+    """
 
     is_mutable = True
 
@@ -37,8 +40,7 @@ class Structured(Attribute[T]):
     def same_stored(self, one: Stored, other: Stored) -> bool:
         if one == other or one is None or other is None:
             return one == other
-        same: bool = json.loads(str(one)) == json.loads(str(other))
-        return same
+        return self.load(one) == self.load(other)
 
     def field(self) -> Field | None:
         return None
@@ -89,12 +91,16 @@ class TextList(Structured[list[str]]):
         return items
 
     def _item(self, value: Any) -> str:
+        text = value if type(value) is str and value.isascii() and "\x00" not in value else self._storable(value)
+        if self.longest is not None and 4 * len(text) > self.longest and len(text.encode()) > self.longest:
+            raise self.refuse(value, f"holds texts of at most {self.longest} bytes")
+        if self.prefixes and not text.startswith(self.prefixes):
+            raise self.refuse(value, f"holds texts that begin with {' or '.join(self.prefixes)}")
+        return text
+
+    def _storable(self, value: Any) -> str:
         if not isinstance(value, str) or unstorable(value) is not None:
             raise self.refuse(value, "holds texts that can be stored")
-        if self.longest is not None and 4 * len(value) > self.longest and len(value.encode()) > self.longest:
-            raise self.refuse(value, f"holds texts of at most {self.longest} bytes")
-        if self.prefixes and not value.startswith(self.prefixes):
-            raise self.refuse(value, f"holds texts that begin with {' or '.join(self.prefixes)}")
         return str(value)
 
     def bind(self, value: object) -> Scalar:

@@ -6,7 +6,7 @@ import contextlib
 import json
 import time
 from concurrent.futures import TimeoutError as WaitTimeoutError
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any, NoReturn
 
@@ -33,7 +33,11 @@ class UploadOptions(Structured[ImageUploadOptions]):
         return value
 
     def load(self, stored: Any) -> ImageUploadOptions:
-        return ImageUploadOptions(**json.loads(stored))
+        entries = json.loads(stored)
+        options = ImageUploadOptions.__new__(ImageUploadOptions)
+        for option in fields(ImageUploadOptions):
+            setattr(options, option.name, entries.get(option.name))
+        return options
 
     def to_json(self, value: Any) -> Any:
         return {name: entry for name, entry in asdict(value).items() if entry is not None}

@@ -11,7 +11,7 @@ from typing import Any
 
 from localcat.errors import AttributeValidationError, BadRequestError
 from localcat.expressions.fields import Kind, Scalar
-from localcat.models.attributes import Attribute, Stored, unstorable
+from localcat.models.attributes import INT64, Attribute, Stored, unstorable
 from localcat.models.enums import ResolutionUnit
 from localcat.models.structured import Structured
 
@@ -181,7 +181,10 @@ class FileList(Structured[list[File]]):
     def coerce(self, value: Any) -> list[File] | None:
         if isinstance(value, File):
             raise self.refuse(value, "is a list of files")
-        return [self._item(item) for item in self.several(value, "is a list of files")] or None
+        files = [self._item(item) for item in self.several(value, "is a list of files")]
+        if sum(file.size_bytes or 0 for file in files) not in INT64:
+            raise AttributeValidationError(f"{self.name} have sizes that add up to less than 2^63 bytes")
+        return files or None
 
     def _item(self, value: Any) -> File:
         if isinstance(value, File):

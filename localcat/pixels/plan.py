@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -21,6 +21,7 @@ from localcat.models.processing import ProcessingLevelsAttribute
 from localcat.rasters.dtypes import common_dtype, numpy_dtype
 from localcat.rasters.read import MAX_RESULT_BYTES
 from localcat.rasters.scaling import BandScaling, Scale, scaling_parameters
+from localcat.rasters.strips import row_strips
 from localcat.warn import warn_caller
 
 if TYPE_CHECKING:
@@ -29,11 +30,14 @@ if TYPE_CHECKING:
     from localcat.models.image import Image
     from localcat.models.requests import ReadRequest
 
+    MaskedArray = numpy.ma.MaskedArray[Any, Any]
+
 ProductKey: TypeAlias = tuple[Path, str]
 """The catalog file and the id of a product: images of several catalogs can be read together."""
 
 _ALPHA = "alpha"  # the name by which a product's alpha band is found
 _ON_ERROR = ("raise", "mask", "skip")
+_STRIP_BYTES = 64 * 2**20  # of stored pixels that are read at once
 _DEFAULT_DATA_TYPE = "UInt16"  # of a band that declares none
 
 
@@ -85,6 +89,8 @@ class ReadPlan:
         One for each band of the result; None scales nothing.
     data_type : str
         Of the result.
+    whole : Grid, optional
+        The grid of the whole result, where this plan is a part of one.
     """
 
     request: ReadRequest
@@ -96,6 +102,7 @@ class ReadPlan:
     dtype: numpy.dtype[Any]
     scales: list[Scale] | None
     data_type: str
+    whole: Grid | None = None
 
     def choice_of(self, image: Image) -> BandChoice:
         """Return the bands to read of an image."""
@@ -115,6 +122,22 @@ class ReadPlan:
     def max_bytes(self) -> int:
         """How large a result may be."""
         return MAX_RESULT_BYTES if self.request.max_bytes is None else self.request.max_bytes
+
+    def strips(self) -> Iterator[tuple[slice, ReadPlan]]:
+        """Yield plans that make up this one, each of rows whose stored pixels take a bounded number of bytes."""
+        shape = (len(self.any_choice.bands), *self.grid.shape)
+        for rows in row_strips(shape, self.dtype.itemsize, most_bytes=_STRIP_BYTES):
+            yield rows, replace(self, grid=self.grid.rows(rows), whole=self.grid)
+
+    @property
+    def strip_count(self) -> int:
+        """How many plans `strips` yields."""
+        return sum(1 for _ in self.strips())
+
+    def nothing(self) -> MaskedArray:
+        """Return stored pixels of which none is valid."""
+        shape = (len(self.any_choice.kept), *self.grid.shape)
+        return numpy.ma.MaskedArray(numpy.zeros(shape, self.dtype), mask=True)
 
     def nodata(self, position: int) -> float | None:
         """Return the nodata of a band of the result: where it is not scaled, and all products agree."""

@@ -12,16 +12,9 @@ import numpy
 
 from localcat.errors import BadRequestError, RasterError
 from localcat.models.requests import ReadRequest
+from localcat.pixels.layers import FAILURES, masked_by_alpha, of_present, require_pixels, sources_of
 from localcat.pixels.plan import bands_by_name, choices_of, native_grid, scaling_of, stored_data_type
-from localcat.pixels.reading import (
-    FAILURES,
-    in_threads,
-    masked_by_alpha,
-    of_present,
-    report_failures,
-    require_pixels,
-    sources_of,
-)
+from localcat.pixels.reading import in_threads, report_failures
 from localcat.rasters.dtypes import numpy_dtype
 from localcat.rasters.point import pixel_of, place_in, read_point
 from localcat.rasters.scaling import apply_scaling

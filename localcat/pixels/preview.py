@@ -10,8 +10,9 @@ import numpy
 from localcat.errors import BadRequestError
 from localcat.models.band import Band, ClassBand, GenericBand, MaskBand
 from localcat.models.requests import ReadRequest
+from localcat.pixels.layers import of_present, require_pixels
 from localcat.pixels.plan import band_names, bands_by_name, native_grid
-from localcat.pixels.reading import of_present, read_one, require_pixels
+from localcat.pixels.reading import read_one
 from localcat.rasters.picture import encoded_picture
 
 if TYPE_CHECKING:

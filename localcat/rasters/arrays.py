@@ -143,61 +143,6 @@ def shared_nodata(bands: Sequence[BandLayer]) -> float | None:
     return next(iter(distinct.values())) if len(distinct) == 1 else None
 
 
-def apply_mask(
-    pixels: NDArray[Any], mask: NDArray[numpy.bool_] | None, bands: Sequence[BandLayer]
-) -> tuple[NDArray[Any], NDArray[numpy.bool_] | None]:
-    """Write a mask into the bands' nodata where they have one, and return what an internal mask must hold.
-
-    Parameters
-    ----------
-    pixels : ndarray, shape (band, row, column)
-        Not changed.
-    mask : ndarray of bool, shape (band, row, column) or (row, column), or None
-        True = invalid.
-    bands : sequence of BandLayer
-        One for each band.
-
-    Returns
-    -------
-    pixels : ndarray
-        A copy with nodata in masked pixels, or the same array.
-    internal : ndarray of bool, shape (row, column), or None
-        True = invalid in every band that lacks a nodata; None when nothing is.
-
-    Raises
-    ------
-    GridMismatchError
-        If the mask has another shape than the array.
-    InvalidArrayError
-        If bands without nodata differ in their masks: an internal mask is shared by all bands.
-    """
-    if mask is None:
-        return pixels, None
-    if mask.shape not in (pixels.shape, pixels.shape[1:]):
-        raise GridMismatchError(f"the mask has shape {mask.shape}, its array {pixels.shape}")
-    full = numpy.broadcast_to(mask.astype(bool, copy=False), pixels.shape)
-    if not full.any():
-        return pixels, None
-    without = [at for at, band in enumerate(bands) if band.nodata is None and not band.is_alpha]
-    if any(band.nodata is not None for band in bands):
-        pixels = pixels.copy()
-        for at, band in enumerate(bands):
-            if band.nodata is not None:
-                pixels[at][full[at]] = band.nodata
-    if not without:
-        return pixels, None
-    first = full[without[0]]
-    if any(not numpy.array_equal(first, full[at]) for at in without[1:]):
-        raise InvalidArrayError(
-            "the bands have different masks but no nodata, and a file holds one mask for all; give the bands a nodata"
-        )
-    if len(without) < sum(not band.is_alpha for band in bands):
-        raise InvalidArrayError(
-            "some bands have a nodata and others none, so their mask cannot be stored; give every band a nodata"
-        )
-    return pixels, first
-
-
 def invalid_pixels(
     pixels: NDArray[Any], bands: Sequence[BandLayer], mask: NDArray[numpy.bool_] | None, at: int
 ) -> NDArray[numpy.bool_]:

@@ -5,20 +5,23 @@ from __future__ import annotations
 import hashlib
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy
+from rasterio.enums import ColorInterp
 
 from localcat.errors import BadRequestError, ImageDeletedError
 from localcat.rasters.arrays import BandLayer
 from localcat.rasters.describe import describe
-from localcat.rasters.environment import read_errors, write_errors
+from localcat.rasters.dtypes import common_dtype, data_type_name, equals_nodata, numpy_dtype
+from localcat.rasters.environment import read_errors, small_cache, write_errors
 from localcat.rasters.opening import MAX_RASTER_BYTES, open_raster, plain_path
-from localcat.rasters.read import MAX_RESULT_BYTES, read_native
+from localcat.rasters.sources import internal_mask
+from localcat.rasters.strips import FilePixels
 from localcat.rasters.tiff import (
     COMPRESSION,
     DEFLATE,
@@ -30,17 +33,20 @@ from localcat.rasters.tiff import (
     TILE_WIDTH,
     TiffFile,
 )
-from localcat.rasters.write import CogOptions, FileDigest, write_cog
+from localcat.rasters.write import CogOptions, FileDigest, write_pixels
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
     from rasterio.io import DatasetReader
 
 _CHUNK = 1 << 20  # bytes; read and hashed at a time
 
 
 def copy_raster(
-    source: str | PathLike[str], destination: str | PathLike[str], *, max_bytes: int | None = MAX_RASTER_BYTES
+    source: str | PathLike[str],
+    destination: str | PathLike[str],
+    *,
+    nodata: Mapping[int, float] | None = None,
+    max_bytes: int | None = MAX_RASTER_BYTES,
 ) -> FileDigest:
     """Copy a GeoTIFF or JPEG 2000 file byte for byte, after decoding every block of it.
 
@@ -50,6 +56,8 @@ def copy_raster(
         A regular file; see `localcat.rasters.opening.open_raster`.
     destination : str or path
         An existing file is written into, so its inode and a lock on it stay. Nothing is synced to the disk.
+    nodata : mapping of int to float, optional
+        The value that marks invalid pixels, by GDAL's number of the band; the file's own for others.
     max_bytes : int, optional
         Largest decoded size of the raster; None for no limit.
 
@@ -67,15 +75,20 @@ def copy_raster(
     StorageError
         If the disk refuses.
     """
-    with _whole(source, max_bytes) as plain:
+    with _whole(source, nodata, max_bytes) as (plain, fill_fraction):
         with read_errors(plain):
             reader = plain.open("rb")
         with reader, write_errors(destination), Path(destination).open("wb") as writer:
-            return _read_through(reader, writer)
+            return _read_through(reader, writer, fill_fraction)
 
 
-def digest_raster(source: str | PathLike[str], *, max_bytes: int | None = MAX_RASTER_BYTES) -> FileDigest:
-    """Return size and sha256 of a GeoTIFF or JPEG 2000 file, after decoding every block of it; nothing is written.
+def digest_raster(
+    source: str | PathLike[str],
+    *,
+    nodata: Mapping[int, float] | None = None,
+    max_bytes: int | None = MAX_RASTER_BYTES,
+) -> FileDigest:
+    """Return what `copy_raster` does of a GeoTIFF or JPEG 2000 file; nothing is written.
 
     Raises
     ------
@@ -84,28 +97,40 @@ def digest_raster(source: str | PathLike[str], *, max_bytes: int | None = MAX_RA
     ImageDeletedError
         If the file is not there, or changed meanwhile.
     """
-    with _whole(source, max_bytes) as plain, read_errors(plain), plain.open("rb") as reader:
-        return _read_through(reader, None)
+    with _whole(source, nodata, max_bytes) as (plain, fill_fraction), read_errors(plain), plain.open("rb") as reader:
+        return _read_through(reader, None, fill_fraction)
 
 
-def check_pixels(path: str | PathLike[str], *, max_bytes: int | None = MAX_RASTER_BYTES) -> None:
-    """Decode every block of a file, of its mask and of its overviews; memory holds one row of blocks at a time.
+def check_pixels(
+    path: str | PathLike[str],
+    *,
+    nodata: Mapping[int, float] | None = None,
+    max_bytes: int | None = MAX_RASTER_BYTES,
+) -> float:
+    """Decode every block of a file, of its mask and of its overviews; memory holds few blocks at a time.
+
+    Returns
+    -------
+    float
+        The share of its pixels that are valid in all bands: neither nodata, nor transparent, nor masked.
 
     Raises
     ------
     CorruptImageError
         If one of them cannot be decoded.
     """
-    with open_raster(path, max_bytes=max_bytes) as dataset:
-        levels = len(dataset.overviews(1))
-        _decode(dataset)
-        is_tiff = dataset.driver == "GTiff"
-    for level in range(levels):
-        with open_raster(path, overview_level=level, max_bytes=max_bytes) as overview:
-            _decode(overview)
+    with small_cache():
+        with open_raster(path, max_bytes=max_bytes) as dataset:
+            levels = len(dataset.overviews(1))
+            fill_fraction = _decode(dataset, nodata or {})
+            is_tiff = dataset.driver == "GTiff"
+        for level in range(levels):
+            with open_raster(path, overview_level=level, max_bytes=max_bytes) as overview:
+                _decode(overview, {})
     if is_tiff:
         with read_errors(path), Path(path).open("rb") as file:
             _check_last_tiles(TiffFile(file, name=str(path)))
+    return fill_fraction
 
 
 def as_cog(
@@ -113,20 +138,20 @@ def as_cog(
     destination: str | PathLike[str],
     *,
     options: CogOptions | None = None,
-    max_bytes: int = MAX_RESULT_BYTES,
+    max_bytes: int | None = MAX_RASTER_BYTES,
 ) -> FileDigest:
     """Rewrite a GeoTIFF or JPEG 2000 file as a Cloud-Optimized GeoTIFF with the same pixels, masks and settings.
 
     Parameters
     ----------
     source : str or path
-        A georeferenced file, read into memory as a whole.
+        A georeferenced file; a few rows at a time are in memory.
     destination : str or path
         See `localcat.rasters.write.write_cog`.
     options : CogOptions, optional
         Compression, tiles and overviews; the source's own overviews are not kept.
-    max_bytes : int
-        Largest array to read, in bytes.
+    max_bytes : int, optional
+        Largest decoded size of the raster; None for no limit.
 
     Raises
     ------
@@ -138,8 +163,6 @@ def as_cog(
     description = describe(source)
     if description.grid is None:
         raise BadRequestError(f"{source} has no CRS or no transform; give the file both before it is rewritten")
-    pixels = read_native(source, mask_nodata=False, max_bytes=max_bytes)
-    mask: NDArray[Any] | None = numpy.ma.getmaskarray(pixels)[0] if description.has_internal_mask else None
     bands = [
         BandLayer(
             description=description.descriptions[at],
@@ -154,32 +177,38 @@ def as_cog(
         )
         for at in range(description.count)
     ]
-    return write_cog(
-        numpy.ma.getdata(pixels),
-        destination,
-        grid=description.grid,
-        options=options,
-        bands=bands,
-        mask=mask,
-        tags=description.tags,
-    )
+    dtype = numpy_dtype(common_dtype(data_type_name(name) for name in description.dtypes))
+    with small_cache(), open_raster(source, max_bytes=max_bytes) as dataset:
+        return write_pixels(
+            FilePixels(dataset, dtype, description.has_internal_mask),
+            destination,
+            grid=description.grid,
+            options=options or CogOptions(),
+            bands=bands,
+            tags=description.tags,
+        )
 
 
 @contextmanager
-def _whole(source: str | PathLike[str], max_bytes: int | None) -> Iterator[Path]:
-    """Give the path of a file all of whose pixels can be decoded; raise if the file changes while the block runs."""
+def _whole(
+    source: str | PathLike[str], nodata: Mapping[int, float] | None, max_bytes: int | None
+) -> Iterator[tuple[Path, float]]:
+    """Give the path of a file all of whose pixels can be decoded, and the share of those that are valid.
+
+    Raises if the file changes while the block runs.
+    """
     with read_errors(source):
         plain = plain_path(source)
         before = plain.stat()
-    check_pixels(plain, max_bytes=max_bytes)
-    yield plain
+    fill_fraction = check_pixels(plain, nodata=nodata, max_bytes=max_bytes)
+    yield plain, fill_fraction
     with read_errors(source):
         after = plain.stat()
     if _identity(before) != _identity(after):
         raise ImageDeletedError(f"{plain} changed while it was read; try again once it is complete")
 
 
-def _read_through(reader: BinaryIO, writer: BinaryIO | None) -> FileDigest:
+def _read_through(reader: BinaryIO, writer: BinaryIO | None, fill_fraction: float) -> FileDigest:
     """Hash an open file from its beginning, and copy it where there is somewhere to."""
     digest, size = hashlib.sha256(), 0
     while chunk := reader.read(_CHUNK):
@@ -187,15 +216,21 @@ def _read_through(reader: BinaryIO, writer: BinaryIO | None) -> FileDigest:
             writer.write(chunk)
         digest.update(chunk)
         size += len(chunk)
-    return FileDigest(size, digest.hexdigest())
+    return FileDigest(size, digest.hexdigest(), fill_fraction)
 
 
-def _decode(dataset: DatasetReader) -> None:
-    for number in dataset.indexes:
-        for _, window in dataset.block_windows(number):
-            dataset.read(number, window=window)
-            if number == 1:
-                dataset.read_masks(number, window=window)
+def _decode(dataset: DatasetReader, nodata: Mapping[int, float]) -> float:
+    """Decode every block, and return the share of pixels that are valid in all bands."""
+    marks = {number: nodata.get(number, dataset.nodatavals[number - 1]) for number in dataset.indexes}
+    valid = 0
+    for _, window in dataset.block_windows(1):
+        mask = internal_mask(dataset, window)
+        invalid = numpy.zeros((window.height, window.width), dtype=bool) if mask is None else mask
+        for number, color in zip(dataset.indexes, dataset.colorinterp, strict=True):
+            pixels = dataset.read(number, window=window)
+            invalid |= pixels == 0 if color is ColorInterp.alpha else equals_nodata(pixels, marks[number])
+        valid += invalid.size - int(numpy.count_nonzero(invalid))
+    return valid / int(dataset.width * dataset.height)
 
 
 def _check_last_tiles(tiff: TiffFile) -> None:

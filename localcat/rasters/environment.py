@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import errno
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from os import PathLike, fspath
 
 from affine import AffineError
 from rasterio._err import CPLE_BaseError, CPLE_OutOfMemoryError
-from rasterio.env import Env
+from rasterio.env import Env, get_gdal_config, set_gdal_config
 from rasterio.errors import CRSError, RasterioError
 from rasterio.session import DummySession
 
@@ -22,6 +23,7 @@ from localcat.errors import (
     StorageFullError,
     TooLargeError,
 )
+from localcat.offline import proj_offline
 
 _PINNED = {
     # No file but the named one is ever looked at: no sidecars, no world files, no statistics written beside it.
@@ -32,18 +34,23 @@ _PINNED = {
     # What a damaged file cannot give is an error, not a block of zeros.
     "GTIFF_IGNORE_READ_ERRORS": "NO",
     # Nothing is fetched and no foreign code is loaded.
-    "PROJ_NETWORK": "OFF",
     "GDAL_DRIVER_PATH": "disable",
     "GDAL_VRT_ENABLE_PYTHON": "NO",
     "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ".none",
     "GDAL_HTTP_MAX_RETRY": "0",
 }
+CACHE_BYTES = 64 * 2**20
+_CACHE = "GDAL_CACHEMAX"
+_cache_lock = threading.Lock()
+_cache_users, _cache_before = 0, 0
+
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _FULL_WORDS = ("no space left", "disk quota", "file too large", "disk full")
 
 
-def raster_environment(*, threads: int = 1) -> Env:
-    """Return a context in which GDAL reads and writes only what it is told to.
+@contextmanager
+def raster_environment(*, threads: int = 1) -> Iterator[None]:
+    """Let GDAL read and write only what it is told to, inside the block.
 
     Options are set for the calling thread and restored at the end; nothing is taken from the user's own GDAL settings
     that could open another file or a socket.
@@ -54,7 +61,30 @@ def raster_environment(*, threads: int = 1) -> Env:
         Threads that GDAL may use to compress and decompress blocks.
     """
     # An explicit session: rasterio would otherwise look for cloud credentials in the process environment.
-    return Env(session=DummySession(), GDAL_NUM_THREADS=str(threads), **_PINNED)
+    with proj_offline(), Env(session=DummySession(), GDAL_NUM_THREADS=str(threads), **_PINNED):
+        yield
+
+
+@contextmanager
+def small_cache() -> Iterator[None]:
+    """Keep GDAL from holding many decoded blocks while a large raster is gone through once.
+
+    By default its cache takes a twentieth of all memory. The limit belongs to the process: it is set while at least one
+    thread is in such a block, and put back by the last one.
+    """
+    global _cache_users, _cache_before
+    with _cache_lock:
+        if not _cache_users:
+            _cache_before = int(get_gdal_config(_CACHE) or 0)
+            set_gdal_config(_CACHE, min(_cache_before, CACHE_BYTES))
+        _cache_users += 1
+    try:
+        yield
+    finally:
+        with _cache_lock:
+            _cache_users -= 1
+            if not _cache_users:
+                set_gdal_config(_CACHE, _cache_before)
 
 
 @contextmanager

@@ -244,7 +244,7 @@ class DataFolder:
         free = shutil.disk_usage(folder).free
         if free < needed + _SPARE_BYTES:
             raise StorageFullError(
-                f"'{self.path}' needs about {needed:,} bytes for the upload and the disk has {free:,} free; make room"
+                f"'{self.path}' needs about {needed:,} bytes more and the disk has {free:,} free; make room"
             )
 
     def hrefs(self) -> Iterator[str]:
@@ -254,25 +254,38 @@ class DataFolder:
                 if not path.name.startswith(TEMPORARY_PREFIX) and (path.is_symlink() or path.is_file()):
                     yield path.relative_to(self.path).as_posix()
 
+    def abandoned(self) -> list[Path]:
+        """Return the temporary files whose upload is dead."""
+        return [path for path in self._temporaries() if _is_abandoned(path)]
+
     def remove_abandoned(self) -> list[str]:
         """Unlink the temporary files whose upload is dead; return their names."""
-        removed = []
-        for path in sorted(self.path.glob(f"{TEMPORARY_PREFIX}*")) if self.path.is_dir() else []:
-            if _is_abandoned(path):
-                path.unlink(missing_ok=True)
-                reached("abandoned file unlinked")
-                removed.append(path.name)
-        return removed
+        return [path.name for path in self._temporaries() if _is_abandoned(path, unlink=True)]
+
+    def _temporaries(self) -> list[Path]:
+        return sorted(self.path.glob(f"{TEMPORARY_PREFIX}*")) if self.path.is_dir() else []
 
 
-def _is_abandoned(path: Path) -> bool:
-    """Return whether nobody holds the lock of a temporary file, or of the one that it is a sibling of."""
+def _is_abandoned(path: Path, *, unlink: bool = False) -> bool:
+    """Return whether nobody holds the lock of a temporary file, or of the one that it is a sibling of.
+
+    With `unlink` it is removed too, while the lock is held: an upload that has just made the file and waits for the
+    lock then finds it gone, and makes another one.
+    """
     owner = path.with_name(re.sub(r"(\.tif|\.jp2).*", r"\1", path.name))
     try:
         descriptor = os.open(owner if owner.exists() else path, os.O_RDWR)
     except OSError:
         return False
     try:
-        return _lock(descriptor, wait=False)
+        if not _lock(descriptor, wait=False):
+            return False
+        if unlink and sys.platform != "win32":
+            path.unlink(missing_ok=True)
+            reached("abandoned file unlinked")
     finally:
         os.close(descriptor)
+    if unlink and sys.platform == "win32":  # which unlinks no open file, and refuses those that another one has open
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+    return True

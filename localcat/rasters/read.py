@@ -67,6 +67,7 @@ def read_bands(
     cutline: BaseGeometry | None = None,
     all_touched: bool = False,
     max_bytes: int = MAX_RESULT_BYTES,
+    whole: Grid | None = None,
 ) -> MaskedArray:
     """Read bands of one or more files onto a grid.
 
@@ -88,6 +89,8 @@ def read_bands(
         Whether a pixel is inside the cutline as soon as the two touch, rather than when its centre is inside.
     max_bytes : int
         Largest size of the result, in bytes.
+    whole : Grid, optional
+        The grid of which `grid` is a part: it decides which overview serves all parts.
 
     Returns
     -------
@@ -127,7 +130,7 @@ def read_bands(
         values = numpy.zeros((len(sources), *grid.shape), dtype=wanted)
         mask = numpy.ones(values.shape, dtype=bool)
         for path, positions in files.items():
-            _read_file(path, Request(sources, grid, method, mask_nodata), positions, values, mask)
+            _read_file(path, Request(sources, grid, method, mask_nodata, whole or grid), positions, values, mask)
         if cutline is not None:
             mask |= outside_cutline(cutline, grid, all_touched=all_touched)
     return numpy.ma.MaskedArray(values, mask=mask)
@@ -199,7 +202,7 @@ def _read_file(
             raise BadRequestError(f"{path} has no CRS or no transform, so it cannot be read on a grid")
         turns = on_each_turn(native, request.grid)
         is_copied = all(native_window(native, part) is not None for _, part in turns)
-        level = None if is_copied else overview_level(dataset, native, turns[0][1])
+        level = None if is_copied else overview_level(dataset, native, request.whole)
         if level is None:
             _read_turns(dataset, native, turns, request, positions, values, mask)
             return

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import uuid4
 from xml.sax.saxutils import escape, quoteattr
 
@@ -22,14 +22,15 @@ from rasterio._err import CPLE_BaseError
 from rasterio.enums import ColorInterp, Resampling
 from rasterio.errors import RasterioError
 from rasterio.io import MemoryFile
+from rasterio.windows import Window
 
 from localcat.errors import StorageFullError
 from localcat.rasters.arrays import BandLayer, invalid_pixels, shared_nodata
 from localcat.rasters.dtypes import data_type_name
 from localcat.rasters.opening import quiet_georeferencing
+from localcat.rasters.strips import PixelSource, strips_of
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
     from rasterio.io import DatasetReader
 
     from localcat.geocontext.grid import Grid
@@ -87,54 +88,51 @@ class _Group:
     method: Resampling
     members: list[int]
     nodata: float | None
-    mask: NDArray[numpy.bool_] | None
+    is_masked: bool
+    invalid_in: int | None = None  # the band whose invalid pixels are masked; None for the internal mask
     name: str = ""
 
 
 @contextmanager
-def assemble(
-    pixels: NDArray[Any], internal: NDArray[numpy.bool_] | None, layout: Layout, *, beside: Path | None
-) -> Iterator[DatasetReader]:
+def assemble(source: PixelSource, layout: Layout, *, beside: Path | None) -> Iterator[DatasetReader]:
     """Yield an open dataset with everything a Cloud-Optimized GeoTIFF is to hold.
 
     Parameters
     ----------
-    pixels : ndarray, shape (band, row, column)
-    internal : ndarray of bool, shape (row, column), optional
-        The internal mask, True = invalid.
+    source : PixelSource
     layout : Layout
     beside : path, optional
         Scratch files are put beside this file and begin with its name; None keeps them in memory.
     """
-    groups = _groups(pixels, internal, layout)
+    groups = _groups(source, layout)
     with ExitStack() as stack:
         for group in groups:
             group.name = stack.enter_context(_scratch(beside))
-            _fill(group, pixels, layout)
+            _fill(group, source, layout)
             if beside is not None:
-                _check_length(group, pixels, layout)
-        single = len(groups) == 1 and groups[0].mask is internal
-        text = groups[0].name if single else _virtual(groups, pixels, internal is not None, layout)
+                _check_length(group, source, layout)
+        single = len(groups) == 1 and groups[0].invalid_in is None
+        text = groups[0].name if single else _virtual(groups, source, layout)
         yield stack.enter_context(rasterio.open(text, driver="GTiff" if single else "VRT", sharing=False))
 
 
-def _groups(pixels: NDArray[Any], internal: NDArray[numpy.bool_] | None, layout: Layout) -> list[_Group]:
-    everything = list(range(len(pixels)))
+def _groups(source: PixelSource, layout: Layout) -> list[_Group]:
+    everything, is_masked = list(range(source.shape[0])), source.has_internal_mask
     if not layout.factors:
-        return [_Group(Resampling.nearest, everything, shared_nodata(layout.bands), internal)]
+        return [_Group(Resampling.nearest, everything, shared_nodata(layout.bands), is_masked)]
     has_alpha = any(band.is_alpha for band in layout.bands)
     groups: dict[tuple[object, ...], _Group] = {}
     for at in everything:
         method, nodata = layout.method(at), layout.bands[at].nodata
         key: tuple[object, ...]
         if method is Resampling.nearest:
-            key, new = (method,), _Group(method, [], shared_nodata(layout.bands), internal)
+            key, new = (method,), _Group(method, [], shared_nodata(layout.bands), is_masked)
         elif has_alpha:
             # GDAL would average what lies under transparent pixels; a mask on the scratch dataset keeps it out.
             key = (method, at if nodata is not None else None)
-            new = _Group(method, [], None, invalid_pixels(pixels, layout.bands, internal, at))
+            new = _Group(method, [], None, True, invalid_in=at)
         else:
-            key, new = (method, repr(nodata)), _Group(method, [], nodata, internal)
+            key, new = (method, repr(nodata)), _Group(method, [], nodata, is_masked)
         groups.setdefault(key, new).members.append(at)
     return list(groups.values())
 
@@ -163,11 +161,11 @@ def scratch_path(beside: Path) -> Iterator[Path]:
             left.unlink(missing_ok=True)
 
 
-def scratch_bytes(pixels: NDArray[Any], layout: Layout) -> int:
-    """Return the least number of bytes that pixels and their overviews take without compression."""
+def scratch_bytes(count: int, itemsize: int, layout: Layout) -> int:
+    """Return the least number of bytes that bands and their overviews take without compression."""
     height, width = layout.grid.shape
     levels = sum(-(-height // factor) * -(-width // factor) for factor in (1, *layout.factors))
-    return levels * len(pixels) * pixels.itemsize
+    return levels * count * itemsize
 
 
 @contextmanager
@@ -181,7 +179,7 @@ def _scratch(beside: Path | None) -> Iterator[str]:
             yield str(path)
 
 
-def _fill(group: _Group, pixels: NDArray[Any], layout: Layout) -> None:
+def _fill(group: _Group, source: PixelSource, layout: Layout) -> None:
     """Write the bands of one group and their overviews."""
     grid, members = layout.grid, group.members
     is_flipped_identity = tuple(grid.transform)[:6] == (1.0, 0.0, 0.0, 0.0, -1.0, 0.0)
@@ -195,7 +193,7 @@ def _fill(group: _Group, pixels: NDArray[Any], layout: Layout) -> None:
             height=grid.height,
             width=grid.width,
             count=len(members),
-            dtype=pixels.dtype.name,
+            dtype=source.dtype.name,
             crs=grid.crs,
             transform=grid.transform,
             nodata=group.nodata,
@@ -221,17 +219,21 @@ def _fill(group: _Group, pixels: NDArray[Any], layout: Layout) -> None:
         dataset.offsets = [layout.bands[at].offset for at in members]
         if layout.tags:
             dataset.update_tags(**layout.tags)
-        for number, at in enumerate(members, start=1):
-            dataset.write(pixels[at], number)
-        if group.mask is not None:
-            dataset.write_mask(numpy.where(group.mask, 0, 255).astype(numpy.uint8))
+        for rows, pixels, internal in strips_of(source):
+            window = Window(0, rows.start, grid.width, rows.stop - rows.start)
+            for number, at in enumerate(members, start=1):
+                dataset.write(pixels[at], number, window=window)
+            if group.is_masked:
+                hidden = group.invalid_in
+                is_hidden = internal if hidden is None else invalid_pixels(pixels, layout.bands, internal, hidden)
+                dataset.write_mask(numpy.where(numpy.asarray(is_hidden), 0, 255).astype(numpy.uint8), window=window)
         if layout.factors:
             dataset.build_overviews(list(layout.factors), group.method)
 
 
-def _check_length(group: _Group, pixels: NDArray[Any], layout: Layout) -> None:
+def _check_length(group: _Group, source: PixelSource, layout: Layout) -> None:
     """Check that a scratch file is as long as its pixels: GDAL does not report what a full disk refused last."""
-    least = scratch_bytes(pixels[: len(group.members)], layout)
+    least = scratch_bytes(len(group.members), source.dtype.itemsize, layout)
     length = Path(group.name).stat().st_size
     if length < least:
         raise StorageFullError(
@@ -247,14 +249,14 @@ def _color(band: BandLayer, at: int) -> ColorInterp:
     return ColorInterp.gray if at == 0 else ColorInterp.undefined
 
 
-def _virtual(groups: list[_Group], pixels: NDArray[Any], is_masked: bool, layout: Layout) -> str:
+def _virtual(groups: list[_Group], source: PixelSource, layout: Layout) -> str:
     """Return the text of a virtual dataset that joins the groups' bands in their order."""
     grid = layout.grid
     where = {at: (group, number) for group in groups for number, at in enumerate(group.members, start=1)}
     nodata = shared_nodata(layout.bands)
     rect = f'xOff="0" yOff="0" xSize="{grid.width}" ySize="{grid.height}"'
 
-    def source(group: _Group, band: str) -> str:
+    def part(group: _Group, band: str) -> str:
         return (
             f'<SimpleSource><SourceFilename relativeToVRT="0">{escape(group.name)}</SourceFilename>'
             f"<SourceBand>{band}</SourceBand><SrcRect {rect}/><DstRect {rect}/></SimpleSource>"
@@ -269,7 +271,7 @@ def _virtual(groups: list[_Group], pixels: NDArray[Any], is_masked: bool, layout
     parts.append(f"<OverviewList>{' '.join(str(factor) for factor in layout.factors)}</OverviewList>")
     for at, band in enumerate(layout.bands):
         group, number = where[at]
-        parts.append(f'<VRTRasterBand dataType="{data_type_name(pixels.dtype)}" band="{at + 1}">')
+        parts.append(f'<VRTRasterBand dataType="{data_type_name(source.dtype)}" band="{at + 1}">')
         if band.description is not None:
             parts.append(f"<Description>{escape(band.description)}</Description>")
         if band.unit is not None:
@@ -278,9 +280,9 @@ def _virtual(groups: list[_Group], pixels: NDArray[Any], is_masked: bool, layout
         if nodata is not None:
             parts.append(f"<NoDataValue>{float(nodata)!r}</NoDataValue>")
         parts.append(f"<ColorInterp>{_color(band, at).name.capitalize()}</ColorInterp>")
-        parts.append(source(group, str(number)) + "</VRTRasterBand>")
-    if is_masked:
+        parts.append(part(group, str(number)) + "</VRTRasterBand>")
+    if source.has_internal_mask:
         # The nearest pixel's mask where there is one: it is right for codes, and for means as well.
         group = next((each for each in groups if each.method is Resampling.nearest), groups[0])
-        parts.append(f'<MaskBand><VRTRasterBand dataType="Byte">{source(group, "mask,1")}</VRTRasterBand></MaskBand>')
+        parts.append(f'<MaskBand><VRTRasterBand dataType="Byte">{part(group, "mask,1")}</VRTRasterBand></MaskBand>')
     return "".join([*parts, "</VRTDataset>"])

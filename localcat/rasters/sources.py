@@ -49,6 +49,7 @@ class Request:
     grid: Grid
     method: Resampling
     mask_nodata: bool
+    whole: Grid  # of which `grid` may be a part
 
 
 def has_internal_mask(dataset: DatasetReader) -> bool:

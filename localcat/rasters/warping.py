@@ -15,6 +15,7 @@ from localcat.geocontext.projection import turn_of
 from localcat.rasters.dtypes import equals_nodata, saturated
 from localcat.rasters.footprint import project, to_map
 from localcat.rasters.sources import Request, fill_of, has_internal_mask, nodata_of
+from localcat.rasters.turns import on_each_turn
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -124,7 +125,7 @@ def _outside(dataset: DatasetReader, native: Grid, request: Request, positions: 
     if is_masked and not has_internal_mask(dataset):
         return numpy.zeros(grid.shape, dtype=bool)
     # GDAL would count nodata as outside; only an array of its own tells the two apart.
-    window = _window_under(dataset, native, grid)
+    window = _window_under(native, grid)
     if window is None:
         return numpy.ones(grid.shape, dtype=bool)
     if has_internal_mask(dataset):
@@ -147,14 +148,19 @@ def _outside(dataset: DatasetReader, native: Grid, request: Request, positions: 
     return outside
 
 
-def _window_under(dataset: DatasetReader, native: Grid, grid: Grid) -> Window | None:
+def may_overlap(native: Grid, grid: Grid) -> bool:
+    """Return False where no pixel of a file can lie under a grid; costs one projection of a few points."""
+    return any(_window_under(native, part) is not None for _, part in on_each_turn(native, grid))
+
+
+def _window_under(native: Grid, grid: Grid) -> Window | None:
     """Return the part of a file that lies under a grid, None when there is none."""
     columns, rows = _native_pixels(native, grid, *_mesh(grid, _MESH))
     if not (numpy.isfinite(columns).all() and numpy.isfinite(rows).all()):
-        return Window(0, 0, dataset.width, dataset.height)
+        return Window(0, 0, native.width, native.height)
     margin = 2 + 0.05 * max(numpy.ptp(columns), numpy.ptp(rows))  # what lies between the points may bend outwards
-    left, right = max(int(columns.min() - margin), 0), min(int(columns.max() + margin), dataset.width)
-    top, bottom = max(int(rows.min() - margin), 0), min(int(rows.max() + margin), dataset.height)
+    left, right = max(int(columns.min() - margin), 0), min(int(columns.max() + margin), native.width)
+    top, bottom = max(int(rows.min() - margin), 0), min(int(rows.max() + margin), native.height)
     return Window(left, top, right - left, bottom - top) if left < right and top < bottom else None
 
 

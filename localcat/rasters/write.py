@@ -21,10 +21,11 @@ import rasterio.shutil
 from rasterio.io import MemoryFile
 
 from localcat.errors import BadRequestError, CorruptImageError, LocalcatWarning, StorageError, StorageFullError
-from localcat.rasters.arrays import BandLayer, apply_mask, check_array, check_layers, layers_for
-from localcat.rasters.environment import raster_environment, write_errors
+from localcat.rasters.arrays import BandLayer, check_array, check_layers, layers_for
+from localcat.rasters.environment import raster_environment, small_cache, write_errors
 from localcat.rasters.opening import open_raster
 from localcat.rasters.scratch import Layout, assemble, scratch_bytes, scratch_path
+from localcat.rasters.strips import ArrayPixels, FilePixels, PixelSource, size_of, strips_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -113,10 +114,20 @@ class CogOptions:
 
 @dataclass(frozen=True, slots=True)
 class FileDigest:
-    """Size and sha256 (hex) of a written file."""
+    """What is known of a file that was read or written as a whole.
+
+    Parameters
+    ----------
+    size_bytes : int
+    sha256 : str
+        In hex.
+    fill_fraction : float, optional
+        The share of its pixels that are valid in all bands, if its pixels were looked at.
+    """
 
     size_bytes: int
     sha256: str
+    fill_fraction: float | None = None
 
 
 def write_cog(
@@ -182,21 +193,35 @@ def write_cog(
         mask = numpy.asarray(mask)
     elif mask is not None and numpy.ndim(array) == 2:
         mask = mask.reshape(pixels.shape)
-    pixels, internal = apply_mask(pixels, mask, layers)
+    for text in departures(layers, chosen):
+        warnings.warn(text, RasterWarning, stacklevel=2)
+    return write_pixels(ArrayPixels(pixels, mask, layers), path, grid=grid, options=chosen, bands=layers, tags=tags)
+
+
+def write_pixels(
+    source: PixelSource,
+    path: str | PathLike[str],
+    *,
+    grid: Grid,
+    options: CogOptions,
+    bands: Sequence[BandLayer],
+    tags: Mapping[str, str] | None = None,
+) -> FileDigest:
+    """Write pixels from anywhere as `write_cog` does those of an array; they were checked, and fit the grid."""
     layout = Layout(
         grid=grid,
-        bands=tuple(layers),
-        factors=overview_factors(grid.shape, chosen),
-        resampling=_resampling(chosen.overview_resampling),
-        blocksize=chosen.blocksize,
+        bands=tuple(bands),
+        factors=overview_factors(grid.shape, options),
+        resampling="average" if options.overview_resampling in _COMPLEX_RESAMPLINGS else options.overview_resampling,
+        blocksize=options.blocksize,
         tags=dict(tags or {}),
     )
-    _warn_about_colormaps(layers)
     target = Path(path)
-    with write_errors(target), raster_environment(threads=chosen.threads):
-        if pixels.nbytes <= chosen.small_bytes:
-            return _write_small(pixels, internal, layout, chosen, target)
-        return _write_large(pixels, internal, layout, chosen, target)
+    with write_errors(target), raster_environment(threads=options.threads):
+        if size_of(source) <= options.small_bytes:
+            return _write_small(source, layout, options, target)
+        with small_cache():
+            return _write_large(source, layout, options, target)
 
 
 def overview_factors(shape: tuple[int, int], options: CogOptions) -> tuple[int, ...]:
@@ -227,29 +252,25 @@ def creation_options(options: CogOptions, *, has_overviews: bool) -> dict[str, s
     return created
 
 
-def _write_small(
-    pixels: NDArray[Any], internal: NDArray[numpy.bool_] | None, layout: Layout, options: CogOptions, target: Path
-) -> FileDigest:
-    with assemble(pixels, internal, layout, beside=None) as source, MemoryFile(ext=".tif") as encoded:
+def _write_small(source: PixelSource, layout: Layout, options: CogOptions, target: Path) -> FileDigest:
+    with assemble(source, layout, beside=None) as dataset, MemoryFile(ext=".tif") as encoded:
         rasterio.shutil.copy(
-            source, encoded.name, driver="COG", **creation_options(options, has_overviews=bool(layout.factors))
+            dataset, encoded.name, driver="COG", **creation_options(options, has_overviews=bool(layout.factors))
         )
         with target.open("wb") as file:
             return _copied(encoded, file)
 
 
-def _write_large(
-    pixels: NDArray[Any], internal: NDArray[numpy.bool_] | None, layout: Layout, options: CogOptions, target: Path
-) -> FileDigest:
-    _check_room(scratch_bytes(pixels, layout), target)
+def _write_large(source: PixelSource, layout: Layout, options: CogOptions, target: Path) -> FileDigest:
+    _check_room(scratch_bytes(source.shape[0], source.dtype.itemsize, layout), target)
     with scratch_path(target) as scratch:
-        with assemble(pixels, internal, layout, beside=target) as source:
+        with assemble(source, layout, beside=target) as dataset:
             rasterio.shutil.copy(
-                source, scratch, driver="COG", **creation_options(options, has_overviews=bool(layout.factors))
+                dataset, scratch, driver="COG", **creation_options(options, has_overviews=bool(layout.factors))
             )
         with scratch.open("rb") as encoded, target.open("wb") as file:
             digest = _copied(encoded, file)
-    _compare(pixels, internal, target)
+    _compare(source, target)
     return digest
 
 
@@ -269,19 +290,19 @@ def _check_room(needed: int, target: Path) -> None:
         raise StorageFullError(f"{target} needs {needed} bytes while it is written, {free} are free; make some room")
 
 
-def _compare(pixels: NDArray[Any], internal: NDArray[numpy.bool_] | None, target: Path) -> None:
-    """Read a file back block by block and compare every bit with the pixels it should hold."""
+def _compare(source: PixelSource, target: Path) -> None:
+    """Read a file back a few rows at a time and compare every bit with the pixels it should hold."""
+    bits = f"u{source.dtype.itemsize}"
     try:
         with open_raster(target, max_bytes=None) as dataset:
-            for _, window in dataset.block_windows(1):
-                rows, columns = window.toslices()
-                same = dataset.read(window=window).tobytes() == pixels[:, rows, columns].tobytes()
-                if same and internal is not None:
-                    same = numpy.array_equal(dataset.read_masks(1, window=window) == 0, internal[rows, columns])
-                if not same:
+            written = FilePixels(dataset, source.dtype, source.has_internal_mask)
+            for rows, pixels, internal in strips_of(source):
+                found, mask = written.rows(rows)
+                same = numpy.array_equal(found.view(bits), pixels.view(bits))
+                if not same or (internal is not None and (mask is None or not numpy.array_equal(mask, internal))):
                     raise StorageError(
-                        f"{target} holds other pixels than were written, around row {rows.start} and column "
-                        f"{columns.start}; the disk may be full or damaged, write the image elsewhere"
+                        f"{target} holds other pixels than were written, in row {rows.start} or below; the disk may be "
+                        "full or damaged, write the image elsewhere"
                     )
     except CorruptImageError as error:
         raise StorageError(
@@ -297,17 +318,13 @@ def _check_factors(factors: Sequence[int]) -> None:
             raise BadRequestError(f"an overview has a whole decimation factor of at least 2, not {factor!r}")
 
 
-def _resampling(name: str | None) -> str | None:
-    if name in _COMPLEX_RESAMPLINGS:
-        warnings.warn(
-            f"overview resampling {name!r} is for complex numbers; overviews are averaged", RasterWarning, stacklevel=3
+def departures(bands: Sequence[BandLayer], options: CogOptions) -> list[str]:
+    """Return in which ways a file will be written otherwise than is asked for."""
+    found = []
+    if options.overview_resampling in _COMPLEX_RESAMPLINGS:
+        found.append(
+            f"overview resampling {options.overview_resampling!r} is for complex numbers; overviews are averaged"
         )
-        return "average"
-    return name
-
-
-def _warn_about_colormaps(layers: Sequence[BandLayer]) -> None:
-    if len(layers) > 1 and any(layer.colormap is not None for layer in layers):
-        warnings.warn(
-            "a GeoTIFF of several bands keeps no colormap; it stays in the catalog only", RasterWarning, stacklevel=3
-        )
+    if len(bands) > 1 and any(band.colormap is not None for band in bands):
+        found.append("a GeoTIFF of several bands keeps no colormap; it stays in the catalog only")
+    return found

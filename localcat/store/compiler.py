@@ -122,10 +122,8 @@ def compile_where(node: Node, scope: Scope, *, is_negated: bool = False) -> Clau
                 return _list_condition(node, field, scope)
             if node.ref.key is not None:
                 return _key_condition(node, field, scope)
-            if (scope.table, node.ref.attribute) in PRODUCT_REFERENCES and isinstance(node, Comparison | AnyOf):
-                by_product = _product_condition(node, field, scope)
-                if by_product is not None:
-                    return by_product
+            if (scope.table, node.ref.attribute) in PRODUCT_REFERENCES:
+                return _product_condition(node, field, scope)
             value = Clause(scope.column(node.ref)) if node.ref.part is None else _calendar_part(node.ref, scope)
             if column(scope.table, node.ref.attribute).may_be_nan and isinstance(node, Comparison) and node.op.is_range:
                 value = Clause(f"nullif({value.sql}, 'nan')")  # text, which SQLite would order behind all numbers
@@ -206,18 +204,14 @@ def _in_list(values: Sequence[Scalar]) -> Clause:
     return Clause("(SELECT value FROM json_each(?))", (json.dumps(values, ensure_ascii=False),))
 
 
-def _product_condition(node: Comparison | AnyOf, field: Field, scope: Scope) -> Clause | None:
-    """Compare a row's product by number where the condition asks for equality, so that an index can answer it."""
+def _product_condition(node: _Leaf, field: Field, scope: Scope) -> Clause:
+    """Compare a row's product by number, so that an index can answer it; every row has one."""
     number = f"{'+' if scope.is_guarded else ''}{scope.table}.product_id"
-    match node:
-        case Comparison(_, Op.EQ, literal):
-            # 0 is no product's number: to equal an unknown product is false, not unknown, and its negation true.
-            return Clause(f"{number} = ifnull((SELECT id FROM product WHERE uid = ?), 0)", (field.bind(literal),))
-        case AnyOf(_, literals):
-            wanted = _in_list([field.bind(literal) for literal in literals])
-            return Clause(f"{number} IN (SELECT id FROM product WHERE uid IN {wanted.sql})", wanted.params)
-        case _:
-            return None
+    if isinstance(node, Comparison) and node.op is Op.EQ:
+        # 0 is no product's number: to equal an unknown product is false, not unknown, and its negation true.
+        return Clause(f"{number} = ifnull((SELECT id FROM product WHERE uid = ?), 0)", (field.bind(node.value),))
+    wanted = _scalar_condition(node, field, Clause("uid"))
+    return Clause(f"{number} IN (SELECT id FROM product WHERE {wanted.sql})", wanted.params)
 
 
 def _calendar_part(ref: Ref, scope: Scope) -> Clause:

@@ -75,6 +75,8 @@ class Transaction:
 class _Session:
     """The connection of one thread, and the transaction it is in."""
 
+    _getpid = staticmethod(os.getpid)  # __del__ may run when Python, ending, has taken away the names of modules
+
     def __init__(
         self, connection: sqlite3.Connection, *, is_placeholder: bool, query_seconds: float | None = None
     ) -> None:
@@ -85,7 +87,7 @@ class _Session:
         self.transaction: Transaction | None = None
 
     def close(self) -> None:
-        if self.pid == os.getpid():
+        if self.pid == self._getpid():
             self.connection.close()
         else:
             _orphans.append(self.connection)
@@ -164,7 +166,7 @@ class Database:
                 finally:
                     connection.close()
             reached("catalog written")
-            _publish(temporary, self.path, durable=self.durable)
+            publish(temporary, self.path, durable=self.durable)
         except ClientError:
             raise
         except OSError as error:
@@ -243,6 +245,17 @@ class Database:
                 return [dict(zip(names, row, strict=True)) for row in cursor]
             finally:
                 connection.set_authorizer(None if self.options.trusted else nothing_outside)
+
+    @contextmanager
+    def separate(self) -> Iterator[sqlite3.Connection]:
+        """Give a connection for the block alone, beside the thread's: for what cannot run inside a transaction."""
+        if self._session().is_placeholder:
+            raise CatalogNotFoundError(f"there is no catalog at '{self.path}' yet; save an object first")
+        with (
+            sqlite_errors(self.path),
+            closing(connect(self.path, self._mode(), self.options, durable=self.durable)) as connection,
+        ):
+            yield connection
 
     @contextmanager
     def write(self) -> Iterator[Transaction]:
@@ -491,7 +504,14 @@ def new_settings(*, namespace: str, org: str, user: str) -> dict[str, str]:
     }
 
 
-def _publish(temporary: Path, path: Path, *, durable: bool) -> None:
+def publish(temporary: Path, path: Path, *, durable: bool) -> None:
+    """Give a catalog file its name, unless there is something of that name.
+
+    Raises
+    ------
+    CatalogExistsError
+        If there is.
+    """
     try:
         os.link(temporary, path)
     except FileExistsError:

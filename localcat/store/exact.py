@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -13,7 +14,7 @@ from localcat.expressions.nodes import And, IsNotNull, IsNull, Node, Not, Or, Re
 from localcat.geometry import from_wkb
 from localcat.relations import test_of
 from localcat.store.compiler import Clause, Scope, compile_where
-from localcat.store.planner import Question, required, select
+from localcat.store.planner import Question, count_candidates, required, select
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,11 +50,17 @@ class ExactTest:
         scope = Scope(question.table, question.fields)
         self._tests = [self._test(part, scope) for part in required(question.where) if mentions_place(part)]
 
-    def statement(self, columns: str) -> Clause:
+    @functools.cached_property
+    def candidates(self) -> Clause | None:
+        """From `localcat.store.planner.count_candidates`."""
+        return count_candidates(self._question)
+
+    def statement(self, columns: str, *, ordered: bool = True) -> Clause:
         """Return the statement for the candidates; `matches` takes its rows and gives `columns` back."""
         before = [Clause(f"{self._question.table}.geometry"), *self._known]
         sql = ", ".join([*(clause.sql for clause in before), columns])
-        return select(self._question, Clause(sql, tuple(value for clause in before for value in clause.params)))
+        chosen = Clause(sql, tuple(value for clause in before for value in clause.params))
+        return select(self._question, chosen, ordered=ordered)
 
     def matches(self, rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
         """Return the columns asked for of those candidates that match."""

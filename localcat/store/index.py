@@ -8,21 +8,12 @@ times slower.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 
-from localcat.geometry import Box, footprint_boxes, from_wkb
-from localcat.store.compiler import Clause, Parameter
+from localcat.geometry import footprint_boxes, from_wkb
+from localcat.store.space import TIME_UNIT
 
-_TIME_UNIT = 365.25 * 86_400e6 / 30  # microseconds
-
-
-@dataclass(frozen=True, slots=True)
-class TimeRange:
-    """An interval of microseconds, both ends included; None is open."""
-
-    start: int | None = None
-    end: int | None = None
+NODE_SIZE = 4 + 51 * (8 + 6 * 4)  # bytes of a node of the tree: a header and 51 entries of an id and six floats
 
 
 def add_entries(connection: sqlite3.Connection, rows: Iterable[tuple[int, bytes, int | None]]) -> None:
@@ -34,12 +25,12 @@ def add_entries(connection: sqlite3.Connection, rows: Iterable[tuple[int, bytes,
     for row_id, blob, acquired in rows:
         ids.append(row_id)
         blobs.append(blob)
-        times.append((acquired or 0) / _TIME_UNIT)
+        times.append((acquired or 0) / TIME_UNIT)
     if not ids:
         return
     entries = (
         (row_id, *box, time, time)
-        for row_id, box, time in zip(ids, footprint_boxes(from_wkb(blobs)), times, strict=True)
+        for row_id, box, time in zip(ids, footprint_boxes(from_wkb(blobs)).tolist(), times, strict=True)
     )
     connection.executemany("INSERT INTO image_index VALUES (?, ?, ?, ?, ?, ?, ?)", entries)
 
@@ -47,32 +38,3 @@ def add_entries(connection: sqlite3.Connection, rows: Iterable[tuple[int, bytes,
 def remove_entries(connection: sqlite3.Connection, row_ids: Iterable[int]) -> None:
     """Remove rows from the index; ids without an entry are passed over."""
     connection.executemany("DELETE FROM image_index WHERE id = ?", ((row_id,) for row_id in row_ids))
-
-
-def candidates(boxes: Sequence[Box], time: TimeRange, *, with_unset: bool = False) -> Clause:
-    """Return the condition that picks the images whose index entry overlaps one of the boxes and the time range.
-
-    Parameters
-    ----------
-    boxes : sequence of Box
-        From `localcat.geometry.search_boxes`.
-    time : TimeRange
-        Of `acquired`.
-    with_unset : bool
-        Also pick the images that have no footprint.
-    """
-    selects: list[str] = []
-    params: list[Parameter] = []
-    for min_lon, max_lon, min_lat, max_lat in boxes:
-        sql = "SELECT id FROM image_index WHERE max_lon >= ? AND min_lon <= ? AND max_lat >= ? AND min_lat <= ?"
-        params += (min_lon, max_lon, min_lat, max_lat)
-        if time.start is not None:
-            sql += " AND max_time >= ?"
-            params.append(time.start / _TIME_UNIT)
-        if time.end is not None:
-            sql += " AND min_time <= ?"
-            params.append(time.end / _TIME_UNIT)
-        selects.append(sql)
-    if with_unset:
-        selects.append("SELECT id FROM image WHERE geometry IS NULL")
-    return Clause(f"image.id IN ({' UNION ALL '.join(selects)})", tuple(params))

@@ -3,17 +3,44 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from enum import Enum
 from typing import TYPE_CHECKING
 
 from localcat.expressions.fields import Fields, Kind
-from localcat.expressions.nodes import And, Comparison, IsNull, Node, Op, Or, Ref, Spatial, all_of, mentions_place
+from localcat.expressions.nodes import (
+    And,
+    Comparison,
+    IsNull,
+    Node,
+    Op,
+    Or,
+    Ref,
+    Relation,
+    Spatial,
+    all_of,
+    mentions_place,
+)
 from localcat.store.compiler import Clause, Scope, compile_where
 from localcat.store.fields import column
+from localcat.store.space import UNSET_TIME, Reach, TimeRange, candidates, entries_inside, entries_meeting
 from localcat.timestamps import from_microseconds
 
 if TYPE_CHECKING:
     from localcat.geometry import Box
-    from localcat.store.index import TimeRange
+
+CROWD = 500
+"""Candidates of a place; for fewer, asking in several windows of time costs more than sorting all."""
+
+_SMALL = 1.0  # square degrees, in all windows; not worth counting what is there
+_LARGE = 25.0  # square degrees; smaller places seldom have a footprint inside
+
+
+class Products(Enum):
+    """How the statement names the product of an image, with which the time index leads, if the filter does not."""
+
+    ANY = ""
+    EVERY = "image.product_id IN (SELECT id FROM product)"  # true of every image; SQLite asks one product at a time
+    EACH = "image.product_id = product.id"  # inside a statement that goes through the products
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +59,10 @@ class Question:
         Attribute and whether ascending; ties are broken by id. Unset values come last in both directions.
     text : str, optional
         Words that must all occur in the row's full text.
+    products : Products
+        Whether the time index is to be asked product by product.
+    reach : Reach
+        Which of the candidates that a place has are asked for.
     """
 
     table: str
@@ -39,6 +70,8 @@ class Question:
     where: Node | None = None
     order: tuple[tuple[str, bool], ...] = ()
     text: str | None = None
+    products: Products = Products.ANY
+    reach: Reach = Reach.MEETING
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +109,13 @@ def select(question: Question, columns: str | Clause, *, ordered: bool = True, t
     if question.text is not None:
         source = f"{table}_text JOIN {table} ON {table}.id = {table}_text.rowid"
         parts.append(Clause(f"{table}_text MATCH ?", (_quoted_words(question.text),)))
+    if question.products is not Products.ANY:
+        parts.append(Clause(question.products.value))
     window, where = _windowed(question.where)
     if window is not None:
-        from localcat.store import index  # brings shapely, which searches without an area do not need
-
-        parts.append(index.candidates(window.boxes, acquired_range(question), with_unset=window.with_unset))
+        parts.append(
+            candidates(window.boxes, acquired_range(question), with_unset=window.with_unset, reach=question.reach)
+        )
     if where is not None:
         # Behind the R-tree the columns are guarded: a plain condition can lure SQLite's planner to the B-tree, which
         # is hundreds of times slower for a small area.
@@ -92,7 +127,7 @@ def select(question: Question, columns: str | Clause, *, ordered: bool = True, t
     if parts:
         sql += " WHERE " + " AND ".join(part.sql for part in parts)
     if ordered:
-        sql += " ORDER BY " + _order(question)
+        sql += f" ORDER BY {order_of(question)}"
     if tail is not None:
         sql += f" {tail.sql}"
         params += tail.params
@@ -118,7 +153,7 @@ def _windowed(where: Node | None) -> tuple[Window | None, Node | None]:
 def _window(node: Node) -> Window | None:
     match node:
         case Spatial():
-            from localcat.relations import boxes_of  # see above
+            from localcat.relations import boxes_of  # brings shapely, which searches without a place do not need
 
             boxes = boxes_of(node)
             return None if boxes is None else Window(tuple(boxes))
@@ -146,25 +181,52 @@ def _is_window(node: Node) -> bool:
     return isinstance(node, Spatial) or node == IsNull(Ref("geometry"))
 
 
-def is_by_time(question: Question, field: str) -> bool:
-    """Return whether the time index answers a range of a timestamp: it holds `acquired`, product by product."""
-    return field == "acquired" and product_of(question) is not None
+def is_told_by_boxes(question: Question) -> bool:
+    """Return whether a footprint matches the place for sure if its box lies inside one of the window's."""
+    places = [part for part in required(question.where) if mentions_place(part)]
+    if len(places) != 1 or not isinstance(place := places[0], Spatial):
+        return False
+    if place.relation not in (Relation.INTERSECTS, Relation.COVERED_BY):
+        return False
+    from localcat.geometry import fills_its_box  # see above
+
+    return bool(place.area.area >= _LARGE) and fills_its_box(place.area)
+
+
+def count_inside(question: Question) -> Clause:
+    """Return the statement that counts the matches whose box lies inside the window's, if `is_told_by_boxes`."""
+    window, where = _windowed(question.where)
+    if window is not None and where is None and question.text is None:  # no need for the rows
+        return entries_inside(window.boxes, acquired_range(question))
+    return select(replace(question, reach=Reach.INSIDE), "count(*)", ordered=False)
+
+
+def count_candidates(question: Question) -> Clause | None:
+    """Return the statement that counts the candidates of a place up to `CROWD`; None if it is small, or anywhere."""
+    window, _ = _windowed(question.where)
+    if window is None or window.size < _SMALL:
+        return None
+    return entries_meeting(window.boxes, acquired_range(question), CROWD)
 
 
 def within(question: Question, field: str, start: int, last: int) -> Question:
     """Return a question that also asks for ``start <= field <= last``, in microseconds."""
+    return replace(question, where=all_of(*required(question.where), *between(field, start, last)))
+
+
+def between(field: str, start: int, last: int) -> tuple[Node, Node]:
+    """Return the conditions ``start <= field`` and ``field <= last``, in microseconds."""
     ref = Ref(field)
-    bounds = (Comparison(ref, Op.GE, from_microseconds(start)), Comparison(ref, Op.LE, from_microseconds(last)))
-    return replace(question, where=all_of(*required(question.where), *bounds))
+    return Comparison(ref, Op.GE, from_microseconds(start)), Comparison(ref, Op.LE, from_microseconds(last))
 
 
 def acquired_range(question: Question) -> TimeRange:
-    """Return the interval that the filter as a whole leaves for `acquired`."""
-    from localcat.store.index import TimeRange  # see above
-
+    """Return the interval of the index that the filter as a whole leaves for `acquired`."""
     start: int | None = None
     end: int | None = None
     for node in required(question.where):
+        if node == IsNull(Ref("acquired")):
+            return UNSET_TIME
         if not (isinstance(node, Comparison) and node.ref.attribute == "acquired" and node.ref.part is None):
             continue
         field = question.fields.resolve(node.ref)
@@ -185,7 +247,8 @@ def required(where: Node | None) -> tuple[Node, ...]:
     return where.parts if isinstance(where, And) else (where,)
 
 
-def _order(question: Question) -> str:
+def order_of(question: Question) -> str:
+    """Return what follows ORDER BY."""
     table = question.table
     terms = []
     for attribute, ascending in question.order:

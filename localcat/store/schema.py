@@ -42,6 +42,17 @@ def migrations() -> Migrations:
     return read_migrations(schema_folder())
 
 
+def statement_of(name: str) -> str:
+    """Return the statement that creates a table of the schema."""
+    made = re.compile(rf"CREATE (?:VIRTUAL )?TABLE {name}\b")
+    for statements in reversed(migrations()):
+        for statement in statements:
+            found = made.search(statement)
+            if found is not None:
+                return statement[found.start() :]
+    raise ValueError(f"the schema has no table {name}")
+
+
 def apply(connection: sqlite3.Connection, versions: Migrations) -> None:
     """Carry out the statements of schema versions, inside the caller's transaction."""
     for statements in versions:

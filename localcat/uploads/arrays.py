@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
+import math
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -12,16 +12,18 @@ import numpy
 from affine import Affine
 
 from localcat.crs import parse_crs
-from localcat.errors import BadRequestError, InvalidArrayError, UploadOptionWarning
+from localcat.errors import BadRequestError, InvalidArrayError, LocalcatWarning, UploadOptionWarning
 from localcat.geocontext.grid import Grid
 from localcat.models.band import Band, ClassBand, GenericBand, MaskBand, MicrowaveBand, SpectralBand
 from localcat.models.enums import ImageUploadEventSeverity as Severity
 from localcat.models.enums import ImageUploadEventType as EventType
-from localcat.rasters.arrays import BandLayer, check_array
+from localcat.rasters.arrays import BandLayer, check_array, check_layers
 from localcat.rasters.dtypes import equals_nodata, numpy_dtype
-from localcat.rasters.write import CogOptions, write_cog
+from localcat.rasters.strips import ArrayPixels, row_strips
+from localcat.rasters.write import CogOptions, RasterWarning, departures, write_pixels
 from localcat.timestamps import iso_text, to_microseconds
 from localcat.uploads.commit import Step, Written, position_of
+from localcat.warn import warn_caller
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -67,7 +69,9 @@ def array_steps(
         Threads that GDAL may use for each file.
     """
     files = _array_files(image, request, bands, record)
-    options = _cog_options(request.options, bands, threads)
+    options = _cog_options(request.options, bands, threads, record)
+    for text in dict.fromkeys(text for file in files for text in departures(file.layers, options)):
+        _warn(RasterWarning(text), record)
     tags = {"TIFFTAG_DATETIME": _tiff_time(image), "LOCALCAT_IMAGE_ID": str(image.id)}
     size = sum(file.pixels.nbytes for file in files)
     record.options = replace(request.options, upload_type="ndarray", upload_size=size)
@@ -92,11 +96,8 @@ def _array_files(image: Image, request: UploadRequest, bands: list[Band], record
         if coarsest > max(height, width):
             raise BadRequestError(f"an overview of factor {coarsest} of {width} × {height} pixels would have none")
         if 5 * len(pixels) > min(height, width):
-            warnings.warn(
-                f"an array of shape {given.shape} looks like it might not have the band axis as the first dimension",
-                UploadOptionWarning,
-                stacklevel=6,
-            )
+            text = "looks like it might not have the band axis as the first dimension"
+            _warn(UploadOptionWarning(f"an array of shape {given.shape} {text}"), record)
         mask = None
         if isinstance(given, numpy.ma.MaskedArray) and given.mask is not numpy.ma.nomask:
             mask = numpy.ma.getmaskarray(given).reshape(pixels.shape)
@@ -111,7 +112,7 @@ def _array_files(image: Image, request: UploadRequest, bands: list[Band], record
 def _georeferencing(image: Image, meta: Mapping[str, Any]) -> tuple[Any, Affine]:
     """Return CRS and transform: the image's own, else those of the raster_meta."""
     if image.cs_code is not None and image.projection is not None:
-        warnings.warn("both cs_code and projection are set; cs_code is used", UploadOptionWarning, stacklevel=7)
+        warn_caller(UploadOptionWarning("both cs_code and projection are set; cs_code is used"))
     geotrans = image.geotrans or meta.get("geoTransform")
     try:
         numbers = None if geotrans is None else tuple(float(number) for number in geotrans)
@@ -170,17 +171,27 @@ def _warn_of_values(
     pixels: NDArray[Any], mask: NDArray[numpy.bool_] | None, declared: list[Band], record: UploadRecord
 ) -> None:
     for band in declared:
-        layer = pixels[position_of(band)]
-        values = layer if mask is None else layer[~mask[position_of(band)]]
-        if band.data_range is None or not values.size:
+        if band.data_range is None:
             continue
-        low, high = float(numpy.nanmin(values)), float(numpy.nanmax(values))
+        at = position_of(band)
+        low, high = _extremes(pixels[at], None if mask is None else mask[at])
         if low < band.data_range[0] or high > band.data_range[1]:
             record.add(
                 EventType.LOG,
                 f"band '{band.name}' has values from {low:g} to {high:g}, outside its data_range {band.data_range}",
                 Severity.WARNING,
             )
+
+
+def _extremes(layer: NDArray[Any], mask: NDArray[numpy.bool_] | None) -> tuple[float, float]:
+    """Return the smallest and the largest valid value of a band; infinite, and the wrong way round, without any."""
+    low, high = math.inf, -math.inf
+    for rows in row_strips(layer.shape, layer.itemsize):
+        values = layer[rows] if mask is None or not mask[rows].any() else layer[rows][~mask[rows]]
+        if values.size:
+            low = min(low, float(numpy.fmin.reduce(values, axis=None)))  # which, unlike min, leaves out not-a-number
+            high = max(high, float(numpy.fmax.reduce(values, axis=None)))
+    return low, high
 
 
 def _layers(declared: list[Band], shown: Sequence[str]) -> list[BandLayer]:
@@ -219,14 +230,17 @@ def _scale(band: Band) -> tuple[float, float]:
     return scale, bottom - low * scale
 
 
-def _cog_options(options: ImageUploadOptions, bands: list[Band], threads: int) -> CogOptions:
+def _warn(warning: LocalcatWarning, record: UploadRecord) -> None:
+    """Warn the caller of an upload, and keep what was said in its events."""
+    record.add(EventType.LOG, str(warning), Severity.WARNING)
+    warn_caller(warning)
+
+
+def _cog_options(options: ImageUploadOptions, bands: list[Band], threads: int, record: UploadRecord) -> CogOptions:
     resampler = options.overview_resampler
     if resampler not in (None, "nearest", "mode") and any(isinstance(band, ClassBand) for band in bands):
-        warnings.warn(
-            f"overviews by {resampler!r} mix the values of class bands; 'mode' or 'nearest' keep them",
-            UploadOptionWarning,
-            stacklevel=6,
-        )
+        text = f"overviews by {resampler!r} mix the values of class bands; 'mode' or 'nearest' keep them"
+        _warn(UploadOptionWarning(text), record)
     wanted = {name: getattr(options, name) for name in ("compress", "level", "blocksize", "bigtiff")}
     return CogOptions(
         **{name: value for name, value in wanted.items() if value is not None},
@@ -248,9 +262,9 @@ def _step(
         folder = catalog.data_folder
         folder.require_space(file.pixels.nbytes)
         temporary = stack.enter_context(folder.temporary(".tif"))
-        digest = write_cog(
-            file.pixels, temporary, grid=file.grid, options=options, bands=file.layers, mask=file.mask, tags=tags
-        )
+        check_layers(file.pixels, file.grid, file.layers)
+        pixels = ArrayPixels(file.pixels, file.mask, file.layers)
+        digest = write_pixels(pixels, temporary, grid=file.grid, options=options, bands=file.layers, tags=tags)
         folder.sync(temporary)
         record.add(EventType.LOG, f"{digest.size_bytes:,} bytes written")
         return Written(digest, file.grid, temporary=temporary, suffix=".tif", fill_fraction=_fill_fraction(file))
@@ -260,12 +274,14 @@ def _step(
 
 def _fill_fraction(file: _ArrayFile) -> float:
     """Return the share of pixels that are valid in all bands."""
-    valid = numpy.ones(file.grid.shape, dtype=bool)
-    if file.mask is not None:
-        valid &= ~file.mask.any(axis=0)
-    for pixels, layer in zip(file.pixels, file.layers, strict=True):
-        if layer.is_alpha:
-            valid &= pixels != 0
-        elif layer.nodata is not None:
-            valid &= ~equals_nodata(pixels, layer.nodata)
-    return float(valid.mean())
+    valid = 0
+    for rows in row_strips(file.pixels.shape, file.pixels.itemsize):
+        pixels = file.pixels[:, rows]
+        invalid = numpy.zeros(pixels.shape[1:], dtype=bool) if file.mask is None else file.mask[:, rows].any(axis=0)
+        for values, layer in zip(pixels, file.layers, strict=True):
+            if layer.is_alpha:
+                invalid |= values == 0
+            elif layer.nodata is not None:
+                invalid |= equals_nodata(values, layer.nodata)
+        valid += invalid.size - int(numpy.count_nonzero(invalid))
+    return valid / (file.grid.height * file.grid.width)

@@ -8,8 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from localcat.errors import BadRequestError, RasterError
+from localcat.crs import crs_code, is_same_crs, parse_crs
+from localcat.errors import BadRequestError, GridMismatchError, RasterError
 from localcat.models.band import Band, MaskBand
+from localcat.paths import in_place_href
 from localcat.rasters.copying import copy_raster, digest_raster
 from localcat.rasters.describe import RasterDescription, describe
 from localcat.rasters.dtypes import numpy_dtype
@@ -18,62 +20,77 @@ from localcat.uploads.commit import Step, Written, position_of
 if TYPE_CHECKING:
     from localcat.catalog import Catalog
     from localcat.geocontext.grid import Grid
+    from localcat.models.image import Image
     from localcat.models.requests import UploadRequest
     from localcat.uploads.record import UploadRecord
 
 _SUFFIXES = {"GTiff": ".tif", "JP2OpenJPEG": ".jp2"}
 
 
-def file_steps(catalog: Catalog, request: UploadRequest, bands: list[Band], record: UploadRecord) -> list[Step]:
+def file_steps(
+    catalog: Catalog, image: Image, request: UploadRequest, bands: list[Band], record: UploadRecord
+) -> list[Step]:
     """Return for each file the step that takes it in."""
     names = [path.name for path in request.files]
     record.options = replace(request.options, upload_type="file", image_files=names)
     # Without ".." in it, but not resolved: a path through a link keeps to where the link points.
     paths = [Path(os.path.abspath(path)) for path in request.files]  # noqa: PTH100
     if request.copy:
-        return [_copy_step(catalog, path, place, bands) for place, path in enumerate(paths)]
+        return [_copy_step(catalog, image, path, place, bands) for place, path in enumerate(paths)]
     for path in paths:
         if path.resolve().is_relative_to(catalog.data_folder.path.resolve()):
             raise BadRequestError(
                 f"'{path}' lies in the catalog's own data folder, where files come and go with their images; "
                 "move it elsewhere to index it in place, or leave out copy=False"
             )
-    return [_index_step(catalog, path, place, bands) for place, path in enumerate(paths)]
+    return [_index_step(catalog, image, path, place, bands) for place, path in enumerate(paths)]
 
 
-def _copy_step(catalog: Catalog, path: Path, place: int, bands: list[Band]) -> Step:
+def _copy_step(catalog: Catalog, image: Image, path: Path, place: int, bands: list[Band]) -> Step:
     def copy(stack: ExitStack) -> Written:
-        found, grid = _checked(path, place, bands)
+        found, grid = _checked(image, path, place, bands)
         folder = catalog.data_folder
         folder.require_space(found.size_bytes)
         suffix = _SUFFIXES[found.driver]
         temporary = stack.enter_context(folder.temporary(suffix))
-        digest = copy_raster(path, temporary)
+        digest = copy_raster(path, temporary, nodata=_invalid_values(place, bands))
         folder.sync(temporary)
-        return Written(digest, grid, temporary=temporary, suffix=suffix)
+        return Written(digest, grid, temporary=temporary, suffix=suffix, fill_fraction=digest.fill_fraction)
 
     return copy
 
 
-def _index_step(catalog: Catalog, path: Path, place: int, bands: list[Band]) -> Step:
+def _index_step(catalog: Catalog, image: Image, path: Path, place: int, bands: list[Band]) -> Step:
     def index(stack: ExitStack) -> Written:
-        _, grid = _checked(path, place, bands)
-        return Written(digest_raster(path), grid, in_place=_in_place(catalog, path))
+        _, grid = _checked(image, path, place, bands)
+        digest = digest_raster(path, nodata=_invalid_values(place, bands))
+        href = in_place_href(path, catalog.path.parent)
+        return Written(digest, grid, in_place=href, fill_fraction=digest.fill_fraction)
 
     return index
 
 
-def _in_place(catalog: Catalog, path: Path) -> str:
-    """Return how the row names a file that stays where it is: relative to the catalog's folder where it can be."""
-    home = catalog.path.parent
-    return path.relative_to(home).as_posix() if path.is_relative_to(home) else str(path)
+def _invalid_values(place: int, bands: list[Band]) -> dict[int, float]:
+    """Return the value of invalid pixels, by GDAL's number of the band, where the bands of a file declare one."""
+    values = {}
+    for band in bands:
+        value = 0 if isinstance(band, MaskBand) and band.is_alpha else band.nodata
+        if (band.file_index or 0) == place and value is not None:
+            values[position_of(band) + 1] = value
+    return values
 
 
-def _checked(path: Path, place: int, bands: list[Band]) -> tuple[RasterDescription, Grid]:
-    """Compare a file's header with the bands that are declared to lie in it."""
+def _checked(image: Image, path: Path, place: int, bands: list[Band]) -> tuple[RasterDescription, Grid]:
+    """Compare a file's header with the image's CRS, if it has one, and with the bands declared to lie in the file."""
     found = describe(path)
     if found.grid is None:
         raise RasterError(f"'{path}' has no georeferencing; give it a CRS and a transform, or upload an array")
+    declared_crs = image.cs_code or image.projection
+    if declared_crs is not None and not is_same_crs(parse_crs(declared_crs), found.grid.crs):
+        raise GridMismatchError(
+            f"image '{image.id}' has the CRS {declared_crs!r} but '{path}' has "
+            f"{crs_code(found.grid.crs) or found.grid.crs.to_wkt()!r}; leave cs_code and projection unset"
+        )
     for band in bands:
         if (band.file_index or 0) != place:
             continue

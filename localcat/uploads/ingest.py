@@ -16,6 +16,7 @@ from localcat.errors import BadRequestError, ClientError, ProductNotFoundError, 
 from localcat.filesystem import exists, is_folder
 from localcat.models.image import Image
 from localcat.models.product import Product
+from localcat.progress import shown
 from localcat.rasters.describe import describe
 from localcat.rasters.environment import read_errors
 from localcat.timestamps import from_microseconds, to_microseconds
@@ -118,8 +119,6 @@ def ingest(
     catalog: Catalog, source: Any, *, product: Product | str, copy: bool = True, progress: bool | None = None
 ) -> IngestReport:
     """Take GeoTIFFs in as images of a product; `Catalog.ingest` says how."""
-    from tqdm import tqdm
-
     # As it is saved in this catalog, whatever the caller's object says.
     uid = str(product.id) if isinstance(product, Product) else product
     target = Product.get(uid, catalog=catalog)
@@ -132,8 +131,7 @@ def ingest(
     paths = list(_files_of(catalog, source))
     known = _KnownFiles(catalog, target)
     report = IngestReport()
-    disabled = None if progress is None else not progress
-    for path in tqdm(paths, desc="ingesting files", unit=" files", disable=disabled):
+    for path in shown(paths, "ingesting files", "files", progress):
         try:
             report.items.append(_ingested(path, target, known, copy=copy))
         except ClientError as error:

@@ -52,7 +52,7 @@ def run_upload(catalog: Catalog, workers: Workers, image: Image, request: Upload
             threads = 1
         steps = array_steps(catalog, uploaded, request, bands, record, threads=threads)
     else:
-        steps = file_steps(catalog, request, bands, record)
+        steps = file_steps(catalog, uploaded, request, bands, record)
     task = Task(catalog, uploaded, steps, request.overwrite, record, _source(catalog, request.raster_meta))
     upload = _finished(task) if request.wait else workers.submit(task)
     upload._image = image

@@ -493,3 +493,77 @@ def test_derived_params_come_back(product: Product) -> None:
     assert band.state == "modified"
     band.save()
     assert Band.get("guide:blue").derived_params.bands == ["nir", "red", "blue"]
+
+
+COMMON_SCALARS = {
+    "name": "x",
+    "description": "words",
+    "sort_order": 7,
+    "vendor_order": 3,
+    "data_type": "UInt16",
+    "nodata": 5.0,
+    "resolution": "10m",
+    "band_index": 4,
+    "file_index": 2,
+    "jpx_layer_index": 1,
+    "vendor_band_name": "B8A",
+    "product_id": "acme:guide",
+}
+OWN_SCALARS = {
+    SpectralBand: {
+        "wavelength_nm_center": 480.0,
+        "wavelength_nm_min": 450.0,
+        "wavelength_nm_max": 510.0,
+        "wavelength_nm_fwhm": 60.0,
+        "physical_range_unit": "reflectance",
+    },
+    MicrowaveBand: {"frequency": 5.4, "bandwidth": 100.0, "physical_range_unit": "dB"},
+    MaskBand: {"is_alpha": True},
+    ClassBand: {"colormap_name": "cdl"},
+    GenericBand: {"colormap_name": "viridis", "physical_range_unit": "K"},
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [(kind, name) for kind, own in OWN_SCALARS.items() for name in {**COMMON_SCALARS, **own}],
+)
+def test_scalars_filter_and_sort(product: Product, kind: type[Band], name: str) -> None:
+    """3.4, choice 5: on the class, and on Band itself."""
+    needed = {"product": product, "name": "x", "data_type": "UInt16", "band_index": 2}
+    if kind is not MaskBand:
+        needed["data_range"] = (0, 10)
+    value = {**COMMON_SCALARS, **OWN_SCALARS[kind]}[name]
+    kind(**{**needed, **({} if name == "product_id" else {name: value})}).save()
+    for cls in (kind, Band):
+        condition = (getattr(p, name) == value) & (p.type == kind.band_type()) & (p.name == "x")
+        assert cls.search().filter(condition).sort(name).ids() == ["acme:guide:x"]
+
+
+def test_bands_are_filtered_by_their_product(product: Product) -> None:
+    """3.4, 3.5: by the object, by its id."""
+    other = Product(id="other", name="Other")
+    other.save()
+    assert Band.search().filter(p.product == product).count() == 2
+    assert Band.search().filter(p.product == "acme:guide").count() == 2
+    assert Band.search().filter(p.product.any_of([other, product])).count() == 2
+    assert Band.search().filter(p.product != product).count() == 0
+
+
+def test_text_is_found_in_name_description_and_tags(product: Product) -> None:
+    """3.4, choice 6."""
+    band = product.get_band("blue")
+    band.update(description="Coastal aerosol", tags=["visible"])
+    band.save()
+    for words in ("blue", "AEROSOL coastal", "visible"):
+        assert Band.search().find_text(words).ids() == ["acme:guide:blue"]
+    assert MaskBand.search().find_text("visible").ids() == []
+
+
+def test_descriptions_have_a_limit(product: Product) -> None:
+    """3.2: 80,000 characters."""
+    band = product.get_band("blue")
+    band.description = "é" * 80_000
+    band.save()
+    with pytest.raises(AttributeValidationError, match="^description has at most 80,000 characters, not 80,001"):
+        band.description = "é" * 80_001

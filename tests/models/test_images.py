@@ -11,6 +11,7 @@ import shapely
 
 from localcat import (
     AOI,
+    AttributeValidationError,
     BadRequestError,
     Catalog,
     ConflictError,
@@ -411,3 +412,41 @@ def test_images_are_searched_by_product(product: Product) -> None:
     for condition in (p.product == product, p.product == "acme:guide", p.product_id == product.id):
         assert Image.search().filter(condition).ids() == ["acme:guide:x"]
     assert product.images().summary().count == 1
+
+
+def test_the_date_is_that_of_the_capture(catalog: Catalog) -> None:
+    """3.6."""
+    assert (Image(acquired="2020-01-01").date, Image().date) == ("2020-01-01", None)
+
+
+def test_text_is_found_in_name_and_tags(product: Product) -> None:
+    """Choice 6."""
+    Image(name="north-sea", product=product, tags=["storm"]).save()
+    for words in ("north", "sea storm", "STORM"):
+        assert Image.search().find_text(words).ids() == ["acme:guide:north-sea"]
+    assert Image.search().find_text("guide").ids() == []
+
+
+def test_sizes_of_files_add_up_to_what_can_be_stored(product: Product) -> None:
+    """3.6: 64 bits."""
+    files = [{"href": f"https://example.org/{n}", "size_bytes": 2**62} for n in (0, 1)]
+    Image(name="x", product=product, files=[files[0], {**files[1], "size_bytes": 2**62 - 1}]).save()
+    assert Image.search().summary().bytes == 2**63 - 1
+    with pytest.raises(AttributeValidationError, match=r"^files have sizes that add up to less than 2\^63 bytes$"):
+        Image(name="y", product=product, files=files)
+
+
+@pytest.mark.parametrize(
+    "nowhere",
+    [
+        {"type": "Feature", "geometry": None, "properties": {}},
+        {"type": "FeatureCollection", "features": [{"type": "Feature", "geometry": None, "properties": {}}]},
+    ],
+)
+def test_a_feature_that_lies_nowhere_is_no_geometry(catalog: Catalog, nowhere: dict) -> None:
+    """3.2."""
+    message = "the GeoJSON of type 'Feature' is no geometry: its geometry is null"
+    with pytest.raises(AttributeValidationError, match=f"^geometry: {message}$"):
+        Image(geometry=nowhere)
+    with pytest.raises(InvalidGeometryError, match=f"^{message}$"):
+        Image.search().intersects(nowhere)

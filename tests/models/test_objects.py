@@ -12,6 +12,7 @@ import pytest
 from localcat import (
     AttributeValidationError,
     AuthCatalogObject,
+    BadRequestError,
     Band,
     BandType,
     Catalog,
@@ -30,6 +31,7 @@ from localcat import (
     Resolution,
     SpectralBand,
 )
+from localcat import properties as p
 
 KINDS = [Product, SpectralBand, MicrowaveBand, MaskBand, ClassBand, GenericBand, Image]
 
@@ -168,6 +170,80 @@ def test_deleting_an_attribute_unsets_it(product: Product) -> None:
     assert (product.description, product.state) == (None, "modified")
     product.save()
     assert Product.get("guide").description is None
+
+
+def test_entries_of_a_later_version_are_passed_over(product: Product, catalog: Catalog) -> None:
+    """3.2: unknown attributes from the store are ignored silently; they are no change, and stay where they are."""
+    band = product.get_band("blue")
+    band.processing_levels = {"toa": [{"function": "f", "data_range": (0, 1)}], "default": "toa"}
+    band.derived_params = {"function": "g", "bands": ["blue"]}
+    band.save()
+    with catalog.database.write() as transaction:
+        for column, old, new in (
+            ("processing_levels", '"function":"f"', '"function":"f","later":1,"data_type":"CInt16"'),
+            ("derived_params", '"function":"g"', '"function":"g","later":[2]'),
+        ):
+            transaction.connection.execute(f"UPDATE band SET {column} = replace({column}, ?, ?)", (old, new))
+    found = Band.get("guide:blue")
+    (step,) = found.processing_levels.steps("default")
+    assert (step.function, step.data_range, step.data_type) == ("f", (0.0, 1.0), "CInt16")
+    assert (found.derived_params.function, found.derived_params.bands) == ("g", ["blue"])
+    assert (found.state, found == Band.get("guide:blue")) == ("saved", True)
+    found.description = "changed"
+    found.save()
+    rows = catalog.sql("SELECT processing_levels AS levels, derived_params AS params FROM band WHERE name = 'blue'")
+    assert all('"later"' in text for text in rows[0].values())
+    found.derived_params.function = "h"
+    assert found.state == "modified"
+
+
+def test_what_the_original_marks_filterable_is(product: Product) -> None:
+    """3.2, 3.3: created and modified also sort; extra_properties are filtered by key only."""
+    marked = {name for name, attribute in Product._attributes.items() if attribute.filterable}
+    assert marked == {
+        "id",
+        "created",
+        "modified",
+        "tags",
+        "owners",
+        "is_core",
+        "revisit_period_minutes_min",
+        "revisit_period_minutes_max",
+        "start_datetime",
+        "end_datetime",
+        "resolution_min",
+        "resolution_max",
+        "image_index_name",
+        "product_tier",
+    }
+    for name in ("created", "modified"):
+        search = Product.search().filter(getattr(p, name) == getattr(product, name)).sort(name, ascending=False)
+        assert search.ids() == ["acme:guide"]
+    with pytest.raises(BadRequestError, match=r"filtered by one of its keys: p\.extra_properties\['key'\]"):
+        Product.search().filter(p.extra_properties == "x")
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        (Image, "files"),
+        (Image, "geotrans"),
+        (Image, "bits_per_pixel"),
+        (SpectralBand, "processing_levels"),
+        (Band, "class_labels"),
+        (ImageUpload, "image_upload_options"),
+        (ImageUpload, "events"),
+    ],
+)
+def test_what_cannot_be_filtered_says_so(catalog: Catalog, kind: type, name: str) -> None:
+    """Choice 5: lists of numbers and structured values are known, and neither filtered nor sorted by."""
+    for call in (
+        lambda: kind.search().filter(getattr(p, name).isnull),
+        lambda: kind.search().filter(getattr(p, name) == "x"),
+        lambda: kind.search().sort(name),
+    ):
+        with pytest.raises(BadRequestError, match=f"^{kind.__name__} attribute {name} cannot be filtered or sorted by"):
+            call()
 
 
 # States

@@ -377,3 +377,70 @@ def test_deleting_a_band_or_an_image_frees_the_product(product: Product) -> None
         band.delete()
     assert (Band.search().count(), MaskBand.search().count()) == (0, 0)
     product.delete()
+
+
+PRODUCT_VALUES = {
+    "name": "Name",
+    "is_core": True,
+    "revisit_period_minutes_min": 5.5,
+    "revisit_period_minutes_max": 7.5,
+    "start_datetime": "2012-01-01",
+    "end_datetime": "2015-01-01",
+    "image_index_name": "index",
+    "product_tier": "premium",
+}
+
+
+@pytest.mark.parametrize("name", PRODUCT_VALUES)
+def test_attributes_filter_and_sort(catalog: Catalog, name: str) -> None:
+    """3.3: unset values match nothing, and come last in both directions."""
+    value = PRODUCT_VALUES[name]
+    Product(id="set", **{"name": "n", name: value}).save()
+    Product(id="unset", name="a").save()
+    handle = getattr(p, name)
+    assert Product.search().filter(handle == value).ids() == ["acme:set"]
+    if name != "name":
+        assert Product.search().filter(handle != value).ids() == []
+        assert Product.search().filter(handle.isnull).ids() == ["acme:unset"]
+        for order in (name, f"-{name}"):
+            assert Product.search().sort(order).ids() == ["acme:set", "acme:unset"]
+
+
+def test_text_is_found_in_name_description_and_tags(catalog: Catalog) -> None:
+    """3.3, choice 6: all words, whatever their case and accents."""
+    Product(id="a", name="Étang du Nord", description="Lakes by month").save()
+    Product(id="b", name="Other", tags=["lake", "north sea"]).save()
+    search = Product.search()
+    assert search.find_text("etang").ids() == ["acme:a"]
+    assert search.find_text("NORD lakes").ids() == ["acme:a"]
+    assert search.find_text("sea").ids() == ["acme:b"]
+    assert search.find_text("lakes sea").ids() == []
+
+
+def test_owners_are_filtered_by_element(catalog: Catalog) -> None:
+    """3.3, choice 11."""
+    Product(id="a", name="A", owners=["user:ann", "org:acme"]).save()
+    Product(id="b", name="B", owners=["org:else"], readers=["email:a@b.c"], writers=["group:g"]).save()
+    assert Product.search().filter(p.owners == "org:acme").ids() == ["acme:a"]
+    assert Product.search().filter(p.owners.any_of(["user:ann", "org:else"])).count() == 2
+    assert Product.search().filter(~(p.owners == "org:acme")).ids() == ["acme:b"]
+    assert Product.search().filter((p.readers == "email:a@b.c") & (p.writers == "group:g")).ids() == ["acme:b"]
+
+
+def test_deleting_related_objects_unlinks_their_files(product: Product, catalog: Catalog, pixels, meta) -> None:
+    """3.3: after the commit."""
+    image = Image(name="scene", product=product, acquired="2020-01-01")
+    image.upload_ndarray(pixels, raster_meta=meta)
+    path = catalog.path_of(image.files[0])
+    with rolled_back(catalog):
+        product.delete_related_objects()
+    assert (path.exists(), product.images().count()) == (True, 1)
+    assert product.delete_related_objects().objects_deleted == 3
+    assert (path.exists(), list(catalog.data_folder.hrefs())) == (False, [])
+
+
+def test_a_deletion_status_is_that_of_the_python_object(product: Product) -> None:
+    """3.3, ours: the deletion has ended when its call returns; nothing of it is stored."""
+    product.delete_related_objects()
+    assert product.get_delete_status().status == TaskState.SUCCEEDED
+    assert Product.get("guide").get_delete_status().status == TaskState.NEVERRAN

@@ -33,6 +33,7 @@ def product(catalog: Catalog) -> Product:
 
 
 def test_an_end_is_not_before_its_start(product: Product) -> None:
+    """3.2, ours."""
     image = Image(product=product, name="x", acquired="2020-01-02", acquired_end="2020-01-01T23:59:59Z")
     with pytest.raises(BadRequestError) as caught:
         image.save()
@@ -77,6 +78,7 @@ def test_ranges_of_products_and_wavelengths_are_in_order(product: Product) -> No
 
 
 def test_a_data_range_has_the_smaller_number_first(product: Product) -> None:
+    """3.4, ours."""
     with pytest.raises(AttributeValidationError, match=r"data_range is \(min, max\), the smaller number first"):
         SpectralBand(name="x", product=product, data_range=(255, 0))
     band = SpectralBand(name="x", product=product, data_range=(5, 5), display_range=(255, 0), physical_range=(1, 0))
@@ -87,6 +89,7 @@ def test_a_data_range_has_the_smaller_number_first(product: Product) -> None:
     ("data_type", "nodata"), [("Byte", -1), ("Byte", 0.5), ("Byte", float("nan")), ("Int16", 40_000), ("Float32", 1e39)]
 )
 def test_nodata_is_a_value_of_the_data_type(product: Product, data_type: str, nodata: float) -> None:
+    """3.4, ours."""
     wrong = ClassBand(name="x", product=product, **{**NEEDED, "data_type": data_type, "nodata": nodata})
     with pytest.raises(BadRequestError, match=rf"nodata .* is no value of data type {data_type}; choose another"):
         wrong.save()
@@ -106,6 +109,7 @@ def test_data_types_hold_what_numpy_holds(data_type: DataType, value: float) -> 
 
 @pytest.mark.parametrize("size", [0, -60])
 def test_a_saved_resolution_is_above_zero(product: Product, size: float) -> None:
+    """3.4, ours."""
     band = SpectralBand(name="x", product=product, resolution=f"{size} m", **NEEDED)  # the text parses
     assert band.resolution == Resolution(size, "meters")
     with pytest.raises(AttributeValidationError, match="resolution is the size of a pixel, above 0, not Resolution"):
@@ -117,6 +121,7 @@ def test_a_saved_resolution_is_above_zero(product: Product, size: float) -> None
 
 @pytest.mark.parametrize("id", ["two\nlines", "bell\x07", " x", "x ", "line\u2028separator"])
 def test_an_id_is_one_line_of_text(catalog: Catalog, id: str) -> None:
+    """3.2, ours."""
     with pytest.raises(AttributeValidationError, match="id is one line of text"):
         Product(id=id, name="x")
     assert Product.get(id) is None
@@ -138,6 +143,7 @@ def test_bulk_records_obey_the_same_rules(catalog: Catalog, product: Product) ->
 
 @pytest.mark.parametrize("wrong", ["survey.gpkg", 5, object()])
 def test_a_catalog_is_a_catalog(catalog: Catalog, wrong: object) -> None:
+    """3.11, ours."""
     for call in (
         lambda: Product.search(catalog=wrong),
         lambda: Product.get("x", client=wrong),

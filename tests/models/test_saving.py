@@ -157,6 +157,18 @@ def test_the_original_words_for_the_catalog_are_accepted(catalog: Catalog) -> No
         assert Product.delete("p", client=other) is True
 
 
+def test_the_catalog_may_stand_where_the_original_has_its_client() -> None:
+    """3.2: second in get, exists and delete, third in get_many, first in search."""
+    with Catalog.temporary(org="other") as other:
+        Product(id="p", name="P", catalog=other).save()
+        assert (Product.get("p", other).id, Product.exists("p", other)) == ("other:p", True)
+        assert [found.id for found in Product.get_many(["p", "q"], True, other)] == ["other:p"]
+        assert Product.get_or_create("p", other, name="Q").state == "modified"
+        assert (Product.search(other).count(), Image.search(other).count()) == (1, 0)
+        assert Product.namespace_id("x", other) == "other:x"
+        assert Product.delete("p", other) is True
+
+
 # save
 
 

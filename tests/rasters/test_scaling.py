@@ -51,6 +51,7 @@ PERCENT = [("0%", "100%", "0%", "100%"), ("2%", "98%", "2%", "98%")]
     ],
 )
 def test_worked_results(scaling, scales, data_type):
+    """3.6: the table of worked results."""
     assert scaling_parameters(BANDS, scaling) == (scales, data_type)
 
 
@@ -71,16 +72,19 @@ def test_worked_results(scaling, scales, data_type):
     ],
 )
 def test_wrong_scalings_are_refused(scaling):
+    """3.6: ValueError."""
     with pytest.raises(ValueError):
         scaling_parameters(BANDS, scaling)
 
 
 def test_unknown_data_type_is_refused():
+    """3.6: ValueError."""
     with pytest.raises(BadRequestError, match="Int8"):
         scaling_parameters(BANDS, None, "Int8")
 
 
 def test_the_data_type_of_the_caller_wins():
+    """3.6."""
     assert scaling_parameters(BANDS, None, "Float32") == (None, "Float32")
     assert scaling_parameters(BANDS, "display", "UInt16") == ([(0, 4000, 0, 255)] * 3 + [None], "UInt16")
     assert scaling_parameters(BANDS, [PERCENT[1], None, None, None], "Byte") == (
@@ -90,17 +94,20 @@ def test_the_data_type_of_the_caller_wins():
 
 
 def test_defaults_of_ranges():
+    """3.6: data_range (0, 10000), the others default to it; UInt16."""
     band = BandScaling("x")
     assert scaling_parameters([band], "display") == ([(0, 10000, 0, 255)], "Byte")
     assert scaling_parameters([band], "physical") == (None, "Float64")
 
 
 def test_mask_bands_are_never_scaled():
+    """3.6."""
     assert scaling_parameters(BANDS[3:], "display") == (None, "UInt16")
     assert scaling_parameters(BANDS[3:], [(0, 1, 0, 255)]) == (None, "UInt16")
 
 
 def test_scaling_is_linear_and_clipped_to_the_type_only():
+    """3.6."""
     array = numpy.ma.MaskedArray(numpy.array([[[0, 2000, 4000, 8000]]], "uint16"), mask=[[[False, True, False, False]]])
     result = apply_scaling(array, [(0, 4000, 0, 255)], "uint8")
     assert result.data.tolist() == [[[0, 128, 255, 255]]]
@@ -111,6 +118,7 @@ def test_scaling_is_linear_and_clipped_to_the_type_only():
 
 
 def test_auto_uses_valid_pixels_only():
+    """3.6: actual smallest to largest, to 0 to 255."""
     array = numpy.ma.MaskedArray(numpy.array([[[10, 20, 60000]]], "uint16"), mask=[[[False, False, True]]])
     assert apply_scaling(array, [()], "uint8").data.tolist() == [[[0, 255, 255]]]
     flat = numpy.ma.MaskedArray(numpy.full((1, 1, 2), 7, "uint16"), mask=False)
@@ -120,6 +128,7 @@ def test_auto_uses_valid_pixels_only():
 
 
 def test_no_scales_only_cast():
+    """3.6."""
     array = numpy.ma.MaskedArray(numpy.array([[[300, 5]]], "uint16"), mask=False)
     assert apply_scaling(array, None, "uint8").tolist() == [[[255, 5]]]
     with pytest.raises(BadRequestError):

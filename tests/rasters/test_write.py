@@ -343,9 +343,9 @@ def test_rotated_grids_and_projections_without_a_code_are_kept(target):
 
 
 def test_a_full_disk_is_reported_and_leaves_no_scratch_files(target, monkeypatch):
-    def cut(pixels, internal, path):
+    def cut(source, path):
         path.write_bytes(path.read_bytes()[:-2000])
-        return compare(pixels, internal, path)
+        return compare(source, path)
 
     compare = write._compare
     monkeypatch.setattr(write, "_compare", cut)

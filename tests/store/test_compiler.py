@@ -85,7 +85,7 @@ GOLDEN = [
     (
         "image",
         p.product_id != "a",
-        "(SELECT product.uid FROM product WHERE product.id = image.product_id) <> ?",
+        "image.product_id IN (SELECT id FROM product WHERE uid <> ?)",
         ("a",),
     ),
     # Timestamps

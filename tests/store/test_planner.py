@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from types import ModuleType
 
 import pytest
+import shapely
 
-from localcat import Catalog, Image
+from localcat import Catalog, Expression, Image
 from localcat import properties as p
 from localcat.search import ImageSearch, Search
 from localcat.store import planner
@@ -135,6 +136,106 @@ def test_the_newest_of_a_product_stop_early(filled: Catalog, module: ModuleType,
     found = plan(module, filled, filled.images.filter(OF_PRODUCT).sort("-acquired").limit(10).to_sql(), analysis)
     assert "image_by_time (product_id=?)" in found
     assert "TEMP B-TREE FOR ORDER BY" not in found
+
+
+TIME_RANGE = "image_by_time (product_id=? AND acquired>? AND acquired<?)"
+DAY = (p.acquired >= "2015-06-01") & (p.acquired < "2015-06-02")
+
+
+@every_sqlite
+@every_analysis
+@pytest.mark.parametrize(
+    "where",
+    [
+        DAY,
+        DAY & p.product_id.prefix("acme:p1"),
+        DAY & p.product_id.any_of(["acme:p1", "acme:p2"]),
+        p.acquired.year == 2015,
+    ],
+    ids=str,
+)
+def test_a_short_time_in_several_products_asks_the_time_index(
+    filled: Catalog, module: ModuleType, analysis: str, where: Expression
+) -> None:
+    search = filled.images.filter(where)
+    assert TIME_RANGE in plan(module, filled, search.to_sql(), analysis)
+    statement = search._select("count(*)")
+    assert f"COVERING INDEX {TIME_RANGE}" in plan(module, filled, (statement.sql, statement.params), analysis)
+
+
+def test_a_long_time_in_all_products_reads_every_row(filled: Catalog) -> None:
+    assert plan(sqlite3, filled, filled.images.filter(p.acquired > "2014-06-01").to_sql(), "none").startswith(
+        "SCAN image"
+    )
+
+
+@every_sqlite
+@every_analysis
+@pytest.mark.parametrize("order", ["acquired", "-acquired"])
+@pytest.mark.parametrize("where", [None, p.cloud_fraction < 0.5, p.product_id.any_of(["acme:p1", "acme:p3"])], ids=str)
+def test_the_newest_of_several_products_are_taken_of_each(
+    filled: Catalog, module: ModuleType, analysis: str, order: str, where: Expression | None
+) -> None:
+    search = filled.images if where is None else filled.images.filter(where)
+    found = plan(module, filled, search.sort(order).limit(10).to_sql(), analysis).splitlines()
+    assert "product" in found[0]
+    assert found[1] == BY_ROW
+    assert "image_by_time (product_id=?)" in found[-3]  # each product by itself, in the order of the index
+    assert not any(line.startswith("SCAN image") for line in found)
+
+
+@every_sqlite
+@every_analysis
+@pytest.mark.parametrize(
+    "where",
+    [
+        p.geometry.within(AREA),
+        p.geometry.contains(AREA),
+        p.geometry.covered_by(AREA),
+        p.geometry.within_distance(AREA, 5_000),
+        p.geometry.intersects(AREA) & OF_PRODUCT,
+        p.geometry.intersects(AREA) | p.geometry.intersects((50, 50, 51, 51)),
+    ],
+    ids=str,
+)
+def test_conditions_on_a_place_ask_the_rtree_as_a_box(
+    filled: Catalog, module: ModuleType, analysis: str, where: Expression
+) -> None:
+    found = plan(module, filled, filled.images.filter(where).to_sql(), analysis)
+    assert R_TREE in found
+    assert BY_ROW in found
+    assert "SCAN image\n" not in found
+
+
+@every_sqlite
+@every_analysis
+def test_images_inside_a_rectangle_are_counted_in_the_rtree_alone(
+    filled: Catalog, module: ModuleType, analysis: str
+) -> None:
+    question = filled.images.intersects((-30, -10, 40, 40))._question()
+    assert planner.is_told_by_boxes(question)
+    statement = planner.count_inside(question)
+    found = plan(module, filled, (statement.sql, statement.params), analysis)
+    assert "SCAN image_index VIRTUAL TABLE INDEX 2:D0B1D2B3" in found
+    assert "image " not in found.replace("image_index ", "")
+
+
+@pytest.mark.parametrize(
+    ("area", "is_told"),
+    [
+        ((-30, -10, 40, 40), True),
+        ((170, -10, -170, 40), True),  # across the antimeridian
+        ((-180, -90, 180, 90), True),
+        ((0, 0, 4, 4), False),  # too small to pay
+        (shapely.Polygon([(0, 0), (20, 0), (20, 20)]), False),
+        (shapely.box(0, 0, 20, 20) - shapely.box(5, 5, 6, 6), False),
+        (shapely.union_all([shapely.box(0, 0, 20, 20), shapely.box(30, 0, 50, 20)]), False),
+        (shapely.Point(0, 0), False),
+    ],
+    ids=str,
+)
+def test_boxes_tell_of_rectangles_only(filled: Catalog, area: object, is_told: bool) -> None:
+    assert planner.is_told_by_boxes(filled.images.intersects(area)._question()) is is_told
 
 
 def test_an_id_is_looked_up(filled: Catalog) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from localcat.catalog import Catalog
+    from localcat.on_disk import CatalogOnDisk
 
 
 _NO_FILE = "."  # a path that no file has
@@ -31,7 +31,7 @@ class GcReport:
     size_bytes: int = 0
 
 
-def collect_garbage(catalog: Catalog, *, dry_run: bool = False) -> GcReport:
+def collect_garbage(catalog: CatalogOnDisk, *, dry_run: bool = False) -> GcReport:
     """Unlink the files that nothing refers to; `Catalog.gc` says how.
 
     A file gets its final name only under the write lock that this holds too, in the transaction that inserts its row: a

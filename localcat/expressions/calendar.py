@@ -1,0 +1,50 @@
+"""Conditions on the year of a timestamp, told as ranges of time, which an index can answer."""
+
+from __future__ import annotations
+
+from datetime import MAXYEAR, UTC, datetime
+
+from localcat.expressions.nodes import And, AnyOf, Comparison, Node, Not, Op, Or, Part, Ref, all_of, one_of
+
+_LAST_MOMENT = datetime.max.replace(tzinfo=UTC)
+
+
+def years_as_ranges(node: Node) -> Node:
+    """Return a filter that says the same and tells of years as ranges; the node itself where there are none.
+
+    A year that is excluded stays as it is: no index helps to find the others. So do values that are no year, for
+    whoever reads the filter next to refuse.
+    """
+    match node:
+        case And(parts) | Or(parts):
+            told = [years_as_ranges(part) for part in parts]
+            if all(new is old for new, old in zip(told, parts, strict=True)):
+                return node
+            return all_of(*told) if isinstance(node, And) else one_of(*told)
+        case Not(part):
+            inner = years_as_ranges(part)
+            return node if inner is part else Not(inner)
+        case Comparison(Ref(name, None, Part.YEAR), op, int(year)) if op is not Op.NE and _is_year(year):
+            return _compared(Ref(name), op, year)
+        case AnyOf(Ref(name, None, Part.YEAR), values) if values and all(map(_is_year, values)):
+            years = sorted({year for year in values if isinstance(year, int)})
+            span = all_of(_compared(Ref(name), Op.GE, years[0]), _compared(Ref(name), Op.LE, years[-1]))
+            return span if len(years) == years[-1] - years[0] + 1 else all_of(span, node)
+        case _:
+            return node
+
+
+def _is_year(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAXYEAR
+
+
+def _compared(ref: Ref, op: Op, year: int) -> Node:
+    """Return the range of moments whose year compares so with another one."""
+    start = Comparison(ref, Op.LT if op is Op.LT else Op.GE, datetime(year, 1, 1, tzinfo=UTC))
+    if op in (Op.LT, Op.GE):
+        return start
+    if year < MAXYEAR:
+        end = Comparison(ref, Op.GE if op is Op.GT else Op.LT, datetime(year + 1, 1, 1, tzinfo=UTC))
+    else:
+        end = Comparison(ref, Op.GT if op is Op.GT else Op.LE, _LAST_MOMENT)
+    return all_of(start, end) if op is Op.EQ else end

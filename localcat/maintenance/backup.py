@@ -1,0 +1,278 @@
+"""Copying a catalog, file and folder, while others use it: a pair that belongs together, or nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import sqlite3
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from localcat.errors import (
+    BadRequestError,
+    CatalogExistsError,
+    CatalogNotFoundError,
+    ConflictError,
+    CorruptImageError,
+)
+from localcat.filesystem import sync_folder
+from localcat.paths import absolute, data_path, in_place_href
+from localcat.progress import shown
+from localcat.rasters.environment import read_errors, write_errors
+from localcat.rasters.layout import DataFolder
+from localcat.store.check import TEXT_TABLES
+from localcat.store.database import publish
+from localcat.store.faults import sqlite_errors
+
+if TYPE_CHECKING:
+    from localcat.on_disk import CatalogOnDisk
+
+_CHUNK = 1 << 20  # bytes copied at a time
+_ATTEMPTS = 3  # the last of which keeps others from writing
+
+
+@dataclass(frozen=True, slots=True)
+class BackupReport:
+    """What `Catalog.backup` copied.
+
+    Parameters
+    ----------
+    path : Path
+        The new catalog file.
+    images, files : int
+        How many it has; files indexed in place are not copied, and not counted.
+    size_bytes : int
+        Of the catalog file and the copied files together.
+    """
+
+    path: Path
+    images: int
+    files: int
+    size_bytes: int
+
+    def __str__(self) -> str:
+        return f"{self.path.name}: {self.images:,} images, {self.files:,} files, {self.size_bytes:,} bytes"
+
+
+def backup(catalog: CatalogOnDisk, dest: str | os.PathLike[str], *, progress: bool | None = None) -> BackupReport:
+    """Copy a catalog; `Catalog.backup` says how."""
+    if catalog.database.in_transaction:
+        raise BadRequestError("a backup holds what is committed; make it outside of the transaction")
+    target = new_pair(dest, beside=catalog)
+    with staged(target) as staging:
+        file, rows = staging / target.name, staging / f"{target.name}.rows"
+        folder = DataFolder(data_path(file))
+        folder.require_space(2 * catalog.path.stat().st_size)
+        copied: set[str] = set()
+        for attempt in range(1, _ATTEMPTS + 1):
+            holds_writers = attempt == _ATTEMPTS and not catalog.database.read_only
+            with catalog.database.write() if holds_writers else nullcontext():
+                _copy_rows(catalog, rows)
+                wanted = _owned_files(rows)
+                todo = [row for row in wanted if row[0] not in copied]
+                folder.require_space(sum(size for _, size, _ in todo))
+                bar = shown(todo, "copying files", "files", progress)
+                copied.update(href for href, _, sha256 in bar if _copy_file(catalog, folder, href, sha256))
+            if all(href in copied for href, _, _ in wanted):
+                break
+        else:
+            raise ConflictError(
+                f"images of '{catalog.path}' were deleted while their files were copied, {_ATTEMPTS} times; "
+                "open it without read_only=True, or make the backup while nobody deletes"
+            )
+        for href in copied - {href for href, _, _ in wanted}:
+            folder.remove(href)
+        images = _finish(catalog, rows, file, target)
+        size_bytes = sum(size for _, size, _ in wanted) + file.stat().st_size
+        publish_pair(file, target)
+    return BackupReport(target, images, len(wanted), size_bytes)
+
+
+def new_pair(path: str | os.PathLike[str], *, beside: CatalogOnDisk | None = None) -> Path:
+    """Return the absolute path of a catalog that is to be made.
+
+    Parameters
+    ----------
+    path : path
+        Its file.
+    beside : CatalogOnDisk, optional
+        Into whose data folder it must not come.
+
+    Raises
+    ------
+    CatalogExistsError
+        If there is something at the path, or where its data folder would be.
+    CatalogNotFoundError
+        If there is no such folder.
+    BadRequestError
+        If it would be its own data folder, or lie in another one.
+    """
+    target = absolute(path)
+    data = data_path(target)
+    if data == target:
+        raise BadRequestError(f"'{target}' would be its own data folder; choose another suffix, such as .gpkg")
+    if not target.parent.is_dir():
+        raise CatalogNotFoundError(f"the folder '{target.parent}' does not exist; make it first")
+    if beside is not None and target.resolve().is_relative_to(beside.data_folder.path.resolve()):
+        raise BadRequestError(f"'{target}' lies in the data folder of '{beside.path}'; choose another place")
+    for one in (target, data):
+        if os.path.lexists(one):
+            raise CatalogExistsError(f"'{one}' already exists; choose another name, or move it away")
+    return target
+
+
+@contextmanager
+def staged(target: Path) -> Iterator[Path]:
+    """Give a new folder beside a catalog that is to be made, and remove it after the block, with what is left in it."""
+    staging = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
+    with write_errors(staging):
+        staging.mkdir()
+    try:
+        yield staging
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def publish_pair(file: Path, target: Path) -> None:
+    """Give a staged catalog, whose files are on the disk, its final names: the folder first, the file last.
+
+    Raises
+    ------
+    CatalogExistsError
+        If something came to be at one of the names meanwhile.
+    """
+    staged_data, data = data_path(file), data_path(target)
+    has_data = staged_data.is_dir()
+    with write_errors(target):
+        sync_file(file)
+        if has_data:
+            for folder in (*(path for path in staged_data.rglob("*") if path.is_dir()), staged_data):
+                sync_folder(folder)
+            if os.path.lexists(data):
+                raise CatalogExistsError(f"'{data}' already exists; choose another name, or move it away")
+            staged_data.rename(data)
+        try:
+            publish(file, target, durable=True)
+        except BaseException:
+            if has_data:
+                data.rename(staged_data)
+            raise
+
+
+def sync_file(path: Path) -> None:
+    """Wait until a file is on the disk."""
+    DataFolder(path.parent).sync(path)
+
+
+def copy_checked(source: Path, folder: DataFolder, href: str) -> tuple[int, str]:
+    """Copy a file into a data folder and onto the disk; return its size and sha256.
+
+    Raises
+    ------
+    ImageDeletedError
+        If there is no such file.
+    StorageError
+        If one of the disks refuses.
+    """
+    destination = folder.resolve(href)
+    with read_errors(source):
+        reader = source.open("rb")
+    digest, size = hashlib.sha256(), 0
+    with reader, write_errors(destination):
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        with destination.open("xb") as writer:
+            while chunk := reader.read(_CHUNK):
+                writer.write(chunk)
+                digest.update(chunk)
+                size += len(chunk)
+    folder.sync(destination)
+    return size, digest.hexdigest()
+
+
+def _copy_rows(catalog: CatalogOnDisk, file: Path) -> None:
+    """Write the rows as they are now into a new file, page by page; others wait meanwhile."""
+    file.unlink(missing_ok=True)
+    with catalog.database.separate() as source, _rows(file) as target:
+        source.backup(target)
+
+
+def _owned_files(file: Path) -> list[tuple[str, int, str]]:
+    with _rows(file) as connection:
+        found = connection.execute("SELECT DISTINCT href, size_bytes, hash FROM image_file WHERE owned ORDER BY href")
+        return found.fetchall()
+
+
+def _copy_file(catalog: CatalogOnDisk, folder: DataFolder, href: str, sha256: str) -> bool:
+    """Copy a file; return False if its image was deleted meanwhile.
+
+    Raises
+    ------
+    CorruptImageError
+        If it is missing, or not what was written.
+    """
+    source = catalog.data_folder.resolve(href)
+    is_there = source.is_file()
+    if is_there:
+        _, digest = copy_checked(source, folder, href)
+        if digest == sha256:
+            return True
+        folder.remove(href)
+    with catalog.database.read() as connection:
+        found = connection.execute(
+            "SELECT image.uid FROM image_file AS file JOIN image ON image.id = file.image_id "
+            "WHERE file.owned AND file.href = ?",
+            (href,),
+        ).fetchone()
+    if found is None:
+        return False
+    state = "is not what was written" if is_there else "is missing"
+    raise CorruptImageError(
+        f"the file '{source}' of image '{found[0]}' {state}, and a backup without it is none; restore it or delete the "
+        "image, or copy all that is whole with `localcat recover`"
+    )
+
+
+def _finish(catalog: CatalogOnDisk, rows: Path, file: Path, target: Path) -> int:
+    """Write the copied rows anew, without free pages and what belongs to the old place; return the number of images."""
+    with _rows(rows) as connection:
+        connection.execute("PRAGMA journal_mode = DELETE")
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("DELETE FROM trash")
+        if target.parent != catalog.path.parent:
+            rebase(connection, catalog.path.parent, target.parent)
+        # The segments of a full-text index keep words of deleted rows for a while.
+        for text_table in TEXT_TABLES:
+            connection.execute(f"INSERT INTO {text_table} ({text_table}) VALUES ('rebuild')")  # noqa: S608  # constants
+        connection.execute("COMMIT")
+        connection.execute("VACUUM INTO ?", (str(file),))
+        (images,) = connection.execute("SELECT count(*) FROM image").fetchone()
+    rows.unlink()
+    return int(images)
+
+
+def rebase(connection: sqlite3.Connection, old: Path, new: Path) -> None:
+    """Make files that are indexed in place, relative to a catalog's old folder, be found from its new one."""
+    rows = connection.execute(
+        "SELECT id, href FROM image_file "
+        "WHERE NOT owned AND href IS NOT NULL AND instr(href, '://') = 0 AND substr(href, 1, 4) <> '/vsi'"
+    ).fetchall()
+    connection.executemany(
+        "UPDATE image_file SET href = ? WHERE id = ?",
+        ((in_place_href(old / href, new), row_id) for row_id, href in rows),
+    )
+
+
+@contextmanager
+def _rows(file: Path) -> Iterator[sqlite3.Connection]:
+    with sqlite_errors(file):
+        connection = sqlite3.connect(file, isolation_level=None)
+        try:
+            connection.execute("PRAGMA trusted_schema = OFF")
+            yield connection
+        finally:
+            connection.close()

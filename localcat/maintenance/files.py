@@ -1,0 +1,253 @@
+"""The files of a catalog against its rows."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from localcat.crs import parse_crs
+from localcat.errors import ClientError, InvalidCRSError, UnsafePathError
+from localcat.maintenance.report import VerifyReport
+from localcat.models.values import File
+from localcat.problems import Problem, ProblemKind
+from localcat.progress import shown
+from localcat.rasters.describe import RasterDescription, describe
+from localcat.rasters.dtypes import numpy_dtype
+from localcat.rasters.environment import read_errors
+from localcat.rasters.validate import validate_cog
+
+if TYPE_CHECKING:
+    from rasterio.crs import CRS
+
+    from localcat.on_disk import CatalogOnDisk
+
+WRITTEN_BY_US = "LOCALCAT_IMAGE_ID"
+"""The tag of files that were written from arrays, and so as COGs; files that were copied stay as they were."""
+
+_CHUNK = 1 << 20  # bytes read at a time
+_GC = "Catalog.gc() removes it"
+_RESTORE = "restore it from a backup, or delete the image and upload it again"
+_SAME = 1e-9  # relative difference of two numbers of a geotransform that is rounding
+
+
+@dataclass(frozen=True, slots=True)
+class FileRow:
+    """A file on this machine, as the catalog knows it.
+
+    Parameters
+    ----------
+    image_id : str
+        The id of its image.
+    position : int
+        What the bands' `file_index` counts.
+    owned : bool
+        Whether it lies in the data folder.
+    href : str
+        Its path, as the row has it.
+    size_bytes, sha256
+        None where the row does not tell.
+    shape : tuple of (int or None)
+        Rows and columns that the image says it has.
+    geotrans : str, optional
+        JSON, as the image has it.
+    crs : str, optional
+        In the words of the image.
+    bands : str
+        JSON: (name, position in the file, data type or None, is a mask) of the bands that should lie in it.
+    """
+
+    image_id: str
+    position: int
+    owned: bool
+    href: str
+    size_bytes: int | None
+    sha256: str | None
+    shape: tuple[int | None, int | None]
+    geotrans: str | None
+    crs: str | None
+    bands: str
+
+    @property
+    def file(self) -> File:
+        """The same as a value of `Image.files`."""
+        return File(href=self.href, size_bytes=self.size_bytes, hash=self.sha256, owned=self.owned)
+
+
+def rows_of(connection: sqlite3.Connection) -> list[FileRow]:
+    """Return the files that should be on this machine: in the data folder, or of images that are indexed in place."""
+    products = dict(
+        connection.execute(
+            "SELECT product_id || ' ' || coalesce(file_index, 0), "
+            "json_group_array(json_array(name, coalesce(band_index, 0), data_type, type = 'mask')) "
+            "FROM band GROUP BY product_id, coalesce(file_index, 0)"
+        )
+    )
+    found = connection.execute(
+        "SELECT image.uid, file.position, file.owned, file.href, file.size_bytes, file.hash, image.y_pixels, "
+        "image.x_pixels, image.geotrans, coalesce(image.cs_code, image.projection), "
+        "image.product_id || ' ' || file.position "
+        "FROM image_file AS file JOIN image ON image.id = file.image_id "
+        "WHERE file.owned OR (image.storage_state = 'available' AND file.href IS NOT NULL "
+        "AND instr(file.href, '://') = 0 AND substr(file.href, 1, 4) <> '/vsi') ORDER BY file.href"
+    )
+    return [
+        FileRow(uid, position, bool(owned), href, size, sha256, (rows, columns), geotrans, crs, products.get(key, "[]"))
+        for uid, position, owned, href, size, sha256, rows, columns, geotrans, crs, key in found
+    ]
+
+
+def unknown_files(catalog: CatalogOnDisk, rows: Sequence[FileRow]) -> list[str]:
+    """Return the relative paths of the files in the data folder that no row refers to."""
+    known = {row.href for row in rows if row.owned}
+    return [href for href in catalog.data_folder.hrefs() if href not in known]
+
+
+def check_files(
+    catalog: CatalogOnDisk,
+    rows: Sequence[FileRow],
+    unknown: Sequence[str],
+    report: VerifyReport,
+    *,
+    share: float,
+    seed: int,
+    progress: bool | None,
+) -> None:
+    """Check files, those deleted meanwhile left out, and add what is wrong with them to a report."""
+    folder = catalog.data_folder
+    for row in shown(rows, "checking files", "files", progress):
+        is_read = report.level == "full" and _is_chosen(row, share, seed)
+        report.files_checked += 1
+        problems = list(_check(catalog, row, is_read=is_read))
+        report.files_hashed += is_read and not any(problem.kind in _NOT_READ for problem in problems)
+        if problems and _is_current(catalog, row):
+            report.problems += problems
+    report.problems += [
+        Problem(ProblemKind.ORPHAN, _GC, path=href, found=f"{size:,} bytes")
+        for href in unknown
+        if (size := folder.size_of(href)) is not None and not _is_known(catalog, href)
+    ]
+    for path in folder.abandoned():
+        report.problems.append(Problem(ProblemKind.TEMPORARY, _GC, path=path.name))
+
+
+_NOT_READ = (ProblemKind.MISSING_FILE, ProblemKind.WRONG_SIZE, ProblemKind.UNSAFE_PATH)
+
+
+def _is_chosen(row: FileRow, share: float, seed: int) -> bool:
+    """Return whether a file is in the sample; by its name, so that the choice is the same in each run."""
+    digest = hashlib.blake2b(f"{seed} {row.href}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest) < share * 2**64
+
+
+def _is_current(catalog: CatalogOnDisk, row: FileRow) -> bool:
+    """Return whether an image still has the file: another program may have deleted or replaced it meanwhile."""
+    with catalog.database.read() as connection:
+        sql = (
+            "SELECT 1 FROM image_file WHERE href = ? AND owned = ? AND size_bytes IS ? AND hash IS ? "
+            "AND position = ? AND image_id = (SELECT id FROM image WHERE uid = ?)"
+        )
+        key = (row.href, row.owned, row.size_bytes, row.sha256, row.position, row.image_id)
+        return connection.execute(sql, key).fetchone() is not None
+
+
+def _is_known(catalog: CatalogOnDisk, href: str) -> bool:
+    with catalog.database.read() as connection:
+        return connection.execute("SELECT 1 FROM image_file WHERE owned AND href = ?", (href,)).fetchone() is not None
+
+
+def _check(catalog: CatalogOnDisk, row: FileRow, *, is_read: bool) -> Iterator[Problem]:
+    def problem(kind: ProblemKind, advice: str, expected: str | None, found: str | None) -> Problem:
+        return Problem(kind, advice, row.image_id, row.href, expected, found)
+
+    advice = _RESTORE if row.owned else "bring it back, or tell where it is now with Catalog.relocate()"
+    try:
+        path = catalog.path_of(row.file)
+    except UnsafePathError as error:
+        yield problem(ProblemKind.UNSAFE_PATH, "delete the image", "a path in the data folder", str(error))
+        return
+    try:
+        size = path.stat().st_size if path.is_file() else None
+    except OSError as error:
+        yield problem(ProblemKind.UNREADABLE_FILE, "check the disk and the permissions", None, str(error.strerror))
+        return
+    if size is None:
+        yield problem(ProblemKind.MISSING_FILE, advice, "a file", "none")
+    elif row.size_bytes is not None and size != row.size_bytes:
+        yield problem(ProblemKind.WRONG_SIZE, advice, f"{row.size_bytes:,} bytes", f"{size:,} bytes")
+    elif is_read:
+        yield from _check_content(row, path, advice)
+
+
+def _check_content(row: FileRow, path: Path, advice: str) -> Iterator[Problem]:
+    def problem(kind: ProblemKind, advice: str, expected: str | None, found: str | None) -> Problem:
+        return Problem(kind, advice, row.image_id, row.href, expected, found)
+
+    try:
+        digest = sha256_of(path)
+        if row.sha256 is not None and digest != row.sha256:
+            yield problem(ProblemKind.WRONG_CONTENT, advice, f"sha256 {row.sha256}", f"sha256 {digest}")
+            return
+        found = describe(path, max_bytes=None)
+        layout = validate_cog(path).problems if WRITTEN_BY_US in found.tags else ()
+    except ClientError as error:
+        yield problem(ProblemKind.UNREADABLE_FILE, advice, "a raster", str(error))
+        return
+    if layout:
+        yield problem(ProblemKind.LAYOUT, advice, "a Cloud-Optimized GeoTIFF", "; ".join(layout))
+    fix = "correct the image or its bands, or upload the image again"
+    for expected, there in _disagreements(row, found):
+        yield problem(ProblemKind.DISAGREEMENT, fix, expected, there)
+
+
+def sha256_of(path: Path) -> str:
+    """Return the sha256 of a file, in hexadecimal.
+
+    Raises
+    ------
+    StorageError
+        If the disk cannot be read.
+    ImageDeletedError
+        If there is no such file.
+    """
+    digest = hashlib.sha256()
+    with read_errors(path), path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _disagreements(row: FileRow, found: RasterDescription) -> Iterator[tuple[str, str]]:
+    """Yield (what the row says, what the file says) where they differ."""
+    if row.position == 0:
+        height, width = found.shape
+        if any(said is not None and said != is_so for said, is_so in zip(row.shape, found.shape, strict=True)):
+            yield f"{row.shape[0]} rows of {row.shape[1]} pixels", f"{height} rows of {width} pixels"
+        grid = found.grid
+        if row.geotrans is not None and grid is not None:
+            said = json.loads(row.geotrans)
+            scale = max(abs(number) for number in grid.geotransform)
+            if not all(
+                math.isclose(one, other, rel_tol=_SAME, abs_tol=scale * 1e-15)
+                for one, other in zip(said, grid.geotransform, strict=True)
+            ):
+                yield f"geotrans {said}", f"geotrans {list(grid.geotransform)}"
+        if row.crs is not None and grid is not None and not _means(row.crs, grid.crs):
+            yield f"CRS {row.crs}", f"CRS {grid.crs.to_string()}"
+    for name, position, data_type, is_mask in json.loads(row.bands):
+        if position >= found.count:
+            yield f"band '{name}' at position {position}", f"{found.count} bands"
+        elif data_type is not None and not is_mask and numpy_dtype(data_type).name != found.dtypes[position]:
+            yield f"{numpy_dtype(data_type).name} in band '{name}'", found.dtypes[position]
+
+
+def _means(words: str, crs: CRS) -> bool:
+    try:
+        return bool(parse_crs(words) == crs)
+    except InvalidCRSError:
+        return False

@@ -1,0 +1,256 @@
+"""Reading the pages of a SQLite file without SQLite, which gives up on a damaged one.
+
+Format: https://www.sqlite.org/fileformat2.html. What does not hold together is left out, and told; nothing is guessed.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+Value: TypeAlias = int | float | str | bytes | None
+
+MAGIC = b"SQLite format 3\x00"
+_HEADER = 100  # bytes before the first page's own header
+_USUAL_PAGE = 4096  # bytes, where the header of the file does not tell
+
+_TABLE_LEAF, _TABLE_INTERIOR, _INDEX_LEAF, _INDEX_INTERIOR = 0x0D, 0x05, 0x0A, 0x02
+_INTEGER_BYTES = {1: 1, 2: 2, 3: 3, 4: 4, 5: 6, 6: 8}  # by serial type
+_MOST_COLUMNS = 2000
+
+
+class DamagedPageError(Exception):
+    """A page or a record does not hold together; never leaves `localcat.store`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A row as it lies in a page.
+
+    Parameters
+    ----------
+    row_id : int
+        Its rowid; 0 in an index.
+    values : tuple
+        The stored columns; an ``INTEGER PRIMARY KEY`` is None in here, since it is the rowid.
+    """
+
+    row_id: int
+    values: tuple[Value, ...]
+
+
+@dataclass(slots=True)
+class Tree:
+    """What was found of a table or an index.
+
+    Parameters
+    ----------
+    records : list of Record
+        The rows that hold together.
+    damaged : list of int
+        Pages that do not, with all that is below them; a page is listed once for each row of it that is lost.
+    """
+
+    records: list[Record] = field(default_factory=list)
+    damaged: list[int] = field(default_factory=list)
+
+
+class Pages:
+    """The pages of a SQLite file, counted from 1.
+
+    Parameters
+    ----------
+    content : bytes or mmap
+        The whole file; its end may be missing.
+    """
+
+    def __init__(self, content: memoryview) -> None:
+        self._content = content
+        size = int.from_bytes(content[16:18]) if bytes(content[:16]) == MAGIC else 0
+        self.size = {1: 65536}.get(size, size)
+        if self.size < 512 or self.size & (self.size - 1):
+            self.size = _USUAL_PAGE
+        self.has_header = bytes(content[:16]) == MAGIC
+        reserved = content[20] if self.has_header else 0
+        self._usable = self.size - (reserved if reserved <= self.size - 480 else 0)
+        self.count = len(content) // self.size
+        self.used: set[int] = set()  # pages that belong to what was read
+
+    def page(self, number: int) -> memoryview:
+        """Return a page.
+
+        Raises
+        ------
+        DamagedPageError
+            If the file has none of that number.
+        """
+        if not 1 <= number <= self.count:
+            raise DamagedPageError
+        return self._content[(number - 1) * self.size : (number - 1) * self.size + self._usable]
+
+    def free(self) -> set[int] | None:
+        """Return the pages that no table uses; None if the list of them is damaged."""
+        if not self.has_header:
+            return None
+        trunk, expected = (int.from_bytes(self._content[at : at + 4]) for at in (32, 36))
+        found: set[int] = set()
+        try:
+            while trunk:
+                if trunk in found:
+                    return None
+                found.add(trunk)
+                page = self.page(trunk)
+                trunk, leaves = struct.unpack_from(">II", page)
+                if leaves > self._usable // 4 - 2:
+                    return None
+                found.update(struct.unpack_from(f">{leaves}I", page, 8))
+        except DamagedPageError:
+            return None
+        return found if len(found) == expected else None
+
+    def tree(self, root: int) -> Tree:
+        """Return the rows of a table or an index from its root page on."""
+        found = Tree()
+        pending = [root]
+        while pending:
+            number = pending.pop()
+            if number in self.used:
+                found.damaged.append(number)
+                continue
+            self.used.add(number)
+            try:
+                kind, cells, right = self._node(number)
+            except DamagedPageError:
+                found.damaged.append(number)
+                continue
+            page = self.page(number)
+            below = []
+            for at in cells:
+                try:
+                    if kind in (_TABLE_INTERIOR, _INDEX_INTERIOR):
+                        below.append(int.from_bytes(page[at : at + 4]))
+                    if kind != _TABLE_INTERIOR:
+                        found.records.append(self._record(page, at, kind))
+                except (DamagedPageError, IndexError, struct.error, UnicodeDecodeError):
+                    found.damaged.append(number)
+            pending += reversed([*below, *([right] if right else [])])
+        return found
+
+    def strays(self) -> Iterator[tuple[int, list[Record]]]:
+        """Yield (page, its rows) for each leaf of a table that no tree has led to."""
+        for number in range(1, self.count + 1):
+            if number in self.used:
+                continue
+            try:
+                kind, cells, _ = self._node(number)
+            except DamagedPageError:
+                continue
+            if kind != _TABLE_LEAF:
+                continue
+            page = self.page(number)
+            records = []
+            for at in cells:
+                try:
+                    records.append(self._record(page, at, kind))
+                except (DamagedPageError, IndexError, struct.error, UnicodeDecodeError):
+                    continue
+            yield number, records
+
+    def _node(self, number: int) -> tuple[int, tuple[int, ...], int]:
+        """Return the kind of a page of a tree, where its cells begin, and its last child (0 for a leaf)."""
+        page = self.page(number)
+        start = _HEADER if number == 1 else 0
+        kind = page[start]
+        if kind not in (_TABLE_LEAF, _TABLE_INTERIOR, _INDEX_LEAF, _INDEX_INTERIOR):
+            raise DamagedPageError
+        is_leaf = kind in (_TABLE_LEAF, _INDEX_LEAF)
+        (count,) = struct.unpack_from(">H", page, start + 3)
+        first = start + (8 if is_leaf else 12)
+        if first + 2 * count > self._usable:
+            raise DamagedPageError
+        cells = struct.unpack_from(f">{count}H", page, first)
+        if any(not first + 2 * count <= at <= self._usable - 4 for at in cells):
+            raise DamagedPageError
+        return kind, cells, 0 if is_leaf else int.from_bytes(page[start + 8 : start + 12])
+
+    def _record(self, page: memoryview, at: int, kind: int) -> Record:
+        if kind == _INDEX_INTERIOR:
+            at += 4  # the child
+        length, at = _varint(page, at)
+        row_id = 0
+        if kind == _TABLE_LEAF:
+            row_id, at = _varint(page, at)
+            row_id -= (row_id >> 63) << 64
+        return Record(row_id, _values(self._payload(page, at, length, is_table=kind == _TABLE_LEAF)))
+
+    def _payload(self, page: memoryview, at: int, length: int, *, is_table: bool) -> bytes:
+        """Return the content of a cell, of which all but the first part may lie in a chain of pages."""
+        most = self._usable - 35 if is_table else (self._usable - 12) * 64 // 255 - 23
+        local = length
+        if length > most:
+            least = (self._usable - 12) * 32 // 255 - 23
+            local = least + (length - least) % (self._usable - 4)
+            local = local if local <= most else least
+        if at + local > self._usable or length > len(self._content):
+            raise DamagedPageError
+        parts = [bytes(page[at : at + local])]
+        missing = length - local
+        following = int.from_bytes(page[at + local : at + local + 4]) if missing else 0
+        chain = []
+        while missing:
+            chain.append(following)
+            overflow = bytes(self.page(following))
+            if following in self.used or not any(overflow):  # a chain is nobody else's, and its last page not empty
+                raise DamagedPageError
+            following = int.from_bytes(overflow[:4])
+            parts.append(overflow[4 : 4 + missing])
+            missing -= len(parts[-1])
+        self.used.update(chain)
+        return b"".join(parts)
+
+
+def _values(payload: bytes) -> tuple[Value, ...]:
+    """Return the columns of a record: a header with the type of each, then their values."""
+    view = memoryview(payload)
+    end, at = _varint(view, 0)
+    if not at <= end <= len(payload):
+        raise DamagedPageError
+    kinds = []
+    while at < end:
+        kind, at = _varint(view, at)
+        kinds.append(kind)
+    if at != end or len(kinds) > _MOST_COLUMNS:
+        raise DamagedPageError
+    values: list[Value] = []
+    for kind in kinds:
+        size = _INTEGER_BYTES.get(kind, 8 if kind == 7 else (kind - 12) // 2 if kind >= 12 else 0)
+        part = payload[at : at + size]
+        if len(part) != size or kind in (10, 11):
+            raise DamagedPageError
+        at += size
+        if kind == 0:
+            values.append(None)
+        elif kind in _INTEGER_BYTES:
+            values.append(int.from_bytes(part, signed=True))
+        elif kind == 7:
+            values.append(struct.unpack(">d", part)[0])
+        elif kind in (8, 9):
+            values.append(kind - 8)
+        else:
+            values.append(part.decode() if kind % 2 else part)
+    if at != len(payload):
+        raise DamagedPageError
+    return tuple(values)
+
+
+def _varint(page: memoryview, at: int) -> tuple[int, int]:
+    """Return a variable-length integer and where it ends."""
+    value = 0
+    for position in range(at, at + 8):
+        byte = page[position]
+        value = value << 7 | byte & 0x7F
+        if byte < 0x80:
+            return value, position + 1
+    return value << 8 | page[at + 8], at + 9

@@ -1,0 +1,96 @@
+"""Questions to the space-time index: which images have a box that meets a place and a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from localcat.store.compiler import Clause, Parameter
+
+if TYPE_CHECKING:
+    from localcat.geometry import Box
+
+TIME_UNIT = 365.25 * 86_400e6 / 30  # microseconds; one unit of time in the index
+
+
+@dataclass(frozen=True, slots=True)
+class TimeRange:
+    """An interval of microseconds, both ends included; None is open."""
+
+    start: int | None = None
+    end: int | None = None
+
+
+UNSET_TIME = TimeRange(0, 0)
+"""Where an image stands in the index whose `acquired` is unset."""
+
+
+class Reach(Enum):
+    """Which entries of the index are candidates, by how their box lies to that of a place."""
+
+    MEETING = "it meets it"
+    INSIDE = "it lies inside it"
+    CROSSING = "it meets it, and reaches out of it"
+
+
+def candidates(
+    boxes: Sequence[Box], time: TimeRange, *, with_unset: bool = False, reach: Reach = Reach.MEETING
+) -> Clause:
+    """Return the condition that picks the images whose index entry meets one of the boxes and the time range.
+
+    Parameters
+    ----------
+    boxes : sequence of Box
+        From `localcat.geometry.search_boxes`.
+    time : TimeRange
+        Of `acquired`.
+    with_unset : bool
+        Also pick the images that have no footprint.
+    reach : Reach
+        Pick only some of them.
+    """
+    entries = _all_entries(boxes, time, reach)
+    unset = "SELECT id FROM image WHERE geometry IS NULL"
+    selects = [*([entries.sql] if boxes else []), *([unset] if with_unset else [])]
+    return Clause(f"image.id IN ({' UNION ALL '.join(selects)})", entries.params)
+
+
+def entries_meeting(boxes: Sequence[Box], time: TimeRange, most: int) -> Clause:
+    """Return the statement that counts the entries that meet boxes and a time range, up to a number."""
+    entries = _all_entries(boxes, time, Reach.MEETING)
+    return Clause(f"SELECT count(*) FROM ({entries.sql} LIMIT ?)", (*entries.params, most))
+
+
+def entries_inside(boxes: Sequence[Box], time: TimeRange) -> Clause:
+    """Return the statement that counts the entries inside one of the boxes, which do not overlap."""
+    entries = _all_entries(boxes, time, Reach.INSIDE)
+    return Clause(f"SELECT count(*) FROM ({entries.sql})", entries.params)
+
+
+def _all_entries(boxes: Sequence[Box], time: TimeRange, reach: Reach) -> Clause:
+    selects = [_entries(box, time, reach) for box in boxes]
+    return Clause(
+        " UNION ALL ".join(select.sql for select in selects),
+        tuple(value for select in selects for value in select.params),
+    )
+
+
+def _entries(box: Box, time: TimeRange, reach: Reach) -> Clause:
+    west, east, south, north = box
+    meets = "max_lon >= ? AND min_lon <= ? AND max_lat >= ? AND min_lat <= ?"
+    inside = "min_lon >= ? AND max_lon <= ? AND min_lat >= ? AND max_lat <= ?"
+    edges: tuple[Parameter, ...] = (west, east, south, north)
+    sql = f"SELECT id FROM image_index WHERE {inside if reach is Reach.INSIDE else meets}"
+    params = list(edges)
+    if time.start is not None:
+        sql += " AND max_time >= ?"
+        params.append(time.start / TIME_UNIT)
+    if time.end is not None:
+        sql += " AND min_time <= ?"
+        params.append(time.end / TIME_UNIT)
+    if reach is Reach.CROSSING:
+        sql += f" AND NOT ({inside})"
+        params += edges
+    return Clause(sql, tuple(params))

@@ -1,0 +1,337 @@
+"""A backup is a pair that belongs together, made while others write, or nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy
+import pytest
+
+from localcat import (
+    BadRequestError,
+    Catalog,
+    CatalogExistsError,
+    CatalogNotFoundError,
+    ConflictError,
+    CorruptImageError,
+    Image,
+    Product,
+    StorageFullError,
+)
+from localcat.maintenance import backup as module
+from tests.kept import PIXELS, file_of, flip, raw, upload
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
+
+
+def test_a_backup_is_the_same_catalog(kept: Catalog, tmp_path: Path) -> None:
+    (tmp_path / "copies").mkdir()
+    report = kept.backup(tmp_path / "copies" / "monday.gpkg", progress=False)
+    files = names(kept.data_folder.path)
+    assert names(tmp_path / "copies") == ["monday.data", *(f"monday.data/{name}" for name in files), "monday.gpkg"]
+    size = sum(path.stat().st_size for path in (tmp_path / "copies").rglob("*") if path.is_file())
+    assert (report.images, report.files, report.size_bytes) == (4, 2, size)
+    assert str(report) == f"monday.gpkg: 4 images, 2 files, {size:,} bytes"
+    shutil.rmtree(kept.data_folder.path)
+    with Catalog.open(report.path) as copy:
+        assert copy.verify("full", progress=False).problems == []
+        assert copy.images.ids() == kept.images.ids()
+        assert (copy.org, copy.database.settings()) == ("acme", kept.database.settings())
+        image = Image.get("acme:guide:a", catalog=copy)
+        assert numpy.array_equal(image.ndarray("blue").filled(0)[0], PIXELS[0].filled(0))
+        assert image.tags == ["red", "green"]
+        upload(Product.get("acme:guide", catalog=copy), "new")
+    assert kept.images.count() == 4
+
+
+def test_a_catalog_without_files_has_no_data_folder(tmp_path: Path) -> None:
+    with Catalog.temporary(org="acme") as catalog:
+        catalog.backup(tmp_path / "empty.gpkg", progress=False)
+    assert names(tmp_path) == ["empty.gpkg"]
+
+
+def test_a_reader_can_make_a_backup(kept: Catalog, tmp_path: Path) -> None:
+    with Catalog.open(kept.path, read_only=True) as reader:
+        reader.backup(tmp_path / "copy.gpkg", progress=False)
+    with Catalog.open(tmp_path / "copy.gpkg") as copy:
+        assert copy.verify("full", progress=False).problems == []
+
+
+def test_what_is_there_is_not_touched(kept: Catalog, tmp_path: Path) -> None:
+    (tmp_path / "taken.gpkg").write_bytes(b"mine")
+    (tmp_path / "other.data").mkdir()
+    before = names(tmp_path)
+    for dest, error in (
+        ("taken.gpkg", CatalogExistsError),
+        ("other.gpkg", CatalogExistsError),
+        ("kept.gpkg", CatalogExistsError),
+        ("nowhere/a.gpkg", CatalogNotFoundError),
+        ("kept.data/a.gpkg", BadRequestError),
+        ("a.data", BadRequestError),
+    ):
+        with pytest.raises(error):
+            kept.backup(tmp_path / dest, progress=False)
+    with pytest.raises(BadRequestError, match="outside of the transaction"), kept.transaction():
+        kept.backup(tmp_path / "b.gpkg", progress=False)
+    assert names(tmp_path) == before
+    assert (tmp_path / "taken.gpkg").read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize("fault", ["missing", "changed", "interrupted", "full"])
+def test_what_fails_leaves_nothing(kept: Catalog, tmp_path: Path, fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = file_of(kept, "b")
+    expected: type[BaseException] = CorruptImageError
+    if fault == "missing":
+        path.unlink()
+    elif fault == "changed":
+        flip(path, path.stat().st_size // 2)
+    elif fault == "interrupted":
+        expected, copied = KeyboardInterrupt, []
+
+        def interrupted(*args: object) -> tuple[int, str]:
+            if copied:
+                raise KeyboardInterrupt
+            copied.append(args)
+            return copy(*args)
+
+        copy = module.copy_checked
+        monkeypatch.setattr(module, "copy_checked", interrupted)
+    else:
+        expected = StorageFullError
+        usage = shutil.disk_usage(tmp_path)
+        monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage._replace(free=1000))
+    before = names(tmp_path)
+    with pytest.raises(expected) as caught:
+        kept.backup(tmp_path / "copy.gpkg", progress=False)
+    assert names(tmp_path) == before
+    if expected is CorruptImageError:
+        assert "of image 'acme:guide:b' is" in str(caught.value)
+
+
+def delete_what_was_just_listed(kept: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let an image come before each listing of the rows and go right behind it, as by another program."""
+    product = Product.get("acme:guide", catalog=kept)
+    rows = module._copy_rows
+
+    def hurried(catalog: Catalog, file: Path) -> None:
+        if kept.database.in_transaction:  # another program could not write now
+            return rows(catalog, file)
+        image = upload(product, "short-lived")
+        rows(catalog, file)
+        return image.delete()
+
+    monkeypatch.setattr(module, "_copy_rows", hurried)
+
+
+def test_files_that_go_before_they_are_copied(kept: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    delete_what_was_just_listed(kept, monkeypatch)
+    assert kept.backup(tmp_path / "copy.gpkg", progress=False).files == 2
+    with Catalog.open(tmp_path / "copy.gpkg") as copy:
+        assert copy.verify("full", progress=False).problems == []
+        assert copy.images.count() == 4
+    assert sorted(copy.data_folder.hrefs()) == sorted(kept.data_folder.hrefs())
+
+
+def test_a_reader_cannot_stop_others_from_deleting(
+    kept: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delete_what_was_just_listed(kept, monkeypatch)
+    before = names(tmp_path)
+    with (
+        Catalog.open(kept.path, read_only=True) as reader,
+        pytest.raises(ConflictError, match="were deleted while their files were copied, 3 times"),
+    ):
+        reader.backup(tmp_path / "copy.gpkg", progress=False)
+    assert names(tmp_path) == before
+
+
+def test_nothing_of_deleted_rows_is_in_the_copy(kept: Catalog, tmp_path: Path) -> None:
+    secrets = [b"topsecretname", b"classifiedtag", b"confidentialtext"]
+    kept.add_images(
+        [{"id": f"acme:guide:topsecretname{n}", "tags": ["classifiedtag"], "provider_id": "confidentialtext" * 9}
+         for n in range(300)],
+        progress=False,
+    )  # fmt: skip
+    connection = sqlite3.connect(kept.path, isolation_level=None)
+    connection.execute("PRAGMA secure_delete = OFF")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute(
+        "INSERT INTO image_text (image_text, rowid, name, tags) "
+        "SELECT 'delete', id, name, tags FROM image WHERE name LIKE 'topsecret%'"
+    )
+    connection.execute("DELETE FROM image WHERE name LIKE 'topsecret%'")
+    connection.close()
+    assert all(secret in kept.path.read_bytes() for secret in secrets)
+    kept.backup(tmp_path / "copy.gpkg", progress=False)
+    assert not any(secret in (tmp_path / "copy.gpkg").read_bytes() for secret in secrets)
+    with Catalog.open(tmp_path / "copy.gpkg") as copy:
+        assert copy.verify("full", progress=False).problems == []
+
+
+def test_files_in_place_are_found_from_the_new_place(kept: Catalog, tmp_path: Path) -> None:
+    (tmp_path / "scenes").mkdir()
+    (tmp_path / "deep" / "er").mkdir(parents=True)
+    shutil.copy(file_of(kept, "a"), tmp_path / "scenes" / "x.tif")
+    image = Image(product_id="acme:guide", name="x", acquired="2020-01-01", catalog=kept)
+    image.upload(tmp_path / "scenes" / "x.tif", copy=False).raise_for_status()
+    assert image.files[0].href == "scenes/x.tif"
+    kept.backup(tmp_path / "deep" / "er" / "copy.gpkg", progress=False)
+    kept.backup(tmp_path / "beside.gpkg", progress=False)
+    for path, href in (("deep/er/copy.gpkg", str(tmp_path / "scenes" / "x.tif")), ("beside.gpkg", "scenes/x.tif")):
+        with Catalog.open(tmp_path / path) as copy:
+            (file,) = Image.get("acme:guide:x", catalog=copy).files
+            assert file.href == href
+            assert copy.verify("full", progress=False).problems == []
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from localcat import Catalog, Image, Product
+from tests.kept import upload
+
+path, who, stop = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
+with Catalog.open(path) as catalog:
+    product = Product.get("acme:guide", catalog=catalog)
+    number = 0
+    while not stop.exists():
+        upload(product, f"{who}{number}")
+        print(f"acme:guide:{who}{number}", flush=True)
+        if number % 3 == 2:
+            Image.delete(f"acme:guide:{who}{number - 1}", catalog=catalog)
+        number += 1
+"""
+
+
+def test_a_backup_beside_two_writers_has_all_that_was_acknowledged_before(kept: Catalog, tmp_path: Path) -> None:
+    stop = tmp_path / "stop"
+    logs = [tmp_path / "p.log", tmp_path / "q.log"]
+    root = Path(__file__).resolve().parents[1]
+    writers = []
+    try:
+        for log in logs:
+            command = [sys.executable, "-c", WRITER, str(kept.path), log.stem, str(stop)]
+            with log.open("wb") as output:
+                writers.append(subprocess.Popen(command, cwd=root, stdout=output))
+        for number in range(3):
+            seen = {log: len(log.read_text().split()) for log in logs}
+            while not all(len(log.read_text().split()) >= seen[log] + 3 for log in logs):
+                assert all(writer.poll() is None for writer in writers)
+                time.sleep(0.01)
+            acknowledged = {name for log in logs for name in log.read_text().split()[:-3]}
+            kept.backup(tmp_path / f"copy{number}.gpkg", progress=False)
+            with Catalog.open(tmp_path / f"copy{number}.gpkg") as copy:
+                report = copy.verify("full", progress=False)
+                assert report.problems == []
+                there = set(copy.images.ids())
+            kept_names = {name for name in acknowledged if int(name.rpartition(":")[2][1:]) % 3 != 1}
+            assert kept_names <= there
+            assert report.files_hashed == len(there) - 2
+    finally:
+        stop.touch()
+        codes = [writer.wait(60) for writer in writers]
+    assert codes == [0, 0]
+    assert kept.verify("full", progress=False).problems == []
+
+
+def test_relocate_finds_files_that_were_moved(kept: Catalog, tmp_path: Path) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    (old / "sub").mkdir(parents=True)
+    content = file_of(kept, "a").read_bytes()
+    for name in ("x", "sub/y", "gone", "changed"):
+        (old / f"{name}.tif").write_bytes(content)
+        image = Image(product_id="acme:guide", name=name.replace("/", "-"), acquired="2020-01-01", catalog=kept)
+        image.upload(old / f"{name}.tif", copy=False).raise_for_status()
+    old.rename(new)
+    (new / "gone.tif").unlink()
+    (new / "changed.tif").write_bytes(content[:-1])
+    held = Image.get("acme:guide:x", catalog=kept)
+    seen = kept.relocate(old, new, dry_run=True)
+    assert [(file.image_id, file.old, file.new) for file in seen.moved] == [
+        ("acme:guide:sub-y", "old/sub/y.tif", "new/sub/y.tif"),
+        ("acme:guide:x", "old/x.tif", "new/x.tif"),
+    ]
+    assert [(file.image_id, file.problem) for file in seen.left] == [
+        ("acme:guide:changed", f"{len(content) - 1:,} bytes in place of {len(content):,}"),
+        ("acme:guide:gone", "there is no such file"),
+    ]
+    assert len(kept.verify(progress=False).problems) == 4
+    report = kept.relocate(old, new)
+    assert report == seen
+    assert str(report).splitlines()[0] == "2 files found at the new place, 2 not"
+    assert sorted(problem.object_id for problem in kept.verify("full", progress=False).problems) == [
+        "acme:guide:changed",
+        "acme:guide:gone",
+    ]
+    held.reload()
+    assert held.ndarray("blue").shape == (1, 64, 48)
+    assert kept.relocate(old, new).moved == []
+    with pytest.raises(BadRequestError, match="there is no folder"):
+        kept.relocate(old, tmp_path / "none")
+
+
+def test_relocate_understands_paths_of_another_system(kept: Catalog, tmp_path: Path) -> None:
+    (tmp_path / "scenes").mkdir()
+    (tmp_path / "scenes" / "x.tif").write_bytes(b"12345")
+    files = [
+        {"href": r"E:\Satellite\scenes\x.tif", "size_bytes": 5},
+        {"href": "https://x.org/E:/Satellite/scenes/x.tif", "size_bytes": 5},
+        {"href": r"E:\Satellite\scenes2\x.tif", "size_bytes": 5},
+    ]
+    kept.add_images([{"id": "acme:guide:w", "files": files}], progress=False)
+    report = kept.relocate("e:/satellite/scenes", tmp_path / "scenes")
+    assert [(file.old, file.new) for file in report.moved] == [(files[0]["href"], "scenes/x.tif")]
+    assert report.left == []
+    hrefs = [file.href for file in Image.get("acme:guide:w", catalog=kept).files]
+    assert hrefs == ["scenes/x.tif", files[1]["href"], files[2]["href"]]
+
+
+def test_optimize_gives_room_back_and_changes_no_answer(kept: Catalog) -> None:
+    records = [
+        {"id": f"acme:guide:i{n}", "acquired": "2020-02-02", "geometry": (n, 0, n + 1, 1), "tags": [f"t{n % 7}"]}
+        for n in range(150)
+    ]
+    kept.add_images(records, progress=False)
+    for image in list(kept.images)[100:]:
+        image.delete()
+    searches = [
+        kept.images.intersects((5, 0, 9, 1)),
+        kept.images.sort("-acquired").limit(5),
+        kept.images.find_text("t3"),
+    ]
+    before = [(search.ids(), search.explain().plan) for search in searches]
+    size = kept.path.stat().st_size
+    kept.optimize()
+    assert kept.path.stat().st_size < size
+    assert [(search.ids(), search.explain().plan) for search in searches] == before
+    assert kept.verify("full", progress=False).problems == []
+    with pytest.raises(BadRequestError, match="after the transaction"), kept.transaction():
+        kept.optimize()
+    with Catalog.open(kept.path) as reopened:
+        assert reopened.images.count() == kept.images.count()
+
+
+def test_optimize_renews_the_statistics_of_another_program(kept: Catalog) -> None:
+    statistics = "SELECT stat FROM sqlite_stat1 WHERE tbl = 'image' AND idx = 'image_by_time'"
+    raw(kept, "ANALYZE")
+    assert kept.sql(statistics)[0]["stat"].split()[0] == "4"
+    kept.add_images([{"id": f"acme:guide:i{n}"} for n in range(50)], progress=False)
+    kept.optimize()
+    assert kept.sql(statistics)[0]["stat"].split()[0] == "54"
+
+
+def test_the_digest_of_a_copy_is_that_of_its_bytes(kept: Catalog, tmp_path: Path) -> None:
+    from localcat.rasters.layout import DataFolder
+
+    source = file_of(kept, "a")
+    size, digest = module.copy_checked(source, DataFolder(tmp_path / "to"), "p/x.tif")
+    content = (tmp_path / "to" / "p" / "x.tif").read_bytes()
+    assert (size, digest) == (len(content), hashlib.sha256(source.read_bytes()).hexdigest())

@@ -1,0 +1,116 @@
+"""Peak memory of large rasters: what a child process takes beside its result, by the system's own count."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads the peak from /proc")
+
+CHILD = """
+import sys
+from pathlib import Path
+
+import numpy
+import rasterio
+from affine import Affine
+
+from localcat import Catalog, Image, ImageCollection, Product, SpectralBand
+from localcat.pixels import plan
+from localcat.rasters import environment, strips
+from localcat.rasters.copying import as_cog
+
+what, side, tile, folder = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4])
+if tile < 512:  # everything smaller by the same factor
+    strips.ROW_MULTIPLE = tile
+    strips.STRIP_BYTES = plan._STRIP_BYTES = environment.CACHE_BYTES = 2**22
+META = {"geoTransform": [500_000, 10, 0, 4_000_000, 0, -10], "coordinateSystem": {"epsg": 32618}}
+
+
+def resident(field):
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(field))
+    return int(line.split()[1]) * 1024
+
+
+def sparse_file(name, side):
+    # Of nothing but nodata, apart from one row of tiles: as large as any when decoded, and small on the disk.
+    path = folder / f"{name}-{side}.tif"
+    with rasterio.open(
+        path, "w", driver="GTiff", width=side, height=side, count=2, dtype="uint16", crs="EPSG:32618", nodata=0,
+        transform=Affine.from_gdal(*META["geoTransform"]), tiled=True, blockxsize=tile, blockysize=tile,
+        interleave="band", compress="deflate", sparse_ok=True,
+    ) as dataset:
+        for band in (1, 2):
+            dataset.write(numpy.full((tile, side), 7, "uint16"), band, window=((0, tile), (0, side)))
+    return path
+
+
+def masked_array(side):
+    array = numpy.full((2, side, side), 5, "uint16")
+    mask = numpy.zeros(array.shape, bool)
+    mask[:, :tile] = True
+    return numpy.ma.MaskedArray(array, mask=mask)
+
+
+def make(product, name, side):
+    image = Image(product=product, name=name, acquired="2020-01-01")
+    image.upload(sparse_file(name, side)).raise_for_status()
+    return image
+
+
+def run(product, side):
+    # Returns the bytes of the result that are new, and those taken beside.
+    if what == "array":
+        array = masked_array(side)
+        before, new = resident("VmRSS"), 0
+        image = Image(product=product, name=f"a{side}", acquired="2020-01-01")
+        image.upload_ndarray(array, raster_meta=META, overviews=[2, 4]).raise_for_status()
+    elif what == "file":
+        before, new = resident("VmRSS"), 0
+        image = make(product, "file", side)
+        assert abs(image.fill_fraction - tile / side) < 1e-9
+    elif what == "rewrite":
+        source = sparse_file("source", side)
+        before, new = resident("VmRSS"), 0
+        as_cog(source, folder / "rewritten.tif")
+    else:
+        images = ImageCollection([make(product, name, side) for name in ("below", "above")])
+        before = resident("VmRSS")
+        context = images[0].geocontext.assign(geometry=None)
+        result = images.mosaic("a b", context, scaling="display")
+        assert result.mask[:, tile:].all() and not result.mask[:, :tile].any()
+        new = result.data.nbytes + result.mask.nbytes
+    return new, resident("VmHWM") - before - new
+
+
+with Catalog.temporary(org="a") as catalog, catalog.as_default():
+    product = Product(id="p", name="P")
+    product.save()
+    for index, name in enumerate("ab"):
+        SpectralBand(
+            name=name, product=product, data_type="UInt16", data_range=(0, 9), nodata=0, band_index=index
+        ).save()
+    run(product, 2 * tile)  # loads what is loaded once
+    for image in product.images():
+        image.delete()
+    print(*run(product, side))
+"""
+
+SMALL = (4352, 128, 56)  # columns and rows, edge of a tile: 76 MB decoded; MB that may be taken beside the result
+LARGE = (16_384, 512, 300)  # 1 GiB
+
+
+@pytest.mark.parametrize("what", ["array", "file", "rewrite", "mosaic"])
+@pytest.mark.parametrize("size", [SMALL, pytest.param(LARGE, marks=pytest.mark.campaign)], ids=["small", "1 GiB"])
+def test_memory_is_bounded_by_the_result_and_a_few_blocks(tmp_path: Path, what: str, size: tuple[int, int]) -> None:
+    side, tile, allowed = size
+    command = [sys.executable, "-c", CHILD, what, str(side), str(tile), str(tmp_path)]
+    run = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    new, beside = map(int, run.stdout.split())
+    raster = 2 * 2 * side * side
+    assert new == (raster if what == "mosaic" else 0)
+    assert beside < allowed * 2**20, f"{beside / 2**20:.0f} MB beside the result"
