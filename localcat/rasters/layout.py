@@ -20,6 +20,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from localcat.errors import StorageFullError, UnsafePathError
+from localcat.filesystem import is_link
 from localcat.rasters.environment import write_errors
 from localcat.steps import reached
 
@@ -144,7 +145,7 @@ class DataFolder:
         path = self.path
         for part in parts:
             path = path / part
-            if path.is_symlink():
+            if is_link(path):
                 raise UnsafePathError(f"'{path}' is a link; the data folder '{self.path}' holds plain files only")
         return path
 
