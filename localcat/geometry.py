@@ -19,6 +19,7 @@ import shapely.errors
 import shapely.geometry
 from shapely.geometry.base import BaseGeometry
 
+from localcat import wkb
 from localcat.errors import CorruptCatalogError, InvalidGeometryError, LocalcatWarning
 
 if TYPE_CHECKING:
@@ -170,6 +171,9 @@ def to_wkbs(shapes: Sequence[BaseGeometry | None]) -> list[bytes | None]:
     return found
 
 
+_SAFE_WKB = 2000  # bytes; in fewer no collections can be nested deeply enough to exhaust the stack
+
+
 def from_wkb(blobs: Sequence[bytes | None]) -> NDArray[Any]:
     """Return the geometries of many well-known binaries at once, None for None.
 
@@ -179,6 +183,10 @@ def from_wkb(blobs: Sequence[bytes | None]) -> NDArray[Any]:
         If one of them is damaged.
     """
     try:
+        if max(map(len, filter(None, blobs)), default=0) > _SAFE_WKB:
+            for blob in blobs:
+                if blob is not None and len(blob) > _SAFE_WKB:
+                    wkb.check_depth(blob)
         return shapely.from_wkb(numpy.array(blobs, dtype=object))
     except (shapely.errors.ShapelyError, TypeError) as error:
         raise CorruptCatalogError(f"a stored geometry is damaged: {error}") from error

@@ -19,7 +19,7 @@ from localcat.errors import BadRequestError, CorruptCatalogError
 from localcat.explain import Explanation, explain
 from localcat.expressions.calendar import years_as_ranges
 from localcat.expressions.conditions import spatial
-from localcat.expressions.nodes import IsNull, Node, Ref, Relation, Spatial, all_of, mentions_place, one_of
+from localcat.expressions.nodes import IsNull, Node, Ref, Relation, Spatial, all_of, check_size, mentions_place, one_of
 from localcat.expressions.properties import Expression
 from localcat.expressions.properties import properties as p
 from localcat.models.band import Band
@@ -108,6 +108,7 @@ class Search(Generic[T]):
             )
         compile_where(expression.node, Scope(self._kind.table, self._kind.fields()))  # raises now rather than later
         where = expression if self._where is None else Expression(self._where) & expression
+        check_size(where.node)
         return replace(self, _where=where.node)
 
     def sort(self, field: str, *more: str | bool, ascending: bool = True) -> Self:
