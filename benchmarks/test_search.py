@@ -127,6 +127,80 @@ def test_ids(benchmark, big: Catalog, plain: sqlite3.Connection, name: str, who:
     benchmark(search.ids) if who == "localcat" else benchmark(floor.ids, plain)
 
 
+@who
+@named
+def test_building_a_search_and_its_ids(benchmark, big: Catalog, plain: sqlite3.Connection, name: str, who: str) -> None:
+    """As a program asks once: filters made, checked and compiled anew, beside SQL that was written before."""
+    build, floor = QUERIES[name]
+    assert build(big.images).ids() == floor.ids(plain)
+    benchmark.group = f"build and ids {name}"
+    benchmark(lambda: build(big.images).ids()) if who == "localcat" else benchmark(floor.ids, plain)
+
+
+@pytest.mark.parametrize("relation", ["within", "contains"])
+@who
+def test_footprints_that_lie_otherwise(
+    benchmark, big: Catalog, plain: sqlite3.Connection, relation: str, who: str
+) -> None:
+    box = around(10 if relation == "within" else 0.05)
+    search = getattr(big.images.filter(dates(*YEAR)), relation)(box)
+
+    def floor() -> list[str]:
+        west, south, east, north = box
+        start, end = map(to_microseconds, YEAR)
+        rows = plain.execute(
+            "SELECT uid, geometry FROM image WHERE id IN (SELECT id FROM image_index WHERE max_lon >= ?"
+            " AND min_lon <= ?"
+            " AND max_lat >= ? AND min_lat <= ? AND max_time >= ? AND min_time <= ?)"
+            " AND +acquired >= ? AND +acquired < ? ORDER BY uid",
+            (west, east, south, north, start / _TIME_UNIT, end / _TIME_UNIT, start, end),
+        ).fetchall()
+        footprints = shapely.from_wkb(numpy.array([blob for _, blob in rows], dtype=object))
+        area = shapely.box(*box)
+        shapely.prepare(area)
+        hits = shapely.contains(area, footprints) if relation == "within" else shapely.within(area, footprints)
+        return [uid for (uid, _), hit in zip(rows, hits.tolist(), strict=True) if hit]
+
+    assert search.ids() == floor()
+    benchmark.group = f"ids {relation} an area, a year"
+    benchmark(search.ids) if who == "localcat" else benchmark(floor)
+
+
+@who
+def test_the_newest_of_all_products(benchmark, big: Catalog, plain: sqlite3.Connection, who: str) -> None:
+    search = big.images.sort("-acquired").limit(10)
+
+    def floor() -> list[str]:
+        return [uid for (uid,) in plain.execute("SELECT uid FROM image ORDER BY acquired DESC, uid LIMIT 10")]
+
+    assert search.ids() == floor()
+    benchmark.group = "ids of the newest ten of all products (floor: sorting all)"
+    benchmark(search.ids) if who == "localcat" else benchmark(floor)
+
+
+@who
+def test_a_day_in_all_products(benchmark, big: Catalog, plain: sqlite3.Connection, who: str) -> None:
+    search = big.images.filter(dates(*DAY))
+    between = tuple(map(to_microseconds, DAY))
+
+    def floor() -> list[str]:
+        sql = "SELECT uid FROM image WHERE acquired >= ? AND acquired < ? ORDER BY uid"
+        return [uid for (uid,) in plain.execute(sql, between)]
+
+    assert search.ids() == floor()
+    benchmark.group = "ids of a day in all products (floor: reading every row)"
+    benchmark(search.ids) if who == "localcat" else benchmark(floor)
+
+
+@who
+def test_counting_a_continent(benchmark, big: Catalog, plain: sqlite3.Connection, who: str) -> None:
+    floor = Floor(CONTINENT)
+    search = big.images.intersects(CONTINENT)
+    assert search.count() == len(floor.ids(plain))
+    benchmark.group = "count of a continent, all products and times"
+    benchmark(search.count) if who == "localcat" else benchmark(lambda: len(floor.ids(plain)))
+
+
 @pytest.mark.parametrize("name", [name for name in QUERIES if "newest" not in name])
 @who
 def test_first_ten_objects(benchmark, big: Catalog, plain: sqlite3.Connection, name: str, who: str) -> None:

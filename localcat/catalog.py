@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from localcat.catalog_pixels import CatalogPixels
 from localcat.errors import (
     BadRequestError,
     CatalogExistsError,
@@ -35,13 +36,11 @@ from localcat.uploads.record import UNFINISHED, cancel, end_abandoned
 from localcat.uploads.workers import Workers
 
 if TYPE_CHECKING:
-    import numpy
     import sqlite_utils
-    from numpy.typing import NDArray
 
     from localcat.bulk import AddReport
-    from localcat.models.requests import DownloadRequest, ReadRequest, UploadRequest
-    from localcat.pixels import PointSeries, PointValues
+    from localcat.merging import MergeReport, Policy
+    from localcat.models.requests import UploadRequest
     from localcat.uploads.ingest import IngestReport
 
 T = TypeVar("T", bound=CatalogObjectBase)
@@ -54,7 +53,7 @@ _LONGEST_WAIT = 1.0  # seconds between two looks at an upload of this process: a
 _POLL_SECONDS = 0.05  # between two looks at an upload of another process
 
 
-class Catalog(CatalogOnDisk):
+class Catalog(CatalogOnDisk, CatalogPixels):
     """A catalog: one SQLite file, which is also a GeoPackage, and a folder of pixels beside it.
 
     Made by `create`, `open`, `open_or_create` and `temporary`. It can be used by several threads and, opened by each,
@@ -356,6 +355,53 @@ class Catalog(CatalogOnDisk):
 
         return add_images(self, records, on_conflict=on_conflict, progress=progress)
 
+    def merge(
+        self,
+        other: str | os.PathLike[str] | Catalog,
+        *,
+        policy: Policy = "newer",
+        dry_run: bool = False,
+        progress: bool | None = None,
+    ) -> MergeReport:
+        """Take in all products, bands and images of another catalog, with their files: all or nothing.
+
+        Ids stay as they are. Files of the other data folder are copied and compared with the size and the sha256 that
+        the other catalog has of them; files indexed in place stay where they are. The other catalog is only read.
+
+        Parameters
+        ----------
+        other : path or Catalog
+            A path is opened with ``read_only=True, trusted=False``; for files that are indexed in place outside of its
+            folder open it yourself, with `allowed_roots`.
+        policy : str
+            Whose object to take where both have one of the same id and they are not alike: ``"newer"`` the one that
+            was modified later, ``"ours"`` or ``"theirs"``. Objects are taken as a whole.
+        dry_run : bool
+            Only tell what would be done.
+        progress : bool, optional
+            Show progress; by default where the output is a terminal.
+
+        Returns
+        -------
+        MergeReport
+            How many were added, replaced, kept and unchanged; and the objects that are not alike.
+
+        Raises
+        ------
+        CorruptImageError
+            If a file of the other catalog is missing, or is not what was written.
+        CorruptCatalogError
+            If the other catalog has a value that its attribute cannot have.
+        ConflictError
+            If one of the two was changed during the merge.
+        """
+        from localcat.merging import merge  # brings rasterio
+
+        if isinstance(other, Catalog):
+            return merge(self, other, policy=policy, dry_run=dry_run, progress=progress)
+        with Catalog.open(other, read_only=True, trusted=False) as theirs:
+            return merge(self, theirs, policy=policy, dry_run=dry_run, progress=progress)
+
     def upload(self, image: Image, request: UploadRequest) -> ImageUpload:
         """Take in files or arrays as the pixels of a new image; `Image.upload` and `Image.upload_ndarray` call this."""
         from localcat.uploads.run import run_upload  # brings rasterio
@@ -438,72 +484,6 @@ class Catalog(CatalogOnDisk):
     def end_abandoned_uploads(self, uid: str | None = None) -> None:
         """Turn uploads whose process is gone into failures: one of them, or all; `ImageUpload.reload` calls this."""
         end_abandoned(self, uid)
-
-    def read_pixels(self, image: Image, request: ReadRequest) -> Any:
-        """Read bands of an image; `Image.ndarray` calls this."""
-        from localcat.pixels import read_image  # brings rasterio
-
-        return read_image(image, request)
-
-    def read_mosaic(self, images: Sequence[Image], request: ReadRequest) -> Any:
-        """Read images onto one grid, the last one on top; `ImageCollection.mosaic` calls this."""
-        from localcat.pixels import read_mosaic  # brings rasterio
-
-        return read_mosaic(images, request)
-
-    def read_stack(self, groups: Sequence[Sequence[Image]], request: ReadRequest) -> Any:
-        """Read a mosaic of each group of images; `ImageCollection.stack` calls this."""
-        from localcat.pixels import read_stack  # brings rasterio
-
-        return read_stack(groups, request)
-
-    def preview_png(self, image: Image, size: int, bands: str | Sequence[str] | None) -> bytes:
-        """Return a small picture of an image as PNG; `Image.preview` calls this."""
-        from localcat.pixels import preview_png  # brings rasterio
-
-        return preview_png(image, size, bands)
-
-    def preview_array(self, image: Image, size: int, bands: str | Sequence[str] | None) -> NDArray[numpy.uint8]:
-        """Return a small picture of an image as an array; `Image.preview_array` calls this."""
-        from localcat.pixels import preview_array  # brings rasterio
-
-        return preview_array(image, size, bands)
-
-    def point_values(self, image: Image, lon: float, lat: float, request: ReadRequest) -> PointValues:
-        """Return the values of an image at a place; `Image.point` calls this."""
-        from localcat.pixels import point_values  # brings rasterio
-
-        return point_values(image, lon, lat, request)
-
-    def point_series(self, images: Sequence[Image], lon: float, lat: float, request: ReadRequest) -> PointSeries:
-        """Return the values of images at a place; `ImageCollection.point_series` calls this."""
-        from localcat.pixels import point_series  # brings rasterio
-
-        return point_series(images, lon, lat, request)
-
-    def scaling_parameters(self, images: Sequence[Image], request: ReadRequest) -> tuple[list[Any] | None, str]:
-        """Return how bands would be scaled; the methods of the same name call this."""
-        from localcat.pixels import scaling_of  # brings rasterio
-
-        return scaling_of(images, request)
-
-    def download_image(self, image: Image, request: DownloadRequest) -> str:
-        """Write bands of an image to a file; `Image.download` calls this."""
-        from localcat.pixels import download_image  # brings rasterio
-
-        return download_image(image, request)
-
-    def download_images(self, images: Sequence[Image], request: DownloadRequest) -> list[str]:
-        """Write each image to a file; `ImageCollection.download` calls this."""
-        from localcat.pixels import download_images  # brings rasterio
-
-        return download_images(images, request)
-
-    def download_mosaic(self, images: Sequence[Image], request: DownloadRequest) -> str:
-        """Write a mosaic to a file; `ImageCollection.download_mosaic` calls this."""
-        from localcat.pixels import download_mosaic  # brings rasterio
-
-        return download_mosaic(images, request)
 
     # Tinkering
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from localcat import __version__
 from localcat.catalog import Catalog
 from localcat.errors import CatalogError, LocalcatError
+
+if TYPE_CHECKING:
+    from localcat.merging import Policy
 
 DAMAGED = 3  # exit status: the command did its work, and found or left something that is wrong
 
@@ -100,6 +104,52 @@ def backup(catalog: Path, dest: Path) -> None:
     """Copy a catalog, file and data folder, to DEST, while other programs use it."""
     with Catalog.open(catalog) as found:
         click.echo(str(found.backup(dest)))
+
+
+@cli.command()
+@click.argument("catalog", type=click.Path(path_type=Path))
+@click.argument("other", type=click.Path(path_type=Path))
+@click.option("--policy", type=click.Choice(["newer", "ours", "theirs"]), default="newer", show_default=True)
+@click.option("--dry-run", is_flag=True, help="Only tell what would be done.")
+def merge(catalog: Path, other: Path, policy: Policy, dry_run: bool) -> None:
+    """Take all objects and files of the catalog OTHER into CATALOG: all or nothing.
+
+    The policy says whose object is taken where both have one of the same id and they are not alike.
+    """
+    with Catalog.open(catalog) as found:
+        report = found.merge(other, policy=policy, dry_run=dry_run)
+    for conflict in report.conflicts:
+        click.echo(f"{conflict.kind} {conflict.id} differs; taken: {conflict.taken}")
+    click.echo(str(report))
+
+
+@cli.command()
+@click.argument("broken", type=click.Path(path_type=Path))
+@click.argument("new", type=click.Path(path_type=Path))
+@click.option("--uncertain", is_flag=True, help="Also take images from pages that may hold deleted rows.")
+def recover(broken: Path, new: Path, uncertain: bool) -> None:
+    """Save what can be read of the damaged catalog BROKEN into a NEW one.
+
+    BROKEN is not changed. The exit status is 3 if something is lost; the output says what.
+    """
+    report = Catalog.recover(broken, new, uncertain=uncertain)
+    click.echo(str(report))
+    sys.exit(0 if report.ok else DAMAGED)
+
+
+@cli.command()
+@_catalog
+def doctor(catalog: Path | None) -> None:
+    """Look at the machine and at the place of a catalog, and say what to do.
+
+    The exit status is 3 if something keeps localcat from working.
+    """
+    from localcat.maintenance.doctor import examine  # brings rasterio
+
+    default = Catalog.default().path  # looked at only if it was made already
+    report = examine(catalog or (default if default.exists() else None))
+    click.echo(str(report))
+    sys.exit(0 if report.ok else DAMAGED)
 
 
 def _opened(path: Path | None) -> Catalog:

@@ -277,6 +277,8 @@ def _plan(search: Search[Any]) -> Iterator[str]:
         lines = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", params)]
     said = dict.fromkeys(words for line in lines if (words := _in_words(line)) is not None)
     yield from said
+    if search._goes_by_windows():
+        yield "looks in ever longer windows of time, until enough is found"
     where = search._question().where
     if where is not None and mentions_place(where):
         yield "tests the footprints of what the index gives, exactly"

@@ -13,6 +13,7 @@ from localcat.paths import below_roots, data_path, is_local
 if TYPE_CHECKING:
     from localcat.maintenance.backup import BackupReport
     from localcat.maintenance.garbage import GcReport
+    from localcat.maintenance.recover import RecoverReport
     from localcat.maintenance.relocate import RelocateReport
     from localcat.maintenance.report import VerifyReport
     from localcat.models.values import File
@@ -190,6 +191,52 @@ class CatalogOnDisk:
         from localcat.maintenance.relocate import relocate  # not needed before
 
         return relocate(self, old, new, dry_run=dry_run)
+
+    @staticmethod
+    def recover(
+        broken: str | os.PathLike[str],
+        new: str | os.PathLike[str],
+        *,
+        uncertain: bool = False,
+        progress: bool | None = None,
+    ) -> RecoverReport:
+        """Save what can be read of a damaged catalog into a new one; the damaged one is not changed.
+
+        Its pages are read without SQLite, so that one damaged page loses no more than its rows. A row is taken if it
+        holds together and obeys all rules; a file if its size and sha256 are those of its row.
+
+        Parameters
+        ----------
+        broken : path
+            The damaged catalog file. Its data folder may be missing.
+        new : path
+            The new catalog file; there must be nothing of that name, nor of the name of its data folder.
+        uncertain : bool
+            Also take images from pages that may hold deleted rows, where the damage has hit the list of these. Without
+            it, they are taken if all their files are there.
+        progress : bool, optional
+            Show progress; by default where the output is a terminal.
+
+        Returns
+        -------
+        RecoverReport
+            What was saved, and as problems what is lost: damaged places, rows and files that were refused, images
+            that lost their pixels and are ``"remote"`` now, files that no row refers to.
+
+        Raises
+        ------
+        CatalogNotFoundError
+            If there is no file.
+        CatalogExistsError
+            If something is at the new place already.
+        CorruptCatalogError
+            If nothing of a catalog is left in the file.
+        UnsupportedCatalogError
+            If it is a database, but no catalog.
+        """
+        from localcat.maintenance.recover import recover  # brings rasterio
+
+        return recover(broken, new, uncertain=uncertain, progress=progress)
 
     def optimize(self) -> None:
         """Tidy up: full-text indexes merged, no free pages in the file.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,11 +26,20 @@ def catalog() -> Iterator[Catalog]:
         yield catalog
 
 
-@pytest.fixture
-def kept(tmp_path: Path) -> Iterator[Catalog]:
-    """A catalog on the disk, with the objects of `tests.kept.fill`."""
-    with Catalog.create(tmp_path / "kept.gpkg", org="acme") as catalog:
+@pytest.fixture(scope="session")
+def kept_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a closed catalog with the objects of `tests.kept.fill`; only to be copied."""
+    folder = tmp_path_factory.mktemp("kept")
+    with Catalog.create(folder / "kept.gpkg", org="acme") as catalog:
         fill(catalog)
+    return folder
+
+
+@pytest.fixture
+def kept(kept_template: Path, tmp_path: Path) -> Iterator[Catalog]:
+    """A catalog on the disk, with the objects of `tests.kept.fill`."""
+    shutil.copytree(kept_template, tmp_path, dirs_exist_ok=True)
+    with Catalog.open(tmp_path / "kept.gpkg") as catalog:
         yield catalog
 
 

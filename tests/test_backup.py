@@ -221,7 +221,7 @@ def test_a_backup_beside_two_writers_has_all_that_was_acknowledged_before(kept: 
             command = [sys.executable, "-c", WRITER, str(kept.path), log.stem, str(stop)]
             with log.open("wb") as output:
                 writers.append(subprocess.Popen(command, cwd=root, stdout=output))
-        for number in range(3):
+        for number in range(2):
             seen = {log: len(log.read_text().split()) for log in logs}
             while not all(len(log.read_text().split()) >= seen[log] + 3 for log in logs):
                 assert all(writer.poll() is None for writer in writers)
@@ -239,6 +239,57 @@ def test_a_backup_beside_two_writers_has_all_that_was_acknowledged_before(kept: 
         stop.touch()
         codes = [writer.wait(60) for writer in writers]
     assert codes == [0, 0]
+    assert kept.verify("full", progress=False).problems == []
+
+
+CRASHES = """
+import os, sys
+from pathlib import Path
+from localcat import Catalog
+from localcat.maintenance import backup, recover
+
+def copy(source, dest, how):
+    if how == "recover":
+        Catalog.recover(source, dest, progress=False)
+    else:
+        with Catalog.open(source) as catalog:
+            catalog.backup(dest, progress=False)
+
+source, how = Path(sys.argv[1]), sys.argv[2]
+at, crashed = 0, 9
+while crashed == 9:
+    dest = source.with_name(f"{how}{at}.gpkg")
+    child = os.fork()
+    if child == 0:
+        steps = []
+        def listen(event, args):
+            if event == "localcat.step":
+                if len(steps) == at:
+                    os._exit(9)
+                steps.append(args)
+        sys.addaudithook(listen)
+        copy(source, dest, how)
+        os._exit(0)
+    crashed = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    state = "none"
+    if dest.exists():
+        with Catalog.open(dest) as made:
+            state = str(made.verify("full", progress=False).problems)
+    print(crashed, state)
+    at += 1
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="nothing can be forked here")
+@pytest.mark.parametrize("how", ["backup", "recover"])
+def test_a_crash_at_any_step_leaves_a_whole_copy_or_none(kept: Catalog, how: str) -> None:
+    root = Path(__file__).resolve().parents[1]
+    command = [sys.executable, "-c", CRASHES, str(kept.path), how]
+    output = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert len(output) > 6
+    assert set(output[:-1]) <= {"9 none", "9 []"}
+    assert output[0] == "9 none"
+    assert output[-1] == "0 []"
     assert kept.verify("full", progress=False).problems == []
 
 

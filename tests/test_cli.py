@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 from conftest import REAL_DATA, needs_real_data
 
-from localcat import Catalog, __version__
+from localcat import Catalog, Image, __version__
 from localcat.cli import DAMAGED, cli, main
 from tests.kept import file_of, raw
 
@@ -93,8 +93,49 @@ def test_verify_reports_on_a_file_that_cannot_be_opened(
     assert "there is no catalog at" in run_failing(monkeypatch, capsys, "verify", tmp_path / "none.gpkg")
 
 
+def test_merge_tells_what_it_took(
+    kept: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Catalog.create(tmp_path / "new.gpkg", org="acme") as new:
+        planned = run("merge", new.path, kept.path, "--dry-run")
+        assert planned.startswith("added: 1 product, 2 bands, 4 images; copied: 2 files, ")
+        assert new.images.count() == 0
+        assert run("merge", new.path, kept.path) == planned
+        assert new.images.count() == 4
+        with kept.as_default():
+            image = Image.get("acme:guide:a")
+            image.cloud_fraction = 0.5
+            image.save()
+        told = run("merge", new.path, kept.path, "--policy", "ours")
+        assert told.splitlines()[0] == "image acme:guide:a differs; taken: ours"
+    assert "there is no catalog" in run_failing(monkeypatch, capsys, "merge", kept.path, tmp_path / "none.gpkg")
+
+
 def test_backup_tells_how_much_it_copied(
     kept: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run("backup", kept.path, tmp_path / "copy.gpkg").startswith("copy.gpkg: 4 images, 2 files, ")
     assert "already exists" in run_failing(monkeypatch, capsys, "backup", kept.path, tmp_path / "copy.gpkg")
+
+
+def test_recover_tells_what_is_lost(
+    kept: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("recover", kept.path, tmp_path / "one.gpkg") == (
+        "one.gpkg: saved 1 products, 2 bands, 4 images, 2 files, 2 uploads; 0 problems\n"
+    )
+    file_of(kept, "a").unlink()
+    output = run("recover", kept.path, tmp_path / "two.gpkg", status=DAMAGED).splitlines()
+    assert output[0] == "two.gpkg: saved 1 products, 2 bands, 4 images, 1 files, 2 uploads; 1 problems"
+    assert output[1].startswith("  missing file 'acme:guide:a', 'acme-guide/a-")
+    assert "already exists" in run_failing(monkeypatch, capsys, "recover", kept.path, tmp_path / "two.gpkg")
+
+
+def test_doctor_looks_at_the_machine_and_at_a_catalog(
+    kept: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "ok      catalog: 4 images, schema version 1\n" in run("doctor", kept.path)
+    assert "error   folder: " in run("doctor", tmp_path / "none" / "x.gpkg", status=DAMAGED)
+    monkeypatch.setenv("LOCALCAT", str(tmp_path / "unmade.gpkg"))
+    assert "GEOS" in run("doctor")
+    assert not (tmp_path / "unmade.gpkg").exists()

@@ -36,7 +36,7 @@ FLOORS = [
     {"store", "rasters", "interop"},
     {"models"},
     {"timeseries", "collection", "explain", "nearness", "search"},
-    {"catalog", "on_disk", "uploads", "bulk", "maintenance", "pixels", "client"},
+    {"catalog", "catalog_pixels", "on_disk", "uploads", "bulk", "maintenance", "merging", "pixels", "client"},
     {"scenes"},
     {"cli", "demo", "plot", "pytest_plugin"},
 ]
@@ -61,8 +61,11 @@ SAME_FLOOR = {
     ("search", "collection"),
     # The facade hands work to these, which see it only as a type.
     ("catalog", "uploads"),
-    ("catalog", "pixels"),
+    ("catalog_pixels", "pixels"),
+    ("catalog", "catalog_pixels"),
     ("catalog", "bulk"),
+    ("catalog", "merging"),
+    ("merging", "maintenance"),
     ("catalog", "on_disk"),
     ("on_disk", "maintenance"),
     ("client", "catalog"),

@@ -204,6 +204,18 @@ def test_intersecting_images_keep_their_order(row: ImageCollection) -> None:
         row.intersecting("here")
 
 
+def test_many_areas_are_asked_at_once(row: ImageCollection) -> None:
+    """3.7, ours: each gets its own images, in their order."""
+    areas = [(0.5, 0.5, 4, 0.6), shapely.Point(3, 1), AOI((5.9, 0, 7, 1)), (50, 0, 51, 1)]
+    found = row.intersecting_each(iter(areas))
+    assert [names(images) for images in found] == [["x0", "x2", "x4"], ["x2"], ["x6"], []]
+    assert found == [row.intersecting(area) for area in areas]
+    assert all(images.geocontext == row.geocontext for images in found)
+    assert row.intersecting_each([]) == []
+    with pytest.raises(InvalidGeometryError):
+        row.intersecting_each([areas[0], "here"])
+
+
 def test_nearest_images_come_nearest_first(row: ImageCollection) -> None:
     """3.7, ours."""
     assert names(row.nearest((4.9, 0.5))) == ["x4"]

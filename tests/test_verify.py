@@ -43,6 +43,7 @@ def test_an_empty_catalog_and_one_that_was_never_written_are_clean(tmp_path: Pat
     assert list(tmp_path.iterdir()) == []
 
 
+A = "acme:guide:a"
 ROW = "(SELECT id FROM image WHERE uid = 'acme:guide:{}')"
 IN_ROWS = {
     "no entry in the R-tree": (
@@ -88,6 +89,10 @@ IN_ROWS = {
     "a file row without its image": (
         ["INSERT INTO image_file (id, image_id, position, owned, href) VALUES (70, 60, 0, 0, 'https://x.org/y')"],
         [(Kind.REFERENCE, "image_file 70")],
+    ),
+    "a size that is not that of the files": (
+        ["UPDATE image SET size_bytes = 7 WHERE uid = 'acme:guide:far'"],
+        [(Kind.DISAGREEMENT, "acme:guide:far")],
     ),
     "no JSON": (
         ["UPDATE band SET data_range = '[1,' WHERE uid = 'acme:guide:blue'"],
@@ -191,6 +196,17 @@ def lead_outside(catalog: Catalog) -> None:
     raw(catalog, "UPDATE image_file SET href = '../../outside.tif' WHERE owned AND image_id = " + ROW.format("a"))
 
 
+def accept(catalog: Catalog, path: Path) -> None:
+    """Let the rows of image a say of its file what the file is now."""
+    content = path.read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    raw(
+        catalog,
+        f"UPDATE image_file SET size_bytes = {len(content)}, hash = '{digest}' WHERE image_id = {ROW.format('a')}",
+        f"UPDATE image SET size_bytes = {len(content)} WHERE uid = '{A}'",
+    )
+
+
 def swap(catalog: Catalog) -> None:
     """Write another raster, and tell the row its size and sha256."""
     path = file_of(catalog, "a")
@@ -200,19 +216,13 @@ def swap(catalog: Catalog) -> None:
     path.unlink()
     with rasterio.open(path, "w", **profile) as dataset:
         dataset.write(block)
-    content = path.read_bytes()
-    raw(
-        catalog,
-        f"UPDATE image_file SET size_bytes = {len(content)}, hash = '{hashlib.sha256(content).hexdigest()}' "
-        "WHERE owned AND image_id = " + ROW.format("a"),
-    )
+    accept(catalog, path)
 
 
 def move_the_image(catalog: Catalog) -> None:
     raw(catalog, "UPDATE image SET geotrans = '[1,60,0,2,0,-60]', cs_code = 'EPSG:32619' WHERE uid = 'acme:guide:a'")
 
 
-A = "acme:guide:a"
 IN_FILES: list[tuple[Callable[[Catalog], None], str, list[tuple[Kind, str | None]]]] = [
     (delete, "files", [(Kind.MISSING_FILE, A)]),
     (truncate, "files", [(Kind.WRONG_SIZE, A)]),
@@ -240,12 +250,7 @@ def test_the_layout_of_what_we_wrote_is_checked(kept: Catalog) -> None:
     path = file_of(kept, "a")
     with rasterio.open(path, "r+", IGNORE_COG_LAYOUT_BREAK="YES") as dataset:
         dataset.update_tags(note="edited by hand, with a text that is longer than what stood there" * 20)
-    content = path.read_bytes()
-    raw(
-        kept,
-        f"UPDATE image_file SET size_bytes = {len(content)}, hash = '{hashlib.sha256(content).hexdigest()}' "
-        "WHERE owned AND image_id = " + ROW.format("a"),
-    )
+    accept(kept, path)
     assert found(kept.verify("full", progress=False)) == [(Kind.LAYOUT, A)]
 
 

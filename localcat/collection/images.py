@@ -91,6 +91,17 @@ class ImageCollection(Collection[Image]):
         """
         return self[self._footprints().intersecting(geometry)]
 
+    def intersecting_each(self, geometries: Iterable[Any]) -> list[ImageCollection]:
+        """Return for each of many geometries what `intersecting` returns, by one index of the footprints.
+
+        Parameters
+        ----------
+        geometries : iterable
+            Geometries, each of them anything that `intersecting` takes.
+        """
+        index = self._footprints()
+        return [self[index.intersecting(geometry)] for geometry in geometries]
+
     def nearest(self, point: Any, k: int = 1) -> ImageCollection:
         """Return the images whose footprints lie nearest to a point, nearest first; ties in their order.
 

@@ -36,14 +36,15 @@ class Grid:
         """Columns of pixels."""
         return self.shape[1]
 
-    def rows(self, rows: slice) -> Grid:
-        """Return the grid of some of the rows."""
-        start, stop, _ = rows.indices(self.height)
-        if (start, stop) == (0, self.height):
+    def part(self, rows: slice, columns: slice = slice(None)) -> Grid:
+        """Return the grid of some of the rows and columns."""
+        top, bottom, _ = rows.indices(self.height)
+        left, right, _ = columns.indices(self.width)
+        if (top, bottom, left, right) == (0, self.height, 0, self.width):
             return self
         t = self.transform
-        transform = Affine(t.a, t.b, t.c + t.b * start, t.d, t.e, t.f + t.e * start)
-        return Grid(self.crs, transform, (stop - start, self.width))
+        x, y = t.c + t.a * left + t.b * top, t.f + t.d * left + t.e * top
+        return Grid(self.crs, Affine(t.a, t.b, x, t.d, t.e, y), (bottom - top, right - left))
 
     @property
     def geotransform(self) -> tuple[float, float, float, float, float, float]:

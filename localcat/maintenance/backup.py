@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from localcat.errors import (
     BadRequestError,
@@ -63,7 +63,7 @@ def backup(catalog: CatalogOnDisk, dest: str | os.PathLike[str], *, progress: bo
     """Copy a catalog; `Catalog.backup` says how."""
     if catalog.database.in_transaction:
         raise BadRequestError("a backup holds what is committed; make it outside of the transaction")
-    target = new_pair(dest, beside=catalog)
+    target = new_pair(dest, outside=catalog.data_folder.path)
     with staged(target) as staging:
         file, rows = staging / target.name, staging / f"{target.name}.rows"
         folder = DataFolder(data_path(file))
@@ -93,15 +93,15 @@ def backup(catalog: CatalogOnDisk, dest: str | os.PathLike[str], *, progress: bo
     return BackupReport(target, images, len(wanted), size_bytes)
 
 
-def new_pair(path: str | os.PathLike[str], *, beside: CatalogOnDisk | None = None) -> Path:
+def new_pair(path: str | os.PathLike[str], *, outside: Path) -> Path:
     """Return the absolute path of a catalog that is to be made.
 
     Parameters
     ----------
     path : path
         Its file.
-    beside : CatalogOnDisk, optional
-        Into whose data folder it must not come.
+    outside : Path
+        The data folder of the catalog that it is made from, into which it must not come.
 
     Raises
     ------
@@ -118,8 +118,8 @@ def new_pair(path: str | os.PathLike[str], *, beside: CatalogOnDisk | None = Non
         raise BadRequestError(f"'{target}' would be its own data folder; choose another suffix, such as .gpkg")
     if not target.parent.is_dir():
         raise CatalogNotFoundError(f"the folder '{target.parent}' does not exist; make it first")
-    if beside is not None and target.resolve().is_relative_to(beside.data_folder.path.resolve()):
-        raise BadRequestError(f"'{target}' lies in the data folder of '{beside.path}'; choose another place")
+    if target.resolve().is_relative_to(outside.resolve()):
+        raise BadRequestError(f"'{target}' lies in the data folder '{outside}' itself; choose another place")
     for one in (target, data):
         if os.path.lexists(one):
             raise CatalogExistsError(f"'{one}' already exists; choose another name, or move it away")
@@ -186,12 +186,17 @@ def copy_checked(source: Path, folder: DataFolder, href: str) -> tuple[int, str]
     with reader, write_errors(destination):
         destination.parent.mkdir(parents=True, exist_ok=True)
         with destination.open("xb") as writer:
-            while chunk := reader.read(_CHUNK):
+            while chunk := _read(reader, source):
                 writer.write(chunk)
                 digest.update(chunk)
                 size += len(chunk)
     folder.sync(destination)
     return size, digest.hexdigest()
+
+
+def _read(reader: BinaryIO, source: Path) -> bytes:
+    with read_errors(source):
+        return reader.read(_CHUNK)
 
 
 def _copy_rows(catalog: CatalogOnDisk, file: Path) -> None:

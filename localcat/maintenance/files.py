@@ -102,6 +102,17 @@ def rows_of(connection: sqlite3.Connection) -> list[FileRow]:
     ]
 
 
+def check_sizes(connection: sqlite3.Connection) -> Iterator[Problem]:
+    """Yield the images whose size is not that of their files together."""
+    found = connection.execute(
+        "SELECT image.uid, coalesce(sum(file.size_bytes), 0) AS together, image.size_bytes FROM image "
+        "LEFT JOIN image_file AS file ON file.image_id = image.id GROUP BY image.id HAVING together <> image.size_bytes"
+    )
+    for uid, together, size in found:
+        expected, there = f"{together:,} bytes in its files", f"{size:,} bytes"
+        yield Problem(ProblemKind.DISAGREEMENT, "upload the image again", uid, expected=expected, found=there)
+
+
 def unknown_files(catalog: CatalogOnDisk, rows: Sequence[FileRow]) -> list[str]:
     """Return the relative paths of the files in the data folder that no row refers to."""
     known = {row.href for row in rows if row.owned}

@@ -61,6 +61,7 @@ def verify(
             try:
                 with sqlite_errors(catalog.path):
                     found = files.rows_of(connection)
+                    report.problems += files.check_sizes(connection)
             except _FAULTS as error:
                 report.problems.append(_unreadable(catalog.path, error, "image_file"))
                 return report

@@ -310,7 +310,7 @@ class Boolean(Attribute[bool]):
     def coerce(self, value: Any) -> bool:
         if isinstance(value, str) and value.strip().lower() in self._WORDS:
             return self._WORDS[value.strip().lower()]
-        if isinstance(value, int | float) and not math.isnan(value):
+        if isinstance(value, int) or (isinstance(value, float) and not math.isnan(value)):
             return bool(value)
         if type(value).__module__ == "numpy" and type(value).__name__ in ("bool", "bool_"):
             return bool(value)

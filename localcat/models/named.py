@@ -23,12 +23,12 @@ class Name(Identifier):
     """The name of a band or an image."""
 
     def coerce(self, value: Any) -> str:
-        name = Text.coerce(self, value)
-        if _NAME.fullmatch(name) is None:
-            raise self.refuse(
-                value, f"has 1 to {_LONGEST_NAME} characters from a-z A-Z 0-9 . _ - (make_valid_name makes one)"
-            )
-        return name
+        if isinstance(value, str) and _NAME.fullmatch(value):
+            return str(value)
+        Text.coerce(self, value)  # which tells what is no text, or none that can be stored
+        raise self.refuse(
+            value, f"has 1 to {_LONGEST_NAME} characters from a-z A-Z 0-9 . _ - (make_valid_name makes one)"
+        )
 
 
 class NamedCatalogObject(CatalogObject, abstract=True):

@@ -170,7 +170,7 @@ class NumberTuple(Structured[tuple[float, ...]]):
         self.length = length
 
     def coerce(self, value: Any) -> tuple[float, ...]:
-        items = self.several(value, "is a tuple of numbers")
+        items = value if type(value) is tuple else self.several(value, "is a tuple of numbers")
         if self.length is not None and len(items) != self.length:
             raise AttributeValidationError(
                 f"Tuple must contain exactly {self.length} items for {self.name}, not {len(items)}"

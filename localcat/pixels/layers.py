@@ -25,9 +25,11 @@ from localcat.rasters import mosaic
 from localcat.rasters.dtypes import numpy_dtype
 from localcat.rasters.read import BandSource, read_bands
 from localcat.rasters.scaling import apply_scaling
-from localcat.rasters.warping import may_overlap
+from localcat.rasters.warping import overlap
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from localcat.models.values import File
 
     MaskedArray = numpy.ma.MaskedArray[Any, Any]
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 Failures: TypeAlias = dict[int, tuple[str, Exception]]
 """Images that could not be read: by position, the id and the reason."""
 
+_Placed: TypeAlias = "tuple[tuple[slice, slice], MaskedArray]"
 R = TypeVar("R")
 
 FAILURES = (RasterError, StorageError)  # of one image; what is wrong with the question raises in any case
@@ -108,50 +111,62 @@ class Mosaic:
 
     def _part(self, part: ReadPlan) -> MaskedArray:
         positions = range(len(self.images))
-        layers: list[Callable[[], MaskedArray]] = []
+        layers: list[Callable[[NDArray[numpy.bool_]], _Placed | None]] = []
         if not part.request.mask_nodata and len(self.images) > 1:
             # Nodata never covers valid pixels. Where all images have it, it is taken from beneath the alpha bands only.
             layers += [partial(self._layer, position, part) for position in positions]
             part = replace(part, request=replace(part.request, mask_nodata=True))
         layers += [partial(self._layer, position, part) for position in positions]
-        pixels = mosaic.mosaic(layers)
+        pixels = mosaic.mosaic(layers, (len(part.any_choice.kept), *part.grid.shape), part.dtype)
         if len(self.failures) == len(self.images):
             raise self.failures[0][1]
         self._has_rows = True
         return pixels
 
-    def _layer(self, position: int, part: ReadPlan) -> MaskedArray:
+    def _layer(self, position: int, part: ReadPlan, missing: NDArray[numpy.bool_]) -> _Placed | None:
         if position in self.failures:
-            return part.nothing()
+            return None
         image = self.images[position]
         try:
             if position in self._presents:
-                return self._again(position, part)
-            return of_present(image, lambda present: self._first(position, present, part))
+                return self._again(position, part, missing)
+            return of_present(image, lambda present: self._first(position, present, part, missing))
         except FAILURES as error:
             if part.request.on_error == "raise":
                 raise
             self.failures[position] = str(image.id), error
             if self._has_rows:
                 raise _SpoiledError from error
-            return part.nothing()
+            return None
         finally:
             self.advance()
 
-    def _first(self, position: int, present: Image, part: ReadPlan) -> MaskedArray:
-        pixels = _if_overlapping(present, part)
+    def _first(self, position: int, present: Image, part: ReadPlan, missing: NDArray[numpy.bool_]) -> _Placed | None:
+        placed = self._placed(present, part, missing)
         self._presents[position] = present
-        return pixels
+        return placed
 
-    def _again(self, position: int, part: ReadPlan) -> MaskedArray:
+    def _again(self, position: int, part: ReadPlan, missing: NDArray[numpy.bool_]) -> _Placed | None:
         try:
-            return _if_overlapping(self._presents[position], part)
+            return self._placed(self._presents[position], part, missing)
         except ImageDeletedError as error:  # perhaps replaced: then all rows are to be of the new one
             del self._presents[position]
             self._tries -= 1
             if not self._tries:
                 raise
             raise _SpoiledError from error
+
+    def _placed(self, image: Image, part: ReadPlan, missing: NDArray[numpy.bool_]) -> _Placed | None:
+        """Read an image where it has pixels that are missing; where it has none, its files are not opened."""
+        require_pixels(image)
+        rows, columns = slice(0, part.grid.height), slice(0, part.grid.width)
+        # What is not masked by alpha or nodata shows the file's own nodata outside it, too.
+        if self.plan.is_masked and image.geotrans is not None:
+            place = overlap(native_grid(image), part.grid)
+            if place is None or not missing[:, place[0], place[1]].any():
+                return None
+            rows, columns = place
+        return (rows, columns), image_layer(image, part.part(rows, columns))
 
 
 def of_present(image: Image, read: Callable[[Image], R]) -> R:
@@ -186,6 +201,7 @@ def image_layer(image: Image, plan: ReadPlan) -> MaskedArray:
         all_touched=plan.all_touched,
         max_bytes=plan.max_bytes,
         whole=plan.whole,
+        threads=plan.threads,
     )
     return masked_by_alpha(pixels, choice)[: len(choice.kept)]
 
@@ -246,12 +262,3 @@ def sources_of(image: Image, bands: Sequence[Band]) -> list[BandSource]:
 def _scaled(pixels: MaskedArray, plan: ReadPlan) -> MaskedArray:
     dtype = numpy_dtype(plan.data_type)
     return pixels if plan.scales is None and pixels.dtype == dtype else apply_scaling(pixels, plan.scales, dtype)
-
-
-def _if_overlapping(image: Image, part: ReadPlan) -> MaskedArray:
-    """Return the pixels of an image on a part of a plan; its files are not opened where they hold none of it."""
-    require_pixels(image)
-    # What is not masked shows the file's own nodata outside it, too.
-    if part.is_masked and image.geotrans is not None and not may_overlap(native_grid(image), part.grid):
-        return part.nothing()
-    return image_layer(image, part)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -19,6 +19,7 @@ from localcat.models.band import Band, ClassBand, MaskBand
 from localcat.models.enums import ResampleAlgorithm
 from localcat.models.processing import ProcessingLevelsAttribute
 from localcat.rasters.dtypes import common_dtype, numpy_dtype
+from localcat.rasters.environment import usable_threads
 from localcat.rasters.read import MAX_RESULT_BYTES
 from localcat.rasters.scaling import BandScaling, Scale, scaling_parameters
 from localcat.rasters.strips import row_strips
@@ -91,6 +92,8 @@ class ReadPlan:
         Of the result.
     whole : Grid, optional
         The grid of the whole result, where this plan is a part of one.
+    threads : int
+        Threads that decode the blocks of one file.
     """
 
     request: ReadRequest
@@ -103,6 +106,7 @@ class ReadPlan:
     scales: list[Scale] | None
     data_type: str
     whole: Grid | None = None
+    threads: int = field(default_factory=usable_threads)
 
     def choice_of(self, image: Image) -> BandChoice:
         """Return the bands to read of an image."""
@@ -127,7 +131,11 @@ class ReadPlan:
         """Yield plans that make up this one, each of rows whose stored pixels take a bounded number of bytes."""
         shape = (len(self.any_choice.bands), *self.grid.shape)
         for rows in row_strips(shape, self.dtype.itemsize, most_bytes=_STRIP_BYTES):
-            yield rows, replace(self, grid=self.grid.rows(rows), whole=self.grid)
+            yield rows, self.part(rows)
+
+    def part(self, rows: slice, columns: slice = slice(None)) -> ReadPlan:
+        """Return the plan of some of the rows and columns."""
+        return replace(self, grid=self.grid.part(rows, columns), whole=self.whole or self.grid)
 
     @property
     def strip_count(self) -> int:

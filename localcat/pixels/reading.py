@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy
@@ -18,6 +18,7 @@ from localcat.pixels.layers import FAILURES, Failures, Mosaic, assembled, image_
 from localcat.pixels.plan import ReadPlan, plan_for
 from localcat.rasters.describe import band_info, raster_info
 from localcat.rasters.dtypes import numpy_dtype
+from localcat.rasters.environment import usable_threads
 from localcat.rasters.opening import quiet_threads
 from localcat.warn import warn_caller
 
@@ -75,6 +76,8 @@ def read_stack(groups: Sequence[Sequence[Image]], request: ReadRequest) -> Any:
         raise BadRequestError(f"bands_axis of a stack is 1, 2, 3, -1, -2 or -3, not {request.bands_axis!r}")
     plan = plan_for([image for group in groups for image in group], request)
     plan.require_room(len(groups))
+    workers = _workers(request, len(groups))
+    plan = replace(plan, threads=usable_threads(workers) if workers > 1 else 1)
     shape = (len(groups), len(plan.any_choice.kept), *plan.grid.shape)
     values = numpy.zeros(shape, dtype=numpy_dtype(plan.data_type))
     mask = numpy.ones(shape, dtype=bool)
@@ -136,13 +139,9 @@ def read_many(images: Sequence[Image], request: ReadRequest) -> Reading:
 def in_threads(function: Callable[[T], R], items: Iterable[T], request: ReadRequest, label: str) -> list[R]:
     """Return what a function makes of each item, in order; the first error stops what has not begun."""
     todo = list(items)
-    workers = request.max_workers
-    if workers is None:
-        workers = min(os.cpu_count() or 1, _MOST_WORKERS)
-    elif isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
-        raise BadRequestError(f"max_workers is a whole number from 1, not {workers!r}")
+    workers = _workers(request, len(todo))
     results: list[R] = []
-    if workers == 1 or len(todo) == 1:  # in the caller's thread, which sees its own open transaction
+    if workers == 1:  # in the caller's thread, which sees its own open transaction
         with progress_bar(len(todo), request, label) as advance:
             for item in todo:
                 results.append(function(item))
@@ -158,6 +157,16 @@ def in_threads(function: Callable[[T], R], items: Iterable[T], request: ReadRequ
             for future in futures:
                 future.cancel()
     return results
+
+
+def _workers(request: ReadRequest, tasks: int) -> int:
+    """Return how many threads carry out so many tasks."""
+    workers = request.max_workers
+    if workers is None:
+        workers = min(os.cpu_count() or 1, _MOST_WORKERS)
+    elif isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
+        raise BadRequestError(f"max_workers is a whole number from 1, not {workers!r}")
+    return max(1, min(workers, tasks))
 
 
 @contextmanager

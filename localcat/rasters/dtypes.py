@@ -98,12 +98,25 @@ def is_representable(value: float, dtype: DTypeLike) -> bool:
     return bounds.min <= int(value) <= bounds.max
 
 
-def equals_nodata(array: NDArray[Any], nodata: float | None) -> NDArray[numpy.bool_]:
-    """Return which pixels equal a nodata value, NaN included; none do when it is None or does not fit the dtype."""
+def equals_nodata(
+    array: NDArray[Any], nodata: float | None, *, out: NDArray[numpy.bool_] | None = None
+) -> NDArray[numpy.bool_]:
+    """Return which pixels equal a nodata value, NaN included; none do when it is None or does not fit the dtype.
+
+    Parameters
+    ----------
+    out : ndarray of bool, optional
+        Is filled and returned in place of a new array.
+    """
+    if out is None:
+        out = numpy.empty(array.shape, dtype=bool)
     if nodata is None or not is_representable(nodata, array.dtype):
-        return numpy.zeros(array.shape, dtype=bool)
-    same: NDArray[numpy.bool_] = numpy.isnan(array) if numpy.isnan(nodata) else array == array.dtype.type(nodata)
-    return same
+        out[...] = False
+    elif numpy.isnan(nodata):
+        numpy.isnan(array, out=out)
+    else:
+        numpy.equal(array, array.dtype.type(nodata), out=out)
+    return out
 
 
 def saturated(array: NDArray[Any], dtype: DTypeLike) -> NDArray[Any]:

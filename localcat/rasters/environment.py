@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,11 +42,20 @@ _PINNED = {
 }
 CACHE_BYTES = 64 * 2**20
 _CACHE = "GDAL_CACHEMAX"
+_PROCESS = os.getpid()  # that has loaded this module, and perhaps started threads of GDAL
 _cache_lock = threading.Lock()
 _cache_users, _cache_before = 0, 0
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _FULL_WORDS = ("no space left", "disk quota", "file too large", "disk full")
+
+
+def usable_threads(share: int = 1) -> int:
+    """Return how many threads GDAL may use where `share` callers work at once; 1 in a forked process.
+
+    GDAL's pool of threads does not survive a fork, and would be waited for without end.
+    """
+    return max(1, (os.cpu_count() or 1) // share) if os.getpid() == _PROCESS else 1
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from localcat.errors import StorageFullError, UnsafePathError
+from localcat.errors import StorageError, StorageFullError, UnsafePathError
 from localcat.filesystem import is_link
 from localcat.rasters.environment import write_errors
 from localcat.steps import reached
@@ -27,6 +27,7 @@ from localcat.steps import reached
 TEMPORARY_PREFIX: Final = ".tmp-"
 _LONGEST_SLUG = 60  # characters
 _NOT_IN_SLUGS = re.compile(r"[^a-z0-9._-]+")
+_lasting: set[tuple[str, int]] = set()  # paths and inodes of folders that this process knows to be on the disk
 _SPARE_BYTES = 8 * 2**20  # left free beside a new file, for the catalog itself
 
 
@@ -202,17 +203,22 @@ class DataFolder:
     def publish(self, temporary: Path, href: str) -> None:
         """Give a temporary file, whose content is on the disk, its final name, and make the name last."""
         final = self.resolve(href)
-        is_new = not final.parent.exists()
         with write_errors(final):
             final.parent.mkdir(parents=True, exist_ok=True)
             temporary.rename(final)
             reached("file renamed")
             if self.durable:
                 _flush_folder(final.parent)
-                if is_new:
-                    _flush_folder(self.path)
-                    _flush_folder(self.path.parent)
+                self._flush_parents(final.parent)
         reached("folder synced")
+
+    def _flush_parents(self, folder: Path) -> None:
+        """Make a product's folder last, once in each process: whoever made it may have been killed before that."""
+        folder_made = str(folder), folder.stat().st_ino
+        if folder_made not in _lasting:
+            _flush_folder(self.path)
+            _flush_folder(self.path.parent)
+            _lasting.add(folder_made)
 
     def remove(self, href: str) -> bool:
         """Unlink a file; return whether it is gone. A file that is in use elsewhere may stay for a later gc."""
@@ -232,7 +238,9 @@ class DataFolder:
 
     def remove_empty_folders(self) -> None:
         """Remove the products' folders in which no file is left."""
-        for path in sorted(self.path.iterdir()) if self.path.is_dir() else []:
+        with _listing(self.path):
+            found = sorted(self.path.iterdir()) if self.path.is_dir() else []
+        for path in found:
             if path.is_dir() and not path.is_symlink():
                 with contextlib.suppress(OSError):  # not empty
                     path.rmdir()
@@ -250,10 +258,11 @@ class DataFolder:
 
     def hrefs(self) -> Iterator[str]:
         """Yield the relative paths of all files that have a final name."""
-        if self.path.is_dir():
-            for path in sorted(self.path.rglob("*")):
-                if not path.name.startswith(TEMPORARY_PREFIX) and (path.is_symlink() or path.is_file()):
-                    yield path.relative_to(self.path).as_posix()
+        with _listing(self.path):
+            found = sorted(self.path.rglob("*")) if self.path.is_dir() else []
+        for path in found:
+            if not path.name.startswith(TEMPORARY_PREFIX) and (path.is_symlink() or path.is_file()):
+                yield path.relative_to(self.path).as_posix()
 
     def abandoned(self) -> list[Path]:
         """Return the temporary files whose upload is dead."""
@@ -264,7 +273,19 @@ class DataFolder:
         return [path.name for path in self._temporaries() if _is_abandoned(path, unlink=True)]
 
     def _temporaries(self) -> list[Path]:
-        return sorted(self.path.glob(f"{TEMPORARY_PREFIX}*")) if self.path.is_dir() else []
+        with _listing(self.path):
+            return sorted(self.path.glob(f"{TEMPORARY_PREFIX}*")) if self.path.is_dir() else []
+
+
+@contextmanager
+def _listing(folder: Path) -> Iterator[None]:
+    """Turn what the system raises while a folder is listed into our error."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(
+            f"'{folder}' cannot be listed: {error.strerror}; check the disk and the permissions"
+        ) from error
 
 
 def _is_abandoned(path: Path, *, unlink: bool = False) -> bool:
@@ -282,7 +303,8 @@ def _is_abandoned(path: Path, *, unlink: bool = False) -> bool:
         if not _lock(descriptor, wait=False):
             return False
         if unlink and sys.platform != "win32":
-            path.unlink(missing_ok=True)
+            with write_errors(path):
+                path.unlink(missing_ok=True)
             reached("abandoned file unlinked")
     finally:
         os.close(descriptor)

@@ -10,50 +10,67 @@ import numpy
 from localcat.errors import BadRequestError, GridMismatchError
 
 if TYPE_CHECKING:
+    from numpy.typing import DTypeLike, NDArray
+
     MaskedArray: TypeAlias = numpy.ma.MaskedArray[Any, Any]
-    Layer: TypeAlias = MaskedArray | Callable[[], MaskedArray]
+    Place: TypeAlias = tuple[slice, slice]  # rows and columns
+    Layer: TypeAlias = Callable[[NDArray[numpy.bool_]], tuple[Place, MaskedArray] | None]
 
 
-def mosaic(layers: Sequence[Layer]) -> MaskedArray:
+def mosaic(layers: Sequence[Layer], shape: tuple[int, int, int], dtype: DTypeLike) -> MaskedArray:
     """Lay arrays over each other: each pixel comes from the last layer in which it is valid.
 
     Parameters
     ----------
-    layers : sequence of masked array, or of functions that read one
-        All of one shape and dtype. Functions are called from the last one on, one result is held at a time, and none
-        is called any more once every pixel is found.
+    layers : sequence of functions
+        Each is told which pixels are missing still, and returns rows, columns and a new masked array that lies there,
+        of the same dtype; or None, if it holds none of them. They are called from the last one on, one result is held
+        at a time, and none is called any more once every pixel is found.
+    shape : tuple of int
+        (band, row, column) of the result.
+    dtype : dtype
+        Of the result.
 
     Returns
     -------
     masked array
-        A new array; masked where no layer is valid. Below its mask lie the values of the last layer.
+        Masked where no layer is valid. Below its mask lie the values of the last layer, if it lies everywhere.
 
     Raises
     ------
     BadRequestError
         If there are no layers.
     GridMismatchError
-        If two layers differ in shape.
+        If a layer does not have the shape of its place.
     """
     if not layers:
         raise BadRequestError("a mosaic needs at least one layer")
-    top = _read(layers[-1])
-    is_ours = callable(layers[-1])  # then it can be written into
-    values = numpy.array(numpy.ma.getdata(top), copy=None if is_ours else True)
-    missing = numpy.array(numpy.ma.getmaskarray(top), copy=None if is_ours else True)
-    del top
-    for layer in reversed(layers[:-1]):
-        if not missing.any():
+    values: NDArray[Any] | None = None
+    missing: NDArray[numpy.bool_] = numpy.broadcast_to(numpy.True_, shape)
+    for layer in reversed(layers):
+        if values is not None and not missing.any():
             break
-        below = _read(layer)
-        if below.shape != values.shape:
-            raise GridMismatchError(f"a layer of shape {below.shape} does not fit onto one of shape {values.shape}")
-        taken = missing & ~numpy.ma.getmaskarray(below)
-        numpy.copyto(values, numpy.ma.getdata(below), where=taken)
-        missing &= ~taken
-        del below  # before the next one is read
+        found = layer(missing)
+        if found is None:
+            continue
+        (rows, columns), below = found
+        if below.shape != missing[:, rows, columns].shape:
+            raise GridMismatchError(f"a layer of shape {below.shape} does not fit its place in one of shape {shape}")
+        data, mask = numpy.ma.getdata(below), numpy.ma.getmaskarray(below)
+        del found, below
+        if values is None and data.shape == shape:  # the first one that is read becomes the result
+            values, missing = data, mask
+            continue
+        if values is None:
+            values, missing = numpy.zeros(shape, dtype=dtype), numpy.ones(shape, dtype=bool)
+        free = missing[:, rows, columns]
+        taken = numpy.greater(free, mask)  # missing, and not masked
+        if taken.all():
+            values[:, rows, columns] = data
+        else:
+            numpy.copyto(values[:, rows, columns], data, where=taken)
+        free &= mask
+        del data, mask, taken, free  # before the next one is read
+    if values is None:
+        values, missing = numpy.zeros(shape, dtype=dtype), numpy.ones(shape, dtype=bool)
     return numpy.ma.MaskedArray(values, mask=missing)
-
-
-def _read(layer: Layer) -> MaskedArray:
-    return layer() if callable(layer) else layer

@@ -46,6 +46,7 @@ def open_raster(
     *,
     overview_level: int | None = None,
     max_bytes: int | None = MAX_RASTER_BYTES,
+    threads: int = 1,
 ) -> Iterator[DatasetReader]:
     """Open a GeoTIFF or JPEG 2000 file for reading, and nothing else.
 
@@ -60,6 +61,8 @@ def open_raster(
         Open this overview (0 is the finest) in place of the full resolution.
     max_bytes : int, optional
         Largest decoded size of the raster; None for no limit. One block never exceeds `MAX_BLOCK_BYTES`.
+    threads : int
+        Threads that decode blocks.
 
     Raises
     ------
@@ -76,7 +79,7 @@ def open_raster(
         plain = plain_path(path)
         driver, is_georeferenced = _signature(plain)
         options: dict[str, Any] = {} if overview_level is None else {"overview_level": overview_level}
-        with raster_environment():
+        with raster_environment(threads=threads):
             with nullcontext() if is_georeferenced else quiet_georeferencing():
                 try:
                     dataset = rasterio.open(plain, driver=driver, sharing=False, **options)

@@ -68,6 +68,7 @@ def read_bands(
     all_touched: bool = False,
     max_bytes: int = MAX_RESULT_BYTES,
     whole: Grid | None = None,
+    threads: int = 1,
 ) -> MaskedArray:
     """Read bands of one or more files onto a grid.
 
@@ -91,6 +92,8 @@ def read_bands(
         Largest size of the result, in bytes.
     whole : Grid, optional
         The grid of which `grid` is a part: it decides which overview serves all parts.
+    threads : int
+        Threads that decode blocks.
 
     Returns
     -------
@@ -129,8 +132,9 @@ def read_bands(
     with read_errors(next(iter(files))):
         values = numpy.zeros((len(sources), *grid.shape), dtype=wanted)
         mask = numpy.ones(values.shape, dtype=bool)
+        request = Request(sources, grid, method, mask_nodata, whole or grid, threads)
         for path, positions in files.items():
-            _read_file(path, Request(sources, grid, method, mask_nodata, whole or grid), positions, values, mask)
+            _read_file(path, request, positions, values, mask)
         if cutline is not None:
             mask |= outside_cutline(cutline, grid, all_touched=all_touched)
     return numpy.ma.MaskedArray(values, mask=mask)
@@ -195,7 +199,7 @@ def _read_file(
     path: str, request: Request, positions: list[int], values: NDArray[Any], mask: NDArray[numpy.bool_]
 ) -> None:
     """Read the bands of one file into their places in the result."""
-    with open_raster(path, max_bytes=None) as dataset:
+    with open_raster(path, max_bytes=None, threads=request.threads) as dataset:
         check_indexes(dataset, [request.sources[at].index for at in positions])
         native = native_grid(dataset)
         if native is None:
@@ -206,7 +210,7 @@ def _read_file(
         if level is None:
             _read_turns(dataset, native, turns, request, positions, values, mask)
             return
-    with open_raster(path, overview_level=level, max_bytes=None) as overview:
+    with open_raster(path, overview_level=level, max_bytes=None, threads=request.threads) as overview:
         reduced = Grid(native.crs, overview.transform, overview.shape)
         _read_turns(overview, reduced, turns, request, positions, values, mask)
 
@@ -242,7 +246,8 @@ def copy_window(
     top, left = max(window.row_off, 0), max(window.col_off, 0)
     bottom = min(window.row_off + window.height, dataset.height)
     right = min(window.col_off + window.width, dataset.width)
-    for at in positions:
+    is_inside = (bottom - top, right - left) == (window.height, window.width)
+    for at in positions if not is_inside else ():
         values[at] = fill_of(dataset, request.sources[at], values.dtype)
     if top >= bottom or left >= right:
         return
@@ -250,12 +255,28 @@ def copy_window(
     rows = slice(top - window.row_off, bottom - window.row_off)
     columns = slice(left - window.col_off, right - window.col_off)
     invalid = internal_mask(dataset, inside)
-    indexes = sorted({request.sources[at].index for at in positions})
-    pixels = dataset.read(indexes, window=inside)
-    for at in positions:
-        source = request.sources[at]
-        band = pixels[indexes.index(source.index)]
-        values[at, rows, columns] = saturated(band, values.dtype)
-        mask[at, rows, columns] = False if invalid is None else invalid
+    pixels = _window_pixels(dataset, inside, request, positions, values[:, rows, columns])
+    for at, band in zip(positions, pixels, strict=True):
+        masked = mask[at, rows, columns]
         if request.mask_nodata:
-            mask[at, rows, columns] |= equals_nodata(band, nodata_of(dataset, source))
+            equals_nodata(band, nodata_of(dataset, request.sources[at]), out=masked)
+        else:
+            masked[...] = False
+        if invalid is not None:
+            masked |= invalid
+
+
+def _window_pixels(
+    dataset: DatasetReader, window: Window, request: Request, positions: list[int], values: NDArray[Any]
+) -> NDArray[Any]:
+    """Put the pixels of a window into their places in the result, and return them as they are stored."""
+    indexes = [request.sources[at].index for at in positions]
+    first, last = positions[0], positions[-1]
+    is_same = all(dataset.dtypes[index - 1] == values.dtype.name for index in indexes)
+    if is_same and positions == list(range(first, last + 1)):
+        pixels: NDArray[Any] = dataset.read(indexes, window=window, out=values[first : last + 1])
+        return pixels
+    pixels = dataset.read(indexes, window=window)
+    for at, band in zip(positions, pixels, strict=True):
+        values[at] = saturated(band, values.dtype)
+    return pixels

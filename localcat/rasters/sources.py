@@ -50,6 +50,7 @@ class Request:
     method: Resampling
     mask_nodata: bool
     whole: Grid  # of which `grid` may be a part
+    threads: int = 1
 
 
 def has_internal_mask(dataset: DatasetReader) -> bool:

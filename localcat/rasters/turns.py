@@ -45,7 +45,8 @@ def on_each_turn(native: Grid, grid: Grid) -> list[tuple[slice, Grid]]:
     turns = numpy.floor((t.c + t.a * (numpy.arange(grid.width) + 0.5) - seam) / turn)
     edges = [0, *(numpy.flatnonzero(numpy.diff(turns)) + 1).tolist(), grid.width]
     return [
-        (slice(start, stop), _moved(grid, start, stop, -turn * float(turns[start]))) for start, stop in pairwise(edges)
+        (slice(start, stop), _moved(grid.part(slice(None), slice(start, stop)), -turn * float(turns[start])))
+        for start, stop in pairwise(edges)
     ]
 
 
@@ -61,10 +62,7 @@ def copies_on_turns(area: BaseGeometry, grid: Grid) -> BaseGeometry:
     return copies[0] if len(copies) == 1 else shapely.GeometryCollection(copies)
 
 
-def _moved(grid: Grid, start: int, stop: int, by: float) -> Grid:
-    """Return some columns of a grid, moved along x."""
-    if not by and (start, stop) == (0, grid.width):
-        return grid
+def _moved(grid: Grid, by: float) -> Grid:
+    """Return a grid moved along x."""
     t = grid.transform
-    transform = Affine(t.a, t.b, t.c + t.a * start + by, t.d, t.e, t.f)
-    return replace(grid, transform=transform, shape=(grid.height, stop - start))
+    return replace(grid, transform=Affine(t.a, t.b, t.c + by, t.d, t.e, t.f)) if by else grid

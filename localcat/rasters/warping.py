@@ -148,9 +148,21 @@ def _outside(dataset: DatasetReader, native: Grid, request: Request, positions: 
     return outside
 
 
-def may_overlap(native: Grid, grid: Grid) -> bool:
-    """Return False where no pixel of a file can lie under a grid; costs one projection of a few points."""
-    return any(_window_under(native, part) is not None for _, part in on_each_turn(native, grid))
+def overlap(native: Grid, grid: Grid) -> tuple[slice, slice] | None:
+    """Return rows and columns of a grid outside which a file has no pixel; None where it has none at all.
+
+    Costs one projection of a few points, and may be a little too large.
+    """
+    found = []
+    for columns, part in on_each_turn(native, grid):
+        window = _window_under(part, native)
+        if window is not None:
+            rows, within = window.toslices()
+            found.append((rows, within.start + columns.start, within.stop + columns.start))
+    if not found:
+        return None
+    top, bottom = min(rows.start for rows, *_ in found), max(rows.stop for rows, *_ in found)
+    return slice(top, bottom), slice(min(left for _, left, _ in found), max(right for *_, right in found))
 
 
 def _window_under(native: Grid, grid: Grid) -> Window | None:

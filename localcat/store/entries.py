@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -44,9 +45,9 @@ def check_entries(connection: sqlite3.Connection) -> Iterator[Problem]:
         is_there = at < len(ids)
         is_there[is_there] = ids[at[is_there]] == wanted[is_there]
         is_extra[at[is_there]] = False
-        for row_id in wanted[~is_there].tolist():
-            yield _problem(connection, row_id, expected="an entry", found="none")
         boxes, is_usable = _boxes([row[1] for row in rows])
+        for row_id in wanted[is_usable & ~is_there].tolist():
+            yield _problem(connection, row_id, expected="an entry", found="none")
         for row_id in wanted[~is_usable].tolist():
             advice = "set the geometry anew, and save"
             yield Problem(
@@ -126,7 +127,8 @@ def rebuild(connection: sqlite3.Connection) -> None:
     _empty_tree(connection)
     cursor = connection.execute(_FOOTPRINTS)
     while rows := cursor.fetchmany(_CHUNK):
-        index.add_entries(connection, rows)
+        _, is_usable = _boxes([row[1] for row in rows])  # one damaged footprint does not keep the others out
+        index.add_entries(connection, itertools.compress(rows, is_usable.tolist()))
     connection.execute("DELETE FROM image_tag")
     connection.execute(
         "INSERT OR IGNORE INTO image_tag (tag, image_id) "

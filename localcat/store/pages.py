@@ -5,10 +5,11 @@ Format: https://www.sqlite.org/fileformat2.html. What does not hold together is 
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import BinaryIO, TypeAlias
 
 Value: TypeAlias = int | float | str | bytes | None
 
@@ -62,39 +63,51 @@ class Pages:
 
     Parameters
     ----------
-    content : bytes or mmap
-        The whole file; its end may be missing.
+    file : binary file
+        Open for reading; its end may be missing, and parts of it unreadable.
     """
 
-    def __init__(self, content: memoryview) -> None:
-        self._content = content
-        size = int.from_bytes(content[16:18]) if bytes(content[:16]) == MAGIC else 0
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._length = file.seek(0, os.SEEK_END)
+        head = self._read(0, _HEADER)
+        self.has_header = head.startswith(MAGIC)
+        size = int.from_bytes(head[16:18]) if self.has_header else 0
         self.size = {1: 65536}.get(size, size)
         if self.size < 512 or self.size & (self.size - 1):
             self.size = _USUAL_PAGE
-        self.has_header = bytes(content[:16]) == MAGIC
-        reserved = content[20] if self.has_header else 0
+        reserved = head[20] if self.has_header else 0
         self._usable = self.size - (reserved if reserved <= self.size - 480 else 0)
-        self.count = len(content) // self.size
+        self._free_list = struct.unpack(">II", head[32:40]) if self.has_header else None
+        self.count = self._length // self.size
         self.used: set[int] = set()  # pages that belong to what was read
 
-    def page(self, number: int) -> memoryview:
+    def _read(self, start: int, count: int) -> bytes:
+        """Return bytes of the file; fewer, or none, where it ends or the disk cannot read it."""
+        try:
+            self._file.seek(start)
+            return self._file.read(count)
+        except OSError:
+            return b""
+
+    def page(self, number: int) -> bytes:
         """Return a page.
 
         Raises
         ------
         DamagedPageError
-            If the file has none of that number.
+            If the file has none of that number, or the disk cannot read it.
         """
-        if not 1 <= number <= self.count:
+        page = self._read((number - 1) * self.size, self.size) if 1 <= number <= self.count else b""
+        if len(page) != self.size:
             raise DamagedPageError
-        return self._content[(number - 1) * self.size : (number - 1) * self.size + self._usable]
+        return page[: self._usable]
 
     def free(self) -> set[int] | None:
         """Return the pages that no table uses; None if the list of them is damaged."""
-        if not self.has_header:
+        if self._free_list is None:
             return None
-        trunk, expected = (int.from_bytes(self._content[at : at + 4]) for at in (32, 36))
+        trunk, expected = self._free_list
         found: set[int] = set()
         try:
             while trunk:
@@ -175,7 +188,7 @@ class Pages:
             raise DamagedPageError
         return kind, cells, 0 if is_leaf else int.from_bytes(page[start + 8 : start + 12])
 
-    def _record(self, page: memoryview, at: int, kind: int) -> Record:
+    def _record(self, page: bytes, at: int, kind: int) -> Record:
         if kind == _INDEX_INTERIOR:
             at += 4  # the child
         length, at = _varint(page, at)
@@ -185,7 +198,7 @@ class Pages:
             row_id -= (row_id >> 63) << 64
         return Record(row_id, _values(self._payload(page, at, length, is_table=kind == _TABLE_LEAF)))
 
-    def _payload(self, page: memoryview, at: int, length: int, *, is_table: bool) -> bytes:
+    def _payload(self, page: bytes, at: int, length: int, *, is_table: bool) -> bytes:
         """Return the content of a cell, of which all but the first part may lie in a chain of pages."""
         most = self._usable - 35 if is_table else (self._usable - 12) * 64 // 255 - 23
         local = length
@@ -193,15 +206,15 @@ class Pages:
             least = (self._usable - 12) * 32 // 255 - 23
             local = least + (length - least) % (self._usable - 4)
             local = local if local <= most else least
-        if at + local > self._usable or length > len(self._content):
+        if at + local > self._usable or length > self._length:
             raise DamagedPageError
-        parts = [bytes(page[at : at + local])]
+        parts = [page[at : at + local]]
         missing = length - local
         following = int.from_bytes(page[at + local : at + local + 4]) if missing else 0
         chain = []
         while missing:
             chain.append(following)
-            overflow = bytes(self.page(following))
+            overflow = self.page(following)
             if following in self.used or not any(overflow):  # a chain is nobody else's, and its last page not empty
                 raise DamagedPageError
             following = int.from_bytes(overflow[:4])
@@ -213,13 +226,12 @@ class Pages:
 
 def _values(payload: bytes) -> tuple[Value, ...]:
     """Return the columns of a record: a header with the type of each, then their values."""
-    view = memoryview(payload)
-    end, at = _varint(view, 0)
+    end, at = _varint(payload, 0)
     if not at <= end <= len(payload):
         raise DamagedPageError
     kinds = []
     while at < end:
-        kind, at = _varint(view, at)
+        kind, at = _varint(payload, at)
         kinds.append(kind)
     if at != end or len(kinds) > _MOST_COLUMNS:
         raise DamagedPageError
@@ -245,7 +257,7 @@ def _values(payload: bytes) -> tuple[Value, ...]:
     return tuple(values)
 
 
-def _varint(page: memoryview, at: int) -> tuple[int, int]:
+def _varint(page: bytes, at: int) -> tuple[int, int]:
     """Return a variable-length integer and where it ends."""
     value = 0
     for position in range(at, at + 8):

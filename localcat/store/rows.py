@@ -148,6 +148,11 @@ def row_ids(connection: sqlite3.Connection, table: str, uids: Sequence[str]) -> 
     return dict(connection.execute(sql, (json.dumps(list(uids), ensure_ascii=False),)))
 
 
+def all_row_ids(connection: sqlite3.Connection, table: str) -> list[int]:
+    """Return the row ids of a table, in the order of the public ids."""
+    return [row_id for (row_id,) in connection.execute(f"SELECT id FROM {table} ORDER BY uid")]
+
+
 def update(connection: sqlite3.Connection, table: str, row_id: int, changes: Mapping[str, Parameter]) -> None:
     """Change columns of a row, counting its version up, and its entries in the indexes."""
     is_indexed = not changes.keys().isdisjoint({*_TEXT_COLUMNS.get(table, ()), "geometry", "acquired"})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -15,13 +14,12 @@ from localcat.models.enums import ImageUploadEventType as EventType
 from localcat.models.enums import ImageUploadStatus
 from localcat.models.image import Image
 from localcat.models.upload import ImageUpload
+from localcat.rasters.environment import usable_threads
 from localcat.uploads.arrays import array_steps
 from localcat.uploads.commit import Task
 from localcat.uploads.files import file_steps
 from localcat.uploads.record import UploadRecord
 from localcat.uploads.workers import WORKERS, Workers
-
-_PROCESS = os.getpid()  # that has loaded this module, and perhaps started threads of GDAL
 
 if TYPE_CHECKING:
     from localcat.catalog import Catalog
@@ -47,9 +45,7 @@ def run_upload(catalog: Catalog, workers: Workers, image: Image, request: Upload
     record = UploadRecord(uuid4().hex, str(image.product_id), str(image.id), catalog.user, request.options)
     record.add(EventType.QUEUE, f"upload of '{image.id}' accepted")
     if request.arrays:
-        threads = max(1, (os.cpu_count() or 1) // (1 if request.wait else WORKERS))
-        if os.getpid() != _PROCESS:  # GDAL's pool of threads does not survive a fork, and waits for them for ever
-            threads = 1
+        threads = usable_threads(1 if request.wait else WORKERS)
         steps = array_steps(catalog, uploaded, request, bands, record, threads=threads)
     else:
         steps = file_steps(catalog, uploaded, request, bands, record)

@@ -28,6 +28,8 @@ class Seen:
         The paths of the files that rows refer to.
     files : set of str
         The files in the data folder.
+    trash : set of str
+        The paths of those that are to be unlinked.
     problems : list of str
         What must not be.
     """
@@ -35,6 +37,7 @@ class Seen:
     versions: dict[str, str | None] = field(default_factory=dict)
     owned: set[str] = field(default_factory=set)
     files: set[str] = field(default_factory=set)
+    trash: set[str] = field(default_factory=set)
     problems: list[str] = field(default_factory=list)
 
     @property
@@ -60,9 +63,8 @@ def look(catalog: Path) -> Seen:
         owned = connection.execute("SELECT href, size_bytes, hash FROM image_file WHERE owned").fetchall()
         seen.owned = {href for href, _, _ in owned}
         seen.problems += _wrong_files(folder, owned)
-        for (href,) in connection.execute("SELECT href FROM trash"):
-            if href in seen.owned:
-                seen.problems.append(f"'{href}' is in the trash and in use")
+        seen.trash = {href for (href,) in connection.execute("SELECT href FROM trash")}
+        seen.problems += [f"'{href}' is in the trash and in use" for href in sorted(seen.trash & seen.owned)]
     except sqlite3.Error as error:
         seen.problems.append(f"{catalog}: {error}")
     finally:

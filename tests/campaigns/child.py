@@ -12,6 +12,7 @@ import json
 import os
 import resource
 import signal
+import sqlite3
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -26,9 +27,9 @@ import localcat.bulk
 import localcat.maintenance
 import localcat.pixels
 import localcat.uploads.run  # noqa: F401
-from localcat import Catalog, CommitUnknownError
+from localcat import Catalog, CatalogLockedError, CommitUnknownError
 from localcat.steps import EVENT
-from tests.campaigns.scenarios import GOING_ON, NAME, SCENARIOS, upload_version
+from tests.campaigns.scenarios import GOING_ON, NAME, SCENARIOS, open_catalog, upload_version
 from tests.campaigns.variants import VARIANTS
 
 CRASHED = 70  # exit status of a child that ended itself at a step
@@ -49,12 +50,15 @@ class Request:
         ``went on``.
     variant : str
         One of `VARIANTS`: what to break in localcat first.
-    crash_at, interrupt_at : int
-        The number of the step, from 0, at which the child ends or is interrupted; -1 for none.
+    crash_at, interrupt_at, fail_at, collect_at : int
+        The number of the step, from 0, at which the child ends, is interrupted, SQLite reports an error of the disk, or
+        another process collects garbage; -1 for none.
     is_stopped : bool
         Stop before the catalog is opened, until a SIGCONT.
     file_limit : int
         The largest file that it may write, in bytes; -1 for no limit.
+    journal : str
+        ``"delete"`` or ``"wal"``.
     goes_on : bool
         Upload another image at the end, with the same catalog object, whatever happened.
     """
@@ -65,8 +69,11 @@ class Request:
     variant: str = ""
     crash_at: int = -1
     interrupt_at: int = -1
+    fail_at: int = -1
+    collect_at: int = -1
     is_stopped: bool = False
     file_limit: int = -1
+    journal: str = "delete"
     goes_on: bool = False
 
 
@@ -77,6 +84,7 @@ def act(request: Request) -> None:
     def report(line: str) -> None:
         os.writev(descriptor, [f"{line}\n".encode()])
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs inherit that it is ignored
     if request.variant:
         VARIANTS[request.variant]()
     _listen(request, report)
@@ -84,17 +92,17 @@ def act(request: Request) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (request.file_limit, resource.RLIM_INFINITY))
     if request.is_stopped:
         os.kill(os.getpid(), signal.SIGSTOP)
-    path = Path(request.folder) / NAME
+    path, scenario = Path(request.folder) / NAME, SCENARIOS[request.scenario]
     catalog = None
     try:
-        catalog = Catalog.open(path)
-        SCENARIOS[request.scenario].act(catalog, lambda: report("ack"))
+        catalog = open_catalog(path, scenario.versions, request.journal)  # type: ignore[arg-type]
+        scenario.act(catalog, lambda: report("ack"))
     except BaseException as error:  # noqa: BLE001  # also what should never come: the report tells, the test judges
         report(_told(error))
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     report("done")
     try:
-        with catalog or Catalog.open(path) as catalog:
+        with catalog or open_catalog(path, scenario.versions) as catalog:
             list(catalog.images)  # reads go on, in the process that saw the fault
             report("alive")
             if request.goes_on:
@@ -125,8 +133,29 @@ def _listen(request: Request, report: Callable[[str], None]) -> None:
             os._exit(CRASHED)
         if number == request.interrupt_at:
             raise KeyboardInterrupt
+        if number == request.fail_at:
+            raise sqlite3.OperationalError("disk I/O error")
+        if number == request.collect_at:
+            report(_collected(Path(request.folder) / NAME))
 
     sys.addaudithook(listener)
+
+
+def _collected(path: Path) -> str:
+    """Collect garbage in another process, which does not wait for the write lock; return what became of it."""
+    other = os.fork()
+    if other == 0:
+        status = 1
+        try:
+            with Catalog.open(path, timeout=0) as catalog:
+                catalog.gc()
+            status = 0
+        except CatalogLockedError:
+            status = 2
+        finally:
+            os._exit(status)
+    _, status = os.waitpid(other, 0)
+    return ["collected", "collecting failed", "locked out"][os.waitstatus_to_exitcode(status)]
 
 
 def serve() -> None:

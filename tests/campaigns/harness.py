@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from localcat import Catalog
+from localcat.store.schema import Migrations
 from tests.campaigns import checker, scenarios
 from tests.campaigns.child import Request, as_line
 from tests.campaigns.scenarios import NAME, SCENARIOS
@@ -94,10 +94,13 @@ class Workshop:
     folder : Path
         An empty folder.
     server : Server
+    journal : str
+        Of the catalogs, while a child acts on them.
     """
 
-    def __init__(self, folder: Path, server: Server) -> None:
+    def __init__(self, folder: Path, server: Server, journal: str = "delete") -> None:
         self.server = server
+        self.journal = journal
         self.folder = folder / "point"
         self.report = folder / "report"
         self._bases = folder / "bases"
@@ -126,7 +129,8 @@ class Workshop:
         self.report.unlink(missing_ok=True)
 
     def request(self, scenario: str, **options: object) -> Request:
-        return Request(str(self.folder), scenario, str(self.report), **options)  # type: ignore[arg-type]
+        given = {"journal": self.journal, **options}
+        return Request(str(self.folder), scenario, str(self.report), **given)  # type: ignore[arg-type]
 
     def run(self, scenario: str, **options: object) -> Outcome:
         """Let a child act on a fresh copy."""
@@ -140,21 +144,23 @@ class Workshop:
 
     def problems(self, scenario: str, outcome: Outcome) -> list[str]:
         """Return what is wrong with the catalog that a child left: nothing, if the promise was kept."""
-        history = SCENARIOS[scenario].history
+        history, versions = SCENARIOS[scenario].history, SCENARIOS[scenario].versions
         if outcome.went_on:
             name, version = scenarios.GOING_ON
             history = tuple({**state, f"acme:one:{name}": version} for state in history)
-        return judge(self.catalog, history, outcome.acks)
+        return judge(self.catalog, history, outcome.acks, versions)
 
 
-def judge(catalog: Path, history: tuple[scenarios.State, ...], acks: int) -> list[str]:
+def judge(
+    catalog: Path, history: tuple[scenarios.State, ...], acks: int, versions: Migrations | None = None
+) -> list[str]:
     """Check the invariant I1 to I4 of a catalog whose process ended after some acknowledged parts of a history."""
     seen = checker.look(catalog)
     problems = list(seen.problems)
     if seen.versions not in history[acks:]:
         problems.append(f"after {acks} acknowledged parts the images are {seen.versions}")
     try:
-        with Catalog.open(catalog) as opened:
+        with scenarios.open_catalog(catalog, versions) as opened:
             opened.gc()
     except Exception as error:  # noqa: BLE001  # whatever it is, it is a finding
         return [*problems, f"gc: {type(error).__name__}: {error}"]
@@ -164,5 +170,12 @@ def judge(catalog: Path, history: tuple[scenarios.State, ...], acks: int) -> lis
         problems.append("gc changed the images")
     if after.garbage:
         problems.append(f"gc left {sorted(after.garbage)}")
-    left = [name for name in checker.beside(catalog) if name != "source"]
+    for copy in (catalog.parent / scenarios.COPIES).glob("*.gpkg"):
+        copied = checker.look(copy)
+        problems += [f"copy: {problem}" for problem in copied.problems]
+        if copied.versions not in history or copied.garbage:
+            problems.append(f"the copy has {copied.versions} and {copied.garbage}")
+    left = [
+        name for name in checker.beside(catalog) if name not in ("source", scenarios.COPIES) and ".backup" not in name
+    ]
     return problems + ([f"beside the catalog lies {left}"] if left else [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,10 @@ import numpy
 
 from localcat import Catalog, Image, Product, SpectralBand
 from localcat.rasters.layout import TEMPORARY_PREFIX
+from localcat.store import schema
+from localcat.store.connection import Journal, OpenOptions
+from localcat.store.database import Database
+from localcat.store.schema import Migrations
 from tests.campaigns.checker import data_folder
 
 State: TypeAlias = dict[str, str | None]
@@ -18,6 +23,11 @@ State: TypeAlias = dict[str, str | None]
 Act: TypeAlias = Callable[[Catalog, Callable[[], None]], None]
 
 NAME = "survey.gpkg"
+COPIES = "copies"  # a folder beside the catalog, for its copies
+NEWER: Migrations = (  # a schema version that does not exist yet, and touches every row
+    *schema.migrations(),
+    ("CREATE TABLE note (text TEXT NOT NULL) STRICT;", "UPDATE image SET cloud_fraction = 0.5;"),
+)
 GOING_ON = ("z", "9")  # name and version of an image that a child uploads after a fault
 META = {"geoTransform": [500_000, 60, 0, 4_000_000, 0, -60], "coordinateSystem": {"epsg": 32618}}
 _REMOTE = {f"acme:one:r{number}": "0" for number in range(5)}
@@ -36,11 +46,20 @@ class Scenario:
         The states between its parts, the first one before it.
     prepare : callable, optional
         Puts more into the folder of the catalog that is acted on.
+    versions : sequence, optional
+        The schema versions that the program knows which acts; those of localcat when left out.
     """
 
     act: Act
     history: tuple[State, ...]
     prepare: Callable[[Path], None] = lambda folder: None
+    versions: Migrations | None = None
+
+
+def open_catalog(path: Path, versions: Migrations | None = None, journal: Journal = "delete") -> Catalog:
+    """Open a catalog as a program does that knows other schema versions, or keeps a log with whichever SQLite."""
+    options = OpenOptions(journal=journal)
+    return Catalog(Database(path, options=options, versions=versions, backports={sqlite3.sqlite_version}))
 
 
 def pixels(value: int) -> numpy.ndarray:
@@ -96,6 +115,17 @@ def _upload(catalog: Catalog, ack: Callable[[], None]) -> None:
     ack()
 
 
+def noise() -> numpy.ndarray:
+    """Return pixels that no compression makes smaller than the catalog file: about 1 MB."""
+    return numpy.random.default_rng(7).integers(0, 10_000, (720, 720), "uint16")
+
+
+def _upload_noise(catalog: Catalog, ack: Callable[[], None]) -> None:
+    image = new_image(catalog, "one", "c", "1")
+    image.upload_ndarray(noise(), raster_meta=META, overviews=[2, 4]).raise_for_status()
+    ack()
+
+
 def _upload_files(catalog: Catalog, ack: Callable[[], None]) -> None:
     source = catalog.path.parent / "source"
     image = new_image(catalog, "two", "c", "1")
@@ -131,9 +161,48 @@ def _bulk(catalog: Catalog, ack: Callable[[], None]) -> None:
     ack()
 
 
+def _merge(catalog: Catalog, ack: Callable[[], None]) -> None:
+    catalog.merge(catalog.path.with_name("stick.gpkg"), policy="theirs", progress=False)
+    ack()
+
+
+def _bring_stick(folder: Path) -> None:
+    """Put another catalog beside: a newer version of one image, and one of its own."""
+    with Catalog.create(folder / "stick.gpkg", org="acme") as catalog:
+        product = Product(id="one", name="one", catalog=catalog)
+        product.save()
+        SpectralBand(name="b0", product=product, band_index=0, data_type="UInt16", data_range=(0, 9)).save()
+        upload_version(catalog, "a", "2")
+        upload_version(catalog, "c", "1")
+
+
 def _gc(catalog: Catalog, ack: Callable[[], None]) -> None:
     catalog.gc()
     ack()
+
+
+def _reindex(catalog: Catalog, ack: Callable[[], None]) -> None:
+    catalog.reindex()
+    ack()
+
+
+def _optimize(catalog: Catalog, ack: Callable[[], None]) -> None:
+    catalog.optimize()
+    ack()
+
+
+def _backup(catalog: Catalog, ack: Callable[[], None]) -> None:
+    catalog.backup(catalog.path.parent / COPIES / "copy.gpkg", progress=False)
+    ack()
+
+
+def _open(catalog: Catalog, ack: Callable[[], None]) -> None:
+    assert catalog.images.count() == len(_BEFORE)
+    ack()
+
+
+def _make_room_for_copies(folder: Path) -> None:
+    (folder / COPIES).mkdir()
 
 
 def _litter(folder: Path) -> None:
@@ -160,9 +229,15 @@ SCENARIOS = {
     "upload": Scenario(_upload, (_BEFORE, _UPLOADED)),
     "upload of two files": Scenario(_upload_files, (_BEFORE, _TWO_FILES)),
     "upload of two arrays": Scenario(_upload_arrays, (_BEFORE, _TWO_FILES)),
+    "upload of noise": Scenario(_upload_noise, (_BEFORE, _UPLOADED)),
     "replace": Scenario(_replace, (_BEFORE, {**_BEFORE, "acme:one:a": "2"})),
     "delete": Scenario(_delete, (_BEFORE, _WITHOUT_B)),
     "upload, replace, delete": Scenario(_everything, (_BEFORE, _UPLOADED, _REPLACED, _DELETED)),
     "bulk load": Scenario(_bulk, (_BEFORE, _LOADED)),
+    "merge": Scenario(_merge, (_BEFORE, {**_UPLOADED, "acme:one:a": "2"}), _bring_stick),
+    "reindex": Scenario(_reindex, (_BEFORE, _BEFORE)),
+    "backup": Scenario(_backup, (_BEFORE, _BEFORE), _make_room_for_copies),
+    "migration": Scenario(_open, (_BEFORE, _BEFORE), versions=NEWER),
     "gc": Scenario(_gc, (_WITHOUT_B, _WITHOUT_B), _litter),
+    "optimize": Scenario(_optimize, (_BEFORE, _BEFORE)),
 }

@@ -6,17 +6,35 @@ import signal
 
 import pytest
 
-from tests.campaigns.harness import Workshop
+from tests.campaigns.harness import Server, Workshop
 from tests.campaigns.report import Tally
 from tests.campaigns.tracing import calls, run_traced
 
 pytestmark = pytest.mark.campaign
 
-OPERATIONS = ["upload, replace, delete", "upload of two files", "upload of two arrays", "bulk load", "gc"]
+OPERATIONS = ["upload, replace, delete", "upload of two files", "bulk load", "gc"]
+MORE = ["upload of two arrays", "reindex", "optimize", "backup", "migration"]
+
+
+@pytest.fixture(scope="module")
+def with_log(tmp_path_factory: pytest.TempPathFactory, server: Server) -> Workshop:
+    """Catalogs with a write-ahead log."""
+    return Workshop(tmp_path_factory.mktemp("log"), server, "wal")
+
+
+@pytest.mark.parametrize("scenario", [*OPERATIONS, *MORE])
+def test_a_kill_at_any_system_call_keeps_the_promise(workshop: Workshop, tally: Tally, scenario: str) -> None:
+    kill(workshop, tally, scenario)
 
 
 @pytest.mark.parametrize("scenario", OPERATIONS)
-def test_a_kill_at_any_system_call_keeps_the_promise(workshop: Workshop, tally: Tally, scenario: str) -> None:
+def test_a_kill_at_any_system_call_keeps_the_promise_with_a_log(
+    with_log: Workshop, tally: Tally, scenario: str
+) -> None:
+    kill(with_log, tally, scenario)
+
+
+def kill(workshop: Workshop, tally: Tally, scenario: str) -> None:
     lost = unreached = 0
     points = calls(workshop, scenario)
     for point in points:
@@ -25,7 +43,9 @@ def test_a_kill_at_any_system_call_keeps_the_promise(workshop: Workshop, tally: 
         found = workshop.problems(scenario, outcome)
         lost += bool(found)
         tally.note(found, f"{point.name} {point.number} {point.text[:200]}")
-    tally.add("kill", scenario, points=len(points), survived=len(points) - lost, unreached=unreached)
+    tally.add(
+        f"kill, {workshop.journal}", scenario, points=len(points), survived=len(points) - lost, unreached=unreached
+    )
     assert (lost, unreached) == (0, 0)
 
 
@@ -37,9 +57,9 @@ def test_ctrl_c_at_any_system_call_keeps_the_promise(workshop: Workshop, tally: 
         outcome = run_traced(workshop, scenario, point.injected("signal=INT"), goes_on=True)
         interrupted += any("KeyboardInterrupt" in error for error in outcome.errors)
         found = workshop.problems(scenario, outcome)
-        if outcome.status != 0 or not outcome.went_on:
+        if outcome.status != 0 or not outcome.went_on or not (outcome.errors or outcome.acks):
             found.append(f"the process ended with {outcome.status}: {outcome.errors}")
         lost += bool(found)
         tally.note(found, f"{point.name} {point.number} {point.text[:200]} {outcome.lines}")
     tally.add("Ctrl-C", scenario, points=len(points), survived=len(points) - lost, interrupted=interrupted)
-    assert lost == 0
+    assert (lost, interrupted > 0.9 * len(points)) == (0, True)

@@ -11,13 +11,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import localcat.maintenance
 from localcat import Catalog
-from localcat.rasters import layout
+from localcat.maintenance import garbage
+from localcat.paths import data_path
+from localcat.rasters import layout, write
 from localcat.rasters.layout import DataFolder
 from localcat.rasters.write import CogOptions
 from localcat.store import database, rows
 from localcat.store.database import Database
+from localcat.uploads.commit import Task
 
 VARIANTS: dict[str, Callable[[], None]] = {}
 
@@ -48,12 +50,11 @@ def without_space_check() -> None:
 
 
 @_variant
-def over_the_disk_without_space_check() -> None:
+def on_a_full_disk() -> None:
+    """Both."""
     over_the_disk()
     without_space_check()
-    import localcat.rasters.write as write
-
-    write._check_room = lambda needed, target: None  # type: ignore[attr-defined]
+    write._check_room = lambda needed, target: None
 
 
 # Bad
@@ -62,7 +63,7 @@ def over_the_disk_without_space_check() -> None:
 @_variant
 def row_first() -> None:
     """Rename the file after the commit that inserts its row."""
-    publish, write = DataFolder.publish, Database.write
+    publish, begin = DataFolder.publish, Database.write
     waiting: list[tuple[DataFolder, Path, str]] = []
 
     def later(self: DataFolder, temporary: Path, href: str) -> None:
@@ -70,9 +71,9 @@ def row_first() -> None:
 
     @contextmanager
     def publishing(self: Database) -> Any:
-        with write(self) as transaction:
+        with begin(self) as transaction:
             yield transaction
-        while waiting:
+        while waiting and not self.in_transaction:
             publish(*waiting.pop())
 
     DataFolder.publish = later  # type: ignore[method-assign]
@@ -88,7 +89,7 @@ def unlink_first() -> None:
         hrefs = discard(connection, image_ids)
         catalog = Path(connection.execute("PRAGMA database_list").fetchone()[2])
         for href in hrefs:
-            DataFolder(Catalog.data_path(catalog)).remove(href)
+            DataFolder(data_path(catalog)).remove(href)
         return hrefs
 
     rows.discard_files = unlinking
@@ -104,50 +105,48 @@ def no_fsync() -> None:
 @_variant
 def synchronous_normal() -> None:
     """Commit with synchronous = NORMAL."""
-    connect = Database._connect
+    connect = database.connect
 
-    def normal(self: Database, path: Path | str, mode: str) -> sqlite3.Connection:
-        connection = connect(self, path, mode)
+    def normal(*given: Any, **options: Any) -> sqlite3.Connection:
+        connection = connect(*given, **options)
         connection.execute("PRAGMA synchronous = NORMAL")
         return connection
 
-    Database._connect = normal  # type: ignore[method-assign]
+    database.connect = normal
 
 
 @_variant
 def naive_gc() -> None:
     """Collect garbage without the write lock."""
 
-    def naive(catalog: Catalog, *, dry_run: bool = False) -> localcat.maintenance.GcReport:
+    def naive(catalog: Catalog, *, dry_run: bool = False) -> garbage.GcReport:
         with catalog.database.read() as connection:
             referenced = {href for (href,) in connection.execute("SELECT href FROM image_file WHERE owned")}
         for href in list(catalog.data_folder.hrefs()):
             if href not in referenced:
                 catalog.data_folder.remove(href)
-        return localcat.maintenance.GcReport()
+        return garbage.GcReport()
 
-    localcat.maintenance.collect_garbage = naive
+    garbage.collect_garbage = naive
 
 
 @_variant
 def unlink_after_failed_commit() -> None:
     """Take a COMMIT that failed for one that was rolled back, and unlink the new files."""
-    original = Database._commit
 
-    def hasty(self: Database, connection: sqlite3.Connection) -> None:
-        try:
-            original(self, connection)
-        except database.CommitUnknownError as error:
-            raise database.StorageError(str(error)) from error
+    def hasty(self: Task, ours: list[str]) -> bool:
+        for href in ours:
+            self.catalog.data_folder.remove(href)
+        return False
 
-    Database._commit = hasty  # type: ignore[method-assign]
+    Task._is_committed = hasty  # type: ignore[method-assign]
 
 
 @_variant
 def gc_without_commit() -> None:
     """Unlink what gc finds without a commit before."""
 
-    def hasty(catalog: Catalog, *, dry_run: bool = False) -> localcat.maintenance.GcReport:
+    def hasty(catalog: Catalog, *, dry_run: bool = False) -> garbage.GcReport:
         with catalog.database.write() as transaction:
             execute = transaction.connection.execute
             referenced = {href for (href,) in execute("SELECT href FROM image_file WHERE owned")}
@@ -155,6 +154,6 @@ def gc_without_commit() -> None:
                 if href not in referenced:
                     catalog.data_folder.remove(href)
             execute("DELETE FROM trash")
-        return localcat.maintenance.GcReport()
+        return garbage.GcReport()
 
-    localcat.maintenance.collect_garbage = hasty
+    garbage.collect_garbage = hasty

@@ -88,7 +88,7 @@ def test_what_is_no_whole_number(catalog: Catalog, value: object) -> None:
 @pytest.mark.parametrize(
     ("value", "truth"),
     [
-        *[(value, True) for value in (True, 1, 5, 0.5, "true", "True", " YES ", "1", numpy.bool_(True))],
+        *[(value, True) for value in (True, 1, 5, 0.5, 10**400, "true", "True", " YES ", "1", numpy.bool_(True))],
         *[(value, False) for value in (False, 0, 0.0, "false", "False", "no", "0", numpy.bool_(False))],
     ],
 )

@@ -483,6 +483,10 @@ def test_objects_are_equal_by_class_id_state_and_attributes(product: Product, ca
     assert other == product
     product.save()
     assert other != product
+    band, twin = product.get_band("blue"), product.get_band("blue")
+    assert band == twin
+    band.delete()
+    assert (band != twin, band.serialize() == twin.serialize()) == (True, True)
     assert Product(id="x") == Product(id="x")
     assert Product(id="x") != Product(id="y")
     assert SpectralBand(id="a:b") != MaskBand(id="a:b")

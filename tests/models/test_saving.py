@@ -390,6 +390,16 @@ def test_deleting_by_id(product: Product) -> None:
     assert Band.get("guide:blue") is None
 
 
+def test_deleting_by_id_what_another_program_deletes_meanwhile(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """3.2: False, as when there was none."""
+    product, stale = saved("x"), Product.get("x")
+    product.delete()
+    monkeypatch.setattr(Product, "get", lambda *arguments, **options: stale)
+    assert Product.delete("x") is False
+
+
 def test_deleting_an_object(catalog: Catalog) -> None:
     """3.2: None; UnsavedObjectError and DeletedObjectError where it cannot be."""
     product = Product(id="x", name="X")

@@ -51,6 +51,14 @@ def test_windows_of_time_find_what_sorting_all_finds(crowded: Catalog, limit: in
     assert few.limit(limit).ids() == oracle(crowded, newest=newest, least_clouds=0.9)[:limit]
 
 
+def test_windows_are_explained(crowded: Catalog) -> None:
+    words = "looks in ever longer windows of time, until enough is found"
+    search = crowded.images.intersects(AREA).sort("-acquired").limit(3)
+    assert words in search.explain().plan
+    assert words not in search.limit(None).explain().plan
+    assert words not in crowded.images.intersects((0, 0, 0.1, 0.1)).sort("-acquired").limit(3).explain().plan
+
+
 def test_windows_stay_within_the_time_that_is_asked_for(crowded: Catalog) -> None:
     search = crowded.images.intersects(AREA).sort("-acquired").limit(3)
     assert search.filter(p.acquired < "2017-01-01").ids() == ["a:i0366", "a:i0368", "a:i0370"]

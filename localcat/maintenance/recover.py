@@ -1,0 +1,134 @@
+"""Saving what can be read of a damaged catalog into a new one; the damaged one is not changed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from localcat.errors import CatalogNotFoundError
+from localcat.maintenance.backup import new_pair, publish_pair, rebase, staged
+from localcat.maintenance.restoring import Restoring
+from localcat.paths import absolute, data_path
+from localcat.problems import Problem
+from localcat.rasters.environment import write_errors
+from localcat.rasters.layout import DataFolder
+from localcat.store.database import Database, new_settings
+from localcat.store.entries import rebuild
+from localcat.store.salvage import Salvage, salvage
+
+_SETTINGS = ("namespace", "org", "user", "uuid", "created")
+
+
+@dataclass(slots=True)
+class RecoverReport:
+    """What `Catalog.recover` saved, and what it could not.
+
+    Parameters
+    ----------
+    path : Path
+        The new catalog file.
+    products, bands, images, files, uploads : int
+        How many are in it; `files` are those copied into its data folder.
+    problems : list of Problem
+        What is lost, and what was made anew.
+    """
+
+    path: Path
+    products: int = 0
+    bands: int = 0
+    images: int = 0
+    files: int = 0
+    uploads: int = 0
+    problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing was found to be lost."""
+        return not self.problems
+
+    @property
+    def summary(self) -> str:
+        """One line: what was saved."""
+        saved = (
+            f"{self.products:,} products, {self.bands:,} bands, {self.images:,} images, {self.files:,} files, "
+            f"{self.uploads:,} uploads"
+        )
+        return f"{self.path.name}: saved {saved}; {len(self.problems):,} problems"
+
+    def __str__(self) -> str:
+        return "\n".join([self.summary, *(f"  {problem}" for problem in self.problems)])
+
+
+def recover(
+    broken: str | os.PathLike[str],
+    new: str | os.PathLike[str],
+    *,
+    uncertain: bool = False,
+    progress: bool | None = None,
+) -> RecoverReport:
+    """Save what can be read of a damaged catalog; `Catalog.recover` says how."""
+    source = absolute(broken)
+    if not source.is_file():
+        raise CatalogNotFoundError(f"there is no file '{source}' to recover a catalog from")
+    target = new_pair(new, outside=data_path(source))
+    with staged(target) as staging:
+        found = salvage(_settled(source, staging))
+        file = staging / target.name
+        database = Database(file, settings=_settings(found))
+        database.create()
+        try:
+            with database.write() as transaction:
+                connection = transaction.connection
+                restoring = Restoring(connection, found, uncertain=uncertain)
+                restoring.rows()
+                restoring.files(DataFolder(data_path(source)), DataFolder(data_path(file)), progress)
+                if source.parent != target.parent:
+                    rebase(connection, source.parent, target.parent)
+                rebuild(connection)
+                counts = connection.execute(
+                    "SELECT (SELECT count(*) FROM product), (SELECT count(*) FROM band), (SELECT count(*) FROM image), "
+                    "(SELECT count(*) FROM upload)"
+                ).fetchone()
+        finally:
+            database.close()
+        publish_pair(file, target)
+    products, bands, images, uploads = counts
+    return RecoverReport(target, products, bands, images, restoring.files_copied, uploads, restoring.problems)
+
+
+def _settled(source: Path, staging: Path) -> Path:
+    """Return a file in which no transaction is unfinished: the catalog itself, or a copy with its journal undone."""
+    beside = [source.with_name(f"{source.name}{suffix}") for suffix in ("-journal", "-wal")]
+    if not any(path.is_file() for path in beside):
+        return source
+    copy = staging / "settled" / source.name
+    with write_errors(copy):
+        copy.parent.mkdir()
+        for path in (source, *beside):
+            if path.is_file():
+                shutil.copyfile(path, copy.with_name(path.name))
+    connection = sqlite3.connect(copy, isolation_level=None)
+    try:
+        connection.execute("PRAGMA trusted_schema = OFF")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    except sqlite3.Error:
+        with write_errors(copy):
+            shutil.copyfile(source, copy)  # too damaged even for that: the pages as they are
+    finally:
+        connection.close()
+    return copy
+
+
+def _settings(found: Salvage) -> dict[str, str]:
+    """Return the settings of the old catalog, and for what is lost of them the likeliest."""
+    prefixes = Counter(
+        str(row.values["uid"]).partition(":")[0] for row in found.rows["product"] if ":" in str(row.values["uid"])
+    )
+    namespace = max(prefixes, key=lambda prefix: prefixes[prefix], default="")
+    likely = new_settings(namespace=namespace, org=namespace, user="recovered")
+    return {name: found.settings.get(name, likely[name]) for name in _SETTINGS}

@@ -1,0 +1,270 @@
+"""The rows and files of a damaged catalog, put into a new one as far as they are what was written."""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from localcat.errors import ClientError, ImageDeletedError, StorageError, StorageFullError, UnsafePathError
+from localcat.maintenance.backup import copy_checked
+from localcat.maintenance.files import WRITTEN_BY_US, sha256_of
+from localcat.models.band import Band
+from localcat.models.enums import StorageState
+from localcat.models.image import Image
+from localcat.models.product import Product
+from localcat.models.upload import ImageUpload
+from localcat.problems import Problem, ProblemKind
+from localcat.progress import shown
+from localcat.rasters.describe import describe
+from localcat.rasters.layout import DataFolder
+from localcat.store.fields import column
+from localcat.store.salvage import Salvage, SalvagedRow
+from localcat.timestamps import now_microseconds
+
+if TYPE_CHECKING:
+    from localcat.models.base import CatalogObjectBase
+
+_AGAIN = "upload the image again, or add it from another source"
+_LOST = "compare with what you know of, or with an older backup"
+
+
+class Restoring:
+    """The rows and files of one damaged catalog on their way into a new one.
+
+    Parameters
+    ----------
+    connection : sqlite3.Connection
+        To the new catalog, inside a write transaction.
+    found : Salvage
+        What could be read of the old one.
+    uncertain : bool
+        Whether images are taken that may have been deleted.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, found: Salvage, *, uncertain: bool) -> None:
+        self.problems: list[Problem] = []
+        self.files_copied = 0
+        self._connection = connection
+        self._found = found
+        self._takes_uncertain = uncertain
+        self._product_uids: dict[int, str] = {}
+        self._images: dict[int, SalvagedRow] = {}
+        for table, places in found.damaged.items():
+            state = f"{places:,} damaged places; rows of it may be lost"
+            self._tell(ProblemKind.UNREADABLE, _LOST, table, found=state)
+
+    def _tell(self, kind: ProblemKind, advice: str, object_id: str | None = None, **facts: str) -> None:
+        self.problems.append(Problem(kind, advice, object_id, **facts))
+
+    # Rows
+
+    def rows(self) -> None:
+        """Insert all rows but those of files."""
+        self._insert_products()
+        for row in self._found.rows["band"]:
+            self._insert_part("band", Band, row)
+        for row in self._found.rows["image"]:
+            if self._insert_part("image", Image, row):
+                self._images[row.row_id] = row
+        uploads = {row.row_id for row in self._found.rows["upload"] if self._insert("upload", ImageUpload, row)}
+        for row in self._found.rows["upload_event"]:
+            if row.values["upload_id"] in uploads:
+                self._insert("upload_event", None, row)
+        left_out = sum(not row.is_certain for row in self._found.rows["image"])
+        if left_out and not self._takes_uncertain:
+            self._tell(
+                ProblemKind.UNREADABLE,
+                "recover once more with uncertain=True to take them all",
+                "image",
+                found=f"{left_out:,} rows in pages that may hold deleted images; taken if all their files are there",
+            )
+
+    def _insert_products(self) -> None:
+        for row in self._found.rows["product"]:
+            if self._insert("product", Product, row):
+                self._product_uids[row.row_id] = str(row.values["uid"])
+        if "product" not in self._found.damaged:
+            return
+        for row in (*self._found.rows["image"], *self._found.rows["band"]):
+            product_id, uid, name = row.values["product_id"], str(row.values["uid"]), str(row.values["name"])
+            product_uid = uid.removesuffix(f":{name}")
+            if not isinstance(product_id, int) or product_id in self._product_uids or product_uid == uid:
+                continue
+            now = now_microseconds()
+            values = {"uid": product_uid, "name": product_uid, "created": now, "modified": now}
+            if self._insert("product", Product, SalvagedRow(product_id, values)):
+                self._product_uids[product_id] = product_uid
+                self._tell(
+                    ProblemKind.VALUE,
+                    "set its name and its other attributes again",
+                    product_uid,
+                    expected="the row of the product",
+                    found="only those that name it; made anew with its id",
+                )
+
+    def _insert_part(self, table: str, kind: type[CatalogObjectBase], row: SalvagedRow) -> bool:
+        """Insert a band or an image, if its id is made of its product's and its name."""
+        product_uid = self._product_uids.get(int(row.values["product_id"] or 0))
+        if product_uid is None or row.values["uid"] != f"{product_uid}:{row.values['name']}":
+            self._refuse(row, "the id of a product and a name", "another id, or no product")
+            return False
+        return self._insert(table, kind, row)
+
+    def _insert(self, table: str, kind: type[CatalogObjectBase] | None, row: SalvagedRow) -> bool:
+        reason = None if kind is None else _undecodable(table, kind, row.values)
+        if reason is None:
+            names = ("id", *row.values)
+            sql = f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"  # noqa: S608  # ours
+            try:
+                self._connection.execute(sql, (row.row_id, *row.values.values()))
+            except sqlite3.IntegrityError as error:  # taken, or against a rule of the table
+                reason = str(error)
+        if reason is not None:
+            self._refuse(row, "values that can be used", reason)
+        return reason is None
+
+    def _refuse(self, row: SalvagedRow, expected: str, found: str) -> None:
+        uid = row.values.get("uid")
+        self._tell(ProblemKind.VALUE, _LOST, None if uid is None else str(uid), expected=expected, found=found)
+
+    # Files
+
+    def files(self, old: DataFolder, new: DataFolder, progress: bool | None) -> None:
+        """Copy the files of the images, and insert their rows; tell which files no row refers to."""
+        by_image: dict[int, list[SalvagedRow]] = defaultdict(list)
+        for row in sorted(self._found.rows["image_file"], key=lambda row: int(row.values["position"] or 0)):
+            by_image[int(row.values["image_id"] or 0)].append(row)
+        referenced = {
+            file.values["href"] for row_id in self._images for file in by_image.get(row_id, []) if file.values["owned"]
+        }
+        unknown = _by_image(old, [href for href in old.hrefs() if href not in referenced])
+        for row_id, row in shown(self._images.items(), "saving images", "images", progress):
+            files = by_image.get(row_id, [])
+            if not files and row.values["storage_state"] == StorageState.AVAILABLE.value:
+                files = self._found_again(row, old, unknown)
+            is_whole = self._copied(row, files, old, new)
+            if not row.is_certain and not self._takes_uncertain and not (is_whole and _any_owned(files)):
+                self._connection.execute("DELETE FROM image WHERE id = ?", (row_id,))
+            elif is_whole:
+                for file in files:
+                    self._insert("image_file", None, file)
+                size = sum(int(file.values["size_bytes"] or 0) for file in files)
+                self._connection.execute("UPDATE image SET size_bytes = ? WHERE id = ?", (size, row_id))
+            else:
+                remote = (StorageState.REMOTE.value, row_id)
+                self._connection.execute("UPDATE image SET storage_state = ?, size_bytes = 0 WHERE id = ?", remote)
+        for image_id, hrefs in unknown.items():
+            for href in hrefs:
+                advice = "if it belongs to an image that is lost, Catalog.ingest takes the file in again"
+                self._tell(ProblemKind.ORPHAN, advice, image_id, path=href)
+
+    def _copied(self, row: SalvagedRow, files: Sequence[SalvagedRow], old: DataFolder, new: DataFolder) -> bool:
+        """Copy the files of an image; return whether all of them are what was written."""
+        uid, done = str(row.values["uid"]), list[str]()
+        size = sum(int(file.values["size_bytes"] or 0) for file in files)
+        is_short = "image_file" in self._found.damaged and size != row.values["size_bytes"]
+        is_available = row.values["storage_state"] == StorageState.AVAILABLE.value
+        positions = [file.values["position"] for file in files]
+        if is_short or positions != list(range(len(files))) or (is_available and not files):
+            self._tell(ProblemKind.MISSING_FILE, _AGAIN, uid, expected="the rows of its files", found=f"{len(files)}")
+            return False
+        for file in files:
+            if not file.values["owned"]:
+                continue
+            href = str(file.values["href"])
+            problem = self._copy(file, old, new, href)
+            if problem is not None:
+                kind, expected, found = problem
+                self._tell(kind, _AGAIN, uid, path=href, expected=expected, found=found)
+                for copied in done:
+                    new.remove(copied)
+                self.files_copied -= len(done)
+                return False
+            done.append(href)
+            self.files_copied += 1
+        return True
+
+    def _copy(
+        self, file: SalvagedRow, old: DataFolder, new: DataFolder, href: str
+    ) -> tuple[ProblemKind, str, str] | None:
+        """Copy a file; return its problem, if it has one, and what was expected and found."""
+        expected_size, expected_digest = file.values["size_bytes"], file.values["hash"]
+        size = old.size_of(href)
+        try:
+            if size is None:
+                old.resolve(href)  # which says whether the path is safe
+                return ProblemKind.MISSING_FILE, "a file", "none"
+            if size != expected_size:
+                return ProblemKind.WRONG_SIZE, f"{expected_size:,} bytes", f"{size:,} bytes"
+            new.require_space(size)
+            _, digest = copy_checked(old.resolve(href), new, href)
+        except UnsafePathError as error:
+            return ProblemKind.UNSAFE_PATH, "a path in the data folder", str(error)
+        except StorageFullError:
+            raise
+        except (ImageDeletedError, StorageError) as error:
+            new.remove(href)
+            return ProblemKind.UNREADABLE_FILE, "a file", str(error)
+        if digest != expected_digest:
+            new.remove(href)
+            return ProblemKind.WRONG_CONTENT, f"sha256 {expected_digest}", f"sha256 {digest}"
+        return None
+
+    def _found_again(
+        self, row: SalvagedRow, old: DataFolder, unknown: dict[str | None, list[str]]
+    ) -> list[SalvagedRow]:
+        """Return the file row of an image whose own is lost: one file says that it is the image's, and has its size."""
+        uid = str(row.values["uid"])
+        hrefs = [href for href in unknown.get(uid, []) if old.size_of(href) == row.values["size_bytes"]]
+        if len(hrefs) != 1:
+            return []
+        unknown[uid].remove(hrefs[0])
+        values = {
+            "image_id": row.row_id,
+            "position": 0,
+            "owned": 1,
+            "href": hrefs[0],
+            "size_bytes": row.values["size_bytes"],
+            "hash": sha256_of(old.resolve(hrefs[0])),
+            "provider_id": None,
+            "provider_href": None,
+        }
+        (highest,) = self._connection.execute("SELECT coalesce(max(id), 0) FROM image_file").fetchone()
+        known = max((file.row_id for file in self._found.rows["image_file"]), default=0)
+        return [SalvagedRow(max(highest, known) + 1, values)]
+
+
+def _any_owned(files: Sequence[SalvagedRow]) -> bool:
+    return any(file.values["owned"] for file in files)
+
+
+def _by_image(folder: DataFolder, hrefs: Sequence[str]) -> dict[str | None, list[str]]:
+    """Return files by the id of the image that they say they belong to; None for those that do not tell."""
+    found: dict[str | None, list[str]] = defaultdict(list)
+    for href in hrefs:
+        try:
+            image_id = describe(folder.resolve(href), max_bytes=None).tags.get(WRITTEN_BY_US)
+        except ClientError:  # no raster, or a damaged one: told as a file of nobody
+            image_id = None
+        found[image_id].append(href)
+    return found
+
+
+def _undecodable(table: str, kind: type[CatalogObjectBase], values: Mapping[str, Any]) -> str | None:
+    """Return why an object's stored values cannot be read as its attributes; None if they can."""
+    if kind is Band:
+        kind = Band._classes[str(values["type"])] if values["type"] in Band._classes else Band
+    for name, attribute in kind._attributes.items():
+        stored = values.get(column(table, name).name)
+        if stored is None or name == "product_id":
+            continue
+        try:
+            value = attribute.load(stored)
+        except (ClientError, ArithmeticError, ValueError, TypeError, KeyError, AttributeError) as error:
+            return f"{name}: {error}"
+        if name == "geometry" and (value.is_empty or not all(math.isfinite(edge) for edge in value.bounds)):
+            return "geometry: no place on Earth"
+    return None

@@ -1,0 +1,246 @@
+"""Searches for objects of one class, by their attributes and words."""
+
+from __future__ import annotations
+
+import operator
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+
+from localcat.collection import BandCollection, Collection, ImageCollection, ProductCollection
+from localcat.errors import BadRequestError
+from localcat.explain import Explanation, explain
+from localcat.expressions.calendar import years_as_ranges
+from localcat.expressions.nodes import Node, check_size
+from localcat.expressions.properties import Expression
+from localcat.models.band import Band
+from localcat.models.base import CatalogObjectBase
+from localcat.models.image import Image
+from localcat.models.product import Product
+from localcat.store import planner, rows, timeline
+from localcat.store.compiler import Clause, Scope, compile_where
+from localcat.store.planner import Products, Question
+
+if TYPE_CHECKING:
+    from localcat.models.backend import Backend
+
+T = TypeVar("T", bound=CatalogObjectBase)
+
+_COLLECTIONS: dict[type[CatalogObjectBase], type] = {
+    Product: ProductCollection,
+    Band: BandCollection,
+    Image: ImageCollection,
+}
+_LONGEST_TEXT = 10_000  # characters; SQLite takes minutes for a million words
+_TEXT_TABLES = ("product", "band", "image")
+
+
+@dataclass(frozen=True, slots=True)
+class Search(Generic[T]):
+    """A search for objects of one class; made by ``Class.search()`` or by a catalog.
+
+    Iterating over it gives the objects found, each time anew.
+
+    Examples
+    --------
+    >>> import localcat
+    >>> from localcat import properties as p
+    >>> with localcat.Catalog.temporary() as catalog:
+    ...     catalog.products.filter(p.name.prefix("Land")).sort("name").limit(3).count()
+    0
+    """
+
+    _kind: type[T]
+    _catalog: Backend
+    _where: Node | None = None
+    _order: tuple[tuple[str, bool], ...] = ()
+    _limit: int | None = None
+    _text: str | None = None
+    _statements: dict[str, Clause] = field(default_factory=dict, init=False, repr=False, compare=False)  # made so far
+
+    # Building
+
+    def filter(self, expression: Expression) -> Self:
+        """Return a search that also asks for a condition; several are joined by AND.
+
+        Parameters
+        ----------
+        expression : Expression
+            Made of ``properties as p``: ``p.cloud_fraction < 0.2``. An attribute that is unset matches no comparison.
+
+        Raises
+        ------
+        UnknownPropertyError
+            If the class has no such attribute; the message names the nearest ones.
+        BadRequestError
+            If a value does not fit its attribute.
+        """
+        if not isinstance(expression, Expression):
+            raise BadRequestError(
+                f"a filter is an expression such as p.name == 'x', not {expression!r}; "
+                "join conditions with & and |, each in parentheses"
+            )
+        compile_where(expression.node, Scope(self._kind.table, self._kind.fields()))  # raises now rather than later
+        where = expression if self._where is None else Expression(self._where) & expression
+        check_size(where.node)
+        return replace(self, _where=where.node)
+
+    def sort(self, field: str, *more: str | bool, ascending: bool = True) -> Self:
+        """Return a search sorted by one or more attributes; it replaces an earlier sort.
+
+        Unset values come last in both directions; ties are broken by id.
+
+        Parameters
+        ----------
+        field, *more : str
+            Names of attributes; a leading minus turns the order around.
+        ascending : bool
+            Whether small values come first. The original's second positional argument; it stays accepted there.
+
+        Raises
+        ------
+        UnknownPropertyError
+            If the class has no such attribute.
+        BadRequestError
+            If the attribute has no order.
+        """
+        names: list[Any] = [field, *more]
+        if len(names) == 2 and isinstance(names[1], bool):
+            ascending = names.pop()
+        order = []
+        for given in names:
+            if not isinstance(given, str):
+                raise BadRequestError(f"a search is sorted by names of attributes, not by {given!r}")
+            name = given.removeprefix("-")
+            if not self._kind.fields()[name].sortable:
+                raise BadRequestError(f"{self._kind.__name__} cannot be sorted by {name}: its values have no order")
+            order.append((name, ascending != given.startswith("-")))
+        return replace(self, _order=tuple(order))
+
+    def limit(self, limit: int | None) -> Self:
+        """Return a search for at most so many objects; it replaces an earlier limit, and None takes it away."""
+        if limit is not None:
+            try:
+                number = operator.index(limit)
+            except TypeError:
+                number = -1
+            if isinstance(limit, bool) or not 0 <= number < 2**63:
+                raise BadRequestError(f"a limit is a whole number from 0, or None, not {limit!r}")
+            limit = number
+        return replace(self, _limit=limit)
+
+    def find_text(self, text: str) -> Self:
+        """Return a search for objects that have all the words of a text; it replaces an earlier text.
+
+        Words are compared without case and accents; in tags they are separated by spaces and punctuation, not by
+        control characters. Products and bands are searched in name, description and tags; images in name and tags.
+        Without a sort the best matches come first.
+        """
+        if self._kind.table not in _TEXT_TABLES:
+            raise BadRequestError(f"{self._kind.__name__} has no text to search; filter by an attribute")
+        if not isinstance(text, str) or not text.split() or "\x00" in text:
+            raise BadRequestError(f"find_text takes at least one word, not {text!r}")
+        if len(text) > _LONGEST_TEXT:
+            raise BadRequestError(f"find_text takes at most {_LONGEST_TEXT:,} characters, not {len(text):,}")
+        return replace(self, _text=text)
+
+    # Asking
+
+    def __iter__(self) -> Iterator[T]:
+        yield from self._hydrated(self._row_ids())
+
+    def _hydrated(self, found: Sequence[int]) -> Iterator[T]:
+        """Yield the objects of rows, reading them in chunks."""
+        columns = self._kind._columns()
+        for start in range(0, len(found), rows.HYDRATION_CHUNK):
+            with self._catalog.database.read() as connection:
+                chunk = found[start : start + rows.HYDRATION_CHUNK]
+                hydrated = list(rows.hydrate(connection, self._kind.table, columns, chunk))
+            for row in hydrated:
+                yield self._kind._from_row(self._catalog, row)
+
+    def collect(self) -> Collection[T]:
+        """Return the objects found, in memory: a ProductCollection, a BandCollection, an ImageCollection."""
+        made: Any = next((made for kind, made in _COLLECTIONS.items() if issubclass(self._kind, kind)), Collection)
+        collection: Collection[T] = made(self)
+        return collection
+
+    def count(self) -> int:
+        """Return how many objects match, whatever the limit; exact, with and without a geometry."""
+        statement = self._select("count(*)")
+        with self._catalog.database.read() as connection:
+            (number,) = connection.execute(statement.sql, statement.params).fetchone()
+        return int(number)
+
+    def ids(self) -> list[str]:
+        """Return the ids of the objects found, in order."""
+        return [row[0] for row in self._matches(f"{self._kind.table}.uid")]
+
+    def first(self) -> T | None:
+        """Return the first object found, or None."""
+        return next(iter(self if self._limit == 0 else self.limit(1)), None)
+
+    def to_sql(self) -> tuple[str, tuple[Any, ...]]:
+        """Return the statement, with its parameters, that decides which rows are found.
+
+        Behind a condition on a place it gives candidates, whose footprints are tested exactly afterwards.
+        """
+        statement = self._statement(f"{self._kind.table}.id")
+        return statement.sql, statement.params
+
+    def explain(self) -> Explanation:
+        """Return why this search finds what it finds: what each condition leaves, what was missed, and how it is asked.
+
+        The answer prints as text, and shows as a table in a notebook. It asks the catalog several times over, so it
+        takes longer than the search itself.
+
+        Examples
+        --------
+        >>> import localcat
+        >>> with localcat.Catalog.temporary() as catalog:
+        ...     catalog.products.filter(localcat.properties.name == "x").explain().found
+        0
+        """
+        return explain(self)
+
+    def _only(self, where: Node | None, text: str | None = None) -> Self:
+        """Return a search of the same class for this alone, without an order or a limit."""
+        return replace(self, _where=where, _text=text, _order=(), _limit=None)
+
+    def _question(self) -> Question:
+        where = None if self._where is None else years_as_ranges(self._where)
+        return Question(self._kind.table, self._kind.fields(), where, self._order, self._text)
+
+    def _select(self, columns: str, *, ordered: bool = False, tail: Clause | None = None) -> Clause:
+        """Return the statement for columns of the rows found."""
+        question = self._question()
+        with self._catalog.database.read() as connection:
+            if timeline.is_brief(question, connection):
+                question = replace(question, products=Products.EVERY)
+        return planner.select(question, columns, ordered=ordered, tail=tail)
+
+    def _statement(self, columns: str) -> Clause:
+        statement = self._statements.get(columns)
+        if statement is None:
+            question, limit = self._question(), self._limit
+            if limit is not None and timeline.comes_by_product(question, limit):
+                statement = timeline.select_by_product(question, columns, limit)
+            else:
+                tail = None if limit is None else Clause("LIMIT ?", (limit,))
+                statement = self._select(columns, ordered=True, tail=tail)
+            self._statements[columns] = statement
+        return statement
+
+    def _matches(self, columns: str) -> list[tuple[Any, ...]]:
+        """Return columns of all rows found, in order, as one state of the catalog has them."""
+        statement = self._statement(columns)
+        with self._catalog.database.read() as connection:
+            return connection.execute(statement.sql, statement.params).fetchall()
+
+    def _goes_by_windows(self) -> bool:
+        """Return whether matches are looked for window by window of time."""
+        return False
+
+    def _row_ids(self) -> array[int]:
+        return array("q", (row[0] for row in self._matches(f"{self._kind.table}.id")))

@@ -1,0 +1,170 @@
+"""Searches for objects that have a place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Self
+
+from localcat.expressions.conditions import spatial
+from localcat.expressions.nodes import IsNull, Node, Ref, Relation, Spatial, all_of, mentions_place, one_of
+from localcat.search.base import Search, T
+from localcat.store import planner, timeline
+from localcat.store.compiler import Clause
+from localcat.store.planner import Question
+from localcat.store.space import Reach
+
+if TYPE_CHECKING:
+    from shapely.geometry.base import BaseGeometry
+
+    from localcat.store.exact import ExactTest
+
+
+_SMALLEST_CHUNK, _LARGEST_CHUNK = 128, 4096  # candidates whose footprints are tested at once
+
+
+@dataclass(frozen=True, slots=True)
+class GeoSearch(Search[T]):
+    """A search that can also ask for a place.
+
+    Of each of `intersects`, `within`, `covered_by`, `contains`, `disjoint` and `within_distance` one call counts, the
+    last; those of different names are joined by AND. For anything else, filter by ``p.geometry.intersects(...)`` and
+    its like, joined as any condition. All take a geometry in longitude and latitude: GeoJSON, a shapely geometry, an
+    object with ``__geo_interface__``, well-known text (WKT), or a bounding box ``(min_lon, min_lat, max_lon,
+    max_lat)``, with ``min_lon > max_lon`` across the antimeridian; and all raise `InvalidGeometryError` for what is
+    none. With `match_null_geometry` they also find objects without a footprint.
+    """
+
+    _places: tuple[tuple[Spatial, bool], ...] = ()  # with match_null_geometry
+    _exact_tests: dict[tuple[str, Reach, bool], tuple[Clause, ExactTest]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )  # made so far, by what is asked
+
+    def intersects(self, geometry: Any, match_null_geometry: bool = False) -> Self:
+        """Return a search for objects whose footprint shares a point with a geometry."""
+        return self._at(Relation.INTERSECTS, geometry, match_null_geometry)
+
+    def within(self, geometry: Any, match_null_geometry: bool = False) -> Self:
+        """Return a search for objects whose footprint lies in a geometry, and not on its boundary alone."""
+        return self._at(Relation.WITHIN, geometry, match_null_geometry)
+
+    def covered_by(self, geometry: Any, match_null_geometry: bool = False) -> Self:
+        """Return a search for objects whose footprint has no point outside a geometry."""
+        return self._at(Relation.COVERED_BY, geometry, match_null_geometry)
+
+    def contains(self, geometry: Any, match_null_geometry: bool = False) -> Self:
+        """Return a search for objects in whose footprint a geometry lies, and not on its boundary alone."""
+        return self._at(Relation.CONTAINS, geometry, match_null_geometry)
+
+    def disjoint(self, geometry: Any, match_null_geometry: bool = False) -> Self:
+        """Return a search for objects whose footprint shares no point with a geometry."""
+        return self._at(Relation.DISJOINT, geometry, match_null_geometry)
+
+    def within_distance(self, geometry: Any, metres: float, match_null_geometry: bool = False) -> Self:
+        """Return a search for objects whose footprint lies at most so many metres from a geometry.
+
+        Distances are those of a sphere with the Earth's mean radius, right to a metre; `localcat.sphere` tells how.
+        """
+        return self._at(Relation.WITHIN_DISTANCE, geometry, match_null_geometry, metres)
+
+    def _at(self, relation: Relation, geometry: Any, with_unset: bool, metres: float | None = None) -> Self:
+        place = spatial(Ref("geometry"), relation, geometry, metres)
+        others = tuple(other for other in self._places if other[0].relation is not relation)
+        return replace(self, _places=(*others, (place, bool(with_unset))))
+
+    @property
+    def _area(self) -> BaseGeometry | None:
+        """The geometry whose pixels are probably wanted."""
+        areas = {place.relation: place.area for place, _ in self._places}
+        wanted = (Relation.INTERSECTS, Relation.WITHIN, Relation.COVERED_BY, Relation.CONTAINS)
+        return next((areas[relation] for relation in wanted if relation in areas), None)
+
+    def _only(self, where: Node | None, text: str | None = None) -> Self:
+        return replace(self, _where=where, _text=text, _order=(), _limit=None, _places=())
+
+    def _also(self, condition: Node) -> Self:
+        """Return a search for those of its objects that fulfil a condition too, without an order or a limit."""
+        where = all_of(*planner.required(self._where), condition)
+        return replace(self, _where=where, _order=(), _limit=None)
+
+    def _is_placed(self) -> bool:
+        """Return whether footprints must be tested."""
+        return bool(self._places) or (self._where is not None and mentions_place(self._where))
+
+    def count(self) -> int:
+        """Return how many objects match, whatever the limit; exact, with and without a geometry."""
+        if not self._is_placed():
+            # Named explicitly: a dataclass with slots is a new class, which super() without arguments does not know.
+            return Search.count(self)
+        everything = self._everything()
+        question = everything._question()
+        if not planner.is_told_by_boxes(question):
+            return len(everything._tested("image.id", ordered=False))
+        inside = planner.count_inside(question)
+        with self._catalog.database.snapshot() as connection:
+            (number,) = connection.execute(inside.sql, inside.params).fetchone()
+            return int(number) + len(everything._tested("image.id", ordered=False, reach=Reach.CROSSING))
+
+    def _everything(self) -> Self:
+        """Return the same search without an order and a limit."""
+        return replace(self, _order=(), _limit=None)
+
+    def _question(self) -> Question:
+        question = Search._question(self)
+        if not self._places:
+            return question
+        places = [one_of(place, IsNull(place.ref)) if with_unset else place for place, with_unset in self._places]
+        return replace(question, where=all_of(*places, *planner.required(question.where)))
+
+    def _matches(self, columns: str) -> list[tuple[Any, ...]]:
+        if not self._is_placed():
+            return Search._matches(self, columns)
+        limit, crowd = self._limit, self._possible_crowd(columns)
+        if limit is None or crowd is None:
+            return self._tested(columns)
+        with self._catalog.database.snapshot() as connection:
+            if not timeline.is_crowded(crowd, connection):
+                return self._tested(columns)
+            matches: list[tuple[Any, ...]] = []
+            for window in timeline.windows(self._question(), connection):
+                if len(matches) >= limit:
+                    break
+                where = all_of(*planner.required(self._where), *window)
+                matches += replace(self, _where=where, _limit=limit - len(matches))._tested(columns)
+            return matches
+
+    def _possible_crowd(self, columns: str) -> Clause | None:
+        """Return what counts the candidates of a place whose first in time are asked for; None if not worth asking."""
+        if self._limit is None or not self._order or self._order[0][0] != "acquired":
+            return None
+        _, test = self._exact_test(columns)
+        return test.candidates
+
+    def _goes_by_windows(self) -> bool:
+        crowd = self._possible_crowd("image.id") if self._is_placed() else None
+        with self._catalog.database.read() as connection:
+            return timeline.is_crowded(crowd, connection)
+
+    def _tested(self, columns: str, *, ordered: bool = True, reach: Reach = Reach.MEETING) -> list[tuple[Any, ...]]:
+        """Return columns of the rows found among those of a reach, by testing the footprints of all candidates."""
+        statement, test = self._exact_test(columns, ordered=ordered, reach=reach)
+        matches: list[tuple[Any, ...]] = []
+        size = _SMALLEST_CHUNK if self._limit is not None else _LARGEST_CHUNK
+        with self._catalog.database.read() as connection:
+            candidates = connection.execute(statement.sql, statement.params)
+            while chunk := candidates.fetchmany(size):
+                matches += test.matches(chunk)
+                if self._limit is not None and len(matches) >= self._limit:
+                    return matches[: self._limit]
+                size = min(2 * size, _LARGEST_CHUNK)
+        return matches
+
+    def _exact_test(
+        self, columns: str, *, ordered: bool = True, reach: Reach = Reach.MEETING
+    ) -> tuple[Clause, ExactTest]:
+        known = self._exact_tests.get((columns, reach, ordered))
+        if known is None:
+            from localcat.store.exact import ExactTest  # brings shapely, which searches without a place do not need
+
+            test = ExactTest(replace(self._question(), reach=reach))
+            known = self._exact_tests[columns, reach, ordered] = (test.statement(columns, ordered=ordered), test)
+        return known

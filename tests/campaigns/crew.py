@@ -1,0 +1,213 @@
+"""Many processes on one catalog: they start together, do their part, and tell how long each piece took.
+
+Run as ``python -m tests.campaigns.crew PLAN FOLDER NUMBER``; it prints one line of JSON. The workers are forks of a
+process that has imported everything and has not opened the catalog.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import localcat.maintenance
+import localcat.uploads.run  # noqa: F401  # imported once, before the forks
+from localcat import Catalog, ClientError, Image, Product
+from tests.campaigns import scenarios
+from tests.campaigns.scenarios import NAME
+
+
+@dataclass(slots=True)
+class Work:
+    """What one worker did.
+
+    Parameters
+    ----------
+    done : int
+        Pieces that succeeded.
+    waits : list of float
+        How long each took, in seconds.
+    errors : list of str
+        What went wrong.
+    """
+
+    done: int = 0
+    waits: list[float] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+    def try_to(self, piece: Callable[[], object]) -> None:
+        """Do a piece, and note how it went."""
+        started = time.perf_counter()
+        try:
+            piece()
+        except Exception as error:  # noqa: BLE001  # whatever it is, it is a finding
+            self.errors.append(f"{type(error).__name__}: {error}")
+        else:
+            self.done += 1
+        self.waits.append(time.perf_counter() - started)
+
+
+def together(*workers: Callable[[Work, Any], None]) -> list[Work]:
+    """Let workers run in processes of their own, all at once; each gets its record and an event that ends the loops.
+
+    The event is set when all workers that do not loop are done: those come first.
+    """
+    context = multiprocessing.get_context("fork")
+    results, finished, start = context.SimpleQueue(), context.Event(), context.Barrier(len(workers))
+
+    def run(number: int) -> None:
+        work = Work()
+        start.wait()
+        workers[number](work, finished)
+        results.put((number, asdict(work)))
+
+    processes = [context.Process(target=run, args=(number,)) for number in range(len(workers))]
+    for process in processes:
+        process.start()
+    found: dict[int, Work] = {}
+    bounded = [number for number, worker in enumerate(workers) if not worker.__name__.startswith("keep_")]
+    while len(found) < len(workers):
+        number, work = results.get()
+        found[number] = Work(**work)
+        if all(one in found for one in bounded):
+            finished.set()
+    for process in processes:
+        process.join()
+    return [found[number] for number in range(len(workers))]
+
+
+def build(folder: Path) -> Path:
+    """Make the catalog that all of them use."""
+    scenarios.build(folder)
+    return folder / NAME
+
+
+def insert(folder: Path, count: int, writers: int = 8) -> dict[str, object]:
+    """Let processes insert rows, each in a transaction of its own, and one process read meanwhile."""
+    path = build(folder)
+
+    def writer(number: int) -> Callable[[Work, Any], None]:
+        def write(work: Work, _: Any) -> None:
+            with Catalog.open(path) as catalog:
+                for index in range(count):
+                    image = scenarios.new_image(catalog, "one", f"w{number}-{index}", "1")
+                    work.try_to(image.save)
+
+        return write
+
+    def keep_reading(work: Work, finished: Any) -> None:
+        with Catalog.open(path) as catalog:
+            while not finished.is_set():
+                work.try_to(lambda: Image.get("acme:one:a", catalog=catalog).files)
+                time.sleep(0.001)  # as often as a program might, not as fast as it can
+
+    *wrote, read = together(*(writer(number) for number in range(writers)), keep_reading)
+    with Catalog.open(path) as catalog:
+        rows = catalog.images.count()
+    reads = sorted(read.waits)
+    return {
+        "rows": rows - 7,
+        "errors": [error for work in wrote for error in work.errors] + read.errors,
+        "worst": max(wait for work in wrote for wait in work.waits),
+        "reads": len(reads),
+        "read_p99": reads[int(0.99 * len(reads))] if reads else 0.0,
+        "read_worst": reads[-1] if reads else 0.0,
+    }
+
+
+def upload(folder: Path, count: int, uploaders: int = 4) -> dict[str, object]:
+    """Let processes upload beside one that collects garbage, one that deletes and one that reads and hashes."""
+    path = build(folder)
+    with Catalog.open(path) as catalog:
+        for index in range(count):
+            scenarios.upload_version(catalog, f"d{index}", "1")
+
+    def uploader(number: int) -> Callable[[Work, Any], None]:
+        def take_in(work: Work, _: Any) -> None:
+            with Catalog.open(path) as catalog:
+                for index in range(count):
+                    work.try_to(lambda: scenarios.upload_version(catalog, f"u{number}-{index}", "1"))  # noqa: B023
+
+        return take_in
+
+    def delete(work: Work, _: Any) -> None:
+        with Catalog.open(path) as catalog:
+            for index in range(count):
+                work.try_to(Image.get(f"acme:one:d{index}", catalog=catalog).delete)
+
+    def keep_collecting(work: Work, finished: Any) -> None:
+        with Catalog.open(path) as catalog:
+            while not finished.is_set():
+                work.try_to(catalog.gc)
+
+    def keep_hashing(work: Work, finished: Any) -> None:
+        with Catalog.open(path) as catalog:
+            while not finished.is_set():
+                for image in catalog.images:
+                    work.try_to(lambda: _check_file(catalog, image))  # noqa: B023
+
+    parts = together(*(uploader(number) for number in range(uploaders)), delete, keep_collecting, keep_hashing)
+    *uploads, deletes, gcs, reads = parts
+    return {
+        "uploads": sum(work.done for work in uploads),
+        "deletes": deletes.done,
+        "gcs": gcs.done,
+        "reads": reads.done,
+        "errors": [error for work in parts for error in work.errors],
+    }
+
+
+def _check_file(catalog: Catalog, image: Image) -> None:
+    """Compare a file with its row; a file that is gone is right if its row is gone too."""
+    for file in image.files or []:
+        try:
+            content = catalog.path_of(file).read_bytes()
+        except FileNotFoundError:
+            if Image.exists(str(image.id), catalog=catalog):
+                raise
+            return
+        if hashlib.sha256(content).hexdigest() != file.hash:
+            raise ValueError(f"{image.id} has another content")
+
+
+def create(folder: Path, count: int, processes: int = 8) -> dict[str, object]:
+    """Let processes open the same catalogs for the first time, all at once, and save something in each."""
+
+    def creator(number: int) -> Callable[[Work, Any], None]:
+        def open_all(work: Work, _: Any) -> None:
+            for index in range(count):
+                work.try_to(lambda: _open_first(folder / f"{index}.gpkg", number))  # noqa: B023
+
+        return open_all
+
+    parts = together(*(creator(number) for number in range(processes)))
+    kept = 0
+    for index in range(count):
+        with Catalog.open(folder / f"{index}.gpkg") as catalog:
+            kept += catalog.products.count()
+    return {
+        "opened": sum(work.done for work in parts),
+        "products": kept,
+        "errors": [error for work in parts for error in work.errors],
+    }
+
+
+def _open_first(path: Path, number: int) -> None:
+    with Catalog.open_or_create(path, org="acme") as catalog:
+        Product(id=f"p{number}", name="P", catalog=catalog).save()
+
+
+PLANS = {"insert": insert, "upload": upload, "create": create}
+
+if __name__ == "__main__":
+    plan, given_folder, given_count = sys.argv[1:]
+    try:
+        print(json.dumps(PLANS[plan](Path(given_folder), int(given_count))))
+    except ClientError as error:
+        sys.exit(f"{plan}: {error}")

@@ -1,0 +1,95 @@
+"""The power goes, and the disk has written in any order what it was not told to wait for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.campaigns.harness import Workshop, judge
+from tests.campaigns.reorder import OPTIONS, Recording
+from tests.campaigns.report import Tally
+from tests.campaigns.scenarios import NAME, SCENARIOS
+from tests.campaigns.tracing import Call, calls, run_here, run_traced
+
+pytestmark = pytest.mark.campaign
+
+OPERATIONS = ["upload, replace, delete", "upload of two files", "bulk load", "gc"]
+RANDOMLY = 2  # writes that are lost alone, and random parts, at each point
+
+
+def recorded(workshop: Workshop, scenario: str, **request: object) -> Recording:
+    """Run a scenario whole and return its changes."""
+    trace = workshop.folder.with_name("changes")
+    recording = Recording(workshop.folder, workshop.base(scenario))
+    assert run_traced(workshop, scenario, OPTIONS, output=trace, **request).status == 0
+    recording.add(trace)
+    return recording
+
+
+def violations(recording: Recording, history: tuple, target: Path, tally: Tally, most: int = 0) -> tuple[int, int]:
+    """Check crash states, each content once; return how many there were, and how many broke the promise.
+
+    With `most`, stop after so many that did: a control needs no more.
+    """
+    seen: set[tuple[str, int]] = set()
+    broken = 0
+    for applied, torn, acks in recording.states(RANDOMLY):
+        digest = recording.materialize(target, applied, torn)
+        if (digest, acks) in seen:
+            continue
+        seen.add((digest, acks))
+        found = judge(target / NAME, history, acks)
+        broken += bool(found)
+        if most:
+            if broken == most:
+                break
+        else:
+            tally.note(found, f"changes {applied}, {torn}, acks {acks}")
+    return len(seen), broken
+
+
+@pytest.mark.parametrize("scenario", OPERATIONS)
+def test_writes_in_any_order_keep_the_promise(workshop: Workshop, tally: Tally, tmp_path: Path, scenario: str) -> None:
+    recording = recorded(workshop, scenario)
+    states, broken = violations(recording, SCENARIOS[scenario].history, tmp_path / "state", tally)
+    tally.add("reordered", scenario, changes=len(recording.changes), states=states, violations=broken)
+    assert broken == 0
+
+
+def killed_then(workshop: Workshop, scenario: str, point: Call, follower: str, variant: str = "") -> Recording:
+    """Kill a scenario at a system call, let another process act on what it left, and return the changes of both."""
+    first, second = workshop.folder.with_name("first"), workshop.folder.with_name("second")
+    recording = Recording(workshop.folder, workshop.base(scenario))
+    kill = point.injected("signal=KILL")
+    assert run_traced(workshop, scenario, [*OPTIONS, *kill], output=first).status < 0
+    recording.add(first)
+    workshop.report.unlink()
+    assert run_here(workshop, follower, OPTIONS, output=second, variant=variant).status == 0
+    recording.add(second)
+    return recording
+
+
+def test_a_kill_and_a_gc_behind_it_keep_the_promise(workshop: Workshop, tally: Tally, tmp_path: Path) -> None:
+    """What a killed process saw committed need not be on the disk yet when gc unlinks by it."""
+    total = lost = 0
+    history = SCENARIOS["delete"].history
+    for point in calls(workshop, "delete"):
+        if point.name in ("fdatasync", "unlink"):
+            recording = killed_then(workshop, "delete", point, "gc")
+            recording.forget_acks()
+            states, broken = violations(recording, history, tmp_path / "state", tally)
+            total, lost = total + states, lost + broken
+    tally.add("reordered", "delete killed, then gc", states=total, violations=lost)
+    assert lost == 0
+
+
+def test_a_kill_and_an_upload_behind_it_keep_the_promise(workshop: Workshop, tally: Tally, tmp_path: Path) -> None:
+    """A folder that a killed process made need not be on the disk yet when another one puts a file into it."""
+    scenario = "upload of two arrays"
+    point = [call for call in calls(workshop, scenario) if call.name == "fsync"][2]  # behind those of the two files
+    assert point.text.split(">")[0].endswith("acme-two")
+    recording = killed_then(workshop, scenario, point, scenario)
+    states, broken = violations(recording, SCENARIOS[scenario].history, tmp_path / "state", tally)
+    tally.add("reordered", "upload killed, then upload", states=states, violations=broken)
+    assert broken == 0
