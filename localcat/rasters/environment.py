@@ -59,7 +59,7 @@ def usable_threads(share: int = 1) -> int:
 
 
 @contextmanager
-def raster_environment(*, threads: int = 1) -> Iterator[None]:
+def raster_environment(*, threads: int = 1) -> Iterator[Env]:
     """Let GDAL read and write only what it is told to, inside the block.
 
     Options are set for the calling thread and restored at the end; nothing is taken from the user's own GDAL settings
@@ -71,8 +71,8 @@ def raster_environment(*, threads: int = 1) -> Iterator[None]:
         Threads that GDAL may use to compress and decompress blocks.
     """
     # An explicit session: rasterio would otherwise look for cloud credentials in the process environment.
-    with proj_offline(), Env(session=DummySession(), GDAL_NUM_THREADS=str(threads), **_PINNED):
-        yield
+    with proj_offline(), Env(session=DummySession(), GDAL_NUM_THREADS=str(threads), **_PINNED) as environment:
+        yield environment
 
 
 @contextmanager
