@@ -84,9 +84,13 @@ def _checked(text: str) -> str:
 
 
 def crs_code(crs: CRS) -> str | None:
-    """Return the authority code of a CRS (``"EPSG:32618"``), or None if it has none."""
+    """Return the authority code of a CRS (``"EPSG:32618"``), or None if none means the same.
+
+    PROJ also finds codes for CRSs that only resemble them, of an unknown datum for example; these are not taken.
+    """
     authority = crs.to_authority()
-    return None if authority is None else f"{authority[0]}:{authority[1]}"
+    code = None if authority is None else f"{authority[0]}:{authority[1]}"
+    return code if code is not None and parse_crs(code) == crs else None
 
 
 def is_same_crs(one: CRS, other: CRS) -> bool:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import shutil
+import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy
 import pytest
@@ -18,6 +21,18 @@ settings.load_profile("localcat")
 
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 needs_real_data = pytest.mark.skipif(not REAL_DATA.is_dir(), reason="no folder of real rasters here")
+
+
+_REFUSED = {"socket.connect", "socket.sendto", "socket.sendmsg", "socket.getaddrinfo", "socket.gethostbyname"}
+
+
+def _refuse_the_network(event: str, arguments: tuple[Any, ...]) -> None:
+    if event in _REFUSED and not (isinstance(arguments[0], socket.socket) and arguments[0].family == _LOCAL):
+        raise RuntimeError(f"{event}: the tests use no network, and neither does localcat")
+
+
+_LOCAL = getattr(socket, "AF_UNIX", None)  # between processes of one machine
+sys.addaudithook(_refuse_the_network)
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ from localcat import (
     LocalcatError,
     Product,
     SpectralBand,
+    StorageError,
 )
 from localcat.rasters.opening import quiet_georeferencing
 
@@ -333,3 +334,32 @@ def test_a_data_type_holds_those_of_all_products(catalog: Catalog) -> None:
     )
     assert images.scaling_parameters("red") == (None, "Int32")
     assert images.scaling_parameters("red", data_type="Float32") == (None, "Float32")
+
+
+# What is no number, no path, no predicate
+
+
+@pytest.mark.parametrize("nodata", ["x", True, [0]])
+def test_nodata_of_a_download_is_a_number(shifted, tmp_path: Path, nodata) -> None:
+    with pytest.raises(BadRequestError, match="nodata is a number"):
+        shifted[0][0].download("red", dest=tmp_path / "x.tif", nodata=nodata)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_name_too_long_for_the_disk_is_our_error(shifted, tmp_path: Path) -> None:
+    for name in (f"{'n' * 300}.tif", f"{'n' * 300}/x.tif"):
+        with pytest.raises(StorageError, match="too long"):
+            shifted[0][0].download("red", dest=tmp_path / name)
+    with pytest.raises(StorageError, match="too long"):
+        shifted[0].download("red", dest=tmp_path / ("n" * 300))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("limit", ["x", 0, -1, 2.5, True])
+def test_limits_of_a_stack_are_numbers(shifted, limit) -> None:
+    with pytest.raises(BadRequestError, match="max_bytes is a whole number from 1"):
+        shifted[0].stack("red", max_bytes=limit)
+    with pytest.raises(BadRequestError, match="max_bytes is a whole number from 1"):
+        shifted[0].mosaic("red", max_bytes=limit)
+    with pytest.raises(TypeError, match="flatten is a predicate"):
+        shifted[0].stack("red", flatten=5)

@@ -193,3 +193,13 @@ def test_what_the_user_set_stays(product: Product, pixels, meta) -> None:
         0.5,
     )
     assert (found.storage_state, found.x_pixels) == ("available", 48)
+
+
+@pytest.mark.parametrize(("height", "is_told"), [(10, False), (9, True)])
+def test_bands_that_may_stand_last_are_told_from_a_fifth_of_a_side_on(
+    product: Product, meta, recwarn: pytest.WarningsRecorder, height: int, is_told: bool
+) -> None:
+    """3.9: 5 times the bands exceed a side."""
+    image = new_image(product)
+    image.upload_ndarray(numpy.ones((2, height, 48), "uint16"), raster_meta=meta).raise_for_status()
+    assert ["might not have the band axis" in str(warning.message) for warning in recwarn] == [True] * is_told

@@ -258,6 +258,8 @@ class ImageCollection(Collection[Image]):
         )
         groups = [[image] for image in self]
         if flatten is not None:
+            if not (isinstance(flatten, str) or callable(flatten) or isinstance(flatten, Iterable)):
+                raise TypeError(f"flatten is a predicate or a sequence of them, as groupby takes, not {flatten!r}")
             predicates = [flatten] if isinstance(flatten, str) or callable(flatten) else list(flatten)
             groups = [list(group) for _, group in self.groupby(*predicates)]
         return self._backend().read_stack(groups, request)

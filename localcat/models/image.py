@@ -289,7 +289,9 @@ class Image(NamedCatalogObject):
         raster_info : bool
             Also return the georeferencing of the result, which `upload_ndarray` takes as `raster_meta`.
         resampler : ResampleAlgorithm or str
-            How pixels are brought onto another grid; masks always by nearest.
+            How pixels are brought onto another grid; masks always by nearest. Transparent pixels lend nothing to their
+            neighbours where the alpha band is read from the same file, and count as any other where it lies in one of
+            its own.
         processing_level : str, optional
             Levels are stored, not computed: one that a band declares steps for gives a warning.
         scaling, data_type

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from localcat.errors import AttributeValidationError
+from localcat.errors import AttributeValidationError, BadRequestError
 from localcat.models.enums import ImageUploadType, OverviewResampler
 
 if TYPE_CHECKING:
@@ -137,6 +138,11 @@ def _decimation_factors(value: Any) -> list[int]:
     return sorted(factor.__index__() for factor in factors)
 
 
+def _require_count(name: str, value: Any) -> None:
+    if value is not None and (isinstance(value, bool) or not hasattr(value, "__index__") or value.__index__() < 1):
+        raise BadRequestError(f"{name} is a whole number from 1, not {value!r}")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadRequest:
     """Which pixels are wanted, and in what form; `Image.ndarray` and `ImageCollection.stack` explain each."""
@@ -159,6 +165,10 @@ class ReadRequest:
     max_bytes: int | None = None
     max_workers: int | None = None
 
+    def __post_init__(self) -> None:
+        _require_count("max_bytes", self.max_bytes)
+        _require_count("max_workers", self.max_workers)
+
 
 @dataclass(frozen=True, slots=True)
 class DownloadRequest:
@@ -168,6 +178,11 @@ class DownloadRequest:
     dest: Any = None
     format: str = "tif"
     nodata: float | None = None
+
+    def __post_init__(self) -> None:
+        nodata: Any = self.nodata
+        if nodata is not None and (isinstance(nodata, bool) or not isinstance(nodata, Real)):
+            raise BadRequestError(f"nodata is a number, not {nodata!r}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

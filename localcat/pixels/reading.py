@@ -161,11 +161,7 @@ def in_threads(function: Callable[[T], R], items: Iterable[T], request: ReadRequ
 
 def _workers(request: ReadRequest, tasks: int) -> int:
     """Return how many threads carry out so many tasks."""
-    workers = request.max_workers
-    if workers is None:
-        workers = min(os.cpu_count() or 1, _MOST_WORKERS)
-    elif isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
-        raise BadRequestError(f"max_workers is a whole number from 1, not {workers!r}")
+    workers = request.max_workers or min(os.cpu_count() or 1, _MOST_WORKERS)
     return max(1, min(workers, tasks))
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rasterio.enums import ColorInterp, MaskFlags
 
+from localcat.crs import crs_code
 from localcat.errors import CorruptImageError
 from localcat.geocontext.grid import Grid
 from localcat.rasters.dtypes import DATA_TYPES, data_type_name
@@ -157,9 +158,11 @@ def raster_info(
         ``metadata``.
     """
     outline = footprint(grid)
+    authority, _, number = (crs_code(grid.crs) or "").partition(":")
+    epsg = int(number) if authority == "EPSG" else None
     return {
         "geoTransform": list(grid.geotransform),
-        "coordinateSystem": {"wkt": grid.crs.to_wkt(), "proj4": grid.crs.to_proj4(), "epsg": grid.crs.to_epsg()},
+        "coordinateSystem": {"wkt": grid.crs.to_wkt(), "proj4": grid.crs.to_proj4(), "epsg": epsg},
         "size": [grid.width, grid.height],
         "bands": bands,
         "cornerCoordinates": corner_names(grid),

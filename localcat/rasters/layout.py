@@ -142,12 +142,16 @@ class DataFolder:
         parts = PurePosixPath(href).parts
         is_plain = bool(parts) and not href.startswith(("/", "\\")) and not {"..", ".", ""} & set(parts)
         if not is_plain or re.search(r'[\x00-\x1f\\:*?"<>|]', href):
-            raise UnsafePathError(f"{href!r} is no path inside the data folder '{self.path}'")
+            raise UnsafePathError(
+                f"{href!r} is no path inside the data folder '{self.path}'; delete the image, another program wrote it"
+            )
         path = self.path
         for part in parts:
             path = path / part
             if is_link(path):
-                raise UnsafePathError(f"'{path}' is a link; the data folder '{self.path}' holds plain files only")
+                raise UnsafePathError(
+                    f"'{path}' is a link, and the data folder '{self.path}' holds plain files only; remove the link"
+                )
         return path
 
     @contextmanager

@@ -14,6 +14,7 @@ from localcat.errors import BadRequestError
 from localcat.expressions.evaluate import like_matches
 
 WRITER_TIMEOUT: Final = 60.0  # seconds that a write waits for other programs
+_PATIENCE: Final = 0.02  # seconds that SQLite waits at a stretch for other writers
 READER_TIMEOUT: Final = 10.0  # seconds that a read waits
 QUERY_SECONDS: Final = 30.0  # that a query may take in a catalog that is not trusted
 CACHE_KIB: Final = 32_000  # of pages that a connection keeps; taken as they are read
@@ -114,6 +115,28 @@ def connect(path: Path, mode: Mode, options: OpenOptions, *, durable: bool = Tru
         connection.close()
         raise
     return connection
+
+
+def begin_writing(connection: sqlite3.Connection, seconds: float) -> None:
+    """Begin a transaction that writes, waiting so long for other programs.
+
+    SQLite looks ever more rarely the longer it has waited, so that under many writers who came last is served first,
+    and some wait very long. It is made to begin its waiting anew every few hundredths of a second: all look equally
+    often then.
+    """
+    end = time.monotonic() + seconds
+    connection.execute(f"PRAGMA busy_timeout = {round(1000 * min(seconds, _PATIENCE))}")
+    try:
+        while True:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() >= end:
+                    raise
+            else:
+                return
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {round(1000 * seconds)}")
 
 
 class Clock:

@@ -36,6 +36,7 @@ from localcat.store.connection import (
     Clock,
     Mode,
     OpenOptions,
+    begin_writing,
     connect,
     nothing_outside,
     only_reading,
@@ -286,7 +287,8 @@ class Database:
         transaction = Transaction(session.connection)
         with self._lock():
             try:
-                self._execute(session.connection, "BEGIN IMMEDIATE")  # in here, since Ctrl-C may come right behind it
+                with sqlite_errors(self.path):  # in here, since Ctrl-C may come right behind it
+                    begin_writing(session.connection, self.options.seconds)
                 session.transaction = transaction
                 reached("transaction begun")
                 yield transaction

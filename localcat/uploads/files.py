@@ -82,6 +82,8 @@ def _invalid_values(place: int, bands: list[Band]) -> dict[int, float]:
 
 def _checked(image: Image, path: Path, place: int, bands: list[Band]) -> tuple[RasterDescription, Grid]:
     """Compare a file's header with the image's CRS, if it has one, and with the bands declared to lie in the file."""
+    if not os.path.lexists(path):
+        raise RasterError(f"{path} is not there; pass the path of a GeoTIFF or JPEG 2000 file to upload")
     found = describe(path)
     if found.grid is None:
         raise RasterError(f"'{path}' has no georeferencing; give it a CRS and a transform, or upload an array")

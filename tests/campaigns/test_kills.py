@@ -13,7 +13,7 @@ from tests.campaigns.tracing import calls, run_traced
 pytestmark = pytest.mark.campaign
 
 OPERATIONS = ["upload, replace, delete", "upload of two files", "bulk load", "gc"]
-MORE = ["upload of two arrays", "reindex", "optimize", "backup", "migration"]
+MORE = ["upload of two arrays", "merge", "reindex", "optimize", "backup", "migration"]
 
 
 @pytest.fixture(scope="module")

@@ -67,9 +67,9 @@ def run_here(
     return workshop.outcome(status)
 
 
-def calls(workshop: Workshop, scenario: str, **request: object) -> list[Call]:
+def calls(workshop: Workshop, scenario: str, *, output: Path | None = None, **request: object) -> list[Call]:
     """Run a scenario whole and return its system calls on the catalog and its folder, up to its end."""
-    output = workshop.folder.with_name("trace")
+    output = output or workshop.folder.with_name("trace")
     outcome = run_traced(workshop, scenario, ["-y"], output=output, **request)
     assert (outcome.status, outcome.errors) == (0, [])
     return [call for call in parse(output) if str(workshop.folder) in call.text]

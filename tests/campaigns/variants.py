@@ -105,14 +105,25 @@ def no_fsync() -> None:
 @_variant
 def synchronous_normal() -> None:
     """Commit with synchronous = NORMAL."""
+    _synchronous("NORMAL")
+
+
+@_variant
+def nothing_synced() -> None:
+    """Wait for nothing at all: what ext4 alone keeps."""
+    no_fsync()
+    _synchronous("OFF")
+
+
+def _synchronous(level: str) -> None:
     connect = database.connect
 
-    def normal(*given: Any, **options: Any) -> sqlite3.Connection:
+    def changed(*given: Any, **options: Any) -> sqlite3.Connection:
         connection = connect(*given, **options)
-        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute(f"PRAGMA synchronous = {level}")
         return connection
 
-    database.connect = normal
+    database.connect = changed
 
 
 @_variant
