@@ -87,15 +87,23 @@ def locked(path: Path) -> None:
         save(path, timeout=0)
 
 
-def failing_commit(path: Path) -> None:
-    def fail(step: str) -> None:
-        if step == "committed":
-            raise sqlite3.OperationalError("disk I/O error")
+def fail(step: str) -> None:
+    """Report an error of the disk at a commit that reached it."""
+    if step == "committed":
+        raise sqlite3.OperationalError("disk I/O error")
 
+
+def failing_commit(path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch, Catalog.open(path) as catalog:
         image = Image(id="acme:one:new", catalog=catalog, acquired="2020-01-01")
         patch.setattr(database, "reached", fail)
         image.upload_ndarray(pixels(1), raster_meta=META)
+
+
+def failing_save(path: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch, Catalog.open(path) as catalog:
+        patch.setattr(database, "reached", fail)
+        Product(id="new", name="New", catalog=catalog).save()
 
 
 def unlistable(path: Path) -> None:
@@ -171,6 +179,7 @@ FAULTS: list[tuple[Callable[[Path], object], type[ClientError], str]] = [
     (full_before_an_upload, StorageFullError, "survey.data"),
     (locked, CatalogLockedError, NAME),
     (failing_commit, CommitUnknownError, "acme:one:new"),
+    (failing_save, CommitUnknownError, "Product 'acme:new'"),
     (unlistable, StorageError, "survey.data"),
     (missing_file, ImageDeletedError, "acme-one/a-"),
     (garbled_file, CorruptImageError, "acme-one/a-"),

@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from localcat.crs import parse_crs
 from localcat.errors import ClientError, InvalidCRSError, UnsafePathError
@@ -31,9 +31,12 @@ WRITTEN_BY_US = "LOCALCAT_IMAGE_ID"
 """The tag of files that were written from arrays, and so as COGs; files that were copied stay as they were."""
 
 _CHUNK = 1 << 20  # bytes read at a time
+_ROWS = 1000  # rows read at a time
 _GC = "Catalog.gc() removes it"
 _RESTORE = "restore it from a backup, or delete the image and upload it again"
 _SAME = 1e-9  # relative difference of two numbers of a geotransform that is rounding
+
+BandRow: TypeAlias = tuple[str, int, str | None, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +61,8 @@ class FileRow:
         JSON, as the image has it.
     crs : str, optional
         In the words of the image.
-    bands : str
-        JSON: (name, position in the file, data type or None, is a mask) of the bands that should lie in it.
+    bands : tuple of tuple
+        (name, position in the file, data type or None, is a mask) of each band that should lie in it.
     """
 
     image_id: str
@@ -71,7 +74,7 @@ class FileRow:
     shape: tuple[int | None, int | None]
     geotrans: str | None
     crs: str | None
-    bands: str
+    bands: tuple[BandRow, ...]
 
     @property
     def file(self) -> File:
@@ -79,27 +82,51 @@ class FileRow:
         return File(href=self.href, size_bytes=self.size_bytes, hash=self.sha256, owned=self.owned)
 
 
-def rows_of(connection: sqlite3.Connection) -> list[FileRow]:
-    """Return the files that should be on this machine: in the data folder, or of images that are indexed in place."""
-    products = dict(
-        connection.execute(
-            "SELECT product_id || ' ' || coalesce(file_index, 0), "
-            "json_group_array(json_array(name, coalesce(band_index, 0), data_type, type = 'mask')) "
-            "FROM band GROUP BY product_id, coalesce(file_index, 0)"
+def rows_of(catalog: CatalogOnDisk) -> Iterator[FileRow]:
+    """Yield the files that should be on this machine: in the data folder, or of images that are indexed in place.
+
+    They are read a few at a time, so that others can write in between.
+    """
+    last = 0
+    while True:
+        with catalog.database.read() as connection:
+            found = connection.execute(_FILES, (last, _ROWS)).fetchall()
+            bands = {key: _bands_in(connection, *key) for key in {row[:2] for row in found}}
+        if not found:
+            return
+        for product, position, _, uid, owned, href, size, sha256, height, width, geotrans, crs in found:
+            here = bands[product, position]
+            yield FileRow(uid, position, bool(owned), href, size, sha256, (height, width), geotrans, crs, here)
+        last = found[-1][2]
+
+
+_ON_THIS_MACHINE = """
+    FROM image_file AS file JOIN image ON image.id = file.image_id
+    WHERE file.id > ? AND (
+        file.owned OR (
+            image.storage_state = 'available' AND file.href IS NOT NULL
+            AND instr(file.href, '://') = 0 AND substr(file.href, 1, 4) <> '/vsi'
         )
     )
-    found = connection.execute(
-        "SELECT image.uid, file.position, file.owned, file.href, file.size_bytes, file.hash, image.y_pixels, "
-        "image.x_pixels, image.geotrans, coalesce(image.cs_code, image.projection), "
-        "image.product_id || ' ' || file.position "
-        "FROM image_file AS file JOIN image ON image.id = file.image_id "
-        "WHERE file.owned OR (image.storage_state = 'available' AND file.href IS NOT NULL "
-        "AND instr(file.href, '://') = 0 AND substr(file.href, 1, 4) <> '/vsi') ORDER BY file.href"
+"""
+_FILES = f"""
+    SELECT image.product_id, file.position, file.id, image.uid, file.owned, file.href, file.size_bytes, file.hash,
+        image.y_pixels, image.x_pixels, image.geotrans, coalesce(image.cs_code, image.projection)
+    {_ON_THIS_MACHINE} ORDER BY file.id LIMIT ?
+"""  # constants
+
+
+def _count(catalog: CatalogOnDisk) -> int:
+    with catalog.database.read() as connection:
+        return int(connection.execute(f"SELECT count(*) {_ON_THIS_MACHINE}", (0,)).fetchone()[0])
+
+
+def _bands_in(connection: sqlite3.Connection, product: int, position: int) -> tuple[BandRow, ...]:
+    sql = (
+        "SELECT name, coalesce(band_index, 0), data_type, type = 'mask' FROM band "
+        "WHERE product_id = ? AND coalesce(file_index, 0) = ? ORDER BY id"
     )
-    return [
-        FileRow(uid, position, bool(owned), href, size, sha256, (rows, columns), geotrans, crs, products.get(key, "[]"))
-        for uid, position, owned, href, size, sha256, rows, columns, geotrans, crs, key in found
-    ]
+    return tuple(connection.execute(sql, (product, position)).fetchall())
 
 
 def check_sizes(connection: sqlite3.Connection) -> Iterator[Problem]:
@@ -113,15 +140,14 @@ def check_sizes(connection: sqlite3.Connection) -> Iterator[Problem]:
         yield Problem(ProblemKind.DISAGREEMENT, "upload the image again", uid, expected=expected, found=there)
 
 
-def unknown_files(catalog: CatalogOnDisk, rows: Sequence[FileRow]) -> list[str]:
+def unknown_files(catalog: CatalogOnDisk, connection: sqlite3.Connection) -> list[str]:
     """Return the relative paths of the files in the data folder that no row refers to."""
-    known = {row.href for row in rows if row.owned}
+    known = {href for (href,) in connection.execute("SELECT href FROM image_file WHERE owned")}
     return [href for href in catalog.data_folder.hrefs() if href not in known]
 
 
 def check_files(
     catalog: CatalogOnDisk,
-    rows: Sequence[FileRow],
     unknown: Sequence[str],
     report: VerifyReport,
     *,
@@ -131,7 +157,7 @@ def check_files(
 ) -> None:
     """Check files, those deleted meanwhile left out, and add what is wrong with them to a report."""
     folder = catalog.data_folder
-    for row in shown(rows, "checking files", "files", progress):
+    for row in shown(rows_of(catalog), "checking files", "files", progress, total=_count(catalog)):
         is_read = report.level == "full" and _is_chosen(row, share, seed)
         report.files_checked += 1
         problems = list(_check(catalog, row, is_read=is_read))
@@ -250,7 +276,7 @@ def _disagreements(row: FileRow, found: RasterDescription) -> Iterator[tuple[str
                 yield f"geotrans {said}", f"geotrans {list(grid.geotransform)}"
         if row.crs is not None and grid is not None and not _means(row.crs, grid.crs):
             yield f"CRS {row.crs}", f"CRS {grid.crs.to_string()}"
-    for name, position, data_type, is_mask in json.loads(row.bands):
+    for name, position, data_type, is_mask in row.bands:
         if position >= found.count:
             yield f"band '{name}' at position {position}", f"{found.count} bands"
         elif data_type is not None and not is_mask and numpy_dtype(data_type).name != found.dtypes[position]:

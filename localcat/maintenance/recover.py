@@ -126,9 +126,7 @@ def _settled(source: Path, staging: Path) -> Path:
 
 def _settings(found: Salvage) -> dict[str, str]:
     """Return the settings of the old catalog, and for what is lost of them the likeliest."""
-    prefixes = Counter(
-        str(row.values["uid"]).partition(":")[0] for row in found.rows["product"] if ":" in str(row.values["uid"])
-    )
+    prefixes = Counter(str(row["uid"]).partition(":")[0] for row in found.rows["product"] if ":" in str(row["uid"]))
     namespace = max(prefixes, key=lambda prefix: prefixes[prefix], default="")
     likely = new_settings(namespace=namespace, org=namespace, user="recovered")
     return {name: found.settings.get(name, likely[name]) for name in _SETTINGS}

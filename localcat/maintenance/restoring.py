@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import sqlite3
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from localcat.errors import ClientError, ImageDeletedError, StorageError, StorageFullError, UnsafePathError
 from localcat.maintenance.backup import copy_checked
@@ -71,7 +71,7 @@ class Restoring:
                 self._images[row.row_id] = row
         uploads = {row.row_id for row in self._found.rows["upload"] if self._insert("upload", ImageUpload, row)}
         for row in self._found.rows["upload_event"]:
-            if row.values["upload_id"] in uploads:
+            if row["upload_id"] in uploads:
                 self._insert("upload_event", None, row)
         left_out = sum(not row.is_certain for row in self._found.rows["image"])
         if left_out and not self._takes_uncertain:
@@ -85,17 +85,17 @@ class Restoring:
     def _insert_products(self) -> None:
         for row in self._found.rows["product"]:
             if self._insert("product", Product, row):
-                self._product_uids[row.row_id] = str(row.values["uid"])
+                self._product_uids[row.row_id] = str(row["uid"])
         if "product" not in self._found.damaged:
             return
         for row in (*self._found.rows["image"], *self._found.rows["band"]):
-            product_id, uid, name = row.values["product_id"], str(row.values["uid"]), str(row.values["name"])
+            product_id, uid, name = row["product_id"], str(row["uid"]), str(row["name"])
             product_uid = uid.removesuffix(f":{name}")
             if not isinstance(product_id, int) or product_id in self._product_uids or product_uid == uid:
                 continue
             now = now_microseconds()
             values = {"uid": product_uid, "name": product_uid, "created": now, "modified": now}
-            if self._insert("product", Product, SalvagedRow(product_id, values)):
+            if self._insert("product", Product, SalvagedRow.of(product_id, values)):
                 self._product_uids[product_id] = product_uid
                 self._tell(
                     ProblemKind.VALUE,
@@ -107,19 +107,19 @@ class Restoring:
 
     def _insert_part(self, table: str, kind: type[CatalogObjectBase], row: SalvagedRow) -> bool:
         """Insert a band or an image, if its id is made of its product's and its name."""
-        product_uid = self._product_uids.get(int(row.values["product_id"] or 0))
-        if product_uid is None or row.values["uid"] != f"{product_uid}:{row.values['name']}":
+        product_uid = self._product_uids.get(int(row["product_id"] or 0))
+        if product_uid is None or row["uid"] != f"{product_uid}:{row['name']}":
             self._refuse(row, "the id of a product and a name", "another id, or no product")
             return False
         return self._insert(table, kind, row)
 
     def _insert(self, table: str, kind: type[CatalogObjectBase] | None, row: SalvagedRow) -> bool:
-        reason = None if kind is None else _undecodable(table, kind, row.values)
+        reason = None if kind is None else _undecodable(table, kind, row)
         if reason is None:
-            names = ("id", *row.values)
+            names = ("id", *row.places)
             sql = f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"  # noqa: S608  # ours
             try:
-                self._connection.execute(sql, (row.row_id, *row.values.values()))
+                self._connection.execute(sql, (row.row_id, *row.cells))
             except sqlite3.IntegrityError as error:  # taken, or against a rule of the table
                 reason = str(error)
         if reason is not None:
@@ -127,7 +127,7 @@ class Restoring:
         return reason is None
 
     def _refuse(self, row: SalvagedRow, expected: str, found: str) -> None:
-        uid = row.values.get("uid")
+        uid = row.get("uid")
         self._tell(ProblemKind.VALUE, _LOST, None if uid is None else str(uid), expected=expected, found=found)
 
     # Files
@@ -135,15 +135,13 @@ class Restoring:
     def files(self, old: DataFolder, new: DataFolder, progress: bool | None) -> None:
         """Copy the files of the images, and insert their rows; tell which files no row refers to."""
         by_image: dict[int, list[SalvagedRow]] = defaultdict(list)
-        for row in sorted(self._found.rows["image_file"], key=lambda row: int(row.values["position"] or 0)):
-            by_image[int(row.values["image_id"] or 0)].append(row)
-        referenced = {
-            file.values["href"] for row_id in self._images for file in by_image.get(row_id, []) if file.values["owned"]
-        }
+        for row in sorted(self._found.rows["image_file"], key=lambda row: int(row["position"] or 0)):
+            by_image[int(row["image_id"] or 0)].append(row)
+        referenced = {file["href"] for row_id in self._images for file in by_image.get(row_id, []) if file["owned"]}
         unknown = _by_image(old, [href for href in old.hrefs() if href not in referenced])
         for row_id, row in shown(self._images.items(), "saving images", "images", progress):
             files = by_image.get(row_id, [])
-            if not files and row.values["storage_state"] == StorageState.AVAILABLE.value:
+            if not files and row["storage_state"] == StorageState.AVAILABLE.value:
                 files = self._found_again(row, old, unknown)
             is_whole = self._copied(row, files, old, new)
             if not row.is_certain and not self._takes_uncertain and not (is_whole and _any_owned(files)):
@@ -151,7 +149,7 @@ class Restoring:
             elif is_whole:
                 for file in files:
                     self._insert("image_file", None, file)
-                size = sum(int(file.values["size_bytes"] or 0) for file in files)
+                size = sum(int(file["size_bytes"] or 0) for file in files)
                 self._connection.execute("UPDATE image SET size_bytes = ? WHERE id = ?", (size, row_id))
             else:
                 remote = (StorageState.REMOTE.value, row_id)
@@ -163,18 +161,18 @@ class Restoring:
 
     def _copied(self, row: SalvagedRow, files: Sequence[SalvagedRow], old: DataFolder, new: DataFolder) -> bool:
         """Copy the files of an image; return whether all of them are what was written."""
-        uid, done = str(row.values["uid"]), list[str]()
-        size = sum(int(file.values["size_bytes"] or 0) for file in files)
-        is_short = "image_file" in self._found.damaged and size != row.values["size_bytes"]
-        is_available = row.values["storage_state"] == StorageState.AVAILABLE.value
-        positions = [file.values["position"] for file in files]
+        uid, done = str(row["uid"]), list[str]()
+        size = sum(int(file["size_bytes"] or 0) for file in files)
+        is_short = "image_file" in self._found.damaged and size != row["size_bytes"]
+        is_available = row["storage_state"] == StorageState.AVAILABLE.value
+        positions = [file["position"] for file in files]
         if is_short or positions != list(range(len(files))) or (is_available and not files):
             self._tell(ProblemKind.MISSING_FILE, _AGAIN, uid, expected="the rows of its files", found=f"{len(files)}")
             return False
         for file in files:
-            if not file.values["owned"]:
+            if not file["owned"]:
                 continue
-            href = str(file.values["href"])
+            href = str(file["href"])
             problem = self._copy(file, old, new, href)
             if problem is not None:
                 kind, expected, found = problem
@@ -191,7 +189,7 @@ class Restoring:
         self, file: SalvagedRow, old: DataFolder, new: DataFolder, href: str
     ) -> tuple[ProblemKind, str, str] | None:
         """Copy a file; return its problem, if it has one, and what was expected and found."""
-        expected_size, expected_digest = file.values["size_bytes"], file.values["hash"]
+        expected_size, expected_digest = file["size_bytes"], file["hash"]
         size = old.size_of(href)
         try:
             if size is None:
@@ -217,8 +215,8 @@ class Restoring:
         self, row: SalvagedRow, old: DataFolder, unknown: dict[str | None, list[str]]
     ) -> list[SalvagedRow]:
         """Return the file row of an image whose own is lost: one file says that it is the image's, and has its size."""
-        uid = str(row.values["uid"])
-        hrefs = [href for href in unknown.get(uid, []) if old.size_of(href) == row.values["size_bytes"]]
+        uid = str(row["uid"])
+        hrefs = [href for href in unknown.get(uid, []) if old.size_of(href) == row["size_bytes"]]
         if len(hrefs) != 1:
             return []
         unknown[uid].remove(hrefs[0])
@@ -227,18 +225,18 @@ class Restoring:
             "position": 0,
             "owned": 1,
             "href": hrefs[0],
-            "size_bytes": row.values["size_bytes"],
+            "size_bytes": row["size_bytes"],
             "hash": sha256_of(old.resolve(hrefs[0])),
             "provider_id": None,
             "provider_href": None,
         }
         (highest,) = self._connection.execute("SELECT coalesce(max(id), 0) FROM image_file").fetchone()
         known = max((file.row_id for file in self._found.rows["image_file"]), default=0)
-        return [SalvagedRow(max(highest, known) + 1, values)]
+        return [SalvagedRow.of(max(highest, known) + 1, values)]
 
 
 def _any_owned(files: Sequence[SalvagedRow]) -> bool:
-    return any(file.values["owned"] for file in files)
+    return any(file["owned"] for file in files)
 
 
 def _by_image(folder: DataFolder, hrefs: Sequence[str]) -> dict[str | None, list[str]]:
@@ -253,12 +251,12 @@ def _by_image(folder: DataFolder, hrefs: Sequence[str]) -> dict[str | None, list
     return found
 
 
-def _undecodable(table: str, kind: type[CatalogObjectBase], values: Mapping[str, Any]) -> str | None:
+def _undecodable(table: str, kind: type[CatalogObjectBase], row: SalvagedRow) -> str | None:
     """Return why an object's stored values cannot be read as its attributes; None if they can."""
     if kind is Band:
-        kind = Band._classes[str(values["type"])] if values["type"] in Band._classes else Band
+        kind = Band._classes.get(str(row["type"]), Band)
     for name, attribute in kind._attributes.items():
-        stored = values.get(column(table, name).name)
+        stored = row.get(column(table, name).name)
         if stored is None or name == "product_id":
             continue
         try:

@@ -58,20 +58,14 @@ def verify(
                 return report
             from localcat.maintenance import files  # brings rasterio
 
-            try:
-                with sqlite_errors(catalog.path):
-                    found = files.rows_of(connection)
-                    report.problems += files.check_sizes(connection)
-            except _FAULTS as error:
-                report.problems.append(_unreadable(catalog.path, error, "image_file"))
-                return report
-            unknown = files.unknown_files(catalog, found)
-    except (CatalogNotFoundError, CatalogLockedError):
+            report.problems += _found(catalog.path, connection, files.check_sizes)
+            with sqlite_errors(catalog.path):
+                unknown = files.unknown_files(catalog, connection)
+        files.check_files(catalog, unknown, report, share=share, seed=seed, progress=progress)
+    except (CatalogLockedError, CatalogNotFoundError):
         raise
     except _FAULTS as error:
         report.problems.append(_unreadable(catalog.path, error))
-        return report
-    files.check_files(catalog, found, unknown, report, share=share, seed=seed, progress=progress)
     return report
 
 
@@ -195,6 +189,6 @@ def _found(path: Path, connection: sqlite3.Connection, one: Check) -> list[Probl
     return problems
 
 
-def _unreadable(path: Path, error: ClientError, name: str | None = None) -> Problem:
+def _unreadable(path: Path, error: ClientError) -> Problem:
     kind = ProblemKind.SCHEMA if isinstance(error, UntrustedCatalogError) else ProblemKind.UNREADABLE
-    return Problem(kind, _RECOVER, object_id=name, path=str(path), found=str(error))
+    return Problem(kind, _RECOVER, path=str(path), found=str(error))

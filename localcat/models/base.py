@@ -252,11 +252,15 @@ class CatalogObjectBase(Record, abstract=True):
             if changes:
                 self._update(changes, force=force)
 
+    def _named(self) -> str:
+        return f"{type(self).__name__} '{self.id}': "
+
     def _create(self) -> None:
         with self._catalog.database.write() as transaction:
             transaction.on_rollback.append(self._undo())
             self._require_values()
             self._prepare(transaction)
+            transaction.about = self._named()
             if rows.find(transaction.connection, self.table, (), str(self.id)) is not None:
                 raise DuplicateError(
                     f"{type(self).__name__} '{self.id}' already exists; choose another id, or get and change it"
@@ -270,6 +274,7 @@ class CatalogObjectBase(Record, abstract=True):
 
     def _update(self, changes: list[str], *, force: bool) -> None:
         with self._catalog.database.write() as transaction:
+            transaction.about = self._named()
             transaction.on_rollback.append(self._undo())
             current = rows.find(transaction.connection, self.table, self._columns(), str(self.id))
             if current is None:
@@ -414,6 +419,7 @@ class CatalogObjectBase(Record, abstract=True):
         if self._row is None:
             raise UnsavedObjectError("You cannot delete an unsaved object.")
         with self._catalog.database.write() as transaction:
+            transaction.about = self._named()
             current = rows.find(transaction.connection, self.table, (), str(self.id))
             if current is not None:
                 self._delete_row(transaction, int(current[_ROW_ID] or 0))

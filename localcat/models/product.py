@@ -214,6 +214,7 @@ class Product(AuthCatalogObject):
         self._require_saved(request_params)
         started = now_microseconds()
         with self._catalog.database.write() as transaction:
+            transaction.about = self._named()
             connection = transaction.connection
             transaction.on_rollback.append(self._undo())
             before = self.__dict__.get("_last_deletion")

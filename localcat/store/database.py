@@ -63,11 +63,14 @@ class Transaction:
     on_commit, on_rollback : list of callable
         Called without arguments after the outermost transaction ended so, in order and in reverse order. Neither is
         called where a COMMIT left the outcome open, or Ctrl-C came right behind it.
+    about : str
+        What is changed, put before the message of a commit whose outcome is unknown.
     is_closing : bool
         Whether its COMMIT has begun.
     """
 
     connection: sqlite3.Connection
+    about: str = ""
     is_closing: bool = False
     on_commit: list[Callable[[], None]] = field(default_factory=list)
     on_rollback: list[Callable[[], None]] = field(default_factory=list)
@@ -296,8 +299,9 @@ class Database:
                 transaction.is_closing = True
                 with sqlite_errors(self.path):
                     self._commit(session.connection)
-            except CommitUnknownError:
-                raise  # nothing is undone: the change may well be in the file, and need what it refers to
+            except CommitUnknownError as error:
+                # Nothing is undone: the change may well be in the file, and need what it refers to.
+                raise CommitUnknownError(f"{transaction.about}{error}") from error
             except BaseException:
                 if transaction.is_closing and not session.connection.in_transaction:
                     raise  # Ctrl-C came while it was committed, and it was: nothing is undone either

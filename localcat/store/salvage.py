@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from localcat.errors import CorruptCatalogError, StorageError, UnsupportedCatalogError
 from localcat.store import schema
@@ -31,21 +31,36 @@ _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
 
 @dataclass(frozen=True, slots=True)
 class SalvagedRow:
-    """A row of a table.
+    """A row of a table; its columns but the id are read as of a mapping.
 
     Parameters
     ----------
     row_id : int
         Its id.
-    values : dict
-        The other stored columns, by name.
+    places : dict of str to int
+        Where each column stands in `cells`; the same for all rows of a table.
+    cells : tuple
+        The values of the columns.
     is_certain : bool
         False if it lay in a page that may hold deleted rows.
     """
 
     row_id: int
-    values: dict[str, Any]
+    places: Mapping[str, int]
+    cells: tuple[Any, ...]
     is_certain: bool = True
+
+    @classmethod
+    def of(cls, row_id: int, values: Mapping[str, Any]) -> Self:
+        """Return a row of given columns."""
+        return cls(row_id, {name: place for place, name in enumerate(values)}, tuple(values.values()))
+
+    def __getitem__(self, name: str) -> Any:
+        return self.cells[self.places[name]]
+
+    def get(self, name: str) -> Any:
+        """Return the value of a column; None if the table has none of that name."""
+        return self[name] if name in self.places else None
 
 
 @dataclass(slots=True)
@@ -69,9 +84,10 @@ class Salvage:
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """The stored columns of a table: (name, type, may be NULL); the first is the row id."""
+    """The stored columns of a table, (name, type, may be NULL), the first of which is the row id; and their places."""
 
     columns: tuple[tuple[str, str, bool], ...]
+    places: Mapping[str, int]
 
     def row(self, record: Record, *, is_certain: bool) -> SalvagedRow | None:
         """Return a record as a row; None if it cannot be one of this table."""
@@ -83,8 +99,7 @@ class _Layout:
                     return None
             elif not isinstance(value, _TYPES[kind]) or (isinstance(value, str) and "\x00" in value):
                 return None
-        names = [name for name, _, _ in self.columns[1:]]
-        return SalvagedRow(record.row_id, dict(zip(names, record.values[1:], strict=True)), is_certain)
+        return SalvagedRow(record.row_id, self.places, record.values[1:], is_certain)
 
 
 def salvage(path: Path) -> Salvage:
@@ -154,11 +169,10 @@ def _layouts() -> dict[str, _Layout]:
         layouts = {}
         for table in TABLES:
             columns = memory.execute(f"PRAGMA table_xinfo({table})").fetchall()
-            layouts[table] = _Layout(
-                tuple(
-                    (name, kind or "ANY", not notnull) for _, name, kind, notnull, _, _, hidden in columns if not hidden
-                )
+            stored = tuple(
+                (name, kind or "ANY", not notnull) for _, name, kind, notnull, _, _, hidden in columns if not hidden
             )
+            layouts[table] = _Layout(stored, {name: place for place, (name, _, _) in enumerate(stored[1:])})
         return layouts
     finally:
         memory.close()
@@ -186,5 +200,5 @@ def _add_strays(pages: Pages, free: set[int] | None, layouts: Mapping[str, _Layo
 
 
 def _version(row: SalvagedRow) -> int:
-    version = row.values.get("version")
+    version = row.get("version")
     return version if isinstance(version, int) else 0

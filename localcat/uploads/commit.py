@@ -95,6 +95,7 @@ class Task:
         ours = [str(file.href) for file in files if file.owned]
         try:
             with catalog.database.write() as transaction:
+                transaction.about = f"image '{image.id}': "
                 transaction.on_rollback.append(lambda: self._forget(before, events))  # undone last of all
                 replaced = _discard_old(transaction, image, self.overwrite)
                 with _unpublished_on_error(folder, ours):
@@ -113,9 +114,7 @@ class Task:
             is_committed = self._is_committed(ours)
             if not is_committed:
                 self._forget(before, events)
-            raise CommitUnknownError(
-                f"image '{image.id}': {error}; {_FOUND[is_committed]}", committed=is_committed
-            ) from error
+            raise CommitUnknownError(f"{error}; {_FOUND[is_committed]}", committed=is_committed) from error
 
     def _forget(self, values: dict[str, Any], events: int) -> None:
         """Make the image and the record again what they were before the commit."""

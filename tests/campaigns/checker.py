@@ -55,6 +55,9 @@ def look(catalog: Path) -> Seen:
     seen = Seen()
     folder = data_folder(catalog)
     seen.files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
+    if not catalog.exists():
+        seen.problems.append(f"there is no {catalog.name}")
+        return seen
     connection = sqlite3.connect(catalog, isolation_level=None)
     try:
         seen.problems += _broken(connection)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-MEGABYTES = 400  # of the whole process, of which the program itself needs about 100
+MEGABYTES = 300
 HARMLESS = ("extra_properties of", "cs_code of")  # large, but nothing that grows: they are read as they are
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits and measures memory as Linux does")
@@ -32,8 +32,6 @@ def test_bombs_are_refused_with_little_memory(tmp_path: Path) -> None:
     assert len(found) > 45
     assert [one for one in found if one["outcome"].startswith("foreign")] == []
     assert [one for one in found if one["outcome"] == "done" and not one["name"].startswith(HARMLESS)] == []
-    assert [one for one in found if one["peak"] > MEGABYTES] == []
-    slowest = max(found, key=lambda one: one["seconds"])
-    print(
-        f"\nbombs: {len(found)} refused, {found[-1]['peak']} MB, slowest {slowest['seconds']:.2f} s ({slowest['name']})"
-    )
+    assert [one for one in found if one["taken"] > MEGABYTES] == []
+    slowest, most = max(found, key=lambda one: one["seconds"]), max(one["taken"] for one in found)
+    print(f"\nbombs: {len(found)} tried, {most} MB, slowest {slowest['seconds']:.2f} s ({slowest['name']})")

@@ -33,19 +33,19 @@ def crew(plan: str, folder: Path, number: int) -> dict[str, Any]:
 
 
 def test_writers_wait_for_each_other(tmp_path: Path) -> None:
-    told = crew("insert", tmp_path, 12)
-    assert (told["rows"], told["errors"]) == (96, [])
+    told = crew("insert", tmp_path, 6)
+    assert (told["rows"], told["errors"]) == (48, [])
 
 
 def test_uploads_beside_gc_deletes_and_reads_lose_nothing(tmp_path: Path) -> None:
-    told = crew("upload", tmp_path, 4)
-    assert (told["uploads"], told["deletes"], told["errors"]) == (16, 4, [])
+    told = crew("upload", tmp_path, 3)
+    assert (told["uploads"], told["deletes"], told["errors"]) == (12, 3, [])
     assert checker.look(tmp_path / NAME).garbage == set()
 
 
 def test_a_catalog_is_created_once_by_many(tmp_path: Path) -> None:
-    told = crew("create", tmp_path, 3)
-    assert (told["opened"], told["products"], told["errors"]) == (24, 24, [])
+    told = crew("create", tmp_path, 2)
+    assert (told["opened"], told["products"], told["errors"]) == (16, 16, [])
 
 
 @pytest.mark.campaign
