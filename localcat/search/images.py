@@ -170,10 +170,10 @@ class ImageSearch(GeoSearch[Image], SummarySearchMixin):
         end = to_microseconds(end_datetime) if end_datetime else None
         try:
             found = self._between(field, start, end)._by_interval(field, length)
-        except OverflowError as error:
+        except (OverflowError, TypeError) as error:
             raise CorruptCatalogError(
-                f"catalog '{self._catalog.database.path}' is damaged: the {field} of an image lies in no year from 1 "
-                "to 9999; restore it from a backup"
+                f"catalog '{self._catalog.database.path}' is damaged: the {field} of an image is no time in a year from "
+                "1 to 9999; restore it from a backup"
             ) from error
         starts = sorted(found)
         if include_empty:
