@@ -58,10 +58,36 @@ def test_a_catalog_without_files_has_no_data_folder(tmp_path: Path) -> None:
     assert names(tmp_path) == ["empty.gpkg"]
 
 
+def test_a_catalog_that_was_never_written_has_no_backup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCALCAT", str(tmp_path / "none.gpkg"))
+    with Catalog.default() as catalog, pytest.raises(CatalogNotFoundError, match="save an object first"):
+        catalog.backup(tmp_path / "copy.gpkg", progress=False)
+    assert names(tmp_path) == []
+
+
 def test_a_reader_can_make_a_backup(kept: Catalog, tmp_path: Path) -> None:
     with Catalog.open(kept.path, read_only=True) as reader:
         reader.backup(tmp_path / "copy.gpkg", progress=False)
     with Catalog.open(tmp_path / "copy.gpkg") as copy:
+        assert copy.verify("full", progress=False).problems == []
+
+
+def test_a_catalog_with_a_write_ahead_log_is_copied_without(kept: Catalog, tmp_path: Path) -> None:
+    raw(kept, "PRAGMA journal_mode = WAL")
+    with Catalog.open(kept.path) as catalog:
+        upload(Product.get("acme:guide", catalog=catalog), "late")
+        catalog.backup(tmp_path / "copy.gpkg", progress=False)
+    assert (tmp_path / "copy.gpkg").read_bytes()[18:20] == b"\x01\x01"
+    with Catalog.open(tmp_path / "copy.gpkg") as copy:
+        assert copy.images.count() == 5
+        assert copy.verify("full", progress=False).problems == []
+
+
+def test_a_stranger_s_catalog_is_verified_and_copied(kept: Catalog, tmp_path: Path) -> None:
+    with Catalog.open(kept.path, trusted=False) as stranger:
+        assert stranger.verify("full", progress=False).problems == []
+        stranger.backup(tmp_path / "copy.gpkg", progress=False)
+    with Catalog.open(tmp_path / "copy.gpkg", trusted=False) as copy:
         assert copy.verify("full", progress=False).problems == []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -74,8 +75,9 @@ def test_a_kill_and_a_gc_behind_it_keep_the_promise(workshop: Workshop, tally: T
     """What a killed process saw committed need not be on the disk yet when gc unlinks by it."""
     total = lost = 0
     history = SCENARIOS["delete"].history
-    for point in calls(workshop, "delete"):
-        if point.name in ("fdatasync", "unlink"):
+    changes = [call for call in calls(workshop, "delete") if call.name in ("pwrite64", "fdatasync", "unlink")]
+    for before, point in pairwise(changes):
+        if "unlink" in (before.name, point.name):  # around the moments at which a journal goes, and a file
             recording = killed_then(workshop, "delete", point, "gc")
             recording.forget_acks()
             states, broken = violations(recording, history, tmp_path / "state", tally)
