@@ -529,7 +529,12 @@ def publish(temporary: Path, path: Path, *, durable: bool) -> None:
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
         except FileExistsError:
             raise CatalogExistsError(f"'{path}' already exists; open it with Catalog.open") from None
-        temporary.replace(path)
+        try:
+            temporary.replace(path)
+        except BaseException:
+            if temporary.exists():  # and the name is a mere claim
+                path.unlink()
+            raise
     reached("catalog named")
     if durable:
         sync_folder(path.parent)
