@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import sqlite3
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy
 
 from localcat import Catalog, DataType, Image, MaskBand, Product, SpectralBand
 
+PAGE = 4096  # bytes of a page of the catalog file
 AREA = {"type": "Polygon", "coordinates": [[[10, 0], [12, 0], [12, 3], [10, 0]]]}
 PIXELS = numpy.ma.masked_less(numpy.arange(2, 2 + 64 * 48, dtype="uint16").reshape(1, 64, 48), 146)
 META = {"geoTransform": [500_000, 60, 0, 4_000_000, 0, -60], "coordinateSystem": {"epsg": 32618}}
@@ -60,3 +62,24 @@ def flip(path: Path, position: int) -> None:
     content = bytearray(path.read_bytes())
     content[position] ^= 0xFF
     path.write_bytes(content)
+
+
+def damage(random_: random.Random, content: bytearray) -> None:
+    """Damage a file as disks and programs do: bits, sectors, pages, its end."""
+    for _ in range(random_.randrange(1, 6)):
+        at = random_.randrange(len(content) or 1)
+        kind = random_.randrange(5)
+        if kind == 0:
+            content[at : at + 1] = bytes([content[at] ^ 1 << random_.randrange(8)])
+        elif kind == 1:
+            content[at // 512 * 512 : at // 512 * 512 + 512] = bytes(512)
+        elif kind == 2:
+            other = random_.randrange(len(content) // PAGE)
+            content[at // PAGE * PAGE : at // PAGE * PAGE + PAGE] = content[other * PAGE : other * PAGE + PAGE]
+        elif kind == 3:
+            length = random_.randrange(1, 2000)
+            content[at : at + length] = random_.randbytes(length)[: len(content) - at]
+        elif len(content) > 10 * PAGE:
+            del content[at:]
+        if len(content) < PAGE:
+            return

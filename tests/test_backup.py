@@ -65,6 +65,25 @@ def test_a_reader_can_make_a_backup(kept: Catalog, tmp_path: Path) -> None:
         assert copy.verify("full", progress=False).problems == []
 
 
+def test_a_catalog_with_a_write_ahead_log_is_copied_without(kept: Catalog, tmp_path: Path) -> None:
+    raw(kept, "PRAGMA journal_mode = WAL")
+    with Catalog.open(kept.path) as catalog:
+        upload(Product.get("acme:guide", catalog=catalog), "late")
+        catalog.backup(tmp_path / "copy.gpkg", progress=False)
+    assert (tmp_path / "copy.gpkg").read_bytes()[18:20] == b"\x01\x01"
+    with Catalog.open(tmp_path / "copy.gpkg") as copy:
+        assert copy.images.count() == 5
+        assert copy.verify("full", progress=False).problems == []
+
+
+def test_a_stranger_s_catalog_is_verified_and_copied(kept: Catalog, tmp_path: Path) -> None:
+    with Catalog.open(kept.path, trusted=False) as stranger:
+        assert stranger.verify("full", progress=False).problems == []
+        stranger.backup(tmp_path / "copy.gpkg", progress=False)
+    with Catalog.open(tmp_path / "copy.gpkg", trusted=False) as copy:
+        assert copy.verify("full", progress=False).problems == []
+
+
 def test_what_is_there_is_not_touched(kept: Catalog, tmp_path: Path) -> None:
     (tmp_path / "taken.gpkg").write_bytes(b"mine")
     (tmp_path / "other.data").mkdir()

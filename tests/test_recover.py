@@ -27,9 +27,8 @@ from localcat import (
 )
 from localcat.maintenance.recover import RecoverReport
 from localcat.problems import ProblemKind as Kind
-from tests.kept import AREA, PIXELS, file_of, fill, flip, upload
+from tests.kept import AREA, PAGE, PIXELS, damage, file_of, fill, flip, upload
 
-PAGE = 4096
 _numbers = itertools.count()
 
 
@@ -199,27 +198,6 @@ def test_a_file_without_its_header(broken: Path, truth: dict[str, dict[str, Any]
     assert "rows in pages that may hold deleted images" not in str(uncertain)
 
 
-def damage(random_: random.Random, content: bytearray) -> None:
-    """Damage a file as disks and programs do: bits, sectors, pages, its end."""
-    for _ in range(random_.randrange(1, 6)):
-        at = random_.randrange(len(content) or 1)
-        kind = random_.randrange(5)
-        if kind == 0:
-            content[at : at + 1] = bytes([content[at] ^ 1 << random_.randrange(8)])
-        elif kind == 1:
-            content[at // 512 * 512 : at // 512 * 512 + 512] = bytes(512)
-        elif kind == 2:
-            other = random_.randrange(len(content) // PAGE)
-            content[at // PAGE * PAGE : at // PAGE * PAGE + PAGE] = content[other * PAGE : other * PAGE + PAGE]
-        elif kind == 3:
-            length = random_.randrange(1, 2000)
-            content[at : at + length] = random_.randbytes(length)[: len(content) - at]
-        elif len(content) > 10 * PAGE:
-            del content[at:]
-        if len(content) < PAGE:
-            return
-
-
 def damage_at_random(broken: Path, seeds: range) -> None:
     """Whatever comes out of a damaged file is a catalog in order, or an error of ours."""
     whole = broken.read_bytes()
@@ -366,6 +344,22 @@ def test_an_unfinished_transaction_is_undone(broken: Path, truth: dict[str, dict
     report, found = recovered(crashed)
     assert report.ok
     assert found == truth
+
+
+def test_what_a_write_ahead_log_holds_is_taken(broken: Path, truth: dict[str, dict[str, Any]], tmp_path: Path) -> None:
+    (tmp_path / "crashed").mkdir()
+    crashed = tmp_path / "crashed" / "broken.gpkg"
+    connection = sqlite3.connect(broken, isolation_level=None)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("DELETE FROM image_file WHERE image_id IN (SELECT id FROM image WHERE name = 'i007')")
+    connection.execute("DELETE FROM image WHERE name = 'i007'")
+    shutil.copy(broken, crashed)
+    shutil.copy(f"{broken}-wal", f"{crashed}-wal")
+    connection.close()
+    shutil.copytree(broken.with_name("broken.data"), crashed.with_name("broken.data"))
+    report, found = recovered(crashed)
+    assert report.ok
+    assert found == {key: values for key, values in truth.items() if key != "image acme:guide:i007"}
 
 
 def test_files_in_place_are_found_from_the_new_place(broken: Path, tmp_path: Path) -> None:

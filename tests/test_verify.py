@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import random
 import re
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy
@@ -17,8 +20,9 @@ from hypothesis import strategies as st
 from localcat import BadRequestError, Catalog, Image, Product
 from localcat.maintenance.report import VerifyReport
 from localcat.problems import ProblemKind as Kind
+from localcat.store.check import _of_pages, check_pages
 from localcat.store.database import Database
-from tests.kept import AREA, file_of, fill, flip, raw, upload
+from tests.kept import AREA, damage, file_of, fill, flip, raw, upload
 
 
 def found(report: VerifyReport) -> list[tuple[Kind, str | None]]:
@@ -43,6 +47,12 @@ def test_an_empty_catalog_and_one_that_was_never_written_are_clean(tmp_path: Pat
     assert list(tmp_path.iterdir()) == []
 
 
+try:
+    import pysqlite3
+except ImportError:  # installed with the extra [spatialite]
+    pysqlite3 = None
+
+SQLITES = [sqlite3] if pysqlite3 is None else [sqlite3, pysqlite3]
 A = "acme:guide:a"
 ROW = "(SELECT id FROM image WHERE uid = 'acme:guide:{}')"
 IN_ROWS = {
@@ -176,6 +186,22 @@ def test_damage_inside_an_index_is_found_and_repaired(kept: Catalog, what: str, 
     with Catalog.open(kept.path) as catalog:
         catalog.reindex()
         assert catalog.verify("full", progress=False).problems == []
+
+
+@pytest.mark.parametrize("module", SQLITES, ids=lambda module: module.__name__)
+@pytest.mark.parametrize("what", IN_SHADOWS)
+def test_what_sqlite_says_of_an_index_is_told_under_its_kind(kept: Catalog, what: str, module: ModuleType) -> None:
+    """Newer versions look into the indexes too, and may stop there."""
+    raw(kept, IN_SHADOWS[what])
+    expected = Kind.FULL_TEXT if "image_text" in IN_SHADOWS[what] else Kind.SPACE_TIME_INDEX
+    connection = module.connect(kept.path)
+    try:
+        problems = list(check_pages(connection))
+    except module.DatabaseError as error:  # of the other module's, which the code does not know
+        problems = [_of_pages(str(error))]
+    finally:
+        connection.close()
+    assert {problem.kind for problem in problems} <= {expected}
 
 
 def delete(catalog: Catalog) -> None:
@@ -321,6 +347,30 @@ def test_a_file_too_broken_to_read_gives_a_report(kept: Catalog, damage: str) ->
     assert {problem.kind for problem in report.problems} & {Kind.UNREADABLE, Kind.DATABASE}
     assert str(report)
     catalog.close()
+
+
+def verify_damaged(kept: Catalog, seeds: range) -> None:
+    """Whatever the file is, there is a report, and damage that was told is in it."""
+    kept.close()
+    whole = kept.path.read_bytes()
+    for seed in seeds:
+        content = bytearray(whole)
+        damage(random.Random(seed), content)  # no secret
+        kept.path.write_bytes(content)
+        catalog = Catalog(Database(kept.path))
+        report = catalog.verify("full", progress=False)
+        assert str(report)
+        assert report.ok or report.problems
+        catalog.close()
+
+
+def test_random_damage_gives_a_report(kept: Catalog) -> None:
+    verify_damaged(kept, range(40))
+
+
+@pytest.mark.campaign
+def test_much_random_damage_gives_reports(kept: Catalog) -> None:
+    verify_damaged(kept, range(40, 4000))
 
 
 def test_verify_inside_a_transaction_sees_what_it_wrote(kept: Catalog) -> None:

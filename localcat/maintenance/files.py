@@ -160,7 +160,10 @@ def check_files(
     for row in shown(rows_of(catalog), "checking files", "files", progress, total=_count(catalog)):
         is_read = report.level == "full" and _is_chosen(row, share, seed)
         report.files_checked += 1
-        problems = list(_check(catalog, row, is_read=is_read))
+        try:
+            problems = list(_check(catalog, row, is_read=is_read))
+        except (ClientError, ValueError, TypeError, KeyError) as error:  # values of the row that none of ours can be
+            problems = [Problem(ProblemKind.VALUE, _RESTORE, str(row.image_id), str(row.href), found=str(error))]
         report.files_hashed += is_read and not any(problem.kind in _NOT_READ for problem in problems)
         if problems and _is_current(catalog, row):
             report.problems += problems

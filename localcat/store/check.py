@@ -15,8 +15,8 @@ from localcat.store import schema, trust
 _MOST = 1000  # messages of one integrity_check
 _RECOVER = "copy what is readable with `localcat recover`, or restore a backup"
 REINDEX: Final = "Catalog.reindex() builds it anew"
-_OF_TEXT = re.compile(r"FTS5 table (?:main\.)?(\w+)")
-_OF_INDEX = re.compile(r"In RTree (?:main\.)?(\w+)")
+_OF_TEXT = re.compile(r"FTS5 table (?:main\.)?(\w+_text)\b|fts5: .*\"(\w+_text)\"", re.DOTALL)
+_OF_INDEX = re.compile(r"RTree .*\b(image_index)(?:_node)?\b", re.DOTALL)
 
 TEXT_TABLES: Final = {"product_text": "product", "band_text": "band", "image_text": "image"}
 """The full-text indexes, and the tables that they are made of."""
@@ -26,17 +26,25 @@ _JSON_COLUMNS = re.compile(r"^ *(\w+) +TEXT +CHECK \(substr\(\1, 1, 1\) =", re.M
 
 def check_pages(connection: sqlite3.Connection) -> Iterator[Problem]:
     """Yield what SQLite finds in the pages, tables and indexes of the file."""
-    for (message,) in connection.execute(f"PRAGMA integrity_check({_MOST})"):
-        if message == "ok":
-            continue
-        # Since SQLite 3.44 and 3.45 the check includes the virtual tables.
-        text, index = _OF_TEXT.search(message), _OF_INDEX.search(message)
-        if text is not None:
-            yield Problem(ProblemKind.FULL_TEXT, REINDEX, object_id=text[1], found=message)
-        elif index is not None:
-            yield Problem(ProblemKind.SPACE_TIME_INDEX, REINDEX, object_id=index[1], found=message)
-        else:
-            yield Problem(ProblemKind.DATABASE, _RECOVER, found=message)
+    try:
+        for (message,) in connection.execute(f"PRAGMA integrity_check({_MOST})"):
+            if message != "ok":
+                yield _of_pages(message)
+    except sqlite3.DatabaseError as error:  # an R-tree without a root ends the check itself
+        if _OF_INDEX.search(str(error)) is None:
+            raise
+        yield _of_pages(str(error))
+
+
+def _of_pages(message: str) -> Problem:
+    """Return a message of SQLite as a problem: since 3.44 its check includes the virtual tables."""
+    text, index = _OF_TEXT.search(message), _OF_INDEX.search(message)
+    found = " ".join(message.split())
+    if text is not None:
+        return Problem(ProblemKind.FULL_TEXT, REINDEX, object_id=text[1] or text[2], found=found)
+    if index is not None:
+        return Problem(ProblemKind.SPACE_TIME_INDEX, REINDEX, object_id=index[1], found=found)
+    return Problem(ProblemKind.DATABASE, _RECOVER, found=found)
 
 
 def check_references(connection: sqlite3.Connection) -> Iterator[Problem]:
