@@ -58,6 +58,13 @@ def test_a_catalog_without_files_has_no_data_folder(tmp_path: Path) -> None:
     assert names(tmp_path) == ["empty.gpkg"]
 
 
+def test_a_catalog_that_was_never_written_has_no_backup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCALCAT", str(tmp_path / "none.gpkg"))
+    with Catalog.default() as catalog, pytest.raises(CatalogNotFoundError, match="save an object first"):
+        catalog.backup(tmp_path / "copy.gpkg", progress=False)
+    assert names(tmp_path) == []
+
+
 def test_a_reader_can_make_a_backup(kept: Catalog, tmp_path: Path) -> None:
     with Catalog.open(kept.path, read_only=True) as reader:
         reader.backup(tmp_path / "copy.gpkg", progress=False)

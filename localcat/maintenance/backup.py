@@ -63,6 +63,8 @@ def backup(catalog: CatalogOnDisk, dest: str | os.PathLike[str], *, progress: bo
     """Copy a catalog; `Catalog.backup` says how."""
     if catalog.database.in_transaction:
         raise BadRequestError("a backup holds what is committed; make it outside of the transaction")
+    if not catalog.path.is_file():
+        raise CatalogNotFoundError(f"there is no catalog at '{catalog.path}' yet; save an object first")
     target = new_pair(dest, outside=catalog.data_folder.path)
     with staged(target) as staging:
         file, rows = staging / target.name, staging / f"{target.name}.rows"

@@ -46,7 +46,7 @@ class Restoring:
 
     def __init__(self, connection: sqlite3.Connection, found: Salvage, *, uncertain: bool) -> None:
         self.problems: list[Problem] = []
-        self.files_copied = 0
+        self._taken: set[str] = set()  # the files that were copied
         self._connection = connection
         self._found = found
         self._takes_uncertain = uncertain
@@ -55,6 +55,11 @@ class Restoring:
         for table, places in found.damaged.items():
             state = f"{places:,} damaged places; rows of it may be lost"
             self._tell(ProblemKind.UNREADABLE, _LOST, table, found=state)
+
+    @property
+    def files_copied(self) -> int:
+        """How many files came into the new data folder."""
+        return len(self._taken)
 
     def _tell(self, kind: ProblemKind, advice: str, object_id: str | None = None, **facts: str) -> None:
         self.problems.append(Problem(kind, advice, object_id, **facts))
@@ -143,15 +148,18 @@ class Restoring:
             files = by_image.get(row_id, [])
             if not files and row["storage_state"] == StorageState.AVAILABLE.value:
                 files = self._found_again(row, old, unknown)
+            told = len(self.problems)
             is_whole = self._copied(row, files, old, new)
             if not row.is_certain and not self._takes_uncertain and not (is_whole and _any_owned(files)):
                 self._connection.execute("DELETE FROM image WHERE id = ?", (row_id,))
-            elif is_whole:
-                for file in files:
-                    self._insert("image_file", None, file)
+                del self.problems[told:]  # it may have been deleted long ago, with its files
+            elif is_whole and all(self._insert("image_file", None, file) for file in files):
                 size = sum(int(file["size_bytes"] or 0) for file in files)
                 self._connection.execute("UPDATE image SET size_bytes = ? WHERE id = ?", (size, row_id))
             else:
+                if is_whole:  # a row that was refused: none is kept
+                    self._connection.execute("DELETE FROM image_file WHERE image_id = ?", (row_id,))
+                    self._forget([file["href"] for file in files if file["owned"]], new)
                 remote = (StorageState.REMOTE.value, row_id)
                 self._connection.execute("UPDATE image SET storage_state = ?, size_bytes = 0 WHERE id = ?", remote)
         for image_id, hrefs in unknown.items():
@@ -177,18 +185,24 @@ class Restoring:
             if problem is not None:
                 kind, expected, found = problem
                 self._tell(kind, _AGAIN, uid, path=href, expected=expected, found=found)
-                for copied in done:
-                    new.remove(copied)
-                self.files_copied -= len(done)
+                self._forget(done, new)
                 return False
             done.append(href)
-            self.files_copied += 1
+            self._taken.add(href)
         return True
+
+    def _forget(self, hrefs: Sequence[str], new: DataFolder) -> None:
+        """Remove files that were copied for an image which does not get them."""
+        for href in hrefs:
+            new.remove(href)
+            self._taken.discard(href)
 
     def _copy(
         self, file: SalvagedRow, old: DataFolder, new: DataFolder, href: str
     ) -> tuple[ProblemKind, str, str] | None:
         """Copy a file; return its problem, if it has one, and what was expected and found."""
+        if href in self._taken:
+            return ProblemKind.DISAGREEMENT, "a file of its own", "that of another image"
         expected_size, expected_digest = file["size_bytes"], file["hash"]
         size = old.size_of(href)
         try:
@@ -219,6 +233,10 @@ class Restoring:
         hrefs = [href for href in unknown.get(uid, []) if old.size_of(href) == row["size_bytes"]]
         if len(hrefs) != 1:
             return []
+        try:
+            digest = sha256_of(old.resolve(hrefs[0]))
+        except (ImageDeletedError, StorageError):
+            return []
         unknown[uid].remove(hrefs[0])
         values = {
             "image_id": row.row_id,
@@ -226,7 +244,7 @@ class Restoring:
             "owned": 1,
             "href": hrefs[0],
             "size_bytes": row["size_bytes"],
-            "hash": sha256_of(old.resolve(hrefs[0])),
+            "hash": digest,
             "provider_id": None,
             "provider_href": None,
         }
