@@ -26,6 +26,7 @@ from localcat.models.values import File
 from localcat.progress import shown
 from localcat.steps import reached
 from localcat.store import rows
+from localcat.store.faults import sqlite_errors
 from localcat.timestamps import now_microseconds
 
 if TYPE_CHECKING:
@@ -229,12 +230,14 @@ def add_images(
     if isinstance(records, str | bytes | Mapping | Image) or not isinstance(records, Iterable):
         raise BadRequestError(f"records are several dictionaries or images, not {type(records).__name__}")
     objects: list[Image] = []
-    with catalog.database.write() as transaction:
-        loader = _Loader(catalog, transaction.connection, on_conflict)
+    with catalog.database.transaction() as transaction:  # the records may come from code of the user's own
+        with sqlite_errors(catalog.path):
+            loader = _Loader(catalog, transaction.connection, on_conflict)
         numbered = enumerate(shown(records, "adding images", "images", progress))
         while chunk := list(itertools.islice(numbered, _CHUNK)):
             objects += [record for _, record in chunk if isinstance(record, Image)]
-            loader.add(chunk)
+            with sqlite_errors(catalog.path):
+                loader.add(chunk)
             reached("chunk written")
         transaction.on_commit.append(lambda: catalog.delete_files(loader.discarded))
     failed = {failure.index for failure in loader.report.failed}

@@ -20,6 +20,7 @@ from localcat.errors import (
     CatalogNotFoundError,
 )
 from localcat.expressions.properties import properties as p
+from localcat.filesystem import exists
 from localcat.models import backend
 from localcat.models.band import Band
 from localcat.models.base import CatalogObjectBase
@@ -168,7 +169,7 @@ class Catalog(CatalogOnDisk, CatalogPixels):
             If ``journal="wal"`` is not safe here; it says why.
         """
         file = absolute(path)
-        if not os.path.exists(file):  # noqa: PTH110  # Path.exists raises where a name is too long
+        if not exists(file):
             raise CatalogNotFoundError(f"there is no catalog at '{file}'; Catalog.create makes one")
         if not file.is_file():
             raise CatalogNotFoundError(f"'{file}' is no file; name the catalog file itself")
@@ -186,7 +187,7 @@ class Catalog(CatalogOnDisk, CatalogPixels):
         try:
             return cls.open(path)
         except CatalogNotFoundError:
-            if os.path.exists(absolute(path)):  # noqa: PTH110
+            if exists(absolute(path)):
                 raise
         try:
             return cls.create(path, org=org, user=user)
@@ -320,7 +321,7 @@ class Catalog(CatalogOnDisk, CatalogPixels):
         CatalogLockedError
             If another program writes for longer than the timeout.
         """
-        with self.database.write():
+        with self.database.transaction():
             yield
 
     def add_images(

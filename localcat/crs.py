@@ -14,6 +14,8 @@ WGS84 = CRS.from_epsg(4326)
 
 _AUTHORITY_CODE = re.compile(r"(?P<authority>[A-Za-z]{2,12}):(?P<code>[A-Za-z0-9]{1,12})")
 _WKT = re.compile(r"(PROJ|GEO(G|D|C)|COMPD_|COMPOUND|VERT_?|LOCAL_|ENG|BOUND)(CS|CRS)\s*\[", re.IGNORECASE)
+_NO_GRID = re.compile(r"\+nadgrids=@null\b", re.IGNORECASE)  # says that there is no grid, as Web Mercator's texts do
+_GRIDS = re.compile(r"grids\s*=|PARAMETERFILE|\+\s*(init|file|catalog)\s*=", re.IGNORECASE)
 _FORBIDDEN_IN_PROJ4 = re.compile(r"(grids|init|file|pipeline|catalog)\b|[/\\@]", re.IGNORECASE)
 _LONGEST = 20_000  # characters; the longest WKT2 of a real CRS is a few thousand
 
@@ -46,9 +48,9 @@ def parse_crs(value: str | int) -> CRS:
             # After this match from_string can only look up a code: no path and no URL has this form.
             return CRS.from_string(f"{code['authority'].upper()}:{code['code']}")
         if _WKT.match(text):
-            return CRS.from_wkt(text)
+            return without_files(CRS.from_wkt(_checked(text)))
         if text.startswith("+"):
-            if _FORBIDDEN_IN_PROJ4.search(text):
+            if _FORBIDDEN_IN_PROJ4.search(_NO_GRID.sub("", text)):
                 raise InvalidCRSError(f"PROJ.4 text with grids, files or pipelines is refused: {text[:200]!r}")
             return CRS.from_proj4(text)
     except CRSError as error:
@@ -56,6 +58,29 @@ def parse_crs(value: str | int) -> CRS:
     raise InvalidCRSError(
         f"{str(value)[:200]!r} is no coordinate reference system; pass a code like 'EPSG:32618', WKT or PROJ.4 text"
     )
+
+
+def without_files(crs: CRS) -> CRS:
+    """Return a CRS, if no calculation with it makes PROJ open a file that it names.
+
+    Raises
+    ------
+    InvalidCRSError
+        If it names one, such as a grid of shifts.
+    """
+    _checked(crs.to_wkt())
+    return crs
+
+
+def _checked(text: str) -> str:
+    found = _GRIDS.search(_NO_GRID.sub("", text))
+    if found is not None:
+        start = max(0, found.start() - 40)
+        raise InvalidCRSError(
+            f"a coordinate reference system that names files is refused: …{text[start : found.end() + 80]!r}; "
+            "use one without grids"
+        )
+    return text
 
 
 def crs_code(crs: CRS) -> str | None:

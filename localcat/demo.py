@@ -23,6 +23,7 @@ from localcat.models.values import Resolution
 from localcat.rasters.arrays import BandLayer
 from localcat.rasters.describe import RasterDescription, describe
 from localcat.rasters.dtypes import data_type_name
+from localcat.rasters.environment import write_errors
 from localcat.rasters.write import write_cog
 
 Say = Callable[[str], None]
@@ -55,7 +56,8 @@ def run_demo(raster: Path | None, keep: Path | None, say: Say) -> None:
         describe(raster)  # a file that is no raster is refused before anything is made
     with ExitStack() as stack:
         folder = keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="localcat-demo-")))
-        folder.mkdir(parents=True, exist_ok=True)
+        with write_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
         path = folder / "demo.gpkg"
         if path.exists():
             raise CatalogExistsError(f"'{path}' is there already; choose another folder for --keep")

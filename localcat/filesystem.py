@@ -73,6 +73,21 @@ def file_system_of(path: str | os.PathLike[str]) -> FileSystem:
         return FileSystem("")
 
 
+def exists(path: str | os.PathLike[str]) -> bool:
+    """Return whether there is something at a path; `Path.exists` raises where a name is too long."""
+    return os.path.exists(path)  # noqa: PTH110
+
+
+def is_folder(path: str | os.PathLike[str]) -> bool:
+    """Return whether there is a folder at a path; `Path.is_dir` raises where a name is too long."""
+    return os.path.isdir(path)  # noqa: PTH112
+
+
+def is_link(path: str | os.PathLike[str]) -> bool:
+    """Return whether there is a symbolic link at a path; `Path.is_symlink` raises where a name is too long."""
+    return os.path.islink(path)  # noqa: PTH114
+
+
 def sync_folder(folder: Path) -> None:
     """Make renames and new names in a folder last through a power cut; does nothing where folders cannot be opened."""
     if os.name == "nt":

@@ -19,7 +19,8 @@ import shapely.errors
 import shapely.geometry
 from shapely.geometry.base import BaseGeometry
 
-from localcat.errors import InvalidGeometryError, LocalcatWarning
+from localcat import wkb
+from localcat.errors import CorruptCatalogError, InvalidGeometryError, LocalcatWarning
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -170,18 +171,25 @@ def to_wkbs(shapes: Sequence[BaseGeometry | None]) -> list[bytes | None]:
     return found
 
 
+_SAFE_WKB = 2000  # bytes; in fewer no collections can be nested deeply enough to exhaust the stack
+
+
 def from_wkb(blobs: Sequence[bytes | None]) -> NDArray[Any]:
     """Return the geometries of many well-known binaries at once, None for None.
 
     Raises
     ------
-    InvalidGeometryError
+    CorruptCatalogError
         If one of them is damaged.
     """
     try:
+        if max(map(len, filter(None, blobs)), default=0) > _SAFE_WKB:
+            for blob in blobs:
+                if blob is not None and len(blob) > _SAFE_WKB:
+                    wkb.check_depth(blob)
         return shapely.from_wkb(numpy.array(blobs, dtype=object))
-    except shapely.errors.ShapelyError as error:
-        raise InvalidGeometryError(f"a stored geometry is damaged: {error}") from error
+    except (shapely.errors.ShapelyError, TypeError) as error:
+        raise CorruptCatalogError(f"a stored geometry is damaged: {error}") from error
 
 
 def intersecting(area: BaseGeometry, footprints: NDArray[Any]) -> NDArray[numpy.bool_]:

@@ -224,7 +224,7 @@ def _count(counts: dict[str, int], kind: type[CatalogObjectBase]) -> None:
 
 def _values_of(catalog: Catalog, kind: type[CatalogObjectBase], uid: str, row: rows.Row) -> _Values:
     """Return the attributes of a row as they are stored, each checked as if it were assigned; and its files."""
-    attributes = kind._class_of(row)._attributes
+    attributes = kind._class_of(row, catalog)._attributes
     values: dict[str, Stored] = dict.fromkeys(kind._columns())
     files: list[File] = []
     for name, position in kind._positions().items():

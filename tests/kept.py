@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import sqlite3
+import struct
 from pathlib import Path
 
 import numpy
@@ -83,3 +84,10 @@ def damage(random_: random.Random, content: bytearray) -> None:
             del content[at:]
         if len(content) < PAGE:
             return
+
+
+def naming(hot: bytes, path: Path) -> bytes:
+    """Return a rollback journal that also names a file; versions of SQLite delete that when they roll it back."""
+    name = str(path).encode()
+    record = struct.pack(">I", 0x40000000 // PAGE + 1) + name + struct.pack(">II", len(name), sum(name))
+    return hot.ljust(-(-len(hot) // 512) * 512, b"\0") + record + bytes.fromhex("d9d505f920a163d7")

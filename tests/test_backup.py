@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -22,9 +24,11 @@ from localcat import (
     CorruptImageError,
     Image,
     Product,
+    StorageError,
     StorageFullError,
 )
 from localcat.maintenance import backup as module
+from localcat.store import database
 from tests.kept import PIXELS, file_of, flip, raw, upload
 
 
@@ -269,7 +273,7 @@ def test_a_backup_beside_two_writers_has_all_that_was_acknowledged_before(kept: 
 
 
 CRASHES = """
-import os, sys
+import errno, os, sys
 from pathlib import Path
 from localcat import Catalog
 from localcat.maintenance import backup, recover
@@ -281,7 +285,7 @@ def copy(source, dest, how):
         with Catalog.open(source) as catalog:
             catalog.backup(dest, progress=False)
 
-source, how = Path(sys.argv[1]), sys.argv[2]
+source, how, end = Path(sys.argv[1]), *sys.argv[2:]
 at, crashed = 0, 9
 while crashed == 9:
     dest = source.with_name(f"{how}{at}.gpkg")
@@ -290,33 +294,62 @@ while crashed == 9:
         steps = []
         def listen(event, args):
             if event == "localcat.step":
-                if len(steps) == at:
-                    os._exit(9)
                 steps.append(args)
+                if len(steps) == at + 1:
+                    if end == "crash":
+                        os._exit(9)
+                    raise KeyboardInterrupt if end == "interrupt" else OSError(errno.EIO, "the disk failed")
         sys.addaudithook(listen)
-        copy(source, dest, how)
+        try:
+            copy(source, dest, how)
+        except BaseException:
+            os._exit(9)
         os._exit(0)
     crashed = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     state = "none"
     if dest.exists():
         with Catalog.open(dest) as made:
             state = str(made.verify("full", progress=False).problems)
+    elif end != "crash" and list(dest.parent.glob(f"*{dest.stem}*")):
+        state = "parts"
     print(crashed, state)
     at += 1
 """
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="nothing can be forked here")
+@pytest.mark.parametrize("end", ["crash", "interrupt", "fault"])
 @pytest.mark.parametrize("how", ["backup", "recover"])
-def test_a_crash_at_any_step_leaves_a_whole_copy_or_none(kept: Catalog, how: str) -> None:
+def test_an_end_at_any_step_leaves_a_whole_copy_or_none(kept: Catalog, how: str, end: str) -> None:
     root = Path(__file__).resolve().parents[1]
-    command = [sys.executable, "-c", CRASHES, str(kept.path), how]
+    command = [sys.executable, "-c", CRASHES, str(kept.path), how, end]
     output = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout.splitlines()
     assert len(output) > 6
-    assert set(output[:-1]) <= {"9 none", "9 []"}
+    assert set(output[:-1]) <= ({"9 none", "9 []"} if end == "crash" else {"9 none"})
     assert output[0] == "9 none"
     assert output[-1] == "0 []"
     assert kept.verify("full", progress=False).problems == []
+
+
+@pytest.mark.parametrize("fault", ["sync", "sync where there are no hard links", "name where there are none"])
+def test_a_copy_that_fails_at_its_last_step_is_removed(
+    kept: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    def failing(*names: object) -> None:
+        raise OSError(errno.EIO, "the disk failed")
+
+    if "where" in fault:
+        monkeypatch.setattr(os, "link", failing)
+    if "sync" in fault:
+        monkeypatch.setattr(database, "sync_folder", failing)
+    else:
+        monkeypatch.setattr(Path, "replace", failing)
+    before = names(tmp_path)
+    with pytest.raises(StorageError, match="the disk failed"):
+        kept.backup(tmp_path / "copy.gpkg", progress=False)
+    monkeypatch.undo()
+    assert names(tmp_path) == before
+    kept.backup(tmp_path / "copy.gpkg", progress=False)
 
 
 def test_relocate_finds_files_that_were_moved(kept: Catalog, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely.affinity import translate
 
-from localcat.errors import InvalidGeometryError, LocalcatWarning
+from localcat.errors import CorruptCatalogError, InvalidGeometryError, LocalcatWarning
 from localcat.geocontext import AOI, XYZTile
 from localcat.geometry import (
     GeometryWarning,
@@ -457,7 +457,7 @@ def test_coverage(footprint, area, wanted):
 
 
 def test_a_damaged_blob_is_named():
-    with pytest.raises(InvalidGeometryError, match="a stored geometry is damaged"):
+    with pytest.raises(CorruptCatalogError, match="a stored geometry is damaged"):
         from_wkb([b"\x01\x02"])
 
 

@@ -27,7 +27,9 @@ FLOORS = [
         "sphere",
         "relations",
         "crs",
+        "offline",
         "warn",
+        "wkb",
         "expressions",
     },
     {"geocontext", "geo"},
@@ -45,6 +47,7 @@ SAME_FLOOR = {
     ("expressions", "timestamps"),
     # What a place means is told by shapely, which these bring in when a condition on one is made.
     ("expressions", "geometry"),
+    ("geometry", "wkb"),
     ("expressions", "relations"),
     ("relations", "expressions"),
     ("relations", "geometry"),

@@ -27,7 +27,7 @@ from localcat import (
 )
 from localcat.maintenance.recover import RecoverReport
 from localcat.problems import ProblemKind as Kind
-from tests.kept import AREA, PAGE, PIXELS, damage, file_of, fill, flip, upload
+from tests.kept import AREA, PAGE, PIXELS, damage, file_of, fill, flip, naming, upload
 
 _numbers = itertools.count()
 
@@ -349,7 +349,9 @@ def test_a_product_whose_row_is_lost_is_made_anew(broken: Path, truth: dict[str,
     assert "product acme:second" not in found
 
 
-def test_an_unfinished_transaction_is_undone(broken: Path, truth: dict[str, dict[str, Any]], tmp_path: Path) -> None:
+@pytest.fixture
+def crashed(broken: Path, tmp_path: Path) -> Path:
+    """A copy of the catalog in the middle of a transaction that deletes all images, with its journal."""
     (tmp_path / "crashed").mkdir()
     crashed = tmp_path / "crashed" / "broken.gpkg"
     connection = sqlite3.connect(broken, isolation_level=None)
@@ -361,9 +363,39 @@ def test_an_unfinished_transaction_is_undone(broken: Path, truth: dict[str, dict
     connection.execute("ROLLBACK")
     connection.close()
     shutil.copytree(broken.with_name("broken.data"), crashed.with_name("broken.data"))
+    return crashed
+
+
+def test_an_unfinished_transaction_is_undone(crashed: Path, truth: dict[str, dict[str, Any]]) -> None:
     report, found = recovered(crashed)
     assert report.ok
     assert found == truth
+
+
+def test_a_journal_that_names_another_file_is_not_played_back(
+    crashed: Path, truth: dict[str, dict[str, Any]], tmp_path: Path
+) -> None:
+    """Some versions of SQLite delete the file whose name stands there."""
+    precious = tmp_path / "precious.txt"
+    precious.write_text("my only copy")
+    journal = crashed.with_name("broken.gpkg-journal")
+    journal.write_bytes(naming(journal.read_bytes(), precious))
+    report, found = recovered(crashed)
+    assert precious.read_text() == "my only copy"
+    assert found.items() <= truth.items()
+    told = report.problems[0]
+    assert (told.kind, told.path) == (Kind.UNREADABLE, str(journal))
+    assert told.found is not None
+    assert told.found.startswith(f"not played back: the journal '{journal}' beside the catalog refers to other files")
+
+
+def test_a_journal_that_sqlite_cannot_play_back_is_told(crashed: Path, truth: dict[str, dict[str, Any]]) -> None:
+    zero(crashed, 1)
+    journal = crashed.with_name("broken.gpkg-journal")
+    journal.write_bytes(bytes(512) + journal.read_bytes()[512:])
+    report, found = recovered(crashed, uncertain=True)
+    require_true(found, truth, report)
+    assert str(report.problems[0].found).startswith(f"not played back: '{crashed}' is no SQLite file")
 
 
 def test_what_a_write_ahead_log_holds_is_taken(broken: Path, truth: dict[str, dict[str, Any]], tmp_path: Path) -> None:

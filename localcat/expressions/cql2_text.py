@@ -162,6 +162,9 @@ def from_cql2_text(source: str) -> Node:
     return from_cql2_json(tree)
 
 
+_MOST_TOKENS = 200_000  # a polygon of 66,000 vertices has as many
+
+
 @dataclass(frozen=True, slots=True)
 class _Token:
     kind: str  # number, word, quoted, text, sign or end
@@ -175,12 +178,15 @@ class _Token:
 
 
 def _tokens(source: str) -> list[_Token]:
-    found, place, end = [], 0, len(source.rstrip())
+    found: list[_Token] = []
+    place, end = 0, len(source.rstrip())
     while place < end:
         match = _TOKEN.match(source, place)
         if match is None or match.lastgroup is None:
             place += len(source[place:]) - len(source[place:].lstrip())
             raise BadRequestError(f"CQL2 text cannot be read at character {place}: {brief(source[place : place + 30])}")
+        if len(found) == _MOST_TOKENS:
+            raise BadRequestError(f"CQL2 text has at most {_MOST_TOKENS:,} words and signs; use JSON, or any_of")
         found.append(_Token(match.lastgroup, match[match.lastgroup], match.start(match.lastgroup)))
         place = match.end()
     return [*found, _Token("end", "", end)]

@@ -16,6 +16,8 @@ from localcat.errors import BadRequestError
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
+MAX_CONDITIONS = 10_000  # joined by and, or and not
+MAX_VALUES = 100_000  # of one any_of
 # Levels of a tree. SQLite's parser keeps a stack of 100 entries unless it was built otherwise, and a level of
 # "(a OR (b AND ...))" takes three: measured, 3.40 gives up near 33 levels. The rest is for the query around it.
 MAX_DEPTH = 24
@@ -245,5 +247,20 @@ def check_depth(depth: int) -> None:
 
 
 def check_size(node: Node) -> None:
-    """Raise `BadRequestError` for a tree that is nested too deep to be read by recursion and by SQLite's parser."""
+    """Raise `BadRequestError` for a tree that is nested too deep or has too many conditions to be read in good time."""
     check_depth(depth_of(node))
+    waiting, count = [node], 0
+    while waiting:
+        current = waiting.pop()
+        if isinstance(current, And | Or):
+            waiting.extend(current.parts)
+        elif isinstance(current, Not):
+            waiting.append(current.part)
+        elif isinstance(current, AnyOf) and len(current.values) > MAX_VALUES:
+            raise BadRequestError(f"any_of has {len(current.values):,} values; at most {MAX_VALUES:,} are supported")
+        else:
+            count += 1
+    if count > MAX_CONDITIONS:
+        raise BadRequestError(
+            f"the filter joins {count:,} conditions; at most {MAX_CONDITIONS:,} are supported, any_of takes many values"
+        )

@@ -11,6 +11,7 @@ Everything here is a value: an operator makes a new expression and leaves its op
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from localcat.expressions.cql2_text import from_cql2_text, to_cql2_text
 from localcat.expressions.evaluate import Filterable, evaluate, evaluate_plain
 from localcat.expressions.fields import nearest
 from localcat.expressions.nodes import (
+    MAX_VALUES,
     And,
     Comparison,
     Node,
@@ -334,6 +336,9 @@ class Property:
     def any_of(self, values: Iterable[object]) -> Expression:
         """Make the condition that the attribute equals one of the values; without values it matches nothing."""
         if isinstance(values, Iterable) and not isinstance(values, str | bytes):
+            values = list(itertools.islice(values, MAX_VALUES + 1))
+            if len(values) > MAX_VALUES:
+                raise BadRequestError(f"any_of takes at most {MAX_VALUES:,} values; ask in several searches")
             values = [self._value(value) for value in values]
         return Expression._of(conditions.any_of(self.ref, values), 1)
 

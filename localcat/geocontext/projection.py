@@ -15,6 +15,7 @@ from rasterio.warp import transform, transform_bounds
 from localcat.crs import WGS84, crs_code, parse_crs
 from localcat.errors import BadRequestError
 from localcat.geocontext.base import Bounds
+from localcat.offline import proj_offline
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,7 +48,8 @@ def project(
     """
     points: NDArray[Any]
     try:
-        points = numpy.column_stack(transform(source, target, xs, ys))
+        with proj_offline():
+            points = numpy.column_stack(transform(source, target, xs, ys))
     except _FAILURES as error:
         raise BadRequestError(f"points cannot be brought from {_name(source)} to {_name(target)}: {error}") from error
     if not numpy.isfinite(points).all():
@@ -120,7 +122,8 @@ def _box(bounds: Bounds, source: CRS, target: CRS) -> Bounds:
     # GDAL leaves out points that cannot be projected, and would return the box of those that can.
     project([x for x in xs for _ in ys], [y for _ in xs for y in ys], source, target)
     try:
-        box = transform_bounds(source, target, *bounds, densify_pts=POINTS_PER_EDGE)
+        with proj_offline():
+            box = transform_bounds(source, target, *bounds, densify_pts=POINTS_PER_EDGE)
     except _FAILURES as error:
         raise BadRequestError(
             f"the bounds {bounds} cannot be brought from {_name(source)} to {_name(target)}: {error}"

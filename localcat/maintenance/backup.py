@@ -157,13 +157,21 @@ def publish_pair(file: Path, target: Path) -> None:
                 sync_folder(folder)
             if os.path.lexists(data):
                 raise CatalogExistsError(f"'{data}' already exists; choose another name, or move it away")
-            staged_data.rename(data)
         try:
+            if has_data:
+                staged_data.rename(data)
             publish(file, target, durable=True)
         except BaseException:
-            if has_data:
+            if _has_name(file, target):  # it failed behind that, or Ctrl-C came
+                target.unlink()  # first: never is there a file without its folder
+            if has_data and not staged_data.exists():
                 data.rename(staged_data)
             raise
+
+
+def _has_name(file: Path, target: Path) -> bool:
+    """Return whether a staged file has its final name, beside the one it had or in place of it."""
+    return not file.exists() or (target.exists() and target.samefile(file))
 
 
 def sync_file(path: Path) -> None:

@@ -206,7 +206,7 @@ def _file(path: Path) -> Iterator[Finding]:
     left = journal.leftovers(path)
     if left:
         names = ", ".join(f"'{one.name}'" for one in left)
-        advice = "if no program has the catalog open, open and close it once where it can be written; never delete it"
+        advice = "if no program uses the catalog, let localcat open it once where it can be written; never delete it"
         yield Finding("unfinished", f"{names} lies beside the catalog", Status.WARNING, advice)
     database = Database(path, options=OpenOptions(read_only=True))
     try:

@@ -9,15 +9,17 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from localcat.errors import CatalogNotFoundError
+from localcat.errors import CatalogNotFoundError, ClientError
 from localcat.maintenance.backup import new_pair, publish_pair, rebase, staged
 from localcat.maintenance.restoring import Restoring
 from localcat.paths import absolute, data_path
-from localcat.problems import Problem
+from localcat.problems import Problem, ProblemKind
 from localcat.rasters.environment import write_errors
 from localcat.rasters.layout import DataFolder
+from localcat.store import journal
 from localcat.store.database import Database, new_settings
 from localcat.store.entries import rebuild
+from localcat.store.faults import sqlite_errors
 from localcat.store.salvage import Salvage, salvage
 
 _SETTINGS = ("namespace", "org", "user", "uuid", "created")
@@ -76,7 +78,8 @@ def recover(
         raise CatalogNotFoundError(f"there is no file '{source}' to recover a catalog from")
     target = new_pair(new, outside=data_path(source))
     with staged(target) as staging:
-        found = salvage(_settled(source, staging))
+        settled, unsettled = _settled(source, staging)
+        found = salvage(settled)
         file = staging / target.name
         database = Database(file, settings=_settings(found))
         database.create()
@@ -97,31 +100,42 @@ def recover(
             database.close()
         publish_pair(file, target)
     products, bands, images, uploads = counts
-    return RecoverReport(target, products, bands, images, restoring.files_copied, uploads, restoring.problems)
+    return RecoverReport(
+        target, products, bands, images, restoring.files_copied, uploads, unsettled + restoring.problems
+    )
 
 
-def _settled(source: Path, staging: Path) -> Path:
-    """Return a file in which no transaction is unfinished: the catalog itself, or a copy with its journal undone."""
-    beside = [source.with_name(f"{source.name}{suffix}") for suffix in ("-journal", "-wal")]
-    if not any(path.is_file() for path in beside):
-        return source
+def _settled(source: Path, staging: Path) -> tuple[Path, list[Problem]]:
+    """Return a copy in which no transaction is unfinished, or the catalog itself; and why a journal is not in it."""
+    beside = [path for kind in ("journal", "wal") if (path := journal.sidecar(source, kind)).is_file()]
+    if not beside:
+        return source, []
     copy = staging / "settled" / source.name
     with write_errors(copy):
         copy.parent.mkdir()
         for path in (source, *beside):
-            if path.is_file():
-                shutil.copyfile(path, copy.with_name(path.name))
+            shutil.copyfile(path, copy.with_name(path.name))
+    try:
+        journal.check_leftovers(copy, trusted=True)
+        with sqlite_errors(copy):
+            _settle(copy)
+    except ClientError as error:
+        refused = str(error).replace(str(copy), str(source))
+        advice = "compare with an older backup: changes that were not finished may be in what was saved, or missing"
+        names = ", ".join(str(path) for path in beside)
+        return source, [Problem(ProblemKind.UNREADABLE, advice, path=names, found=f"not played back: {refused}")]
+    return copy, []
+
+
+def _settle(copy: Path) -> None:
+    """Let SQLite bring the journals beside a file into it."""
     connection = sqlite3.connect(copy, isolation_level=None)
     try:
         connection.execute("PRAGMA trusted_schema = OFF")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-    except sqlite3.Error:
-        with write_errors(copy):
-            shutil.copyfile(source, copy)  # too damaged even for that: the pages as they are
     finally:
         connection.close()
-    return copy
 
 
 def _settings(found: Salvage) -> dict[str, str]:

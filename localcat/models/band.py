@@ -6,8 +6,9 @@ import builtins
 import functools
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from localcat.errors import BadRequestError
+from localcat.errors import BadRequestError, CorruptCatalogError
 from localcat.models.attributes import Attribute, Boolean, Choice, Integer, Number, Text
+from localcat.models.backend import Backend
 from localcat.models.enums import BandType, Colormap, DataType
 from localcat.models.named import NamedCatalogObject
 from localcat.models.processing import DerivedParams, ProcessingLevels
@@ -65,8 +66,14 @@ class Band(NamedCatalogObject, abstract=True):
         return _attributes_of_all_types() if cls is Band else super()._filterable()
 
     @classmethod
-    def _class_of(cls, row: Row) -> builtins.type[Self]:
-        made: Any = cls._classes[str(row[cls._positions()["type"]])]
+    def _class_of(cls, row: Row, catalog: Backend) -> builtins.type[Self]:
+        stored = row[cls._positions()["type"]]
+        made: Any = cls._classes.get(str(stored))
+        if made is None:
+            raise CorruptCatalogError(
+                f"catalog '{catalog.database.path}' is damaged: a band has the type {stored!r}, which is none; restore "
+                "it from a backup"
+            )
         return made  # type: ignore[no-any-return]  # a subclass of Band, though perhaps not of cls; see _accepted
 
     @classmethod

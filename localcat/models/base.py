@@ -62,13 +62,13 @@ class CatalogObjectBase(Record, abstract=True):
     @classmethod
     def _from_row(cls, catalog: Backend, row: Row) -> Self:
         """Make an object of a row of its table, decoding nothing yet."""
-        made = cls._class_of(row)
+        made = cls._class_of(row, catalog)
         self = made.__new__(made)
         self.__dict__.update(_catalog=catalog, _row=row, _is_deleted=False, _values={})
         return self
 
     @classmethod
-    def _class_of(cls, row: Row) -> type[Self]:
+    def _class_of(cls, row: Row, catalog: Backend) -> type[Self]:
         return cls
 
     @classmethod

@@ -10,7 +10,7 @@ import copy
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from localcat.errors import AttributeValidationError, DeletedObjectError
+from localcat.errors import AttributeValidationError, CorruptCatalogError, DeletedObjectError
 from localcat.expressions.fields import Fields, nearest
 from localcat.models.attributes import Attribute, Stored, Text, Timestamp
 from localcat.models.backend import Backend, chosen_catalog
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from localcat.expressions.nodes import Ref
     from localcat.store.rows import Row
 
+# What decoding a stored value raises where it is not what localcat wrote; refusals of values are ValueErrors too.
+_DAMAGE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError, CorruptCatalogError)
 _FIRST = 2  # position of the first attribute in a row, behind row id and version
 
 
@@ -111,7 +113,13 @@ class Record:
         if row is None:
             return None
         stored = row[self._positions()[attribute.name]]
-        value = None if stored is None else attribute.load(stored)
+        try:
+            value = None if stored is None else attribute.load(stored)
+        except _DAMAGE as error:
+            raise CorruptCatalogError(
+                f"{attribute.name} of {type(self).__name__} {self._stored('id')!r} is damaged in catalog "
+                f"'{self._catalog.database.path}': {error}; assign it anew, or restore the catalog from a backup"
+            ) from error
         self._values[attribute.name] = value
         return value
 

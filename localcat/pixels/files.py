@@ -6,7 +6,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -14,6 +14,7 @@ from uuid import uuid4
 import numpy
 
 from localcat.errors import BadRequestError, ClientError, DownloadError
+from localcat.filesystem import is_folder
 from localcat.models.band import ClassBand, MaskBand
 from localcat.models.enums import DownloadFileFormat
 from localcat.pixels.plan import band_names
@@ -96,9 +97,8 @@ def _file_for(name: str, dest: Any, request: DownloadRequest) -> Path:
     if not isinstance(dest, str | os.PathLike):
         raise TypeError(f"dest is a path, not {dest!r}")
     path = Path(dest)
-    with write_errors(path):  # a name may be too long for the disk
-        if path.is_dir():
-            return path / default
+    if is_folder(path):
+        return path / default
     if path.suffix.lower() not in _FORMATS:
         raise BadRequestError(f"the suffix of '{path}' is none of {', '.join(_FORMATS)}; it decides the format")
     return path
@@ -154,7 +154,8 @@ def _replacing(path: Path) -> Iterator[Path]:
         with write_errors(path):
             temporary.replace(path)
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # a name that is too long, for one
+            temporary.unlink(missing_ok=True)
 
 
 def _write_tif(reading: Reading, path: Path, nodata: float | None) -> None:

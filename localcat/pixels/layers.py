@@ -16,6 +16,7 @@ from localcat.errors import (
     StorageError,
     UnsavedObjectError,
 )
+from localcat.filesystem import exists
 from localcat.models.band import Band, ClassBand, MaskBand
 from localcat.models.enums import DocumentState, StorageState
 from localcat.models.image import Image
@@ -248,7 +249,7 @@ def sources_of(image: Image, bands: Sequence[Band]) -> list[BandSource]:
             )
         file = files[position]
         path = image._catalog.path_of(file)
-        size = path.stat().st_size if path.exists() else None
+        size = path.stat().st_size if exists(path) else None
         if size is not None and file.size_bytes not in (None, size):
             raise CorruptImageError(
                 f"'{path}' has {size:,} bytes and should have {file.size_bytes:,}; restore it from a copy"

@@ -24,6 +24,7 @@ from localcat.errors import (
     StorageFullError,
     TooLargeError,
 )
+from localcat.offline import proj_offline
 
 _PINNED = {
     # No file but the named one is ever looked at: no sidecars, no world files, no statistics written beside it.
@@ -34,7 +35,6 @@ _PINNED = {
     # What a damaged file cannot give is an error, not a block of zeros.
     "GTIFF_IGNORE_READ_ERRORS": "NO",
     # Nothing is fetched and no foreign code is loaded.
-    "PROJ_NETWORK": "OFF",
     "GDAL_DRIVER_PATH": "disable",
     "GDAL_VRT_ENABLE_PYTHON": "NO",
     "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ".none",
@@ -58,8 +58,9 @@ def usable_threads(share: int = 1) -> int:
     return max(1, (os.cpu_count() or 1) // share) if os.getpid() == _PROCESS else 1
 
 
-def raster_environment(*, threads: int = 1) -> Env:
-    """Return a context in which GDAL reads and writes only what it is told to.
+@contextmanager
+def raster_environment(*, threads: int = 1) -> Iterator[Env]:
+    """Let GDAL read and write only what it is told to, inside the block.
 
     Options are set for the calling thread and restored at the end; nothing is taken from the user's own GDAL settings
     that could open another file or a socket.
@@ -70,7 +71,8 @@ def raster_environment(*, threads: int = 1) -> Env:
         Threads that GDAL may use to compress and decompress blocks.
     """
     # An explicit session: rasterio would otherwise look for cloud credentials in the process environment.
-    return Env(session=DummySession(), GDAL_NUM_THREADS=str(threads), **_PINNED)
+    with proj_offline(), Env(session=DummySession(), GDAL_NUM_THREADS=str(threads), **_PINNED) as environment:
+        yield environment
 
 
 @contextmanager

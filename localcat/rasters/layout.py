@@ -20,6 +20,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from localcat.errors import StorageError, StorageFullError, UnsafePathError
+from localcat.filesystem import is_link
 from localcat.rasters.environment import write_errors
 from localcat.steps import reached
 
@@ -136,6 +137,8 @@ class DataFolder:
         UnsafePathError
             If the path leads out of the folder, also by a link inside it.
         """
+        if not isinstance(href, str):  # in a damaged catalog
+            raise UnsafePathError(f"{href!r} is no path inside the data folder '{self.path}'")
         parts = PurePosixPath(href).parts
         is_plain = bool(parts) and not href.startswith(("/", "\\")) and not {"..", ".", ""} & set(parts)
         if not is_plain or re.search(r'[\x00-\x1f\\:*?"<>|]', href):
@@ -145,7 +148,7 @@ class DataFolder:
         path = self.path
         for part in parts:
             path = path / part
-            if path.is_symlink():
+            if is_link(path):
                 raise UnsafePathError(
                     f"'{path}' is a link, and the data folder '{self.path}' holds plain files only; remove the link"
                 )

@@ -15,6 +15,7 @@ import numpy
 import rasterio
 from rasterio.errors import NotGeoreferencedWarning
 
+from localcat.crs import without_files
 from localcat.errors import CorruptImageError, TooLargeError, UnsafePathError
 from localcat.rasters.environment import raster_environment, read_errors
 from localcat.rasters.tiff import TiffFile, has_georeferencing
@@ -86,6 +87,8 @@ def open_raster(
                     raise CorruptImageError(f"{plain} has a damaged transform; restore it from a copy") from error
             with dataset:
                 _check_size(dataset, plain, max_bytes)
+                if dataset.crs is not None:
+                    without_files(dataset.crs)
                 yield dataset
 
 

@@ -12,7 +12,7 @@ from localcat.collection import BandCollection, Collection, ImageCollection, Pro
 from localcat.errors import BadRequestError
 from localcat.explain import Explanation, explain
 from localcat.expressions.calendar import years_as_ranges
-from localcat.expressions.nodes import Node
+from localcat.expressions.nodes import Node, check_size
 from localcat.expressions.properties import Expression
 from localcat.models.band import Band
 from localcat.models.base import CatalogObjectBase
@@ -32,6 +32,7 @@ _COLLECTIONS: dict[type[CatalogObjectBase], type] = {
     Band: BandCollection,
     Image: ImageCollection,
 }
+_LONGEST_TEXT = 10_000  # characters; SQLite takes minutes for a million words
 _TEXT_TABLES = ("product", "band", "image")
 
 
@@ -82,6 +83,7 @@ class Search(Generic[T]):
             )
         compile_where(expression.node, Scope(self._kind.table, self._kind.fields()))  # raises now rather than later
         where = expression if self._where is None else Expression(self._where) & expression
+        check_size(where.node)
         return replace(self, _where=where.node)
 
     def sort(self, field: str, *more: str | bool, ascending: bool = True) -> Self:
@@ -139,6 +141,8 @@ class Search(Generic[T]):
             raise BadRequestError(f"{self._kind.__name__} has no text to search; filter by an attribute")
         if not isinstance(text, str) or not text.split() or "\x00" in text:
             raise BadRequestError(f"find_text takes at least one word, not {text!r}")
+        if len(text) > _LONGEST_TEXT:
+            raise BadRequestError(f"find_text takes at most {_LONGEST_TEXT:,} characters, not {len(text):,}")
         return replace(self, _text=text)
 
     # Asking

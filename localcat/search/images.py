@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from localcat.collection import ImageCollection
-from localcat.errors import BadRequestError
+from localcat.errors import BadRequestError, CorruptCatalogError
 from localcat.expressions.nodes import Ref, Relation, Spatial
 from localcat.expressions.properties import properties as p
 from localcat.models.enums import AggregateDateField, Interval
@@ -168,7 +168,13 @@ class ImageSearch(GeoSearch[Image], SummarySearchMixin):
         length = _chosen(Interval, "interval", interval)
         start = to_microseconds(start_datetime) if start_datetime else None
         end = to_microseconds(end_datetime) if end_datetime else None
-        found = self._between(field, start, end)._by_interval(field, length)
+        try:
+            found = self._between(field, start, end)._by_interval(field, length)
+        except (OverflowError, TypeError) as error:
+            raise CorruptCatalogError(
+                f"catalog '{self._catalog.database.path}' is damaged: the {field} of an image is no time in a year "
+                "from 1 to 9999; restore it from a backup"
+            ) from error
         starts = sorted(found)
         if include_empty:
             first = starts[0] if start is None and starts else start

@@ -274,26 +274,31 @@ class Database:
         CommitUnknownError
             If the last step failed in a way that leaves the outcome open.
         """
+        with self.transaction() as transaction, sqlite_errors(self.path):
+            yield transaction
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """As `write`, for a block that runs a user's code: errors of its own leave it as they are."""
         self._require_writing()
         self._create_if_missing()
         session = self._session()
         self._require_writing()  # only the first open tells whether the place can be written to
         if session.transaction is not None:
-            with sqlite_errors(self.path):
-                yield from self._nested(session, session.transaction)
+            yield from self._nested(session, session.transaction)
             return
         transaction = Transaction(session.connection)
-        with self._lock(), sqlite_errors(self.path):
+        with self._lock():
             try:
-                begin_writing(
-                    session.connection, self.options.seconds
-                )  # in here, since Ctrl-C may come right behind it
+                with sqlite_errors(self.path):  # in here, since Ctrl-C may come right behind it
+                    begin_writing(session.connection, self.options.seconds)
                 session.transaction = transaction
                 reached("transaction begun")
                 yield transaction
                 self._require_running(session.connection)
                 transaction.is_closing = True
-                self._commit(session.connection)
+                with sqlite_errors(self.path):
+                    self._commit(session.connection)
             except CommitUnknownError as error:
                 # Nothing is undone: the change may well be in the file, and need what it refers to.
                 raise CommitUnknownError(f"{transaction.about}{error}") from error
@@ -311,22 +316,22 @@ class Database:
 
     def _nested(self, session: _Session, outer: Transaction) -> Iterator[Transaction]:
         self._require_running(outer.connection)
-        outer.connection.execute("SAVEPOINT nested")
+        self._execute(outer.connection, "SAVEPOINT nested")
         inner = session.transaction = Transaction(outer.connection)
         try:
             yield inner
         except BaseException:
             session.transaction = outer
             if outer.connection.in_transaction:  # SQLite itself ends all of it when the disk is full, for one
-                outer.connection.execute("ROLLBACK TO nested")
-                outer.connection.execute("RELEASE nested")
+                self._execute(outer.connection, "ROLLBACK TO nested")
+                self._execute(outer.connection, "RELEASE nested")
             for undo in reversed(inner.on_rollback):
                 undo()
             raise
         session.transaction = outer
         outer.on_commit += inner.on_commit  # first: whatever comes behind the RELEASE, they are the outer one's then
         outer.on_rollback += inner.on_rollback
-        outer.connection.execute("RELEASE nested")
+        self._execute(outer.connection, "RELEASE nested")
 
     def _require_running(self, connection: sqlite3.Connection) -> None:
         """Refuse to go on in a transaction that SQLite has ended: what followed would be written by itself."""
@@ -349,10 +354,13 @@ class Database:
                 "kept is unknown; look before repeating it"
             ) from error
 
-    @staticmethod
-    def _roll_back(connection: sqlite3.Connection) -> None:
+    def _roll_back(self, connection: sqlite3.Connection) -> None:
         if connection.in_transaction:
-            connection.execute("ROLLBACK")
+            self._execute(connection, "ROLLBACK")
+
+    def _execute(self, connection: sqlite3.Connection, statement: str) -> None:
+        with sqlite_errors(self.path):
+            connection.execute(statement)
 
     # Connections
 
@@ -521,7 +529,12 @@ def publish(temporary: Path, path: Path, *, durable: bool) -> None:
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
         except FileExistsError:
             raise CatalogExistsError(f"'{path}' already exists; open it with Catalog.open") from None
-        temporary.replace(path)
+        try:
+            temporary.replace(path)
+        except BaseException:
+            if temporary.exists():  # and the name is a mere claim
+                path.unlink()
+            raise
     reached("catalog named")
     if durable:
         sync_folder(path.parent)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy
 from numpy.typing import NDArray
 
-from localcat.errors import InvalidGeometryError
+from localcat.errors import CorruptCatalogError
 from localcat.geometry import footprint_boxes, from_wkb
 from localcat.problems import Problem, ProblemKind
 from localcat.store import index, schema
@@ -92,7 +92,7 @@ def _boxes(blobs: Sequence[bytes]) -> tuple[NDArray[numpy.float64], NDArray[nump
     is_usable = numpy.ones(len(blobs), dtype=bool)
     try:
         shapes = from_wkb(blobs)
-    except InvalidGeometryError:
+    except CorruptCatalogError:
         shapes = numpy.array([_shape(blob) for blob in blobs], dtype=object)
         is_usable = numpy.array([shape is not None for shape in shapes])
     boxes = footprint_boxes(shapes)
@@ -102,7 +102,7 @@ def _boxes(blobs: Sequence[bytes]) -> tuple[NDArray[numpy.float64], NDArray[nump
 def _shape(blob: bytes) -> Any:
     try:
         return from_wkb([blob])[0]
-    except InvalidGeometryError:
+    except CorruptCatalogError:
         return None
 
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from localcat.errors import (
+    CatalogError,
     CatalogLockedError,
     ClientError,
     CorruptCatalogError,
@@ -33,7 +34,11 @@ def sqlite_errors(path: Path | str) -> Iterator[None]:
     """
     try:
         yield
-    except (sqlite3.Error, UnicodeDecodeError, OverflowError) as error:
+    except CorruptCatalogError as error:
+        if str(path) in str(error):
+            raise
+        raise CorruptCatalogError(f"catalog '{path}': {error}; restore it from a backup") from error
+    except (sqlite3.Error, UnicodeError, OverflowError, SystemError, MemoryError) as error:
         raise translated(error, path) from error
 
 
@@ -42,6 +47,8 @@ def translated(error: Exception, path: Path | str) -> ClientError:
     code = getattr(error, "sqlite_errorcode", None)
     primary = None if code is None else code & _PRIMARY
     where = f"catalog '{path}'"
+    if isinstance(error, MemoryError):
+        return CatalogError(f"{where}: there is not enough memory; ask for less at once, or close other programs")
     if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return CatalogLockedError(f"{where} is in use by another program for too long ({error}); try again later")
     is_refused = primary in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
@@ -51,7 +58,7 @@ def translated(error: Exception, path: Path | str) -> ClientError:
         return ReadOnlyCatalogError(f"{where} can only be read ({error}); copy it to a writable place to change it")
     if primary == sqlite3.SQLITE_NOTADB:
         return UnsupportedCatalogError(f"'{path}' is no SQLite file; open a catalog that localcat created")
-    if primary == sqlite3.SQLITE_CORRUPT or isinstance(error, UnicodeDecodeError):
+    if primary == sqlite3.SQLITE_CORRUPT or isinstance(error, UnicodeDecodeError | SystemError):
         return CorruptCatalogError(  # SQLite says the same of a disk that does not read
             f"{where} is damaged, or its disk cannot read it ({error}); restore it from a backup"
         )
@@ -61,7 +68,7 @@ def translated(error: Exception, path: Path | str) -> ClientError:
         )
     if primary in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
         return StorageError(f"{where} cannot be read or written ({error}); check the disk and the permissions")
-    if isinstance(error, sqlite3.ProgrammingError | OverflowError):
+    if isinstance(error, sqlite3.ProgrammingError | OverflowError | UnicodeError):
         return QueryError(f"{where}: {error}")
     if primary in (
         sqlite3.SQLITE_TOOBIG,

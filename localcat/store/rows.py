@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
+from localcat.errors import CorruptCatalogError
 from localcat.store.compiler import Parameter
 from localcat.store.fields import column
 
@@ -278,9 +279,10 @@ def _add_to_indexes(connection: sqlite3.Connection, table: str, row_id: int) -> 
             (row_id,),
         )
     if table == "image":
-        geometry, acquired, tags = connection.execute(
-            "SELECT geometry, acquired, tags FROM image WHERE id = ?", (row_id,)
-        ).fetchone()
+        found = connection.execute("SELECT geometry, acquired, tags FROM image WHERE id = ?", (row_id,)).fetchone()
+        if found is None:
+            raise CorruptCatalogError(f"row {row_id} of table 'image', just written, is not there")
+        geometry, acquired, tags = found
         if geometry is not None:
             from localcat.store import index  # brings shapely, which rows without a footprint do not need
 

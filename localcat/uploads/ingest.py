@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from localcat.errors import BadRequestError, ClientError, ProductNotFoundError, ReadOnlyCatalogError
+from localcat.filesystem import exists, is_folder
 from localcat.models.image import Image
 from localcat.models.product import Product
 from localcat.progress import shown
@@ -164,9 +165,9 @@ def _files_of(catalog: Catalog, source: Any) -> Iterator[Path]:
         if not isinstance(entry, str | os.PathLike):
             raise BadRequestError(f"what to ingest is a folder, a file or a list of them, not {entry!r}")
         path = Path(os.path.abspath(entry))  # noqa: PTH100  # without ".." in it, but not resolved
-        if not path.exists():
+        if not exists(path):
             raise BadRequestError(f"there is no file or folder '{path}' to ingest")
-        found = _below(path) if path.is_dir() else [path]
+        found = _below(path) if is_folder(path) else [path]
         for file in found:
             if file not in seen and not file.resolve().is_relative_to(own):
                 seen.add(file)

@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import sqlite3
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,7 @@ from localcat.store.connection import OpenOptions, connect
 from localcat.store.database import Database
 from localcat.store.migrate import backup_path
 from localcat.store.trust import check_schema
+from tests import published
 
 SECOND = """-- Notes on images, and an index of their words.
 CREATE TABLE image_note (
@@ -249,3 +251,27 @@ def test_killed_at_any_statement_it_is_the_old_catalog_or_the_new_one(
     assert not os.WIFSIGNALED(status), "all steps were reached"
     assert set(outcomes) == {OLD, OLD + 1}
     assert step > 15
+
+
+def test_each_published_version_has_its_catalog() -> None:
+    assert [archive.name for archive in published.archives()] == [f"schema-{number + 1}.zip" for number in range(OLD)]
+
+
+@pytest.mark.parametrize("archive", published.archives(), ids=lambda archive: archive.stem)
+@pytest.mark.parametrize("more", [(), (SECOND,)], ids=["present", "next"])
+def test_a_catalog_of_each_published_version_opens_migrates_and_verifies(
+    tmp_path: Path, archive: Path, more: tuple[str, ...]
+) -> None:
+    with zipfile.ZipFile(archive) as packed:
+        packed.extractall(tmp_path)
+    path = tmp_path / published.NAME
+    versions = versions_with(tmp_path / "schema", *more)
+    with Catalog(Database(path, versions=versions)) as catalog:
+        assert catalog.images.ids() == [*published.IDS[::2], published.PIXELS, *published.IDS[1::2]]
+        assert Image.get(published.PIXELS, catalog=catalog).ndarray("red").sum() == 7 * 32 * 24
+        assert [image.extra_properties["n"] for image in catalog.images.find_text("t3")] == [3]
+        assert catalog.database.settings()["schema_version"] == str(OLD + len(more))
+        Image(product_id="acme:p1", name="new", catalog=catalog).save()
+        report = catalog.verify(level="full")
+        assert report.ok, report.problems
+    assert backup_path(path, int(archive.stem.removeprefix("schema-"))).exists() is bool(more)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import sqlite3
-import struct
 from pathlib import Path
 
 import numpy
@@ -22,6 +21,7 @@ from localcat import (
     UnsupportedCatalogError,
     UntrustedCatalogError,
 )
+from tests.kept import naming
 
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i AS id, 'x' AS uid FROM n"
 
@@ -346,10 +346,8 @@ def test_a_journal_that_names_another_file_is_not_rolled_back(path: Path) -> Non
         other.write_bytes(path.read_bytes())
         hot = path.with_name("survey.gpkg-journal").read_bytes()
         connection.execute("ROLLBACK")
-    name = str(precious).encode()
-    record = struct.pack(">I", 0x40000000 // 4096 + 1) + name + struct.pack(">II", len(name), sum(name))
     journal = other.with_name("other.gpkg-journal")
-    journal.write_bytes(hot.ljust(-(-len(hot) // 512) * 512, b"\0") + record + bytes.fromhex("d9d505f920a163d7"))
+    journal.write_bytes(naming(hot, precious))
     with pytest.raises(UntrustedCatalogError, match="refers to other files"):
         Catalog.open(other)
     assert precious.read_text() == "my only copy"

@@ -1,0 +1,42 @@
+"""What opening a catalog costs: the checks of its schema, and those of a catalog that is not trusted."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import pytest
+
+from localcat import Catalog
+from localcat.store import schema
+from localcat.store.trust import check_content, check_schema
+
+
+@pytest.mark.parametrize("who", ["bare sqlite3", "localcat", "localcat, untrusted"])
+def test_opening(benchmark, big: Catalog, who: str) -> None:
+    """The floor opens the file and reads its settings; the untrusted one also reads the whole file."""
+    benchmark.group = f"open a catalog of {big.path.stat().st_size / 1e6:,.0f} MB"
+
+    def bare() -> int:
+        connection = sqlite3.connect(big.path)
+        count = len(connection.execute("SELECT key, value FROM meta").fetchall())
+        connection.close()
+        return count
+
+    def ours() -> int:
+        with Catalog.open(big.path, trusted="untrusted" not in who) as catalog:
+            return len(catalog.database.settings())
+
+    assert bare() == ours()
+    benchmark(bare if who == "bare sqlite3" else ours)
+
+
+def test_checking_the_schema(benchmark, big: Catalog) -> None:
+    benchmark.group = "check the schema"
+    with big.database.read() as connection:
+        benchmark(lambda: check_schema(connection, big.path, schema.migrations()))
+
+
+def test_reading_the_whole_file(benchmark, big: Catalog) -> None:
+    benchmark.group = f"check the content of {big.path.stat().st_size / 1e6:,.0f} MB"
+    with big.database.read() as connection:
+        benchmark.pedantic(lambda: check_content(connection, big.path), rounds=3)

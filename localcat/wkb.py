@@ -1,0 +1,61 @@
+"""Well-known binary, as far as its nesting: OGC 06-103r4, section 8, and the flags that PostGIS adds."""
+
+from __future__ import annotations
+
+import struct
+
+from localcat.errors import CorruptCatalogError
+
+_POINT, _LINE, _POLYGON, _COLLECTIONS = 1, 2, 3, (4, 5, 6, 7)
+_HAS_Z, _HAS_M, _HAS_SRID = 0x8000_0000, 0x4000_0000, 0x2000_0000
+_MOST_LEVELS = 64
+
+
+def check_depth(blob: bytes) -> None:
+    """Refuse a geometry whose collections are nested so deeply that GEOS, which recurses, would exhaust the stack.
+
+    Whatever else is wrong with it is left for GEOS to find.
+
+    Raises
+    ------
+    CorruptCatalogError
+        If it is nested more than 64 levels deep.
+    """
+    parts = [1]  # still to come, at each level
+    at = 0
+    try:
+        while parts:
+            if parts[-1] == 0:
+                parts.pop()
+                continue
+            parts[-1] -= 1
+            if len(parts) > _MOST_LEVELS:
+                raise CorruptCatalogError(f"a stored geometry is nested more than {_MOST_LEVELS} levels deep")
+            at, inner = _after(blob, at)
+            parts.append(inner)
+    except (struct.error, IndexError):  # it ends too early
+        return
+
+
+def _after(blob: bytes, at: int) -> tuple[int, int]:
+    """Return where the parts, or what follows, of the geometry at a place begin, and how many parts it has."""
+    order = "<" if blob[at] else ">"
+    (code,) = struct.unpack_from(f"{order}I", blob, at + 1)
+    at += 9 if code & _HAS_SRID else 5
+    thousands, kind = divmod(code & 0x0FFF_FFFF, 1000)  # ISO adds 1000 for Z, 2000 for M, 3000 for both
+    more = bool(code & _HAS_Z or thousands in (1, 3)) + bool(code & _HAS_M or thousands in (2, 3))
+    size = 8 * (2 + more)  # bytes of a position
+    if kind == _POINT:
+        return at + size, 0
+    (count,) = struct.unpack_from(f"{order}I", blob, at)
+    at += 4
+    if kind == _LINE:
+        return at + count * size, 0
+    if kind == _POLYGON:
+        for _ in range(count):
+            (length,) = struct.unpack_from(f"{order}I", blob, at)
+            at += 4 + length * size
+        return at, 0
+    if kind in _COLLECTIONS:
+        return at, count
+    raise IndexError(kind)
