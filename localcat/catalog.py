@@ -375,7 +375,8 @@ class Catalog(CatalogOnDisk, CatalogPixels):
             folder open it yourself, with `allowed_roots`.
         policy : str
             Whose object to take where both have one of the same id and they are not alike: ``"newer"`` the one that
-            was modified later, ``"ours"`` or ``"theirs"``. Objects are taken as a whole.
+            was modified later, but never an image without files of its own for one that has some; ``"ours"`` or
+            ``"theirs"``. Objects are taken as a whole.
         dry_run : bool
             Only tell what would be done.
         progress : bool, optional
@@ -393,7 +394,8 @@ class Catalog(CatalogOnDisk, CatalogPixels):
         CorruptCatalogError
             If the other catalog has a value that its attribute cannot have.
         ConflictError
-            If one of the two was changed during the merge.
+            If bands of a product with pixels lie at different places in the files of the two, so that images would be
+            read wrong; or if one of the two was changed during the merge.
         """
         from localcat.merging import merge  # brings rasterio
 

@@ -65,7 +65,7 @@ def verify(catalog: Path | None, level: str, sample: str, seed: int) -> None:
             raise
         report = report_of_failure(catalog, level, error)
     click.echo(report.summary)
-    for problem in report.problems:
+    for problem in (*report.problems, *report.garbage):
         click.echo(f"  {problem}")
     sys.exit(0 if report.ok else DAMAGED)
 

@@ -153,6 +153,7 @@ class _Comparison:
         Rows are read chunk by chunk, so that nobody who writes has to wait for all of it; what is changed between this
         and the writing is noticed then, by the versions of the rows.
         """
+        self._require_one_layout()
         for kind in _KINDS:
             columns, place = kind._columns(), kind._positions()["id"]
             with self.other.database.read() as theirs:
@@ -166,6 +167,21 @@ class _Comparison:
                     change = self._change(kind, uid, row, known.get(uid))
                     if change is not None:
                         yield change
+
+    def _require_one_layout(self) -> None:
+        """Refuse products whose bands lie at other places in the files here than there: pixels would be read wrong."""
+        ours, theirs = _Layouts.of(self.catalog), _Layouts.of(self.other)
+        for product in sorted({*ours.bands} & {*theirs.bands} & {*ours.with_pixels, *theirs.with_pixels}):
+            here, there = ours.bands[product], theirs.bands[product]
+            differing = sorted(name for name in {*here} & {*there} if here[name] != there[name])
+            taken = {place: name for name, place in here.items() if name not in there}
+            differing += sorted(name for name, place in there.items() if name not in here and place in taken)
+            if differing:
+                raise ConflictError(
+                    f"band '{differing[0]}' of product '{product}' lies elsewhere in the files of '{self.other.path}', "
+                    "has another data type or the place of another band; images would be read wrong, and nothing was "
+                    "merged: make the bands alike, or give one of the products another id"
+                )
 
     def _change(self, kind: type[CatalogObjectBase], uid: str, row: rows.Row, known: rows.Row | None) -> _Change | None:
         values, files = _values_of(self.other, kind, uid, row)
@@ -187,7 +203,8 @@ class _Comparison:
             _count(self.report.unchanged, kind)
             return False
         is_newer = int(theirs[0]["modified"] or 0) > int(ours[0]["modified"] or 0)
-        is_taken = self.policy == "theirs" or (self.policy == "newer" and is_newer)
+        loses_pixels = any(file.owned for file in ours[1]) and not any(file.owned for file in theirs[1])
+        is_taken = self.policy == "theirs" or (self.policy == "newer" and is_newer and not loses_pixels)
         self.report.conflicts.append(MergeConflict(kind.table, uid, "theirs" if is_taken else "ours"))
         _count(self.report.replaced if is_taken else self.report.kept, kind)
         return is_taken
@@ -208,6 +225,29 @@ class _Comparison:
                 href = in_place_href(self.other.path_of(file), self.catalog.path.parent)
             named.append(replace(file, href=href))
         return tuple(named), tuple(copies)
+
+
+@dataclass(frozen=True, slots=True)
+class _Layouts:
+    """Where bands lie in the files: (file, band, layer, data type) by name, by product; and products with pixels."""
+
+    bands: dict[str, dict[str, tuple[Stored, ...]]]
+    with_pixels: set[str]
+
+    @classmethod
+    def of(cls, catalog: Catalog) -> _Layouts:
+        bands: dict[str, dict[str, tuple[Stored, ...]]] = {}
+        with catalog.database.read() as connection:
+            for product, name, *place in connection.execute(
+                "SELECT product.uid, band.name, coalesce(file_index, 0), band_index, coalesce(jpx_layer_index, 0), "
+                "data_type FROM band JOIN product ON product.id = band.product_id"
+            ):
+                bands.setdefault(product, {})[name] = tuple(place)
+            found = connection.execute(
+                "SELECT uid FROM product WHERE EXISTS "
+                "(SELECT 1 FROM image WHERE product_id = product.id AND storage_state = 'available')"
+            )
+            return cls(bands, {uid for (uid,) in found})
 
 
 def _version(row: rows.Row) -> _Version:
@@ -239,7 +279,7 @@ def _values_of(catalog: Catalog, kind: type[CatalogObjectBase], uid: str, row: r
             elif not attribute.readonly:
                 value = attribute.coerce(value)
             values[name] = attribute.dump(value)
-        except (ClientError, ValueError, TypeError, LookupError, ArithmeticError) as error:
+        except (ClientError, ValueError, TypeError, LookupError, ArithmeticError, RecursionError) as error:
             raise _corrupt(catalog, kind, uid, f"its {name} is no value of that attribute: {error}") from error
         if name == rows.FILES:
             files = value or []

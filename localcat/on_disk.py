@@ -47,10 +47,19 @@ class CatalogOnDisk:
 
     @property
     def data_folder(self) -> DataFolder:
-        """The folder of the pixels."""
+        """The folder of the pixels.
+
+        Raises
+        ------
+        UnsafePathError
+            If it is a link, in a catalog that is not trusted.
+        """
         from localcat.rasters.layout import DataFolder  # brings rasterio, which searches do not need
 
-        return DataFolder(self.data_path(self.path), durable=self.database.durable)
+        path = self.data_path(self.path)
+        if not self.database.options.trusted and path.is_symlink():
+            raise UnsafePathError(f"'{path}' is a link, which is not followed in a catalog that is not trusted")
+        return DataFolder(path, durable=self.database.durable)
 
     def path_of(self, file: File) -> Path:
         """Return the absolute path of a file of an image.
@@ -62,12 +71,7 @@ class CatalogOnDisk:
         """
         options = self.database.options
         if file.owned:
-            folder = self.data_folder
-            if not options.trusted and folder.path.is_symlink():
-                raise UnsafePathError(
-                    f"'{folder.path}' is a link, which is not followed in a catalog that is not trusted"
-                )
-            return folder.resolve(str(file.href))
+            return self.data_folder.resolve(str(file.href))
         if file.href is None or not is_local(file.href):
             raise UnsafePathError(
                 f"{file.href or file.provider_href!r} is not on this machine; only local files are read"
@@ -268,6 +272,13 @@ class CatalogOnDisk:
         -------
         GcReport
             The files removed, and those that had to stay.
+
+        Raises
+        ------
+        BadRequestError
+            In a transaction: files go only when it is sure that no image needs them.
+        UnsafePathError
+            If the data folder is a link: what it leads to may be somebody's own.
         """
         from localcat.maintenance.garbage import collect_garbage  # not needed before
 
@@ -277,7 +288,9 @@ class CatalogOnDisk:
         """Unlink files that a committed transaction put into the trash; what cannot be unlinked stays there."""
         if not hrefs:
             return
-        gone = [(href,) for href in hrefs if self.data_folder.remove(href)]
-        # The change itself is committed: a catalog that is busy or full now is no reason to tell of a failure.
-        with suppress(CatalogLockedError, StorageError), self.database.write() as transaction:
-            transaction.connection.executemany("DELETE FROM trash WHERE href = ?", gone)
+        # The change itself is committed: a catalog that is busy or full now is no reason to tell of a failure, nor is a
+        # data folder that is a link and not to be followed.
+        with suppress(CatalogLockedError, StorageError, UnsafePathError):
+            gone = [(href,) for href in hrefs if self.data_folder.remove(href)]
+            with self.database.write() as transaction:
+                transaction.connection.executemany("DELETE FROM trash WHERE href = ?", gone)

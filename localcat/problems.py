@@ -24,13 +24,8 @@ class ProblemKind(StrEnum):
     UNSAFE_PATH = "unsafe path"  # it leads out of the data folder
     LAYOUT = "layout"  # no Cloud-Optimized GeoTIFF any more
     DISAGREEMENT = "disagreement"  # grid, data type or bands of row and file differ
-    ORPHAN = "orphan"  # a file that no row refers to
-    TEMPORARY = "temporary"  # of an upload whose process is gone
-
-    @property
-    def is_harmless(self) -> bool:
-        """Whether it costs room only: what `Catalog.gc` removes."""
-        return self in (ProblemKind.ORPHAN, ProblemKind.TEMPORARY)
+    ORPHAN = "orphan"  # a file that no row refers to; garbage
+    TEMPORARY = "temporary"  # of an upload whose process is gone; garbage
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import time
 from datetime import MAXYEAR, MINYEAR, UTC, date, datetime, timedelta, tzinfo
 from typing import Any
 
-from localcat.errors import BadRequestError
+from localcat.errors import BadRequestError, CorruptCatalogError
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -45,8 +45,20 @@ def to_microseconds(value: object) -> int:
 
 
 def from_microseconds(microseconds: int) -> datetime:
-    """Return the aware UTC datetime of a count of microseconds since 1970."""
-    return _EPOCH + timedelta(microseconds=microseconds)
+    """Return the aware UTC datetime of a count of microseconds since 1970, as a catalog keeps it.
+
+    Raises
+    ------
+    CorruptCatalogError
+        If it is beyond the years 1 to 9999, which localcat never writes.
+    """
+    try:
+        return _EPOCH + timedelta(microseconds=microseconds)
+    except OverflowError as error:
+        raise CorruptCatalogError(
+            f"a stored time of {microseconds} microseconds is beyond the years 1 to 9999; "
+            "`localcat verify` tells which objects are damaged"
+        ) from error
 
 
 def now_microseconds() -> int:

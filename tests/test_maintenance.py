@@ -9,6 +9,7 @@ import numpy
 import pytest
 
 from localcat import Catalog, Image, Product
+from localcat.errors import BadRequestError, ReadOnlyCatalogError, UnsafePathError
 from localcat.rasters.layout import DataFolder
 
 
@@ -90,3 +91,65 @@ def test_gc_beside_uploads_takes_nothing_live(catalog: Catalog, product: Product
     assert statuses == ["success"] * 18
     for image in catalog.images:
         assert numpy.array_equal(image.ndarray("blue").filled(0), pixels.filled(0))
+
+
+def test_gc_in_a_transaction_is_refused(catalog: Catalog, image: Image) -> None:
+    """A file unlinked there would be missing after a rollback."""
+    with pytest.raises(RuntimeError, match="no"), catalog.transaction():
+        image.delete()
+        for dry_run in (False, True):
+            with pytest.raises(BadRequestError, match="gc unlinks only what is committed"):
+                catalog.gc(dry_run=dry_run)
+        raise RuntimeError("no")
+    assert catalog.verify("full").ok
+    assert Image.get(image.id).ndarray("blue").any()
+
+
+def test_gc_follows_no_link_in_the_place_of_the_data_folder(tmp_path: Path) -> None:
+    """A stranger's archive may hold one that leads to somebody's own files."""
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "thesis.txt").write_text("years of work")
+    path = tmp_path / "sent.gpkg"
+    with Catalog.create(path) as sent:
+        Product(id="x", name="X", catalog=sent).save()
+    (tmp_path / "sent.data").symlink_to(home)
+    for trusted in (True, False):
+        with Catalog.open(path, trusted=trusted) as catalog:
+            for dry_run in (False, True):
+                with pytest.raises(UnsafePathError, match=r"sent\.data' is a link"):
+                    catalog.gc(dry_run=dry_run)
+            report = catalog.verify()
+            assert [problem.path for problem in report.garbage] == ([] if not trusted else ["thesis.txt"])
+    assert (home / "thesis.txt").read_text() == "years of work"
+
+
+def test_an_untrusted_catalog_deletes_nothing_behind_a_link(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "thesis.txt").write_text("years of work")
+    path = tmp_path / "sent.gpkg"
+    with Catalog.create(path, org="x") as sent:
+        Product(id="p", name="P", catalog=sent).save()
+        Image(id="x:p:a", catalog=sent).save()
+        with sent.database.write() as transaction:
+            transaction.connection.execute(
+                "INSERT INTO image_file (image_id, position, owned, href, size_bytes, hash) "
+                "VALUES (1, 0, 1, 'thesis.txt', 13, 'x')"
+            )
+    (tmp_path / "sent.data").symlink_to(home)
+    with Catalog.open(path, trusted=False) as catalog:
+        Image.get("x:p:a", catalog=catalog).delete()
+        assert catalog.images.count() == 0
+    assert (home / "thesis.txt").exists()
+
+
+def test_a_dry_run_needs_no_writing(tmp_path: Path) -> None:
+    with Catalog.create(tmp_path / "a.gpkg") as catalog:
+        (tmp_path / "a.data" / "x").mkdir(parents=True)
+        (tmp_path / "a.data" / "x" / "lost.tif").write_bytes(b"1")
+        catalog.close()
+    with Catalog.open(tmp_path / "a.gpkg", read_only=True) as catalog:
+        assert catalog.gc(dry_run=True).removed == ["x/lost.tif"]
+        with pytest.raises(ReadOnlyCatalogError):
+            catalog.gc()

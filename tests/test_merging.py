@@ -136,6 +136,41 @@ def test_bands_are_merged_and_the_resolutions_of_their_product_follow(ours: Cata
     assert Product.get("acme:guide", catalog=ours).resolution_min.value == 30
 
 
+@pytest.mark.parametrize(
+    ("statement", "name"),
+    [
+        ("UPDATE band SET band_index = 1 - band_index", "alpha"),
+        ("UPDATE band SET file_index = 1 WHERE name = 'blue'", "blue"),
+        ("UPDATE band SET data_type = 'Int16' WHERE name = 'blue'", "blue"),
+        ("UPDATE band SET name = 'nir', uid = 'acme:guide:nir' WHERE name = 'blue'", "nir"),
+    ],
+)
+@pytest.mark.parametrize("policy", ["newer", "ours", "theirs"])
+def test_bands_that_lie_elsewhere_keep_all_out(
+    ours: Catalog, theirs: Catalog, statement: str, name: str, policy: str
+) -> None:
+    """Else images with pixels would be read with another band's."""
+    ours.merge(theirs)
+    kept.raw(theirs, statement)
+    before = told(ours)
+    with pytest.raises(ConflictError, match=f"band '{name}' of product 'acme:guide' lies elsewhere in the files"):
+        ours.merge(theirs, policy=policy)
+    assert told(ours) == before
+
+
+def test_pixels_are_not_given_up_for_a_newer_record_without(ours: Catalog, theirs: Catalog) -> None:
+    ours.merge(theirs)
+    kept.raw(theirs, "UPDATE image SET storage_state = 'remote', modified = modified + 9", "DELETE FROM image_file")
+    assert [(one.id, one.taken) for one in ours.merge(theirs).conflicts] == [
+        ("acme:guide:a", "ours"),
+        ("acme:guide:b", "ours"),
+        ("acme:guide:far", "theirs"),
+    ]
+    assert numpy.ma.allequal(Image.get("acme:guide:a", catalog=ours).ndarray("blue"), kept.PIXELS)
+    assert ours.merge(theirs, policy="theirs").replaced == {"image": 2}
+    assert Image.get("acme:guide:a", catalog=ours).storage_state == "remote"
+
+
 def test_an_object_read_before_a_merge_notices_it(ours: Catalog, theirs: Catalog) -> None:
     ours.merge(theirs)
     stale = Image.get("acme:guide:b", catalog=ours)

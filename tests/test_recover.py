@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import itertools
 import random
 import shutil
@@ -27,6 +28,7 @@ from localcat import (
 )
 from localcat.maintenance.recover import RecoverReport
 from localcat.problems import ProblemKind as Kind
+from localcat.store.pages import Pages
 from tests.kept import AREA, PAGE, PIXELS, damage, file_of, fill, flip, naming, upload
 
 _numbers = itertools.count()
@@ -447,3 +449,90 @@ def test_what_cannot_be_recovered_is_refused(broken: Path, tmp_path: Path) -> No
         with pytest.raises(error):
             Catalog.recover(tmp_path / name, tmp_path / new, progress=False)
     assert sorted(path.name for path in tmp_path.rglob("*")) == before
+
+
+LOCAL = 489  # bytes of a large row that stay in its leaf, at the least
+
+
+def pages_with(*pages: bytes) -> Pages:
+    """Return the pages of a file, the first of which is a header alone."""
+    return Pages(io.BytesIO(file_with(*pages)))
+
+
+def file_with(*pages: bytes) -> bytes:
+    head = b"SQLite format 3\x00" + PAGE.to_bytes(2)
+    return b"".join(page.ljust(PAGE, b"\0") for page in (head, *pages))
+
+
+def leaf(cells: list[int], body: dict[int, bytes]) -> bytes:
+    """Return a leaf of a table: where its cells begin, and what stands at which place."""
+    page = bytearray(PAGE)
+    page[0] = 0x0D
+    page[3:5] = len(cells).to_bytes(2)
+    page[8 : 8 + 2 * len(cells)] = b"".join(at.to_bytes(2) for at in cells)
+    for at, content in body.items():
+        page[at : at + len(content)] = content
+    return bytes(page)
+
+
+def cell(row_id: int, size: int) -> bytes:
+    """Return a row of one column, a blob of zeros."""
+    kind, length = 2 * size + 12, size + 4
+    total, serial = (bytes([0x80 | n >> 14, 0x80 | n >> 7 & 0x7F, n & 0x7F]) for n in (length, kind))
+    return total + bytes([row_id, 4]) + serial + bytes(size)
+
+
+def long_cell(row_id: int, count: int, first: int) -> bytes:
+    """Return what is in its leaf of a row that fills a chain of so many pages."""
+    return cell(row_id, LOCAL + count * (PAGE - 4) - 4)[: 4 + LOCAL] + first.to_bytes(4)
+
+
+def link(following: int) -> bytes:
+    """Return a page of a chain."""
+    return following.to_bytes(4).ljust(PAGE, b"x")
+
+
+def test_cells_that_share_their_bytes_are_one_row() -> None:
+    """Otherwise a page would give as much as a thousand pages."""
+    start = PAGE - len(cell(5, 1500))
+    tree = pages_with(leaf([start] * 1000, {start: cell(5, 1500)})).tree(2)
+    assert ([record.row_id for record in tree.records], tree.damaged) == ([5], [2] * 999)
+    tree = pages_with(leaf([start, start + 8], {start: cell(5, 1500), start + 8: cell(6, 1492)})).tree(2)
+    assert ([record.row_id for record in tree.records], tree.damaged) == ([6], [2])
+
+
+def test_a_row_id_that_is_there_twice_is_taken_once() -> None:
+    body = {1000: cell(7, 10), 2000: cell(7, 20), 3000: cell(8, 30)}
+    tree = pages_with(leaf([1000, 2000, 3000], body)).tree(2)
+    assert [(record.row_id, record.values) for record in tree.records] == [(7, (bytes(10),)), (8, (bytes(30),))]
+    assert tree.damaged == [2]
+
+
+def test_a_page_is_part_of_a_chain_once() -> None:
+    """A chain that bites its own tail would give a value as long as the file, for each page of the file."""
+    tree = pages_with(leaf([1000], {1000: long_cell(1, 3, first=3)}), link(3), b"", b"").tree(2)
+    assert (tree.records, tree.damaged) == ([], [2])
+
+
+def test_a_chain_that_fails_does_not_keep_another_from_its_pages() -> None:
+    cells = {1000: long_cell(1, 4, first=4), 2000: long_cell(2, 3, first=3)}
+    tree = pages_with(leaf([1000, 2000], cells), link(4), link(5), link(0), b"", b"").tree(2)
+    assert ([record.row_id for record in tree.records], tree.damaged) == ([2], [2])
+
+
+def test_chains_that_fail_are_not_walked_again_and_again() -> None:
+    """Each is as long as the file; together they would take as long as its square."""
+    reads = []
+
+    class Counting(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            reads.append(size)
+            return super().read(size)
+
+    count = 50
+    cells = {at: long_cell(at // 500, count + 1, first=3) for at in range(500, 3600, 510)}
+    links = [link(number) for number in range(4, 3 + count)]
+    pages = Pages(Counting(file_with(leaf(list(cells), cells), *links, link(0), b"", b"")))
+    tree = pages.tree(2)
+    assert (tree.records, tree.damaged) == ([], [2] * 7)
+    assert len(reads) < 5 * count

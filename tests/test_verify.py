@@ -254,7 +254,7 @@ IN_FILES: list[tuple[Callable[[Catalog], None], str, list[tuple[Kind, str | None
     (truncate, "files", [(Kind.WRONG_SIZE, A)]),
     (flip_a_byte, "files", []),
     (flip_a_byte, "full", [(Kind.WRONG_CONTENT, A)]),
-    (lead_outside, "files", [(Kind.UNSAFE_PATH, A), (Kind.ORPHAN, None)]),
+    (lead_outside, "files", [(Kind.UNSAFE_PATH, A)]),
     (swap, "full", [(Kind.DISAGREEMENT, A), (Kind.DISAGREEMENT, A)]),
     (move_the_image, "full", [(Kind.DISAGREEMENT, A), (Kind.DISAGREEMENT, A)]),
 ]
@@ -287,13 +287,15 @@ def test_what_only_costs_room_is_told_and_does_no_harm(kept: Catalog) -> None:
     with kept.data_folder.temporary(".tif"):
         report = kept.verify(progress=False)
     assert report.ok
-    assert [(problem.kind, problem.path) for problem in report.problems] == [
+    assert report.problems == []
+    assert [(problem.kind, problem.path) for problem in report.garbage] == [
         (Kind.ORPHAN, "acme-guide/old-0123456789abcdef.tif"),
         (Kind.TEMPORARY, ".tmp-0123.tif"),
     ]
     assert "ok; 4 images" in str(report)
+    assert [problem.path for problem in report.of_kind("temporary")] == [".tmp-0123.tif"]
     kept.gc()
-    assert kept.verify(progress=False).problems == []
+    assert kept.verify(progress=False).garbage == []
 
 
 def test_a_missing_data_folder_is_told_file_by_file(kept: Catalog, tmp_path: Path) -> None:

@@ -143,7 +143,10 @@ def check_sizes(connection: sqlite3.Connection) -> Iterator[Problem]:
 def unknown_files(catalog: CatalogOnDisk, connection: sqlite3.Connection) -> list[str]:
     """Return the relative paths of the files in the data folder that no row refers to."""
     known = {href for (href,) in connection.execute("SELECT href FROM image_file WHERE owned")}
-    return [href for href in catalog.data_folder.hrefs() if href not in known]
+    try:
+        return [href for href in catalog.data_folder.hrefs() if href not in known]
+    except UnsafePathError:  # each file of an image says so
+        return []
 
 
 def check_files(
@@ -156,7 +159,6 @@ def check_files(
     progress: bool | None,
 ) -> None:
     """Check files, those deleted meanwhile left out, and add what is wrong with them to a report."""
-    folder = catalog.data_folder
     for row in shown(rows_of(catalog), "checking files", "files", progress, total=_count(catalog)):
         is_read = report.level == "full" and _is_chosen(row, share, seed)
         report.files_checked += 1
@@ -167,13 +169,17 @@ def check_files(
         report.files_hashed += is_read and not any(problem.kind in _NOT_READ for problem in problems)
         if problems and _is_current(catalog, row):
             report.problems += problems
-    report.problems += [
+    try:
+        folder = catalog.data_folder
+    except UnsafePathError:  # each file says so
+        return
+    report.garbage += [
         Problem(ProblemKind.ORPHAN, _GC, path=href, found=f"{size:,} bytes")
         for href in unknown
         if (size := folder.size_of(href)) is not None and not _is_known(catalog, href)
     ]
     for path in folder.abandoned():
-        report.problems.append(Problem(ProblemKind.TEMPORARY, _GC, path=path.name))
+        report.garbage.append(Problem(ProblemKind.TEMPORARY, _GC, path=path.name))
 
 
 _NOT_READ = (ProblemKind.MISSING_FILE, ProblemKind.WRONG_SIZE, ProblemKind.UNSAFE_PATH)

@@ -5,9 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from localcat.on_disk import CatalogOnDisk
+from localcat.errors import BadRequestError, UnsafePathError
+from localcat.store import rows
 
+if TYPE_CHECKING:
+    import sqlite3
+
+    from localcat.on_disk import CatalogOnDisk
+    from localcat.rasters.layout import DataFolder
 
 _NO_FILE = "."  # a path that no file has
 
@@ -37,21 +42,22 @@ def collect_garbage(catalog: CatalogOnDisk, *, dry_run: bool = False) -> GcRepor
     A file gets its final name only under the write lock that this holds too, in the transaction that inserts its row: a
     file without a row is garbage. No clock is asked. Temporary files are those of a dead upload if their lock is free.
     """
+    if catalog.database.in_transaction:
+        raise BadRequestError("gc unlinks only what is committed; call it outside of the transaction")
     folder = catalog.data_folder
+    if folder.path.is_symlink():
+        raise UnsafePathError(
+            f"'{folder.path}' is a link, and gc would unlink all files there that no image refers to; "
+            "put the folder itself in its place"
+        )
     report = GcReport()
-    with catalog.database.write() as transaction:
-        execute = transaction.connection.execute
-        referenced = {href for (href,) in execute("SELECT href FROM image_file WHERE owned")}
-        garbage = {href for (href,) in execute("SELECT href FROM trash")} - referenced
-        garbage |= {href for href in folder.hrefs() if href not in referenced}
-        if not dry_run:  # committed before anything is unlinked
-            transaction.connection.executemany(
-                "INSERT OR IGNORE INTO trash (href) VALUES (?)", ((href,) for href in garbage)
-            )
-            # A commit that surely writes waits for the disk, and with it for what was seen here: a commit whose process
-            # was killed before it had waited itself. It also removes what such a process left of its journal.
-            execute("INSERT OR REPLACE INTO trash (href) VALUES (?)", (_NO_FILE,))
-            execute("DELETE FROM trash WHERE href = ?", (_NO_FILE,))
+    if dry_run:
+        with catalog.database.snapshot() as connection:
+            garbage = _garbage(connection, folder)
+    else:
+        with catalog.database.write() as transaction:
+            garbage = _garbage(transaction.connection, folder)
+            _put_in_trash(transaction.connection, garbage)  # committed before anything is unlinked
     for href in sorted(garbage):
         size = folder.size_of(href)
         if dry_run or folder.remove(href):
@@ -67,3 +73,17 @@ def collect_garbage(catalog: CatalogOnDisk, *, dry_run: bool = False) -> GcRepor
         transaction.connection.executemany("DELETE FROM trash WHERE href = ?", ((href,) for href in gone))
         folder.remove_empty_folders()  # under the lock, as an upload makes its folder and moves its file into it
     return report
+
+
+def _garbage(connection: sqlite3.Connection, folder: DataFolder) -> set[str]:
+    referenced = {href for (href,) in connection.execute("SELECT href FROM image_file WHERE owned")}
+    trash = {href for (href,) in connection.execute("SELECT href FROM trash")}
+    return {*trash, *folder.hrefs()} - referenced
+
+
+def _put_in_trash(connection: sqlite3.Connection, garbage: set[str]) -> None:
+    rows.put_in_trash(connection, garbage)
+    # A commit that surely writes waits for the disk, and with it for what was seen here: a commit whose process was
+    # killed before it had waited itself. It also removes what such a process left of its journal.
+    rows.put_in_trash(connection, [_NO_FILE])
+    connection.execute("DELETE FROM trash WHERE href = ?", (_NO_FILE,))

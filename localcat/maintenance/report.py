@@ -23,7 +23,9 @@ class VerifyReport:
     level : str
         How deep it looked: ``"quick"``, ``"files"`` or ``"full"``.
     problems : list of Problem
-        What is wrong, and what only costs room.
+        What is wrong.
+    garbage : list of Problem
+        Files that nothing refers to, as crashes leave them: harmless, and gone after `Catalog.gc`.
     images : int
         How many images the catalog has.
     files_checked : int
@@ -35,18 +37,23 @@ class VerifyReport:
     path: Path
     level: str
     problems: list[Problem] = field(default_factory=list)
+    garbage: list[Problem] = field(default_factory=list)
     images: int = 0
     files_checked: int = 0
     files_hashed: int = 0
 
     @property
     def ok(self) -> bool:
-        """Whether nothing is wrong; files that nothing refers to are harmless."""
-        return all(problem.kind.is_harmless for problem in self.problems)
+        """Whether nothing is wrong; garbage may be there."""
+        return not self.problems
 
     def of_kind(self, kind: ProblemKind | str) -> list[Problem]:
-        """Return the problems of one kind."""
-        return [problem for problem in self.problems if problem.kind == kind]
+        """Return the problems of one kind, or the garbage of one."""
+        return [problem for problem in self._all if problem.kind == kind]
+
+    @property
+    def _all(self) -> list[Problem]:
+        return [*self.problems, *self.garbage]
 
     @property
     def summary(self) -> str:
@@ -54,20 +61,20 @@ class VerifyReport:
         checked = f"{self.images:,} images"
         if self.level != "quick":
             checked += f", {self.files_checked:,} files, {self.files_hashed:,} of them read as a whole"
-        counts = Counter(problem.kind for problem in self.problems)
+        counts = Counter(problem.kind for problem in self._all)
         found = ", ".join(f"{count:,} {kind.value}" for kind, count in counts.items())
         state = "ok" if self.ok else "damaged"
         return f"{self.path.name} ({self.level}): {state}; {checked}{f'; {found}' if found else ''}"
 
     def __str__(self) -> str:
-        lines = [self.summary, *(f"  {problem}" for problem in self.problems[:_SHOWN])]
-        if len(self.problems) > _SHOWN:
-            lines.append(f"  … and {len(self.problems) - _SHOWN:,} more")
+        lines = [self.summary, *(f"  {problem}" for problem in self._all[:_SHOWN])]
+        if len(self._all) > _SHOWN:
+            lines.append(f"  … and {len(self._all) - _SHOWN:,} more")
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        if not self.problems:
+        if not self._all:
             return attribute_table(self.summary, {})
         names = ("kind", "object_id", "path", "expected", "found", "advice")
-        rows = (tuple(getattr(problem, name) or "" for name in names) for problem in self.problems)
-        return listing(self.summary, names, rows, len(self.problems))
+        rows = (tuple(getattr(problem, name) or "" for name in names) for problem in self._all)
+        return listing(self.summary, names, rows, len(self._all))

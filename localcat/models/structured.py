@@ -184,7 +184,10 @@ class NumberTuple(Structured[tuple[float, ...]]):
         return numbers
 
     def load(self, stored: Any) -> tuple[float, ...]:
-        return tuple(float(number) for number in json.loads(stored))
+        numbers = tuple(float(number) for number in json.loads(stored))
+        if self.length is not None and len(numbers) != self.length:
+            raise ValueError(f"{len(numbers)} numbers in the place of {self.length}")
+        return numbers
 
     def to_json(self, value: Any) -> Any:
         return list(value)

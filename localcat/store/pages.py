@@ -1,14 +1,17 @@
 """Reading the pages of a SQLite file without SQLite, which gives up on a damaged one.
 
 Format: https://www.sqlite.org/fileformat2.html. What does not hold together is left out, and told; nothing is guessed.
+No byte is part of two records, so that a hostile file gives no more than its size.
 """
 
 from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import BinaryIO, TypeAlias
 
 Value: TypeAlias = int | float | str | bytes | None
@@ -20,6 +23,8 @@ _USUAL_PAGE = 4096  # bytes, where the header of the file does not tell
 _TABLE_LEAF, _TABLE_INTERIOR, _INDEX_LEAF, _INDEX_INTERIOR = 0x0D, 0x05, 0x0A, 0x02
 _INTEGER_BYTES = {1: 1, 2: 2, 3: 3, 4: 4, 5: 6, 6: 8}  # by serial type
 _MOST_COLUMNS = 2000
+_SMALLEST_CELL = 4  # bytes
+_MOST_TRIES = 4  # chains that fail may share a page so often: damage leads them into those of others
 
 
 class DamagedPageError(Exception):
@@ -81,6 +86,7 @@ class Pages:
         self._free_list = struct.unpack(">II", head[32:40]) if self.has_header else None
         self.count = self._length // self.size
         self.used: set[int] = set()  # pages that belong to what was read
+        self._tries: Counter[int] = Counter()  # failed chains through a page
 
     def _read(self, start: int, count: int) -> bytes:
         """Return bytes of the file; fewer, or none, where it ends or the disk cannot read it."""
@@ -111,7 +117,7 @@ class Pages:
         found: set[int] = set()
         try:
             while trunk:
-                if trunk in found:
+                if trunk in found or len(found) > self.count:
                     return None
                 found.add(trunk)
                 page = self.page(trunk)
@@ -126,6 +132,7 @@ class Pages:
     def tree(self, root: int) -> Tree:
         """Return the rows of a table or an index from its root page on."""
         found = Tree()
+        known: set[int] = set()
         pending = [root]
         while pending:
             number = pending.pop()
@@ -140,12 +147,18 @@ class Pages:
                 continue
             page = self.page(number)
             below = []
-            for at in cells:
+            for at, end in cells:
                 try:
                     if kind in (_TABLE_INTERIOR, _INDEX_INTERIOR):
                         below.append(int.from_bytes(page[at : at + 4]))
-                    if kind != _TABLE_INTERIOR:
-                        found.records.append(self._record(page, at, kind))
+                    if kind == _TABLE_INTERIOR:
+                        continue
+                    record = self._record(page, at, end, kind)
+                    if kind == _TABLE_LEAF and record.row_id in known:
+                        found.damaged.append(number)
+                    else:
+                        known.add(record.row_id)
+                        found.records.append(record)
                 except (DamagedPageError, IndexError, struct.error, UnicodeDecodeError):
                     found.damaged.append(number)
             pending += reversed([*below, *([right] if right else [])])
@@ -164,15 +177,15 @@ class Pages:
                 continue
             page = self.page(number)
             records = []
-            for at in cells:
+            for at, end in cells:
                 try:
-                    records.append(self._record(page, at, kind))
+                    records.append(self._record(page, at, end, kind))
                 except (DamagedPageError, IndexError, struct.error, UnicodeDecodeError):
                     continue
             yield number, records
 
-    def _node(self, number: int) -> tuple[int, tuple[int, ...], int]:
-        """Return the kind of a page of a tree, where its cells begin, and its last child (0 for a leaf)."""
+    def _node(self, number: int) -> tuple[int, list[tuple[int, int]], int]:
+        """Return the kind of a page of a tree, between which bytes its cells lie, and its last child (0 for a leaf)."""
         page = self.page(number)
         start = _HEADER if number == 1 else 0
         kind = page[start]
@@ -184,11 +197,15 @@ class Pages:
         if first + 2 * count > self._usable:
             raise DamagedPageError
         cells = struct.unpack_from(f">{count}H", page, first)
-        if any(not first + 2 * count <= at <= self._usable - 4 for at in cells):
+        if any(not first + 2 * count <= at <= self._usable - _SMALLEST_CELL for at in cells):
             raise DamagedPageError
-        return kind, cells, 0 if is_leaf else int.from_bytes(page[start + 8 : start + 12])
+        ends = dict(pairwise([*sorted(set(cells)), self._usable]))
+        spans = [(at, ends.pop(at, at)) for at in cells]  # one that is repeated has no room
+        return kind, spans, 0 if is_leaf else int.from_bytes(page[start + 8 : start + 12])
 
-    def _record(self, page: bytes, at: int, kind: int) -> Record:
+    def _record(self, page: bytes, at: int, end: int, kind: int) -> Record:
+        if end - at < _SMALLEST_CELL:
+            raise DamagedPageError
         if kind == _INDEX_INTERIOR:
             at += 4  # the child
         length, at = _varint(page, at)
@@ -196,9 +213,9 @@ class Pages:
         if kind == _TABLE_LEAF:
             row_id, at = _varint(page, at)
             row_id -= (row_id >> 63) << 64
-        return Record(row_id, _values(self._payload(page, at, length, is_table=kind == _TABLE_LEAF)))
+        return Record(row_id, _values(self._payload(page, at, end, length, is_table=kind == _TABLE_LEAF)))
 
-    def _payload(self, page: bytes, at: int, length: int, *, is_table: bool) -> bytes:
+    def _payload(self, page: bytes, at: int, end: int, length: int, *, is_table: bool) -> bytes:
         """Return the content of a cell, of which all but the first part may lie in a chain of pages."""
         most = self._usable - 35 if is_table else (self._usable - 12) * 64 // 255 - 23
         local = length
@@ -206,22 +223,34 @@ class Pages:
             least = (self._usable - 12) * 32 // 255 - 23
             local = least + (length - least) % (self._usable - 4)
             local = local if local <= most else least
-        if at + local > self._usable or length > self._length:
-            raise DamagedPageError
-        parts = [page[at : at + local]]
         missing = length - local
-        following = int.from_bytes(page[at + local : at + local + 4]) if missing else 0
-        chain = []
-        while missing:
-            chain.append(following)
-            overflow = self.page(following)
-            if following in self.used or not any(overflow):  # a chain is nobody else's, and its last page not empty
-                raise DamagedPageError
-            following = int.from_bytes(overflow[:4])
-            parts.append(overflow[4 : 4 + missing])
-            missing -= len(parts[-1])
-        self.used.update(chain)
-        return b"".join(parts)
+        if at + local + (4 if missing else 0) > end or length > self._length:
+            raise DamagedPageError
+        first = page[at : at + local]
+        return first + self._chain(int.from_bytes(page[at + local : at + local + 4]), missing) if missing else first
+
+    def _chain(self, following: int, missing: int) -> bytes:
+        """Return so many bytes of a chain of pages."""
+        parts: dict[int, bytes] = {}
+        try:
+            while missing:
+                overflow = self._overflow(following, parts)
+                parts[following] = overflow[4 : 4 + missing]
+                missing -= len(parts[following])
+                following = int.from_bytes(overflow[:4])
+        except DamagedPageError:
+            self._tries.update(parts.keys())
+            raise
+        self.used.update(parts)
+        return b"".join(parts.values())
+
+    def _overflow(self, number: int, before: Collection[int]) -> bytes:
+        if number in self.used or number in before or self._tries[number] >= _MOST_TRIES:  # a chain is nobody else's
+            raise DamagedPageError
+        page = self.page(number)
+        if not any(page):  # which its last page would not be
+            raise DamagedPageError
+        return page
 
 
 def _values(payload: bytes) -> tuple[Value, ...]:

@@ -6,6 +6,7 @@ import fcntl
 import os
 import struct
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,6 +33,9 @@ def mounted(image: Path, folder: Path) -> Iterator[None]:
         yield
     finally:
         subprocess.run(["umount", folder], check=True)
+        # The device goes a moment later; mounted again before that, it would still be shut down.
+        while subprocess.run(["losetup", "-j", image], check=True, stdout=subprocess.PIPE).stdout:
+            time.sleep(0.01)
 
 
 def ext4(place: Path) -> tuple[Path, Path]:

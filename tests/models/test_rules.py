@@ -20,6 +20,7 @@ from localcat import (
     set_default_catalog,
 )
 from localcat import properties as p
+from localcat.errors import CorruptCatalogError
 from localcat.rasters.dtypes import is_representable, numpy_dtype
 
 NEEDED = {"data_type": "Byte", "data_range": (0, 255), "band_index": 0}
@@ -154,3 +155,40 @@ def test_a_catalog_is_a_catalog(catalog: Catalog, wrong: object) -> None:
         with pytest.raises(BadRequestError, match=r"catalog is a Catalog, such as Catalog\.open\(path\) returns"):
             call()
     assert Product.search().count() == 0  # of the default catalog, as before
+
+
+@pytest.mark.parametrize(
+    ("column", "stored"),
+    [
+        ("acquired", 2**62),
+        ("modified", -(2**62)),
+        ("geotrans", "[1,2]"),
+        ("geotrans", "[oops"),
+        ("cloud_fraction", "much"),
+        ("geometry", b"xx"),
+        ("tags", "[" * 100_000),
+    ],
+)
+def test_damaged_values_are_told_by_name(catalog: Catalog, product: Product, column: str, stored: object) -> None:
+    image = Image(product=product, name="x", acquired="2020-01-01")
+    image.save()
+    with catalog.database.write() as transaction:
+        transaction.connection.execute(f"UPDATE image SET {column} = ?", (stored,))  # names of this test
+    damaged = Image.get(image.id)
+    with pytest.raises(
+        CorruptCatalogError, match=f"{column} of Image 'acme:a:x' is damaged in catalog .*; assign it anew"
+    ):
+        getattr(damaged, column)
+
+
+def test_a_time_beyond_all_years_is_told_by_searches(catalog: Catalog, product: Product) -> None:
+    Image(product=product, name="x", acquired="2020-01-01").save()
+    with catalog.database.write() as transaction:
+        transaction.connection.execute("UPDATE image SET acquired = ?", (2**62,))
+    for ask in (
+        lambda: product.images().summary_interval(),
+        lambda: Image.search().summary_interval(interval="month"),
+        lambda: Image.search().filter(p.acquired > "2020-01-01").sort("acquired").limit(1).collect()[0].acquired,
+    ):
+        with pytest.raises(CorruptCatalogError, match="is beyond the years 1 to 9999"):
+            ask()
