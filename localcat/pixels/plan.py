@@ -156,6 +156,8 @@ class ReadPlan:
 
     def require_room(self, layers: int = 1) -> None:
         """Raise TooLargeError if the result, or one image of it as it is stored, would be larger than allowed."""
+        if min(self.grid.shape) < 1:  # in a damaged row
+            raise RasterError(f"an image of {self.grid.shape} rows and columns cannot be read; restore its catalog")
         pixels = self.grid.height * self.grid.width
         result = layers * len(self.any_choice.kept) * pixels * (numpy_dtype(self.data_type).itemsize + 1)
         needed = max(result, len(self.any_choice.bands) * pixels * (self.dtype.itemsize + 1))
