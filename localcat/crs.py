@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 
 from rasterio.crs import CRS
+from rasterio.env import Env
 from rasterio.errors import CRSError
+from rasterio.session import DummySession
 
 from localcat.errors import InvalidCRSError
 
@@ -36,25 +38,30 @@ def parse_crs(value: str | int) -> CRS:
         never handed to them.
     """
     try:
-        if isinstance(value, int) and not isinstance(value, bool):
-            return CRS.from_epsg(value)
-        if not isinstance(value, str):
-            raise InvalidCRSError(f"a CRS is a code or a text, not {value!r}; pass 'EPSG:4326', WKT or PROJ.4 text")
-        text = value.strip()
-        if len(text) > _LONGEST or "\x00" in text:
-            raise InvalidCRSError(f"a CRS text has at most {_LONGEST} characters and no NUL, this one is unusable")
-        code = _AUTHORITY_CODE.fullmatch(text)
-        if code is not None:
-            # After this match from_string can only look up a code: no path and no URL has this form.
-            return CRS.from_string(f"{code['authority'].upper()}:{code['code']}")
-        if _WKT.match(text):
-            return without_files(CRS.from_wkt(_checked(text)))
-        if text.startswith("+"):
-            if _FORBIDDEN_IN_PROJ4.search(_NO_GRID.sub("", text)):
-                raise InvalidCRSError(f"PROJ.4 text with grids, files or pipelines is refused: {text[:200]!r}")
-            return CRS.from_proj4(text)
+        with Env(session=DummySession()):  # outside one, GDAL prints what it cannot parse
+            return _parsed(value)
     except CRSError as error:
         raise InvalidCRSError(f"unknown coordinate reference system {str(value)[:200]!r}: {error}") from error
+
+
+def _parsed(value: str | int) -> CRS:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return CRS.from_epsg(value)
+    if not isinstance(value, str):
+        raise InvalidCRSError(f"a CRS is a code or a text, not {value!r}; pass 'EPSG:4326', WKT or PROJ.4 text")
+    text = value.strip()
+    if len(text) > _LONGEST or "\x00" in text:
+        raise InvalidCRSError(f"a CRS text has at most {_LONGEST} characters and no NUL, this one is unusable")
+    code = _AUTHORITY_CODE.fullmatch(text)
+    if code is not None:
+        # After this match from_string can only look up a code: no path and no URL has this form.
+        return CRS.from_string(f"{code['authority'].upper()}:{code['code']}")
+    if _WKT.match(text):
+        return without_files(CRS.from_wkt(_checked(text)))
+    if text.startswith("+"):
+        if _FORBIDDEN_IN_PROJ4.search(_NO_GRID.sub("", text)):
+            raise InvalidCRSError(f"PROJ.4 text with grids, files or pipelines is refused: {text[:200]!r}")
+        return CRS.from_proj4(text)
     raise InvalidCRSError(
         f"{str(value)[:200]!r} is no coordinate reference system; pass a code like 'EPSG:32618', WKT or PROJ.4 text"
     )

@@ -27,6 +27,7 @@ _ALIGNED = 1e-3  # pixels; how exactly two grids must meet to count as one
 _MESH = 9  # points a side, where a grid is compared with a file
 _NARROW = 8  # pixels; the narrowest overview that is used
 _CODES = (ColorInterp.alpha, ColorInterp.palette)
+_NEARLY_WHOLE = 0.05  # pixels; GDAL takes ratios this near to a whole number for it
 
 
 def native_window(native: Grid, grid: Grid) -> Window | None:
@@ -61,6 +62,7 @@ def warp(
     # Opacity weighs its neighbours only for a caller who reads it too: others want the pixels under it as they are.
     read = {request.sources[at].index for at in positions}
     opacity = next((i for i in read if dataset.colorinterp[i - 1] is ColorInterp.alpha), 0)
+    kernel = _kernel_options(native, request.whole)
     groups: dict[tuple[str, Resampling], list[int]] = {}
     for at in positions:
         source = request.sources[at]
@@ -71,7 +73,8 @@ def warp(
         indexes = [request.sources[at].index for at in members]
         nodata = nodata_of(dataset, request.sources[members[0]])
         alpha = 0 if method is Resampling.nearest else opacity
-        pixels = _reprojected(dataset, indexes, request.grid, method, nodata, alpha)
+        options = {} if method is Resampling.nearest else kernel
+        pixels = _reprojected(dataset, indexes, request.grid, method, nodata, alpha, **options)
         nearest = pixels
         if nodata is not None and method is not Resampling.nearest:
             nearest = _reprojected(dataset, indexes, request.grid, Resampling.nearest, nodata)
@@ -86,7 +89,13 @@ def warp(
 
 
 def _reprojected(
-    dataset: DatasetReader, indexes: list[int], grid: Grid, method: Resampling, nodata: float | None, alpha: int = 0
+    dataset: DatasetReader,
+    indexes: list[int],
+    grid: Grid,
+    method: Resampling,
+    nodata: float | None,
+    alpha: int = 0,
+    **options: str,
 ) -> NDArray[Any]:
     pixels = numpy.zeros((len(indexes), *grid.shape), dtype=dataset.dtypes[indexes[0] - 1])
     reproject(
@@ -99,8 +108,31 @@ def _reprojected(
         dst_nodata=nodata,
         src_alpha=alpha,
         UNIFIED_SRC_NODATA="NO",  # rasterio's default would let a band's nodata bleed where another band is valid
+        **options,
     )
     return pixels
+
+
+def _kernel_options(native: Grid, whole: Grid) -> dict[str, str]:
+    """Return how much wider than a native pixel a kernel is along both axes, as options of GDAL's warper.
+
+    Left to itself GDAL guesses it from the window of each call, so that the parts of a grid would not match. Empty
+    where the two grids share no place.
+    """
+    found = overlap(native, whole)
+    if found is None:
+        return {}
+    right, down = _steps(native, whole.part(*found))
+    options = {}
+    for name, across, along in zip(("XSCALE", "YSCALE"), right, down, strict=True):
+        sides = numpy.hypot(across, along)
+        sides = sides[numpy.isfinite(sides)]
+        if not len(sides):
+            return {}
+        ratio = round(max(float(numpy.median(sides)), 1.0), 6)
+        nearest = round(ratio)
+        options[name] = repr(1 / (nearest if abs(ratio - nearest) < _NEARLY_WHOLE else ratio))
+    return options
 
 
 def _outside(dataset: DatasetReader, native: Grid, request: Request, positions: list[int]) -> NDArray[numpy.bool_]:
@@ -211,12 +243,21 @@ def overview_level(dataset: DatasetReader, native: Grid, grid: Grid) -> int | No
 
 def _coarseness(native: Grid, grid: Grid) -> float:
     """Return how many native pixels a side of a grid's pixel covers, at the place where it covers fewest."""
+    right, down = (numpy.hypot(*step) for step in _steps(native, grid))
+    sides = numpy.concatenate((right, down))
+    sides = sides[numpy.isfinite(sides)]
+    return float(sides.min()) * (1 + _ALIGNED) if len(sides) else 1.0
+
+
+def _steps(native: Grid, grid: Grid) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return the native columns and rows by which one leaves a pixel of a grid, to the right and down.
+
+    Each of shape (2, place), at places all over the grid; not finite where these have no native position.
+    """
     columns, rows = _mesh(grid, _MESH)
     step = min(*grid.shape, 16) / 2
     here = numpy.array(_native_pixels(native, grid, columns, rows))
     with numpy.errstate(invalid="ignore"):
-        right = numpy.hypot(*(numpy.array(_native_pixels(native, grid, columns + step, rows)) - here)) / step
-        down = numpy.hypot(*(numpy.array(_native_pixels(native, grid, columns, rows + step)) - here)) / step
-    sides = numpy.concatenate((right, down))
-    sides = sides[numpy.isfinite(sides)]
-    return float(sides.min()) * (1 + _ALIGNED) if len(sides) else 1.0
+        right = (numpy.array(_native_pixels(native, grid, columns + step, rows)) - here) / step
+        down = (numpy.array(_native_pixels(native, grid, columns, rows + step)) - here) / step
+    return right, down
