@@ -36,25 +36,94 @@ class CatalogPixels:
         return read_stack(groups, request)
 
     def preview_png(self, image: Image, size: int, bands: str | Sequence[str] | None) -> bytes:
-        """Return a small picture of an image as PNG; `Image.preview` calls this."""
+        """Return a small picture of an image as PNG; `Image.preview` calls this.
+
+        Parameters
+        ----------
+        image : Image
+            Of this catalog.
+        size : int
+            Longer side in pixels, at most.
+        bands : str or sequence of str, optional
+            Names of one or three bands, and perhaps of an alpha band; the product's display bands when None.
+
+        Raises
+        ------
+        BadRequestError
+            If a band, their number or the size cannot be shown.
+        RasterError
+            If the image has no pixels here, or they cannot be read.
+        """
         from localcat.pixels import preview_png  # brings rasterio
 
         return preview_png(image, size, bands)
 
     def preview_array(self, image: Image, size: int, bands: str | Sequence[str] | None) -> NDArray[numpy.uint8]:
-        """Return a small picture of an image as an array; `Image.preview_array` calls this."""
+        """Return a small picture of an image as an array; `Image.preview_array` calls this.
+
+        Parameters
+        ----------
+        image : Image
+            Of this catalog.
+        size : int
+            Longer side in pixels, at most.
+        bands : str or sequence of str, optional
+            Names of one or three bands, and perhaps of an alpha band; the product's display bands when None.
+
+        Returns
+        -------
+        ndarray, shape (row, column, 4)
+            Red, green, blue and opacity, from 0 to 255.
+
+        Raises
+        ------
+        BadRequestError
+            If a band, their number or the size cannot be shown.
+        RasterError
+            If the image has no pixels here, or they cannot be read.
+        """
         from localcat.pixels import preview_array  # brings rasterio
 
         return preview_array(image, size, bands)
 
     def point_values(self, image: Image, lon: float, lat: float, request: ReadRequest) -> PointValues:
-        """Return the values of an image at a place; `Image.point` calls this."""
+        """Return the values of an image at a place; `Image.point` calls this.
+
+        Parameters
+        ----------
+        image : Image
+            Of this catalog.
+        lon, lat : float
+            Degrees, EPSG:4326.
+        request : ReadRequest
+            Bands, masks, scaling and data type; its grid is not looked at.
+
+        Returns
+        -------
+        PointValues
+            One value a band, None where there is no valid pixel.
+        """
         from localcat.pixels import point_values  # brings rasterio
 
         return point_values(image, lon, lat, request)
 
     def point_series(self, images: Sequence[Image], lon: float, lat: float, request: ReadRequest) -> PointSeries:
-        """Return the values of images at a place; `ImageCollection.point_series` calls this."""
+        """Return the values of images at a place; `ImageCollection.point_series` calls this.
+
+        Parameters
+        ----------
+        images : sequence of Image
+            Of this catalog.
+        lon, lat : float
+            Degrees, EPSG:4326.
+        request : ReadRequest
+            Bands, masks, scaling and data type; its grid is not looked at.
+
+        Returns
+        -------
+        PointSeries
+            The values of each image, in time.
+        """
         from localcat.pixels import point_series  # brings rasterio
 
         return point_series(images, lon, lat, request)

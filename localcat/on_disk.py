@@ -190,7 +190,7 @@ class CatalogOnDisk:
         Raises
         ------
         BadRequestError
-            If the new folder is not there.
+            If the new folder is not there, or one of the two is no text that a folder can be named by.
         """
         from localcat.maintenance.relocate import relocate  # not needed before
 

@@ -18,10 +18,16 @@ def absolute(path: str | os.PathLike[str]) -> Path:
     CatalogError
         If it is no text, or empty.
     """
-    text = os.fspath(path) if isinstance(path, str | os.PathLike) else None
-    if not isinstance(text, str) or not text or "\x00" in text or not _is_encodable(text):
+    text = text_of(path)
+    if text is None:
         raise CatalogError(f"a catalog's path is text that a file can be named by, not {path!r}")
     return Path(os.path.abspath(text))  # noqa: PTH100  # Path.resolve would follow links, and the data folder lies beside
+
+
+def text_of(path: object) -> str | None:
+    """Return a path as text; None if no file can be named so."""
+    text = os.fspath(path) if isinstance(path, str | os.PathLike) else None
+    return text if isinstance(text, str) and text and "\x00" not in text and _is_encodable(text) else None
 
 
 def _is_encodable(text: str) -> bool:

@@ -27,6 +27,7 @@ from localcat import (
     StorageError,
     StorageFullError,
 )
+from localcat import properties as p
 from localcat.maintenance import backup as module
 from localcat.store import database
 from tests.kept import PIXELS, file_of, flip, raw, upload
@@ -388,6 +389,12 @@ def test_relocate_finds_files_that_were_moved(kept: Catalog, tmp_path: Path) -> 
         kept.relocate(old, tmp_path / "none")
 
 
+def test_relocate_takes_folders_by_name(kept: Catalog, tmp_path: Path) -> None:
+    for old, new in ((b"far", tmp_path), (None, tmp_path), (tmp_path, None), (tmp_path, 3), ("", tmp_path)):
+        with pytest.raises(BadRequestError, match="a folder is named by text"):
+            kept.relocate(old, new)  # type: ignore[arg-type]
+
+
 def test_relocate_understands_paths_of_another_system(kept: Catalog, tmp_path: Path) -> None:
     (tmp_path / "scenes").mkdir()
     (tmp_path / "scenes" / "x.tif").write_bytes(b"12345")
@@ -427,6 +434,21 @@ def test_optimize_gives_room_back_and_changes_no_answer(kept: Catalog) -> None:
         kept.optimize()
     with Catalog.open(kept.path) as reopened:
         assert reopened.images.count() == kept.images.count()
+
+
+def test_optimize_tidies_up_a_stranger_s_catalog(kept: Catalog) -> None:
+    kept.add_images([{"id": f"acme:guide:i{n}", "provider_id": "x" * 3000} for n in range(50)], progress=False)
+    for image in kept.images.filter(p.name.prefix("i")):
+        image.delete()
+    kept.close()
+    size = kept.path.stat().st_size
+    with Catalog.open(kept.path, trusted=False) as stranger:
+        stranger.optimize()
+        assert stranger.verify("full", progress=False).problems == []
+        for reach in (f"ATTACH '{kept.path.parent / 'other'}' AS other", "PRAGMA writable_schema = ON"):
+            with stranger.database.separate() as connection, pytest.raises(sqlite3.DatabaseError, match="authorized"):
+                connection.execute(reach)
+    assert kept.path.stat().st_size < size
 
 
 def test_optimize_renews_the_statistics_of_another_program(kept: Catalog) -> None:

@@ -30,4 +30,5 @@ def optimize(catalog: CatalogOnDisk) -> None:
             connection.execute(f"PRAGMA analysis_limit = {_ANALYSIS_LIMIT}")
             connection.execute("ANALYZE")
     with database.separate() as connection:
+        connection.execute("PRAGMA temp_store = DEFAULT")  # the copy is as large as the file: not into memory
         connection.execute("VACUUM")

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING
 
 from localcat.errors import BadRequestError
-from localcat.paths import in_place_href, is_local
+from localcat.paths import in_place_href, is_local, text_of
 from localcat.timestamps import now_microseconds
 
 if TYPE_CHECKING:
@@ -61,6 +61,9 @@ def relocate(
     catalog: CatalogOnDisk, old: str | os.PathLike[str], new: str | os.PathLike[str], *, dry_run: bool = False
 ) -> RelocateReport:
     """Look for moved files under another folder; `Catalog.relocate` says how."""
+    for folder in (old, new):
+        if text_of(folder) is None:
+            raise BadRequestError(f"a folder is named by text, not by {folder!r}")
     before, after = os.fspath(old), Path(os.path.abspath(new))  # noqa: PTH100  # links are not followed
     if not after.is_dir():
         raise BadRequestError(f"there is no folder '{after}' in which the files could be")

@@ -62,6 +62,24 @@ class GeoSearch(Search[T]):
     def within_distance(self, geometry: Any, metres: float, match_null_geometry: bool = False) -> Self:
         """Return a search for objects whose footprint lies at most so many metres from a geometry.
 
+        Parameters
+        ----------
+        geometry : geometry
+            In longitude and latitude, in any of the forms that the class names.
+        metres : float
+            The distance, finite and not negative.
+        match_null_geometry : bool
+            Also find objects without a footprint.
+
+        Raises
+        ------
+        InvalidGeometryError
+            If the geometry is none.
+        BadRequestError
+            If the distance is none.
+
+        Notes
+        -----
         Distances are those of a sphere with the Earth's mean radius, right to a metre; `localcat.sphere` tells how.
         """
         return self._at(Relation.WITHIN_DISTANCE, geometry, match_null_geometry, metres)

@@ -189,7 +189,7 @@ def only_reading(action: int, subject: str | None, *more: str | None) -> int:
 def nothing_outside(action: int, subject: str | None, *more: str | None) -> int:
     """Authorize what stays within the file: no other database, no code to load, no change of the schema's rows."""
     reaches_out = (
-        action == sqlite3.SQLITE_ATTACH
+        (action == sqlite3.SQLITE_ATTACH and subject != "")  # VACUUM attaches a temporary one, without a name
         or (action == sqlite3.SQLITE_FUNCTION and "load_extension" in more)
         or (action == sqlite3.SQLITE_PRAGMA and subject == "writable_schema")
     )
