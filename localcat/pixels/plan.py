@@ -273,13 +273,16 @@ def native_grid(image: Image) -> Grid:
     Raises
     ------
     RasterError
-        If the image has no georeferencing.
+        If the image has no georeferencing, or its geotrans maps all pixels onto one line.
     """
     crs = image.cs_code or image.projection
     geotrans, columns, rows = image.geotrans, image.x_pixels, image.y_pixels
     if crs is None or geotrans is None or columns is None or rows is None:
         raise RasterError(f"image '{image.id}' has no georeferencing; set cs_code, geotrans, x_pixels and y_pixels")
-    return Grid(parse_crs(crs), Affine.from_gdal(*geotrans), (rows, columns))
+    transform = Affine.from_gdal(*geotrans)
+    if not transform.determinant:
+        raise RasterError(f"the geotrans {geotrans} of image '{image.id}' gives its pixels no area; set the right one")
+    return Grid(parse_crs(crs), transform, (rows, columns))
 
 
 def choices_of(images: Sequence[Image], request: ReadRequest) -> dict[ProductKey, BandChoice]:

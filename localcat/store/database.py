@@ -49,7 +49,6 @@ from localcat.timestamps import iso_text, now_microseconds
 from localcat.warn import warn_caller
 
 _checked_sqlite = False
-_orphans: list[sqlite3.Connection] = []  # connections of a parent process: a fork must not even close them
 
 
 @dataclass(slots=True)
@@ -94,10 +93,20 @@ class _Session:
         if self.pid == self._getpid():
             self.connection.close()
         else:
-            _orphans.append(self.connection)
+            _never_free(self.connection)
 
     def __del__(self) -> None:
         self.close()
+
+
+def _never_free(connection: sqlite3.Connection) -> None:
+    """Keep a connection of the parent process from being closed here, also when Python ends.
+
+    SQLite forbids it, and a thread that held one of its locks when the process was forked would be waited for forever.
+    """
+    import ctypes  # needed in forked processes only
+
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))
 
 
 class Database:
