@@ -116,6 +116,15 @@ def test_what_is_there_is_not_touched(kept: Catalog, tmp_path: Path) -> None:
     assert (tmp_path / "taken.gpkg").read_bytes() == b"mine"
 
 
+def test_a_default_catalog_that_was_never_written_is_not_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOCALCAT", str(tmp_path / "never.gpkg"))
+    with Catalog.default() as catalog, pytest.raises(CatalogNotFoundError, match="never.gpkg' yet; save an object"):
+        catalog.backup(tmp_path / "copy.gpkg", progress=False)
+    assert names(tmp_path) == []
+
+
 @pytest.mark.parametrize("fault", ["missing", "changed", "interrupted", "full"])
 def test_what_fails_leaves_nothing(kept: Catalog, tmp_path: Path, fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
     path = file_of(kept, "b")
