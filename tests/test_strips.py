@@ -66,6 +66,8 @@ READS = {
     "mosaic on another grid": lambda images: images.mosaic("red green", BESIDE),
     "interpolated mosaic": lambda images: images.mosaic("red green", BESIDE, resampler="bilinear"),
     "mosaic in another projection": lambda images: images.mosaic("red", ELSEWHERE),
+    "interpolated in another projection": lambda images: images.mosaic("red", ELSEWHERE, resampler="bilinear"),
+    "shrunk image": lambda images: images[1].ndarray("red", BESIDE.assign(resolution=33), resampler="cubic"),
     "coarse mosaic": lambda images: images.mosaic("red", BESIDE.assign(resolution=90)),
     "scaled mosaic": lambda images: images.mosaic("red green", scaling="display"),
     "stretched mosaic": lambda images: images.mosaic("red green", scaling="auto"),
