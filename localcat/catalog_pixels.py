@@ -96,7 +96,7 @@ class CatalogPixels:
         lon, lat : float
             Degrees, EPSG:4326.
         request : ReadRequest
-            Bands, masks, scaling and data type; its grid is not looked at.
+            Bands, masks, scaling and data type; its grid does not matter.
 
         Returns
         -------
@@ -117,12 +117,12 @@ class CatalogPixels:
         lon, lat : float
             Degrees, EPSG:4326.
         request : ReadRequest
-            Bands, masks, scaling and data type; its grid is not looked at.
+            Bands, masks, scaling and data type; its grid does not matter.
 
         Returns
         -------
         PointSeries
-            The values of each image, in time.
+            The values of those that have a pixel there, in the order of their times.
         """
         from localcat.pixels import point_series  # brings rasterio
 

@@ -391,6 +391,19 @@ def test_a_journal_that_names_another_file_is_not_played_back(
     assert told.found.startswith(f"not played back: the journal '{journal}' beside the catalog refers to other files")
 
 
+def test_a_journal_that_tells_of_far_more_pages_is_not_played_back(
+    crashed: Path, truth: dict[str, dict[str, Any]]
+) -> None:
+    """Each of them would be looked at."""
+    journal = crashed.with_name("broken.gpkg-journal")
+    head = bytearray(journal.read_bytes())
+    head[16:20] = (10**5).to_bytes(4)  # pages that the file had
+    journal.write_bytes(head)
+    report, found = recovered(crashed)
+    assert found.items() <= truth.items()
+    assert "makes it longer than all that was written into it" in str(report.problems[0].found)
+
+
 def test_a_journal_that_sqlite_cannot_play_back_is_told(crashed: Path, truth: dict[str, dict[str, Any]]) -> None:
     zero(crashed, 1)
     journal = crashed.with_name("broken.gpkg-journal")

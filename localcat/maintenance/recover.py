@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from localcat.errors import CatalogNotFoundError, ClientError
+from localcat.errors import CatalogNotFoundError, ClientError, CorruptCatalogError
 from localcat.maintenance.backup import new_pair, publish_pair, rebase, staged
 from localcat.maintenance.restoring import Restoring
 from localcat.paths import absolute, data_path
@@ -22,6 +22,7 @@ from localcat.store.entries import rebuild
 from localcat.store.faults import sqlite_errors
 from localcat.store.salvage import Salvage, salvage
 
+_UNWRITTEN = 64 * 2**20  # bytes; free pages that a journal need not hold, and no cache of ours could
 _SETTINGS = ("namespace", "org", "user", "uuid", "created")
 
 
@@ -128,7 +129,14 @@ def _settled(source: Path, staging: Path) -> tuple[Path, list[Problem]]:
 
 
 def _settle(copy: Path) -> None:
-    """Let SQLite bring the journals beside a file into it."""
+    """Let SQLite bring the journals beside a file into it.
+
+    Raises
+    ------
+    CorruptCatalogError
+        If that makes it longer than it can have been: a journal of one page may say that there were billions.
+    """
+    most = _UNWRITTEN + sum(path.stat().st_size for path in (copy, *journal.leftovers(copy)))
     connection = sqlite3.connect(copy, isolation_level=None)
     try:
         connection.execute("PRAGMA trusted_schema = OFF")
@@ -136,6 +144,8 @@ def _settle(copy: Path) -> None:
         connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     finally:
         connection.close()
+    if copy.stat().st_size > most:
+        raise CorruptCatalogError(f"the journal of '{copy}' makes it longer than all that was written into it")
 
 
 def _settings(found: Salvage) -> dict[str, str]:
