@@ -22,7 +22,7 @@ from localcat.expressions.nodes import (
 )
 from localcat.store.compiler import Clause, Scope, compile_where
 from localcat.store.fields import column
-from localcat.store.space import UNSET_TIME, Reach, TimeRange, candidates, entries_inside, entries_meeting
+from localcat.store.space import UNSET_TIME, Reach, TimeRange, candidates, entries_in, entries_inside, entries_meeting
 from localcat.timestamps import from_microseconds
 
 if TYPE_CHECKING:
@@ -105,14 +105,19 @@ def select(question: Question, columns: str | Clause, *, ordered: bool = True, t
     """
     table = question.table
     parts: list[Clause] = []
-    source = table
+    source = Clause(table)
     if question.text is not None:
-        source = f"{table}_text JOIN {table} ON {table}.id = {table}_text.rowid"
+        source = Clause(f"{table}_text JOIN {table} ON {table}.id = {table}_text.rowid")
         parts.append(Clause(f"{table}_text MATCH ?", (_quoted_words(question.text),)))
     if question.products is not Products.ANY:
         parts.append(Clause(question.products.value))
     window, where = _windowed(question.where)
-    if window is not None:
+    if window is not None and question.reach is Reach.INSIDE and question.text is None:
+        # No entry is inside two of the boxes. Going through them takes half the time that a set of them does; CROSS
+        # JOIN keeps SQLite from turning it around.
+        entries = entries_in(window.boxes, acquired_range(question), Reach.INSIDE)
+        source = Clause(f"({entries.sql}) AS inside CROSS JOIN image ON image.id = inside.id", entries.params)
+    elif window is not None:
         parts.append(
             candidates(window.boxes, acquired_range(question), with_unset=window.with_unset, reach=question.reach)
         )
@@ -122,8 +127,8 @@ def select(question: Question, columns: str | Clause, *, ordered: bool = True, t
         scope = Scope(table, question.fields, is_guarded=window is not None or question.text is not None)
         parts.append(compile_where(where, scope))
     chosen = Clause(columns) if isinstance(columns, str) else columns
-    sql = f"SELECT {chosen.sql} FROM {source}"
-    params = chosen.params + tuple(value for part in parts for value in part.params)
+    sql = f"SELECT {chosen.sql} FROM {source.sql}"
+    params = chosen.params + source.params + tuple(value for part in parts for value in part.params)
     if parts:
         sql += " WHERE " + " AND ".join(part.sql for part in parts)
     if ordered:

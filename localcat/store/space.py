@@ -51,7 +51,7 @@ def candidates(
     reach : Reach
         Pick only some of them.
     """
-    entries = _all_entries(boxes, time, reach)
+    entries = entries_in(boxes, time, reach)
     unset = "SELECT id FROM image WHERE geometry IS NULL"
     selects = [*([entries.sql] if boxes else []), *([unset] if with_unset else [])]
     return Clause(f"image.id IN ({' UNION ALL '.join(selects)})", entries.params)
@@ -59,17 +59,18 @@ def candidates(
 
 def entries_meeting(boxes: Sequence[Box], time: TimeRange, most: int) -> Clause:
     """Return the statement that counts the entries that meet boxes and a time range, up to a number."""
-    entries = _all_entries(boxes, time, Reach.MEETING)
+    entries = entries_in(boxes, time, Reach.MEETING)
     return Clause(f"SELECT count(*) FROM ({entries.sql} LIMIT ?)", (*entries.params, most))
 
 
 def entries_inside(boxes: Sequence[Box], time: TimeRange) -> Clause:
     """Return the statement that counts the entries inside one of the boxes, which do not overlap."""
-    entries = _all_entries(boxes, time, Reach.INSIDE)
+    entries = entries_in(boxes, time, Reach.INSIDE)
     return Clause(f"SELECT count(*) FROM ({entries.sql})", entries.params)
 
 
-def _all_entries(boxes: Sequence[Box], time: TimeRange, reach: Reach) -> Clause:
+def entries_in(boxes: Sequence[Box], time: TimeRange, reach: Reach) -> Clause:
+    """Return the statement that gives the row ids of the entries of boxes and a time range; some perhaps twice."""
     selects = [_entries(box, time, reach) for box in boxes]
     return Clause(
         " UNION ALL ".join(select.sql for select in selects),
