@@ -21,8 +21,6 @@ from typing import NoReturn
 from localcat.errors import BadRequestError, UnknownPropertyError
 from localcat.expressions import conditions
 from localcat.expressions.chains import Link, link_at
-from localcat.expressions.cql2_json import from_cql2_json, to_cql2_json
-from localcat.expressions.cql2_text import from_cql2_text, to_cql2_text
 from localcat.expressions.evaluate import Filterable, evaluate, evaluate_plain
 from localcat.expressions.fields import nearest
 from localcat.expressions.nodes import (
@@ -188,10 +186,14 @@ class Expression:
         BadRequestError
             If a part of it has no form there: an empty `any_of`, or a mapping as a value.
         """
+        from localcat.expressions.cql2_json import to_cql2_json  # filters are seldom exchanged
+
         return to_cql2_json(self.node)
 
     def to_cql2_text(self) -> str:
         """Return this expression as CQL2 text; see `to_cql2_json`."""
+        from localcat.expressions.cql2_text import to_cql2_text  # likewise
+
         return to_cql2_text(self.node)
 
     @classmethod
@@ -208,6 +210,9 @@ class Expression:
         BadRequestError
             If it is no CQL2, or uses an operator that filters here lack; the message names it.
         """
+        from localcat.expressions.cql2_json import from_cql2_json  # likewise
+        from localcat.expressions.cql2_text import from_cql2_text
+
         if isinstance(source, bytes) or (isinstance(source, str) and source.lstrip().startswith("{")):
             return cls(from_cql2_json(load_json(source)))
         return cls(from_cql2_text(source) if isinstance(source, str) else from_cql2_json(source))

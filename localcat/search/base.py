@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from localcat.collection import BandCollection, Collection, ImageCollection, ProductCollection
 from localcat.errors import BadRequestError
-from localcat.explain import Explanation, explain
 from localcat.expressions.calendar import years_as_ranges
 from localcat.expressions.nodes import Node, check_size
 from localcat.expressions.properties import Expression
@@ -23,6 +22,7 @@ from localcat.store.compiler import Clause, Scope, compile_where
 from localcat.store.planner import Products, Question
 
 if TYPE_CHECKING:
+    from localcat.explain import Explanation
     from localcat.models.backend import Backend
 
 T = TypeVar("T", bound=CatalogObjectBase)
@@ -202,6 +202,8 @@ class Search(Generic[T]):
         ...     catalog.products.filter(localcat.properties.name == "x").explain().found
         0
         """
+        from localcat.explain import explain  # a face of its own, which other searches do not need
+
         return explain(self)
 
     def _only(self, where: Node | None, text: str | None = None) -> Self:
