@@ -285,7 +285,8 @@ class CatalogObjectBase(Record, abstract=True):
                 if not force:
                     self._require_no_conflict(current, new)
                 self._require_sense(new, current)
-                new["modified"] = max(now_microseconds(), int(current[self._positions()["modified"]] or 0) + 1)
+                before = current[self._positions()["modified"]]  # in a damaged file it may be anything
+                new["modified"] = max(now_microseconds(), before + 1 if isinstance(before, int) else 0)
                 self._write_changes(transaction, current, new)
                 self._adopt(transaction)
                 self._after_write(transaction)

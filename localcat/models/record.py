@@ -206,6 +206,8 @@ class Record:
             return not self._attributes[name].equals_stored(value, self._stored(name))
         except AttributeValidationError:  # changed in place to what cannot be stored; `save` says so
             return True
+        except _DAMAGE:  # what the file holds is no value of the attribute; a new one mends it
+            return True
 
     def _undo(self) -> Callable[[], None]:
         """Return a function that brings the object back to where it stands now."""

@@ -192,3 +192,16 @@ def test_a_time_beyond_all_years_is_told_by_searches(catalog: Catalog, product: 
     ):
         with pytest.raises(CorruptCatalogError, match="is beyond the years 1 to 9999"):
             ask()
+
+
+@pytest.mark.parametrize("stored", ["[1\x01", "oops", "[[[["])
+def test_a_damaged_value_is_mended_by_a_new_one(catalog: Catalog, product: Product, stored: str) -> None:
+    image = Image(product=product, name="x", geotrans=(0, 1, 0, 0, 0, -1))
+    image.save()
+    with catalog.database.write() as transaction:
+        transaction.connection.execute("UPDATE image SET geotrans = '[' || ?", (stored,))
+    damaged = Image.get(image.id)
+    damaged.geotrans = (5, 1, 0, 5, 0, -1)
+    assert damaged.state == "modified"
+    damaged.save()
+    assert Image.get(image.id).geotrans == (5, 1, 0, 5, 0, -1)
