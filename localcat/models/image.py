@@ -6,7 +6,6 @@ import os
 import warnings
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 from localcat.errors import BadRequestError, DuplicateError, UploadOptionWarning
@@ -15,7 +14,15 @@ from localcat.models.attributes import Choice, Geometry, Integer, Number, Stored
 from localcat.models.base import refuse_request_params
 from localcat.models.enums import DocumentState, DownloadFileFormat, ResampleAlgorithm, StorageState
 from localcat.models.named import NamedCatalogObject
-from localcat.models.requests import DownloadRequest, ImageUploadOptions, ReadRequest, UploadRequest
+from localcat.models.requests import (
+    DownloadRequest,
+    ImageUploadOptions,
+    ReadRequest,
+    UploadRequest,
+    arrays_of,
+    paths_of,
+    upload_options_of,
+)
 from localcat.models.structured import NestedNumbers, NumberTuple
 from localcat.models.values import File, FileList
 from localcat.store import rows
@@ -148,7 +155,7 @@ class Image(NamedCatalogObject):
             If the image was deleted.
         """
         self._require_uploadable(overwrite=overwrite)
-        paths = _paths(files)
+        paths = paths_of(files)
         if self.cs_code is not None or self.projection is not None:
             warnings.warn(
                 "cs_code and projection are not permitted in an upload of files: the files' own projection is used, "
@@ -156,7 +163,7 @@ class Image(NamedCatalogObject):
                 UploadOptionWarning,
                 stacklevel=2,
             )
-        options = _options(upload_options)
+        options = upload_options_of(upload_options)
         request = UploadRequest(options=options, overwrite=overwrite, wait=wait, copy=copy, files=paths)
         return self._catalog.upload(self, request)
 
@@ -213,14 +220,14 @@ class Image(NamedCatalogObject):
             If the image was deleted.
         """
         self._require_uploadable(overwrite=overwrite)
-        given = _options(upload_options)
+        given = upload_options_of(upload_options)
         options = replace(
             given,
             upload_type="ndarray",
             overviews=given.overviews if overviews is None else overviews,
             overview_resampler=given.overview_resampler if overview_resampler is None else overview_resampler,
         )
-        arrays = _arrays(ndarray)
+        arrays = arrays_of(ndarray)
         request = UploadRequest(
             options=options, overwrite=overwrite, wait=wait, arrays=arrays, raster_meta=raster_meta or {}
         )
@@ -502,35 +509,12 @@ class Image(NamedCatalogObject):
         Longitudes beyond ±180° are those of the same place within: a grid from 170° to 190° has the bounds of a context
         across the antimeridian, 170 and -170.
         """
-        from localcat.geocontext import AOI  # brings rasterio
-        from localcat.geocontext.extent import bounds_on_earth
-        from localcat.geocontext.projection import crs_of
+        from localcat.geocontext.native import native_context  # brings rasterio
 
-        crs = self.cs_code or self.projection
-        geometry, geotrans = self.geometry, self.geotrans
-        if geotrans is None or crs is None:
-            return AOI(geometry=geometry, crs=crs, bounds_crs=None if geometry is None else "EPSG:4326")
-        x0, dx, x_skew, y0, y_skew, dy = geotrans
-        if x_skew or y_skew:
-            warnings.warn(
-                f"the grid of image '{self.id}' is rotated; its context is the upright box around it",
-                UploadOptionWarning,
-                stacklevel=2,
-            )
-        if self.x_pixels is None or self.y_pixels is None:
-            if abs(dx) != abs(dy):
-                raise BadRequestError(f"image '{self.id}' has pixels that are not square, and no x_pixels and y_pixels")
-            return AOI(geometry=geometry, crs=crs, resolution=abs(dx), bounds_crs=crs, align_pixels=False)
-        columns, rows_ = self.x_pixels, self.y_pixels
-        xs = [x0 + dx * column + x_skew * row for column in (0, columns) for row in (0, rows_)]
-        ys = [y0 + y_skew * column + dy * row for column in (0, columns) for row in (0, rows_)]
-        return AOI(
-            geometry=geometry,
-            crs=crs,
-            bounds=bounds_on_earth((min(xs), min(ys), max(xs), max(ys)), crs_of(crs), abs(dx)),
-            bounds_crs=crs,
-            shape=(rows_, columns),
-            align_pixels=False,
+        columns, lines = self.x_pixels, self.y_pixels
+        shape = None if columns is None or lines is None else (lines, columns)
+        return native_context(
+            f"image '{self.id}'", self.geometry, self.cs_code or self.projection, self.geotrans, shape
         )
 
     @property
@@ -603,43 +587,3 @@ class Image(NamedCatalogObject):
         hrefs = rows.discard_files(transaction.connection, [row_id])
         super()._delete_row(transaction, row_id)
         transaction.on_commit.append(lambda: self._catalog.delete_files(hrefs))
-
-
-def _options(given: Any) -> ImageUploadOptions:
-    if given is None:
-        return ImageUploadOptions()
-    if not isinstance(given, ImageUploadOptions):
-        raise BadRequestError(f"upload_options is an ImageUploadOptions, not {given!r}")
-    return given
-
-
-def _paths(files: Any) -> list[Path]:
-    """Return the paths of what `Image.upload` takes."""
-    several = [files] if isinstance(files, str | os.PathLike) or hasattr(files, "read") else files
-    if isinstance(several, bytes | Mapping) or not isinstance(several, Iterable):
-        raise BadRequestError(f"files is a path, an open file or a list of them, not {files!r}")
-    paths = []
-    for file in several:
-        name = getattr(file, "name", None) if hasattr(file, "read") else file
-        if not isinstance(name, str | os.PathLike):
-            raise BadRequestError(f"a file to upload is a path, or an open file on the disk, not {file!r}")
-        paths.append(Path(name))
-    if not paths:
-        raise BadRequestError("files is empty; pass at least one file to upload")
-    return paths
-
-
-def _arrays(ndarray: Any) -> list[Any]:
-    """Return the arrays of what `Image.upload_ndarray` takes; the caller's list is left as it is."""
-    import numpy  # heavy, and not needed before pixels are
-
-    several = [ndarray] if isinstance(ndarray, numpy.ndarray | numpy.generic) else ndarray
-    if isinstance(several, str | bytes | Mapping) or not isinstance(several, Iterable):
-        raise BadRequestError(f"an upload takes an array or a list of arrays, not {type(ndarray).__name__}")
-    arrays = list(several)
-    for array in arrays:
-        if not isinstance(array, numpy.ndarray | numpy.generic):
-            raise BadRequestError(f"an upload takes numpy arrays, not {type(array).__name__}")
-    if not arrays:
-        raise BadRequestError("the list of arrays to upload is empty")
-    return [array if isinstance(array, numpy.ma.MaskedArray) else numpy.asarray(array) for array in arrays]

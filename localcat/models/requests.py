@@ -214,3 +214,44 @@ class UploadRequest:
     files: Sequence[Path] = ()
     arrays: Sequence[NDArray[Any]] = ()
     raster_meta: Mapping[str, Any] = field(default_factory=dict)
+
+
+def upload_options_of(given: Any) -> ImageUploadOptions:
+    """Return the options that an upload was given, or the defaults."""
+    if given is None:
+        return ImageUploadOptions()
+    if not isinstance(given, ImageUploadOptions):
+        raise BadRequestError(f"upload_options is an ImageUploadOptions, not {given!r}")
+    return given
+
+
+def paths_of(files: Any) -> list[Path]:
+    """Return the paths of what `Image.upload` takes."""
+    several = [files] if isinstance(files, str | os.PathLike) or hasattr(files, "read") else files
+    if isinstance(several, bytes | Mapping) or not isinstance(several, Iterable):
+        raise BadRequestError(f"files is a path, an open file or a list of them, not {files!r}")
+    paths = []
+    for file in several:
+        name = getattr(file, "name", None) if hasattr(file, "read") else file
+        if not isinstance(name, str | os.PathLike):
+            raise BadRequestError(f"a file to upload is a path, or an open file on the disk, not {file!r}")
+        paths.append(Path(name))
+    if not paths:
+        raise BadRequestError("files is empty; pass at least one file to upload")
+    return paths
+
+
+def arrays_of(ndarray: Any) -> list[Any]:
+    """Return the arrays of what `Image.upload_ndarray` takes; the caller's list is left as it is."""
+    import numpy  # heavy, and not needed before pixels are
+
+    several = [ndarray] if isinstance(ndarray, numpy.ndarray | numpy.generic) else ndarray
+    if isinstance(several, str | bytes | Mapping) or not isinstance(several, Iterable):
+        raise BadRequestError(f"an upload takes an array or a list of arrays, not {type(ndarray).__name__}")
+    arrays = list(several)
+    for array in arrays:
+        if not isinstance(array, numpy.ndarray | numpy.generic):
+            raise BadRequestError(f"an upload takes numpy arrays, not {type(array).__name__}")
+    if not arrays:
+        raise BadRequestError("the list of arrays to upload is empty")
+    return [array if isinstance(array, numpy.ma.MaskedArray) else numpy.asarray(array) for array in arrays]

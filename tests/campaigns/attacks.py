@@ -56,13 +56,15 @@ _ODD = (
     "a\x00b.tif|\u202efit.tif|\ud800.tif|-of|--help|@/tmp/x|*|?|[a-z].tif|a|b>c|<x|\t/vsicurl/x|{0} |{0}."
 )
 
+_ROOT = "/proc/self/root"  # the whole file system, by another name
+
 
 def forms(outside: Path) -> list[str]:
     """Return the hostile paths, with a folder whose ``secret.tif`` and ``secret.vrt`` they try to reach."""
     secret = f"{outside}/secret.tif"
     plain = secret.lstrip("/")
     local = f"127.0.0.1:{PORT}/x.tif"
-    found = [secret, f"//{plain}", f"/./{plain}", f"{outside}/../{outside.name}/secret.tif", f"/proc/self/root/{plain}"]
+    found = [secret, f"//{plain}", f"/./{plain}", f"{outside}/../{outside.name}/secret.tif", f"{_ROOT}/{plain}"]
     found += ["/proc/self/environ", "/proc/self/fd/0", "/dev/zero", "/dev/stdin", "/dev/tcp/127.0.0.1/9", f"{outside}"]
     for handler in _HANDLERS.split():
         found += [f"/{handler}/{secret}", f"/{handler}/http://{local}", f"/{handler.upper()}/http://{local}"]
