@@ -340,6 +340,7 @@ def _write(catalog: Catalog, other: Catalog, changes: list[_Change], temporaries
     products: set[int] = set()
     try:
         with catalog.database.write() as transaction:
+            transaction.about = f"merging '{other.path}': "
             transaction.on_rollback.append(lambda: _remove(folder, hrefs))
             for href, temporary in temporaries.items():
                 folder.publish(temporary, href)
@@ -358,7 +359,9 @@ def _write(catalog: Catalog, other: Catalog, changes: list[_Change], temporaries
                 rows.refresh_resolutions(transaction.connection, product)
             transaction.on_commit.append(lambda: catalog.delete_files(discarded))
     except CommitUnknownError as error:
-        raise CommitUnknownError(f"the merge: {error}", committed=_settle(catalog, hrefs)) from error
+        first = changes[0]  # as good as any: all are in the catalog, or none
+        committed = catalog.settle(lambda connection: _version_here(connection, first) != first.replaces, hrefs)
+        raise CommitUnknownError(str(error), committed=committed) from error
 
 
 def _write_one(
@@ -366,8 +369,7 @@ def _write_one(
 ) -> list[str]:
     """Write one object; return the files of ours that it makes superfluous, and note whose resolutions may change."""
     table = change.kind.table
-    now = rows.find(connection, table, (), change.uid)
-    if (None if now is None else _version(now)) != change.replaces:
+    if _version_here(connection, change) != change.replaces:
         raise _changed_meanwhile(catalog, change)
     if change.kind is not Product:
         product = rows.product_row_id(connection, str(values["product_id"]))
@@ -388,6 +390,11 @@ def _write_one(
     return discarded
 
 
+def _version_here(connection: sqlite3.Connection, change: _Change) -> _Version | None:
+    found = rows.find(connection, change.kind.table, (), change.uid)
+    return None if found is None else _version(found)
+
+
 def _changed_meanwhile(catalog: Catalog, change: _Change) -> ConflictError:
     return ConflictError(
         f"{change.kind.table} '{change.uid}' or its product was changed in '{catalog.path}' while it was merged; "
@@ -398,19 +405,3 @@ def _changed_meanwhile(catalog: Catalog, change: _Change) -> ConflictError:
 def _remove(folder: DataFolder, hrefs: list[str]) -> None:
     for href in hrefs:
         folder.remove(href)
-
-
-def _settle(catalog: Catalog, hrefs: list[str]) -> bool | None:
-    """Find out whether a failed COMMIT reached the disk, and unlink the new files only if it surely did not."""
-    if not hrefs:
-        return None
-    try:
-        with catalog.database.write() as transaction:
-            connection = transaction.connection
-            found = connection.execute("SELECT 1 FROM image_file WHERE href = ? AND owned", (hrefs[0],)).fetchone()
-            if found is None:
-                rows.put_in_trash(connection, hrefs)
-                transaction.on_commit.append(lambda: catalog.delete_files(hrefs))
-            return found is not None
-    except ClientError:
-        return None  # a later gc decides by the rows it finds

@@ -7,10 +7,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from localcat.errors import CatalogLockedError, StorageError, UnsafePathError
+from localcat.errors import CatalogLockedError, ClientError, StorageError, UnsafePathError
 from localcat.paths import below_roots, data_path, is_local
 
 if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable
+
     from localcat.maintenance.backup import BackupReport
     from localcat.maintenance.garbage import GcReport
     from localcat.maintenance.recover import RecoverReport
@@ -294,3 +297,30 @@ class CatalogOnDisk:
             gone = [(href,) for href in hrefs if self.data_folder.remove(href)]
             with self.database.write() as transaction:
                 transaction.connection.executemany("DELETE FROM trash WHERE href = ?", gone)
+
+    def settle(self, is_committed: Callable[[sqlite3.Connection], bool], hrefs: list[str]) -> bool | None:
+        """Find out whether a failed COMMIT reached the disk, and unlink its new files only if it surely did not.
+
+        Parameters
+        ----------
+        is_committed : callable
+            Looks whether the change is in the catalog.
+        hrefs : list of str
+            The new files.
+
+        Returns
+        -------
+        bool or None
+            None where it cannot be found out: a later gc decides by the rows that it finds.
+        """
+        from localcat.store import rows  # not needed before
+
+        try:
+            with self.database.write() as transaction:
+                found = is_committed(transaction.connection)
+                if not found:
+                    rows.put_in_trash(transaction.connection, hrefs)
+                    transaction.on_commit.append(lambda: self.delete_files(hrefs))
+        except ClientError:
+            return None
+        return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,14 @@ from localcat import Band, Catalog, Image, Product, merging
 from localcat import properties as p
 from localcat.errors import (
     BadRequestError,
+    CommitUnknownError,
     ConflictError,
     CorruptCatalogError,
     CorruptImageError,
     ReadOnlyCatalogError,
     UnsafePathError,
 )
+from localcat.store.database import Database
 from tests import kept
 
 EVERYTHING = {"product": 1, "band": 2, "image": 4}
@@ -205,6 +208,33 @@ def test_a_change_during_a_merge_is_noticed(ours: Catalog, theirs: Catalog, monk
                 ours.merge(theirs, policy="theirs")
         assert Image.get("acme:guide:b", catalog=ours).cloud_fraction == (0.9 if changed is ours else 0.1)
         assert ours.merge(theirs, policy="theirs").replaced == {"image": 1}
+
+
+@pytest.mark.parametrize("reached_the_disk", [True, False])
+@pytest.mark.parametrize("has_files", [True, False])
+def test_a_commit_of_unknown_outcome_keeps_rows_and_files_together(
+    ours: Catalog, theirs: Catalog, monkeypatch: pytest.MonkeyPatch, reached_the_disk: bool, has_files: bool
+) -> None:
+    if not has_files:
+        for name in "ab":
+            Image.delete(f"acme:guide:{name}", catalog=theirs)
+    commit = Database._commit
+    calls = iter(["the one that only looks whether it can be written"])
+
+    def failing_commit(self: Database, connection: sqlite3.Connection) -> None:
+        if next(calls, None):
+            return commit(self, connection)
+        connection.execute("COMMIT" if reached_the_disk else "ROLLBACK")
+        monkeypatch.undo()
+        raise CommitUnknownError("the disk did not answer")
+
+    monkeypatch.setattr(Database, "_commit", failing_commit)
+    with pytest.raises(CommitUnknownError, match=r"merging '.*stick\.gpkg': the disk did not answer") as raised:
+        ours.merge(theirs)
+    assert raised.value.committed is reached_the_disk
+    assert told(ours) == (told(theirs) if reached_the_disk else {})
+    assert ours.verify("full").ok
+    assert ours.gc().removed == []
 
 
 @pytest.mark.parametrize("damage", ["missing", "flipped", "short"])

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from localcat.crs import crs_code, parse_crs
-from localcat.errors import ClientError, CommitUnknownError, DuplicateError
+from localcat.errors import CommitUnknownError, DuplicateError
 from localcat.geocontext.grid import Grid
 from localcat.geometry import area_km2
 from localcat.models.band import Band
@@ -26,6 +26,8 @@ from localcat.rasters.write import FileDigest
 from localcat.store import rows
 
 if TYPE_CHECKING:
+    import sqlite3
+
     from rasterio.crs import CRS
 
     from localcat.catalog import Catalog
@@ -111,7 +113,7 @@ class Task:
                 transaction.on_rollback.append(lambda: _remove(folder, ours))
                 transaction.on_commit.append(lambda: catalog.delete_files(replaced))
         except CommitUnknownError as error:
-            is_committed = self._is_committed(ours)
+            is_committed = catalog.settle(self._is_committed, ours)
             if not is_committed:
                 self._forget(before, events)
             raise CommitUnknownError(f"{error}; {_FOUND[is_committed]}", committed=is_committed) from error
@@ -121,22 +123,9 @@ class Task:
         self.image._restore(None, values)
         self.record.forget_since(events)
 
-    def _is_committed(self, ours: list[str]) -> bool | None:
-        """Find out whether a failed COMMIT reached the disk, and unlink the new files only if it surely did not.
-
-        None where that cannot be found out: a later gc decides by the rows it finds.
-        """
-        try:
-            with self.catalog.database.write() as transaction:
-                connection = transaction.connection
-                found = connection.execute("SELECT status FROM upload WHERE uid = ?", (self.record.uid,)).fetchone()
-                is_committed: bool = found is not None and found[0] == ImageUploadStatus.SUCCESS.value
-                if not is_committed:
-                    rows.put_in_trash(connection, ours)
-                    transaction.on_commit.append(lambda: self.catalog.delete_files(ours))
-        except ClientError:
-            return None
-        return is_committed
+    def _is_committed(self, connection: sqlite3.Connection) -> bool:
+        found = connection.execute("SELECT status FROM upload WHERE uid = ?", (self.record.uid,)).fetchone()
+        return found is not None and found[0] == ImageUploadStatus.SUCCESS.value
 
 
 def position_of(band: Band) -> int:

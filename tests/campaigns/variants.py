@@ -13,13 +13,13 @@ from typing import Any
 
 from localcat import Catalog
 from localcat.maintenance import garbage
+from localcat.on_disk import CatalogOnDisk
 from localcat.paths import data_path
 from localcat.rasters import layout, write
 from localcat.rasters.layout import DataFolder
 from localcat.rasters.write import CogOptions
 from localcat.store import database, rows
 from localcat.store.database import Database
-from localcat.uploads.commit import Task
 
 VARIANTS: dict[str, Callable[[], None]] = {}
 
@@ -145,12 +145,12 @@ def naive_gc() -> None:
 def unlink_after_failed_commit() -> None:
     """Take a COMMIT that failed for one that was rolled back, and unlink the new files."""
 
-    def hasty(self: Task, ours: list[str]) -> bool:
-        for href in ours:
-            self.catalog.data_folder.remove(href)
+    def hasty(self: CatalogOnDisk, is_committed: object, hrefs: list[str]) -> bool:
+        for href in hrefs:
+            self.data_folder.remove(href)
         return False
 
-    Task._is_committed = hasty  # type: ignore[method-assign]
+    CatalogOnDisk.settle = hasty  # type: ignore[method-assign]
 
 
 @_variant
