@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from localcat.errors import CatalogLockedError, ClientError, StorageError, UnsafePathError
 from localcat.paths import below_roots, data_path, is_local
+from localcat.store import rows
 
 if TYPE_CHECKING:
     import sqlite3
@@ -313,8 +314,6 @@ class CatalogOnDisk:
         bool or None
             None where it cannot be found out: a later gc decides by the rows that it finds.
         """
-        from localcat.store import rows  # not needed before
-
         try:
             with self.database.write() as transaction:
                 found = is_committed(transaction.connection)
