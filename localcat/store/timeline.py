@@ -25,7 +25,7 @@ from localcat.expressions.nodes import (
 from localcat.store import planner
 from localcat.store.compiler import Clause, Scope, compile_where
 from localcat.store.planner import Products, Question
-from localcat.store.space import UNSET_TIME
+from localcat.store.space import UNSET_TIME, TimeRange
 
 MOST_BY_PRODUCT = 1000  # of each product, so that what is read and left out again stays little
 
@@ -60,10 +60,8 @@ def is_brief(question: Question, connection: sqlite3.Connection) -> bool:
     known = span(connection)
     if known is None:
         return False
-    first, last = known
-    start = first if asked.start is None else max(asked.start, first)
-    end = last if asked.end is None else min(asked.end, last)
-    return end - start <= _LONG * (last - first)
+    start, end = _within(known, asked)
+    return end - start <= _LONG * (known[1] - known[0])
 
 
 def has_ranges(question: Question, field: str) -> bool:
@@ -131,8 +129,7 @@ def windows(question: Question, connection: sqlite3.Connection) -> Iterator[tupl
         yield ()
         return
     if known is not None:
-        first = known[0] if asked.start is None else max(asked.start, known[0])
-        last = known[1] if asked.end is None else min(asked.end, known[1])
+        first, last = _within(known, asked)
         length = _LONGEST_FIRST
         while length > _SHORTEST:
             start, end = _window(first, last, length, is_ascending)
@@ -147,6 +144,15 @@ def windows(question: Question, connection: sqlite3.Connection) -> Iterator[tupl
             length *= _GROWTH
     if asked.start is None and asked.end is None:
         yield (IsNull(_ACQUIRED),)
+
+
+def _within(known: tuple[int, int], asked: TimeRange) -> tuple[int, int]:
+    """Return the first and the last moment of a range of time that images may have."""
+    first, last = known
+    return (
+        first if asked.start is None else max(asked.start, first),
+        last if asked.end is None else min(asked.end, last),
+    )
 
 
 def _window(first: int, last: int, length: int, is_ascending: bool) -> tuple[int, int]:
