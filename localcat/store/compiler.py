@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias, assert_never
+from typing import NamedTuple, TypeAlias, assert_never
 
 from localcat.errors import BadRequestError
+from localcat.expressions.calendar import years_as_ranges
 from localcat.expressions.fields import Field, Fields, Kind, Scalar
 from localcat.expressions.nodes import (
     And,
@@ -25,6 +26,7 @@ from localcat.expressions.nodes import (
     Ref,
     Spatial,
     depth_of,
+    mentions_place,
 )
 from localcat.expressions.patterns import check_pattern
 from localcat.store.fields import PRODUCT_REFERENCES, column
@@ -37,8 +39,7 @@ _LAST_CODE_POINT = 0x10FFFF
 _SURROGATES = range(0xD800, 0xE000)
 
 
-@dataclass(frozen=True, slots=True)
-class Clause:
+class Clause(NamedTuple):
     """A piece of SQL and the values of its question marks, in order."""
 
     sql: str
@@ -73,19 +74,46 @@ class Scope:
         Its name.
     fields : Fields
         The filterable attributes of its class.
-    is_guarded : bool
-        Put a unary plus before each column, which keeps SQLite's planner from using an index of the table: another
-        index has already decided which rows are looked at.
     """
 
     table: str
     fields: Fields
-    is_guarded: bool = False
 
     def column(self, ref: Ref) -> str:
         """Return the SQL of the value that a plain attribute compares as."""
-        sql = column(self.table, ref.attribute).compare
-        return f"+{sql}" if self.is_guarded and not sql.startswith("(") else sql
+        return column(self.table, ref.attribute).compare
+
+
+class Condition(NamedTuple):
+    """One of the conditions that every match of a search fulfils, read once for all that is asked of it.
+
+    Parameters
+    ----------
+    node : Node
+        What it says.
+    clause : Clause
+        From `compile_where`.
+    is_placed : bool
+        Whether it mentions a place, so that SQL alone cannot judge it.
+    """
+
+    node: Node
+    clause: Clause
+    is_placed: bool
+
+
+def conditions_of(where: Node, scope: Scope) -> tuple[Condition, ...]:
+    """Return the conditions that a filter joins by AND, years as ranges; raises what `compile_where` raises."""
+    given, where = where, years_as_ranges(where)
+    if where is not given:
+        compile_where(given, scope)  # so that an error is about what was written
+    parts = where.parts if isinstance(where, And) else (where,)
+    return tuple(Condition(part, compile_where(part, scope), mentions_place(part)) for part in parts)
+
+
+def all_of_them(conditions: Sequence[Condition]) -> Clause:
+    """Return what says that several conditions hold."""
+    return _joined_nodes("AND", [one.node for one in conditions], [one.clause for one in conditions])
 
 
 def compile_where(node: Node, scope: Scope, *, is_negated: bool = False) -> Clause:
@@ -103,16 +131,6 @@ def compile_where(node: Node, scope: Scope, *, is_negated: bool = False) -> Clau
         If a value does not fit its attribute.
     """
     match node:
-        case And(parts):
-            return _junction("AND", parts, scope, is_negated)
-        case Or(parts):
-            return _junction("OR", parts, scope, is_negated)
-        case Not(part):
-            inner = compile_where(part, scope, is_negated=not is_negated)
-            return Clause(f"NOT {inner.sql}" if inner.sql.startswith("(") else f"NOT ({inner.sql})", inner.params)
-        case Spatial(ref):
-            scope.fields.check_place(ref)
-            return FALSE if is_negated else TRUE
         case Comparison() | AnyOf() | IsNull() | IsNotNull() | Like() | Prefix():
             field = scope.fields.resolve(node.ref)
             if isinstance(node, AnyOf) and not node.values:
@@ -128,23 +146,30 @@ def compile_where(node: Node, scope: Scope, *, is_negated: bool = False) -> Clau
             if column(scope.table, node.ref.attribute).may_be_nan and isinstance(node, Comparison) and node.op.is_range:
                 value = Clause(f"nullif({value.sql}, 'nan')")  # text, which SQLite would order behind all numbers
             return _scalar_condition(node, field, value)
+        case And(parts) | Or(parts):
+            clauses = [compile_where(part, scope, is_negated=is_negated) for part in parts]
+            return _joined_nodes("AND" if isinstance(node, And) else "OR", parts, clauses)
+        case Not(part):
+            inner = compile_where(part, scope, is_negated=not is_negated)
+            return Clause(f"NOT {inner.sql}" if inner.sql.startswith("(") else f"NOT ({inner.sql})", inner.params)
+        case Spatial(ref):
+            scope.fields.check_place(ref)
+            return FALSE if is_negated else TRUE
         case _:
             assert_never(node)
 
 
-def _junction(word: str, parts: Sequence[Node], scope: Scope, is_negated: bool) -> Clause:
-    """Join conditions by AND or OR.
+def _joined_nodes(word: str, nodes: Sequence[Node], clauses: Sequence[Clause]) -> Clause:
+    """Join the clauses of conditions by AND or OR.
 
     Of many, the one that nests deepest goes to the front, outside the balanced tree of the others: SQLite's parser then
     has little to remember while it reads it, and a filter of any shape that `check_size` lets pass can be asked.
     """
-    depths = [depth_of(part) for part in parts] if len(parts) > _MOST_FLAT else []
+    depths = [depth_of(node) for node in nodes] if len(nodes) > _MOST_FLAT else []
     if not depths or max(depths) == 1:
-        return joined(word, [compile_where(part, scope, is_negated=is_negated) for part in parts])
+        return joined(word, clauses)
     deepest = depths.index(max(depths))
-    first = compile_where(parts[deepest], scope, is_negated=is_negated)
-    others = (*parts[:deepest], *parts[deepest + 1 :])
-    rest = joined(word, [compile_where(part, scope, is_negated=is_negated) for part in others])
+    first, rest = clauses[deepest], joined(word, [*clauses[:deepest], *clauses[deepest + 1 :]])
     return Clause(f"({first.sql} {word} {rest.sql})", first.params + rest.params)
 
 
@@ -206,7 +231,7 @@ def _in_list(values: Sequence[Scalar]) -> Clause:
 
 def _product_condition(node: _Leaf, field: Field, scope: Scope) -> Clause:
     """Compare a row's product by number, so that an index can answer it; every row has one."""
-    number = f"{'+' if scope.is_guarded else ''}{scope.table}.product_id"
+    number = f"{scope.table}.product_id"
     if isinstance(node, Comparison) and node.op is Op.EQ:
         # 0 is no product's number: to equal an unknown product is false, not unknown, and its negation true.
         return Clause(f"{number} = ifnull((SELECT id FROM product WHERE uid = ?), 0)", (field.bind(node.value),))
