@@ -17,7 +17,7 @@ from localcat.timestamps import from_microseconds
 
 if TYPE_CHECKING:
     from localcat.search import Search
-    from localcat.store.compiler import Condition
+    from localcat.store.conditions import Condition
 
 _LONGEST = 90  # characters of a condition as it is shown
 _MISSES = 3  # in space

@@ -17,7 +17,8 @@ from localcat.models.base import CatalogObjectBase
 from localcat.models.image import Image
 from localcat.models.product import Product
 from localcat.store import planner, rows, timeline
-from localcat.store.compiler import Clause, Condition, Scope, conditions_of
+from localcat.store.compiler import Clause, Scope
+from localcat.store.conditions import Condition, conditions_of
 from localcat.store.planner import Products, Question
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from localcat.expressions.conditions import spatial
 from localcat.expressions.nodes import IsNull, Ref, Relation, Spatial, one_of
 from localcat.search.base import Search, T
 from localcat.store import planner, timeline
-from localcat.store.compiler import Clause, Condition, conditions_of
+from localcat.store.compiler import Clause
+from localcat.store.conditions import Condition, conditions_of
 from localcat.store.planner import Question
 from localcat.store.space import Reach
 
@@ -165,10 +166,10 @@ class GeoSearch(Search[T]):
             candidates = connection.execute(statement.sql, statement.params)
             while chunk := candidates.fetchmany(size):
                 matches += test.matches(chunk)
-                if self._limit is not None and len(matches) >= self._limit:
-                    return matches[: self._limit]
+                if len(chunk) < size or (self._limit is not None and len(matches) >= self._limit):
+                    break
                 size = min(2 * size, _LARGEST_CHUNK)
-        return matches
+        return matches[: self._limit]
 
     def _exact_test(
         self, columns: str, *, ordered: bool = True, reach: Reach = Reach.MEETING

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias, assert_never
 
 from localcat.errors import BadRequestError
-from localcat.expressions.calendar import years_as_ranges
 from localcat.expressions.fields import Field, Fields, Kind, Scalar
 from localcat.expressions.nodes import (
     And,
@@ -26,7 +26,6 @@ from localcat.expressions.nodes import (
     Ref,
     Spatial,
     depth_of,
-    mentions_place,
 )
 from localcat.expressions.patterns import check_pattern
 from localcat.store.fields import PRODUCT_REFERENCES, column
@@ -56,8 +55,8 @@ def joined(word: str, clauses: Sequence[Clause]) -> Clause:
         return clauses[0]
     if len(clauses) <= _MOST_FLAT:  # flat where it is short, since people read it
         return Clause(
-            "(" + f" {word} ".join(clause.sql for clause in clauses) + ")",
-            tuple(value for clause in clauses for value in clause.params),
+            f"({f' {word} '.join([clause.sql for clause in clauses])})",
+            tuple(itertools.chain.from_iterable([clause.params for clause in clauses])),
         )
     middle = len(clauses) // 2
     left, right = joined(word, clauses[:middle]), joined(word, clauses[middle:])
@@ -82,38 +81,6 @@ class Scope:
     def column(self, ref: Ref) -> str:
         """Return the SQL of the value that a plain attribute compares as."""
         return column(self.table, ref.attribute).compare
-
-
-class Condition(NamedTuple):
-    """One of the conditions that every match of a search fulfils, read once for all that is asked of it.
-
-    Parameters
-    ----------
-    node : Node
-        What it says.
-    clause : Clause
-        From `compile_where`.
-    is_placed : bool
-        Whether it mentions a place, so that SQL alone cannot judge it.
-    """
-
-    node: Node
-    clause: Clause
-    is_placed: bool
-
-
-def conditions_of(where: Node, scope: Scope) -> tuple[Condition, ...]:
-    """Return the conditions that a filter joins by AND, years as ranges; raises what `compile_where` raises."""
-    given, where = where, years_as_ranges(where)
-    if where is not given:
-        compile_where(given, scope)  # so that an error is about what was written
-    parts = where.parts if isinstance(where, And) else (where,)
-    return tuple(Condition(part, compile_where(part, scope), mentions_place(part)) for part in parts)
-
-
-def all_of_them(conditions: Sequence[Condition]) -> Clause:
-    """Return what says that several conditions hold."""
-    return _joined_nodes("AND", [one.node for one in conditions], [one.clause for one in conditions])
 
 
 def compile_where(node: Node, scope: Scope, *, is_negated: bool = False) -> Clause:
@@ -148,7 +115,7 @@ def compile_where(node: Node, scope: Scope, *, is_negated: bool = False) -> Clau
             return _scalar_condition(node, field, value)
         case And(parts) | Or(parts):
             clauses = [compile_where(part, scope, is_negated=is_negated) for part in parts]
-            return _joined_nodes("AND" if isinstance(node, And) else "OR", parts, clauses)
+            return joined_nodes("AND" if isinstance(node, And) else "OR", parts, clauses)
         case Not(part):
             inner = compile_where(part, scope, is_negated=not is_negated)
             return Clause(f"NOT {inner.sql}" if inner.sql.startswith("(") else f"NOT ({inner.sql})", inner.params)
@@ -159,7 +126,7 @@ def compile_where(node: Node, scope: Scope, *, is_negated: bool = False) -> Clau
             assert_never(node)
 
 
-def _joined_nodes(word: str, nodes: Sequence[Node], clauses: Sequence[Clause]) -> Clause:
+def joined_nodes(word: str, nodes: Sequence[Node], clauses: Sequence[Clause]) -> Clause:
     """Join the clauses of conditions by AND or OR.
 
     Of many, the one that nests deepest goes to the front, outside the balanced tree of the others: SQLite's parser then

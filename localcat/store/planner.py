@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import TYPE_CHECKING
 
-from localcat.expressions.nodes import And, Comparison, IsNull, Node, Op, Or, Ref, Relation, Spatial, all_of
-from localcat.store.compiler import Clause, Condition, Scope, all_of_them, conditions_of
+from localcat.expressions.nodes import Comparison, IsNull, Node, Op, Ref, Relation, Spatial, all_of
+from localcat.store.compiler import Clause, Scope
+from localcat.store.conditions import Condition, Window, all_of_them, conditions_of
 from localcat.store.fields import column
 from localcat.store.space import UNSET_TIME, Reach, TimeRange, candidates, entries_in, entries_inside, entries_meeting
 from localcat.timestamps import from_microseconds
-
-if TYPE_CHECKING:
-    from localcat.geometry import Box
 
 CROWD = 500
 """Candidates of a place; for fewer, asking in several windows of time costs more than sorting all."""
 
 _SMALL = 1.0  # square degrees, in all windows; not worth counting what is there
 _LARGE = 25.0  # square degrees; smaller places seldom have a footprint inside
-_FOOTPRINT, _ACQUIRED, _PRODUCT = Ref("geometry"), Ref("acquired"), Ref("product_id")
-_NO_TIME = IsNull(_ACQUIRED)
+_FROM, _UNTIL = (Op.EQ, Op.GT, Op.GE), (Op.EQ, Op.LT, Op.LE)  # comparisons that bound a range of time
 
 
 class Products(Enum):
@@ -64,19 +61,6 @@ class Question:
     def table(self) -> str:
         """``product``, ``band``, ``image`` or ``upload``."""
         return self.scope.table
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """Where in the space-time index the matches of a condition lie: in one of the boxes, or without a footprint."""
-
-    boxes: tuple[Box, ...]
-    with_unset: bool = False
-
-    @property
-    def size(self) -> float:
-        """Square degrees."""
-        return sum((east - west) * (north - south) for west, east, south, north in self.boxes)
 
 
 def select(question: Question, columns: str | Clause, *, ordered: bool = True, tail: Clause | None = None) -> Clause:
@@ -121,15 +105,17 @@ def select(question: Question, columns: str | Clause, *, ordered: bool = True, t
         parts.append(all_of_them(conditions))
     chosen = Clause(columns) if isinstance(columns, str) else columns
     sql = f"SELECT {chosen.sql} FROM {source.sql}"
-    params = chosen.params + source.params + tuple(value for part in parts for value in part.params)
+    params = [*chosen.params, *source.params]
     if parts:
-        sql += " WHERE " + " AND ".join(part.sql for part in parts)
+        sql += " WHERE " + " AND ".join([part.sql for part in parts])
+        for part in parts:
+            params += part.params
     if ordered:
         sql += f" ORDER BY {order_of(question)}"
     if tail is not None:
         sql += f" {tail.sql}"
         params += tail.params
-    return Clause(sql, params)
+    return Clause(sql, tuple(params))
 
 
 def _windowed(conditions: Sequence[Condition]) -> tuple[Window | None, Sequence[Condition]]:
@@ -137,44 +123,17 @@ def _windowed(conditions: Sequence[Condition]) -> tuple[Window | None, Sequence[
 
     Of several windows the smallest counts.
     """
-    windows = [(window, one) for one in conditions if one.is_placed and (window := _window(one.node)) is not None]
-    if not windows:
+    placed = [one for one in conditions if one.window is not None]
+    if not placed:
         return None, conditions
-    window, told = min(windows, key=lambda pair: pair[0].size)
-    if not _is_window(told.node):
-        return window, conditions
-    return window, [one for one in conditions if one is not told]
+    smallest = placed[0] if len(placed) == 1 else min(placed, key=_size)
+    if not smallest.is_window:
+        return smallest.window, conditions
+    return smallest.window, [one for one in conditions if one is not smallest]
 
 
-def _window(node: Node) -> Window | None:
-    match node:
-        case Spatial():
-            from localcat.relations import boxes_of  # brings shapely, which searches without a place do not need
-
-            boxes = boxes_of(node)
-            return None if boxes is None else Window(tuple(boxes))
-        case IsNull(Ref("geometry")):
-            return Window((), with_unset=True)
-        case Or(parts):
-            windows = [_window(part) for part in parts]
-            known = [window for window in windows if window is not None]
-            if len(known) < len(windows):
-                return None
-            return Window(
-                tuple(box for window in known for box in window.boxes), any(window.with_unset for window in known)
-            )
-        case And(parts):
-            known = [window for part in parts if (window := _window(part)) is not None]
-            return min(known, key=lambda window: window.size, default=None)
-        case _:
-            return None
-
-
-def _is_window(node: Node) -> bool:
-    """Return whether a condition says no more to SQL than its window does."""
-    if isinstance(node, Or):
-        return all(map(_is_window, node.parts))
-    return isinstance(node, Spatial) or node == IsNull(_FOOTPRINT)
+def _size(condition: Condition) -> float:
+    return math.inf if condition.window is None else condition.window.size
 
 
 def is_told_by_boxes(question: Question) -> bool:
@@ -221,13 +180,17 @@ def acquired_range(question: Question) -> TimeRange:
     """Return the interval of the index that the conditions together leave for `acquired`."""
     start: int | None = None
     end: int | None = None
-    for node, clause, _ in question.conditions:
-        if isinstance(node, Comparison) and node.ref == _ACQUIRED and isinstance(value := clause.params[0], int):
-            if node.op in (Op.EQ, Op.GT, Op.GE):
+    for condition in question.conditions:
+        node = condition.node
+        if isinstance(node, Comparison):
+            if node.ref.attribute != "acquired" or node.ref.part is not None:
+                continue
+            value = condition.clause.params[0]
+            if node.op in _FROM and isinstance(value, int):
                 start = value if start is None else max(start, value)
-            if node.op in (Op.EQ, Op.LT, Op.LE):
+            if node.op in _UNTIL and isinstance(value, int):
                 end = value if end is None else min(end, value)
-        elif node == _NO_TIME:
+        elif isinstance(node, IsNull) and node.ref.attribute == "acquired":
             return UNSET_TIME
     return TimeRange(start, end)
 
@@ -250,9 +213,10 @@ def order_of(question: Question) -> str:
 def product_of(question: Question) -> str | None:
     """Return the id of the product that the filter leaves as the only one, or None."""
     if question.table in ("band", "image"):
-        for node, clause, _ in question.conditions:
-            if isinstance(node, Comparison) and node.ref == _PRODUCT and node.op is Op.EQ:
-                return str(clause.params[0])
+        for condition in question.conditions:
+            node = condition.node
+            if isinstance(node, Comparison) and node.op is Op.EQ and node.ref.attribute == "product_id":
+                return str(condition.clause.params[0])
     return None
 
 

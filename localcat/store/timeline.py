@@ -13,7 +13,8 @@ from typing import TypeGuard
 
 from localcat.expressions.nodes import AnyOf, Comparison, IsNull, Like, Node, Prefix, Ref, refs_of
 from localcat.store import planner
-from localcat.store.compiler import Clause, Condition, Scope, compile_where
+from localcat.store.compiler import Clause, Scope, compile_where
+from localcat.store.conditions import Condition
 from localcat.store.planner import Products, Question
 from localcat.store.space import UNSET_TIME, TimeRange
 
