@@ -136,7 +136,8 @@ def check_sizes(connection: sqlite3.Connection) -> Iterator[Problem]:
         "LEFT JOIN image_file AS file ON file.image_id = image.id GROUP BY image.id HAVING together <> image.size_bytes"
     )
     for uid, together, size in found:
-        expected, there = f"{together:,} bytes in its files", f"{size:,} bytes"
+        there = f"{size:,} bytes" if isinstance(size, int) else f"{size!r}"
+        expected = f"{together:,} bytes in its files"
         yield Problem(ProblemKind.DISAGREEMENT, "upload the image again", uid, expected=expected, found=there)
 
 

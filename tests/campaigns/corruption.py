@@ -221,7 +221,7 @@ def try_raster(base: Path, work: Path, seed: int) -> dict[str, Any]:
 
 
 def used(uses: Iterator[Callable[[], Any]], path: Path) -> dict[str, Any]:
-    """Do what is done with a file; return the errors and how long it took, in seconds of the clock and of the processor."""
+    """Do what is done with a file; return the errors, and the seconds of the clock and of the processor."""
     errors: list[str] = []
     foreign: list[str] = []
     slowest = 0.0

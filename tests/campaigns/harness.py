@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -148,7 +149,21 @@ class Workshop:
         if outcome.went_on:
             name, version = scenarios.GOING_ON
             history = tuple({**state, f"acme:one:{name}": version} for state in history)
-        return judge(self.catalog, history, outcome.acks, versions)
+        return [
+            *judge(self.catalog, history, outcome.acks, versions),
+            *SCENARIOS[scenario].wrong(self.folder),
+            *self._changed_others(scenario),
+        ]
+
+    def _changed_others(self, scenario: str) -> Iterator[str]:
+        """Yield what became of another catalog, which is only read."""
+        base = self.base(scenario)
+        for path in base.rglob("*"):
+            name = path.relative_to(base)
+            if name.parts[0].startswith("stick.") and path.is_file():
+                other = self.folder / name
+                if not other.is_file() or other.read_bytes() != path.read_bytes():
+                    yield f"{name} was changed"
 
 
 def judge(
