@@ -112,6 +112,14 @@ IN_ROWS = {
         ["UPDATE image SET geometry = x'0102' WHERE uid = 'acme:guide:far'"],
         [(Kind.VALUE, "acme:guide:far")],
     ),
+    "a geotrans whose pixels have no area": (
+        ["UPDATE image SET geotrans = '[5, 10, 20, 4, 5, 10]' WHERE uid = 'acme:guide:far'"],
+        [(Kind.DISAGREEMENT, "acme:guide:far")],
+    ),
+    "a geotrans without rows and columns": (
+        ["UPDATE image SET x_pixels = NULL, y_pixels = NULL WHERE uid = 'acme:guide:a'"],
+        [(Kind.DISAGREEMENT, "acme:guide:a")],
+    ),
     "a size that is no number": (
         ["PRAGMA ignore_check_constraints = ON", "UPDATE image SET size_bytes = 'x' WHERE uid = 'acme:guide:far'"],
         [(Kind.DATABASE, None), (Kind.DISAGREEMENT, "acme:guide:far")],

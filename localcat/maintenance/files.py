@@ -141,6 +141,29 @@ def check_sizes(connection: sqlite3.Connection) -> Iterator[Problem]:
         yield Problem(ProblemKind.DISAGREEMENT, "upload the image again", uid, expected=expected, found=there)
 
 
+def check_grids(connection: sqlite3.Connection) -> Iterator[Problem]:
+    """Yield the images whose rows alone show that their pixels lie nowhere."""
+    advice = "set geotrans, x_pixels and y_pixels as its file has them, or upload the image again"
+    for uid, geotrans, columns, rows in connection.execute(_WITHOUT_GRID):
+        is_sized = columns is not None and rows is not None
+        expected = "pixels with an area" if is_sized else "a number of rows and of columns beside geotrans"
+        there = f"geotrans {geotrans}" if is_sized else f"{rows} rows, {columns} columns"
+        yield Problem(ProblemKind.DISAGREEMENT, advice, uid, expected=expected, found=there)
+
+
+_WITHOUT_GRID = """
+    SELECT uid, geotrans, x_pixels, y_pixels FROM image WHERE geotrans IS NOT NULL AND (
+        (storage_state = 'available' AND (x_pixels IS NULL OR y_pixels IS NULL))
+        OR iif(
+            json_valid(geotrans),
+            json_extract(geotrans, '$[1]') * json_extract(geotrans, '$[5]')
+                = json_extract(geotrans, '$[2]') * json_extract(geotrans, '$[4]'),
+            FALSE
+        )
+    ) ORDER BY id
+"""
+
+
 def unknown_files(catalog: CatalogOnDisk, connection: sqlite3.Connection) -> list[str]:
     """Return the relative paths of the files in the data folder that no row refers to."""
     known = {href for (href,) in connection.execute("SELECT href FROM image_file WHERE owned")}
