@@ -120,6 +120,10 @@ IN_ROWS = {
         ["UPDATE image SET x_pixels = NULL, y_pixels = NULL WHERE uid = 'acme:guide:a'"],
         [(Kind.DISAGREEMENT, "acme:guide:a")],
     ),
+    "a key twice": (
+        ["""UPDATE image SET extra_properties = '{"a": 1, "a": 2}' WHERE uid = 'acme:guide:b'"""],
+        [(Kind.VALUE, "acme:guide:b")],
+    ),
     "a size that is no number": (
         ["PRAGMA ignore_check_constraints = ON", "UPDATE image SET size_bytes = 'x' WHERE uid = 'acme:guide:far'"],
         [(Kind.DATABASE, None), (Kind.DISAGREEMENT, "acme:guide:far")],

@@ -151,6 +151,17 @@ def check_grids(connection: sqlite3.Connection) -> Iterator[Problem]:
         yield Problem(ProblemKind.DISAGREEMENT, advice, uid, expected=expected, found=there)
 
 
+def check_keys(connection: sqlite3.Connection) -> Iterator[Problem]:
+    """Yield the images of whose extra properties SQLite would take another value than Python: a key is there twice."""
+    found = connection.execute(
+        "SELECT uid FROM image WHERE json_valid(extra_properties) "
+        "AND (SELECT count(*) > count(DISTINCT key) FROM json_each(extra_properties)) ORDER BY id"
+    )
+    for (uid,) in found:
+        advice = "set extra_properties anew, and save"
+        yield Problem(ProblemKind.VALUE, advice, uid, expected="each key once", found="a key twice in extra_properties")
+
+
 _WITHOUT_GRID = """
     SELECT uid, geotrans, x_pixels, y_pixels FROM image WHERE geotrans IS NOT NULL AND (
         (storage_state = 'available' AND (x_pixels IS NULL OR y_pixels IS NULL))
