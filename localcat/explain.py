@@ -10,25 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from localcat.expressions.nodes import (
-    Comparison,
-    IsNull,
-    Node,
-    Not,
-    Op,
-    Or,
-    Ref,
-    Relation,
-    Spatial,
-    all_of,
-    mentions_place,
-)
+from localcat.expressions.nodes import Comparison, IsNull, Node, Not, Op, Or, Ref, Relation, Spatial
 from localcat.expressions.python_text import to_python
 from localcat.store import planner
 from localcat.timestamps import from_microseconds
 
 if TYPE_CHECKING:
     from localcat.search import Search
+    from localcat.store.conditions import Condition
 
 _LONGEST = 90  # characters of a condition as it is shown
 _MISSES = 3  # in space
@@ -185,89 +174,88 @@ class Explanation:
 def explain(search: Search[Any]) -> Explanation:
     """Return why a search finds what it finds, as one state of the catalog has it."""
     question = search._question()
-    parts = _in_order(planner.required(question.where))
+    conditions = _in_order(question.conditions)
     with search._catalog.database.snapshot():
         start = time.perf_counter()
         found = len(search._matches(f"{question.table}.id"))
         seconds = time.perf_counter() - start
-        steps = tuple(_steps(search, parts, question.text))
+        steps = tuple(_steps(search, conditions, question.text))
         in_time: tuple[TimeMiss, ...] = ()
         in_space: tuple[SpaceMiss, ...] = ()
         if not steps[-1].left:
-            in_time = tuple(_time_misses(search, parts, question))
-            in_space = tuple(_space_misses(search, parts, question.text))
+            in_time = tuple(_time_misses(search, conditions))
+            in_space = tuple(_space_misses(search, conditions, question.text))
         plan = tuple(_plan(search))
     return Explanation(search._kind.__name__, found, steps, in_time, in_space, plan, seconds)
 
 
-def _in_order(parts: Sequence[Node]) -> list[Node]:
+def _in_order(conditions: Sequence[Condition]) -> list[Condition]:
     """Return the conditions on the product first, those on a place last, and else as they were given."""
-    return sorted(parts, key=lambda part: 2 if mentions_place(part) else 0 if _is_about(part, "product_id") else 1)
+    return sorted(conditions, key=lambda one: 2 if one.is_placed else 0 if _is_about(one.node, "product_id") else 1)
 
 
 def _is_about(node: Node, attribute: str) -> bool:
     return isinstance(node, Comparison) and node.ref == Ref(attribute)
 
 
-def _steps(search: Search[Any], parts: Sequence[Node], text: str | None) -> Iterator[Step]:
-    asked: tuple[Node, ...] = ()
-    left = search._only(None).count()
+def _steps(search: Search[Any], conditions: Sequence[Condition], text: str | None) -> Iterator[Step]:
+    asked = search._only()
+    left = asked.count()
     yield Step(f"every {search._kind.table}", left)
-    for part in parts:
-        before, left = left, _asking(search, (*asked, part)).count() if left else 0
-        yield Step(_shown(part), left, _unset(search, asked, part, before, left))
-        asked = (*asked, part)
+    for number, condition in enumerate(conditions, start=1):
+        so_far = search._only(conditions[:number])
+        before, left = left, so_far.count() if left else 0
+        yield Step(_shown(condition.node), left, _unset(asked, condition, before, left))
+        asked = so_far
     if text is not None:
-        yield Step(f"the words {text!r}", _asking(search, asked, text).count())
+        yield Step(f"the words {text!r}", search._only(conditions, text).count())
 
 
-def _unset(search: Search[Any], asked: tuple[Node, ...], part: Node, before: int, left: int) -> int:
-    """Return for how many objects a condition is unknown."""
+def _unset(asked: Search[Any], condition: Condition, before: int, left: int) -> int:
+    """Return for how many of the objects asked for so far a condition is unknown."""
     if before == left:
         return 0
-    if isinstance(part, Spatial):  # those that are false would have to be tested one by one
-        return _asking(search, (*asked, IsNull(part.ref))).count()
-    if isinstance(part, Or) and mentions_place(part) and IsNull(Ref("geometry")) in part.parts:
+    node = condition.node
+    if isinstance(node, Spatial):  # those that are false would have to be tested one by one
+        return asked._also(IsNull(node.ref)).count()
+    if isinstance(node, Or) and condition.is_placed and IsNull(Ref("geometry")) in node.parts:
         return 0
-    return before - left - _asking(search, (*asked, Not(part))).count()
+    return before - left - asked._also(Not(node)).count()
 
 
-def _asking(search: Search[Any], parts: Sequence[Node], text: str | None = None) -> Search[Any]:
-    return search._only(all_of(*parts) if parts else None, text)
-
-
-def _shown(part: Node) -> str:
-    text = to_python(part)
+def _shown(node: Node) -> str:
+    text = to_python(node)
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
-def _time_misses(search: Search[Any], parts: Sequence[Node], question: planner.Question) -> Iterator[TimeMiss]:
+def _time_misses(search: Search[Any], conditions: Sequence[Condition]) -> Iterator[TimeMiss]:
     """Yield the last image before the range of `acquired`, and the first one after it, that fit else."""
-    others = [part for part in parts if not _is_about(part, "acquired")]
-    if len(others) == len(parts):
+    others = [one for one in conditions if not _is_about(one.node, "acquired")]
+    if len(others) == len(conditions):
         return
+    question = search._question()
     asked = planner.acquired_range(question)
     for edge, op, order in ((asked.start, Op.LE, "-acquired"), (asked.end, Op.GE, "acquired")):
         if edge is not None:
             beyond = Comparison(Ref("acquired"), op, from_microseconds(edge))
-            nearest = _asking(search, [*others, beyond], question.text).sort(order).limit(1)
+            nearest = search._only(others, question.text)._also(beyond).sort(order).limit(1)
             for uid, acquired in nearest._matches("image.uid, image.acquired"):
                 by = from_microseconds(acquired) - from_microseconds(edge)
                 yield TimeMiss(uid, from_microseconds(acquired), by)
 
 
-def _space_misses(search: Search[Any], parts: Sequence[Node], text: str | None) -> Iterator[SpaceMiss]:
+def _space_misses(search: Search[Any], conditions: Sequence[Condition], text: str | None) -> Iterator[SpaceMiss]:
     """Yield the images nearest to the place that was asked for, of those that fit else."""
-    asked = next((place for part in parts if (place := _place_of(part)) is not None), None)
+    asked = next((place for one in conditions if (place := _place_of(one.node)) is not None), None)
     if asked is None or asked.relation is Relation.DISJOINT:
         return
-    others = _asking(search, [part for part in parts if not mentions_place(part)], text)
+    others = search._only([one for one in conditions if not one.is_placed], text)
     for metres, (uid, _) in others._nearest(asked.area, _MISSES):  # type: ignore[attr-defined]  # asked of images alone
         yield SpaceMiss(uid, metres)
 
 
-def _place_of(part: Node) -> Spatial | None:
-    inner = part.parts if isinstance(part, Or) else (part,)
+def _place_of(node: Node) -> Spatial | None:
+    inner = node.parts if isinstance(node, Or) else (node,)
     return next((one for one in inner if isinstance(one, Spatial)), None)
 
 
@@ -279,8 +267,7 @@ def _plan(search: Search[Any]) -> Iterator[str]:
     yield from said
     if search._goes_by_windows():
         yield "looks in ever longer windows of time, until enough is found"
-    where = search._question().where
-    if where is not None and mentions_place(where):
+    if any(one.is_placed for one in search._question().conditions):
         yield "tests the footprints of what the index gives, exactly"
 
 

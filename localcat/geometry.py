@@ -205,8 +205,9 @@ def intersecting(area: BaseGeometry, footprints: NDArray[Any]) -> NDArray[numpy.
     shapely.prepare(area)
     hits = shapely.intersects(area, footprints)
     # Both sides of the antimeridian are the same line: what touches it from the east meets what does from the west.
+    west, _, east, _ = area.bounds
     for edge, turn in ((-180.0, 360.0), (180.0, -360.0)):
-        if edge in (area.bounds[0], area.bounds[2]):
+        if edge in (west, east):
             seam = shapely.LineString([(edge, -90), (edge, 90)])
             border = shapely.union_all([shapely.intersection(part, seam) for part in _flat_parts(area)])
             hits |= shapely.intersects(_turned(border, turn), footprints)

@@ -16,6 +16,8 @@ def years_as_ranges(node: Node) -> Node:
     whoever reads the filter next to refuse.
     """
     match node:
+        case Comparison() | AnyOf() if node.ref.part is not Part.YEAR:
+            return node
         case And(parts) | Or(parts):
             told = [years_as_ranges(part) for part in parts]
             if all(new is old for new, old in zip(told, parts, strict=True)):

@@ -248,18 +248,20 @@ def check_depth(depth: int) -> None:
 
 def check_size(node: Node) -> None:
     """Raise `BadRequestError` for a tree that is nested too deep or has too many conditions to be read in good time."""
-    check_depth(depth_of(node))
-    waiting, count = [node], 0
+    waiting: list[tuple[Node, int]] = [(node, 1)]
+    deepest = count = 0
     while waiting:
-        current = waiting.pop()
+        current, depth = waiting.pop()
+        deepest = max(deepest, depth)
         if isinstance(current, And | Or):
-            waiting.extend(current.parts)
+            waiting.extend((part, depth + 1) for part in current.parts)
         elif isinstance(current, Not):
-            waiting.append(current.part)
+            waiting.append((current.part, depth + 1))
         elif isinstance(current, AnyOf) and len(current.values) > MAX_VALUES:
             raise BadRequestError(f"any_of has {len(current.values):,} values; at most {MAX_VALUES:,} are supported")
         else:
             count += 1
+    check_depth(deepest)
     if count > MAX_CONDITIONS:
         raise BadRequestError(
             f"the filter joins {count:,} conditions; at most {MAX_CONDITIONS:,} are supported, any_of takes many values"

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from localcat.collection import BandCollection, Collection, ImageCollection, ProductCollection
 from localcat.errors import BadRequestError
-from localcat.expressions.calendar import years_as_ranges
-from localcat.expressions.nodes import Node, check_size
+from localcat.expressions.nodes import Node, all_of, check_size
 from localcat.expressions.properties import Expression
 from localcat.models.band import Band
 from localcat.models.base import CatalogObjectBase
 from localcat.models.image import Image
 from localcat.models.product import Product
 from localcat.store import planner, rows, timeline
-from localcat.store.compiler import Clause, Scope, compile_where
+from localcat.store.compiler import Clause, Scope
+from localcat.store.conditions import Condition, conditions_of
 from localcat.store.planner import Products, Question
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Search(Generic[T]):
 
     _kind: type[T]
     _catalog: Backend
-    _where: Node | None = None
+    _conditions: tuple[Condition, ...] = ()
     _order: tuple[tuple[str, bool], ...] = ()
     _limit: int | None = None
     _text: str | None = None
@@ -81,10 +81,9 @@ class Search(Generic[T]):
                 f"a filter is an expression such as p.name == 'x', not {expression!r}; "
                 "join conditions with & and |, each in parentheses"
             )
-        compile_where(expression.node, Scope(self._kind.table, self._kind.fields()))  # raises now rather than later
-        where = expression if self._where is None else Expression(self._where) & expression
-        check_size(where.node)
-        return replace(self, _where=where.node)
+        conditions = (*self._conditions, *conditions_of(expression.node, self._scope))
+        check_size(all_of(*(one.node for one in conditions)))
+        return replace(self, _conditions=conditions)
 
     def sort(self, field: str, *more: str | bool, ascending: bool = True) -> Self:
         """Return a search sorted by one or more attributes; it replaces an earlier sort.
@@ -206,13 +205,21 @@ class Search(Generic[T]):
 
         return explain(self)
 
-    def _only(self, where: Node | None, text: str | None = None) -> Self:
+    @property
+    def _scope(self) -> Scope:
+        return Scope(self._kind.table, self._kind.fields())
+
+    def _only(self, conditions: Sequence[Condition] = (), text: str | None = None) -> Self:
         """Return a search of the same class for this alone, without an order or a limit."""
-        return replace(self, _where=where, _text=text, _order=(), _limit=None)
+        return replace(self, _conditions=tuple(conditions), _text=text, _order=(), _limit=None)
+
+    def _also(self, *conditions: Node) -> Self:
+        """Return a search for those of its objects that fulfil more conditions, whatever its filter's size."""
+        more = (one for node in conditions for one in conditions_of(node, self._scope))
+        return replace(self, _conditions=(*self._conditions, *more))
 
     def _question(self) -> Question:
-        where = None if self._where is None else years_as_ranges(self._where)
-        return Question(self._kind.table, self._kind.fields(), where, self._order, self._text)
+        return Question(self._scope, self._conditions, self._order, self._text)
 
     def _select(self, columns: str, *, ordered: bool = False, tail: Clause | None = None) -> Clause:
         """Return the statement for columns of the rows found."""

@@ -113,7 +113,7 @@ class ImageSearch(GeoSearch[Image], SummarySearchMixin):
 
         def around(metres: float) -> tuple[list[tuple[str, int]], NDArray[Any]]:
             reach = Spatial(Ref("geometry"), Relation.WITHIN_DISTANCE, place, metres)
-            found = self._also(reach)._matches("image.uid, image.id, image.geometry")
+            found = self._everything()._also(reach)._matches("image.uid, image.id, image.geometry")
             return [(uid, row_id) for uid, row_id, _ in found], from_wkb([blob for _, _, blob in found])
 
         return nearest_to(place, k, around)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from localcat.expressions.conditions import spatial
-from localcat.expressions.nodes import IsNull, Node, Ref, Relation, Spatial, all_of, mentions_place, one_of
+from localcat.expressions.nodes import IsNull, Ref, Relation, Spatial, one_of
 from localcat.search.base import Search, T
 from localcat.store import planner, timeline
 from localcat.store.compiler import Clause
+from localcat.store.conditions import Condition, conditions_of
 from localcat.store.planner import Question
 from localcat.store.space import Reach
 
@@ -34,7 +36,7 @@ class GeoSearch(Search[T]):
     none. With `match_null_geometry` they also find objects without a footprint.
     """
 
-    _places: tuple[tuple[Spatial, bool], ...] = ()  # with match_null_geometry
+    _places: tuple[tuple[Spatial, Condition], ...] = ()  # beside each what it asks for, with match_null_geometry
     _exact_tests: dict[tuple[str, Reach, bool], tuple[Clause, ExactTest]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )  # made so far, by what is asked
@@ -87,7 +89,8 @@ class GeoSearch(Search[T]):
     def _at(self, relation: Relation, geometry: Any, with_unset: bool, metres: float | None = None) -> Self:
         place = spatial(Ref("geometry"), relation, geometry, metres)
         others = tuple(other for other in self._places if other[0].relation is not relation)
-        return replace(self, _places=(*others, (place, bool(with_unset))))
+        (condition,) = conditions_of(one_of(place, IsNull(place.ref)) if with_unset else place, self._scope)
+        return replace(self, _places=(*others, (place, condition)))
 
     @property
     def _area(self) -> BaseGeometry | None:
@@ -96,17 +99,12 @@ class GeoSearch(Search[T]):
         wanted = (Relation.INTERSECTS, Relation.WITHIN, Relation.COVERED_BY, Relation.CONTAINS)
         return next((areas[relation] for relation in wanted if relation in areas), None)
 
-    def _only(self, where: Node | None, text: str | None = None) -> Self:
-        return replace(self, _where=where, _text=text, _order=(), _limit=None, _places=())
-
-    def _also(self, condition: Node) -> Self:
-        """Return a search for those of its objects that fulfil a condition too, without an order or a limit."""
-        where = all_of(*planner.required(self._where), condition)
-        return replace(self, _where=where, _order=(), _limit=None)
+    def _only(self, conditions: Sequence[Condition] = (), text: str | None = None) -> Self:
+        return replace(self, _conditions=tuple(conditions), _text=text, _order=(), _limit=None, _places=())
 
     def _is_placed(self) -> bool:
         """Return whether footprints must be tested."""
-        return bool(self._places) or (self._where is not None and mentions_place(self._where))
+        return bool(self._places) or any(one.is_placed for one in self._conditions)
 
     def count(self) -> int:
         """Return how many objects match, whatever the limit; exact, with and without a geometry."""
@@ -127,11 +125,8 @@ class GeoSearch(Search[T]):
         return replace(self, _order=(), _limit=None)
 
     def _question(self) -> Question:
-        question = Search._question(self)
-        if not self._places:
-            return question
-        places = [one_of(place, IsNull(place.ref)) if with_unset else place for place, with_unset in self._places]
-        return replace(question, where=all_of(*places, *planner.required(question.where)))
+        places = (condition for _, condition in self._places)
+        return Question(self._scope, (*places, *self._conditions), self._order, self._text)
 
     def _matches(self, columns: str) -> list[tuple[Any, ...]]:
         if not self._is_placed():
@@ -146,8 +141,8 @@ class GeoSearch(Search[T]):
             for window in timeline.windows(self._question(), connection):
                 if len(matches) >= limit:
                     break
-                where = all_of(*planner.required(self._where), *window)
-                matches += replace(self, _where=where, _limit=limit - len(matches))._tested(columns)
+                inside = self if window is None else self._also(window)
+                matches += inside.limit(limit - len(matches))._tested(columns)
             return matches
 
     def _possible_crowd(self, columns: str) -> Clause | None:
@@ -171,10 +166,10 @@ class GeoSearch(Search[T]):
             candidates = connection.execute(statement.sql, statement.params)
             while chunk := candidates.fetchmany(size):
                 matches += test.matches(chunk)
-                if self._limit is not None and len(matches) >= self._limit:
-                    return matches[: self._limit]
+                if len(chunk) < size or (self._limit is not None and len(matches) >= self._limit):
+                    break
                 size = min(2 * size, _LARGEST_CHUNK)
-        return matches
+        return matches[: self._limit]
 
     def _exact_test(
         self, columns: str, *, ordered: bool = True, reach: Reach = Reach.MEETING
@@ -183,6 +178,7 @@ class GeoSearch(Search[T]):
         if known is None:
             from localcat.store.exact import ExactTest  # brings shapely, which searches without a place do not need
 
-            test = ExactTest(replace(self._question(), reach=reach))
+            question = self._question()
+            test = ExactTest(question if reach is question.reach else replace(question, reach=reach))
             known = self._exact_tests[columns, reach, ordered] = (test.statement(columns, ordered=ordered), test)
         return known

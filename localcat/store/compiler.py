@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias, assert_never
+from typing import NamedTuple, TypeAlias, assert_never
 
 from localcat.errors import BadRequestError
 from localcat.expressions.fields import Field, Fields, Kind, Scalar
@@ -37,8 +38,7 @@ _LAST_CODE_POINT = 0x10FFFF
 _SURROGATES = range(0xD800, 0xE000)
 
 
-@dataclass(frozen=True, slots=True)
-class Clause:
+class Clause(NamedTuple):
     """A piece of SQL and the values of its question marks, in order."""
 
     sql: str
@@ -55,8 +55,8 @@ def joined(word: str, clauses: Sequence[Clause]) -> Clause:
         return clauses[0]
     if len(clauses) <= _MOST_FLAT:  # flat where it is short, since people read it
         return Clause(
-            "(" + f" {word} ".join(clause.sql for clause in clauses) + ")",
-            tuple(value for clause in clauses for value in clause.params),
+            f"({f' {word} '.join([clause.sql for clause in clauses])})",
+            tuple(itertools.chain.from_iterable([clause.params for clause in clauses])),
         )
     middle = len(clauses) // 2
     left, right = joined(word, clauses[:middle]), joined(word, clauses[middle:])
@@ -73,19 +73,14 @@ class Scope:
         Its name.
     fields : Fields
         The filterable attributes of its class.
-    is_guarded : bool
-        Put a unary plus before each column, which keeps SQLite's planner from using an index of the table: another
-        index has already decided which rows are looked at.
     """
 
     table: str
     fields: Fields
-    is_guarded: bool = False
 
     def column(self, ref: Ref) -> str:
         """Return the SQL of the value that a plain attribute compares as."""
-        sql = column(self.table, ref.attribute).compare
-        return f"+{sql}" if self.is_guarded and not sql.startswith("(") else sql
+        return column(self.table, ref.attribute).compare
 
 
 def compile_where(node: Node, scope: Scope, *, is_negated: bool = False) -> Clause:
@@ -103,16 +98,6 @@ def compile_where(node: Node, scope: Scope, *, is_negated: bool = False) -> Clau
         If a value does not fit its attribute.
     """
     match node:
-        case And(parts):
-            return _junction("AND", parts, scope, is_negated)
-        case Or(parts):
-            return _junction("OR", parts, scope, is_negated)
-        case Not(part):
-            inner = compile_where(part, scope, is_negated=not is_negated)
-            return Clause(f"NOT {inner.sql}" if inner.sql.startswith("(") else f"NOT ({inner.sql})", inner.params)
-        case Spatial(ref):
-            scope.fields.check_place(ref)
-            return FALSE if is_negated else TRUE
         case Comparison() | AnyOf() | IsNull() | IsNotNull() | Like() | Prefix():
             field = scope.fields.resolve(node.ref)
             if isinstance(node, AnyOf) and not node.values:
@@ -128,23 +113,30 @@ def compile_where(node: Node, scope: Scope, *, is_negated: bool = False) -> Clau
             if column(scope.table, node.ref.attribute).may_be_nan and isinstance(node, Comparison) and node.op.is_range:
                 value = Clause(f"nullif({value.sql}, 'nan')")  # text, which SQLite would order behind all numbers
             return _scalar_condition(node, field, value)
+        case And(parts) | Or(parts):
+            clauses = [compile_where(part, scope, is_negated=is_negated) for part in parts]
+            return joined_nodes("AND" if isinstance(node, And) else "OR", parts, clauses)
+        case Not(part):
+            inner = compile_where(part, scope, is_negated=not is_negated)
+            return Clause(f"NOT {inner.sql}" if inner.sql.startswith("(") else f"NOT ({inner.sql})", inner.params)
+        case Spatial(ref):
+            scope.fields.check_place(ref)
+            return FALSE if is_negated else TRUE
         case _:
             assert_never(node)
 
 
-def _junction(word: str, parts: Sequence[Node], scope: Scope, is_negated: bool) -> Clause:
-    """Join conditions by AND or OR.
+def joined_nodes(word: str, nodes: Sequence[Node], clauses: Sequence[Clause]) -> Clause:
+    """Join the clauses of conditions by AND or OR.
 
     Of many, the one that nests deepest goes to the front, outside the balanced tree of the others: SQLite's parser then
     has little to remember while it reads it, and a filter of any shape that `check_size` lets pass can be asked.
     """
-    depths = [depth_of(part) for part in parts] if len(parts) > _MOST_FLAT else []
+    depths = [depth_of(node) for node in nodes] if len(nodes) > _MOST_FLAT else []
     if not depths or max(depths) == 1:
-        return joined(word, [compile_where(part, scope, is_negated=is_negated) for part in parts])
+        return joined(word, clauses)
     deepest = depths.index(max(depths))
-    first = compile_where(parts[deepest], scope, is_negated=is_negated)
-    others = (*parts[:deepest], *parts[deepest + 1 :])
-    rest = joined(word, [compile_where(part, scope, is_negated=is_negated) for part in others])
+    first, rest = clauses[deepest], joined(word, [*clauses[:deepest], *clauses[deepest + 1 :]])
     return Clause(f"({first.sql} {word} {rest.sql})", first.params + rest.params)
 
 
@@ -206,7 +198,7 @@ def _in_list(values: Sequence[Scalar]) -> Clause:
 
 def _product_condition(node: _Leaf, field: Field, scope: Scope) -> Clause:
     """Compare a row's product by number, so that an index can answer it; every row has one."""
-    number = f"{'+' if scope.is_guarded else ''}{scope.table}.product_id"
+    number = f"{scope.table}.product_id"
     if isinstance(node, Comparison) and node.op is Op.EQ:
         # 0 is no product's number: to equal an unknown product is false, not unknown, and its negation true.
         return Clause(f"{number} = ifnull((SELECT id FROM product WHERE uid = ?), 0)", (field.bind(node.value),))

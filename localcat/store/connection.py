@@ -6,7 +6,7 @@ import random
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
@@ -21,6 +21,7 @@ QUERY_SECONDS: Final = 30.0  # that a query may take in a catalog that is not tr
 CACHE_KIB: Final = 32_000  # of pages that a connection keeps; taken as they are read
 WAL_KEPT: Final = 64 * 2**20  # bytes of the write-ahead log that stay when it is begun anew
 
+_NO_LIMIT: Final = nullcontext()
 _STEPS_BETWEEN_LOOKS: Final = 20_000  # of SQLite's virtual machine; less than a millisecond
 _LIMITS: Final = {  # in a catalog that is not trusted
     sqlite3.SQLITE_LIMIT_LENGTH: 256 * 2**20,  # bytes of one value
@@ -158,13 +159,13 @@ class Clock:
         self._seconds = seconds
         self._is_running = False
 
-    @contextmanager
-    def running(self, seconds: float | None = None) -> Iterator[None]:
+    def running(self, seconds: float | None = None) -> AbstractContextManager[None]:
         """Stop what takes longer inside the block; a block around this one that has a limit counts for both."""
         limit = self._seconds if seconds is None else seconds
-        if limit is None or self._is_running:
-            yield
-            return
+        return _NO_LIMIT if limit is None or self._is_running else self._running(limit)
+
+    @contextmanager
+    def _running(self, limit: float) -> Iterator[None]:
         end = time.monotonic() + limit
         self._is_running = True
         self._connection.set_progress_handler(lambda: time.monotonic() > end, _STEPS_BETWEEN_LOOKS)

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy
 import shapely
 
-from localcat.expressions.nodes import And, IsNotNull, IsNull, Node, Not, Or, Ref, Spatial, mentions_place
+from localcat.expressions.nodes import And, IsNotNull, IsNull, Node, Not, Or, Ref, Spatial
 from localcat.geometry import from_wkb
 from localcat.relations import test_of
 from localcat.store.compiler import Clause, Scope, compile_where
-from localcat.store.planner import Question, count_candidates, required, select
+from localcat.store.planner import Question, count_candidates, select
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -41,14 +41,13 @@ class ExactTest:
     Parameters
     ----------
     question : Question
-        Its filter has at least one spatial condition.
+        At least one of its conditions is spatial.
     """
 
     def __init__(self, question: Question) -> None:
         self._question = question
         self._known: list[Clause] = []  # conditions beside spatial ones, which SQL decides and selects
-        scope = Scope(question.table, question.fields)
-        self._tests = [self._test(part, scope) for part in required(question.where) if mentions_place(part)]
+        self._tests = [self._test(one.node, question.scope) for one in question.conditions if one.is_placed]
 
     @functools.cached_property
     def candidates(self) -> Clause | None:

@@ -2,37 +2,24 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import TYPE_CHECKING
 
-from localcat.expressions.fields import Fields, Kind
-from localcat.expressions.nodes import (
-    And,
-    Comparison,
-    IsNull,
-    Node,
-    Op,
-    Or,
-    Ref,
-    Relation,
-    Spatial,
-    all_of,
-    mentions_place,
-)
-from localcat.store.compiler import Clause, Scope, compile_where
+from localcat.expressions.nodes import Comparison, IsNull, Node, Op, Ref, Relation, Spatial, all_of
+from localcat.store.compiler import Clause, Scope
+from localcat.store.conditions import Condition, Window, all_of_them, conditions_of
 from localcat.store.fields import column
 from localcat.store.space import UNSET_TIME, Reach, TimeRange, candidates, entries_in, entries_inside, entries_meeting
 from localcat.timestamps import from_microseconds
-
-if TYPE_CHECKING:
-    from localcat.geometry import Box
 
 CROWD = 500
 """Candidates of a place; for fewer, asking in several windows of time costs more than sorting all."""
 
 _SMALL = 1.0  # square degrees, in all windows; not worth counting what is there
 _LARGE = 25.0  # square degrees; smaller places seldom have a footprint inside
+_FROM, _UNTIL = (Op.EQ, Op.GT, Op.GE), (Op.EQ, Op.LT, Op.LE)  # comparisons that bound a range of time
 
 
 class Products(Enum):
@@ -49,12 +36,10 @@ class Question:
 
     Parameters
     ----------
-    table : str
-        ``product``, ``band``, ``image`` or ``upload``.
-    fields : Fields
-        The filterable attributes of its class.
-    where : Node, optional
-        The filter.
+    scope : Scope
+        The table, and the attributes of its class.
+    conditions : sequence of Condition
+        What every match fulfils.
     order : sequence of (str, bool)
         Attribute and whether ascending; ties are broken by id. Unset values come last in both directions.
     text : str, optional
@@ -65,32 +50,23 @@ class Question:
         Which of the candidates that a place has are asked for.
     """
 
-    table: str
-    fields: Fields
-    where: Node | None = None
+    scope: Scope
+    conditions: tuple[Condition, ...] = ()
     order: tuple[tuple[str, bool], ...] = ()
     text: str | None = None
     products: Products = Products.ANY
     reach: Reach = Reach.MEETING
 
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """Where in the space-time index the matches of a condition lie: in one of the boxes, or without a footprint."""
-
-    boxes: tuple[Box, ...]
-    with_unset: bool = False
-
     @property
-    def size(self) -> float:
-        """Square degrees."""
-        return sum((east - west) * (north - south) for west, east, south, north in self.boxes)
+    def table(self) -> str:
+        """``product``, ``band``, ``image`` or ``upload``."""
+        return self.scope.table
 
 
 def select(question: Question, columns: str | Clause, *, ordered: bool = True, tail: Clause | None = None) -> Clause:
     """Return the statement that answers a question.
 
-    Where the filter has spatial conditions the rows are candidates, for `localcat.store.exact` to test.
+    Where there are spatial conditions the rows are candidates, for `localcat.store.exact` to test.
 
     Parameters
     ----------
@@ -105,90 +81,64 @@ def select(question: Question, columns: str | Clause, *, ordered: bool = True, t
     """
     table = question.table
     parts: list[Clause] = []
-    source = Clause(table)
+    window, conditions = _windowed(question.conditions)
+    # Where another index has decided which rows are looked at they are fetched by number: a plain condition can lure
+    # SQLite's planner to a B-tree, which is hundreds of times slower for a small area.
+    source = Clause(table if window is None else f"{table} NOT INDEXED")
     if question.text is not None:
-        source = Clause(f"{table}_text JOIN {table} ON {table}.id = {table}_text.rowid")
+        source = Clause(f"{table}_text JOIN {table} NOT INDEXED ON {table}.id = {table}_text.rowid")
         parts.append(Clause(f"{table}_text MATCH ?", (_quoted_words(question.text),)))
     if question.products is not Products.ANY:
         parts.append(Clause(question.products.value))
-    window, where = _windowed(question.where)
     if window is not None and question.reach is Reach.INSIDE and question.text is None:
         # No entry is inside two of the boxes. Going through them takes half the time that a set of them does; CROSS
         # JOIN keeps SQLite from turning it around.
         entries = entries_in(window.boxes, acquired_range(question), Reach.INSIDE)
-        source = Clause(f"({entries.sql}) AS inside CROSS JOIN image ON image.id = inside.id", entries.params)
+        source = Clause(
+            f"({entries.sql}) AS inside CROSS JOIN image NOT INDEXED ON image.id = inside.id", entries.params
+        )
     elif window is not None:
         parts.append(
             candidates(window.boxes, acquired_range(question), with_unset=window.with_unset, reach=question.reach)
         )
-    if where is not None:
-        # Behind the R-tree the columns are guarded: a plain condition can lure SQLite's planner to the B-tree, which
-        # is hundreds of times slower for a small area.
-        scope = Scope(table, question.fields, is_guarded=window is not None or question.text is not None)
-        parts.append(compile_where(where, scope))
+    if conditions:
+        parts.append(all_of_them(conditions))
     chosen = Clause(columns) if isinstance(columns, str) else columns
     sql = f"SELECT {chosen.sql} FROM {source.sql}"
-    params = chosen.params + source.params + tuple(value for part in parts for value in part.params)
+    params = [*chosen.params, *source.params]
     if parts:
-        sql += " WHERE " + " AND ".join(part.sql for part in parts)
+        sql += " WHERE " + " AND ".join([part.sql for part in parts])
+        for part in parts:
+            params += part.params
     if ordered:
         sql += f" ORDER BY {order_of(question)}"
     if tail is not None:
         sql += f" {tail.sql}"
         params += tail.params
-    return Clause(sql, params)
+    return Clause(sql, tuple(params))
 
 
-def _windowed(where: Node | None) -> tuple[Window | None, Node | None]:
-    """Return the window that the matches of a filter lie in, if it has one, and what of the filter is left to ask.
+def _windowed(conditions: Sequence[Condition]) -> tuple[Window | None, Sequence[Condition]]:
+    """Return the window that all matches lie in, if there is one, and the conditions that are left to ask.
 
-    Of several conditions that every match fulfils, the smallest window counts.
+    Of several windows the smallest counts.
     """
-    if where is None or not mentions_place(where):
-        return None, where
-    rest = required(where)
-    windows = [(window, part) for part in rest if mentions_place(part) and (window := _window(part)) is not None]
-    if not windows:
-        return None, where
-    window, told = min(windows, key=lambda pair: pair[0].size)
-    rest = tuple(part for part in rest if not (part is told and _is_window(part)))
-    return window, all_of(*rest) if rest else None
+    placed = [one for one in conditions if one.window is not None]
+    if not placed:
+        return None, conditions
+    smallest = placed[0] if len(placed) == 1 else min(placed, key=_size)
+    if not smallest.is_window:
+        return smallest.window, conditions
+    return smallest.window, [one for one in conditions if one is not smallest]
 
 
-def _window(node: Node) -> Window | None:
-    match node:
-        case Spatial():
-            from localcat.relations import boxes_of  # brings shapely, which searches without a place do not need
-
-            boxes = boxes_of(node)
-            return None if boxes is None else Window(tuple(boxes))
-        case IsNull(Ref("geometry")):
-            return Window((), with_unset=True)
-        case Or(parts):
-            windows = [_window(part) for part in parts]
-            known = [window for window in windows if window is not None]
-            if len(known) < len(windows):
-                return None
-            return Window(
-                tuple(box for window in known for box in window.boxes), any(window.with_unset for window in known)
-            )
-        case And(parts):
-            known = [window for part in parts if (window := _window(part)) is not None]
-            return min(known, key=lambda window: window.size, default=None)
-        case _:
-            return None
-
-
-def _is_window(node: Node) -> bool:
-    """Return whether a condition says no more to SQL than its window does."""
-    if isinstance(node, Or):
-        return all(map(_is_window, node.parts))
-    return isinstance(node, Spatial) or node == IsNull(Ref("geometry"))
+def _size(condition: Condition) -> float:
+    return math.inf if condition.window is None else condition.window.size
 
 
 def is_told_by_boxes(question: Question) -> bool:
     """Return whether a footprint matches the place for sure if its box lies inside one of the window's."""
-    places = [part for part in required(question.where) if mentions_place(part)]
+    places = [one.node for one in question.conditions if one.is_placed]
     if len(places) != 1 or not isinstance(place := places[0], Spatial):
         return False
     if place.relation not in (Relation.INTERSECTS, Relation.COVERED_BY):
@@ -200,15 +150,15 @@ def is_told_by_boxes(question: Question) -> bool:
 
 def count_inside(question: Question) -> Clause:
     """Return the statement that counts the matches whose box lies inside the window's, if `is_told_by_boxes`."""
-    window, where = _windowed(question.where)
-    if window is not None and where is None and question.text is None:  # no need for the rows
+    window, conditions = _windowed(question.conditions)
+    if window is not None and not conditions and question.text is None:  # no need for the rows
         return entries_inside(window.boxes, acquired_range(question))
     return select(replace(question, reach=Reach.INSIDE), "count(*)", ordered=False)
 
 
 def count_candidates(question: Question) -> Clause | None:
     """Return the statement that counts the candidates of a place up to `CROWD`; None if it is small, or anywhere."""
-    window, _ = _windowed(question.where)
+    window, _ = _windowed(question.conditions)
     if window is None or window.size < _SMALL:
         return None
     return entries_meeting(window.boxes, acquired_range(question), CROWD)
@@ -216,40 +166,33 @@ def count_candidates(question: Question) -> Clause | None:
 
 def within(question: Question, field: str, start: int, last: int) -> Question:
     """Return a question that also asks for ``start <= field <= last``, in microseconds."""
-    return replace(question, where=all_of(*required(question.where), *between(field, start, last)))
+    more = conditions_of(between(field, start, last), question.scope)
+    return replace(question, conditions=question.conditions + more)
 
 
-def between(field: str, start: int, last: int) -> tuple[Node, Node]:
-    """Return the conditions ``start <= field`` and ``field <= last``, in microseconds."""
+def between(field: str, start: int, last: int) -> Node:
+    """Return the condition ``start <= field <= last``, in microseconds."""
     ref = Ref(field)
-    return Comparison(ref, Op.GE, from_microseconds(start)), Comparison(ref, Op.LE, from_microseconds(last))
+    return all_of(Comparison(ref, Op.GE, from_microseconds(start)), Comparison(ref, Op.LE, from_microseconds(last)))
 
 
 def acquired_range(question: Question) -> TimeRange:
-    """Return the interval of the index that the filter as a whole leaves for `acquired`."""
+    """Return the interval of the index that the conditions together leave for `acquired`."""
     start: int | None = None
     end: int | None = None
-    for node in required(question.where):
-        if node == IsNull(Ref("acquired")):
+    for condition in question.conditions:
+        node = condition.node
+        if isinstance(node, Comparison):
+            if node.ref.attribute != "acquired" or node.ref.part is not None:
+                continue
+            value = condition.clause.params[0]
+            if node.op in _FROM and isinstance(value, int):
+                start = value if start is None else max(start, value)
+            if node.op in _UNTIL and isinstance(value, int):
+                end = value if end is None else min(end, value)
+        elif isinstance(node, IsNull) and node.ref.attribute == "acquired":
             return UNSET_TIME
-        if not (isinstance(node, Comparison) and node.ref.attribute == "acquired" and node.ref.part is None):
-            continue
-        field = question.fields.resolve(node.ref)
-        value = field.bind(node.value)
-        if field.kind is not Kind.TIMESTAMP or not isinstance(value, int):
-            continue
-        if node.op in (Op.EQ, Op.GT, Op.GE):
-            start = value if start is None else max(start, value)
-        if node.op in (Op.EQ, Op.LT, Op.LE):
-            end = value if end is None else min(end, value)
     return TimeRange(start, end)
-
-
-def required(where: Node | None) -> tuple[Node, ...]:
-    """Return the conditions that every match fulfils."""
-    if where is None:
-        return ()
-    return where.parts if isinstance(where, And) else (where,)
 
 
 def order_of(question: Question) -> str:
@@ -270,10 +213,10 @@ def order_of(question: Question) -> str:
 def product_of(question: Question) -> str | None:
     """Return the id of the product that the filter leaves as the only one, or None."""
     if question.table in ("band", "image"):
-        for node in required(question.where):
-            if isinstance(node, Comparison) and node.ref.attribute == "product_id" and node.op is Op.EQ:
-                value = question.fields.resolve(node.ref).bind(node.value)
-                return value if isinstance(value, str) else None
+        for condition in question.conditions:
+            node = condition.node
+            if isinstance(node, Comparison) and node.op is Op.EQ and node.ref.attribute == "product_id":
+                return str(condition.clause.params[0])
     return None
 
 

@@ -71,27 +71,19 @@ def entries_inside(boxes: Sequence[Box], time: TimeRange) -> Clause:
 
 def entries_in(boxes: Sequence[Box], time: TimeRange, reach: Reach) -> Clause:
     """Return the statement that gives the row ids of the entries of boxes and a time range; some perhaps twice."""
-    selects = [_entries(box, time, reach) for box in boxes]
-    return Clause(
-        " UNION ALL ".join(select.sql for select in selects),
-        tuple(value for select in selects for value in select.params),
-    )
-
-
-def _entries(box: Box, time: TimeRange, reach: Reach) -> Clause:
-    west, east, south, north = box
     meets = "max_lon >= ? AND min_lon <= ? AND max_lat >= ? AND min_lat <= ?"
     inside = "min_lon >= ? AND max_lon <= ? AND min_lat >= ? AND max_lat <= ?"
-    edges: tuple[Parameter, ...] = (west, east, south, north)
     sql = f"SELECT id FROM image_index WHERE {inside if reach is Reach.INSIDE else meets}"
-    params = list(edges)
+    times: list[Parameter] = []
     if time.start is not None:
         sql += " AND max_time >= ?"
-        params.append(time.start / TIME_UNIT)
+        times.append(time.start / TIME_UNIT)
     if time.end is not None:
         sql += " AND min_time <= ?"
-        params.append(time.end / TIME_UNIT)
+        times.append(time.end / TIME_UNIT)
     if reach is Reach.CROSSING:
         sql += f" AND NOT ({inside})"
-        params += edges
-    return Clause(sql, tuple(params))
+    params: list[Parameter] = []
+    for edges in boxes:  # west, east, south, north
+        params += (*edges, *times, *(edges if reach is Reach.CROSSING else ()))
+    return Clause(" UNION ALL ".join([sql] * len(boxes)), tuple(params))

@@ -9,21 +9,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import TypeGuard
 
-from localcat.expressions.nodes import (
-    AnyOf,
-    Comparison,
-    IsNull,
-    Like,
-    Node,
-    Prefix,
-    Ref,
-    all_of,
-    mentions_place,
-    refs_of,
-)
+from localcat.expressions.nodes import AnyOf, Comparison, IsNull, Like, Node, Prefix, Ref, refs_of
 from localcat.store import planner
 from localcat.store.compiler import Clause, Scope, compile_where
+from localcat.store.conditions import Condition
 from localcat.store.planner import Products, Question
 from localcat.store.space import UNSET_TIME, TimeRange
 
@@ -50,9 +41,9 @@ def span(connection: sqlite3.Connection) -> tuple[int, int] | None:
 
 def is_brief(question: Question, connection: sqlite3.Connection) -> bool:
     """Return whether a question about the images of several products asks for a time so short that the index pays."""
-    if question.table != "image" or question.text is not None or question.where is None:
+    if question.table != "image" or question.text is not None:
         return False
-    if mentions_place(question.where) or _of_products(question):
+    if any(one.is_placed or _is_of_product(one.node) for one in question.conditions):
         return False
     asked = planner.acquired_range(question)
     if asked.start is None and asked.end is None:
@@ -85,13 +76,12 @@ def comes_by_product(question: Question, limit: int | None) -> bool:
 
 def select_by_product(question: Question, columns: str, limit: int) -> Clause:
     """Return the statement that takes the first rows of each product, and of those the first, in its order."""
-    of_products = _of_products(question)
-    others = [part for part in planner.required(question.where) if part not in of_products]
-    each = replace(question, where=all_of(*others) if others else None, products=Products.EACH)
+    of_products = [one.node for one in question.conditions if _is_of_product(one.node)]
+    each = replace(question, conditions=_but_of_products(question), products=Products.EACH)
     inner = planner.select(each, "image.id", tail=Clause("LIMIT ?", (limit,)))
-    scope = Scope("product", question.fields)
+    scope = Scope("product", question.scope.fields)
     conditions = [
-        *(compile_where(replace(part, ref=Ref("id")), scope) for part in of_products),
+        *(compile_where(replace(node, ref=Ref("id")), scope) for node in of_products),
         Clause(f"image.id IN ({inner.sql})", inner.params),
     ]
     return Clause(
@@ -117,8 +107,8 @@ def is_crowded(candidates: Clause | None, connection: sqlite3.Connection) -> boo
     return bool(number == planner.CROWD)
 
 
-def windows(question: Question, connection: sqlite3.Connection) -> Iterator[tuple[Node, ...]]:
-    """Yield conditions on `acquired` that part the matches of a question about a place, in its order.
+def windows(question: Question, connection: sqlite3.Connection) -> Iterator[Node | None]:
+    """Yield conditions on `acquired` that part the matches of a question about a place, in its order; None for all.
 
     Windows grow from one to the next. The first ones, which are not crowded, hold only what comes first, so that few
     of many matches are found fast. The last are the images whose `acquired` is unset.
@@ -126,7 +116,7 @@ def windows(question: Question, connection: sqlite3.Connection) -> Iterator[tupl
     is_ascending = question.order[0][1]
     asked, known = planner.acquired_range(question), span(connection)
     if asked == UNSET_TIME:
-        yield ()
+        yield None
         return
     if known is not None:
         first, last = _within(known, asked)
@@ -143,7 +133,7 @@ def windows(question: Question, connection: sqlite3.Connection) -> Iterator[tupl
             first, last = (end + 1, last) if is_ascending else (first, start - 1)
             length *= _GROWTH
     if asked.start is None and asked.end is None:
-        yield (IsNull(_ACQUIRED),)
+        yield IsNull(_ACQUIRED)
 
 
 def _within(known: tuple[int, int], asked: TimeRange) -> tuple[int, int]:
@@ -162,14 +152,13 @@ def _window(first: int, last: int, length: int, is_ascending: bool) -> tuple[int
 
 def _is_covered(question: Question) -> bool:
     """Return whether the index holds all that a filter is about."""
-    others = [part for part in planner.required(question.where) if part not in _of_products(question)]
-    return all(ref.attribute in _COVERED for part in others for ref in refs_of(part))
+    return all(ref.attribute in _COVERED for one in _but_of_products(question) for ref in refs_of(one.node))
 
 
-def _of_products(question: Question) -> list[Comparison | AnyOf | Like | Prefix]:
-    """Return the conditions, of those that every match fulfils, that are about the product alone."""
-    return [
-        part
-        for part in planner.required(question.where)
-        if isinstance(part, Comparison | AnyOf | Like | Prefix) and part.ref == _PRODUCT
-    ]
+def _but_of_products(question: Question) -> tuple[Condition, ...]:
+    return tuple(one for one in question.conditions if not _is_of_product(one.node))
+
+
+def _is_of_product(node: Node) -> TypeGuard[Comparison | AnyOf | Like | Prefix]:
+    """Return whether a condition is about the product alone."""
+    return isinstance(node, Comparison | AnyOf | Like | Prefix) and node.ref == _PRODUCT

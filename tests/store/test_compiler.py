@@ -19,7 +19,6 @@ from localcat.store.fields import column
 
 SCOPES = {
     "image": Scope("image", Image.fields()),
-    "guarded": Scope("image", Image.fields(), is_guarded=True),
     "product": Scope("product", Product.fields()),
     "band": Scope("band", Band.fields()),
 }
@@ -75,7 +74,6 @@ GOLDEN = [
     # The product of an image or a band
     ("image", p.product_id == "a", "image.product_id = ifnull((SELECT id FROM product WHERE uid = ?), 0)", ("a",)),
     ("image", p.product == "a", "image.product_id = ifnull((SELECT id FROM product WHERE uid = ?), 0)", ("a",)),
-    ("guarded", p.product_id == "a", "+image.product_id = ifnull((SELECT id FROM product WHERE uid = ?), 0)", ("a",)),
     (
         "band",
         p.product_id.any_of(["a", "b"]),
@@ -90,7 +88,7 @@ GOLDEN = [
     ),
     # Timestamps
     ("image", p.acquired >= "2017-01-01", "image.acquired >= ?", (DAY,)),
-    ("guarded", p.acquired < "2017-01-01", "+image.acquired < ?", (DAY,)),
+    ("image", p.acquired < "2017-01-01", "image.acquired < ?", (DAY,)),
     ("image", p.acquired.year == 2017, f"CAST(strftime('%Y', {SECONDS}, 'unixepoch') AS INTEGER) = ?", (2017,)),
     (
         "image",
@@ -151,9 +149,9 @@ GOLDEN = [
         (0.2, "a"),
     ),
     (
-        "guarded",
+        "image",
         ~((p.cloud_fraction < 0.2) | (p.area > 1)),
-        "NOT (+image.cloud_fraction < ? OR +image.area > ?)",
+        "NOT (image.cloud_fraction < ? OR image.area > ?)",
         (0.2, 1.0),
     ),
 ]
