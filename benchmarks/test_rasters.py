@@ -22,6 +22,7 @@ from rasterio.windows import Window
 
 from benchmarks.conftest import IMAGES
 from localcat import AOI, Catalog, Image, ImageCollection, Product, SpectralBand
+from localcat import properties as p
 
 SIDE = 4096 if IMAGES >= 100_000 else 1024  # pixels; a smoke run takes less
 TILE = SIDE // 4
@@ -83,16 +84,19 @@ def bare_cog(array: numpy.ndarray, path: Path) -> str:
     return digest
 
 
-@pytest.fixture
-def product(tmp_path: Path) -> Iterator[Product]:
+def add_bands(product: Product) -> None:
+    for index, name in enumerate("ab"):
+        SpectralBand(name=name, product=product, data_type="UInt16", data_range=(0, 10_000), band_index=index).save()
+
+
+@pytest.fixture(scope="module")
+def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     """A product in a catalog of its own, which writes through to the disk as any does."""
-    with Catalog.create(tmp_path / "rasters.gpkg", org="bench") as catalog, catalog.as_default():
+    path = tmp_path_factory.mktemp("rasters") / "rasters.gpkg"
+    with Catalog.create(path, org="bench") as catalog, catalog.as_default():
         product = Product(id="pixels", name="Pixels")
         product.save()
-        for index, name in enumerate("ab"):
-            SpectralBand(
-                name=name, product=product, data_type="UInt16", data_range=(0, 10_000), band_index=index
-            ).save()
+        add_bands(product)
         yield product
 
 
@@ -111,66 +115,94 @@ def path_of(image: Image) -> Path:
     return image._catalog.path_of(image.files[0])
 
 
+@pytest.fixture(scope="module")
+def array() -> numpy.ndarray:
+    return terrain(SIDE)
+
+
+@pytest.fixture(scope="module")
+def large(product: Product, array: numpy.ndarray) -> Image:
+    return add(product, array)
+
+
+@pytest.fixture(scope="module")
+def tiles() -> list[numpy.ndarray]:
+    return [terrain(TILE, seed=number) for number in range(4)]
+
+
+@pytest.fixture(scope="module")
+def pile(product: Product, tiles: list[numpy.ndarray]) -> list[Image]:
+    """32 images of the same place."""
+    return [add(product, tiles[number % 4]) for number in range(32)]
+
+
 who = pytest.mark.parametrize("who", ["rasterio", "localcat"])
 
 
-def timed(benchmark, group: str, function: Callable[[], object], rounds: int) -> None:
+def timed(benchmark, group: str, function: Callable[[], object], rounds: int, *, warmup_rounds: int = 1) -> None:
     benchmark.group = group
-    benchmark.pedantic(function, rounds=rounds, warmup_rounds=1)
+    benchmark.pedantic(function, rounds=rounds, warmup_rounds=warmup_rounds)
 
 
 @who
-def test_upload_of_an_array(benchmark, product: Product, tmp_path: Path, who: str) -> None:
-    array = terrain(SIDE)
-    bare_cog(array, tmp_path / "bare.tif")
-    ours = add(product, array)
-    with rasterio.open(tmp_path / "bare.tif") as bare, rasterio.open(path_of(ours)) as stored:
-        assert bare.overviews(1) == stored.overviews(1)
-        assert (bare.read() == stored.read()).all()
-    if who == "localcat":
-        timed(benchmark, "upload", lambda: add(product, array), 4)
-    else:
-        timed(benchmark, "upload", lambda: bare_cog(array, tmp_path / "bare.tif"), 4)
+def test_upload_of_an_array(
+    benchmark, product: Product, array: numpy.ndarray, large: Image, tmp_path: Path, who: str
+) -> None:
+    def upload() -> Path:
+        if who == "localcat":
+            return path_of(add(product, array))
+        bare_cog(array, tmp_path / "bare.tif")
+        return tmp_path / "bare.tif"
+
+    with rasterio.open(upload()) as written, rasterio.open(path_of(large)) as stored:
+        assert written.overviews(1) == stored.overviews(1)
+        assert (written.read() == array).all()
+    timed(benchmark, f"upload of {SIDE} x {SIDE}", upload, 3, warmup_rounds=0)
 
 
 @who
-@pytest.mark.parametrize("window", ["full", "window"])
-def test_read(benchmark, product: Product, who: str, window: str) -> None:
-    array = terrain(SIDE)
-    image = add(product, array)
-    part = Window(200, 300, SIDE // 6, SIDE // 7) if window == "window" else Window(0, 0, SIDE, SIDE)
+@pytest.mark.parametrize("window", ["full", "window", "small window"])
+def test_read(benchmark, large: Image, who: str, window: str) -> None:
+    width, height = {"full": (SIDE, SIDE), "window": (SIDE // 6, SIDE // 7), "small window": (256, 256)}[window]
+    part = Window(0, 0, width, height) if window == "full" else Window(200, 300, width, height)
     place = context(part.height, part.width, column=part.col_off, row=part.row_off)
 
     def bare() -> numpy.ndarray:
-        with rasterio.open(path_of(image)) as dataset:
+        with rasterio.open(path_of(large)) as dataset:
             return dataset.read([1, 2], window=part)
 
     def ours() -> numpy.ndarray:
-        return image.ndarray("a b", place if window == "window" else None)
+        return large.ndarray("a b", None if window == "full" else place)
 
     assert (bare() == ours()).all()
-    timed(benchmark, f"read {window}", ours if who == "localcat" else bare, 10)
+    timed(benchmark, f"read {window}", ours if who == "localcat" else bare, 10 if window == "full" else 50)
 
 
 @pytest.mark.parametrize("overviews", [False, True], ids=["full resolution", "overviews"])
-def test_decimated_read(benchmark, product: Product, overviews: bool) -> None:
-    image = add(product, terrain(SIDE), overviews=None if overviews else [])
+def test_decimated_read(benchmark, product: Product, array: numpy.ndarray, large: Image, overviews: bool) -> None:
+    image = large if overviews else add(product, array, overviews=[])
     place = context(SIDE, SIDE, shape=(SIDE // 8, SIDE // 8))
-    expected = terrain(SIDE).reshape(2, SIDE // 8, 8, SIDE // 8, 8).mean(axis=(2, 4))
+    expected = array.reshape(2, SIDE // 8, 8, SIDE // 8, 8).mean(axis=(2, 4))
     found = image.ndarray("a b", place, resampler="average")
     assert numpy.abs(found.astype(float) - expected).max() <= (2 if overviews else 0.6)
     timed(benchmark, "read at an eighth", lambda: image.ndarray("a b", place, resampler="average"), 5)
 
 
+@pytest.fixture(scope="module")
+def scattered(product: Product, tiles: list[numpy.ndarray]) -> list[Image]:
+    """16 images in four rows and columns, which overlap a little."""
+    return [
+        add(product, tiles[(number + number // 4) % 4], meta(number % 4 * STEP, number // 4 * STEP))
+        for number in range(16)
+    ]
+
+
 @pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")  # of rasterio.merge, about affine
 @who
-def test_mosaic_of_16_images(benchmark, product: Product, who: str) -> None:
-    images = [
-        add(product, terrain(TILE, seed=number), meta(number % 4 * STEP, number // 4 * STEP)) for number in range(16)
-    ]
+def test_mosaic_of_16_images(benchmark, scattered: list[Image], who: str) -> None:
     side = 3 * STEP + TILE
-    collection = ImageCollection(images, geocontext=context(side, side))
-    paths = [path_of(image) for image in reversed(images)]  # where it overlaps, rasterio's first one lies on top
+    collection = ImageCollection(scattered, geocontext=context(side, side))
+    paths = [path_of(image) for image in reversed(scattered)]  # where it overlaps, rasterio's first one lies on top
 
     def bare() -> numpy.ndarray:
         return rasterio.merge.merge(paths)[0]
@@ -180,48 +212,34 @@ def test_mosaic_of_16_images(benchmark, product: Product, who: str) -> None:
 
     assert not ours().mask.any()
     assert (bare() == ours()).all()
-    timed(benchmark, "mosaic of 16", ours if who == "localcat" else bare, 5)
+    timed(benchmark, "mosaic of 16", ours if who == "localcat" else bare, 10)
 
 
 @pytest.mark.parametrize("workers", [1, None], ids=["one thread", "threads"])
-def test_stack_of_32_images(benchmark, product: Product, workers: int | None) -> None:
-    arrays = [terrain(TILE, seed=number) for number in range(4)]
-    images = [add(product, arrays[number % 4]) for number in range(32)]
-    collection = ImageCollection(images, geocontext=context(TILE, TILE))
+def test_stack_of_32_images(benchmark, pile: list[Image], tiles: list[numpy.ndarray], workers: int | None) -> None:
+    collection = ImageCollection(pile, geocontext=context(TILE, TILE))
     stack = collection.stack("a b", max_workers=workers)
-    assert all((stack[number] == arrays[number % 4]).all() for number in range(32))
-    timed(benchmark, "stack of 32", lambda: collection.stack("a b", max_workers=workers), 4)
+    assert all((stack[number] == tiles[number % 4]).all() for number in range(32))
+    timed(benchmark, "stack of 32", lambda: collection.stack("a b", max_workers=workers), 5)
 
 
 @pytest.mark.parametrize("wait", [True, False], ids=["synchronous", "background"])
-def test_32_uploads(benchmark, product: Product, wait: bool) -> None:
-    array = terrain(TILE)
-
-    def upload() -> None:
-        images = [add(product, array, wait=wait) for _ in range(32)]
+def test_32_uploads(benchmark, product: Product, tiles: list[numpy.ndarray], wait: bool) -> None:
+    def upload() -> list[Image]:
+        images = [add(product, tiles[number % 4], wait=wait) for number in range(32)]
         for image in images:
             image.image_uploads().first().wait_for_completion()
-        assert product.images().count() == 32
+        return images
 
-    upload()
-    assert (product.images().first().ndarray("a b") == array).all()
-
-    def empty() -> None:
-        product.delete_related_objects()
-        for index, name in enumerate("ab"):
-            SpectralBand(
-                name=name, product=product, data_type="UInt16", data_range=(0, 10_000), band_index=index
-            ).save()
-
-    benchmark.group = "32 uploads"
-    benchmark.pedantic(upload, setup=empty, rounds=3)
+    images = upload()
+    found = [product.images().filter(p.id == image.id).first().ndarray("a b") for image in images]
+    assert all((pixels == tiles[number % 4]).all() for number, pixels in enumerate(found))
+    timed(benchmark, "32 uploads", upload, 1, warmup_rounds=0)
 
 
-def test_point_series(benchmark, product: Product) -> None:
-    number = 64 if SIDE == 4096 else 8
-    array = terrain(TILE)
-    images = ImageCollection([add(product, array) for _ in range(number)])
+def test_point_series(benchmark, pile: list[Image]) -> None:
+    images = ImageCollection(pile)
     west, south, east, north = images[0].geometry.bounds
     place = ((west + east) / 2, (south + north) / 2)
-    assert len(images.point_series(*place, "a")) == number
-    timed(benchmark, f"values of {number} images at a place", lambda: images.point_series(*place, "a"), 5)
+    assert len(images.point_series(*place, "a")) == len(pile)
+    timed(benchmark, f"values of {len(pile)} images at a place", lambda: images.point_series(*place, "a"), 5)

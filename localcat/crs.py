@@ -102,6 +102,11 @@ def crs_code(crs: CRS) -> str | None:
     return code if code is not None and parse_crs(code) == crs else None
 
 
+def proj4_text(crs: CRS) -> str:
+    """Return a CRS as PROJ.4 text, with flags such as ``+no_defs`` as PROJ writes them; empty if it cannot be told."""
+    return str(crs.to_proj4()).replace("=True", "")
+
+
 def is_same_crs(one: CRS, other: CRS) -> bool:
     """Return whether two CRS are the same on a map, whatever order their authorities give to the axes."""
     return one == other or bool(one.to_proj4() == other.to_proj4() != "")

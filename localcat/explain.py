@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from localcat.expressions.nodes import Comparison, IsNull, Node, Not, Op, Or, Ref, Relation, Spatial
-from localcat.expressions.python_text import to_python
+from localcat.expressions.python_text import shortened
 from localcat.store import planner
 from localcat.timestamps import from_microseconds
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from localcat.search import Search
     from localcat.store.conditions import Condition
 
-_LONGEST = 90  # characters of a condition as it is shown
 _MISSES = 3  # in space
 _PLAN_WORDS = (  # of SQLite's lines, in its words, and in ours; lines about the inside of others are left out
     (r"(?:SCAN|SEARCH) image_index VIRTUAL TABLE", "asks the space-time index for boxes"),
@@ -205,7 +204,7 @@ def _steps(search: Search[Any], conditions: Sequence[Condition], text: str | Non
     for number, condition in enumerate(conditions, start=1):
         so_far = search._only(conditions[:number])
         before, left = left, so_far.count() if left else 0
-        yield Step(_shown(condition.node), left, _unset(asked, condition, before, left))
+        yield Step(shortened(condition.node), left, _unset(asked, condition, before, left))
         asked = so_far
     if text is not None:
         yield Step(f"the words {text!r}", search._only(conditions, text).count())
@@ -221,11 +220,6 @@ def _unset(asked: Search[Any], condition: Condition, before: int, left: int) -> 
     if isinstance(node, Or) and condition.is_placed and IsNull(Ref("geometry")) in node.parts:
         return 0
     return before - left - asked._also(Not(node)).count()
-
-
-def _shown(node: Node) -> str:
-    text = to_python(node)
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
 def _time_misses(search: Search[Any], conditions: Sequence[Condition]) -> Iterator[TimeMiss]:

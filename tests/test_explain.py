@@ -146,3 +146,22 @@ def test_the_steps_add_up(found, where, is_limited):
         for before, after in zip(told.steps, told.steps[1:], strict=False):
             assert 0 <= after.unset <= before.left - after.left
         assert isinstance(str(told), str)
+
+
+def test_a_search_shows_what_it_asks_for(catalog):
+    assert repr(catalog.images) == "<ImageSearch: all>"
+    assert repr(catalog.products.filter(p.name.prefix("L"))) == "<Search: p.name.prefix('L')>"
+    search = catalog.images.filter((p.cloud_fraction < 0.2) & (p.acquired.year == 2020)).within_distance(
+        "POINT (1 2)", 5
+    )
+    assert repr(search.sort("-acquired", "id").limit(1000).find_text("lake")) == (
+        "<ImageSearch: p.geometry.within_distance('POINT (1 2)', 5.0); p.cloud_fraction < 0.2; "
+        "p.acquired >= datetime.datetime(2020, 1, 1, 0, 0, tzinfo=datetime.timezone.utc); "
+        "p.acquired < datetime.datetime(2021, 1, 1, 0, 0, tzinfo=datetime.timezone.utc); "
+        "the words 'lake'; by -acquired, id; at most 1,000>"
+    )
+    search = catalog.images.filter(p.name.any_of([f"i{number}" for number in range(1000)]))
+    for number in range(30):
+        search = search.filter(p.x_pixels > number)
+    assert "'i10', 'i11', …; p.x_pixels > 0;" in repr(search)
+    assert repr(search).endswith("p.x_pixels > 8; 21 more conditions>")

@@ -19,7 +19,7 @@ RASTERS = REAL_DATA / "rasters"
 FILES = sorted(path.name for path in RASTERS.glob("*.tif"))
 
 
-def uploaded(name: str, *, product: Product | None = None, copy: bool = True):
+def uploaded(name: str, *, product: Product | None = None, **options):
     """Return an image of a file, and its upload; the product declares what the file holds."""
     path = RASTERS / name
     if product is None:
@@ -35,7 +35,7 @@ def uploaded(name: str, *, product: Product | None = None, copy: bool = True):
                     band.data_range = (0, 1)
                 band.save()
     image = Image(product=product, name=path.stem, acquired="2020-01-01")
-    return image, image.upload(path, copy=copy)
+    return image, image.upload(path, **options)
 
 
 @pytest.mark.parametrize("copy", [True, False], ids=["copied", "in place"])

@@ -122,12 +122,12 @@ def test_an_image_that_is_replaced_meanwhile_is_read_anew_in_all_rows(
     product, calls = images[0].product, []
     original = layers.image_layer
 
-    def replacing(image: Image, part: plan.ReadPlan) -> object:
+    def replacing(image: Image, part: plan.ReadPlan, out: object) -> object:
         if image.id == "acme:p:i0":
             calls.append(part)
             if len(calls) == 3:
                 big(product, "i0", 77, overwrite=True)
-        return original(image, part)
+        return original(image, part, out)
 
     for module in (layers, __import__("localcat.pixels.reading", fromlist=["reading"])):
         monkeypatch.setattr(module, "image_layer", replacing)
@@ -144,11 +144,11 @@ def test_an_image_that_is_replaced_meanwhile_is_read_anew_in_all_rows(
 def test_an_image_that_is_deleted_meanwhile_is_an_error(images, few_rows, monkeypatch: pytest.MonkeyPatch) -> None:
     original, calls = layers.image_layer, []
 
-    def deleting(image: Image, part: plan.ReadPlan) -> object:
+    def deleting(image: Image, part: plan.ReadPlan, out: object) -> object:
         calls.append(part)
         if len(calls) == 6:
             Image.delete("acme:p:i2")
-        return original(image, part)
+        return original(image, part, out)
 
     monkeypatch.setattr(layers, "image_layer", deleting)
     few_rows()

@@ -20,6 +20,7 @@ from localcat.expressions.nodes import (
 )
 
 _PYTHON = {Op.EQ: "==", Op.NE: "!="}
+_LONGEST = 90  # characters of a condition that is shown on a line with others
 
 
 def to_python(node: Node) -> str:
@@ -49,6 +50,12 @@ def to_python(node: Node) -> str:
             return f"~{_operand_text(part)}"
         case _:
             assert_never(node)
+
+
+def shortened(node: Node) -> str:
+    """Return the code, or its beginning where it is long."""
+    text = to_python(node)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
 def _operand_text(node: Node) -> str:

@@ -14,6 +14,7 @@ from affine import Affine
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
+from localcat.crs import proj4_text
 from localcat.errors import BadRequestError
 from localcat.geocontext.base import UNSET, Bounds, GeoContext, GeoContextWarning, Unset, to_geojson
 from localcat.geocontext.checks import positive_resolution, whole_number
@@ -329,7 +330,7 @@ class DLTile(GeoContext):
     @property
     def proj4(self) -> str:
         """The zone's CRS as PROJ.4 text."""
-        return str(zone_crs(self._zone).to_proj4())
+        return proj4_text(zone_crs(self._zone))
 
     @property
     def geometry(self) -> BaseGeometry:

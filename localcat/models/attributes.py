@@ -298,8 +298,11 @@ class Integer(Attribute[int]):
         return self.refuse(value, f"is a whole number{bound} of at most 64 bits (the attribute type is int)")
 
     def bind(self, value: object) -> Scalar:
+        # 'x_pixels > 0' and 'x_pixels < 0.5' make sense, though no image has such a width.
         if isinstance(value, float) and math.isfinite(value):
-            return value  # 'x_pixels < 0.5' makes sense though no image is half a pixel wide
+            return value
+        if isinstance(value, int) and not isinstance(value, bool) and abs(value) <= self._MOST:
+            return int(value)
         return super().bind(value)
 
 

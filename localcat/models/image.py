@@ -120,6 +120,7 @@ class Image(NamedCatalogObject):
         overwrite: bool = False,
         *,
         copy: bool = True,
+        cog: bool = False,
         wait: bool = True,
     ) -> ImageUpload:
         """Bring files into the catalog as the pixels of this new image, and save it.
@@ -130,12 +131,15 @@ class Image(NamedCatalogObject):
             GeoTIFF or JPEG 2000; their order is what the bands' `file_index` counts. Georeferencing comes from the
             first; an image whose `cs_code` or `projection` says otherwise is not taken in.
         upload_options : ImageUploadOptions, optional
-            Overviews, compression and tiles are not used: files are taken as they are.
+            Overviews, compression and tiles are used with ``cog=True`` only: else files are taken as they are.
         overwrite : bool
             Replace an image with the same id, if there is one.
         copy : bool
             Copy the files into the data folder. With False they are checked and indexed where they lie, and never
             changed or deleted: the image keeps their path, relative to the catalog's folder for files below it.
+        cog : bool
+            Rewrite files that are not Cloud-Optimized GeoTIFFs as such: with tiles and overviews a part of a large
+            image is read quickly. Pixels, masks, nodata, colours and tags stay the same; size and hash do not.
         wait : bool
             Return when the upload has ended. With False it goes to the catalog's background workers, and the files must
             stay until it has ended.
@@ -149,13 +153,15 @@ class Image(NamedCatalogObject):
         Raises
         ------
         BadRequestError
-            If id or `acquired` are unset, the image is saved already, its id is taken, or the files are not given as
-            paths or open files.
+            If id or `acquired` are unset, the image is saved already, its id is taken, the files are not given as
+            paths or open files, or they are to be rewritten where they lie.
         DeletedObjectError
             If the image was deleted.
         """
         self._require_uploadable(overwrite=overwrite)
         paths = paths_of(files)
+        if cog and not copy:
+            raise BadRequestError("cog=True rewrites files as they are copied; leave out copy=False")
         if self.cs_code is not None or self.projection is not None:
             warnings.warn(
                 "cs_code and projection are not permitted in an upload of files: the files' own projection is used, "
@@ -164,7 +170,7 @@ class Image(NamedCatalogObject):
                 stacklevel=2,
             )
         options = upload_options_of(upload_options)
-        request = UploadRequest(options=options, overwrite=overwrite, wait=wait, copy=copy, files=paths)
+        request = UploadRequest(options=options, overwrite=overwrite, wait=wait, copy=copy, cog=cog, files=paths)
         return self._catalog.upload(self, request)
 
     def upload_ndarray(

@@ -199,6 +199,8 @@ class UploadRequest:
         Return when the upload has ended; else hand it to the background workers.
     copy : bool
         Copy files into the data folder; else they are indexed where they lie.
+    cog : bool
+        Rewrite files that are no Cloud-Optimized GeoTIFF as one.
     files : sequence of Path
         Files to take in.
     arrays : sequence of ndarray
@@ -211,6 +213,7 @@ class UploadRequest:
     overwrite: bool = False
     wait: bool = True
     copy: bool = True
+    cog: bool = False
     files: Sequence[Path] = ()
     arrays: Sequence[NDArray[Any]] = ()
     raster_meta: Mapping[str, Any] = field(default_factory=dict)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import numpy
@@ -21,23 +20,20 @@ from localcat.models.band import Band, ClassBand, MaskBand
 from localcat.models.enums import DocumentState, StorageState
 from localcat.models.image import Image
 from localcat.pixels.plan import BandChoice, ReadPlan, native_grid
-from localcat.rasters import mosaic
-from localcat.rasters.dtypes import numpy_dtype
+from localcat.rasters.mosaic import Canvas, clear, masked_zeros
 from localcat.rasters.read import BandSource, read_bands
 from localcat.rasters.scaling import apply_scaling
-from localcat.rasters.warping import overlap
+from localcat.rasters.warping import native_window, overlap
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from localcat.models.values import File
+    from localcat.rasters.mosaic import Place
 
     MaskedArray = numpy.ma.MaskedArray[Any, Any]
 
 Failures: TypeAlias = dict[int, tuple[str, Exception]]
 """Images that could not be read: by position, the id and the reason."""
 
-_Placed: TypeAlias = "tuple[tuple[slice, slice], MaskedArray]"
 R = TypeVar("R")
 
 FAILURES = (RasterError, StorageError)  # of one image; what is wrong with the question raises in any case
@@ -48,27 +44,31 @@ class _SpoiledError(Exception):
     """An image changed or failed after some rows were made of it: they are read again."""
 
 
-def assembled(plan: ReadPlan, read: Callable[[ReadPlan], MaskedArray]) -> MaskedArray:
-    """Return the scaled pixels of a plan.
+def assembled(plan: ReadPlan, read: Callable[[ReadPlan, MaskedArray], object], out: MaskedArray) -> None:
+    """Fill an array with the scaled pixels of a plan.
 
     Parameters
     ----------
     plan : ReadPlan
     read : function
-        Returns the stored pixels of a plan that is a part of this one; called for one part after the other.
+        Fills an array, which is masked throughout, with the stored pixels of a plan that is a part of this one; called
+        for one part after the other.
+    out : masked array, shape (band, row, column)
+        Masked zeros of the plan's data type.
     """
-    parts = list(plan.strips())
-    if len(parts) == 1:
-        return _scaled(read(plan), plan)
-    stretches = plan.scales is not None and () in plan.scales  # from the smallest to the largest value of all
-    dtype = plan.dtype if stretches else numpy_dtype(plan.data_type)
-    values = numpy.empty((len(plan.any_choice.kept), *plan.grid.shape), dtype=dtype)
-    mask = numpy.empty(values.shape, dtype=bool)
-    for rows, part in parts:
-        pixels = read(part) if stretches else _scaled(read(part), plan)
-        values[:, rows], mask[:, rows] = numpy.ma.getdata(pixels), numpy.ma.getmaskarray(pixels)
-    whole: MaskedArray = numpy.ma.MaskedArray(values, mask=mask)
-    return _scaled(whole, plan) if stretches else whole
+    if not plan.is_scaled:
+        for rows, part in plan.strips():
+            read(part, out[:, rows])
+    elif plan.scales is not None and () in plan.scales:  # from the smallest to the largest value of all
+        stored = masked_zeros(out.shape, plan.dtype)
+        for rows, part in plan.strips():
+            read(part, stored[:, rows])
+        apply_scaling(stored, plan.scales, out.dtype, out=out)
+    else:
+        for rows, part in plan.strips():
+            stored = masked_zeros(out[:, rows].shape, plan.dtype)
+            read(part, stored)
+            apply_scaling(stored, plan.scales, out.dtype, out=out[:, rows])
 
 
 @dataclass(slots=True)
@@ -94,8 +94,8 @@ class Mosaic:
     _tries: int = _TRIES
     _has_rows: bool = False
 
-    def pixels(self) -> MaskedArray:
-        """Return the scaled pixels of the whole.
+    def read(self, out: MaskedArray) -> None:
+        """Fill masked zeros of the plan's data type with the scaled pixels of the whole.
 
         Raises
         ------
@@ -105,50 +105,46 @@ class Mosaic:
         while True:
             self._has_rows = False
             try:
-                return assembled(self.plan, self._part)
+                return assembled(self.plan, self._read_part, out)
             except _SpoiledError:
-                continue
+                clear(out)
 
-    def _part(self, part: ReadPlan) -> MaskedArray:
-        positions = range(len(self.images))
-        layers: list[Callable[[NDArray[numpy.bool_]], _Placed | None]] = []
-        if not part.request.mask_nodata and len(self.images) > 1:
+    def _read_part(self, part: ReadPlan, out: MaskedArray) -> None:
+        canvas, positions = Canvas(out), range(len(self.images))[::-1]
+        if part.request.mask_nodata or len(self.images) == 1:
+            todo = [(position, part) for position in positions]
+        else:
             # Nodata never covers valid pixels. Where all images have it, it is taken from beneath the alpha bands only.
-            layers += [partial(self._layer, position, part) for position in positions]
-            part = replace(part, request=replace(part.request, mask_nodata=True))
-        layers += [partial(self._layer, position, part) for position in positions]
-        pixels = mosaic.mosaic(layers, (len(part.any_choice.kept), *part.grid.shape), part.dtype)
+            valid = replace(part, request=replace(part.request, mask_nodata=True))
+            todo = [(position, each) for each in (valid, part) for position in positions]
+        for position, each in todo:
+            if canvas.is_full:
+                break
+            if position not in self.failures:
+                self._lay(position, each, canvas)
         if len(self.failures) == len(self.images):
             raise self.failures[0][1]
         self._has_rows = True
-        return pixels
 
-    def _layer(self, position: int, part: ReadPlan, missing: NDArray[numpy.bool_]) -> _Placed | None:
-        if position in self.failures:
-            return None
+    def _lay(self, position: int, part: ReadPlan, canvas: Canvas) -> None:
         image = self.images[position]
         try:
             if position in self._presents:
-                return self._again(position, part, missing)
-            return of_present(image, lambda present: self._first(position, present, part, missing))
+                self._lay_again(position, part, canvas)
+            else:
+                self._presents[position] = of_present(image, lambda present: _lay_present(present, part, canvas))
         except FAILURES as error:
             if part.request.on_error == "raise":
                 raise
             self.failures[position] = str(image.id), error
             if self._has_rows:
                 raise _SpoiledError from error
-            return None
         finally:
             self.advance()
 
-    def _first(self, position: int, present: Image, part: ReadPlan, missing: NDArray[numpy.bool_]) -> _Placed | None:
-        placed = self._placed(present, part, missing)
-        self._presents[position] = present
-        return placed
-
-    def _again(self, position: int, part: ReadPlan, missing: NDArray[numpy.bool_]) -> _Placed | None:
+    def _lay_again(self, position: int, part: ReadPlan, canvas: Canvas) -> None:
         try:
-            return self._placed(self._presents[position], part, missing)
+            _lay_present(self._presents[position], part, canvas)
         except ImageDeletedError as error:  # perhaps replaced: then all rows are to be of the new one
             del self._presents[position]
             self._tries -= 1
@@ -156,17 +152,21 @@ class Mosaic:
                 raise
             raise _SpoiledError from error
 
-    def _placed(self, image: Image, part: ReadPlan, missing: NDArray[numpy.bool_]) -> _Placed | None:
-        """Read an image where it has pixels that are missing; where it has none, its files are not opened."""
-        require_pixels(image)
-        rows, columns = slice(0, part.grid.height), slice(0, part.grid.width)
-        # What is not masked by alpha or nodata shows the file's own nodata outside it, too.
-        if self.plan.is_masked and image.geotrans is not None:
-            place = overlap(native_grid(image), part.grid)
-            if place is None or not missing[:, place[0], place[1]].any():
-                return None
-            rows, columns = place
-        return (rows, columns), image_layer(image, part.part(rows, columns))
+
+def _lay_present(image: Image, part: ReadPlan, canvas: Canvas) -> Image:
+    """Read an image where it has pixels that are missing, and return it; where it has none, no file is opened."""
+    require_pixels(image)
+    place: Place | None = slice(0, part.grid.height), slice(0, part.grid.width)
+    is_copied = False
+    # What is not masked by alpha or nodata shows the file's own nodata outside it, too.
+    if part.is_masked and image.geotrans is not None:
+        native = native_grid(image)
+        place, is_copied = overlap(native, part.grid), native_window(native, part.grid) is not None
+    missing = None if place is None else canvas.missing_within(place)
+    if place is not None and missing is not None:
+        within = missing if is_copied else place  # GDAL projects a part of a grid with other rounding
+        canvas.lay(within, lambda out: image_layer(image, part.part(*within), out))
+    return image
 
 
 def of_present(image: Image, read: Callable[[Image], R]) -> R:
@@ -188,8 +188,11 @@ def of_present(image: Image, read: Callable[[Image], R]) -> R:
     raise AssertionError("the last try returns or raises")
 
 
-def image_layer(image: Image, plan: ReadPlan) -> MaskedArray:
-    """Return the stored pixels of one image on the plan's grid, without the alpha band unless it was asked for."""
+def image_layer(image: Image, plan: ReadPlan, out: MaskedArray | None = None) -> MaskedArray:
+    """Return the stored pixels of one image on the plan's grid, without the alpha band unless it was asked for.
+
+    `out`, of the plan's stored dtype, is filled and returned in place of a new array.
+    """
     choice = plan.choice_of(image)
     pixels = read_bands(
         sources_of(image, choice.bands),
@@ -202,17 +205,23 @@ def image_layer(image: Image, plan: ReadPlan) -> MaskedArray:
         max_bytes=plan.max_bytes,
         whole=plan.whole,
         threads=plan.threads,
+        out=None if choice.drops_alpha else out,
     )
-    return masked_by_alpha(pixels, choice)[: len(choice.kept)]
+    kept = masked_by_alpha(pixels, choice)
+    if out is None or kept is out:
+        return kept
+    numpy.copyto(numpy.ma.getdata(out), numpy.ma.getdata(kept))
+    numpy.copyto(numpy.ma.getmaskarray(out), numpy.ma.getmaskarray(kept))
+    return out
 
 
 def masked_by_alpha(pixels: MaskedArray, choice: BandChoice) -> MaskedArray:
-    """Mask all bands where the alpha band, which comes last, is 0 or itself masked."""
-    if choice.alpha is None:
-        return pixels
-    alpha = pixels[-1]
-    transparent = numpy.ma.getmaskarray(alpha) | (numpy.ma.getdata(alpha) == 0)
-    return numpy.ma.MaskedArray(numpy.ma.getdata(pixels), mask=numpy.ma.getmaskarray(pixels) | transparent)
+    """Mask all bands where the alpha band, which comes last, is 0 or itself masked; return those that are kept."""
+    if choice.alpha is not None:
+        alpha, mask = pixels[-1], numpy.ma.getmaskarray(pixels)
+        mask |= numpy.ma.getmaskarray(alpha) | (numpy.ma.getdata(alpha) == 0)
+    kept: MaskedArray = pixels[:-1] if choice.drops_alpha else pixels
+    return kept
 
 
 def require_pixels(image: Image) -> Sequence[File]:
@@ -257,8 +266,3 @@ def sources_of(image: Image, bands: Sequence[Band]) -> list[BandSource]:
         is_code = isinstance(band, ClassBand | MaskBand)
         found.append(BandSource(path, (band.band_index or 0) + 1, band.nodata, is_categorical=is_code))
     return found
-
-
-def _scaled(pixels: MaskedArray, plan: ReadPlan) -> MaskedArray:
-    dtype = numpy_dtype(plan.data_type)
-    return pixels if plan.scales is None and pixels.dtype == dtype else apply_scaling(pixels, plan.scales, dtype)

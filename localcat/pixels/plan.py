@@ -20,6 +20,7 @@ from localcat.models.enums import ResampleAlgorithm
 from localcat.models.processing import ProcessingLevelsAttribute
 from localcat.rasters.dtypes import common_dtype, numpy_dtype
 from localcat.rasters.environment import usable_threads
+from localcat.rasters.mosaic import masked_zeros
 from localcat.rasters.read import MAX_RESULT_BYTES
 from localcat.rasters.scaling import BandScaling, Scale, scaling_parameters
 from localcat.rasters.strips import row_strips
@@ -123,6 +124,11 @@ class ReadPlan:
         return self.request.mask_nodata or self.any_choice.alpha is not None
 
     @property
+    def is_scaled(self) -> bool:
+        """Whether the result holds other values, or another type, than is stored."""
+        return self.scales is not None or self.dtype != numpy_dtype(self.data_type)
+
+    @property
     def max_bytes(self) -> int:
         """How large a result may be."""
         return MAX_RESULT_BYTES if self.request.max_bytes is None else self.request.max_bytes
@@ -142,10 +148,9 @@ class ReadPlan:
         """How many plans `strips` yields."""
         return sum(1 for _ in self.strips())
 
-    def nothing(self) -> MaskedArray:
-        """Return stored pixels of which none is valid."""
-        shape = (len(self.any_choice.kept), *self.grid.shape)
-        return numpy.ma.MaskedArray(numpy.zeros(shape, self.dtype), mask=True)
+    def nothing(self, *layers: int) -> MaskedArray:
+        """Return a result of which no pixel is valid, to be filled; of so many layers, if a number is given."""
+        return masked_zeros((*layers, len(self.any_choice.kept), *self.grid.shape), numpy_dtype(self.data_type))
 
     def nodata(self, position: int) -> float | None:
         """Return the nodata of a band of the result: where it is not scaled, and all products agree."""

@@ -187,7 +187,7 @@ class _Reading:
             data_type=self.stored_type,
             mask_nodata=self.mask_nodata,
         )
-        kept = masked_by_alpha(pixels, choice)[: len(choice.kept)]
+        kept = masked_by_alpha(pixels, choice)
         values: MaskedArray = apply_scaling(kept, self.scales, numpy_dtype(self.data_type))[:, 0, 0]
         return values
 

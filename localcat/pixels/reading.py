@@ -17,8 +17,8 @@ from localcat.models.image import Image
 from localcat.pixels.layers import FAILURES, Failures, Mosaic, assembled, image_layer, of_present, require_pixels
 from localcat.pixels.plan import ReadPlan, plan_for
 from localcat.rasters.describe import band_info, raster_info
-from localcat.rasters.dtypes import numpy_dtype
 from localcat.rasters.environment import usable_threads
+from localcat.rasters.mosaic import clear
 from localcat.rasters.opening import quiet_threads
 from localcat.warn import warn_caller
 
@@ -78,19 +78,18 @@ def read_stack(groups: Sequence[Sequence[Image]], request: ReadRequest) -> Any:
     plan.require_room(len(groups))
     workers = _workers(request, len(groups))
     plan = replace(plan, threads=usable_threads(workers) if workers > 1 else 1)
-    shape = (len(groups), len(plan.any_choice.kept), *plan.grid.shape)
-    values = numpy.zeros(shape, dtype=numpy_dtype(plan.data_type))
-    mask = numpy.ones(shape, dtype=bool)
+    array: Any = plan.nothing(len(groups))
     failed: list[Failures] = [{} for _ in groups]
 
     def read_layer(position: int) -> bool:
+        layer = array[position]
         try:
-            layer = Mosaic(groups[position], plan, failures=failed[position]).pixels()
+            Mosaic(groups[position], plan, failures=failed[position]).read(layer)
         except FAILURES:
             if request.on_error == "raise":
                 raise
+            clear(layer)
             return False
-        values[position], mask[position] = numpy.ma.getdata(layer), numpy.ma.getmaskarray(layer)
         return True
 
     is_read = in_threads(read_layer, range(len(groups)), request, "stack")
@@ -99,9 +98,10 @@ def read_stack(groups: Sequence[Sequence[Image]], request: ReadRequest) -> Any:
         raise failures[0][1]
     report_failures(failures)
     if request.on_error == "skip" and not all(is_read):
-        values, mask = values[is_read], mask[is_read]
+        array = array[is_read]
         groups = [group for group, was_read in zip(groups, is_read, strict=True) if was_read]
-    array: Any = numpy.ma.MaskedArray(values, mask=mask) if plan.is_masked or request.on_error == "mask" else values
+    if not plan.is_masked and request.on_error != "mask":
+        array = numpy.ma.getdata(array)
     array = numpy.moveaxis(array, 1, request.bands_axis)
     return (array, [_info(plan, group) for group in groups]) if request.raster_info else array
 
@@ -113,14 +113,15 @@ def read_one(image: Image, request: ReadRequest) -> Reading:
         require_pixels(present)
         plan = plan_for([present], request)
         plan.require_room()
+        pixels = plan.nothing()
         with progress_bar(plan.strip_count, request, "read") as advance:
 
-            def read_part(part: ReadPlan) -> MaskedArray:
-                pixels = image_layer(present, part)
+            def read_part(part: ReadPlan, out: MaskedArray) -> None:
+                image_layer(present, part, out)
                 advance()
-                return pixels
 
-            return Reading(assembled(plan, read_part), plan, [present])
+            assembled(plan, read_part, pixels)
+        return Reading(pixels, plan, [present])
 
     return of_present(image, read)
 
@@ -129,9 +130,10 @@ def read_many(images: Sequence[Image], request: ReadRequest) -> Reading:
     """Read a mosaic of images."""
     plan = plan_for(images, request)
     plan.require_room()
+    pixels = plan.nothing()
     with progress_bar(len(images) * plan.strip_count, request, "mosaic") as advance:
         laid = Mosaic(images, plan, advance)
-        pixels = laid.pixels()
+        laid.read(pixels)
     report_failures(laid.failures.values())
     return Reading(pixels, plan, images)
 

@@ -7,6 +7,7 @@ import os
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -17,7 +18,7 @@ from rasterio.enums import ColorInterp
 from localcat.errors import BadRequestError, ImageDeletedError
 from localcat.rasters.arrays import BandLayer
 from localcat.rasters.describe import describe
-from localcat.rasters.dtypes import common_dtype, data_type_name, equals_nodata, numpy_dtype
+from localcat.rasters.dtypes import equals_nodata, numpy_dtype
 from localcat.rasters.environment import read_errors, small_cache, write_errors
 from localcat.rasters.opening import MAX_RASTER_BYTES, open_raster, plain_path
 from localcat.rasters.sources import internal_mask
@@ -138,9 +139,13 @@ def as_cog(
     destination: str | PathLike[str],
     *,
     options: CogOptions | None = None,
+    tags: Mapping[str, str] | None = None,
+    nodata: Mapping[int, float] | None = None,
     max_bytes: int | None = MAX_RASTER_BYTES,
 ) -> FileDigest:
     """Rewrite a GeoTIFF or JPEG 2000 file as a Cloud-Optimized GeoTIFF with the same pixels, masks and settings.
+
+    Every block is decoded twice: none is written before all of them proved readable.
 
     Parameters
     ----------
@@ -150,8 +155,10 @@ def as_cog(
         See `localcat.rasters.write.write_cog`.
     options : CogOptions, optional
         Compression, tiles and overviews; the source's own overviews are not kept.
-    max_bytes : int, optional
-        Largest decoded size of the raster; None for no limit.
+    tags : mapping of str to str, optional
+        Metadata beside the source's own.
+    nodata, max_bytes
+        As in `copy_raster`; `nodata` counts for the fill fraction only.
 
     Raises
     ------
@@ -159,6 +166,10 @@ def as_cog(
         If the source has no CRS or no transform.
     CorruptImageError
         If it cannot be decoded.
+    ImageDeletedError
+        If it changed meanwhile.
+    StorageError
+        If the disk refuses.
     """
     description = describe(source)
     if description.grid is None:
@@ -177,16 +188,21 @@ def as_cog(
         )
         for at in range(description.count)
     ]
-    dtype = numpy_dtype(common_dtype(data_type_name(name) for name in description.dtypes))
-    with small_cache(), open_raster(source, max_bytes=max_bytes) as dataset:
-        return write_pixels(
+    dtype = numpy_dtype(description.data_type)
+    with (
+        _whole(source, nodata, max_bytes) as (plain, fill_fraction),
+        small_cache(),
+        open_raster(plain, max_bytes=max_bytes) as dataset,
+    ):
+        digest = write_pixels(
             FilePixels(dataset, dtype, description.has_internal_mask),
             destination,
             grid=description.grid,
             options=options or CogOptions(),
             bands=bands,
-            tags=description.tags,
+            tags={**description.tags, **(tags or {})},
         )
+        return replace(digest, fill_fraction=fill_fraction)
 
 
 @contextmanager

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from rasterio.enums import ColorInterp, MaskFlags
 
-from localcat.crs import crs_code
+from localcat.crs import crs_code, proj4_text
 from localcat.errors import CorruptImageError
 from localcat.geocontext.grid import Grid
-from localcat.rasters.dtypes import DATA_TYPES, data_type_name
+from localcat.rasters.dtypes import DATA_TYPES, common_dtype, data_type_name
 from localcat.rasters.footprint import corner_names, footprint
 from localcat.rasters.opening import MAX_RASTER_BYTES, open_raster
 
@@ -94,6 +94,11 @@ class RasterDescription:
         """Number of bands."""
         return len(self.dtypes)
 
+    @property
+    def data_type(self) -> str:
+        """The name of the data type that holds the pixels of all bands."""
+        return common_dtype(data_type_name(dtype) for dtype in self.dtypes)
+
 
 def describe(path: str | PathLike[str], *, max_bytes: int | None = MAX_RASTER_BYTES) -> RasterDescription:
     """Return what the header of a GeoTIFF or JPEG 2000 file says.
@@ -162,7 +167,7 @@ def raster_info(
     epsg = int(number) if authority == "EPSG" else None
     return {
         "geoTransform": list(grid.geotransform),
-        "coordinateSystem": {"wkt": grid.crs.to_wkt(), "proj4": grid.crs.to_proj4(), "epsg": epsg},
+        "coordinateSystem": {"wkt": grid.crs.to_wkt(), "proj4": proj4_text(grid.crs), "epsg": epsg},
         "size": [grid.width, grid.height],
         "bands": bands,
         "cornerCoordinates": corner_names(grid),

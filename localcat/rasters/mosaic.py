@@ -2,75 +2,90 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy
 
-from localcat.errors import BadRequestError, GridMismatchError
+from localcat.errors import GridMismatchError
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
 
     MaskedArray: TypeAlias = numpy.ma.MaskedArray[Any, Any]
     Place: TypeAlias = tuple[slice, slice]  # rows and columns
-    Layer: TypeAlias = Callable[[NDArray[numpy.bool_]], tuple[Place, MaskedArray] | None]
 
 
-def mosaic(layers: Sequence[Layer], shape: tuple[int, int, int], dtype: DTypeLike) -> MaskedArray:
-    """Lay arrays over each other: each pixel comes from the last layer in which it is valid.
+def masked_zeros(shape: tuple[int, ...], dtype: DTypeLike) -> MaskedArray:
+    """Return pixels of which none is valid, with a full mask; memory is taken as they are filled."""
+    return numpy.ma.MaskedArray(numpy.zeros(shape, dtype=dtype), mask=numpy.ones(shape, dtype=bool))
+
+
+def clear(pixels: MaskedArray) -> None:
+    """Make pixels, or a part of them, again what `masked_zeros` returns."""
+    numpy.ma.getdata(pixels)[...] = 0
+    numpy.ma.getmaskarray(pixels)[...] = True
+
+
+class Canvas:
+    """Pixels that are looked for in one image after the other, from the last one on.
 
     Parameters
     ----------
-    layers : sequence of functions
-        Each is told which pixels are missing still, and returns rows, columns and a new masked array that lies there,
-        of the same dtype; or None, if it holds none of them. They are called from the last one on, one result is held
-        at a time, and none is called any more once every pixel is found.
-    shape : tuple of int
-        (band, row, column) of the result.
-    dtype : dtype
-        Of the result.
-
-    Returns
-    -------
-    masked array
-        Masked where no layer is valid. Below its mask lie the values of the last layer, if it lies everywhere.
-
-    Raises
-    ------
-    BadRequestError
-        If there are no layers.
-    GridMismatchError
-        If a layer does not have the shape of its place.
+    pixels : masked array, shape (band, row, column)
+        What `masked_zeros` returns, or a part of it; is filled.
     """
-    if not layers:
-        raise BadRequestError("a mosaic needs at least one layer")
-    values: NDArray[Any] | None = None
-    missing: NDArray[numpy.bool_] = numpy.broadcast_to(numpy.True_, shape)
-    for layer in reversed(layers):
-        if values is not None and not missing.any():
-            break
-        found = layer(missing)
-        if found is None:
-            continue
-        (rows, columns), below = found
-        if below.shape != missing[:, rows, columns].shape:
-            raise GridMismatchError(f"a layer of shape {below.shape} does not fit its place in one of shape {shape}")
-        data, mask = numpy.ma.getdata(below), numpy.ma.getmaskarray(below)
-        del found, below
-        if values is None and data.shape == shape:  # the first one that is read becomes the result
-            values, missing = data, mask
-            continue
-        if values is None:
-            values, missing = numpy.zeros(shape, dtype=dtype), numpy.ones(shape, dtype=bool)
-        free = missing[:, rows, columns]
-        taken = numpy.greater(free, mask)  # missing, and not masked
-        if taken.all():
-            values[:, rows, columns] = data
-        else:
-            numpy.copyto(values[:, rows, columns], data, where=taken)
+
+    def __init__(self, pixels: MaskedArray) -> None:
+        self._pixels = pixels
+        self._values, self._missing = numpy.ma.getdata(pixels), numpy.ma.getmaskarray(pixels)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether every pixel is found."""
+        return not self._missing.any()
+
+    def missing_within(self, place: Place) -> Place | None:
+        """Return the rows and columns of a place outside which no pixel is missing; None if none is missing at all."""
+        rows, columns = place
+        missing: NDArray[numpy.bool_] = numpy.logical_or.reduce(self._missing[:, rows, columns], axis=0)
+        down, across = numpy.flatnonzero(missing.any(axis=1)), numpy.flatnonzero(missing.any(axis=0))
+        if not len(down):
+            return None
+        top, left = rows.start, columns.start
+        return (
+            slice(top + int(down[0]), top + int(down[-1]) + 1),
+            slice(left + int(across[0]), left + int(across[-1]) + 1),
+        )
+
+    def lay(self, place: Place, read: Callable[[MaskedArray | None], MaskedArray]) -> None:
+        """Take from an image the pixels that are missing still.
+
+        Parameters
+        ----------
+        place : (slice, slice)
+            Its rows and columns here.
+        read : function
+            Returns its pixels there, with a full mask. Where no pixel is found yet, it is given an array to fill; what
+            it leaves there if it raises is not kept.
+
+        Raises
+        ------
+        GridMismatchError
+            If the pixels do not have the shape of their place.
+        """
+        rows, columns = place
+        free = self._missing[:, rows, columns]
+        if free.all():
+            try:
+                read(self._pixels[:, rows, columns])
+            except BaseException:
+                clear(self._pixels[:, rows, columns])
+                raise
+            return
+        found = read(None)
+        if found.shape != free.shape:
+            raise GridMismatchError(f"an image of shape {found.shape} does not fit its place of shape {free.shape}")
+        mask = numpy.ma.getmaskarray(found)
+        numpy.copyto(self._values[:, rows, columns], numpy.ma.getdata(found), where=numpy.greater(free, mask))
         free &= mask
-        del data, mask, taken, free  # before the next one is read
-    if values is None:
-        values, missing = numpy.zeros(shape, dtype=dtype), numpy.ones(shape, dtype=bool)
-    return numpy.ma.MaskedArray(values, mask=missing)

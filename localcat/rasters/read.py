@@ -69,6 +69,7 @@ def read_bands(
     max_bytes: int = MAX_RESULT_BYTES,
     whole: Grid | None = None,
     threads: int = 1,
+    out: MaskedArray | None = None,
 ) -> MaskedArray:
     """Read bands of one or more files onto a grid.
 
@@ -94,6 +95,8 @@ def read_bands(
         The grid of which `grid` is a part: it decides which overview serves all parts.
     threads : int
         Threads that decode blocks.
+    out : masked array, shape (band, row, column), optional
+        Of `dtype`, and with a full mask; is filled and returned in place of a new array.
 
     Returns
     -------
@@ -130,14 +133,16 @@ def read_bands(
             f"at most {max_bytes} are read at once, choose a coarser resolution or a smaller area"
         )
     with read_errors(next(iter(files))):
-        values = numpy.zeros((len(sources), *grid.shape), dtype=wanted)
-        mask = numpy.ones(values.shape, dtype=bool)
+        if out is None:
+            shape = (len(sources), *grid.shape)
+            out = numpy.ma.MaskedArray(numpy.empty(shape, dtype=wanted), mask=numpy.empty(shape, dtype=bool))
+        values, mask = numpy.ma.getdata(out), numpy.ma.getmaskarray(out)
         request = Request(sources, grid, method, mask_nodata, whole or grid, threads)
         for path, positions in files.items():
             _read_file(path, request, positions, values, mask)
         if cutline is not None:
             mask |= outside_cutline(cutline, grid, all_touched=all_touched)
-    return numpy.ma.MaskedArray(values, mask=mask)
+    return out
 
 
 def read_native(
@@ -242,13 +247,13 @@ def copy_window(
     values: NDArray[Any],
     mask: NDArray[numpy.bool_],
 ) -> None:
-    """Copy pixels that lie exactly on the grid; what lies outside the file stays masked."""
+    """Copy pixels that lie exactly on the grid; what lies outside the file is masked."""
     top, left = max(window.row_off, 0), max(window.col_off, 0)
     bottom = min(window.row_off + window.height, dataset.height)
     right = min(window.col_off + window.width, dataset.width)
     is_inside = (bottom - top, right - left) == (window.height, window.width)
     for at in positions if not is_inside else ():
-        values[at] = fill_of(dataset, request.sources[at], values.dtype)
+        values[at], mask[at] = fill_of(dataset, request.sources[at], values.dtype), True
     if top >= bottom or left >= right:
         return
     inside = Window(left, top, right - left, bottom - top)

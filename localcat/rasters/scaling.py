@@ -115,7 +115,9 @@ def scaling_parameters(
     return (None if all(scale is None for scale in scales) else scales), data_type
 
 
-def apply_scaling(array: MaskedArray, scales: Sequence[Scale] | None, dtype: DTypeLike) -> MaskedArray:
+def apply_scaling(
+    array: MaskedArray, scales: Sequence[Scale] | None, dtype: DTypeLike, *, out: MaskedArray | None = None
+) -> MaskedArray:
     """Return a scaled copy of an array; values are clipped to the output type only.
 
     Parameters
@@ -126,6 +128,8 @@ def apply_scaling(array: MaskedArray, scales: Sequence[Scale] | None, dtype: DTy
         One for each band, from `scaling_parameters`; None scales nothing.
     dtype : dtype
         numpy dtype of the result. Towards integers, values are rounded.
+    out : masked array, optional
+        Of that dtype, and with a full mask; is filled and returned in place of a new array.
 
     Returns
     -------
@@ -140,7 +144,10 @@ def apply_scaling(array: MaskedArray, scales: Sequence[Scale] | None, dtype: DTy
     mask, values = numpy.ma.getmaskarray(array), numpy.ma.getdata(array)
     if scales is not None and len(scales) != len(values):
         raise BadRequestError(f"{len(scales)} scales do not fit {len(values)} bands; pass one for each")
-    scaled = numpy.empty(values.shape, dtype=dtype)
+    if out is None:
+        out = numpy.ma.MaskedArray(numpy.empty(values.shape, dtype=dtype), mask=numpy.empty(values.shape, dtype=bool))
+    scaled = numpy.ma.getdata(out)
+    numpy.ma.getmaskarray(out)[...] = mask
     step = max(1, _BLOCK_PIXELS // max(1, values.shape[-1]))
     for at, band in enumerate(values):
         scale: Scale = None if scales is None else scales[at]
@@ -157,7 +164,7 @@ def apply_scaling(array: MaskedArray, scales: Sequence[Scale] | None, dtype: DTy
         for rows in range(0, len(band), step):  # not the whole band in 64 bits a pixel
             block = band[rows : rows + step].astype(numpy.float64)
             scaled[at, rows : rows + step] = saturated((block - low) * slope + out_low, dtype)
-    return numpy.ma.MaskedArray(scaled, mask=mask.copy())
+    return out
 
 
 def _wishes(bands: Sequence[BandScaling], scaling: object) -> list[Wish]:

@@ -11,6 +11,7 @@ from rasterio.windows import Window
 
 from localcat.errors import GridMismatchError, InvalidArrayError
 from localcat.rasters.arrays import BandLayer
+from localcat.rasters.environment import read_errors
 from localcat.rasters.sources import internal_mask
 
 if TYPE_CHECKING:
@@ -176,4 +177,5 @@ class FilePixels:
     def rows(self, rows: slice) -> tuple[NDArray[Any], NDArray[numpy.bool_] | None]:
         """Return the pixels of some rows, and where their internal mask says invalid."""
         window = Window(0, rows.start, self.dataset.width, rows.stop - rows.start)
-        return self.dataset.read(window=window, out_dtype=self.dtype), internal_mask(self.dataset, window)
+        with read_errors(self.dataset.name):  # also where the caller's own errors are those of writing
+            return self.dataset.read(window=window, out_dtype=self.dtype), internal_mask(self.dataset, window)

@@ -183,11 +183,12 @@ def _outside(dataset: DatasetReader, native: Grid, request: Request, positions: 
 def overlap(native: Grid, grid: Grid) -> tuple[slice, slice] | None:
     """Return rows and columns of a grid outside which a file has no pixel; None where it has none at all.
 
-    Costs one projection of a few points, and may be a little too large.
+    Costs one projection of a few points, and may be a little too large where the pixels do not coincide.
     """
     found = []
     for columns, part in on_each_turn(native, grid):
-        window = _window_under(part, native)
+        window = native_window(part, native)
+        window = _window_under(part, native) if window is None else _clipped(window, part)
         if window is not None:
             rows, within = window.toslices()
             found.append((rows, within.start + columns.start, within.stop + columns.start))
@@ -205,6 +206,13 @@ def _window_under(native: Grid, grid: Grid) -> Window | None:
     margin = 2 + 0.05 * max(numpy.ptp(columns), numpy.ptp(rows))  # what lies between the points may bend outwards
     left, right = max(int(columns.min() - margin), 0), min(int(columns.max() + margin), native.width)
     top, bottom = max(int(rows.min() - margin), 0), min(int(rows.max() + margin), native.height)
+    return Window(left, top, right - left, bottom - top) if left < right and top < bottom else None
+
+
+def _clipped(window: Window, grid: Grid) -> Window | None:
+    """Return the part of a window that lies on a grid, None when there is none."""
+    left, right = max(window.col_off, 0), min(window.col_off + window.width, grid.width)
+    top, bottom = max(window.row_off, 0), min(window.row_off + window.height, grid.height)
     return Window(left, top, right - left, bottom - top) if left < right and top < bottom else None
 
 

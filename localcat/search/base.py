@@ -33,10 +33,11 @@ _COLLECTIONS: dict[type[CatalogObjectBase], type] = {
     Image: ImageCollection,
 }
 _LONGEST_TEXT = 10_000  # characters; SQLite takes minutes for a million words
+_MOST_SHOWN = 10  # conditions in the repr of a search
 _TEXT_TABLES = ("product", "band", "image")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Search(Generic[T]):
     """A search for objects of one class; made by ``Class.search()`` or by a catalog.
 
@@ -58,6 +59,21 @@ class Search(Generic[T]):
     _limit: int | None = None
     _text: str | None = None
     _statements: dict[str, Clause] = field(default_factory=dict, init=False, repr=False, compare=False)  # made so far
+
+    def __repr__(self) -> str:
+        from localcat.expressions.python_text import shortened  # for people, whom other searches do not meet
+
+        conditions = self._all_conditions()
+        parts = [shortened(one.node) for one in conditions[:_MOST_SHOWN]]
+        if len(conditions) > _MOST_SHOWN:
+            parts.append(f"{len(conditions) - _MOST_SHOWN:,} more conditions")
+        if self._text is not None:
+            parts.append(f"the words {self._text!r}")
+        if self._order:
+            parts.append(f"by {', '.join(name if ascending else f'-{name}' for name, ascending in self._order)}")
+        if self._limit is not None:
+            parts.append(f"at most {self._limit:,}")
+        return f"<{type(self).__name__}: {'; '.join(parts) or 'all'}>"
 
     # Building
 
@@ -213,13 +229,16 @@ class Search(Generic[T]):
         """Return a search of the same class for this alone, without an order or a limit."""
         return replace(self, _conditions=tuple(conditions), _text=text, _order=(), _limit=None)
 
-    def _also(self, *conditions: Node) -> Self:
-        """Return a search for those of its objects that fulfil more conditions, whatever its filter's size."""
-        more = (one for node in conditions for one in conditions_of(node, self._scope))
-        return replace(self, _conditions=(*self._conditions, *more))
+    def _also(self, condition: Node) -> Self:
+        """Return a search for those of its objects that fulfil a condition too, whatever the size of its filter."""
+        return replace(self, _conditions=(*self._conditions, *conditions_of(condition, self._scope)))
+
+    def _all_conditions(self) -> tuple[Condition, ...]:
+        """Return what every object fulfils that is found."""
+        return self._conditions
 
     def _question(self) -> Question:
-        return Question(self._scope, self._conditions, self._order, self._text)
+        return Question(self._scope, self._all_conditions(), self._order, self._text)
 
     def _select(self, columns: str, *, ordered: bool = False, tail: Clause | None = None) -> Clause:
         """Return the statement for columns of the rows found."""

@@ -75,7 +75,7 @@ class SummarySearchMixin:
     __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class ImageSearch(GeoSearch[Image], SummarySearchMixin):
     """A search for images: by attributes, place and time, with summaries and time series."""
 

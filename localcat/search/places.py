@@ -12,7 +12,6 @@ from localcat.search.base import Search, T
 from localcat.store import planner, timeline
 from localcat.store.compiler import Clause
 from localcat.store.conditions import Condition, conditions_of
-from localcat.store.planner import Question
 from localcat.store.space import Reach
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 _SMALLEST_CHUNK, _LARGEST_CHUNK = 128, 4096  # candidates whose footprints are tested at once
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class GeoSearch(Search[T]):
     """A search that can also ask for a place.
 
@@ -124,9 +123,8 @@ class GeoSearch(Search[T]):
         """Return the same search without an order and a limit."""
         return replace(self, _order=(), _limit=None)
 
-    def _question(self) -> Question:
-        places = (condition for _, condition in self._places)
-        return Question(self._scope, (*places, *self._conditions), self._order, self._text)
+    def _all_conditions(self) -> tuple[Condition, ...]:
+        return (*(condition for _, condition in self._places), *self._conditions)
 
     def _matches(self, columns: str) -> list[tuple[Any, ...]]:
         if not self._is_placed():

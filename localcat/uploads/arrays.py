@@ -69,10 +69,10 @@ def array_steps(
         Threads that GDAL may use for each file.
     """
     files = _array_files(image, request, bands, record)
-    options = _cog_options(request.options, bands, threads, record)
+    options = cog_options(request.options, bands, threads, record)
     for text in dict.fromkeys(text for file in files for text in departures(file.layers, options)):
-        _warn(RasterWarning(text), record)
-    tags = {"TIFFTAG_DATETIME": _tiff_time(image), "LOCALCAT_IMAGE_ID": str(image.id)}
+        warn_of(RasterWarning(text), record)
+    tags = tags_of(image)
     size = sum(file.pixels.nbytes for file in files)
     record.options = replace(request.options, upload_type="ndarray", upload_size=size)
     return [_step(catalog, file, options, tags, record) for file in files]
@@ -97,7 +97,7 @@ def _array_files(image: Image, request: UploadRequest, bands: list[Band], record
             raise BadRequestError(f"an overview of factor {coarsest} of {width} × {height} pixels would have none")
         if 5 * len(pixels) > min(height, width):
             text = "looks like it might not have the band axis as the first dimension"
-            _warn(UploadOptionWarning(f"an array of shape {given.shape} {text}"), record)
+            warn_of(UploadOptionWarning(f"an array of shape {given.shape} {text}"), record)
         mask = None
         if isinstance(given, numpy.ma.MaskedArray) and given.mask is not numpy.ma.nomask:
             mask = numpy.ma.getmaskarray(given).reshape(pixels.shape)
@@ -230,17 +230,18 @@ def _scale(band: Band) -> tuple[float, float]:
     return scale, bottom - low * scale
 
 
-def _warn(warning: LocalcatWarning, record: UploadRecord) -> None:
-    """Warn the caller of an upload, and keep what was said in its events."""
+def warn_of(warning: LocalcatWarning, record: UploadRecord) -> None:
+    """Warn the caller of an upload, and keep in its events what was said."""
     record.add(EventType.LOG, str(warning), Severity.WARNING)
     warn_caller(warning)
 
 
-def _cog_options(options: ImageUploadOptions, bands: list[Band], threads: int, record: UploadRecord) -> CogOptions:
+def cog_options(options: ImageUploadOptions, bands: list[Band], threads: int, record: UploadRecord) -> CogOptions:
+    """Return how files are written; warns of what would mix the values of class bands."""
     resampler = options.overview_resampler
     if resampler not in (None, "nearest", "mode") and any(isinstance(band, ClassBand) for band in bands):
         text = f"overviews by {resampler!r} mix the values of class bands; 'mode' or 'nearest' keep them"
-        _warn(UploadOptionWarning(text), record)
+        warn_of(UploadOptionWarning(text), record)
     wanted = {name: getattr(options, name) for name in ("compress", "level", "blocksize", "bigtiff")}
     return CogOptions(
         **{name: value for name, value in wanted.items() if value is not None},
@@ -250,9 +251,10 @@ def _cog_options(options: ImageUploadOptions, bands: list[Band], threads: int, r
     )
 
 
-def _tiff_time(image: Image) -> str:
-    """Return `acquired` as TIFF 6.0 writes times."""
-    return iso_text(to_microseconds(image.acquired))[:19].replace("-", ":").replace("T", " ")
+def tags_of(image: Image) -> dict[str, str]:
+    """Return what a file tells of its image: when it was acquired, as TIFF 6.0 writes times, and its id."""
+    acquired = iso_text(to_microseconds(image.acquired))[:19].replace("-", ":").replace("T", " ")
+    return {"TIFFTAG_DATETIME": acquired, "LOCALCAT_IMAGE_ID": str(image.id)}
 
 
 def _step(

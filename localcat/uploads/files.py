@@ -1,4 +1,4 @@
-"""Files as the pixels of an image: copied into the data folder, or indexed where they lie."""
+"""Files as the pixels of an image: copied or rewritten into the data folder, or indexed where they lie."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ from localcat.crs import crs_code, is_same_crs, parse_crs
 from localcat.errors import BadRequestError, GridMismatchError, RasterError
 from localcat.models.band import Band, MaskBand
 from localcat.paths import in_place_href
-from localcat.rasters.copying import copy_raster, digest_raster
+from localcat.rasters.copying import as_cog, copy_raster, digest_raster
 from localcat.rasters.describe import RasterDescription, describe
 from localcat.rasters.dtypes import numpy_dtype
+from localcat.rasters.validate import validate_cog
+from localcat.rasters.write import CogOptions, RasterWarning, departures
+from localcat.uploads.arrays import cog_options, tags_of, warn_of
 from localcat.uploads.commit import Step, Written, position_of
 
 if TYPE_CHECKING:
@@ -28,13 +31,18 @@ _SUFFIXES = {"GTiff": ".tif", "JP2OpenJPEG": ".jp2"}
 
 
 def file_steps(
-    catalog: Catalog, image: Image, request: UploadRequest, bands: list[Band], record: UploadRecord
+    catalog: Catalog, image: Image, request: UploadRequest, bands: list[Band], record: UploadRecord, *, threads: int
 ) -> list[Step]:
-    """Return for each file the step that takes it in."""
+    """Return for each file the step that takes it in; those that rewrite use so many threads of GDAL's."""
     names = [path.name for path in request.files]
     record.options = replace(request.options, upload_type="file", image_files=names)
     # Without ".." in it, but not resolved: a path through a link keeps to where the link points.
     paths = [Path(os.path.abspath(path)) for path in request.files]  # noqa: PTH100
+    if request.cog:
+        options = cog_options(request.options, bands, threads, record)
+        for text in departures((), options):
+            warn_of(RasterWarning(text), record)
+        return [_rewrite_step(catalog, image, path, place, bands, options) for place, path in enumerate(paths)]
     if request.copy:
         return [_copy_step(catalog, image, path, place, bands) for place, path in enumerate(paths)]
     for path in paths:
@@ -58,6 +66,25 @@ def _copy_step(catalog: Catalog, image: Image, path: Path, place: int, bands: li
         return Written(digest, grid, temporary=temporary, suffix=suffix, fill_fraction=digest.fill_fraction)
 
     return copy
+
+
+def _rewrite_step(
+    catalog: Catalog, image: Image, path: Path, place: int, bands: list[Band], options: CogOptions
+) -> Step:
+    copy = _copy_step(catalog, image, path, place, bands)
+
+    def rewrite(stack: ExitStack) -> Written:
+        found, grid = _checked(image, path, place, bands)
+        if found.driver == "GTiff" and validate_cog(path).is_valid:
+            return copy(stack)
+        folder = catalog.data_folder
+        folder.require_space(found.count * grid.height * grid.width * numpy_dtype(found.data_type).itemsize)
+        temporary = stack.enter_context(folder.temporary(".tif"))
+        digest = as_cog(path, temporary, options=options, tags=tags_of(image), nodata=_invalid_values(place, bands))
+        folder.sync(temporary)
+        return Written(digest, grid, temporary=temporary, suffix=".tif", fill_fraction=digest.fill_fraction)
+
+    return rewrite
 
 
 def _index_step(catalog: Catalog, image: Image, path: Path, place: int, bands: list[Band]) -> Step:

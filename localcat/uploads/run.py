@@ -44,11 +44,9 @@ def run_upload(catalog: Catalog, workers: Workers, image: Image, request: Upload
         raise BadRequestError(f"product '{image.product_id}' has no bands; declare what its files hold first")
     record = UploadRecord(uuid4().hex, str(image.product_id), str(image.id), catalog.user, request.options)
     record.add(EventType.QUEUE, f"upload of '{image.id}' accepted")
-    if request.arrays:
-        threads = usable_threads(1 if request.wait else WORKERS)
-        steps = array_steps(catalog, uploaded, request, bands, record, threads=threads)
-    else:
-        steps = file_steps(catalog, uploaded, request, bands, record)
+    threads = usable_threads(1 if request.wait else WORKERS)
+    steps_of = array_steps if request.arrays else file_steps
+    steps = steps_of(catalog, uploaded, request, bands, record, threads=threads)
     task = Task(catalog, uploaded, steps, request.overwrite, record, _source(catalog, request.raster_meta))
     upload = _finished(task) if request.wait else workers.submit(task)
     upload._image = image

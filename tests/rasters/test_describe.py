@@ -91,7 +91,7 @@ def test_the_info_of_an_array():
     assert info["geoTransform"] == [500_000.0, 10.0, 0.0, 5_000_000.0, 0.0, -10.0]
     assert info["coordinateSystem"]["epsg"] == 32618
     assert CRS.from_wkt(info["coordinateSystem"]["wkt"]) == grid.crs
-    assert "+proj=utm" in info["coordinateSystem"]["proj4"]
+    assert info["coordinateSystem"]["proj4"] == "+proj=utm +zone=18 +datum=WGS84 +units=m +no_defs"
     assert info["size"] == [64, 48]
     assert info["bands"][0]["type"] == "UInt16"
     assert info["bands"][0]["colorInterpretation"] == "Red"

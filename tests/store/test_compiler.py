@@ -37,6 +37,8 @@ GOLDEN = [
     ("image", p.cloud_fraction <= 1, "image.cloud_fraction <= ?", (1.0,)),
     ("image", p.x_pixels > 2**53 + 1, "image.x_pixels > ?", (2**53 + 1,)),
     ("image", p.x_pixels >= 0.5, "image.x_pixels >= ?", (0.5,)),
+    ("image", p.x_pixels > 0, "image.x_pixels > ?", (0,)),
+    ("image", p.x_pixels < -(2**63) + 1, "image.x_pixels < ?", (-(2**63) + 1,)),
     ("image", p.cloud_fraction.any_of([0, 1]), "image.cloud_fraction IN (?, ?)", (0.0, 1.0)),
     ("image", p.cloud_fraction.isnull, "image.cloud_fraction IS NULL", ()),
     ("image", p.cloud_fraction.isnotnull, "image.cloud_fraction IS NOT NULL", ()),

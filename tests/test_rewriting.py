@@ -1,0 +1,163 @@
+"""Uploads of files that are no Cloud-Optimized GeoTIFFs and become such with ``cog=True``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy
+import pytest
+import rasterio
+from conftest import REAL_DATA, needs_real_data
+from numpy.testing import assert_array_equal
+from rio_cogeo.cogeo import cog_validate
+from test_real_rasters import uploaded
+
+from localcat import (
+    BadRequestError,
+    Catalog,
+    CorruptImageError,
+    Image,
+    ImageUploadOptions,
+    Product,
+    SpectralBand,
+    StorageFullError,
+    UploadOptionWarning,
+)
+from localcat.rasters.layout import DataFolder
+from tests.uploading import check_nothing_left, new_image
+
+TRANSFORM = rasterio.Affine(10, 0, 500_000, 0, -10, 4_000_000)
+ARRAY = numpy.random.default_rng(3).integers(0, 9, (2, 140, 301)).astype("uint16")
+
+
+@pytest.fixture
+def product(catalog: Catalog) -> Product:
+    product = Product(id="p", name="P")
+    product.save()
+    for index, name in enumerate(("red", "green")):
+        SpectralBand(
+            name=name, product=product, data_type="UInt16", data_range=(0, 9), nodata=0, band_index=index
+        ).save()
+    return product
+
+
+@pytest.fixture
+def strips(tmp_path: Path) -> Path:
+    """A file of strips, with a mask, tags and descriptions."""
+    path = tmp_path / "strips.tif"
+    with (
+        rasterio.Env(GDAL_TIFF_INTERNAL_MASK="YES"),
+        rasterio.open(
+            path, "w", driver="GTiff", width=301, height=140, count=2, dtype="uint16", crs="EPSG:32618",
+            transform=TRANSFORM,
+        ) as dataset,
+    ):  # fmt: skip
+        dataset.write(ARRAY)
+        dataset.write_mask(numpy.where(ARRAY[0] > 6, 0, 255).astype("uint8"))
+        dataset.update_tags(sensor="alpha", TIFFTAG_DATETIME="1999:01:01 00:00:00")
+        dataset.descriptions = ("first", "second")
+        dataset.scales = (0.5, 2)
+    return path
+
+
+@pytest.mark.parametrize("wait", [True, False])
+def test_a_file_of_strips_becomes_a_cog_with_all_it_had(
+    catalog: Catalog, product: Product, strips: Path, wait: bool
+) -> None:
+    content = strips.read_bytes()
+    image = new_image(product)
+    options = ImageUploadOptions(overviews=[2], blocksize=128, compress="LZW")
+    upload = image.upload(strips, options, cog=True, wait=wait)
+    upload.wait_for_completion()
+    upload.raise_for_status()
+    image = Image.get(image.id)
+    path = catalog.path_of(image.files[0])
+    assert cog_validate(path, quiet=True)[:2] == (True, [])
+    with rasterio.open(path) as dataset:
+        assert (dataset.overviews(1), dataset.block_shapes[0]) == ([2], (128, 128))
+        assert dataset.compression.name == "lzw"
+        assert (dataset.descriptions, dataset.scales) == (("first", "second"), (0.5, 2))
+        assert dataset.tags()["sensor"] == "alpha"
+        assert dataset.tags()["TIFFTAG_DATETIME"] == "2020:01:01 00:00:00"
+        assert dataset.tags()["LOCALCAT_IMAGE_ID"] == "acme:p:x"
+        assert_array_equal(dataset.read(), ARRAY)
+    found = image.ndarray("red green")
+    assert_array_equal(found.data, ARRAY)
+    assert_array_equal(found.mask, (ARRAY == 0) | (ARRAY[0] > 6))
+    valid = (ARRAY != 0).all(axis=0) & (ARRAY[0] <= 6)
+    assert image.fill_fraction == pytest.approx(valid.mean())
+    assert strips.read_bytes() == content
+    assert catalog.verify("full", progress=False).ok
+
+
+def test_a_cog_is_copied_byte_for_byte(catalog: Catalog, product: Product, strips: Path) -> None:
+    first = new_image(product, "first")
+    first.upload(strips, cog=True).raise_for_status()
+    second = new_image(product, "second")
+    second.upload(catalog.path_of(first.files[0]), ImageUploadOptions(compress="ZSTD"), cog=True).raise_for_status()
+    assert second.files[0].hash == first.files[0].hash
+
+
+def test_files_are_taken_as_they_are_unless_asked_otherwise(catalog: Catalog, product: Product, strips: Path) -> None:
+    image = new_image(product)
+    image.upload(strips).raise_for_status()
+    assert catalog.path_of(image.files[0]).read_bytes() == strips.read_bytes()
+
+
+def test_a_file_is_not_rewritten_where_it_lies(catalog: Catalog, product: Product, strips: Path) -> None:
+    with pytest.raises(BadRequestError, match="leave out copy=False"):
+        new_image(product).upload(strips, copy=False, cog=True)
+    check_nothing_left(catalog)
+
+
+def test_a_damaged_file_is_not_rewritten(catalog: Catalog, product: Product, strips: Path) -> None:
+    content = strips.read_bytes()
+    strips.write_bytes(content[: len(content) // 2])
+    upload = new_image(product).upload(strips, cog=True)
+    with pytest.raises(CorruptImageError):
+        upload.raise_for_status()
+    check_nothing_left(catalog)
+
+
+def test_room_for_the_decoded_pixels_is_looked_for(
+    catalog: Catalog, product: Product, strips: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = []
+
+    def full(self: DataFolder, needed: int) -> None:
+        wanted.append(needed)
+        raise StorageFullError("full")
+
+    monkeypatch.setattr(DataFolder, "require_space", full)
+    with pytest.raises(StorageFullError):
+        new_image(product).upload(strips, cog=True).raise_for_status()
+    assert wanted == [ARRAY.nbytes]
+    check_nothing_left(catalog)
+
+
+def test_a_resampler_for_complex_numbers_is_told_of(catalog: Catalog, product: Product, strips: Path) -> None:
+    options = ImageUploadOptions(overviews=[2], overview_resampler="average_mp")
+    with pytest.warns(UserWarning, match="overviews are averaged"):
+        upload = new_image(product).upload(strips, options, cog=True)
+    assert upload.status == "success"
+    assert "overviews are averaged" in upload.events[1].message
+
+
+@needs_real_data
+@pytest.mark.filterwarnings(f"ignore::{UploadOptionWarning.__module__}.UploadOptionWarning")
+@pytest.mark.parametrize(
+    "name",
+    sorted(path.name for path in (REAL_DATA / "rasters").glob("*.tif") if path.name != "corrupt.tif"),
+)
+def test_real_files_keep_their_pixels_and_masks(catalog: Catalog, name: str) -> None:
+    image, upload = uploaded(name, cog=True)
+    upload.raise_for_status()
+    path = catalog.path_of(image.files[0])
+    assert cog_validate(path, quiet=True)[0]
+    with rasterio.open(REAL_DATA / "rasters" / name) as source, rasterio.open(path) as written:
+        assert written.read().tobytes() == source.read().tobytes()
+        assert_array_equal(written.read_masks(), source.read_masks())
+        assert written.crs == source.crs
+        assert written.transform == source.transform
+        assert written.colorinterp == source.colorinterp
+        assert written.nodatavals == source.nodatavals
