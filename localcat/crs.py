@@ -60,7 +60,9 @@ def _parsed(value: str | int) -> CRS:
         return without_files(CRS.from_wkt(_checked(text)))
     if text.startswith("+"):
         if _FORBIDDEN_IN_PROJ4.search(_NO_GRID.sub("", text)):
-            raise InvalidCRSError(f"PROJ.4 text with grids, files or pipelines is refused: {text[:200]!r}")
+            raise InvalidCRSError(
+                f"PROJ.4 text with grids, files or pipelines is refused: {text[:200]!r}; pass a code like 'EPSG:32618'"
+            )
         return CRS.from_proj4(text)
     raise InvalidCRSError(
         f"{str(value)[:200]!r} is no coordinate reference system; pass a code like 'EPSG:32618', WKT or PROJ.4 text"

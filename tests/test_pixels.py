@@ -240,7 +240,7 @@ def test_a_missing_or_damaged_file_is_an_error(shifted, catalog: Catalog) -> Non
     ):
         images[0].ndarray("red")
     path.unlink()
-    with pytest.raises(ImageDeletedError, match="is not there any more"):
+    with pytest.raises(ImageDeletedError, match="is not there; bring it back"):
         images[0].ndarray("red")
 
 

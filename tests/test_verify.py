@@ -112,6 +112,22 @@ IN_ROWS = {
         ["UPDATE image SET geometry = x'0102' WHERE uid = 'acme:guide:far'"],
         [(Kind.VALUE, "acme:guide:far")],
     ),
+    "a geotrans whose pixels have no area": (
+        ["UPDATE image SET geotrans = '[5, 10, 20, 4, 5, 10]' WHERE uid = 'acme:guide:far'"],
+        [(Kind.DISAGREEMENT, "acme:guide:far")],
+    ),
+    "a geotrans without rows and columns": (
+        ["UPDATE image SET x_pixels = NULL, y_pixels = NULL WHERE uid = 'acme:guide:a'"],
+        [(Kind.DISAGREEMENT, "acme:guide:a")],
+    ),
+    "a key twice": (
+        ["""UPDATE image SET extra_properties = '{"a": 1, "a": 2}' WHERE uid = 'acme:guide:b'"""],
+        [(Kind.VALUE, "acme:guide:b")],
+    ),
+    "a size that is no number": (
+        ["PRAGMA ignore_check_constraints = ON", "UPDATE image SET size_bytes = 'x' WHERE uid = 'acme:guide:far'"],
+        [(Kind.DATABASE, None), (Kind.DISAGREEMENT, "acme:guide:far")],
+    ),
     "a value that a rule forbids": (
         ["PRAGMA ignore_check_constraints = ON", "UPDATE band SET type = 'sonar' WHERE uid = 'acme:guide:blue'"],
         [(Kind.DATABASE, None)],
@@ -126,10 +142,11 @@ def test_damage_in_rows_is_found(kept: Catalog, fault: str, read_only: bool) -> 
     raw(kept, *statements)
     with Catalog.open(kept.path, read_only=read_only) as catalog:
         report = catalog.verify("files", progress=False)
-    if read_only and expected[0][0] is Kind.DATABASE:
-        assert report.ok  # a connection that only reads does not even parse the CHECKs
-        return
+    if read_only:  # such a connection does not even parse the CHECKs
+        expected = [problem for problem in expected if problem[0] is not Kind.DATABASE]
     assert found(report) == expected
+    if not expected:
+        return
     assert not report.ok
     assert all(problem.advice for problem in report.problems)
 

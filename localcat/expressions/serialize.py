@@ -28,12 +28,12 @@ text and read as text, which compares the same; all else comes back as it was.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
-from typing import NoReturn, TypeAlias, assert_never
+from typing import TypeAlias, assert_never
 
+from localcat import json_text
 from localcat.errors import BadRequestError
 from localcat.expressions import conditions
 from localcat.expressions.names import brief, read_name, write_name
@@ -199,17 +199,14 @@ def parse(source: object) -> Node:
 
 
 def load_json(text: str | bytes) -> object:
-    """Decode JSON text strictly: no NaN, no infinity."""
+    """Decode JSON text strictly: no NaN, no infinity, no key twice."""
     try:
-        return json.loads(text, parse_constant=_refuse_constant)
+        found: object = json_text.loads(text)
     except RecursionError as error:
         raise BadRequestError("the JSON text is nested too deep for a filter") from error
     except ValueError as error:
         raise BadRequestError(f"the filter {brief(text)} is not JSON: {error}") from error
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON number")
+    return found
 
 
 def _parse(part: object, levels: int) -> Node:

@@ -137,7 +137,10 @@ def staged(target: Path) -> Iterator[Path]:
     try:
         yield staging
     finally:
-        shutil.rmtree(staging, ignore_errors=True)
+        try:
+            shutil.rmtree(staging, ignore_errors=True)
+        except OSError as error:  # in spite of ignore_errors: Ctrl-C in the middle of it lets it close a folder twice
+            raise KeyboardInterrupt from error
 
 
 def publish_pair(file: Path, target: Path) -> None:

@@ -136,8 +136,43 @@ def check_sizes(connection: sqlite3.Connection) -> Iterator[Problem]:
         "LEFT JOIN image_file AS file ON file.image_id = image.id GROUP BY image.id HAVING together <> image.size_bytes"
     )
     for uid, together, size in found:
-        expected, there = f"{together:,} bytes in its files", f"{size:,} bytes"
+        there = f"{size:,} bytes" if isinstance(size, int) else f"{size!r}"
+        expected = f"{together:,} bytes in its files"
         yield Problem(ProblemKind.DISAGREEMENT, "upload the image again", uid, expected=expected, found=there)
+
+
+def check_grids(connection: sqlite3.Connection) -> Iterator[Problem]:
+    """Yield the images whose rows alone show that their pixels lie nowhere."""
+    advice = "set geotrans, x_pixels and y_pixels as its file has them, or upload the image again"
+    for uid, geotrans, columns, rows in connection.execute(_WITHOUT_GRID):
+        is_sized = columns is not None and rows is not None
+        expected = "pixels with an area" if is_sized else "a number of rows and of columns beside geotrans"
+        there = f"geotrans {geotrans}" if is_sized else f"{rows} rows, {columns} columns"
+        yield Problem(ProblemKind.DISAGREEMENT, advice, uid, expected=expected, found=there)
+
+
+def check_keys(connection: sqlite3.Connection) -> Iterator[Problem]:
+    """Yield the images of whose extra properties SQLite would take another value than Python: a key is there twice."""
+    found = connection.execute(
+        "SELECT uid FROM image WHERE json_valid(extra_properties) "
+        "AND (SELECT count(*) > count(DISTINCT key) FROM json_each(extra_properties)) ORDER BY id"
+    )
+    for (uid,) in found:
+        advice = "set extra_properties anew, and save"
+        yield Problem(ProblemKind.VALUE, advice, uid, expected="each key once", found="a key twice in extra_properties")
+
+
+_WITHOUT_GRID = """
+    SELECT uid, geotrans, x_pixels, y_pixels FROM image WHERE geotrans IS NOT NULL AND (
+        (storage_state = 'available' AND (x_pixels IS NULL OR y_pixels IS NULL))
+        OR iif(
+            json_valid(geotrans),
+            json_extract(geotrans, '$[1]') * json_extract(geotrans, '$[5]')
+                = json_extract(geotrans, '$[2]') * json_extract(geotrans, '$[4]'),
+            FALSE
+        )
+    ) ORDER BY id
+"""
 
 
 def unknown_files(catalog: CatalogOnDisk, connection: sqlite3.Connection) -> list[str]:

@@ -58,7 +58,8 @@ def verify(
                 return report
             from localcat.maintenance import files  # brings rasterio
 
-            report.problems += _found(catalog.path, connection, files.check_sizes)
+            for one in (files.check_sizes, files.check_grids, files.check_keys):
+                report.problems += _found(catalog.path, connection, one)
             with sqlite_errors(catalog.path):
                 unknown = files.unknown_files(catalog, connection)
         files.check_files(catalog, unknown, report, share=share, seed=seed, progress=progress)

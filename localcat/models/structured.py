@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from localcat import json_text
 from localcat.errors import AttributeValidationError, BadRequestError
 from localcat.expressions.fields import Field, Kind, Scalar
 from localcat.models.attributes import INT64, Attribute, Stored, unstorable
@@ -31,7 +32,7 @@ class Structured(Attribute[T]):
         return json.dumps(checked, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
     def load(self, stored: Any) -> T:
-        value: T = json.loads(stored)
+        value: T = json_text.loads(stored)
         return value
 
     def compared(self, value: Any) -> Any:

@@ -124,7 +124,9 @@ def read_errors(path: str | PathLike[str]) -> Iterator[None]:
             f"{name} cannot be read as a raster: {_reason(error)}; restore it from a copy or upload the image again"
         ) from error
     except FileNotFoundError as error:
-        raise ImageDeletedError(f"{name} is not there any more; was the image deleted or the folder moved?") from error
+        raise ImageDeletedError(
+            f"{name} is not there; bring it back, or ask again if it was replaced meanwhile"
+        ) from error
     except OSError as error:
         raise StorageError(f"{name} cannot be read: {_reason(error)}; check the disk and its permissions") from error
 
@@ -157,7 +159,9 @@ def write_errors(path: str | PathLike[str]) -> Iterator[None]:
         if number in _FULL or any(words in reason.lower() for words in _FULL_WORDS):
             raise StorageFullError(f"no room to write {name}: {reason}; free some space and try again") from error
         if number == errno.EROFS:
-            raise ReadOnlyCatalogError(f"{name} lies on a read-only disk: {reason}") from error
+            raise ReadOnlyCatalogError(
+                f"{name} lies on a read-only disk: {reason}; copy catalog and data folder to a writable place"
+            ) from error
         raise StorageError(f"{name} cannot be written: {reason}; check the disk and its permissions") from error
 
 

@@ -73,7 +73,7 @@ def translated(error: Exception, path: Path | str) -> ClientError:
     if primary in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
         return StorageError(f"{where} cannot be read or written ({error}); check the disk and the permissions")
     if isinstance(error, sqlite3.ProgrammingError | OverflowError | UnicodeError):
-        return QueryError(f"{where}: {error}")
+        return QueryError(f"{where}: {error}; correct the query or its parameters")
     if primary in (
         sqlite3.SQLITE_TOOBIG,
         sqlite3.SQLITE_RANGE,
@@ -81,10 +81,10 @@ def translated(error: Exception, path: Path | str) -> ClientError:
         sqlite3.SQLITE_MISMATCH,
         sqlite3.SQLITE_AUTH,
     ):
-        return QueryError(f"{where}: the query cannot be carried out ({error})")
+        return QueryError(f"{where}: the query cannot be carried out ({error}); correct it, or ask for less at once")
     if primary == sqlite3.SQLITE_CONSTRAINT:
-        return CorruptCatalogError(f"{where}: a rule of its tables was violated ({error})")
-    return CorruptCatalogError(f"{where} cannot be used ({error})")
+        return CorruptCatalogError(f"{where}: a rule of its tables was violated ({error}); see Catalog.verify()")
+    return CorruptCatalogError(f"{where} cannot be used ({error}); see Catalog.verify(), or restore it from a backup")
 
 
 def _is_full(path: Path | str) -> bool:

@@ -24,7 +24,7 @@ import shapely  # noqa: F401
 import tqdm  # noqa: F401
 
 import localcat.bulk
-import localcat.maintenance
+import localcat.maintenance.recover
 import localcat.pixels
 import localcat.uploads.run  # noqa: F401
 from localcat import Catalog, CatalogLockedError, CommitUnknownError

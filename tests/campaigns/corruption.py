@@ -13,6 +13,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ PAGE = 4096  # bytes of a page of SQLite
 SECTOR = 512
 META = {"geoTransform": [500_000, 60, 0, 4_000_000, 0, -60], "coordinateSystem": {"epsg": 32618}}
 NAME = "survey.gpkg"
+COMPRESSIONS = ("deflate", "zstd", "lzw", "none")
 
 
 def make_catalog(folder: Path) -> None:
@@ -137,6 +139,7 @@ def uses_of(catalog: Catalog) -> Iterator[Callable[[], Any]]:
     yield lambda: catalog.sql("SELECT * FROM footprints")
     yield pixels
     yield lambda: catalog.gc(dry_run=True)
+    yield lambda: str(catalog.verify("full", progress=False))
     yield add
     yield change
     yield remove
@@ -149,42 +152,80 @@ def use_catalog(path: Path, dice: random.Random) -> Iterator[Callable[[], Any]]:
         yield from uses_of(catalog)
 
 
-def use_raster(path: Path, dice: random.Random) -> Iterator[Callable[[], Any]]:
+def use_raster(path: Path) -> Iterator[Callable[[], Any]]:
     """Yield what is done with a raster file."""
     yield lambda: describe(path)
     yield lambda: check_pixels(path, max_bytes=2**28)
-    yield lambda: read_native(path, max_bytes=2**28)
     yield lambda: read_bands([BandSource(path, 1)], make_grid((30, 40), resolution=21.0))
     yield lambda: validate_cog(path)
 
 
 def make_rasters(folder: Path) -> None:
-    """Write one GeoTIFF of each kind that localcat writes."""
+    """Write one GeoTIFF of each kind that localcat writes, each into a catalog of its own."""
     mask = noise((200, 300), low=0, high=2).astype(bool)
-    for compress in ("deflate", "zstd", "lzw", "none"):
+    for compress in COMPRESSIONS:
         options = CogOptions(blocksize=128, compress=compress)
-        pixels = noise((2, 200, 300))
-        write_cog(pixels, folder / f"{compress}.tif", grid=make_grid((200, 300)), options=options, mask=mask)
+        source = folder / f"{compress}.tif"
+        write_cog(noise((2, 200, 300)), source, grid=make_grid((200, 300)), options=options, mask=mask)
+        with Catalog.create(folder / f"{compress}.gpkg", org="acme") as catalog:
+            product = Product(id="p", name="P", catalog=catalog)
+            product.save()
+            SpectralBand(name="red", product=product, data_type="UInt16", data_range=(0, 9), band_index=0).save()
+            Image(product=product, name="i", acquired="2020-05-01").upload(source).raise_for_status()
+
+
+def verdict(path: Path, catalog_path: Path, whole: Path) -> str:
+    """Tell what reading a damaged file gives, and what verifying its catalog says.
+
+    Returns
+    -------
+    str
+        ``"refused"`` by both, or by verifying alone what still reads: ``"the same pixels"``, ``"wrong pixels"``; and
+        ``"accepted"`` where verifying says nothing of a file that changed.
+    """
+    with Catalog.open(catalog_path) as catalog:
+        is_accepted = catalog.verify("full", progress=False).ok
+    if is_accepted and path.read_bytes() != whole.read_bytes():
+        return "accepted"
+    try:
+        found, wanted = read_native(path, max_bytes=2**28), read_native(whole)
+    except LocalcatError:
+        return "refused"
+    is_same = found.shape == wanted.shape and bool((found.filled(0) == wanted.filled(0)).all())
+    return "the same pixels" if is_same else "wrong pixels"
 
 
 def try_one(kind: str, base: Path, work: Path, seed: int) -> dict[str, Any]:
     """Damage one file and use it; return what came of it."""
+    return (try_catalog if kind == "catalogs" else try_raster)(base, work, seed)
+
+
+def try_catalog(base: Path, work: Path, seed: int) -> dict[str, Any]:
     dice = random.Random(seed)
+    path = work / NAME
+    for leftover in work.glob(f"{NAME}*"):
+        leftover.unlink()
+    path.write_bytes(damaged((base / NAME).read_bytes(), dice, PAGE))
+    return {"seed": seed, **used(use_catalog(path, dice), path)}
+
+
+def try_raster(base: Path, work: Path, seed: int) -> dict[str, Any]:
+    dice = random.Random(seed)
+    compress = COMPRESSIONS[seed % len(COMPRESSIONS)]
+    whole = base / f"{compress}.tif"
+    (path,) = (work / f"{compress}.data").rglob("*.tif")
+    path.write_bytes(damaged(whole.read_bytes(), dice, SECTOR))
+    found: list[str] = []
+    told = used(chain(use_raster(path), [lambda: found.append(verdict(path, work / f"{compress}.gpkg", whole))]), path)
+    return {"seed": seed, **told, "verdict": "".join(found)}
+
+
+def used(uses: Iterator[Callable[[], Any]], path: Path) -> dict[str, Any]:
+    """Do what is done with a file; return the errors, and the seconds of the clock and of the processor."""
     errors: list[str] = []
-    if kind == "catalogs":
-        path = work / NAME
-        for leftover in work.glob(f"{NAME}*"):
-            leftover.unlink()
-        path.write_bytes(damaged((base / NAME).read_bytes(), dice, PAGE))
-        uses = use_catalog(path, dice)
-    else:
-        path = work / "bad.tif"
-        files = sorted(base.glob("*.tif"))
-        path.write_bytes(damaged(files[seed % len(files)].read_bytes(), dice, SECTOR))
-        uses = use_raster(path, dice)
     foreign: list[str] = []
     slowest = 0.0
-    started = time.perf_counter()
+    started, worked = time.perf_counter(), time.process_time()
     try:
         for use in uses:
             begun = time.process_time()
@@ -202,19 +243,18 @@ def try_one(kind: str, base: Path, work: Path, seed: int) -> dict[str, Any]:
     except Exception:  # noqa: BLE001
         foreign.append(traceback.format_exc(limit=-6))
     return {
-        "seed": seed,
         "errors": errors,
         "foreign": foreign,
         "seconds": time.perf_counter() - started,
+        "work": time.process_time() - worked,
         "slowest": slowest,
     }
 
 
 def main(kind: str, base: str, start: str, count: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        work = Path(folder)
-        if kind == "catalogs":
-            shutil.copytree(Path(base) / "survey.data", work / "survey.data")
+        work = Path(folder) / kind
+        shutil.copytree(base, work)
         for seed in range(int(start), int(start) + int(count)):
             print(json.dumps({"begun": seed}), flush=True)
             print(json.dumps(try_one(kind, Path(base), work, seed)), flush=True)

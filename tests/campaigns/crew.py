@@ -1,7 +1,7 @@
 """Many processes on one catalog: they start together, do their part, and tell how long each piece took.
 
-Run as ``python -m tests.campaigns.crew PLAN FOLDER NUMBER``; it prints one line of JSON. The workers are forks of a
-process that has imported everything and has not opened the catalog.
+Run as ``python -m tests.campaigns.crew PLAN FOLDER NUMBER [OPTION=VALUE ...]``; it prints one line of JSON. The
+workers are forks of a process that has imported everything and has not opened the catalog.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from typing import Any
 import localcat.maintenance
 import localcat.uploads.run  # noqa: F401  # imported once, before the forks
 from localcat import Catalog, ClientError, Image, Product
+from localcat.store.connection import Journal
+from localcat.store.journal import is_wal
 from tests.campaigns import scenarios
 from tests.campaigns.scenarios import NAME
 
@@ -88,13 +90,16 @@ def build(folder: Path) -> Path:
     return folder / NAME
 
 
-def insert(folder: Path, count: int, writers: int = 8) -> dict[str, object]:
+def insert(folder: Path, count: int, writers: str = "8", journal: Journal = "delete") -> dict[str, object]:
     """Let processes insert rows, each in a transaction of its own, and one process read meanwhile."""
     path = build(folder)
 
+    def opened() -> Catalog:
+        return scenarios.open_catalog(path, journal=journal)
+
     def writer(number: int) -> Callable[[Work, Any], None]:
         def write(work: Work, _: Any) -> None:
-            with Catalog.open(path) as catalog:
+            with opened() as catalog:
                 for index in range(count):
                     image = scenarios.new_image(catalog, "one", f"w{number}-{index}", "1")
                     work.try_to(image.save)
@@ -102,19 +107,21 @@ def insert(folder: Path, count: int, writers: int = 8) -> dict[str, object]:
         return write
 
     def keep_reading(work: Work, finished: Any) -> None:
-        with Catalog.open(path) as catalog:
+        with opened() as catalog:
             while not finished.is_set():
                 work.try_to(lambda: Image.get("acme:one:a", catalog=catalog).files)
                 time.sleep(0.001)  # as often as a program might, not as fast as it can
 
-    *wrote, read = together(*(writer(number) for number in range(writers)), keep_reading)
+    *wrote, read = together(*(writer(number) for number in range(int(writers))), keep_reading)
     with Catalog.open(path) as catalog:
         rows = catalog.images.count()
     reads = sorted(read.waits)
     return {
         "rows": rows - 7,
+        "is_wal": is_wal(path),
         "errors": [error for work in wrote for error in work.errors] + read.errors,
         "worst": max(wait for work in wrote for wait in work.waits),
+        "seconds": max(sum(work.waits) for work in wrote),
         "reads": len(reads),
         "read_p99": reads[int(0.99 * len(reads))] if reads else 0.0,
         "read_worst": reads[-1] if reads else 0.0,
@@ -203,11 +210,16 @@ def _open_first(path: Path, number: int) -> None:
         Product(id=f"p{number}", name="P", catalog=catalog).save()
 
 
-PLANS = {"insert": insert, "upload": upload, "create": create}
+def _pair(option: str) -> tuple[str, str]:
+    name, _, value = option.partition("=")
+    return name, value
+
+
+PLANS: dict[str, Callable[..., dict[str, object]]] = {"insert": insert, "upload": upload, "create": create}
 
 if __name__ == "__main__":
-    plan, given_folder, given_count = sys.argv[1:]
+    plan, given_folder, given_count, *options = sys.argv[1:]
     try:
-        print(json.dumps(PLANS[plan](Path(given_folder), int(given_count))))
+        print(json.dumps(PLANS[plan](Path(given_folder), int(given_count), **dict(map(_pair, options)))))
     except ClientError as error:
         sys.exit(f"{plan}: {error}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -145,19 +146,41 @@ class Workshop:
     def problems(self, scenario: str, outcome: Outcome) -> list[str]:
         """Return what is wrong with the catalog that a child left: nothing, if the promise was kept."""
         history, versions = SCENARIOS[scenario].history, SCENARIOS[scenario].versions
+        further = {}
         if outcome.went_on:
             name, version = scenarios.GOING_ON
-            history = tuple({**state, f"acme:one:{name}": version} for state in history)
-        return judge(self.catalog, history, outcome.acks, versions)
+            further = {f"acme:one:{name}": version}
+        return [
+            *judge(self.catalog, history, outcome.acks, versions, further),
+            *SCENARIOS[scenario].wrong(self.folder),
+            *self._changed_others(scenario),
+        ]
+
+    def _changed_others(self, scenario: str) -> Iterator[str]:
+        """Yield what became of another catalog, which is only read."""
+        base = self.base(scenario)
+        for path in base.rglob("*"):
+            name = path.relative_to(base)
+            if name.parts[0].startswith("stick.") and path.is_file():
+                other = self.folder / name
+                if not other.is_file() or other.read_bytes() != path.read_bytes():
+                    yield f"{name} was changed"
 
 
 def judge(
-    catalog: Path, history: tuple[scenarios.State, ...], acks: int, versions: Migrations | None = None
+    catalog: Path,
+    history: tuple[scenarios.State, ...],
+    acks: int,
+    versions: Migrations | None = None,
+    further: scenarios.State | None = None,
 ) -> list[str]:
-    """Check the invariant I1 to I4 of a catalog whose process ended after some acknowledged parts of a history."""
+    """Check the invariant I1 to I4 of a catalog whose process ended after some acknowledged parts of a history.
+
+    What the process did further, after a fault, is in the catalog and in no copy that was made before.
+    """
     seen = checker.look(catalog)
     problems = list(seen.problems)
-    if seen.versions not in history[acks:]:
+    if seen.versions not in [{**state, **(further or {})} for state in history[acks:]]:
         problems.append(f"after {acks} acknowledged parts the images are {seen.versions}")
     try:
         with scenarios.open_catalog(catalog, versions) as opened:

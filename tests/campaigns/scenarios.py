@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -48,12 +50,15 @@ class Scenario:
         Puts more into the folder of the catalog that is acted on.
     versions : sequence, optional
         The schema versions that the program knows which acts; those of localcat when left out.
+    wrong : callable, optional
+        Given the folder, returns what else must not be.
     """
 
     act: Act
     history: tuple[State, ...]
     prepare: Callable[[Path], None] = lambda folder: None
     versions: Migrations | None = None
+    wrong: Callable[[Path], list[str]] = lambda folder: []
 
 
 def open_catalog(path: Path, versions: Migrations | None = None, journal: Journal = "delete") -> Catalog:
@@ -196,6 +201,48 @@ def _backup(catalog: Catalog, ack: Callable[[], None]) -> None:
     ack()
 
 
+def _recover(catalog: Catalog, ack: Callable[[], None]) -> None:
+    home = catalog.path.parent
+    Catalog.recover(home / "stick.gpkg", home / COPIES / "copy.gpkg", progress=False)
+    ack()
+
+
+def _break_stick(folder: Path) -> None:
+    """Put a copy beside that lacks the root of an index, and make room for what is saved of it."""
+    (folder / COPIES).mkdir()
+    stick = folder / "stick.gpkg"
+    shutil.copyfile(folder / NAME, stick)
+    shutil.copytree(data_folder(folder / NAME), data_folder(stick))
+    with closing(sqlite3.connect(stick)) as connection:
+        (page,) = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'image_by_time'").fetchone()
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+    with stick.open("r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(bytes(size))
+
+
+def _relocate(catalog: Catalog, ack: Callable[[], None]) -> None:
+    home = catalog.path.parent
+    catalog.relocate(home / "source", home / "source moved")
+    ack()
+
+
+def _move_source(folder: Path) -> None:
+    """Index two files in place, and move them away."""
+    with Catalog.open(folder / NAME) as catalog:
+        for number in (0, 1):
+            image = new_image(catalog, "one", f"here{number}", "1")
+            image.upload(folder / "source" / f"{number}.tif", copy=False).raise_for_status()
+    (folder / "source").rename(folder / "source moved")
+
+
+def _half_moved(folder: Path) -> list[str]:
+    with closing(sqlite3.connect(folder / NAME)) as connection:
+        hrefs = [href for (href,) in connection.execute("SELECT href FROM image_file WHERE NOT owned AND href NOTNULL")]
+    found = [(folder / href).exists() for href in hrefs]
+    return [] if len(found) == 2 and len(set(found)) == 1 else [f"of the files in place are there: {found}"]
+
+
 def _open(catalog: Catalog, ack: Callable[[], None]) -> None:
     assert catalog.images.count() == len(_BEFORE)
     ack()
@@ -223,6 +270,7 @@ _REPLACED: State = {**_UPLOADED, "acme:one:a": "2"}
 _DELETED: State = {uid: version for uid, version in _REPLACED.items() if uid != "acme:one:b"}
 _TWO_FILES: State = {**_BEFORE, "acme:two:c": "1"}
 _WITHOUT_B: State = {uid: version for uid, version in _BEFORE.items() if uid != "acme:one:b"}
+_IN_PLACE: State = {**_BEFORE, "acme:one:here0": "1", "acme:one:here1": "1"}
 _LOADED: State = {**_BEFORE, "acme:one:b": "2", **{f"acme:one:r{number}": "2" for number in range(40)}}
 
 SCENARIOS = {
@@ -237,6 +285,8 @@ SCENARIOS = {
     "merge": Scenario(_merge, (_BEFORE, {**_UPLOADED, "acme:one:a": "2"}), _bring_stick),
     "reindex": Scenario(_reindex, (_BEFORE, _BEFORE)),
     "backup": Scenario(_backup, (_BEFORE, _BEFORE), _make_room_for_copies),
+    "recover": Scenario(_recover, (_BEFORE, _BEFORE), _break_stick),
+    "relocate": Scenario(_relocate, (_IN_PLACE, _IN_PLACE), _move_source, wrong=_half_moved),
     "migration": Scenario(_open, (_BEFORE, _BEFORE), versions=NEWER),
     "gc": Scenario(_gc, (_WITHOUT_B, _WITHOUT_B), _litter),
     "optimize": Scenario(_optimize, (_BEFORE, _BEFORE)),

@@ -13,7 +13,7 @@ from tests.campaigns.tracing import calls, run_traced
 pytestmark = pytest.mark.campaign
 
 OPERATIONS = ["upload, replace, delete", "upload of two files", "bulk load", "gc"]
-MORE = ["upload of two arrays", "merge", "reindex", "optimize", "backup", "migration"]
+MORE = ["upload of two arrays", "merge", "reindex", "optimize", "relocate", "backup", "recover", "migration"]
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def test_a_kill_at_any_system_call_keeps_the_promise(workshop: Workshop, tally: 
     kill(workshop, tally, scenario)
 
 
-@pytest.mark.parametrize("scenario", OPERATIONS)
+@pytest.mark.parametrize("scenario", [*OPERATIONS, *MORE])
 def test_a_kill_at_any_system_call_keeps_the_promise_with_a_log(
     with_log: Workshop, tally: Tally, scenario: str
 ) -> None:
@@ -49,7 +49,7 @@ def kill(workshop: Workshop, tally: Tally, scenario: str) -> None:
     assert (lost, unreached) == (0, 0)
 
 
-@pytest.mark.parametrize("scenario", OPERATIONS)
+@pytest.mark.parametrize("scenario", [*OPERATIONS, *MORE])
 def test_ctrl_c_at_any_system_call_keeps_the_promise(workshop: Workshop, tally: Tally, scenario: str) -> None:
     lost = interrupted = 0
     points = calls(workshop, scenario)

@@ -56,10 +56,13 @@ def cut_power(folder: Path) -> None:
         os.close(descriptor)
 
 
+@pytest.mark.parametrize("journal", ["delete", "wal"])
 @pytest.mark.parametrize("scenario", ["upload, replace, delete", "bulk load"])
-def test_a_power_cut_keeps_the_promise(server: Server, tally: Tally, tmp_path: Path, scenario: str) -> None:
+def test_a_power_cut_keeps_the_promise(
+    server: Server, tally: Tally, tmp_path: Path, scenario: str, journal: str
+) -> None:
     image, folder = ext4(tmp_path)
-    there = Workshop(folder, server)
+    there = Workshop(folder, server, journal)
     there.bases, there.report = tmp_path / "bases", tmp_path / "report"
     with mounted(image, folder):
         points = [point for point in calls(there, scenario, output=tmp_path / "trace") if point.name in CHANGES]
@@ -75,7 +78,7 @@ def test_a_power_cut_keeps_the_promise(server: Server, tally: Tally, tmp_path: P
             found = there.problems(scenario, outcome)
         lost += bool(found)
         tally.note(found, f"{point.name} {point.number} {point.text[:150]}")
-    tally.add("power cut, ext4", scenario, points=len(points), survived=len(points) - lost)
+    tally.add(f"power cut, ext4, {journal}", scenario, points=len(points), survived=len(points) - lost)
     assert lost == 0
 
 

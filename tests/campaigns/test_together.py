@@ -21,9 +21,9 @@ from tests.campaigns.report import Tally
 from tests.campaigns.scenarios import NAME, build
 
 
-def crew(plan: str, folder: Path, number: int) -> dict[str, Any]:
+def crew(plan: str, folder: Path, number: int, *options: str) -> dict[str, Any]:
     """Let a crew work, and return what it tells; the catalog it leaves is checked."""
-    command = [sys.executable, "-m", "tests.campaigns.crew", plan, str(folder), str(number)]
+    command = [sys.executable, "-m", "tests.campaigns.crew", plan, str(folder), str(number), *options]
     root = Path(__file__).resolve().parents[2]
     told = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=root).stdout
     for path in folder.glob("*.gpkg"):
@@ -32,9 +32,11 @@ def crew(plan: str, folder: Path, number: int) -> dict[str, Any]:
     return found
 
 
-def test_writers_wait_for_each_other(tmp_path: Path) -> None:
-    told = crew("insert", tmp_path, 6)
+@pytest.mark.parametrize("journal", ["delete", "wal"])
+def test_writers_wait_for_each_other(tmp_path: Path, journal: str) -> None:
+    told = crew("insert", tmp_path, 6, f"journal={journal}")
     assert (told["rows"], told["errors"]) == (48, [])
+    assert not told["is_wal"], "the last to close it goes back to one file"
 
 
 def test_uploads_beside_gc_deletes_and_reads_lose_nothing(tmp_path: Path) -> None:
@@ -49,10 +51,12 @@ def test_a_catalog_is_created_once_by_many(tmp_path: Path) -> None:
 
 
 @pytest.mark.campaign
-def test_writers_wait_for_each_other_in_thousands(tmp_path: Path, tally: Tally) -> None:
-    told = crew("insert", tmp_path, 500)
-    tally.add("together", "8 writers x 500, 1 reader", **{**told, "errors": len(told["errors"])})
-    assert (told["rows"], told["errors"]) == (4000, [])
+@pytest.mark.parametrize("journal", ["delete", "wal"])
+@pytest.mark.parametrize("writers", [8, 4])
+def test_writers_wait_for_each_other_in_thousands(tmp_path: Path, tally: Tally, journal: str, writers: int) -> None:
+    told = crew("insert", tmp_path, 500, f"journal={journal}", f"writers={writers}")
+    tally.add(f"together, {journal}", f"{writers} writers x 500, 1 reader", **{**told, "errors": len(told["errors"])})
+    assert (told["rows"], told["errors"], told["is_wal"]) == (writers * 500, [], False)
 
 
 @pytest.mark.campaign
