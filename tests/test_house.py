@@ -43,6 +43,7 @@ FLOORS = [
 FLOOR_OF = {room: height for height, rooms in enumerate(FLOORS) for room in rooms}
 SAME_FLOOR = {
     ("crs", "errors"),
+    ("crs", "offline"),
     ("paths", "filesystem"),
     ("expressions", "timestamps"),
     # What a place means is told by shapely, which these bring in when a condition on one is made.
