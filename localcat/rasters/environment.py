@@ -39,7 +39,6 @@ _PINNED = {
     "USE_RRD": "NO",
     "GDAL_TIFF_ENDIANNESS": "LITTLE",
     "GDAL_TIFF_OVR_BLOCKSIZE": "128",
-    "COMPRESS_OVERVIEW": "NONE",  # of scratch files; a COG has its own option
     "BIGTIFF_OVERVIEW": "IF_SAFER",
     # Nothing is fetched and no foreign code is loaded.
     **NO_FOREIGN_CODE,
@@ -80,6 +79,13 @@ def raster_environment(*, threads: int = 1) -> Iterator[Env]:
     # An explicit session: rasterio would otherwise look for cloud credentials in the process environment.
     with proj_offline(), Env(session=DummySession(), GDAL_NUM_THREADS=str(threads), **_PINNED) as environment:
         yield environment
+
+
+@contextmanager
+def overviews_compressed(method: str) -> Iterator[None]:
+    """Let GDAL compress overviews and masks as it is told inside the block, not as the environment says."""
+    with Env(session=DummySession(), COMPRESS_OVERVIEW=method):
+        yield
 
 
 @contextmanager
