@@ -4,15 +4,78 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+import statistics
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from benchmarks import generator
 from localcat import Catalog, Product
 
+_TABLE: list[tuple[str, float, float, float]] = []  # question, median of the floor and of ours, ratio of the means
+
+_SECONDS = 3.0  # that a question takes with its floor, but for rounds that take longer
+_MOST_ROUNDS = 300
+
 IMAGES = int(os.environ.get("LOCALCAT_BENCH_IMAGES", "100000"))
+
+
+@pytest.fixture
+def in_turns(benchmark) -> Callable[..., None]:
+    """Time two calls in turns: what is asked, as the benchmark, and its floor.
+
+    Machines and disks drift by more than what is measured here, so that neither is timed for long by itself. What both
+    are given is made by `prepare`, anew and untimed before each call, which leaves the processor's caches alike.
+    """
+
+    def run(
+        question: str,
+        asked: Callable[..., object],
+        floor: Callable[..., object],
+        *,
+        rounds: int | None = None,
+        prepare: Callable[[], Any] | None = None,
+    ) -> None:
+        def given() -> tuple[Any, ...]:
+            return () if prepare is None else (prepare(),)
+
+        def timed(call: Callable[..., object]) -> float:
+            args = given()
+            started = time.perf_counter()
+            call(*args)
+            return time.perf_counter() - started
+
+        def turn() -> tuple[tuple[Any, ...], dict[str, Any]]:
+            floors.append(timed(floor))
+            return given(), {}
+
+        floors: list[float] = []
+        benchmark.group = question
+        once = timed(floor) + timed(asked)
+        if rounds is None:
+            rounds = max(3, min(_MOST_ROUNDS, int(_SECONDS / once)))
+        benchmark.pedantic(asked, setup=turn, rounds=rounds)
+        if benchmark.stats is not None:  # as it is with --benchmark-disable
+            ours = benchmark.stats.stats
+            mean_ratio = ours.mean / statistics.fmean(floors)
+            _TABLE.append((question, statistics.median(floors), ours.median, mean_ratio))
+
+    return run
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what was timed in turns, as the README has it."""
+    if not _TABLE:
+        return
+    terminalreporter.write_sep("=", "medians, in turns")
+    terminalreporter.write_line("| question | floor, ms | localcat, ms | ratio | of the means |")
+    terminalreporter.write_line("|---|---:|---:|---:|---:|")
+    for question, floor, ours, mean_ratio in _TABLE:
+        times = " | ".join(f"{1e3 * one:,.{3 if one < 0.01 else 0}f}" for one in (floor, ours))
+        terminalreporter.write_line(f"| {question} | {times} | {ours / floor:.2f} | {mean_ratio:.2f} |")
 
 
 def make_catalog(path: Path) -> Catalog:

@@ -1,4 +1,4 @@
-"""Bulk loading beside a raw-SQL load of the very same rows into the same schema; opening; importing."""
+"""Bulk loading beside a raw-SQL load of the very same rows into the same schema; new processes and new catalogs."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
-
-import pytest
 
 from benchmarks import generator
 from benchmarks.conftest import IMAGES, make_catalog
@@ -30,38 +28,39 @@ def dumped(path: Path) -> dict[str, list[tuple]]:
     return tables
 
 
-@pytest.mark.parametrize("who", ["floor", "localcat"])
-def test_loading(benchmark, tmp_path: Path, who: str) -> None:
+def test_loading(in_turns, tmp_path: Path) -> None:
     tables = dumped(tmp_path / "template.gpkg")
     records = list(generator.records(ROWS))
     numbers = iter(range(1_000_000))
 
-    def empty() -> tuple[tuple[Catalog], dict]:
-        return (make_catalog(tmp_path / f"{next(numbers)}.gpkg"),), {}
+    def empty() -> Catalog:
+        return make_catalog(tmp_path / f"{next(numbers)}.gpkg")
 
-    def ours(catalog: Catalog) -> int:
-        return catalog.add_images(records, progress=False).added
+    def ours(catalog: Catalog) -> None:
+        assert catalog.add_images(records, progress=False).added == ROWS
 
-    def floor(catalog: Catalog) -> int:
+    def floor(catalog: Catalog) -> None:
         with catalog.database.write() as transaction:
             for table, rows in tables.items():
                 if rows:
                     marks = ", ".join("?" * len(rows[0]))
                     transaction.connection.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)
-        return catalog.images.count()
+        assert catalog.images.count() == ROWS
 
-    benchmark.group = f"load {ROWS:,} images"
-    assert benchmark.pedantic(ours if who == "localcat" else floor, setup=empty, rounds=3) == ROWS
-
-
-@pytest.mark.parametrize("what", ["import sqlite3, json, datetime", "import localcat"])
-def test_import_time(benchmark, what: str) -> None:
-    benchmark.group = "start a process and import"
-    benchmark.pedantic(lambda: subprocess.run([sys.executable, "-c", what], check=True), rounds=5, warmup_rounds=1)
+    in_turns(f"load {ROWS:,} images", ours, floor, prepare=empty)
 
 
-FIRST_QUERY = {
-    "floor": """
+def started(code: str, *arguments: str) -> str:
+    """Run code in a process of its own and return what it prints."""
+    return subprocess.run([sys.executable, "-c", code, *arguments], check=True, capture_output=True, text=True).stdout
+
+
+def test_import_time(in_turns) -> None:
+    floor = "import sqlite3, json, datetime"
+    in_turns("start a process and import", lambda: started("import localcat"), lambda: started(floor))
+
+
+BARE_QUERY = """
 import sqlite3, sys, numpy, shapely
 area = shapely.box(10, 45, 10.2, 45.2)
 connection = sqlite3.connect(sys.argv[1])
@@ -69,35 +68,24 @@ inside = "SELECT id FROM image_index WHERE max_lon >= 10 AND min_lon <= 10.2 AND
 rows = connection.execute(f"SELECT uid, geometry FROM image WHERE id IN ({inside})").fetchall()
 hits = shapely.intersects(area, shapely.from_wkb(numpy.array([row[1] for row in rows], dtype=object)))
 print(int(hits.sum()))
-""",
-    "localcat": """
+"""
+QUERY = """
 import sys
 from localcat import Catalog
 with Catalog.open(sys.argv[1]) as catalog:
     print(catalog.images.intersects((10, 45, 10.2, 45.2)).count())
-""",
-}
+"""
 
 
-@pytest.mark.parametrize("who", FIRST_QUERY)
-def test_first_query_of_a_process(benchmark, big: Catalog, who: str) -> None:
-    def run(code: str) -> str:
-        command = [sys.executable, "-c", code, str(big.path)]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+def test_first_query_of_a_process(in_turns, big: Catalog) -> None:
+    def floor() -> str:
+        return started(BARE_QUERY, str(big.path))
 
-    assert run(FIRST_QUERY["floor"]) == run(FIRST_QUERY["localcat"])
-    benchmark.group = "start a process and answer one query"
-    benchmark.pedantic(run, args=(FIRST_QUERY[who],), rounds=5, warmup_rounds=1)
+    def ours() -> str:
+        return started(QUERY, str(big.path))
 
-
-def test_opening(benchmark, big: Catalog) -> None:
-    def opened() -> bool:
-        with Catalog.open(big.path) as catalog:
-            return catalog.namespace == "bench"
-
-    assert opened()
-    benchmark.group = "open"
-    benchmark(opened)
+    assert ours() == floor()
+    in_turns("start a process and answer one query", ours, floor)
 
 
 def test_temporary_catalog(benchmark) -> None:

@@ -26,8 +26,7 @@ FIELDS: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("who", ["pydantic", "localcat"])
-def test_making_an_image_of_twelve_attributes(benchmark, who: str) -> None:
+def test_making_an_image_of_twelve_attributes(in_turns) -> None:
     pydantic = pytest.importorskip("pydantic", reason="comes with the extra [bench]")
 
     class Model(pydantic.BaseModel):
@@ -59,11 +58,12 @@ def test_making_an_image_of_twelve_attributes(benchmark, who: str) -> None:
             }
             for number in range(10_000)
         )
-        benchmark.group = "make and check an image of 12 attributes"
-        if who == "localcat":
-            benchmark(lambda: Image(product=product, **next(records)))
-        else:
-            benchmark(lambda: Model(**next(records)))
+        in_turns(
+            "make and check an image of 12 attributes (floor: a pydantic model of the same fields)",
+            lambda record: Image(product=product, **record),
+            lambda record: Model(**record),
+            prepare=lambda: next(records),
+        )
 
 
 class Plain:
@@ -75,8 +75,7 @@ class Plain:
         return self._value
 
 
-@pytest.mark.parametrize("who", ["property", "localcat"])
-def test_reading_an_attribute_again(benchmark, who: str) -> None:
+def test_reading_an_attribute_again(in_turns) -> None:
     with Catalog.temporary(org="a") as catalog:
         product = Product(id="x", name="X", catalog=catalog)
         product.save()
@@ -84,11 +83,9 @@ def test_reading_an_attribute_again(benchmark, who: str) -> None:
         image = Image.get("a:x:LC08_0001", catalog=catalog)
         plain = Plain(0.1)
         assert image.cloud_fraction == plain.cloud_fraction
-        thing = image if who == "localcat" else plain
 
-        def read() -> None:
+        def read(thing: Image | Plain) -> None:
             for _ in range(1000):
                 thing.cloud_fraction  # noqa: B018  # reading is what is measured
 
-        benchmark.group = "read an attribute 1,000 times more"
-        benchmark(read)
+        in_turns("read an attribute 1,000 times more (floor: a property)", lambda: read(image), lambda: read(plain))

@@ -113,45 +113,26 @@ QUERIES: dict[str, tuple[Callable[[ImageSearch], ImageSearch], Floor]] = {
     ),
 }
 
-
-def asked_anew(benchmark, build: Callable[[], ImageSearch], ask: Callable[[ImageSearch], object]) -> None:
-    """Time the asking of searches that were not asked before.
-
-    The floor is called behind the building of a search too, which cools the processor's caches: SQL that follows itself
-    takes a third less.
-    """
-    benchmark.pedantic(ask, setup=lambda: ((build(),), {}), rounds=200, warmup_rounds=5)
-
-
 named = pytest.mark.parametrize("name", QUERIES)
-who = pytest.mark.parametrize("who", ["floor", "localcat"])
 
 
-@who
 @named
-def test_ids(benchmark, big: Catalog, plain: sqlite3.Connection, name: str, who: str) -> None:
+def test_ids(in_turns, big: Catalog, plain: sqlite3.Connection, name: str) -> None:
     build, floor = QUERIES[name]
     assert build(big.images).ids() == floor.ids(plain)
-    benchmark.group = f"ids {name}"
-    ask = ImageSearch.ids if who == "localcat" else lambda _: floor.ids(plain)
-    asked_anew(benchmark, lambda: build(big.images), ask)
+    in_turns(f"ids {name}", ImageSearch.ids, lambda _: floor.ids(plain), prepare=lambda: build(big.images))
 
 
-@who
 @named
-def test_building_a_search_and_its_ids(benchmark, big: Catalog, plain: sqlite3.Connection, name: str, who: str) -> None:
+def test_building_a_search_and_its_ids(in_turns, big: Catalog, plain: sqlite3.Connection, name: str) -> None:
     """As a program asks once: filters made, checked and compiled, beside SQL that was written before."""
     build, floor = QUERIES[name]
     assert build(big.images).ids() == floor.ids(plain)
-    benchmark.group = f"build and ids {name}"
-    benchmark(lambda: build(big.images).ids()) if who == "localcat" else benchmark(floor.ids, plain)
+    in_turns(f"build and ids {name}", lambda: build(big.images).ids(), lambda: floor.ids(plain))
 
 
 @pytest.mark.parametrize("relation", ["within", "contains"])
-@who
-def test_footprints_that_lie_otherwise(
-    benchmark, big: Catalog, plain: sqlite3.Connection, relation: str, who: str
-) -> None:
+def test_footprints_that_lie_otherwise(in_turns, big: Catalog, plain: sqlite3.Connection, relation: str) -> None:
     box = around(10 if relation == "within" else 0.05)
     search = getattr(big.images.filter(dates(*YEAR)), relation)(box)
 
@@ -172,24 +153,20 @@ def test_footprints_that_lie_otherwise(
         return [uid for (uid, _), hit in zip(rows, hits.tolist(), strict=True) if hit]
 
     assert search.ids() == floor()
-    benchmark.group = f"ids {relation} an area, a year"
-    benchmark(search.ids) if who == "localcat" else benchmark(floor)
+    in_turns(f"ids {relation} an area, a year", search.ids, floor)
 
 
-@who
-def test_the_newest_of_all_products(benchmark, big: Catalog, plain: sqlite3.Connection, who: str) -> None:
+def test_the_newest_of_all_products(in_turns, big: Catalog, plain: sqlite3.Connection) -> None:
     search = big.images.sort("-acquired").limit(10)
 
     def floor() -> list[str]:
         return [uid for (uid,) in plain.execute("SELECT uid FROM image ORDER BY acquired DESC, uid LIMIT 10")]
 
     assert search.ids() == floor()
-    benchmark.group = "ids of the newest ten of all products (floor: sorting all)"
-    benchmark(search.ids) if who == "localcat" else benchmark(floor)
+    in_turns("ids of the newest ten of all products (floor: sorting all)", search.ids, floor)
 
 
-@who
-def test_a_day_in_all_products(benchmark, big: Catalog, plain: sqlite3.Connection, who: str) -> None:
+def test_a_day_in_all_products(in_turns, big: Catalog, plain: sqlite3.Connection) -> None:
     search = big.images.filter(dates(*DAY))
     between = tuple(map(to_microseconds, DAY))
 
@@ -198,22 +175,18 @@ def test_a_day_in_all_products(benchmark, big: Catalog, plain: sqlite3.Connectio
         return [uid for (uid,) in plain.execute(sql, between)]
 
     assert search.ids() == floor()
-    benchmark.group = "ids of a day in all products (floor: reading every row)"
-    benchmark(search.ids) if who == "localcat" else benchmark(floor)
+    in_turns("ids of a day in all products (floor: reading every row)", search.ids, floor)
 
 
-@who
-def test_counting_a_continent(benchmark, big: Catalog, plain: sqlite3.Connection, who: str) -> None:
+def test_counting_a_continent(in_turns, big: Catalog, plain: sqlite3.Connection) -> None:
     floor = Floor(CONTINENT)
     search = big.images.intersects(CONTINENT)
     assert search.count() == len(floor.ids(plain))
-    benchmark.group = "count of a continent, all products and times"
-    benchmark(search.count) if who == "localcat" else benchmark(lambda: len(floor.ids(plain)))
+    in_turns("count of a continent, all products and times", search.count, lambda: len(floor.ids(plain)))
 
 
 @pytest.mark.parametrize("name", [name for name in QUERIES if "newest" not in name])
-@who
-def test_first_ten_objects(benchmark, big: Catalog, plain: sqlite3.Connection, name: str, who: str) -> None:
+def test_first_ten_objects(in_turns, big: Catalog, plain: sqlite3.Connection, name: str) -> None:
     build, floor = QUERIES[name]
     columns = ", ".join(row[1] for row in plain.execute("PRAGMA table_info(image)"))
 
@@ -224,34 +197,27 @@ def test_first_ten_objects(benchmark, big: Catalog, plain: sqlite3.Connection, n
         ]
 
     assert [image.id for image in build(big.images).limit(10)] == [row[2] for row in rows()]
-    benchmark.group = f"ten objects {name}"
-    ask = list if who == "localcat" else lambda _: rows()
-    asked_anew(benchmark, lambda: build(big.images).limit(10), ask)
+    in_turns(f"ten objects {name}", list, lambda _: rows(), prepare=lambda: build(big.images).limit(10))
 
 
-@who
-def test_q6_count_on_a_continent(benchmark, big: Catalog, plain: sqlite3.Connection, who: str) -> None:
+def test_q6_count_on_a_continent(in_turns, big: Catalog, plain: sqlite3.Connection) -> None:
     floor = Floor(CONTINENT, LARGEST, YEAR)
     search = big.images.filter(OF_LARGEST & dates(*YEAR)).intersects(CONTINENT)
     assert search.count() == len(floor.ids(plain))
-    benchmark.group = "count q6_product_continent_year"
-    benchmark(search.count) if who == "localcat" else benchmark(lambda: len(floor.ids(plain)))
+    in_turns("count q6_product_continent_year", search.count, lambda: len(floor.ids(plain)))
 
 
-@who
-def test_count_of_a_product(benchmark, big: Catalog, plain: sqlite3.Connection, who: str) -> None:
+def test_count_of_a_product(in_turns, big: Catalog, plain: sqlite3.Connection) -> None:
     search = big.images.filter(OF_LARGEST)
 
     def floor() -> int:
         return plain.execute("SELECT count(*) FROM image WHERE product_id = ?", (LARGEST,)).fetchone()[0]
 
     assert search.count() == floor()
-    benchmark.group = "count of the largest product"
-    benchmark(search.count) if who == "localcat" else benchmark(floor)
+    in_turns("count of the largest product", search.count, floor)
 
 
-@who
-def test_summary_of_a_product(benchmark, big: Catalog, plain: sqlite3.Connection, who: str) -> None:
+def test_summary_of_a_product(in_turns, big: Catalog, plain: sqlite3.Connection) -> None:
     search = big.images.filter(OF_LARGEST)
 
     def floor() -> tuple[int, int]:
@@ -260,12 +226,10 @@ def test_summary_of_a_product(benchmark, big: Catalog, plain: sqlite3.Connection
 
     summary = search.summary()
     assert (summary.count, summary.bytes) == floor()
-    benchmark.group = "summary of the largest product"
-    benchmark(search.summary) if who == "localcat" else benchmark(floor)
+    in_turns("summary of the largest product", search.summary, floor)
 
 
-@who
-def test_months_of_a_product(benchmark, big: Catalog, plain: sqlite3.Connection, who: str) -> None:
+def test_months_of_a_product(in_turns, big: Catalog, plain: sqlite3.Connection) -> None:
     search = big.images.filter(OF_LARGEST)
     starts = [to_microseconds(f"{year}-{month:02d}-01") for year in range(2012, 2026) for month in range(1, 13)]
     edges = list(zip(starts, [*starts[1:], to_microseconds("2026-01-01")], strict=True))
@@ -276,12 +240,10 @@ def test_months_of_a_product(benchmark, big: Catalog, plain: sqlite3.Connection,
 
     months = search.summary_interval(interval="month")
     assert [(month.count, month.bytes) for month in months] == [found for found in floor() if found[0]]
-    benchmark.group = "months of the largest product"
-    benchmark(search.summary_interval, interval="month") if who == "localcat" else benchmark(floor)
+    in_turns("months of the largest product", lambda: search.summary_interval(interval="month"), floor)
 
 
-@who
-def test_listing_a_product(benchmark, big: Catalog, plain: sqlite3.Connection, who: str) -> None:
+def test_listing_a_product(in_turns, big: Catalog, plain: sqlite3.Connection) -> None:
     search = big.images.filter(OF_LARGEST).limit(100_000)
     columns = selected("image", Image._columns())  # the same columns: with the product's id and the files, as JSON
     sql = f"SELECT {columns} FROM image WHERE product_id = ? ORDER BY name LIMIT 100000"
@@ -294,12 +256,10 @@ def test_listing_a_product(benchmark, big: Catalog, plain: sqlite3.Connection, w
         return [row[place] for row in plain.execute(sql, (LARGEST,))]
 
     assert ours() == floor()
-    benchmark.group = "list 100,000 images"
-    benchmark(ours if who == "localcat" else floor)
+    in_turns("list 100,000 images", ours, floor)
 
 
-@who
-def test_getting_one_image(benchmark, big: Catalog, plain: sqlite3.Connection, who: str) -> None:
+def test_getting_one_image(in_turns, big: Catalog, plain: sqlite3.Connection) -> None:
     (uid,) = big.images.limit(1).ids()
     columns = ", ".join(row[1] for row in plain.execute("PRAGMA table_info(image)"))
 
@@ -311,5 +271,4 @@ def test_getting_one_image(benchmark, big: Catalog, plain: sqlite3.Connection, w
         return plain.execute(f"SELECT {columns} FROM image WHERE uid = ?", (uid,)).fetchone()[2]
 
     assert ours() == floor()
-    benchmark.group = "get one image"
-    benchmark(ours if who == "localcat" else floor)
+    in_turns("get one image", ours, floor)

@@ -18,7 +18,7 @@ import numpy
 import rasterio
 from affine import Affine
 
-from localcat import Catalog, Image, ImageCollection, ImageUploadOptions, Product, SpectralBand
+from localcat import Catalog, Image, ImageCollection, ImageUploadOptions, MaskBand, Product, SpectralBand
 from localcat.pixels import plan
 from localcat.rasters import environment, strips
 
@@ -64,7 +64,7 @@ def make(product, name, side, layout=TILED, **options):
 
 def run(product, side):
     # Returns the bytes of the result that are new, and those taken beside.
-    if what == "array":
+    if what.startswith("array"):
         array = masked_array(side)
         before, new = resident("VmRSS"), 0
         image = Image(product=product, name=f"a{side}", acquired="2020-01-01")
@@ -96,6 +96,8 @@ with Catalog.temporary(org="a") as catalog, catalog.as_default():
         SpectralBand(
             name=name, product=product, data_type="UInt16", data_range=(0, 9), nodata=0, band_index=index
         ).save()
+    if what == "array lacking alpha":
+        MaskBand(name="alpha", product=product, is_alpha=True, data_type="UInt16", band_index=2).save()
     run(product, 2 * tile)  # loads what is loaded once
     for image in product.images():
         image.delete()
@@ -106,7 +108,7 @@ SMALL = (4352, 128, 56)  # columns and rows, edge of a tile: 76 MB decoded; MB t
 LARGE = (16_384, 512, 300)  # 1 GiB
 
 
-@pytest.mark.parametrize("what", ["array", "file", "rewritten file", "mosaic"])
+@pytest.mark.parametrize("what", ["array", "array lacking alpha", "file", "rewritten file", "mosaic"])
 @pytest.mark.parametrize("size", [SMALL, pytest.param(LARGE, marks=pytest.mark.campaign)], ids=["small", "1 GiB"])
 def test_memory_is_bounded_by_the_result_and_a_few_blocks(tmp_path: Path, what: str, size: tuple[int, int]) -> None:
     side, tile, allowed = size

@@ -221,8 +221,8 @@ class ImageCollection(Collection[Image]):
         bands_axis : int
             Where in the result the axis of bands stands: 1, 2 or 3, or from the end -1 to -3.
         max_workers : int, optional
-            Threads that read; as many as there are processors, and at most 8, by default. Each holds one image beside
-            the result.
+            Threads that read; as many as there are processors, and at most 8, by default. Each holds a few rows of one
+            image beside the result.
         on_error : str
             What to do with layers that cannot be read: ``"raise"``, ``"mask"`` them wholly, or ``"skip"`` them, which
             shortens the result. The last two list them in a `FailedImagesWarning`.

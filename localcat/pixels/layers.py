@@ -26,6 +26,8 @@ from localcat.rasters.scaling import apply_scaling
 from localcat.rasters.warping import native_window, overlap
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from localcat.models.values import File
     from localcat.rasters.mosaic import Place
 
@@ -249,6 +251,7 @@ def sources_of(image: Image, bands: Sequence[Band]) -> list[BandSource]:
         If a file's size is not what the catalog says.
     """
     files = require_pixels(image)
+    paths: dict[int, Path] = {}
     found = []
     for band in bands:
         position = band.file_index or 0
@@ -256,13 +259,19 @@ def sources_of(image: Image, bands: Sequence[Band]) -> list[BandSource]:
             raise RasterError(
                 f"band '{band.name}' lies in file {position} and image '{image.id}' has {len(files)} files"
             )
-        file = files[position]
-        path = image._catalog.path_of(file)
-        size = path.stat().st_size if exists(path) else None
-        if size is not None and file.size_bytes not in (None, size):
-            raise CorruptImageError(
-                f"'{path}' has {size:,} bytes and should have {file.size_bytes:,}; restore it from a copy"
-            )
+        if position not in paths:
+            paths[position] = _path_of(files[position], image)
         is_code = isinstance(band, ClassBand | MaskBand)
-        found.append(BandSource(path, (band.band_index or 0) + 1, band.nodata, is_categorical=is_code))
+        found.append(BandSource(paths[position], (band.band_index or 0) + 1, band.nodata, is_categorical=is_code))
     return found
+
+
+def _path_of(file: File, image: Image) -> Path:
+    """Return where a file of an image lies; raises if its size is another than the catalog says."""
+    path = image._catalog.path_of(file)
+    size = path.stat().st_size if exists(path) else None
+    if size is not None and file.size_bytes not in (None, size):
+        raise CorruptImageError(
+            f"'{path}' has {size:,} bytes and should have {file.size_bytes:,}; restore it from a copy"
+        )
+    return path

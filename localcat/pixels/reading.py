@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -170,9 +171,12 @@ def _workers(request: ReadRequest, tasks: int) -> int:
 @contextmanager
 def progress_bar(total: int, request: ReadRequest, label: str) -> Iterator[Callable[[], object]]:
     """Show progress on the terminal, if there is one or the request says so; yields what to call after each step."""
-    disable = None if request.progress is None else not request.progress  # tqdm's None: on terminals only
-    with tqdm(total=total, desc=label, disable=disable, leave=False) as bar:
-        yield bar.update
+    is_terminal = sys.stderr is not None and sys.stderr.isatty()
+    if request.progress or (request.progress is None and is_terminal):
+        with tqdm(total=total, desc=label, leave=False) as bar:
+            yield bar.update
+    else:  # even a bar that is not shown would start a thread that watches it
+        yield bool
 
 
 def _axis(bands_axis: int) -> int:

@@ -106,8 +106,8 @@ def check_array(array: object) -> NDArray[Any]:
     return numpy.ascontiguousarray(pixels, dtype=dtype)
 
 
-def check_layers(pixels: NDArray[Any], grid: Grid, bands: Sequence[BandLayer]) -> None:
-    """Check that an array, its grid and its band settings belong together.
+def check_layers(shape: tuple[int, ...], dtype: numpy.dtype[Any], grid: Grid, bands: Sequence[BandLayer]) -> None:
+    """Check that pixels of shape (band, row, column), their grid and their band settings belong together.
 
     Raises
     ------
@@ -116,25 +116,25 @@ def check_layers(pixels: NDArray[Any], grid: Grid, bands: Sequence[BandLayer]) -
     InvalidArrayError
         If the number of bands differs, or a nodata value does not fit the dtype.
     """
-    if pixels.shape[1:] != tuple(grid.shape):
+    if shape[1:] != tuple(grid.shape):
         raise GridMismatchError(
-            f"the array has {pixels.shape[1]} rows and {pixels.shape[2]} columns, its grid {grid.shape[0]} and "
+            f"the array has {shape[1]} rows and {shape[2]} columns, its grid {grid.shape[0]} and "
             f"{grid.shape[1]}; pass an array of shape (band, {grid.shape[0]}, {grid.shape[1]})"
         )
     if grid.transform.is_degenerate or not numpy.isfinite(tuple(grid.transform)).all():
         raise GridMismatchError(f"the transform {grid.geotransform} has no inverse; pixels need a size")
     if grid.transform.is_identity:
         raise GridMismatchError("GeoTIFF cannot tell an identity transform from none; flip the rows and its y axis")
-    if len(bands) != len(pixels):
-        raise InvalidArrayError(f"the array has {len(pixels)} bands, but {len(bands)} are described")
+    if len(bands) != shape[0]:
+        raise InvalidArrayError(f"the array has {shape[0]} bands, but {len(bands)} are described")
     for number, band in enumerate(bands, start=1):
-        if band.nodata is not None and not is_representable(band.nodata, pixels.dtype):
+        if band.nodata is not None and not is_representable(band.nodata, dtype):
             raise InvalidArrayError(
-                f"nodata {band.nodata:g} of band {number} cannot be stored as {pixels.dtype}; "
-                f"choose a value that {data_type_name(pixels.dtype)} holds"
+                f"nodata {band.nodata:g} of band {number} cannot be stored as {dtype}; "
+                f"choose a value that {data_type_name(dtype)} holds"
             )
-        if band.colormap is not None and pixels.dtype.name not in _COLORMAP_DTYPES:
-            raise InvalidArrayError(f"a colormap needs uint8 or uint16 pixels, band {number} has {pixels.dtype}")
+        if band.colormap is not None and dtype.name not in _COLORMAP_DTYPES:
+            raise InvalidArrayError(f"a colormap needs uint8 or uint16 pixels, band {number} has {dtype}")
 
 
 def shared_nodata(bands: Sequence[BandLayer]) -> float | None:

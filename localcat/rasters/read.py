@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from os import PathLike, fspath
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy
 from rasterio.enums import Resampling
@@ -25,6 +25,8 @@ from localcat.rasters.opening import open_raster
 from localcat.rasters.sources import BandSource, Request, fill_of, internal_mask, nodata_of
 from localcat.rasters.turns import on_each_turn
 from localcat.rasters.warping import native_window, overview_level, warp
+
+_Turn: TypeAlias = "tuple[slice, Grid, Window | None]"  # columns of a result, their grid, and the file's window it is
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
@@ -209,30 +211,33 @@ def _read_file(
         native = native_grid(dataset)
         if native is None:
             raise BadRequestError(f"{path} has no CRS or no transform, so it cannot be read on a grid")
-        turns = on_each_turn(native, request.grid)
-        is_copied = all(native_window(native, part) is not None for _, part in turns)
+        turns = _turns(native, request.grid)
+        is_copied = all(window is not None for *_, window in turns)
         level = None if is_copied else overview_level(dataset, native, request.whole)
         if level is None:
             _read_turns(dataset, native, turns, request, positions, values, mask)
             return
     with open_raster(path, overview_level=level, max_bytes=None, threads=request.threads) as overview:
         reduced = Grid(native.crs, overview.transform, overview.shape)
-        _read_turns(overview, reduced, turns, request, positions, values, mask)
+        _read_turns(overview, reduced, _turns(reduced, request.grid), request, positions, values, mask)
+
+
+def _turns(native: Grid, grid: Grid) -> list[_Turn]:
+    return [(columns, part, native_window(native, part)) for columns, part in on_each_turn(native, grid)]
 
 
 def _read_turns(
     dataset: DatasetReader,
     native: Grid,
-    turns: list[tuple[slice, Grid]],
+    turns: list[_Turn],
     request: Request,
     positions: list[int],
     values: NDArray[Any],
     mask: NDArray[numpy.bool_],
 ) -> None:
-    """Read the columns of the result that lie on each turn around the Earth."""
-    for columns, part in turns:
+    """Read the columns of the result that lie on each turn around the Earth, by copying where they are a window."""
+    for columns, part, window in turns:
         part_request = replace(request, grid=part)
-        window = native_window(native, part)
         if window is not None:
             copy_window(dataset, window, part_request, positions, values[:, :, columns], mask[:, :, columns])
         else:

@@ -81,6 +81,9 @@ class ArrayPixels:
         True = invalid.
     bands : sequence of BandLayer
         One for each band.
+    adds_alpha : bool
+        Whether a band of opacity follows those of the array, made of its mask: 0 where any band is masked, where the
+        others are 0, too, or nodata.
 
     Raises
     ------
@@ -91,9 +94,14 @@ class ArrayPixels:
     """
 
     def __init__(
-        self, pixels: NDArray[Any], mask: NDArray[numpy.bool_] | None, bands: Sequence[BandLayer] | None = None
+        self,
+        pixels: NDArray[Any],
+        mask: NDArray[numpy.bool_] | None,
+        bands: Sequence[BandLayer] | None = None,
+        *,
+        adds_alpha: bool = False,
     ) -> None:
-        self._pixels, self._bands = pixels, bands or ()
+        self._pixels, self._bands, self._adds_alpha = pixels, bands or (), adds_alpha
         self._mask: NDArray[numpy.bool_] | None = None
         self._without: list[int] = []
         if mask is None:
@@ -103,7 +111,8 @@ class ArrayPixels:
         if not mask.any():
             return
         self._mask = numpy.broadcast_to(mask.astype(bool, copy=False), pixels.shape)
-        self._without = [at for at, band in enumerate(self._bands) if band.nodata is None and not band.is_alpha]
+        if not adds_alpha:
+            self._without = [at for at, band in enumerate(self._bands) if band.nodata is None and not band.is_alpha]
         if self._without:
             self._check(self._mask)
 
@@ -111,7 +120,7 @@ class ArrayPixels:
     def shape(self) -> tuple[int, int, int]:
         """(band, row, column)."""
         bands, rows, columns = self._pixels.shape
-        return bands, rows, columns
+        return bands + self._adds_alpha, rows, columns
 
     @property
     def dtype(self) -> numpy.dtype[Any]:
@@ -126,14 +135,19 @@ class ArrayPixels:
     def rows(self, rows: slice) -> tuple[NDArray[Any], NDArray[numpy.bool_] | None]:
         """Return the pixels of some rows with nodata where they are masked, and the internal mask of those without."""
         pixels = self._pixels[:, rows]
-        if self._mask is None:
+        mask = None if self._mask is None else self._mask[:, rows]
+        if self._adds_alpha:
+            pixels = numpy.concatenate((pixels, numpy.ones_like(pixels[:1])))
+            if mask is not None:
+                pixels[:, mask.any(axis=0)] = 0
+        if mask is None:
             return pixels, None
-        mask = self._mask[:, rows]
         if any(band.nodata is not None for band in self._bands):
-            pixels = pixels.copy()
-            for at, band in enumerate(self._bands):
-                if band.nodata is not None:
-                    pixels[at][mask[at]] = band.nodata
+            pixels = pixels if self._adds_alpha else pixels.copy()
+            for at, hidden in enumerate(mask):
+                nodata = self._bands[at].nodata
+                if nodata is not None:
+                    pixels[at][hidden] = nodata
         return pixels, mask[self._without[0]] if self._without else None
 
     def _check(self, mask: NDArray[numpy.bool_]) -> None:

@@ -42,7 +42,9 @@ def on_each_turn(native: Grid, grid: Grid) -> list[tuple[slice, Grid]]:
         return [(slice(0, grid.width), grid)]
     west, _, east, _ = native.bounds
     seam = west - max(turn - (east - west), 0.0) / 2  # in the middle of what the file leaves free
-    turns = numpy.floor((t.c + t.a * (numpy.arange(grid.width) + 0.5) - seam) / turn)
+    xs = t.c + t.a * (numpy.arange(grid.width) + 0.5)
+    is_inside = (west <= xs) & (xs < east)  # of a file that may be wider than one turn
+    turns = numpy.where(is_inside, 0.0, numpy.floor((xs - seam) / turn))
     edges = [0, *(numpy.flatnonzero(numpy.diff(turns)) + 1).tolist(), grid.width]
     return [
         (slice(start, stop), _moved(grid.part(slice(None), slice(start, stop)), -turn * float(turns[start])))

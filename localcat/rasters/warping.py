@@ -18,7 +18,7 @@ from localcat.rasters.sources import Request, fill_of, has_internal_mask, nodata
 from localcat.rasters.turns import on_each_turn
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from numpy.typing import DTypeLike, NDArray
     from rasterio.io import DatasetReader
 
     from localcat.geocontext.grid import Grid
@@ -97,12 +97,12 @@ def _reprojected(
     alpha: int = 0,
     **options: str,
 ) -> NDArray[Any]:
-    pixels = numpy.zeros((len(indexes), *grid.shape), dtype=dataset.dtypes[indexes[0] - 1])
-    reproject(
+    dtype = dataset.dtypes[indexes[0] - 1]
+    return _onto(
         rasterio.band(dataset, indexes),
-        pixels,
-        dst_crs=grid.crs,
-        dst_transform=grid.transform,
+        grid,
+        len(indexes),
+        dtype,
         resampling=method,
         src_nodata=nodata,
         dst_nodata=nodata,
@@ -110,7 +110,25 @@ def _reprojected(
         UNIFIED_SRC_NODATA="NO",  # rasterio's default would let a band's nodata bleed where another band is valid
         **options,
     )
-    return pixels
+
+
+def _onto(source: Any, grid: Grid, count: int, dtype: DTypeLike, **options: Any) -> NDArray[Any]:
+    """Return what GDAL's warper makes of a source on a grid, shape (band, row, column)."""
+    margin, transform = _with_margin(grid.transform)
+    pixels = numpy.zeros((count, grid.height, grid.width + margin), dtype=dtype)
+    reproject(source, pixels, dst_crs=grid.crs, dst_transform=transform, **options)
+    return pixels[..., margin:]
+
+
+def _with_margin(transform: Affine) -> tuple[int, Affine]:
+    """Return how many columns an array needs on its left so that GDAL's warper knows where it lies, and its transform.
+
+    The warper takes pixels of one unit that begin at the origin for an array that lies nowhere.
+    """
+    t = transform
+    if (t.a, t.b, t.c, t.d, abs(t.e), t.f) != (1, 0, 0, 0, 1, 0):
+        return 0, t
+    return 1, Affine(t.a, t.b, t.c - t.a, t.d, t.e, t.f)
 
 
 def _kernel_options(native: Grid, whole: Grid) -> dict[str, str]:
@@ -142,16 +160,10 @@ def _outside(dataset: DatasetReader, native: Grid, request: Request, positions: 
     """
     grid = request.grid
     if all(nodata is None for nodata in dataset.nodatavals):
-        pixels = numpy.zeros((2, *grid.shape), dtype=dataset.dtypes[0])
-        reproject(
-            rasterio.band(dataset, 1),
-            pixels,
-            dst_crs=grid.crs,
-            dst_transform=grid.transform,
-            resampling=Resampling.nearest,
-            dst_alpha=2,
+        options = {"resampling": Resampling.nearest, "dst_alpha": 2}
+        transparent: NDArray[numpy.bool_] = (
+            _onto(rasterio.band(dataset, 1), grid, 2, dataset.dtypes[0], **options)[1] == 0
         )
-        transparent: NDArray[numpy.bool_] = pixels[1] == 0
         return transparent
     is_masked = request.mask_nodata and all(nodata_of(dataset, request.sources[at]) is not None for at in positions)
     if is_masked and not has_internal_mask(dataset):
@@ -164,19 +176,19 @@ def _outside(dataset: DatasetReader, native: Grid, request: Request, positions: 
         source = dataset.read_masks(1, window=window)
     else:
         source = numpy.full((window.height, window.width), 255, dtype=numpy.uint8)
-    covered = numpy.zeros(grid.shape, dtype=numpy.uint8)
     x, y = to_map(native, numpy.array([window.col_off]), numpy.array([window.row_off]))
     t = native.transform
-    reproject(
-        source,
-        covered,
+    margin, transform = _with_margin(Affine(t.a, t.b, float(x[0]), t.d, t.e, float(y[0])))
+    covered = _onto(
+        numpy.pad(source, ((0, 0), (margin, 0))),
+        grid,
+        1,
+        numpy.uint8,
         src_crs=native.crs,
-        src_transform=Affine(t.a, t.b, float(x[0]), t.d, t.e, float(y[0])),
-        dst_crs=grid.crs,
-        dst_transform=grid.transform,
+        src_transform=transform,
         resampling=Resampling.nearest,
     )
-    outside: NDArray[numpy.bool_] = covered == 0
+    outside: NDArray[numpy.bool_] = covered[0] == 0
     return outside
 
 

@@ -189,7 +189,7 @@ def write_cog(
         mask = numpy.ma.getmaskarray(array)
     pixels = check_array(array)
     layers = layers_for(len(pixels), bands)
-    check_layers(pixels, grid, layers)
+    check_layers(pixels.shape, pixels.dtype, grid, layers)
     if mask is not None and mask.ndim == 2:
         mask = numpy.asarray(mask)
     elif mask is not None and numpy.ndim(array) == 2:

@@ -64,6 +64,8 @@ def conditions_of(where: Node, scope: Scope) -> tuple[Condition, ...]:
 
 def all_of_them(conditions: Sequence[Condition]) -> Clause:
     """Return what says that several conditions hold."""
+    if len(conditions) == 1:
+        return conditions[0].clause
     return joined_nodes("AND", [one.node for one in conditions], [one.clause for one in conditions])
 
 

@@ -159,6 +159,11 @@ class Clock:
         self._seconds = seconds
         self._is_running = False
 
+    @property
+    def is_limited(self) -> bool:
+        """Whether there is a limit for every query."""
+        return self._seconds is not None
+
     def running(self, seconds: float | None = None) -> AbstractContextManager[None]:
         """Stop what takes longer inside the block; a block around this one that has a limit counts for both."""
         limit = self._seconds if seconds is None else seconds

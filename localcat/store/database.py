@@ -13,7 +13,7 @@ import threading
 import uuid
 import weakref
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,7 @@ from localcat.store.connection import (
     nothing_outside,
     only_reading,
 )
-from localcat.store.faults import sqlite_errors
+from localcat.store.faults import reading, sqlite_errors
 from localcat.store.migrate import migrate
 from localcat.store.places import warn_of_place
 from localcat.store.trust import check_content, check_schema
@@ -208,10 +208,13 @@ class Database:
 
     # Reading and writing
 
-    @contextmanager
-    def read(self) -> Iterator[sqlite3.Connection]:
+    def read(self) -> AbstractContextManager[sqlite3.Connection]:
         """Give the thread's connection for reading; errors inside cross as ours."""
         session = self._session()
+        return self._read_in_time(session) if session.clock.is_limited else reading(self.path, session.connection)
+
+    @contextmanager
+    def _read_in_time(self, session: _Session) -> Iterator[sqlite3.Connection]:
         with sqlite_errors(self.path), session.clock.running():
             yield session.connection
 

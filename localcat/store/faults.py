@@ -35,8 +35,8 @@ class sqlite_errors:  # noqa: N801  # reads as a function, and costs each query 
     def __init__(self, path: Path | str) -> None:
         self._path = path
 
-    def __enter__(self) -> None:
-        pass
+    def __enter__(self) -> object:
+        return None
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         if isinstance(error, CorruptCatalogError):
@@ -44,6 +44,19 @@ class sqlite_errors:  # noqa: N801  # reads as a function, and costs each query 
                 raise CorruptCatalogError(f"catalog '{self._path}': {error}; restore it from a backup") from error
         elif isinstance(error, sqlite3.Error | UnicodeError | OverflowError | SystemError | MemoryError):
             raise translated(error, self._path) from error
+
+
+class reading(sqlite_errors):  # noqa: N801  # see above
+    """Give a connection for the block, whose errors cross as localcat's."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, path: Path | str, connection: sqlite3.Connection) -> None:
+        super().__init__(path)
+        self._connection = connection
+
+    def __enter__(self) -> sqlite3.Connection:
+        return self._connection
 
 
 def translated(error: Exception, path: Path | str) -> ClientError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -123,17 +122,13 @@ def _windowed(conditions: Sequence[Condition]) -> tuple[Window | None, Sequence[
 
     Of several windows the smallest counts.
     """
-    placed = [one for one in conditions if one.window is not None]
-    if not placed:
-        return None, conditions
-    smallest = placed[0] if len(placed) == 1 else min(placed, key=_size)
-    if not smallest.is_window:
-        return smallest.window, conditions
-    return smallest.window, [one for one in conditions if one is not smallest]
-
-
-def _size(condition: Condition) -> float:
-    return math.inf if condition.window is None else condition.window.size
+    window, told = None, None
+    for one in conditions:
+        if one.window is not None and (window is None or one.window.size < window.size):
+            window, told = one.window, one
+    if told is None or not told.is_window:
+        return window, conditions
+    return window, [one for one in conditions if one is not told]
 
 
 def is_told_by_boxes(question: Question) -> bool:

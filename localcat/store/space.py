@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from localcat.store.compiler import Clause, Parameter
@@ -27,7 +27,7 @@ UNSET_TIME = TimeRange(0, 0)
 """Where an image stands in the index whose `acquired` is unset."""
 
 
-class Reach(Enum):
+class Reach(StrEnum):
     """Which entries of the index are candidates, by how their box lies to that of a place."""
 
     MEETING = "it meets it"

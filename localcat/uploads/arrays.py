@@ -19,7 +19,7 @@ from localcat.models.enums import ImageUploadEventSeverity as Severity
 from localcat.models.enums import ImageUploadEventType as EventType
 from localcat.rasters.arrays import BandLayer, check_array, check_layers
 from localcat.rasters.dtypes import equals_nodata, numpy_dtype
-from localcat.rasters.strips import ArrayPixels, row_strips
+from localcat.rasters.strips import ArrayPixels, row_strips, strips_of
 from localcat.rasters.write import CogOptions, RasterWarning, departures, write_pixels
 from localcat.timestamps import iso_text, to_microseconds
 from localcat.uploads.commit import Step, Written, position_of
@@ -46,6 +46,18 @@ class _ArrayFile:
     mask: NDArray[numpy.bool_] | None
     layers: Sequence[BandLayer]
     grid: Grid
+    lacks_alpha: bool
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all bands, with an alpha band that the array lacks."""
+        return int(self.pixels.nbytes) // len(self.pixels) * (len(self.pixels) + self.lacks_alpha)
+
+    def source(self) -> ArrayPixels:
+        """Return the pixels as they are to be written; raises if they cannot be."""
+        source = ArrayPixels(self.pixels, self.mask, self.layers, adds_alpha=self.lacks_alpha)
+        check_layers(source.shape, source.dtype, self.grid, self.layers)
+        return source
 
 
 def array_steps(
@@ -73,7 +85,7 @@ def array_steps(
     for text in dict.fromkeys(text for file in files for text in departures(file.layers, options)):
         warn_of(RasterWarning(text), record)
     tags = tags_of(image)
-    size = sum(file.pixels.nbytes for file in files)
+    size = sum(file.nbytes for file in files)
     record.options = replace(request.options, upload_type="ndarray", upload_size=size)
     return [_step(catalog, file, options, tags, record) for file in files]
 
@@ -101,11 +113,11 @@ def _array_files(image: Image, request: UploadRequest, bands: list[Band], record
         mask = None
         if isinstance(given, numpy.ma.MaskedArray) and given.mask is not numpy.ma.nomask:
             mask = numpy.ma.getmaskarray(given).reshape(pixels.shape)
-        pixels, mask = _with_alpha(pixels, mask, declared, image)
+        lacks_alpha = _lacks_alpha(pixels, declared, image)
         _check_types(pixels, declared, image)
         _warn_of_values(pixels, mask, declared, record)
         grid = Grid(crs, transform, (height, width))
-        files.append(_ArrayFile(pixels, mask, _layers(declared, shown), grid))
+        files.append(_ArrayFile(pixels, mask, _layers(declared, shown), grid, lacks_alpha))
     return files
 
 
@@ -134,27 +146,18 @@ def _georeferencing(image: Image, meta: Mapping[str, Any]) -> tuple[Any, Affine]
     return parse_crs(text), transform
 
 
-def _with_alpha(
-    pixels: NDArray[Any], mask: NDArray[numpy.bool_] | None, declared: list[Band], image: Image
-) -> tuple[NDArray[Any], NDArray[numpy.bool_] | None]:
-    """Add the alpha band that the product declares and the array lacks, made of the array's mask."""
-    expected = position_of(declared[-1]) + 1
+def _lacks_alpha(pixels: NDArray[Any], declared: list[Band], image: Image) -> bool:
+    """Return whether an array lacks the alpha band that its product declares last; no other may be lacking."""
     last = declared[-1]
-    if len(pixels) == expected:
-        return pixels, mask
-    if len(pixels) != expected - 1 or not (isinstance(last, MaskBand) and last.is_alpha):
+    expected = position_of(last) + 1
+    lacks_alpha = len(pixels) == expected - 1 and isinstance(last, MaskBand) and bool(last.is_alpha)
+    if len(pixels) != expected and not lacks_alpha:
         names = ", ".join(str(band.name) for band in declared)
         raise InvalidArrayError(
             f"product '{image.product_id}' declares {expected} bands ({names}) and the array has {len(pixels)}; "
             "pass one array with all of them"
         )
-    invalid = numpy.zeros(pixels.shape[1:], dtype=bool) if mask is None else mask.any(axis=0)
-    alpha = (~invalid).astype(pixels.dtype)[numpy.newaxis]
-    if mask is not None:  # under the alpha band nothing else is masked, and what lies there is no data
-        pixels = numpy.where(invalid, numpy.zeros((), pixels.dtype), pixels)
-        if any(band.nodata is not None for band in declared[:-1]):
-            return numpy.concatenate((pixels, alpha)), numpy.concatenate((mask, numpy.zeros_like(mask[:1])))
-    return numpy.concatenate((pixels, alpha)), None
+    return lacks_alpha
 
 
 def _check_types(pixels: NDArray[Any], declared: list[Band], image: Image) -> None:
@@ -171,9 +174,9 @@ def _warn_of_values(
     pixels: NDArray[Any], mask: NDArray[numpy.bool_] | None, declared: list[Band], record: UploadRecord
 ) -> None:
     for band in declared:
-        if band.data_range is None:
-            continue
         at = position_of(band)
+        if band.data_range is None or at == len(pixels):  # the alpha band that is made
+            continue
         low, high = _extremes(pixels[at], None if mask is None else mask[at])
         if low < band.data_range[0] or high > band.data_range[1]:
             record.add(
@@ -262,28 +265,29 @@ def _step(
 ) -> Step:
     def write(stack: ExitStack) -> Written:
         folder = catalog.data_folder
-        folder.require_space(file.pixels.nbytes)
+        folder.require_space(file.nbytes)
         temporary = stack.enter_context(folder.temporary(".tif"))
-        check_layers(file.pixels, file.grid, file.layers)
-        pixels = ArrayPixels(file.pixels, file.mask, file.layers)
-        digest = write_pixels(pixels, temporary, grid=file.grid, options=options, bands=file.layers, tags=tags)
+        source = file.source()
+        digest = write_pixels(source, temporary, grid=file.grid, options=options, bands=file.layers, tags=tags)
         folder.sync(temporary)
         record.add(EventType.LOG, f"{digest.size_bytes:,} bytes written")
-        return Written(digest, file.grid, temporary=temporary, suffix=".tif", fill_fraction=_fill_fraction(file))
+        return Written(
+            digest, file.grid, temporary=temporary, suffix=".tif", fill_fraction=_fill_fraction(source, file.layers)
+        )
 
     return write
 
 
-def _fill_fraction(file: _ArrayFile) -> float:
+def _fill_fraction(source: ArrayPixels, layers: Sequence[BandLayer]) -> float:
     """Return the share of pixels that are valid in all bands."""
     valid = 0
-    for rows in row_strips(file.pixels.shape, file.pixels.itemsize):
-        pixels = file.pixels[:, rows]
-        invalid = numpy.zeros(pixels.shape[1:], dtype=bool) if file.mask is None else file.mask[:, rows].any(axis=0)
-        for values, layer in zip(pixels, file.layers, strict=True):
+    for _, pixels, mask in strips_of(source):
+        invalid = numpy.zeros(pixels.shape[1:], dtype=bool) if mask is None else mask.copy()
+        for values, layer in zip(pixels, layers, strict=True):
             if layer.is_alpha:
                 invalid |= values == 0
             elif layer.nodata is not None:
                 invalid |= equals_nodata(values, layer.nodata)
         valid += invalid.size - int(numpy.count_nonzero(invalid))
-    return valid / (file.grid.height * file.grid.width)
+    _, height, width = source.shape
+    return valid / (height * width)

@@ -218,3 +218,12 @@ def test_an_area_of_interest_across_cuts_where_it_should(crossing) -> None:
     assert_array_equal(found[0], cells(174, 11)[20:40])
     in_utm = ImageCollection(crossing[:1]).mosaic("v", AOI(area, crs="EPSG:32601", resolution=50_000))
     assert 0.8 < 1 - in_utm.mask.mean() < 1
+
+
+def test_a_file_wider_than_the_earth_is_read_as_it_is(tmp_path):
+    array = numpy.arange(60 * 361, dtype="uint16").reshape(60, 361)
+    path = tmp_path / "x.tif"
+    wide = degrees(-0.5, 361)
+    write_cog(array, path, grid=wide)
+    assert_array_equal(read_bands([BandSource(path, 1)], wide)[0], array)
+    assert_array_equal(read_bands([BandSource(path, 1)], degrees(300.5, 100))[0][:, 60:], array[:, 1:41])

@@ -342,3 +342,23 @@ def test_real_files(real_files):
     assert not world.mask[:, :5].any()
     with pytest.raises(CorruptImageError, match="TIFFFillTile"):
         read_native(real_files / "corrupt.tif")
+
+
+@pytest.mark.parametrize("mask_nodata", [True, False])
+@pytest.mark.parametrize("nodata", [None, 0])
+@pytest.mark.parametrize("size", [0.5, 1])  # of the file's pixels; of the grid's, the other one
+@pytest.mark.parametrize("up", [1, -1])
+def test_pixels_of_one_unit_from_the_origin_on_are_a_place_too(tmp_path, nodata, size, up, mask_nodata):
+    native = Grid(CRS.from_epsg(4326), Affine(size, 0, 0, 0, -size, 16 if up > 0 else 0), (int(16 / size),) * 2)
+    array = numpy.random.default_rng(1).integers(1, 99, (1, *native.shape)).astype("uint8")
+    path = written(tmp_path / "x.tif", array, grid=native, bands=[BandLayer(nodata=nodata)])
+    other = 1.5 - size
+    wanted = Grid(native.crs, Affine(other, 0, 0, 0, up * other, 0), (int(16 / other),) * 2)
+    found = read_bands(sources(path, 1), wanted, mask_nodata=mask_nodata)
+    assert not found.mask.any()
+    shape = (wanted.height, 2, wanted.width, 2)
+    rows = array[0] if up < 0 else array[0, ::-1]
+    if size == 0.5:  # GDAL takes one of the four pixels around a centre
+        assert (rows.reshape(shape) == found.data[0][:, None, :, None]).any(axis=(1, 3)).all()
+    else:
+        assert (found.data[0] == rows.repeat(2, axis=0).repeat(2, axis=1)).all()
