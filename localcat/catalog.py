@@ -18,6 +18,7 @@ from localcat.errors import (
     BadRequestError,
     CatalogExistsError,
     CatalogNotFoundError,
+    QueryError,
 )
 from localcat.expressions.properties import properties as p
 from localcat.filesystem import exists
@@ -510,6 +511,8 @@ class Catalog(CatalogOnDisk, CatalogPixels):
         QueryTimeoutError
             If it takes longer.
         """
+        if isinstance(params, str | bytes) or not isinstance(params, Sequence):
+            raise QueryError(f"the parameters of a query are a sequence of values, not {params!r:.100}")
         return self.database.select(query, params, seconds=timeout)
 
     @property

@@ -10,6 +10,7 @@ from rasterio.errors import CRSError
 from rasterio.session import DummySession
 
 from localcat.errors import InvalidCRSError
+from localcat.offline import load_own_drivers
 
 WGS84 = CRS.from_epsg(4326)
 """Longitude and latitude in degrees; the CRS of every footprint."""
@@ -37,6 +38,7 @@ def parse_crs(value: str | int) -> CRS:
         If the value is none of these, or is not known. Texts that would make PROJ or GDAL open a file or a URL are
         never handed to them.
     """
+    load_own_drivers()
     try:
         with Env(session=DummySession()):  # outside one, GDAL prints what it cannot parse
             return _parsed(value)

@@ -1,7 +1,8 @@
-"""Keeps PROJ off the network, whatever its settings, while localcat computes with coordinates.
+"""Keeps PROJ off the network, and GDAL from foreign code, while localcat computes with coordinates.
 
 PROJ fetches grids from the internet where ``PROJ_NETWORK=ON`` stands in the environment, and an option of GDAL does not
-hold it back; a stranger's file could choose a coordinate reference system for which it does so.
+hold it back; a stranger's file could choose a coordinate reference system for which it does so. GDAL loads what lies in
+the folders that the environment names when it is first used, be it for coordinates alone.
 """
 
 from __future__ import annotations
@@ -12,8 +13,14 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from rasterio import _env
+from rasterio.env import Env
+from rasterio.session import DummySession
+
+NO_FOREIGN_CODE: Final = {"GDAL_DRIVER_PATH": "disable", "GDAL_PYTHON_DRIVER_PATH": os.devnull}
+"""Options of GDAL with which it loads its own drivers only."""
 
 _VARIABLE = "PROJ_NETWORK"
 _ON = ("ON", "YES", "TRUE")
@@ -23,10 +30,18 @@ _inside = 0  # blocks that are running, in all threads
 _was_on = False  # before the first of them
 
 
+@functools.cache
+def load_own_drivers() -> None:
+    """Let GDAL load its drivers, which it does once in a process, before anything else makes it look for others."""
+    with Env(session=DummySession(), **NO_FOREIGN_CODE):
+        pass
+
+
 @contextmanager
 def proj_offline() -> Iterator[None]:
     """Switch PROJ's network off while the block runs, in the whole process, if it is on."""
     global _inside, _was_on  # PROJ's switch belongs to the process, too
+    load_own_drivers()
     is_on, switch = _switch()
     with _lock:
         if _inside == 0:

@@ -43,6 +43,7 @@ FLOORS = [
 FLOOR_OF = {room: height for height, rooms in enumerate(FLOORS) for room in rooms}
 SAME_FLOOR = {
     ("crs", "errors"),
+    ("crs", "offline"),
     ("paths", "filesystem"),
     ("expressions", "timestamps"),
     # What a place means is told by shapely, which these bring in when a condition on one is made.
@@ -280,3 +281,16 @@ def test_enumerations_have_the_originals_values(name: str) -> None:
     members = list(getattr(localcat, name))
     assert members == VALUES[name].split()
     assert all(isinstance(member, str) and str(member) == member.value for member in members)
+
+
+def test_no_write_begins_as_a_read() -> None:
+    """A deferred transaction that turns into a write fails where another program wrote in between."""
+    begins = {"BEGIN": set(), "BEGIN IMMEDIATE": set()}
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith("BEGIN"):
+                begins[node.value].add(path.relative_to(PACKAGE).as_posix())
+    assert begins["BEGIN"] == {"store/database.py", "maintenance/verify.py"}, (
+        "one sees a state, the other writes nothing"
+    )
+    assert "store/connection.py" in begins["BEGIN IMMEDIATE"]

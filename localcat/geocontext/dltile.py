@@ -7,6 +7,7 @@ import re
 import warnings
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from numbers import Real
 from typing import Any, Literal, TypeAlias, overload
 
 import numpy
@@ -140,7 +141,10 @@ class DLTile(GeoContext):
         TypeError, BadRequestError
             As the class does; also if the latitude is beyond ±90° or a coordinate is not finite.
         """
-        if not (math.isfinite(lon) and -90 <= lat <= 90):
+        place: tuple[object, object] = lat, lon
+        if not all(isinstance(degrees, Real) for degrees in place):
+            raise TypeError(f"latitude and longitude are numbers, not {lat!r}, {lon!r}")
+        if not (abs(lon) < math.inf and -90 <= lat <= 90):
             raise BadRequestError(f"latitude {lat!r}, longitude {lon!r} is no point on Earth; latitude comes first")
         if abs(lon) > 180:
             lon = (lon + 180) % 360 - 180

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import sqlite3
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from localcat.errors import ClientError, ImageDeletedError, StorageError, StorageFullError, UnsafePathError
 from localcat.maintenance.backup import copy_checked
@@ -25,6 +26,7 @@ from localcat.store.salvage import Salvage, SalvagedRow
 from localcat.timestamps import now_microseconds
 
 if TYPE_CHECKING:
+    from localcat.models.attributes import Attribute
     from localcat.models.base import CatalogObjectBase
 
 _AGAIN = "upload the image again, or add it from another source"
@@ -269,13 +271,20 @@ def _by_image(folder: DataFolder, hrefs: Sequence[str]) -> dict[str | None, list
     return found
 
 
+@functools.cache
+def _stored(table: str, kind: type[CatalogObjectBase]) -> tuple[tuple[str, str, Attribute[Any]], ...]:
+    """Return the attributes of a class that are columns of its table: (name, column, attribute)."""
+    named = ((name, column(table, name).name, attribute) for name, attribute in kind._attributes.items())
+    return tuple(one for one in named if one[0] != "product_id")
+
+
 def _undecodable(table: str, kind: type[CatalogObjectBase], row: SalvagedRow) -> str | None:
     """Return why an object's stored values cannot be read as its attributes; None if they can."""
     if kind is Band:
         kind = Band._classes.get(str(row["type"]), Band)
-    for name, attribute in kind._attributes.items():
-        stored = row.get(column(table, name).name)
-        if stored is None or name == "product_id":
+    for name, place, attribute in _stored(table, cast("Any", kind)):
+        stored = row.get(place)
+        if stored is None:
             continue
         try:
             value = attribute.load(stored)

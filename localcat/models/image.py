@@ -21,6 +21,7 @@ from localcat.models.requests import (
     UploadRequest,
     arrays_of,
     paths_of,
+    raster_meta_of,
     upload_options_of,
 )
 from localcat.models.structured import NestedNumbers, NumberTuple
@@ -233,10 +234,8 @@ class Image(NamedCatalogObject):
             overviews=given.overviews if overviews is None else overviews,
             overview_resampler=given.overview_resampler if overview_resampler is None else overview_resampler,
         )
-        arrays = arrays_of(ndarray)
-        request = UploadRequest(
-            options=options, overwrite=overwrite, wait=wait, arrays=arrays, raster_meta=raster_meta or {}
-        )
+        arrays, meta = arrays_of(ndarray), raster_meta_of(raster_meta)
+        request = UploadRequest(options=options, overwrite=overwrite, wait=wait, arrays=arrays, raster_meta=meta)
         return self._catalog.upload(self, request)
 
     def _require_uploadable(self, *, overwrite: bool) -> None:

@@ -244,6 +244,15 @@ def paths_of(files: Any) -> list[Path]:
     return paths
 
 
+def raster_meta_of(given: Any) -> Mapping[str, Any]:
+    """Return the georeferencing that `Image.upload_ndarray` takes; an empty mapping for None."""
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping):
+        raise BadRequestError(f"raster_meta is a mapping, as ndarray(raster_info=True) returns it, not {given!r:.100}")
+    return given
+
+
 def arrays_of(ndarray: Any) -> list[Any]:
     """Return the arrays of what `Image.upload_ndarray` takes; the caller's list is left as it is."""
     import numpy  # heavy, and not needed before pixels are

@@ -52,7 +52,10 @@ class Structured(Attribute[T]):
             return list(value)
         if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
             raise self.refuse(value, rule)
-        return list(value)
+        try:
+            return list(value)
+        except TypeError:  # an array of no dimensions says that it can be iterated
+            raise self.refuse(value, rule) from None
 
 
 class TextList(Structured[list[str]]):

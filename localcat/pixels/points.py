@@ -195,7 +195,7 @@ class _Reading:
 def _checked(lon: Any, lat: Any) -> tuple[float, float]:
     try:
         place = float(lon), float(lat)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise BadRequestError(f"a place is a longitude and a latitude in degrees, not {lon!r}, {lat!r}") from None
     if not (math.isfinite(place[0]) and -90 <= place[1] <= 90):
         raise BadRequestError(f"a place has a finite longitude and a latitude from -90 to 90, not {lon!r}, {lat!r}")

@@ -24,7 +24,7 @@ from localcat.errors import (
     StorageFullError,
     TooLargeError,
 )
-from localcat.offline import proj_offline
+from localcat.offline import NO_FOREIGN_CODE, proj_offline
 
 _PINNED = {
     # No file but the named one is ever looked at: no sidecars, no world files, no statistics written beside it.
@@ -34,8 +34,14 @@ _PINNED = {
     "GDAL_TIFF_INTERNAL_MASK": "YES",
     # What a damaged file cannot give is an error, not a block of zeros.
     "GTIFF_IGNORE_READ_ERRORS": "NO",
+    # Overviews are written into the file itself, in its own byte order.
+    "TIFF_USE_OVR": "NO",
+    "USE_RRD": "NO",
+    "GDAL_TIFF_ENDIANNESS": "LITTLE",
+    "GDAL_TIFF_OVR_BLOCKSIZE": "128",
+    "BIGTIFF_OVERVIEW": "IF_SAFER",
     # Nothing is fetched and no foreign code is loaded.
-    "GDAL_DRIVER_PATH": "disable",
+    **NO_FOREIGN_CODE,
     "GDAL_VRT_ENABLE_PYTHON": "NO",
     "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ".none",
     "GDAL_HTTP_MAX_RETRY": "0",
@@ -73,6 +79,13 @@ def raster_environment(*, threads: int = 1) -> Iterator[Env]:
     # An explicit session: rasterio would otherwise look for cloud credentials in the process environment.
     with proj_offline(), Env(session=DummySession(), GDAL_NUM_THREADS=str(threads), **_PINNED) as environment:
         yield environment
+
+
+@contextmanager
+def overviews_compressed(method: str) -> Iterator[None]:
+    """Let GDAL compress overviews and masks as it is told inside the block, not as the environment says."""
+    with Env(session=DummySession(), COMPRESS_OVERVIEW=method):
+        yield
 
 
 @contextmanager

@@ -27,6 +27,7 @@ from rasterio.windows import Window
 from localcat.errors import StorageFullError
 from localcat.rasters.arrays import BandLayer, invalid_pixels, shared_nodata
 from localcat.rasters.dtypes import data_type_name
+from localcat.rasters.environment import overviews_compressed
 from localcat.rasters.opening import quiet_georeferencing
 from localcat.rasters.strips import PixelSource, strips_of
 
@@ -228,7 +229,8 @@ def _fill(group: _Group, source: PixelSource, layout: Layout) -> None:
                 is_hidden = internal if hidden is None else invalid_pixels(pixels, layout.bands, internal, hidden)
                 dataset.write_mask(numpy.where(numpy.asarray(is_hidden), 0, 255).astype(numpy.uint8), window=window)
         if layout.factors:
-            dataset.build_overviews(list(layout.factors), group.method)
+            with overviews_compressed("NONE"):
+                dataset.build_overviews(list(layout.factors), group.method)
 
 
 def _check_length(group: _Group, source: PixelSource, layout: Layout) -> None:

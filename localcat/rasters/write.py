@@ -22,13 +22,14 @@ from rasterio.io import MemoryFile
 
 from localcat.errors import BadRequestError, CorruptImageError, LocalcatWarning, StorageError, StorageFullError
 from localcat.rasters.arrays import BandLayer, check_array, check_layers, layers_for
-from localcat.rasters.environment import raster_environment, small_cache, write_errors
+from localcat.rasters.environment import overviews_compressed, raster_environment, small_cache, write_errors
 from localcat.rasters.opening import open_raster
 from localcat.rasters.scratch import Layout, assemble, scratch_bytes, scratch_path
 from localcat.rasters.strips import ArrayPixels, FilePixels, PixelSource, size_of, strips_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from rasterio.io import DatasetReader
 
     from localcat.geocontext.grid import Grid
 
@@ -252,11 +253,16 @@ def creation_options(options: CogOptions, *, has_overviews: bool) -> dict[str, s
     return created
 
 
+def _encode(dataset: DatasetReader, target: str | Path, layout: Layout, options: CogOptions) -> None:
+    """Write an assembled dataset as a COG."""
+    chosen = creation_options(options, has_overviews=bool(layout.factors))
+    with overviews_compressed(chosen["COMPRESS"]):
+        rasterio.shutil.copy(dataset, target, driver="COG", **chosen)
+
+
 def _write_small(source: PixelSource, layout: Layout, options: CogOptions, target: Path) -> FileDigest:
     with assemble(source, layout, beside=None) as dataset, MemoryFile(ext=".tif") as encoded:
-        rasterio.shutil.copy(
-            dataset, encoded.name, driver="COG", **creation_options(options, has_overviews=bool(layout.factors))
-        )
+        _encode(dataset, encoded.name, layout, options)
         with target.open("wb") as file:
             return _copied(encoded, file)
 
@@ -265,9 +271,7 @@ def _write_large(source: PixelSource, layout: Layout, options: CogOptions, targe
     _check_room(scratch_bytes(source.shape[0], source.dtype.itemsize, layout), target)
     with scratch_path(target) as scratch:
         with assemble(source, layout, beside=target) as dataset:
-            rasterio.shutil.copy(
-                dataset, scratch, driver="COG", **creation_options(options, has_overviews=bool(layout.factors))
-            )
+            _encode(dataset, scratch, layout, options)
         with scratch.open("rb") as encoded, target.open("wb") as file:
             digest = _copied(encoded, file)
     _compare(source, target)

@@ -134,7 +134,7 @@ def begin_writing(connection: sqlite3.Connection, seconds: float) -> None:
                 connection.execute("BEGIN IMMEDIATE")
             except sqlite3.OperationalError as error:
                 left = end - time.monotonic()
-                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or left <= 0:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or left <= 0:  # BUSY_RECOVERY, for one
                     raise
                 time.sleep(min(left, random.uniform(*_PAUSES)))  # noqa: S311  # so that two do not keep step
             else:

@@ -260,27 +260,29 @@ def _values(payload: bytes) -> tuple[Value, ...]:
         raise DamagedPageError
     kinds = []
     while at < end:
-        kind, at = _varint(payload, at)
+        kind = payload[at]
+        at += 1
+        if kind >= 0x80:  # as few are, and a call takes longer than all else here
+            kind, at = _varint(payload, at - 1)
         kinds.append(kind)
     if at != end or len(kinds) > _MOST_COLUMNS:
         raise DamagedPageError
     values: list[Value] = []
     for kind in kinds:
+        if kind == 0:
+            values.append(None)
+            continue
         size = _INTEGER_BYTES.get(kind, 8 if kind == 7 else (kind - 12) // 2 if kind >= 12 else 0)
         part = payload[at : at + size]
         if len(part) != size or kind in (10, 11):
             raise DamagedPageError
         at += size
-        if kind == 0:
-            values.append(None)
+        if kind >= 12:
+            values.append(part.decode() if kind % 2 else part)
         elif kind in _INTEGER_BYTES:
             values.append(int.from_bytes(part, signed=True))
-        elif kind == 7:
-            values.append(struct.unpack(">d", part)[0])
-        elif kind in (8, 9):
-            values.append(kind - 8)
         else:
-            values.append(part.decode() if kind % 2 else part)
+            values.append(struct.unpack(">d", part)[0] if kind == 7 else kind - 8)
     if at != len(payload):
         raise DamagedPageError
     return tuple(values)

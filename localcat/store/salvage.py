@@ -84,20 +84,20 @@ class Salvage:
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """The stored columns of a table, (name, type, may be NULL), the first of which is the row id; and their places."""
+    """The stored columns of a table, (name, types, may be NULL), the first of which is the row id; and their places."""
 
-    columns: tuple[tuple[str, str, bool], ...]
+    columns: tuple[tuple[str, tuple[type, ...], bool], ...]
     places: Mapping[str, int]
 
     def row(self, record: Record, *, is_certain: bool) -> SalvagedRow | None:
         """Return a record as a row; None if it cannot be one of this table."""
         if len(record.values) != len(self.columns) or record.values[0] is not None or record.row_id < 1:
             return None
-        for value, (_, kind, may_be_null) in zip(record.values[1:], self.columns[1:], strict=True):
+        for value, (_, types, may_be_null) in zip(record.values[1:], self.columns[1:], strict=True):
             if value is None:
                 if not may_be_null:
                     return None
-            elif not isinstance(value, _TYPES[kind]) or (isinstance(value, str) and "\x00" in value):
+            elif not isinstance(value, types) or (isinstance(value, str) and "\x00" in value):
                 return None
         return SalvagedRow(record.row_id, self.places, record.values[1:], is_certain)
 
@@ -170,7 +170,9 @@ def _layouts() -> dict[str, _Layout]:
         for table in TABLES:
             columns = memory.execute(f"PRAGMA table_xinfo({table})").fetchall()
             stored = tuple(
-                (name, kind or "ANY", not notnull) for _, name, kind, notnull, _, _, hidden in columns if not hidden
+                (name, _TYPES[kind or "ANY"], not notnull)
+                for _, name, kind, notnull, _, _, hidden in columns
+                if not hidden
             )
             layouts[table] = _Layout(stored, {name: place for place, (name, _, _) in enumerate(stored[1:])})
         return layouts

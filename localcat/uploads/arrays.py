@@ -128,7 +128,7 @@ def _georeferencing(image: Image, meta: Mapping[str, Any]) -> tuple[Any, Affine]
     geotrans = image.geotrans or meta.get("geoTransform")
     try:
         numbers = None if geotrans is None else tuple(float(number) for number in geotrans)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise BadRequestError(f"raster_meta['geoTransform'] is six numbers, not {geotrans!r}") from None
     if numbers is None or len(numbers) != 6:
         raise BadRequestError(
