@@ -363,6 +363,10 @@ def bad_name(path: Path) -> None:
         Image(id="acme:one:../x", catalog=catalog, acquired="2020-01-01").save()
 
 
+GRID_IN_A_DATUM = (
+    'GEOGCS["x",DATUM["d",SPHEROID["s",6378137,298.257],EXTENSION["PROJ4_GRIDS","x.gsb"]],PRIMEM["Greenwich",0],'
+    'UNIT["degree",0.0174532925199433]]'
+)
 FAULTS: list[tuple[str, Callable[[Path], object], type[ClientError], str]] = [
     ("F3", full, StorageFullError, NAME),
     ("F3", full_before_an_upload, StorageFullError, "survey.data"),
@@ -401,6 +405,7 @@ FAULTS: list[tuple[str, Callable[[Path], object], type[ClientError], str]] = [
     ("A7", virtual_raster, CorruptImageError, "virtual.tif"),
     ("A8", lambda path: AOI(crs="/vsicurl/http://example.org/x"), InvalidCRSError, "/vsicurl/http://example.org/x"),
     ("A8", lambda path: AOI(crs="+proj=longlat +nadgrids=x.gsb"), InvalidCRSError, "x.gsb"),
+    ("A8", lambda path: AOI(crs=GRID_IN_A_DATUM), InvalidCRSError, "x.gsb"),
     ("A9", bomb, TooLargeError, "bomb.tif"),
     ("A11", properties(float("nan")), AttributeValidationError, "extra_properties"),
     ("A11", properties(2**64), AttributeValidationError, "extra_properties"),

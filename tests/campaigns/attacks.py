@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy
 
-from localcat import Catalog, Image, LocalcatError, Product, SpectralBand
+from localcat import AOI, Catalog, Image, LocalcatError, Product, SpectralBand
 from localcat.filesystem import exists
 
 META = {"geoTransform": [500_000, 60, 0, 4_000_000, 0, -60], "coordinateSystem": {"epsg": 32618}}
@@ -56,6 +56,27 @@ _ODD = (
     "a\x00b.tif|\u202efit.tif|\ud800.tif|-of|--help|@/tmp/x|*|?|[a-z].tif|a|b>c|<x|\t/vsicurl/x|{0} |{0}."
 )
 
+_CRS = (  # texts that make PROJ or GDAL look for a grid or a file
+    "+proj=longlat +nadgrids={}",
+    "+proj=longlat +nadgrids=@{},null",
+    "+proj=longlat +geoidgrids={}",
+    "+proj=utm +zone=18 +catalog={}",
+    "+init={}:1",
+    "+init=file:{}",
+    "+proj=pipeline +step +proj=hgridshift +grids={}",
+    "+proj=deformation +xy_grids={} +t_epoch=2000",
+    "@{}",
+    "IGNF:{}",
+    "OGC:{}",
+    'GEOGCS["x",DATUM["d",SPHEROID["s",6378137,298.257],EXTENSION["PROJ4_GRIDS","{}"]],PRIMEM["Greenwich",0],'
+    'UNIT["degree",0.0174532925199433]]',
+    'GEOGCS["x",DATUM["d",SPHEROID["s",6378137,298.257]],PRIMEM["Greenwich",0],UNIT["degree",0.0174532925199433],'
+    'EXTENSION["PROJ4","+proj=longlat +nadgrids={}"]]',
+    'BOUNDCRS[SOURCECRS[GEOGCRS["x"]],TARGETCRS[GEOGCRS["y"]],ABRIDGEDTRANSFORMATION["t",METHOD["NTv2"],'
+    'PARAMETERFILE["Latitude and longitude difference file","{}"]]]',
+    '{{"type": "GeographicCRS", "name": "x", "$schema": "{}"}}',
+)
+
 _ROOT = "/proc/self/root"  # the whole file system, by another name
 
 
@@ -86,6 +107,7 @@ def forms(outside: Path) -> list[str]:
         "n" * 5000,
         "../" * 500 + plain,
     ]
+    found += [template.format(place) for template in _CRS for place in (secret, f"http://{local}")]
     return list(dict.fromkeys(found))
 
 
@@ -187,6 +209,16 @@ def attempts(catalog: Path, form: str) -> Iterator[tuple[str, Callable[[], Any]]
             for failed in report.failed:
                 raise failed.error
 
+    def of_crs() -> None:
+        change(catalog, "UPDATE image SET cs_code = NULL, projection = ?", form.encode("utf-8", "replace").decode())
+        try:
+            with Catalog.open(catalog, trusted=False) as opened:
+                image = Image.get("acme:x:a", catalog=opened)
+                image.geocontext.assign(resolution=100, all_touched=True)
+                image.ndarray("red", AOI(bounds=(-75, 36.1, -74.9, 36.2), crs="EPSG:4326", resolution=0.01))
+        finally:
+            change(catalog, "UPDATE image SET cs_code = 'EPSG:32618', projection = NULL")
+
     def by_trash() -> None:
         change(catalog, "INSERT OR REPLACE INTO trash (href) VALUES (?)", form.encode("utf-8", "replace").decode())
         with Catalog.open(catalog, trusted=False) as opened:
@@ -200,6 +232,8 @@ def attempts(catalog: Path, form: str) -> Iterator[tuple[str, Callable[[], Any]]
         yield "an upload", by_upload
         yield "an ingest", by_ingest
     yield "the trash", by_trash
+    yield "a CRS", lambda: AOI(crs=form)
+    yield "the CRS of the row", of_crs
 
 
 def is_local(form: str) -> bool:
