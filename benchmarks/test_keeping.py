@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 
-import pytest
-
 from benchmarks.conftest import IMAGES
 from localcat import Catalog
 
 
-@pytest.mark.parametrize("who", ["floor", "localcat"])
-def test_verifying(benchmark, big: Catalog, plain: sqlite3.Connection, who: str) -> None:
+def test_verifying(in_turns, big: Catalog, plain: sqlite3.Connection) -> None:
     def floor() -> bool:
         return plain.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
@@ -19,8 +16,9 @@ def test_verifying(benchmark, big: Catalog, plain: sqlite3.Connection, who: str)
         report = big.verify("quick", progress=False)
         return report.ok and report.images == IMAGES
 
-    benchmark.group = f"verify the rows and indexes of {IMAGES:,} images (floor: PRAGMA integrity_check)"
-    assert benchmark.pedantic(ours if who == "localcat" else floor, rounds=3)
+    assert floor()
+    assert ours()
+    in_turns(f"verify the rows and indexes of {IMAGES:,} images (floor: PRAGMA integrity_check)", ours, floor)
 
 
 def test_reindexing(benchmark, big: Catalog) -> None:

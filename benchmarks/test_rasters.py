@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy
@@ -136,14 +136,6 @@ def pile(product: Product, tiles: list[numpy.ndarray]) -> list[Image]:
     return [add(product, tiles[number % 4]) for number in range(32)]
 
 
-who = pytest.mark.parametrize("who", ["rasterio", "localcat"])
-
-
-def timed(benchmark, group: str, function: Callable[[], object], rounds: int, *, warmup_rounds: int = 1) -> None:
-    benchmark.group = group
-    benchmark.pedantic(function, rounds=rounds, warmup_rounds=warmup_rounds)
-
-
 @pytest.fixture(scope="module")
 def bare(array: numpy.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("bare") / "bare.tif"
@@ -151,20 +143,16 @@ def bare(array: numpy.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path
     return path
 
 
-@who
-def test_upload_of_an_array(
-    benchmark, product: Product, array: numpy.ndarray, large: Image, bare: Path, who: str
-) -> None:
+def test_upload_of_an_array(in_turns, product: Product, array: numpy.ndarray, large: Image, bare: Path) -> None:
     with rasterio.open(bare) as written, rasterio.open(path_of(large)) as stored:
         assert written.overviews(1) == stored.overviews(1)
         assert (written.read() == stored.read()).all()
-    upload = (lambda: add(product, array)) if who == "localcat" else (lambda: bare_cog(array, bare))
-    timed(benchmark, f"upload of {SIDE} x {SIDE}", upload, 2, warmup_rounds=0)
+    question = f"upload an array of {SIDE} × {SIDE} (floor: the same COG, fsync and sha256)"
+    in_turns(question, lambda: add(product, array), lambda: bare_cog(array, bare), rounds=2)
 
 
-@who
 @pytest.mark.parametrize("window", ["full", "window", "small window"])
-def test_read(benchmark, large: Image, who: str, window: str) -> None:
+def test_read(in_turns, large: Image, window: str) -> None:
     width, height = {"full": (SIDE, SIDE), "window": (SIDE // 6, SIDE // 7), "small window": (256, 256)}[window]
     part = Window(0, 0, width, height) if window == "full" else Window(200, 300, width, height)
     place = context(part.height, part.width, column=part.col_off, row=part.row_off)
@@ -177,17 +165,21 @@ def test_read(benchmark, large: Image, who: str, window: str) -> None:
         return large.ndarray("a b", None if window == "full" else place)
 
     assert (bare() == ours()).all()
-    timed(benchmark, f"read {window}", ours if who == "localcat" else bare, 10 if window == "full" else 50)
+    in_turns(f"read {height} × {width} of {SIDE} × {SIDE}", ours, bare)
 
 
-@pytest.mark.parametrize("overviews", [False, True], ids=["full resolution", "overviews"])
-def test_decimated_read(benchmark, product: Product, array: numpy.ndarray, large: Image, overviews: bool) -> None:
-    image = large if overviews else add(product, array, overviews=[])
+def test_decimated_read(in_turns, product: Product, array: numpy.ndarray, large: Image) -> None:
+    plain = add(product, array, overviews=[])
     place = context(SIDE, SIDE, shape=(SIDE // 8, SIDE // 8))
     expected = array.reshape(2, SIDE // 8, 8, SIDE // 8, 8).mean(axis=(2, 4))
-    found = image.ndarray("a b", place, resampler="average")
-    assert numpy.abs(found.astype(float) - expected).max() <= (2 if overviews else 0.6)
-    timed(benchmark, "read at an eighth", lambda: image.ndarray("a b", place, resampler="average"), 5)
+
+    def read(image: Image) -> numpy.ndarray:
+        return image.ndarray("a b", place, resampler="average")
+
+    assert numpy.abs(read(large).astype(float) - expected).max() <= 2
+    assert numpy.abs(read(plain).astype(float) - expected).max() <= 0.6
+    question = "read at an eighth, averaged, by overviews (floor: localcat at full resolution)"
+    in_turns(question, lambda: read(large), lambda: read(plain), rounds=5)
 
 
 @pytest.fixture(scope="module")
@@ -200,8 +192,7 @@ def scattered(product: Product, tiles: list[numpy.ndarray]) -> list[Image]:
 
 
 @pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")  # of rasterio.merge, about affine
-@who
-def test_mosaic_of_16_images(benchmark, scattered: list[Image], who: str) -> None:
+def test_mosaic_of_16_images(in_turns, scattered: list[Image]) -> None:
     side = 3 * STEP + TILE
     collection = ImageCollection(scattered, geocontext=context(side, side))
     paths = [path_of(image) for image in reversed(scattered)]  # where it overlaps, rasterio's first one lies on top
@@ -214,28 +205,33 @@ def test_mosaic_of_16_images(benchmark, scattered: list[Image], who: str) -> Non
 
     assert not ours().mask.any()
     assert (bare() == ours()).all()
-    timed(benchmark, "mosaic of 16", ours if who == "localcat" else bare, 10)
+    in_turns(f"mosaic of 16 images of {TILE} × {TILE} (floor: rasterio.merge)", ours, bare, rounds=10)
 
 
-@pytest.mark.parametrize("workers", [1, None], ids=["one thread", "threads"])
-def test_stack_of_32_images(benchmark, pile: list[Image], tiles: list[numpy.ndarray], workers: int | None) -> None:
+def test_stack_of_32_images(in_turns, pile: list[Image], tiles: list[numpy.ndarray]) -> None:
     collection = ImageCollection(pile, geocontext=context(TILE, TILE))
-    stack = collection.stack("a b", max_workers=workers)
-    assert all((stack[number] == tiles[number % 4]).all() for number in range(32))
-    timed(benchmark, "stack of 32", lambda: collection.stack("a b", max_workers=workers), 5)
+
+    def stack(workers: int | None) -> numpy.ndarray:
+        return collection.stack("a b", max_workers=workers)
+
+    for workers in (1, None):
+        assert all((layer == tiles[number % 4]).all() for number, layer in enumerate(stack(workers)))
+    question = f"stack of 32 images of {TILE} × {TILE}, threads (floor: localcat with one)"
+    in_turns(question, lambda: stack(None), lambda: stack(1), rounds=5)
 
 
-@pytest.mark.parametrize("wait", [True, False], ids=["synchronous", "background"])
-def test_32_uploads(benchmark, product: Product, tiles: list[numpy.ndarray], wait: bool) -> None:
-    def upload(number: int = 32) -> list[Image]:
+def test_32_uploads(in_turns, product: Product, tiles: list[numpy.ndarray]) -> None:
+    def upload(number: int = 32, *, wait: bool) -> list[Image]:
         images = [add(product, tiles[number % 4], wait=wait) for number in range(number)]
         for image in images:
             image.image_uploads().first().wait_for_completion()
         return images
 
-    for image, array in zip(upload(4), tiles, strict=True):
-        assert (product.images().filter(p.id == image.id).first().ndarray("a b") == array).all()
-    timed(benchmark, "32 uploads", upload, 1, warmup_rounds=0)
+    for wait in (True, False):
+        for image, array in zip(upload(4, wait=wait), tiles, strict=True):
+            assert (product.images().filter(p.id == image.id).first().ndarray("a b") == array).all()
+    question = f"32 uploads of {TILE} × {TILE} in the background (floor: localcat, one after the other)"
+    in_turns(question, lambda: upload(wait=False), lambda: upload(wait=True), rounds=1)
 
 
 def test_point_series(benchmark, pile: list[Image]) -> None:
@@ -243,4 +239,5 @@ def test_point_series(benchmark, pile: list[Image]) -> None:
     west, south, east, north = images[0].geometry.bounds
     place = ((west + east) / 2, (south + north) / 2)
     assert len(images.point_series(*place, "a")) == len(pile)
-    timed(benchmark, f"values of {len(pile)} images at a place", lambda: images.point_series(*place, "a"), 5)
+    benchmark.group = f"values of {len(pile)} images at a place"
+    benchmark(images.point_series, *place, "a")
