@@ -90,6 +90,27 @@ def test_a_file_of_strips_becomes_a_cog_with_all_it_had(
     assert catalog.verify("full", progress=False).ok
 
 
+def test_jpeg_2000_and_several_files_become_cogs(catalog: Catalog, strips: Path, tmp_path: Path) -> None:
+    product = Product(id="two", name="Two")
+    product.save()
+    for index, name in enumerate(("red", "green")):
+        SpectralBand(
+            name=name, product=product, data_type="UInt16", data_range=(0, 9), band_index=1, file_index=index
+        ).save()
+    jpeg = tmp_path / "x.jp2"
+    profile = {"driver": "JP2OpenJPEG", "width": 301, "height": 140, "count": 2, "dtype": "uint16"}
+    place = {"crs": "EPSG:32618", "transform": TRANSFORM}
+    with rasterio.open(jpeg, "w", **profile, **place, quality=100, reversible=True) as dataset:
+        dataset.write(ARRAY)
+    image = new_image(product)
+    image.upload([jpeg, strips], cog=True).raise_for_status()
+    for file in image.files:
+        assert file.href.endswith(".tif")
+        assert cog_validate(catalog.path_of(file), quiet=True)[:2] == (True, [])
+    assert_array_equal(image.ndarray("red").data[0], ARRAY[1])
+    assert_array_equal(image.ndarray("green").mask[0], ARRAY[0] > 6)
+
+
 def test_a_cog_is_copied_byte_for_byte(catalog: Catalog, product: Product, strips: Path) -> None:
     first = new_image(product, "first")
     first.upload(strips, cog=True).raise_for_status()

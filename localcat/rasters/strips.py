@@ -139,7 +139,7 @@ class ArrayPixels:
         if self._adds_alpha:
             pixels = numpy.concatenate((pixels, numpy.ones_like(pixels[:1])))
             if mask is not None:
-                pixels[:, mask.any(axis=0)] = 0
+                numpy.copyto(pixels, 0, where=mask.any(axis=0))  # an index by a mask takes 16 bytes a pixel
         if mask is None:
             return pixels, None
         if any(band.nodata is not None for band in self._bands):
@@ -147,7 +147,7 @@ class ArrayPixels:
             for at, hidden in enumerate(mask):
                 nodata = self._bands[at].nodata
                 if nodata is not None:
-                    pixels[at][hidden] = nodata
+                    numpy.copyto(pixels[at], pixels.dtype.type(nodata), where=hidden)
         return pixels, mask[self._without[0]] if self._without else None
 
     def _check(self, mask: NDArray[numpy.bool_]) -> None:

@@ -38,15 +38,19 @@ def native_window(native: Grid, grid: Grid) -> Window | None:
     if grid.crs != native.crs:
         return None
     height, width = grid.shape
-    columns = numpy.array([0.0, width, 0.0, width])
-    rows = numpy.array([0.0, 0.0, height, height])
     inverse = ~native.transform
-    xs, ys = to_map(grid, columns, rows)
-    native_columns = inverse.a * xs + inverse.b * ys + inverse.c
-    native_rows = inverse.d * xs + inverse.e * ys + inverse.f
-    offset = (round(float(native_columns[0])), round(float(native_rows[0])))
-    error = max(numpy.abs(native_columns - columns - offset[0]).max(), numpy.abs(native_rows - rows - offset[1]).max())
-    return Window(*offset, width, height) if error < _ALIGNED else None
+    corners = [(column, row) for column in (0, width) for row in (0, height)]
+    found = [_moved(inverse, *_moved(grid.transform, *corner)) for corner in corners]
+    left, top = round(found[0][0]), round(found[0][1])
+    error = max(
+        max(abs(x - column - left), abs(y - row - top)) for (x, y), (column, row) in zip(found, corners, strict=True)
+    )
+    return Window(left, top, width, height) if error < _ALIGNED else None
+
+
+def _moved(transform: Affine, x: float, y: float) -> tuple[float, float]:
+    t = transform
+    return t.a * x + t.b * y + t.c, t.d * x + t.e * y + t.f
 
 
 def warp(
