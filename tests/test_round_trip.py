@@ -37,8 +37,7 @@ def uploads(draw):
         array = ORDERS[draw(st.sampled_from(list(ORDERS)))](plain)
         mask = None
         if draw(st.booleans()):
-            # Bands without a nodata share the one mask that a file has.
-            mask = random.random(shape if nodata is not None else (1, height, width)) < 0.3
+            mask = random.random(draw(st.sampled_from([shape, (1, height, width)]))) < 0.3
             array = numpy.ma.MaskedArray(array, mask=numpy.broadcast_to(mask, shape))
         files.append((plain, array, mask))
     overviews = draw(st.sampled_from([None, [], [2], [2, 4], [3]]))

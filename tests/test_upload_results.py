@@ -92,6 +92,54 @@ def test_the_mask_becomes_an_internal_one_without_nodata_and_alpha(catalog: Cata
     assert numpy.array_equal(found.filled(0), pixels.filled(0))
 
 
+@pytest.mark.parametrize(
+    ("data_type", "lowest", "highest", "nodata"),
+    [
+        ("Byte", 1, 255, 0),
+        ("Byte", 0, 9, 255),
+        ("Int16", -5, 32767, -32768),
+        ("Float32", -1, 1, -3.4028234663852886e38),
+    ],
+)
+def test_masks_that_differ_are_told_by_a_value_that_no_valid_pixel_has(
+    catalog: Catalog, meta, data_type: str, lowest: int, highest: int, nodata: float
+) -> None:
+    product = Product(id="two", name="X")
+    product.save()
+    for index in (0, 1):
+        SpectralBand(
+            name=f"b{index}", product=product, data_type=data_type, data_range=(0, 255), band_index=index
+        ).save()
+    dtype = {"Byte": "uint8", "Int16": "int16", "Float32": "float32"}[data_type]
+    array = numpy.ma.MaskedArray(numpy.full((2, 64, 48), lowest, dtype), mask=False)
+    array[1, 5] = highest
+    array[0, 0, :3] = array[1, 0, 2:9] = numpy.ma.masked
+    image = new_image(product)
+    image.upload_ndarray(array, raster_meta=meta).raise_for_status()
+    with rasterio.open(catalog.path_of(image.files[0])) as file:
+        assert file.nodatavals == (nodata, nodata)
+    found, info = image.ndarray("b0 b1", raster_info=True)
+    assert numpy.array_equal(found.mask, array.mask)
+    assert numpy.array_equal(found.filled(7), array.filled(7))
+    again = new_image(product, "again")
+    again.upload_ndarray(found, raster_meta=info).raise_for_status()
+    assert numpy.array_equal(again.ndarray("b0 b1").mask, array.mask)
+    assert catalog.verify("full").ok
+
+
+def test_masks_that_differ_need_a_nodata_where_every_value_is_taken(catalog: Catalog, meta) -> None:
+    product = Product(id="two", name="X")
+    product.save()
+    for index in (0, 1):
+        SpectralBand(name=f"b{index}", product=product, data_type="Byte", data_range=(0, 255), band_index=index).save()
+    array = numpy.ma.MaskedArray(numpy.arange(2 * 64 * 48).reshape(2, 64, 48).astype("uint8"), mask=False)
+    array[0, 0, 0] = numpy.ma.masked
+    upload = new_image(product).upload_ndarray(array, raster_meta=meta)
+    with pytest.raises(InvalidArrayError, match="the bands have different masks but no nodata"):
+        upload.raise_for_status()
+    check_nothing_left(catalog)
+
+
 def test_several_arrays_become_several_files(catalog: Catalog, meta) -> None:
     """3.9: file order is file_index."""
     product = Product(id="two", name="X")

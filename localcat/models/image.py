@@ -193,7 +193,8 @@ class Image(NamedCatalogObject):
             Shape (band, row, column) or (row, column); one file each, whose order is what the bands' `file_index`
             counts. Of type uint8, int16, uint16, int32, uint32, float32 or float64. Masked pixels become the bands'
             nodata if they declare one; else an alpha band, if the product declares one that the array lacks; else an
-            internal mask.
+            internal mask, or, since a file has but one for all its bands, a nodata of the file's own that no valid
+            pixel has.
         upload_options : ImageUploadOptions, optional
             The overviews, over which the arguments below win, and how the files are compressed and tiled.
         raster_meta : mapping, optional

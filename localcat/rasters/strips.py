@@ -70,6 +70,13 @@ def strips_of(source: PixelSource) -> Iterator[tuple[slice, NDArray[Any], NDArra
         yield (rows, *source.rows(rows))
 
 
+def differ(masks: Sequence[NDArray[numpy.bool_]]) -> bool:
+    """Return whether masks of one shape, (row, column), are not all the same."""
+    first, *others = masks
+    strips = list(row_strips(first.shape, 1))
+    return not all(numpy.array_equal(first[rows], other[rows]) for other in others for rows in strips)
+
+
 class ArrayPixels:
     """An array and its mask, which is written into the bands' nodata where they have one.
 
@@ -152,13 +159,11 @@ class ArrayPixels:
 
     def _check(self, mask: NDArray[numpy.bool_]) -> None:
         """Refuse masks that a file cannot hold: it has one for all its bands."""
-        first, *others = (mask[at] for at in self._without)
-        for other in others if mask.strides[0] else ():  # one mask for all bands agrees with itself
-            if not all(numpy.array_equal(first[rows], other[rows]) for rows in row_strips(first.shape, 1)):
-                raise InvalidArrayError(
-                    "the bands have different masks but no nodata, and a file holds one mask for all; give the bands a "
-                    "nodata"
-                )
+        if mask.strides[0] and differ([mask[at] for at in self._without]):  # one mask for all bands agrees with itself
+            raise InvalidArrayError(
+                "the bands have different masks but no nodata, and a file holds one mask for all; give the bands a "
+                "nodata"
+            )
         if len(self._without) < sum(not band.is_alpha for band in self._bands):
             raise InvalidArrayError(
                 "some bands have a nodata and others none, so their mask cannot be stored; give every band a nodata"

@@ -19,7 +19,7 @@ from localcat.models.enums import ImageUploadEventSeverity as Severity
 from localcat.models.enums import ImageUploadEventType as EventType
 from localcat.rasters.arrays import BandLayer, check_array, check_layers
 from localcat.rasters.dtypes import equals_nodata, numpy_dtype
-from localcat.rasters.strips import ArrayPixels, row_strips, strips_of
+from localcat.rasters.strips import ArrayPixels, differ, row_strips, strips_of
 from localcat.rasters.write import CogOptions, RasterWarning, departures, write_pixels
 from localcat.timestamps import iso_text, to_microseconds
 from localcat.uploads.commit import Step, Written, position_of
@@ -117,7 +117,10 @@ def _array_files(image: Image, request: UploadRequest, bands: list[Band], record
         _check_types(pixels, declared, image)
         _warn_of_values(pixels, mask, declared, record)
         grid = Grid(crs, transform, (height, width))
-        files.append(_ArrayFile(pixels, mask, _layers(declared, shown), grid, lacks_alpha))
+        layers = _layers(declared, shown)
+        if mask is not None and not lacks_alpha:
+            layers = _telling_masks_apart(layers, pixels, mask)
+        files.append(_ArrayFile(pixels, mask, layers, grid, lacks_alpha))
     return files
 
 
@@ -204,6 +207,28 @@ def _layers(declared: list[Band], shown: Sequence[str]) -> list[BandLayer]:
     else:
         colors = {str(band.name): str(band.name).lower() for band in declared}
     return [_layer(band, colors.get(str(band.name))) for band in declared]
+
+
+def _telling_masks_apart(layers: list[BandLayer], pixels: NDArray[Any], mask: NDArray[numpy.bool_]) -> list[BandLayer]:
+    """Give a file a nodata of its own where its bands declare none and differ in their masks.
+
+    A file has one internal mask for all its bands. The nodata is a value that no valid pixel has; where all are taken
+    the layers stay as they are, for the writer to refuse.
+    """
+    shown = [at for at, layer in enumerate(layers) if not layer.is_alpha]
+    if len(shown) < 2 or any(layers[at].nodata is not None for at in shown):
+        return layers
+    if not differ([mask[at] for at in shown]):
+        return layers
+    extremes = [_extremes(pixels[at], mask[at]) for at in shown]
+    low, high = min(low for low, _ in extremes), max(high for _, high in extremes)
+    if pixels.dtype.kind == "f":
+        candidates = [float(numpy.finfo(pixels.dtype).min)]
+    else:
+        limits = numpy.iinfo(pixels.dtype)
+        candidates = [0, limits.max, limits.min]
+    free = next((value for value in candidates if not low <= value <= high), None)
+    return [layer if layer.is_alpha else replace(layer, nodata=free) for layer in layers]
 
 
 def _layer(band: Band, color: str | None) -> BandLayer:
