@@ -21,6 +21,12 @@ def workshop(tmp_path_factory: pytest.TempPathFactory, server: Server) -> Worksh
     return Workshop(tmp_path_factory.mktemp("campaign"), server)
 
 
+@pytest.fixture(scope="module")
+def with_log(tmp_path_factory: pytest.TempPathFactory, server: Server) -> Workshop:
+    """Catalogs with a write-ahead log."""
+    return Workshop(tmp_path_factory.mktemp("log"), server, "wal")
+
+
 @pytest.fixture
 def tally(capsys: pytest.CaptureFixture[str]) -> Tally:
     def say(line: str) -> None:

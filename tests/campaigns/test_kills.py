@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from tests.campaigns.harness import Server, Workshop
+from tests.campaigns.harness import Workshop
 from tests.campaigns.report import Tally
 from tests.campaigns.tracing import calls, run_traced
 
@@ -14,12 +14,6 @@ pytestmark = pytest.mark.campaign
 
 OPERATIONS = ["upload, replace, delete", "upload of two files", "bulk load", "gc"]
 MORE = ["upload of two arrays", "merge", "reindex", "optimize", "relocate", "backup", "recover", "migration"]
-
-
-@pytest.fixture(scope="module")
-def with_log(tmp_path_factory: pytest.TempPathFactory, server: Server) -> Workshop:
-    """Catalogs with a write-ahead log."""
-    return Workshop(tmp_path_factory.mktemp("log"), server, "wal")
 
 
 @pytest.mark.parametrize("scenario", [*OPERATIONS, *MORE])

@@ -52,9 +52,22 @@ def violations(recording: Recording, history: tuple, target: Path, tally: Tally,
 
 @pytest.mark.parametrize("scenario", OPERATIONS)
 def test_writes_in_any_order_keep_the_promise(workshop: Workshop, tally: Tally, tmp_path: Path, scenario: str) -> None:
+    reorder(workshop, tally, tmp_path, scenario)
+
+
+@pytest.mark.parametrize("scenario", OPERATIONS)
+def test_writes_in_any_order_keep_the_promise_with_a_log(
+    with_log: Workshop, tally: Tally, tmp_path: Path, scenario: str
+) -> None:
+    reorder(with_log, tally, tmp_path, scenario)
+
+
+def reorder(workshop: Workshop, tally: Tally, tmp_path: Path, scenario: str) -> None:
     recording = recorded(workshop, scenario)
     states, broken = violations(recording, SCENARIOS[scenario].history, tmp_path / "state", tally)
-    tally.add("reordered", scenario, changes=len(recording.changes), states=states, violations=broken)
+    tally.add(
+        f"reordered, {workshop.journal}", scenario, changes=len(recording.changes), states=states, violations=broken
+    )
     assert broken == 0
 
 
