@@ -512,7 +512,9 @@ class Catalog(CatalogOnDisk, CatalogPixels):
             If it takes longer.
         """
         if isinstance(params, str | bytes) or not isinstance(params, Sequence):
-            raise QueryError(f"the parameters of a query are a sequence of values, not {params!r:.100}")
+            raise QueryError(
+                f"the parameters of a query are a sequence of values, not {params!r:.100}; pass a list, such as [5]"
+            )
         return self.database.select(query, params, seconds=timeout)
 
     @property

@@ -17,7 +17,8 @@ WGS84 = CRS.from_epsg(4326)
 
 _AUTHORITY_CODE = re.compile(r"(?P<authority>[A-Za-z]{2,12}):(?P<code>[A-Za-z0-9]{1,12})")
 _WKT = re.compile(r"(PROJ|GEO(G|D|C)|COMPD_|COMPOUND|VERT_?|LOCAL_|ENG|BOUND)(CS|CRS)\s*\[", re.IGNORECASE)
-_NO_GRID = re.compile(r"\+nadgrids=@null\b", re.IGNORECASE)  # says that there is no grid, as Web Mercator's texts do
+# Says that there is no grid, as texts of Web Mercator do; behind a comma it would go on with one.
+_NO_GRID = re.compile(r"\+?nadgrids=@null\b(?!\s*,)|PROJ4_GRIDS\"\s*,\s*\"@null\"", re.IGNORECASE)
 _GRIDS = re.compile(r"grids\s*=|PROJ4_GRIDS|PARAMETERFILE|\+\s*(init|file|catalog)\s*=", re.IGNORECASE)
 _FORBIDDEN_IN_PROJ4 = re.compile(r"(grids|init|file|pipeline|catalog)\b|[/\\@]", re.IGNORECASE)
 _LONGEST = 20_000  # characters; the longest WKT2 of a real CRS is a few thousand

@@ -476,3 +476,19 @@ def test_the_digest_of_a_copy_is_that_of_its_bytes(kept: Catalog, tmp_path: Path
     size, digest = module.copy_checked(source, DataFolder(tmp_path / "to"), "p/x.tif")
     content = (tmp_path / "to" / "p" / "x.tif").read_bytes()
     assert (size, digest) == (len(content), hashlib.sha256(source.read_bytes()).hexdigest())
+
+
+@pytest.mark.parametrize(
+    ("raised", "expected"), [(StorageFullError("no room"), StorageFullError), (KeyboardInterrupt(), KeyboardInterrupt)]
+)
+def test_a_disk_that_fails_while_tidying_up_does_not_hide_what_was_raised(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, raised: BaseException, expected: type[BaseException]
+) -> None:
+    def fail(descriptor: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with pytest.raises(expected), module.staged(tmp_path / "x.gpkg") as staging:  # noqa: PT012  # both are needed
+        (staging / "inner").mkdir()
+        monkeypatch.setattr(os, "close", fail)
+        raise raised
+    monkeypatch.undo()

@@ -19,12 +19,14 @@ from localcat import (
     Image,
     ImageUpload,
     InvalidArrayError,
+    InvalidCRSError,
     MaskBand,
     Product,
     RasterError,
     SpectralBand,
     UploadOptionWarning,
 )
+from localcat.crs import parse_crs
 from localcat.rasters.layout import DataFolder
 from localcat.rasters.write import RasterWarning
 from localcat.store.database import Database
@@ -97,7 +99,7 @@ def test_the_mask_becomes_an_internal_one_without_nodata_and_alpha(catalog: Cata
     [
         ("Byte", 1, 255, 0),
         ("Byte", 0, 9, 255),
-        ("Int16", -5, 32767, -32768),
+        ("Int16", -5, 0, 32767),
         ("Float32", -1, 1, -3.4028234663852886e38),
     ],
 )
@@ -125,6 +127,21 @@ def test_masks_that_differ_are_told_by_a_value_that_no_valid_pixel_has(
     again.upload_ndarray(found, raster_meta=info).raise_for_status()
     assert numpy.array_equal(again.ndarray("b0 b1").mask, array.mask)
     assert catalog.verify("full").ok
+
+
+def test_a_free_value_is_found_between_those_that_are_taken(catalog: Catalog, meta) -> None:
+    product = Product(id="two", name="X")
+    product.save()
+    for index in (0, 1):
+        SpectralBand(name=f"b{index}", product=product, data_type="Byte", data_range=(0, 255), band_index=index).save()
+    array = numpy.ma.MaskedArray(numpy.zeros((2, 64, 48), "uint8"), mask=False)
+    array[1, 3], array[0, 4], array[1, 5] = 255, 1, 2
+    array[0, 0, 0] = numpy.ma.masked
+    image = new_image(product)
+    image.upload_ndarray(array, raster_meta=meta).raise_for_status()
+    with rasterio.open(catalog.path_of(image.files[0])) as file:
+        assert file.nodata == 3
+    assert numpy.array_equal(image.ndarray("b0 b1").mask, array.mask)
 
 
 def test_masks_that_differ_need_a_nodata_where_every_value_is_taken(catalog: Catalog, meta) -> None:
@@ -475,3 +492,28 @@ def test_a_forked_child_uploads_after_its_parent(tmp_path: Path, pixels, meta) -
             finally:
                 os._exit(status)
         assert os.waitpid(child, 0)[1] == 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "+proj=merc +a=6378137 +b=6378137 +nadgrids=@null +wktext +units=m",
+        'PROJCS["Google Maps Global Mercator",GEOGCS["unnamed ellipse",DATUM["unknown",SPHEROID["unnamed",6378137,0],'
+        'EXTENSION["PROJ4_GRIDS","@null"]],PRIMEM["Greenwich",0],UNIT["degree",0.0174532925199433]],'
+        'PROJECTION["Mercator_1SP"],PARAMETER["central_meridian",0],PARAMETER["scale_factor",1],'
+        'PARAMETER["false_easting",0],PARAMETER["false_northing",0],UNIT["Meter",1]]',
+    ],
+    ids=["PROJ.4", "WKT"],
+)
+def test_a_crs_that_says_that_it_has_no_grid_is_read_again(catalog: Catalog, product: Product, pixels, text) -> None:
+    new_image(product, projection=text, geotrans=(0, 60, 0, 0, 0, -60)).upload_ndarray(pixels).raise_for_status()
+    found = Image.get("acme:guide:x")
+    assert found.geocontext.shape == (64, 48)
+    assert numpy.array_equal(found.ndarray("blue").mask, pixels.mask)
+    assert catalog.verify("full").ok
+
+
+@pytest.mark.parametrize("grids", ["@null,x.gsb", "x.gsb,@null", "@null ,x.gsb"])
+def test_a_grid_beside_none_is_refused(grids: str) -> None:
+    with pytest.raises(InvalidCRSError):
+        parse_crs(f"+proj=merc +a=6378137 +b=6378137 +nadgrids={grids}")

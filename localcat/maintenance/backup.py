@@ -140,7 +140,14 @@ def staged(target: Path) -> Iterator[Path]:
         try:
             shutil.rmtree(staging, ignore_errors=True)
         except OSError as error:  # in spite of ignore_errors: Ctrl-C in the middle of it lets it close a folder twice
-            raise KeyboardInterrupt from error
+            if _was_interrupted(error):
+                raise KeyboardInterrupt from error
+
+
+def _was_interrupted(error: BaseException | None) -> bool:
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__context__
+    return error is not None
 
 
 def publish_pair(file: Path, target: Path) -> None:

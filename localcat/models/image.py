@@ -140,7 +140,9 @@ class Image(NamedCatalogObject):
             changed or deleted: the image keeps their path, relative to the catalog's folder for files below it.
         cog : bool
             Rewrite files that are not Cloud-Optimized GeoTIFFs as such: with tiles and overviews a part of a large
-            image is read quickly. Pixels, masks, nodata, colours and tags stay the same; size and hash do not.
+            image is read quickly. Pixels, masks, nodata, colours and the file's general tags stay the same, but for its
+            time, which becomes `acquired`; size, hash, tags of bands and of other domains do not. Files that are
+            Cloud-Optimized already are copied as they are, whatever the options say.
         wait : bool
             Return when the upload has ended. With False it goes to the catalog's background workers, and the files must
             stay until it has ended.

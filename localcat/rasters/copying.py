@@ -17,8 +17,8 @@ from rasterio.enums import ColorInterp
 
 from localcat.errors import BadRequestError, ImageDeletedError
 from localcat.rasters.arrays import BandLayer
-from localcat.rasters.describe import describe
-from localcat.rasters.dtypes import equals_nodata, numpy_dtype
+from localcat.rasters.describe import RasterDescription, describe
+from localcat.rasters.dtypes import equals_nodata, is_representable, numpy_dtype
 from localcat.rasters.environment import read_errors, small_cache, write_errors
 from localcat.rasters.opening import MAX_RASTER_BYTES, open_raster, plain_path
 from localcat.rasters.sources import internal_mask
@@ -141,6 +141,7 @@ def as_cog(
     options: CogOptions | None = None,
     tags: Mapping[str, str] | None = None,
     nodata: Mapping[int, float] | None = None,
+    declared: Mapping[int, BandLayer] | None = None,
     max_bytes: int | None = MAX_RASTER_BYTES,
 ) -> FileDigest:
     """Rewrite a GeoTIFF or JPEG 2000 file as a Cloud-Optimized GeoTIFF with the same pixels, masks and settings.
@@ -159,6 +160,9 @@ def as_cog(
         Metadata beside the source's own.
     nodata, max_bytes
         As in `copy_raster`; `nodata` counts for the fill fraction only.
+    declared : mapping of int to BandLayer, optional
+        What is known of a band, by GDAL's number: whether it holds codes, which overviews never average, and a nodata,
+        which counts where the source names none.
 
     Raises
     ------
@@ -174,12 +178,13 @@ def as_cog(
     description = describe(source)
     if description.grid is None:
         raise BadRequestError(f"{source} has no CRS or no transform; give the file both before it is rewritten")
+    known = [(declared or {}).get(number, BandLayer()) for number in range(1, description.count + 1)]
     bands = [
         BandLayer(
             description=description.descriptions[at],
-            nodata=description.nodata[at],
+            nodata=_nodata_of(description, at, known[at].nodata),
             is_alpha=description.alpha_index == at + 1,
-            is_categorical=description.colormaps[at] is not None,
+            is_categorical=known[at].is_categorical or description.colormaps[at] is not None,
             color=description.color_interpretations[at],
             colormap=description.colormaps[at],
             scale=description.scales[at],
@@ -188,14 +193,13 @@ def as_cog(
         )
         for at in range(description.count)
     ]
-    dtype = numpy_dtype(description.data_type)
     with (
         _whole(source, nodata, max_bytes) as (plain, fill_fraction),
         small_cache(),
         open_raster(plain, max_bytes=max_bytes) as dataset,
     ):
         digest = write_pixels(
-            FilePixels(dataset, dtype, description.has_internal_mask),
+            FilePixels(dataset, numpy_dtype(description.data_type), description.has_internal_mask),
             destination,
             grid=description.grid,
             options=options or CogOptions(),
@@ -203,6 +207,14 @@ def as_cog(
             tags={**description.tags, **(tags or {})},
         )
         return replace(digest, fill_fraction=fill_fraction)
+
+
+def _nodata_of(description: RasterDescription, at: int, declared: float | None) -> float | None:
+    """Return the nodata of a band: the file's own, else the declared one, unless an internal mask says all."""
+    own = description.nodata[at]
+    if own is not None or declared is None or description.has_internal_mask:
+        return own
+    return declared if is_representable(declared, numpy_dtype(description.data_type)) else None
 
 
 @contextmanager

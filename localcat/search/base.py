@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from localcat.collection import BandCollection, Collection, ImageCollection, ProductCollection
 from localcat.errors import BadRequestError
-from localcat.expressions.nodes import Node, all_of, check_size
+from localcat.expressions.nodes import And, Node, all_of, check_size
 from localcat.expressions.properties import Expression
 from localcat.models.band import Band
 from localcat.models.base import CatalogObjectBase
@@ -54,7 +54,8 @@ class Search(Generic[T]):
 
     _kind: type[T]
     _catalog: Backend
-    _conditions: tuple[Condition, ...] = ()
+    _where: Node | None = None  # the filter as it was given
+    _conditions: tuple[Condition, ...] = ()  # and as it was read
     _order: tuple[tuple[str, bool], ...] = ()
     _limit: int | None = None
     _text: str | None = None
@@ -63,10 +64,10 @@ class Search(Generic[T]):
     def __repr__(self) -> str:
         from localcat.expressions.python_text import shortened  # for people, whom other searches do not meet
 
-        conditions = self._all_conditions()
-        parts = [shortened(one.node) for one in conditions[:_MOST_SHOWN]]
-        if len(conditions) > _MOST_SHOWN:
-            parts.append(f"{len(conditions) - _MOST_SHOWN:,} more conditions")
+        nodes = self._given()
+        parts = [shortened(node) for node in nodes[:_MOST_SHOWN]]
+        if len(nodes) > _MOST_SHOWN:
+            parts.append(f"{len(nodes) - _MOST_SHOWN:,} more conditions")
         if self._text is not None:
             parts.append(f"the words {self._text!r}")
         if self._order:
@@ -97,9 +98,10 @@ class Search(Generic[T]):
                 f"a filter is an expression such as p.name == 'x', not {expression!r}; "
                 "join conditions with & and |, each in parentheses"
             )
+        where = expression.node if self._where is None else all_of(self._where, expression.node)
+        check_size(where)
         conditions = (*self._conditions, *conditions_of(expression.node, self._scope))
-        check_size(all_of(*(one.node for one in conditions)))
-        return replace(self, _conditions=conditions)
+        return replace(self, _where=where, _conditions=conditions)
 
     def sort(self, field: str, *more: str | bool, ascending: bool = True) -> Self:
         """Return a search sorted by one or more attributes; it replaces an earlier sort.
@@ -232,6 +234,12 @@ class Search(Generic[T]):
     def _also(self, condition: Node) -> Self:
         """Return a search for those of its objects that fulfil a condition too, whatever the size of its filter."""
         return replace(self, _conditions=(*self._conditions, *conditions_of(condition, self._scope)))
+
+    def _given(self) -> tuple[Node, ...]:
+        """Return the conditions as they were given."""
+        if self._where is None:
+            return ()
+        return self._where.parts if isinstance(self._where, And) else (self._where,)
 
     def _all_conditions(self) -> tuple[Condition, ...]:
         """Return what every object fulfils that is found."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from localcat.expressions.conditions import spatial
-from localcat.expressions.nodes import IsNull, Ref, Relation, Spatial, one_of
+from localcat.expressions.nodes import IsNull, Node, Ref, Relation, Spatial, one_of
 from localcat.search.base import Search, T
 from localcat.store import planner, timeline
 from localcat.store.compiler import Clause
@@ -122,6 +122,9 @@ class GeoSearch(Search[T]):
     def _everything(self) -> Self:
         """Return the same search without an order and a limit."""
         return replace(self, _order=(), _limit=None)
+
+    def _given(self) -> tuple[Node, ...]:
+        return (*(condition.node for _, condition in self._places), *Search._given(self))
 
     def _all_conditions(self) -> tuple[Condition, ...]:
         return (*(condition for _, condition in self._places), *self._conditions)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 
 _COLORS = ("red", "green", "blue")
+_TABLE_BYTES = 2  # of a pixel; for these a table holds every value
 _PHYSICAL = (SpectralBand, MicrowaveBand, GenericBand)  # the bands whose values measure something
 
 
@@ -206,7 +207,7 @@ def _layers(declared: list[Band], shown: Sequence[str]) -> list[BandLayer]:
         colors = dict(zip(shown, _COLORS, strict=False))
     else:
         colors = {str(band.name): str(band.name).lower() for band in declared}
-    return [_layer(band, colors.get(str(band.name))) for band in declared]
+    return [layer_of(band, colors.get(str(band.name))) for band in declared]
 
 
 def _telling_masks_apart(layers: list[BandLayer], pixels: NDArray[Any], mask: NDArray[numpy.bool_]) -> list[BandLayer]:
@@ -220,18 +221,40 @@ def _telling_masks_apart(layers: list[BandLayer], pixels: NDArray[Any], mask: ND
         return layers
     if not differ([mask[at] for at in shown]):
         return layers
-    extremes = [_extremes(pixels[at], mask[at]) for at in shown]
-    low, high = min(low for low, _ in extremes), max(high for _, high in extremes)
-    if pixels.dtype.kind == "f":
-        candidates = [float(numpy.finfo(pixels.dtype).min)]
-    else:
-        limits = numpy.iinfo(pixels.dtype)
-        candidates = [0, limits.max, limits.min]
-    free = next((value for value in candidates if not low <= value <= high), None)
+    free = _free_value([pixels[at] for at in shown], [mask[at] for at in shown])
     return [layer if layer.is_alpha else replace(layer, nodata=free) for layer in layers]
 
 
-def _layer(band: Band, color: str | None) -> BandLayer:
+def _free_value(layers: list[NDArray[Any]], masks: list[NDArray[numpy.bool_]]) -> float | None:
+    """Return a value that no valid pixel has; None if there is none, or, of more than 16 bits, no easy one."""
+
+    def valid() -> Iterator[NDArray[Any]]:
+        for layer, hidden in zip(layers, masks, strict=True):
+            for rows in row_strips(layer.shape, layer.itemsize):
+                yield layer[rows][~hidden[rows]]
+
+    dtype = layers[0].dtype
+    if dtype.kind == "f":
+        reals = numpy.finfo(dtype)
+        easy = [float(reals.min), float(reals.max), math.nan]
+    else:
+        whole = numpy.iinfo(dtype)
+        easy = [0, whole.max, whole.min]
+    for value in easy:
+        if not any(equals_nodata(pixels, value).any() for pixels in valid()):
+            return value
+    if dtype.itemsize > _TABLE_BYTES:
+        return None
+    code = f"uint{8 * dtype.itemsize}"
+    is_taken = numpy.zeros(256**dtype.itemsize, dtype=bool)
+    for pixels in valid():
+        is_taken[pixels.view(code)] = True
+    free = numpy.flatnonzero(~is_taken)[:1].astype(code).view(dtype).tolist()
+    return free[0] if free else None
+
+
+def layer_of(band: Band, color: str | None = None) -> BandLayer:
+    """Return what a file stores about a band, which shows a color in a picture."""
     colormap = band.colormap if isinstance(band, ClassBand) else None
     scale, offset = _scale(band)
     return BandLayer(

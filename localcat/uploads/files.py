@@ -17,7 +17,7 @@ from localcat.rasters.describe import RasterDescription, describe
 from localcat.rasters.dtypes import numpy_dtype
 from localcat.rasters.validate import validate_cog
 from localcat.rasters.write import CogOptions, RasterWarning, departures
-from localcat.uploads.arrays import cog_options, tags_of, warn_of
+from localcat.uploads.arrays import cog_options, layer_of, tags_of, warn_of
 from localcat.uploads.commit import Step, Written, position_of
 
 if TYPE_CHECKING:
@@ -80,7 +80,9 @@ def _rewrite_step(
         folder = catalog.data_folder
         folder.require_space(found.count * grid.height * grid.width * numpy_dtype(found.data_type).itemsize)
         temporary = stack.enter_context(folder.temporary(".tif"))
-        digest = as_cog(path, temporary, options=options, tags=tags_of(image), nodata=_invalid_values(place, bands))
+        declared = {position_of(band) + 1: layer_of(band) for band in bands if (band.file_index or 0) == place}
+        invalid = _invalid_values(place, bands)
+        digest = as_cog(path, temporary, options=options, tags=tags_of(image), nodata=invalid, declared=declared)
         folder.sync(temporary)
         return Written(digest, grid, temporary=temporary, suffix=".tif", fill_fraction=digest.fill_fraction)
 
