@@ -1,4 +1,4 @@
-"""JSON text, read strictly: every reader of it must find the same in it."""
+"""JSON text, read strictly: every reader of it must find the same in it; of damaged text, what SQLite finds."""
 
 from __future__ import annotations
 
@@ -18,6 +18,17 @@ def loads(text: str | bytes) -> Any:
     return _DECODER.decode(text if isinstance(text, str) else text.decode(json.detect_encoding(text), "surrogatepass"))
 
 
+def first_of_keys(text: str) -> Any:
+    """Decode JSON text as SQLite reads it: where a key is there twice, its first value counts.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
+    return _LENIENT_DECODER.decode(text)
+
+
 def _mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
@@ -26,8 +37,16 @@ def _mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+def _first_of_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        found.setdefault(key, value)
+    return found
+
+
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON number")
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_mapping, parse_constant=_refuse_constant)
+_LENIENT_DECODER = json.JSONDecoder(object_pairs_hook=_first_of_keys, parse_constant=_refuse_constant)

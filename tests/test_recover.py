@@ -351,6 +351,34 @@ def test_a_product_whose_row_is_lost_is_made_anew(broken: Path, truth: dict[str,
     assert "product acme:second" not in found
 
 
+def test_a_key_that_is_there_twice_costs_no_row(broken: Path, truth: dict[str, dict[str, Any]]) -> None:
+    """A flipped bit makes two keys one; without its product, bands and images would be lost too."""
+    hurt = {"product": "acme:guide", "band": "acme:guide:blue", "image": "acme:guide:a"}
+    with Catalog.open(broken) as catalog:
+        for table, search in zip(hurt, (catalog.products, catalog.bands, catalog.images), strict=True):
+            one = next(one for one in search if one.id == hurt[table])
+            one.extra_properties = {f"{table}A": "é", f"{table}C": 2, "other": 3.5}
+            one.save()
+    content = bytearray(broken.read_bytes())
+    for table in hurt:
+        key = f'"{table}A"'.encode()
+        assert content.count(key) == 1
+        content[content.index(key) + len(table) + 1] ^= 0b10  # A becomes C
+    broken.write_bytes(content)
+    report, found = recovered(broken)
+    assert [(problem.kind, problem.object_id, problem.found) for problem in report.problems] == [
+        (
+            Kind.VALUE,
+            uid,
+            f'a key twice in extra_properties, its first value kept: {{"{table}C":"é","{table}C":2,"other":3.5}}',
+        )
+        for table, uid in hurt.items()
+    ]
+    assert found.keys() == truth.keys()
+    for table, uid in hurt.items():
+        assert found[f"{table} {uid}"]["extra_properties"] == {f"{table}C": "é", "other": 3.5}
+
+
 @pytest.fixture
 def crashed(broken: Path, tmp_path: Path) -> Path:
     """A copy of the catalog in the middle of a transaction that deletes all images, with its journal."""

@@ -121,8 +121,12 @@ IN_ROWS = {
         [(Kind.DISAGREEMENT, "acme:guide:a")],
     ),
     "a key twice": (
-        ["""UPDATE image SET extra_properties = '{"a": 1, "a": 2}' WHERE uid = 'acme:guide:b'"""],
-        [(Kind.VALUE, "acme:guide:b")],
+        [
+            """UPDATE product SET extra_properties = '{"a": 1, "a": 2}' WHERE uid = 'acme:guide'""",
+            """UPDATE band SET extra_properties = '{"a": 1, "a": 2}' WHERE uid = 'acme:guide:blue'""",
+            """UPDATE image SET extra_properties = '{"a": 1, "a": 2}' WHERE uid = 'acme:guide:b'""",
+        ],
+        [(Kind.VALUE, "acme:guide"), (Kind.VALUE, "acme:guide:blue"), (Kind.VALUE, "acme:guide:b")],
     ),
     "a size that is no number": (
         ["PRAGMA ignore_check_constraints = ON", "UPDATE image SET size_bytes = 'x' WHERE uid = 'acme:guide:far'"],

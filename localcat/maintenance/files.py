@@ -152,14 +152,15 @@ def check_grids(connection: sqlite3.Connection) -> Iterator[Problem]:
 
 
 def check_keys(connection: sqlite3.Connection) -> Iterator[Problem]:
-    """Yield the images of whose extra properties SQLite would take another value than Python: a key is there twice."""
-    found = connection.execute(
-        "SELECT uid FROM image WHERE json_valid(extra_properties) "
-        "AND (SELECT count(*) > count(DISTINCT key) FROM json_each(extra_properties)) ORDER BY id"
-    )
-    for (uid,) in found:
-        advice = "set extra_properties anew, and save"
-        yield Problem(ProblemKind.VALUE, advice, uid, expected="each key once", found="a key twice in extra_properties")
+    """Yield the objects of whose extra properties SQLite would take another value than Python: a key is there twice."""
+    advice, state = "set extra_properties anew, and save", "a key twice in extra_properties"
+    for table in ("product", "band", "image"):
+        found = connection.execute(
+            f"SELECT uid FROM {table} WHERE json_valid(extra_properties) "  # noqa: S608  # constants
+            "AND (SELECT count(*) > count(DISTINCT key) FROM json_each(extra_properties)) ORDER BY id"
+        )
+        for (uid,) in found:
+            yield Problem(ProblemKind.VALUE, advice, uid, expected="each key once", found=state)
 
 
 _WITHOUT_GRID = """

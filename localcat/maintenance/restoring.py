@@ -7,8 +7,11 @@ import math
 import sqlite3
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
+from localcat import json_text
 from localcat.errors import ClientError, ImageDeletedError, StorageError, StorageFullError, UnsafePathError
 from localcat.maintenance.backup import copy_checked
 from localcat.maintenance.files import WRITTEN_BY_US, sha256_of
@@ -121,16 +124,21 @@ class Restoring:
         return self._insert(table, kind, row)
 
     def _insert(self, table: str, kind: type[CatalogObjectBase] | None, row: SalvagedRow) -> bool:
-        reason = None if kind is None else _undecodable(table, kind, row)
+        kept = row if kind is None else _with_keys_once(kind, row)
+        reason = None if kind is None else _undecodable(table, kind, kept)
         if reason is None:
             names = ("id", *row.places)
             sql = f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"  # noqa: S608  # ours
             try:
-                self._connection.execute(sql, (row.row_id, *row.cells))
+                self._connection.execute(sql, (kept.row_id, *kept.cells))
             except sqlite3.IntegrityError as error:  # taken, or against a rule of the table
                 reason = str(error)
         if reason is not None:
             self._refuse(row, "values that can be used", reason)
+        elif kept is not row:
+            state = f"a key twice in extra_properties, its first value kept: {row['extra_properties']:.200}"
+            advice = "set extra_properties anew, and save"
+            self._tell(ProblemKind.VALUE, advice, str(row["uid"]), expected="each key once", found=state)
         return reason is None
 
     def _refuse(self, row: SalvagedRow, expected: str, found: str) -> None:
@@ -276,6 +284,22 @@ def _stored(table: str, kind: type[CatalogObjectBase]) -> tuple[tuple[str, str, 
     """Return the attributes of a class that are columns of its table: (name, column, attribute)."""
     named = ((name, column(table, name).name, attribute) for name, attribute in kind._attributes.items())
     return tuple(one for one in named if one[0] != "product_id")
+
+
+def _with_keys_once(kind: type[CatalogObjectBase], row: SalvagedRow) -> SalvagedRow:
+    """Return a row with the first of each key of its extra properties; the same row if no key is there twice."""
+    stored = row.get("extra_properties")
+    if stored is None:
+        return row
+    attribute = kind._attributes["extra_properties"]
+    with suppress(ClientError, ValueError):
+        attribute.load(stored)
+        return row
+    with suppress(ClientError, ValueError):  # more is wrong with it than a key
+        text = attribute.dump(json_text.first_of_keys(stored))
+        place = row.places["extra_properties"]
+        return replace(row, cells=(*row.cells[:place], text, *row.cells[place + 1 :]))
+    return row
 
 
 def _undecodable(table: str, kind: type[CatalogObjectBase], row: SalvagedRow) -> str | None:
