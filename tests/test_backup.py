@@ -487,7 +487,7 @@ def test_a_disk_that_fails_while_tidying_up_does_not_hide_what_was_raised(
     def fail(descriptor: int) -> None:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    with pytest.raises(expected), module.staged(tmp_path / "x.gpkg") as staging:  # noqa: PT012  # both are needed
+    with pytest.raises(expected), module.staged(tmp_path / "x.gpkg") as staging:
         (staging / "inner").mkdir()
         monkeypatch.setattr(os, "close", fail)
         raise raised
