@@ -121,7 +121,7 @@ class GeoSearch(Search[T]):
 
     def _everything(self) -> Self:
         """Return the same search without an order and a limit."""
-        return replace(self, _order=(), _limit=None)
+        return replace(self, _order=(), _limit=None) if self._order or self._limit is not None else self
 
     def _given(self) -> tuple[Node, ...]:
         return (*(condition.node for _, condition in self._places), *Search._given(self))

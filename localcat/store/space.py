@@ -81,9 +81,14 @@ def entries_in(boxes: Sequence[Box], time: TimeRange, reach: Reach) -> Clause:
     if time.end is not None:
         sql += " AND min_time <= ?"
         times.append(time.end / TIME_UNIT)
-    if reach is Reach.CROSSING:
-        sql += f" AND NOT ({inside})"
     params: list[Parameter] = []
-    for edges in boxes:  # west, east, south, north
-        params += (*edges, *times, *(edges if reach is Reach.CROSSING else ()))
-    return Clause(" UNION ALL ".join([sql] * len(boxes)), tuple(params))
+    if reach is not Reach.CROSSING:
+        for edges in boxes:  # west, east, south, north
+            params += (*edges, *times)
+        return Clause(" UNION ALL ".join([sql] * len(boxes)), tuple(params))
+    # Asked edge by edge, the index passes over all that lies inside.
+    beyond = ("min_lon < ?", "max_lon > ?", "min_lat < ?", "max_lat > ?")
+    for edges in boxes:
+        for edge in edges:
+            params += (*edges, *times, edge)
+    return Clause(" UNION ALL ".join([f"{sql} AND {one}" for one in beyond] * len(boxes)), tuple(params))
