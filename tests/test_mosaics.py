@@ -22,8 +22,11 @@ from overlapping import (
 from localcat import (
     BadRequestError,
     Catalog,
+    CorruptImageError,
+    FailedImagesWarning,
     ImageCollection,
 )
+from localcat.pixels import layers as module
 
 __all__ = ["shifted"]  # a fixture
 
@@ -51,6 +54,25 @@ def test_nodata_never_covers_what_is_valid_even_where_it_is_not_masked(shifted) 
     found = images.mosaic("red green", mask_nodata=False)
     assert type(found) is numpy.ndarray
     assert_array_equal(found, values)
+
+
+def test_an_image_that_fails_between_two_looks_at_it_leaves_nothing(shifted, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nodata is not masked each image is laid twice, its valid pixels first."""
+    images, layers = shifted
+    looks: list[str] = []
+    real = module.image_layer
+
+    def failing(image, *rest):
+        looks.append(image.name)
+        if image.name == images[1].name and looks.count(image.name) == 2:
+            raise CorruptImageError(f"{image.name} is damaged")
+        return real(image, *rest)
+
+    monkeypatch.setattr(module, "image_layer", failing)
+    with pytest.warns(FailedImagesWarning, match="is damaged"):
+        found = images.mosaic("red green", mask_nodata=False, on_error="skip")
+    assert looks.count(images[1].name) == 2
+    assert_array_equal(found, laid_over([layers[0], *layers[2:]])[0])
 
 
 def test_alpha_is_transparent_in_a_mosaic(catalog: Catalog) -> None:

@@ -186,6 +186,17 @@ def test_real_files_keep_their_pixels_and_masks(catalog: Catalog, name: str) -> 
         assert written.nodatavals == source.nodatavals
 
 
+def plain_file(path: Path, pixels: numpy.ndarray) -> Path:
+    """Write a file of strips that says nothing of its bands."""
+    count, height, width = pixels.shape
+    with rasterio.open(
+        path, "w", driver="GTiff", width=width, height=height, count=count, dtype=pixels.dtype, crs="EPSG:32618",
+        transform=TRANSFORM,
+    ) as dataset:  # fmt: skip
+        dataset.write(pixels)
+    return path
+
+
 def test_codes_are_never_averaged(catalog: Catalog, tmp_path: Path) -> None:
     """The product says what is a code, also where the file has no colours."""
     product = Product(id="codes", name="C")
@@ -193,12 +204,7 @@ def test_codes_are_never_averaged(catalog: Catalog, tmp_path: Path) -> None:
     ClassBand(name="class", product=product, data_type="Byte", data_range=(0, 255), band_index=0).save()
     MaskBand(name="mask", product=product, data_type="Byte", data_range=(0, 255), band_index=1).save()
     codes = numpy.random.default_rng(1).choice(numpy.array([1, 201], "uint8"), (2, 1300, 1300))
-    path = tmp_path / "codes.tif"
-    with rasterio.open(
-        path, "w", driver="GTiff", width=1300, height=1300, count=2, dtype="uint8", crs="EPSG:32618",
-        transform=TRANSFORM,
-    ) as dataset:  # fmt: skip
-        dataset.write(codes)
+    path = plain_file(tmp_path / "codes.tif", codes)
     image = new_image(product)
     image.upload(path, cog=True).raise_for_status()
     assert numpy.unique(image.ndarray("class mask", resolution=40)).tolist() == [1, 201]
@@ -209,12 +215,7 @@ def test_a_nodata_that_the_band_alone_declares_is_not_averaged(catalog: Catalog,
     product.save()
     SpectralBand(name="b", product=product, data_type="UInt16", data_range=(0, 9999), nodata=0, band_index=0).save()
     pixels = numpy.random.default_rng(1).choice(numpy.array([0, 1000], "uint16"), (1, 1300, 1300))
-    path = tmp_path / "gaps.tif"
-    with rasterio.open(
-        path, "w", driver="GTiff", width=1300, height=1300, count=1, dtype="uint16", crs="EPSG:32618",
-        transform=TRANSFORM,
-    ) as dataset:  # fmt: skip
-        dataset.write(pixels)
+    path = plain_file(tmp_path / "gaps.tif", pixels)
     image = new_image(product)
     image.upload(path, cog=True).raise_for_status()
     assert numpy.unique(image.ndarray("b", resolution=40).compressed()).tolist() == [1000]

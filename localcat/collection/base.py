@@ -147,7 +147,7 @@ class Collection(MutableSequence[T], Generic[T]):
         if not issubclass(self._item_type, CatalogObjectBase):
             return self._like([item for item in self if predicate.evaluate(item)])
         matches = matcher(predicate.node, self._item_type.fields())
-        return self._like([item for item in self if matches(item.stored_value) is True])  # type: ignore[attr-defined]  # told above
+        return self._like([item for item in self if matches(item.stored_value) is True])  # type: ignore[attr-defined]  # catalog objects
 
     def sorted(self, *predicates: Predicate, reverse: bool = False) -> Self:
         """Return the items in order; ties stay in the order they are in, and unset values come last in both directions.

@@ -201,7 +201,7 @@ def _read(part: object, levels: int) -> Node:
                 raise BadRequestError(f"the CQL2 operator {op!r} joins one condition or more")
             parts = []
             for arg in args:  # a loop, as a comprehension would double the frames of each level
-                parts.append(_read(arg, levels - 1))  # noqa: PERF401  # see above
+                parts.append(_read(arg, levels - 1))  # noqa: PERF401  # for the frames
             return all_of(*parts) if op == "and" else one_of(*parts)
         case "not":
             (arg,) = _take(1, op, args)

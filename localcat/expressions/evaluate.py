@@ -322,4 +322,4 @@ def _plain(value: object) -> Stored:
 
 
 def _plain_scalar(value: object) -> Scalar:
-    return value  # type: ignore[return-value]  # as above
+    return value  # type: ignore[return-value]  # what it is a comparison finds out

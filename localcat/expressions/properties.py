@@ -298,7 +298,7 @@ class Property:
     def __eq__(self, other: object) -> Expression:  # type: ignore[override]  # builds a condition
         return self._compare(Op.EQ, other)
 
-    def __ne__(self, other: object) -> Expression:  # type: ignore[override]
+    def __ne__(self, other: object) -> Expression:  # type: ignore[override]  # builds a condition
         return self._compare(Op.NE, other)
 
     def __lt__(self, other: object) -> Expression:

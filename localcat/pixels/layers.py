@@ -94,7 +94,6 @@ class Mosaic:
     failures: Failures = field(default_factory=dict)
     _presents: dict[int, Image] = field(default_factory=dict)  # what each image is, for all parts
     _tries: int = _TRIES
-    _has_rows: bool = False
 
     def read(self, out: MaskedArray) -> None:
         """Fill masked zeros of the plan's data type with the scaled pixels of the whole.
@@ -105,7 +104,6 @@ class Mosaic:
             If an image cannot be read and may not be left out, or if none can.
         """
         while True:
-            self._has_rows = False
             try:
                 return assembled(self.plan, self._read_part, out)
             except _SpoiledError:
@@ -126,7 +124,6 @@ class Mosaic:
                 self._lay(position, each, canvas)
         if len(self.failures) == len(self.images):
             raise self.failures[0][1]
-        self._has_rows = True
 
     def _lay(self, position: int, part: ReadPlan, canvas: Canvas) -> None:
         image = self.images[position]
@@ -139,7 +136,7 @@ class Mosaic:
             if part.request.on_error == "raise":
                 raise
             self.failures[position] = str(image.id), error
-            if self._has_rows:
+            if position in self._presents:  # pixels of it are laid
                 raise _SpoiledError from error
         finally:
             self.advance()

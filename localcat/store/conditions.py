@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from localcat.expressions.calendar import years_as_ranges
 from localcat.expressions.nodes import And, IsNull, Node, Or, Ref, Spatial, mentions_place
-from localcat.store.compiler import Clause, Scope, compile_where, joined_nodes
+from localcat.store.compiler import Clause, Parameter, Scope, compile_where, joined_nodes
 
 if TYPE_CHECKING:
     from localcat.geometry import Box
@@ -52,6 +52,11 @@ class Condition(NamedTuple):
     window: Window | None = None
     is_window: bool = False
 
+    @property
+    def bound(self) -> Parameter:
+        """What a comparison compares with, as it is stored: the one parameter of its clause."""
+        return self.clause.params[0]
+
 
 def conditions_of(where: Node, scope: Scope) -> tuple[Condition, ...]:
     """Return the conditions that a filter joins by AND, years as ranges; raises what `compile_where` raises."""
@@ -62,7 +67,7 @@ def conditions_of(where: Node, scope: Scope) -> tuple[Condition, ...]:
     return tuple([_condition(part, scope) for part in parts])
 
 
-def all_of_them(conditions: Sequence[Condition]) -> Clause:
+def clause_of(conditions: Sequence[Condition]) -> Clause:
     """Return what says that several conditions hold."""
     if len(conditions) == 1:
         return conditions[0].clause

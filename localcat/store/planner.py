@@ -8,7 +8,7 @@ from enum import Enum
 
 from localcat.expressions.nodes import Comparison, IsNull, Node, Op, Ref, Relation, Spatial, all_of
 from localcat.store.compiler import Clause, Scope
-from localcat.store.conditions import Condition, Window, all_of_them, conditions_of
+from localcat.store.conditions import Condition, Window, clause_of, conditions_of
 from localcat.store.fields import column
 from localcat.store.space import UNSET_TIME, Reach, TimeRange, candidates, entries_in, entries_inside, entries_meeting
 from localcat.timestamps import from_microseconds
@@ -101,7 +101,7 @@ def select(question: Question, columns: str | Clause, *, ordered: bool = True, t
             candidates(window.boxes, acquired_range(question), with_unset=window.with_unset, reach=question.reach)
         )
     if conditions:
-        parts.append(all_of_them(conditions))
+        parts.append(clause_of(conditions))
     chosen = Clause(columns) if isinstance(columns, str) else columns
     sql = f"SELECT {chosen.sql} FROM {source.sql}"
     params = [*chosen.params, *source.params]
@@ -180,7 +180,7 @@ def acquired_range(question: Question) -> TimeRange:
         if isinstance(node, Comparison):
             if node.ref.attribute != "acquired" or node.ref.part is not None:
                 continue
-            value = condition.clause.params[0]
+            value = condition.bound
             if node.op in _FROM and isinstance(value, int):
                 start = value if start is None else max(start, value)
             if node.op in _UNTIL and isinstance(value, int):
@@ -211,7 +211,7 @@ def product_of(question: Question) -> str | None:
         for condition in question.conditions:
             node = condition.node
             if isinstance(node, Comparison) and node.op is Op.EQ and node.ref.attribute == "product_id":
-                return str(condition.clause.params[0])
+                return str(condition.bound)
     return None
 
 

@@ -27,8 +27,6 @@ _HOLDERS: Final = (
     "FROM (SELECT rowid AS cell, nodeno AS holder FROM image_index_rowid ORDER BY rowid)"
 )
 _CELL: Final = numpy.dtype([("id", ">i8"), ("place", ">f4", (6,))])  # in the columns' order: least, most, least, …
-
-
 _NONE: Final[Whole] = numpy.array([], dtype=numpy.int64)
 
 
