@@ -166,6 +166,28 @@ def test_a_resampler_for_complex_numbers_is_told_of(catalog: Catalog, product: P
     assert "overviews are averaged" in upload.events[1].message
 
 
+@pytest.mark.parametrize("factor", [301, 302, 1000])
+def test_an_overview_without_pixels_is_refused_of_files_and_arrays_alike(
+    catalog: Catalog, product: Product, strips: Path, factor: int
+) -> None:
+    """One of a single pixel a row is made still."""
+    options = ImageUploadOptions(overviews=[2, factor])
+    info = {"geoTransform": TRANSFORM.to_gdal(), "coordinateSystem": {"epsg": 32618}}
+    from_file = new_image(product, "file").upload(strips, options, cog=True)
+    if factor == 301:
+        from_array = new_image(product, "array").upload_ndarray(ARRAY, options, raster_meta=info)
+        for upload in (from_file, from_array):
+            with rasterio.open(catalog.path_of(Image.get(upload.image_id).files[0])) as dataset:
+                assert len(dataset.overviews(1)) == 2
+        return
+    message = f"an overview of factor {factor} of 301 × 140 pixels would have none; leave it out"
+    with pytest.raises(BadRequestError, match=message):
+        from_file.raise_for_status()
+    with pytest.raises(BadRequestError, match=message):
+        new_image(product, "array").upload_ndarray(ARRAY, options, raster_meta=info)
+    check_nothing_left(catalog)
+
+
 @needs_real_data
 @pytest.mark.filterwarnings(f"ignore::{UploadOptionWarning.__module__}.UploadOptionWarning")
 @pytest.mark.parametrize(

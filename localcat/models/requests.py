@@ -33,8 +33,8 @@ class ImageUploadOptions:
     image_files : sequence of str, optional
         Names of the files.
     overviews : sequence of int, optional
-        Decimation factors of the overviews, such as ``[2, 4]``; at most 16. None makes powers of two down to one tile;
-        an empty list makes none.
+        Decimation factors of the overviews, such as ``[2, 4]``; at most 16, none larger than the image. None makes
+        powers of two down to one tile; an empty list makes none.
     overview_resampler : OverviewResampler or str, optional
         How overviews are made; by the type of the bands when left out.
     upload_size : int, optional

@@ -34,7 +34,7 @@ from localcat.rasters.tiff import (
     TILE_WIDTH,
     TiffFile,
 )
-from localcat.rasters.write import CogOptions, FileDigest, write_pixels
+from localcat.rasters.write import CogOptions, FileDigest, check_overviews, write_pixels
 
 if TYPE_CHECKING:
     from rasterio.io import DatasetReader
@@ -167,7 +167,7 @@ def as_cog(
     Raises
     ------
     BadRequestError
-        If the source has no CRS or no transform.
+        If the source has no CRS or no transform, or an overview would have no pixel.
     CorruptImageError
         If it cannot be decoded.
     ImageDeletedError
@@ -178,6 +178,8 @@ def as_cog(
     description = describe(source)
     if description.grid is None:
         raise BadRequestError(f"{source} has no CRS or no transform; give the file both before it is rewritten")
+    chosen = options or CogOptions()
+    check_overviews(chosen.overviews, description.grid.shape)
     known = [(declared or {}).get(number, BandLayer()) for number in range(1, description.count + 1)]
     bands = [
         BandLayer(
@@ -202,7 +204,7 @@ def as_cog(
             FilePixels(dataset, numpy_dtype(description.data_type), description.has_internal_mask),
             destination,
             grid=description.grid,
-            options=options or CogOptions(),
+            options=chosen,
             bands=bands,
             tags={**description.tags, **(tags or {})},
         )

@@ -171,6 +171,8 @@ def write_cog(
     ------
     InvalidArrayError, GridMismatchError
         If the array, the mask, the grid and the band settings do not fit.
+    BadRequestError
+        If an overview would have no pixel.
     StorageError
         If the disk refuses, or holds other pixels than were given.
 
@@ -190,6 +192,7 @@ def write_cog(
     pixels = check_array(array)
     layers = layers_for(len(pixels), bands)
     check_layers(pixels.shape, pixels.dtype, grid, layers)
+    check_overviews(chosen.overviews, grid.shape)
     if mask is not None and mask.ndim == 2:
         mask = numpy.asarray(mask)
     elif mask is not None and numpy.ndim(array) == 2:
@@ -320,6 +323,16 @@ def _check_factors(factors: Sequence[int]) -> None:
     for factor in factors:
         if isinstance(factor, bool) or not isinstance(factor, int) or factor < 2:
             raise BadRequestError(f"an overview has a whole decimation factor of at least 2, not {factor!r}")
+
+
+def check_overviews(factors: Sequence[int] | None, shape: tuple[int, int]) -> None:
+    """Raise BadRequestError if an overview of a raster of this shape, (height, width), would have no pixel."""
+    coarsest = max(factors or [0])
+    if coarsest > max(shape):
+        height, width = shape
+        raise BadRequestError(
+            f"an overview of factor {coarsest} of {width} × {height} pixels would have none; leave it out"
+        )
 
 
 def departures(bands: Sequence[BandLayer], options: CogOptions) -> list[str]:

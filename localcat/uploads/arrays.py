@@ -20,7 +20,7 @@ from localcat.models.enums import ImageUploadEventType as EventType
 from localcat.rasters.arrays import BandLayer, check_array, check_layers
 from localcat.rasters.dtypes import equals_nodata, numpy_dtype
 from localcat.rasters.strips import ArrayPixels, differ, row_strips, strips_of
-from localcat.rasters.write import CogOptions, RasterWarning, departures, write_pixels
+from localcat.rasters.write import CogOptions, RasterWarning, check_overviews, departures, write_pixels
 from localcat.timestamps import iso_text, to_microseconds
 from localcat.uploads.commit import Step, Written, position_of
 from localcat.warn import warn_caller
@@ -105,9 +105,7 @@ def _array_files(image: Image, request: UploadRequest, bands: list[Band], record
                 f"{len(request.arrays)} arrays were given; product '{image.product_id}' has no bands in file {position}"
             )
         height, width = pixels.shape[1:]
-        coarsest = max(request.options.overviews or [0])
-        if coarsest > max(height, width):
-            raise BadRequestError(f"an overview of factor {coarsest} of {width} × {height} pixels would have none")
+        check_overviews(request.options.overviews, (height, width))
         if 5 * len(pixels) > min(height, width):
             text = "looks like it might not have the band axis as the first dimension"
             warn_of(UploadOptionWarning(f"an array of shape {given.shape} {text}"), record)
