@@ -510,6 +510,33 @@ def test_a_crs_that_says_that_it_has_no_grid_is_read_again(catalog: Catalog, pro
     found = Image.get("acme:guide:x")
     assert found.geocontext.shape == (64, 48)
     assert numpy.array_equal(found.ndarray("blue").mask, pixels.mask)
+    assert catalog.verify("full").ok
+    again = new_image(product, "again", projection=text)
+    with pytest.warns(FutureWarning, match="one that differs fails the upload"):
+        again.upload(catalog.path_of(found.files[0])).raise_for_status()
+
+
+@pytest.mark.parametrize("crs", [{"cs_code": "OGC:CRS84"}, {"projection": "+proj=longlat +datum=WGS84"}])
+def test_longitude_before_latitude_is_no_other_crs(catalog: Catalog, product: Product, pixels, crs: dict) -> None:
+    image = new_image(product, geotrans=(7, 0.01, 0, 47, 0, -0.01), **crs)
+    image.upload_ndarray(pixels).raise_for_status()
+    assert {name: getattr(image, name) for name in crs} == crs
+    assert catalog.verify("full").ok
+
+
+def test_a_crs_that_a_geotiff_cannot_keep_is_refused(
+    catalog: Catalog, product: Product, pixels, meta, tmp_path: Path
+) -> None:
+    rotated = "+proj=ob_tran +o_proj=longlat +o_lon_p=0 +o_lat_p=39.25 +lon_0=18"
+    image = new_image(product, projection=rotated, geotrans=(7, 0.01, 0, 47, 0, -0.01))
+    with pytest.raises(GridMismatchError, match="a GeoTIFF cannot keep the CRS"):
+        image.upload_ndarray(pixels)
+    check_nothing_left(catalog)
+    kept = new_image(product)
+    kept.upload_ndarray(pixels, raster_meta=meta).raise_for_status()
+    with pytest.raises(GridMismatchError, match="a GeoTIFF cannot keep the CRS"):
+        kept.download("blue", crs="+proj=hatano +datum=WGS84", resolution=60, dest=tmp_path / "out" / "x.tif")
+    assert list(tmp_path.rglob("*.tif")) == []
 
 
 @pytest.mark.parametrize("grids", ["@null,x.gsb", "x.gsb,@null", "@null ,x.gsb"])

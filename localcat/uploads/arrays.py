@@ -55,10 +55,8 @@ class _ArrayFile:
         return int(self.pixels.nbytes) // len(self.pixels) * (len(self.pixels) + self.lacks_alpha)
 
     def source(self) -> ArrayPixels:
-        """Return the pixels as they are to be written; raises if they cannot be."""
-        source = ArrayPixels(self.pixels, self.mask, self.layers, adds_alpha=self.lacks_alpha)
-        check_layers(source.shape, source.dtype, self.grid, self.layers)
-        return source
+        """Return the pixels as they are to be written; raises if the file cannot hold their masks."""
+        return ArrayPixels(self.pixels, self.mask, self.layers, adds_alpha=self.lacks_alpha)
 
 
 def array_steps(
@@ -117,6 +115,7 @@ def _array_files(image: Image, request: UploadRequest, bands: list[Band], record
         _warn_of_values(pixels, mask, declared, record)
         grid = Grid(crs, transform, (height, width))
         layers = _layers(declared, shown)
+        check_layers((len(pixels) + lacks_alpha, height, width), pixels.dtype, grid, layers)
         if mask is not None and not lacks_alpha:
             layers = _telling_masks_apart(layers, pixels, mask)
         files.append(_ArrayFile(pixels, mask, layers, grid, lacks_alpha))
