@@ -52,13 +52,14 @@ def is_same_place(grid: Grid, crs: CRS) -> bool:
     xs, ys = to_map(grid, columns.ravel(), rows.ravel())
     with raster_environment():
         other_xs, other_ys = project(crs, grid.crs, xs, ys)
-    off_x, off_y = other_xs - xs, other_ys - ys
+    is_there = numpy.isfinite(other_xs) & numpy.isfinite(other_ys)
+    off_x, off_y = (other_xs - xs)[is_there], (other_ys - ys)[is_there]
     turn = turn_of(grid.crs)
     if turn:
         off_x -= turn * numpy.rint(off_x / turn)
     t = ~grid.transform
     off = numpy.hypot(t.a * off_x + t.b * off_y, t.d * off_x + t.e * off_y)
-    return bool((off[numpy.isfinite(off)] < _NEAR).all())
+    return bool((off < _NEAR).all())
 
 
 @lru_cache(maxsize=64)
