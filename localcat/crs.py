@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from rasterio.crs import CRS
 from rasterio.env import Env
@@ -84,6 +85,7 @@ def without_files(crs: CRS) -> CRS:
     return crs
 
 
+@lru_cache(maxsize=256)
 def _checked(text: str) -> str:
     found = _GRIDS.search(_NO_GRID.sub("", text))
     if found is not None:

@@ -44,7 +44,7 @@ class ImageUploadOptions:
     level : int, optional
         Effort of DEFLATE (1 to 12) or ZSTD (1 to 22).
     blocksize : int, optional
-        Edge of a tile in pixels, a multiple of 16 from 128 on; 512 when left out.
+        Edge of a tile in pixels, a multiple of 16 from 128 on; when left out 512, or less where that holds the image.
     bigtiff : str, optional
         ``"YES"``, ``"NO"``, ``"IF_NEEDED"`` or ``"IF_SAFER"``, which is meant when left out.
     """

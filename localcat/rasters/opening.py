@@ -9,19 +9,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from os import PathLike, fspath
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy
-import rasterio
 from rasterio.errors import NotGeoreferencedWarning
+from rasterio.io import DatasetReader
 
 from localcat.crs import without_files
 from localcat.errors import CorruptImageError, TooLargeError, UnsafePathError
 from localcat.rasters.environment import raster_environment, read_errors
 from localcat.rasters.tiff import TiffFile, has_georeferencing
-
-if TYPE_CHECKING:
-    from rasterio.io import DatasetReader
 
 MAX_RASTER_BYTES: Final = 32 * 2**30
 """How large a raster may be when it is decoded, in bytes, unless the caller allows more."""
@@ -82,7 +79,8 @@ def open_raster(
         with raster_environment(threads=threads):
             with nullcontext() if is_georeferenced else quiet_georeferencing():
                 try:
-                    dataset = rasterio.open(plain, driver=driver, sharing=False, **options)
+                    # What rasterio.open does with a path, without the environment of its own that it would add.
+                    dataset = DatasetReader(str(plain), driver=driver, sharing=False, **options)
                 except NotGeoreferencedWarning as error:  # only where warnings are errors, and the header is damaged
                     raise CorruptImageError(f"{plain} has a damaged transform; restore it from a copy") from error
             with dataset:

