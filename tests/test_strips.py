@@ -85,11 +85,8 @@ def test_strips_make_up_the_whole(images, few_rows, read) -> None:
     found = read(images)
     assert type(found) is type(whole)
     assert (found.dtype, found.shape) == (whole.dtype, whole.shape)
-    # GDAL projects a part of a grid with other rounding: neighbours may be taken.
-    allowed = 0.002 if read in (READS["mosaic in another projection"], READS["coarse mosaic"]) else 0
-    assert (numpy.ma.getmaskarray(found) != numpy.ma.getmaskarray(whole)).mean() <= allowed
-    difference = numpy.abs(numpy.ma.filled(found, 0).astype(float) - numpy.ma.filled(whole, 0))
-    assert (difference > 0).mean() <= allowed
+    assert_array_equal(numpy.ma.getmaskarray(found), numpy.ma.getmaskarray(whole))
+    assert_array_equal(numpy.ma.filled(found, 0), numpy.ma.filled(whole, 0))
 
 
 def damaged(catalog: Catalog, image: Image) -> None:

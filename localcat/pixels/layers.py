@@ -23,13 +23,13 @@ from localcat.pixels.plan import BandChoice, ReadPlan, native_grid
 from localcat.rasters.mosaic import Canvas, clear, masked_zeros
 from localcat.rasters.read import BandSource, read_bands
 from localcat.rasters.scaling import apply_scaling
-from localcat.rasters.warping import native_window, overlap
+from localcat.rasters.warping import overlap
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from localcat.models.values import File
-    from localcat.rasters.mosaic import Place
+    from localcat.rasters.pieces import Place
 
     MaskedArray = numpy.ma.MaskedArray[Any, Any]
 
@@ -156,15 +156,12 @@ def _lay_present(image: Image, part: ReadPlan, canvas: Canvas) -> Image:
     """Read an image where it has pixels that are missing, and return it; where it has none, no file is opened."""
     require_pixels(image)
     place: Place | None = slice(0, part.grid.height), slice(0, part.grid.width)
-    is_copied = False
     # What is not masked by alpha or nodata shows the file's own nodata outside it, too.
     if part.is_masked and image.geotrans is not None:
-        native = native_grid(image)
-        place, is_copied = overlap(native, part.grid), native_window(native, part.grid) is not None
+        place = overlap(native_grid(image), part.grid)
     missing = None if place is None else canvas.missing_within(place)
-    if place is not None and missing is not None:
-        within = missing if is_copied else place  # GDAL projects a part of a grid with other rounding
-        canvas.lay(within, lambda out: image_layer(image, part.part(*within), out))
+    if missing is not None:
+        canvas.lay(missing, lambda out: image_layer(image, part.part(*missing), out))
     return image
 
 
@@ -195,14 +192,14 @@ def image_layer(image: Image, plan: ReadPlan, out: MaskedArray | None = None) ->
     choice = plan.choice_of(image)
     pixels = read_bands(
         sources_of(image, choice.bands),
-        plan.grid,
+        plan.whole or plan.grid,
+        place=plan.place,
         resampling=plan.resampling,
         mask_nodata=plan.request.mask_nodata,
         dtype=plan.dtype,
         cutline=plan.cutline,
         all_touched=plan.all_touched,
         max_bytes=plan.max_bytes,
-        whole=plan.whole,
         threads=plan.threads,
         out=None if choice.drops_alpha else out,
     )

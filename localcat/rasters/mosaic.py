@@ -12,8 +12,9 @@ from localcat.errors import GridMismatchError
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
 
+    from localcat.rasters.pieces import Place
+
     MaskedArray: TypeAlias = numpy.ma.MaskedArray[Any, Any]
-    Place: TypeAlias = tuple[slice, slice]  # rows and columns
 
 
 def masked_zeros(shape: tuple[int, ...], dtype: DTypeLike) -> MaskedArray:

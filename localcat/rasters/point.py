@@ -64,8 +64,8 @@ def read_point(
             if native is None:
                 raise BadRequestError(f"{path} has no CRS or no transform, so no place can be found in it")
             column, row = pixel_of(native, place_in(native.crs, lon, lat)) or _NOWHERE
-            request = Request(sources, native, Resampling.nearest, mask_nodata, native)
-            copy_window(dataset, Window(column, row, 1, 1), request, positions, values, mask)
+            request = Request(sources, positions, Resampling.nearest, mask_nodata)
+            copy_window(dataset, Window(column, row, 1, 1), request, values, mask)
     return numpy.ma.MaskedArray(values, mask=mask)
 
 

@@ -7,7 +7,6 @@ them. Masks are always taken from the nearest pixel, and masked pixels lend noth
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -26,12 +25,14 @@ from localcat.rasters.sources import BandSource, Request, fill_of, internal_mask
 from localcat.rasters.turns import on_each_turn
 from localcat.rasters.warping import native_window, overview_level, warp
 
-_Turn: TypeAlias = "tuple[slice, Grid, Window | None]"  # columns of a result, their grid, and the file's window it is
+_Turn: TypeAlias = "tuple[slice, Grid, Window | None]"  # columns of a grid, their grid, and the file's window it is
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
     from rasterio.io import DatasetReader
     from shapely.geometry.base import BaseGeometry
+
+    from localcat.rasters.pieces import Place
 
     MaskedArray = numpy.ma.MaskedArray[Any, Any]
 
@@ -69,7 +70,7 @@ def read_bands(
     cutline: BaseGeometry | None = None,
     all_touched: bool = False,
     max_bytes: int = MAX_RESULT_BYTES,
-    whole: Grid | None = None,
+    place: Place | None = None,
     threads: int = 1,
     out: MaskedArray | None = None,
 ) -> MaskedArray:
@@ -80,7 +81,7 @@ def read_bands(
     sources : sequence of BandSource
         One for each band of the result, in its order.
     grid : Grid
-        Grid of the result; any CRS and resolution.
+        Any CRS and resolution.
     resampling : str
         A name in `RESAMPLINGS`. Masks and categorical bands are always resampled by nearest.
     mask_nodata : bool
@@ -93,8 +94,8 @@ def read_bands(
         Whether a pixel is inside the cutline as soon as the two touch, rather than when its centre is inside.
     max_bytes : int
         Largest size of the result, in bytes.
-    whole : Grid, optional
-        The grid of which `grid` is a part: it decides which overview serves all parts.
+    place : (slice, slice), optional
+        Rows and columns of the grid to read; all by default. Any part holds exactly the pixels of the whole.
     threads : int
         Threads that decode blocks.
     out : masked array, shape (band, row, column), optional
@@ -103,7 +104,8 @@ def read_bands(
     Returns
     -------
     masked array, shape (band, row, column)
-        With a full mask, True = invalid. Below the mask lie the file's values, and outside the file nodata or 0.
+        The rows and columns of the place. With a full mask, True = invalid. Below the mask lie the file's values, and
+        outside the file nodata or 0.
 
     Raises
     ------
@@ -117,8 +119,9 @@ def read_bands(
     method = RESAMPLINGS.get(resampling)
     if method is None:
         raise BadRequestError(f"{resampling!r} is no resampling; choose one of {', '.join(RESAMPLINGS)}")
-    if min(grid.shape) < 1:
-        raise BadRequestError(f"a grid of shape {grid.shape} has no pixels")
+    part = grid if place is None else grid.part(*place)
+    if min(part.shape) < 1:
+        raise BadRequestError(f"a grid of shape {part.shape} has no pixels")
     if not sources:
         raise BadRequestError("no bands to read; pass at least one")
     files: dict[str, list[int]] = {}
@@ -128,22 +131,24 @@ def read_bands(
         names = [name for path, positions in files.items() for name in _data_types(path, sources, positions)]
         dtype = numpy_dtype(common_dtype(names))
     wanted = numpy_dtype(data_type_name(dtype))
-    pixels = len(sources) * grid.height * grid.width
+    pixels = len(sources) * part.height * part.width
     if pixels * (wanted.itemsize + 1) > max_bytes:
         raise TooLargeError(
-            f"{len(sources)} bands of {grid.height} × {grid.width} pixels take {pixels * (wanted.itemsize + 1)} bytes; "
+            f"{len(sources)} bands of {part.height} × {part.width} pixels take {pixels * (wanted.itemsize + 1)} bytes; "
             f"at most {max_bytes} are read at once, choose a coarser resolution or a smaller area"
         )
     with read_errors(next(iter(files))):
         if out is None:
-            shape = (len(sources), *grid.shape)
+            shape = (len(sources), *part.shape)
             out = numpy.ma.MaskedArray(numpy.empty(shape, dtype=wanted), mask=numpy.empty(shape, dtype=bool))
         values, mask = numpy.ma.getdata(out), numpy.ma.getmaskarray(out)
-        request = Request(sources, grid, method, mask_nodata, whole or grid, threads)
+        if place is None:
+            place = slice(0, grid.height), slice(0, grid.width)
         for path, positions in files.items():
-            _read_file(path, request, positions, values, mask)
+            request = Request(sources, positions, method, mask_nodata, threads)
+            _read_file(path, request, grid, place, values, mask)
         if cutline is not None:
-            mask |= outside_cutline(cutline, grid, all_touched=all_touched)
+            mask |= outside_cutline(cutline, part, all_touched=all_touched)
     return out
 
 
@@ -203,23 +208,23 @@ def check_indexes(dataset: DatasetReader, indexes: Sequence[int]) -> None:
 
 
 def _read_file(
-    path: str, request: Request, positions: list[int], values: NDArray[Any], mask: NDArray[numpy.bool_]
+    path: str, request: Request, grid: Grid, place: Place, values: NDArray[Any], mask: NDArray[numpy.bool_]
 ) -> None:
     """Read the bands of one file into their places in the result."""
     with open_raster(path, max_bytes=None, threads=request.threads) as dataset:
-        check_indexes(dataset, [request.sources[at].index for at in positions])
+        check_indexes(dataset, request.indexes)
         native = native_grid(dataset)
         if native is None:
             raise BadRequestError(f"{path} has no CRS or no transform, so it cannot be read on a grid")
-        turns = _turns(native, request.grid)
+        turns = _turns(native, grid)
         is_copied = all(window is not None for *_, window in turns)
-        level = None if is_copied else overview_level(dataset, native, request.whole)
+        level = None if is_copied else overview_level(dataset, native, grid)
         if level is None:
-            _read_turns(dataset, native, turns, request, positions, values, mask)
+            _read_turns(dataset, native, turns, place, request, values, mask)
             return
     with open_raster(path, overview_level=level, max_bytes=None, threads=request.threads) as overview:
         reduced = Grid(native.crs, overview.transform, overview.shape)
-        _read_turns(overview, reduced, _turns(reduced, request.grid), request, positions, values, mask)
+        _read_turns(overview, reduced, _turns(reduced, grid), place, request, values, mask)
 
 
 def _turns(native: Grid, grid: Grid) -> list[_Turn]:
@@ -230,25 +235,31 @@ def _read_turns(
     dataset: DatasetReader,
     native: Grid,
     turns: list[_Turn],
+    place: Place,
     request: Request,
-    positions: list[int],
     values: NDArray[Any],
     mask: NDArray[numpy.bool_],
 ) -> None:
     """Read the columns of the result that lie on each turn around the Earth, by copying where they are a window."""
-    for columns, part, window in turns:
-        part_request = replace(request, grid=part)
-        if window is not None:
-            copy_window(dataset, window, part_request, positions, values[:, :, columns], mask[:, :, columns])
-        else:
-            warp(dataset, native, part_request, positions, values[:, :, columns], mask[:, :, columns])
+    rows, columns = place
+    for within, part, window in turns:
+        left, right = max(within.start, columns.start), min(within.stop, columns.stop)
+        if left >= right:
+            continue
+        found = slice(left - columns.start, right - columns.start)
+        wanted = rows, slice(left - within.start, right - within.start)
+        if window is None:
+            warp(dataset, native, part, wanted, request, values[:, :, found], mask[:, :, found])
+            continue
+        corner = window.col_off + wanted[1].start, window.row_off + rows.start
+        copied = Window(*corner, right - left, rows.stop - rows.start)
+        copy_window(dataset, copied, request, values[:, :, found], mask[:, :, found])
 
 
 def copy_window(
     dataset: DatasetReader,
     window: Window,
     request: Request,
-    positions: list[int],
     values: NDArray[Any],
     mask: NDArray[numpy.bool_],
 ) -> None:
@@ -257,7 +268,7 @@ def copy_window(
     bottom = min(window.row_off + window.height, dataset.height)
     right = min(window.col_off + window.width, dataset.width)
     is_inside = (bottom - top, right - left) == (window.height, window.width)
-    for at in positions if not is_inside else ():
+    for at in request.positions if not is_inside else ():
         values[at], mask[at] = fill_of(dataset, request.sources[at], values.dtype), True
     if top >= bottom or left >= right:
         return
@@ -265,8 +276,8 @@ def copy_window(
     rows = slice(top - window.row_off, bottom - window.row_off)
     columns = slice(left - window.col_off, right - window.col_off)
     invalid = internal_mask(dataset, inside)
-    pixels = _window_pixels(dataset, inside, request, positions, values[:, rows, columns])
-    for at, band in zip(positions, pixels, strict=True):
+    pixels = _window_pixels(dataset, inside, request, values[:, rows, columns])
+    for at, band in zip(request.positions, pixels, strict=True):
         masked = mask[at, rows, columns]
         if request.mask_nodata:
             equals_nodata(band, nodata_of(dataset, request.sources[at]), out=masked)
@@ -276,11 +287,9 @@ def copy_window(
             masked |= invalid
 
 
-def _window_pixels(
-    dataset: DatasetReader, window: Window, request: Request, positions: list[int], values: NDArray[Any]
-) -> NDArray[Any]:
+def _window_pixels(dataset: DatasetReader, window: Window, request: Request, values: NDArray[Any]) -> NDArray[Any]:
     """Put the pixels of a window into their places in the result, and return them as they are stored."""
-    indexes = [request.sources[at].index for at in positions]
+    indexes, positions = request.indexes, request.positions
     first, last = positions[0], positions[-1]
     is_same = all(dataset.dtypes[index - 1] == values.dtype.name for index in indexes)
     if is_same and positions == list(range(first, last + 1)):

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy
 from rasterio.enums import MaskFlags, Resampling
 
-from localcat.geocontext.grid import Grid
 from localcat.rasters.dtypes import is_representable
 
 if TYPE_CHECKING:
@@ -43,14 +42,18 @@ class BandSource:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What one call of `localcat.rasters.read.read_bands` asks for."""
+    """What one call of `localcat.rasters.read.read_bands` asks of one file."""
 
     sources: Sequence[BandSource]
-    grid: Grid
+    positions: Sequence[int]  # of the file's own among all sources
     method: Resampling
     mask_nodata: bool
-    whole: Grid  # of which `grid` may be a part
     threads: int = 1
+
+    @property
+    def indexes(self) -> list[int]:
+        """GDAL's numbers of the bands to read."""
+        return [self.sources[at].index for at in self.positions]
 
 
 def has_internal_mask(dataset: DatasetReader) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy
@@ -14,6 +15,7 @@ from rasterio.windows import Window
 from localcat.geocontext.projection import turn_of
 from localcat.rasters.dtypes import equals_nodata, saturated
 from localcat.rasters.footprint import project, to_map
+from localcat.rasters.pieces import pieces_of, relative, shared
 from localcat.rasters.sources import Request, fill_of, has_internal_mask, nodata_of
 from localcat.rasters.turns import on_each_turn
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from rasterio.io import DatasetReader
 
     from localcat.geocontext.grid import Grid
+    from localcat.rasters.pieces import Place
 
 _ALIGNED = 1e-3  # pixels; how exactly two grids must meet to count as one
 _MESH = 9  # points a side, where a grid is compared with a file
@@ -56,40 +59,66 @@ def _moved(transform: Affine, x: float, y: float) -> tuple[float, float]:
 def warp(
     dataset: DatasetReader,
     native: Grid,
+    grid: Grid,
+    place: Place,
     request: Request,
-    positions: list[int],
     values: NDArray[Any],
     mask: NDArray[numpy.bool_],
 ) -> None:
-    """Resample pixels onto the grid, with masks from the nearest pixel."""
-    outside = _outside(dataset, native, request, positions)
-    # Opacity weighs its neighbours only for a caller who reads it too: others want the pixels under it as they are.
-    read = {request.sources[at].index for at in positions}
-    opacity = next((i for i in read if dataset.colorinterp[i - 1] is ColorInterp.alpha), 0)
-    kernel = _kernel_options(native, request.whole)
-    groups: dict[tuple[str, Resampling], list[int]] = {}
-    for at in positions:
-        source = request.sources[at]
-        is_code = source.is_categorical or dataset.colorinterp[source.index - 1] in _CODES
-        method = Resampling.nearest if is_code else request.method
-        groups.setdefault((repr(nodata_of(dataset, source)), method), []).append(at)
-    for (_, method), members in groups.items():
-        indexes = [request.sources[at].index for at in members]
-        nodata = nodata_of(dataset, request.sources[members[0]])
-        alpha = 0 if method is Resampling.nearest else opacity
-        options = {} if method is Resampling.nearest else kernel
-        pixels = _reprojected(dataset, indexes, request.grid, method, nodata, alpha, **options)
-        nearest = pixels
-        if nodata is not None and method is not Resampling.nearest:
-            nearest = _reprojected(dataset, indexes, request.grid, Resampling.nearest, nodata)
-        for at, band, codes in zip(members, pixels, nearest, strict=True):
-            missing = equals_nodata(codes, nodata)
-            if nodata is not None and codes is not band:
-                # A pixel is there exactly when its nearest neighbour is.
-                band = numpy.where(missing | equals_nodata(band, nodata), codes, band)
-            values[at] = saturated(band, values.dtype)
-            values[at][outside] = fill_of(dataset, request.sources[at], values.dtype)
-            mask[at] = outside | missing if request.mask_nodata else outside
+    """Resample pixels onto rows and columns of a grid, with masks from the nearest pixel."""
+    for at in request.positions:
+        values[at], mask[at] = fill_of(dataset, request.sources[at], values.dtype), True
+    extent = overlap(native, grid)
+    if extent is None:
+        return
+    kernel = _kernel_options(native, grid.part(*extent))
+    for piece in pieces_of(grid.shape, extent, place, len(request.positions)):
+        found = shared(piece, place)
+        rows, columns = relative(found, place)
+        warped = _Warped(dataset, native, grid.part(*piece), request, kernel)
+        warped.put(relative(found, piece), values[:, rows, columns], mask[:, rows, columns])
+
+
+@dataclass(frozen=True, slots=True)
+class _Warped:
+    """Bands of a file on a piece of a grid."""
+
+    dataset: DatasetReader
+    native: Grid
+    grid: Grid
+    request: Request
+    kernel: dict[str, str]
+
+    def put(self, place: Place, values: NDArray[Any], mask: NDArray[numpy.bool_]) -> None:
+        """Put the pixels of some rows and columns into their places in the result."""
+        dataset, request = self.dataset, self.request
+        outside = _outside(dataset, self.native, self.grid, request)[place]
+        # Opacity weighs its neighbours only for a caller who reads it too: others want the pixels under it as they are.
+        opacity = next((i for i in request.indexes if dataset.colorinterp[i - 1] is ColorInterp.alpha), 0)
+        groups: dict[tuple[str, Resampling], list[int]] = {}
+        for at in request.positions:
+            source = request.sources[at]
+            is_code = source.is_categorical or dataset.colorinterp[source.index - 1] in _CODES
+            method = Resampling.nearest if is_code else request.method
+            groups.setdefault((repr(nodata_of(dataset, source)), method), []).append(at)
+        for (_, method), members in groups.items():
+            indexes = [request.sources[at].index for at in members]
+            nodata = nodata_of(dataset, request.sources[members[0]])
+            alpha = 0 if method is Resampling.nearest else opacity
+            options = {} if method is Resampling.nearest else self.kernel
+            pixels = _reprojected(dataset, indexes, self.grid, method, nodata, alpha, **options)
+            nearest = pixels
+            if nodata is not None and method is not Resampling.nearest:
+                nearest = _reprojected(dataset, indexes, self.grid, Resampling.nearest, nodata)
+            for at, whole, codes in zip(members, pixels, nearest, strict=True):
+                band = whole[place]
+                missing = equals_nodata(codes[place], nodata)
+                if nodata is not None and codes is not whole:
+                    # A pixel is there exactly when its nearest neighbour is.
+                    band = numpy.where(missing | equals_nodata(band, nodata), codes[place], band)
+                values[at] = saturated(band, values.dtype)
+                values[at][outside] = fill_of(dataset, request.sources[at], values.dtype)
+                mask[at] = outside | missing if request.mask_nodata else outside
 
 
 def _reprojected(
@@ -135,16 +164,12 @@ def _with_margin(transform: Affine) -> tuple[int, Affine]:
     return 1, Affine(t.a, t.b, t.c - t.a, t.d, t.e, t.f)
 
 
-def _kernel_options(native: Grid, whole: Grid) -> dict[str, str]:
+def _kernel_options(native: Grid, grid: Grid) -> dict[str, str]:
     """Return how much wider than a native pixel a kernel is along both axes, as options of GDAL's warper.
 
-    Left to itself GDAL guesses it from the window of each call, so that the parts of a grid would not match. Empty
-    where the two grids share no place.
+    Left to itself GDAL guesses it from the window of each call, so that the parts of a grid would not match.
     """
-    found = overlap(native, whole)
-    if found is None:
-        return {}
-    right, down = _steps(native, whole.part(*found))
+    right, down = _steps(native, grid)
     options = {}
     for name, across, along in zip(("XSCALE", "YSCALE"), right, down, strict=True):
         sides = numpy.hypot(across, along)
@@ -157,19 +182,19 @@ def _kernel_options(native: Grid, whole: Grid) -> dict[str, str]:
     return options
 
 
-def _outside(dataset: DatasetReader, native: Grid, request: Request, positions: list[int]) -> NDArray[numpy.bool_]:
+def _outside(dataset: DatasetReader, native: Grid, grid: Grid, request: Request) -> NDArray[numpy.bool_]:
     """Return which pixels of a grid have their nearest pixel outside the file, or under its internal mask.
 
     Where every band has a nodata that is masked anyway, nothing needs to be said: warping puts it outside.
     """
-    grid = request.grid
     if all(nodata is None for nodata in dataset.nodatavals):
         options = {"resampling": Resampling.nearest, "dst_alpha": 2}
         transparent: NDArray[numpy.bool_] = (
             _onto(rasterio.band(dataset, 1), grid, 2, dataset.dtypes[0], **options)[1] == 0
         )
         return transparent
-    is_masked = request.mask_nodata and all(nodata_of(dataset, request.sources[at]) is not None for at in positions)
+    has_nodata = all(nodata_of(dataset, request.sources[at]) is not None for at in request.positions)
+    is_masked = request.mask_nodata and has_nodata
     if is_masked and not has_internal_mask(dataset):
         return numpy.zeros(grid.shape, dtype=bool)
     # GDAL would count nodata as outside; only an array of its own tells the two apart.
@@ -217,7 +242,10 @@ def overlap(native: Grid, grid: Grid) -> tuple[slice, slice] | None:
 def _window_under(native: Grid, grid: Grid) -> Window | None:
     """Return the part of a file that lies under a grid, None when there is none."""
     columns, rows = _native_pixels(native, grid, *_mesh(grid, _MESH))
-    if not (numpy.isfinite(columns).all() and numpy.isfinite(rows).all()):
+    half_turn = turn_of(native.crs) / native.resolution[0] / 2
+    steps = numpy.hypot(*(numpy.diff(found.reshape(_MESH, _MESH)) for found in (columns, rows)))
+    is_torn = half_turn > 0 and bool((steps > half_turn).any())  # by the edge of the map
+    if is_torn or not (numpy.isfinite(columns).all() and numpy.isfinite(rows).all()):
         return Window(0, 0, native.width, native.height)
     margin = 2 + 0.05 * max(numpy.ptp(columns), numpy.ptp(rows))  # what lies between the points may bend outwards
     left, right = max(int(columns.min() - margin), 0), min(int(columns.max() + margin), native.width)

@@ -5,12 +5,15 @@ import pytest
 import rasterio
 import shapely
 from affine import Affine
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from rasterio.crs import CRS
 from rasterio.enums import Resampling
 from rasterio.vrt import WarpedVRT
 
 from localcat.errors import BadRequestError, CorruptImageError, TooLargeError
 from localcat.geocontext.grid import Grid
+from localcat.rasters import pieces
 from localcat.rasters.arrays import BandLayer
 from localcat.rasters.footprint import footprint
 from localcat.rasters.opening import open_raster
@@ -143,9 +146,48 @@ def test_parts_hold_the_same_pixels_as_the_whole(plain, name, grid):
     assert whole.count() > 10_000
     for start in range(0, grid.height, 33):
         rows = slice(start, min(start + 33, grid.height))
-        part = read_bands(sources(plain, 1, 2), grid.part(rows, slice(0, grid.width)), resampling=name, whole=grid)
+        part = read_bands(sources(plain, 1, 2), grid, place=(rows, slice(0, grid.width)), resampling=name)
         assert (part.mask == whole.mask[:, rows]).all()
         assert (part.data == whole.data[:, rows]).all()
+
+
+@pytest.fixture(scope="module")
+def varied(tmp_path_factory):
+    """A file of each way to say what is invalid."""
+    folder = tmp_path_factory.mktemp("varied")
+    hidden = noise(SHAPE, high=10, seed=5) < 3
+    return {
+        "plain": written(folder / "plain.tif", noise((2, *SHAPE))),
+        "nodata": written(folder / "nodata.tif", noise((2, *SHAPE), high=9), bands=[BandLayer(nodata=5)] * 2),
+        "mask": written(folder / "mask.tif", numpy.ma.MaskedArray(noise((2, *SHAPE)), mask=[hidden, hidden])),
+        "overviews": written(folder / "overviews.tif", noise((2, *SHAPE)), overviews=(2,)),
+    }
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    data=st.data(),
+    kind=st.sampled_from(["plain", "nodata", "mask", "overviews"]),
+    name=st.sampled_from(["nearest", "bilinear", "cubic", "average"]),
+    grid=st.sampled_from([BEYOND, ZONE, FINE_ZONE, WEB, shifted(GRID, -9, 8, scale=2.5, shape=(70, 130))]),
+    mask_nodata=st.booleans(),
+)
+def test_any_part_holds_the_pixels_of_the_whole_however_it_is_cut(
+    monkeypatch, varied, data, kind, name, grid, mask_nodata
+):
+    """Here GDAL is asked for pieces of 64 columns and at least 32 rows."""
+    monkeypatch.setattr(pieces, "BLOCK", 32)
+    monkeypatch.setattr(pieces, "MOST_COLUMNS", 64)
+    monkeypatch.setattr(pieces, "MOST_SAMPLES", data.draw(st.sampled_from([1, 2**14])))
+    asked = {"resampling": name, "mask_nodata": mask_nodata}
+    whole = read_bands(sources(varied[kind], 1, 2), grid, **asked)
+    assert whole.count() > 1000
+    top, left = (data.draw(st.integers(0, length - 1)) for length in grid.shape)
+    rows = slice(top, data.draw(st.integers(top + 1, grid.height)))
+    columns = slice(left, data.draw(st.integers(left + 1, grid.width)))
+    part = read_bands(sources(varied[kind], 1, 2), grid, place=(rows, columns), **asked)
+    assert (part.mask == whole.mask[:, rows, columns]).all()
+    assert (part.data == whole.data[:, rows, columns]).all()
 
 
 @pytest.mark.parametrize("name", sorted(RESAMPLINGS))
