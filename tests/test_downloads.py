@@ -254,6 +254,11 @@ def test_paths_must_fit_the_images(shifted, tmp_path: Path) -> None:
         images.download("red", dest=5)
     with pytest.raises(TypeError, match="dest is a path, not 5"):
         images[0].download("red", dest=5)
+    for unusable in ("", "a\0.tif"):
+        with pytest.raises(ValueError, match="dest is text that a file can be named by, not "):
+            images[0].download("red", dest=unusable)
+        with pytest.raises(ValueError, match="dest is text that a file can be named by, not "):
+            images.download("red", dest=unusable)
     same = [tmp_path / "a.tif", tmp_path / "b.tif", str(tmp_path / "a.tif")]
     with pytest.raises(RuntimeError, match=r"several images would be written to .*a.tif; nothing was written"):
         images.download("red", dest=same)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from localcat.errors import AttributeValidationError, BadRequestError
 from localcat.models.enums import ImageUploadType, OverviewResampler
+from localcat.paths import text_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -236,11 +237,9 @@ def paths_of(files: Any) -> list[Path]:
     paths = []
     for file in several:
         name = getattr(file, "name", None) if hasattr(file, "read") else file
-        if not isinstance(name, str | os.PathLike):
+        text = text_of(name)
+        if text is None:
             raise BadRequestError(f"a file to upload is a path, or an open file on the disk, not {file!r}")
-        text = os.fsdecode(name)
-        if "\0" in text:
-            raise BadRequestError(f"{text!r} is no path of a file; leave out the NUL character")
         paths.append(Path(text))
     if not paths:
         raise BadRequestError("files is empty; pass at least one file to upload")

@@ -17,6 +17,7 @@ from localcat.errors import BadRequestError, ClientError, DownloadError
 from localcat.filesystem import is_folder
 from localcat.models.band import ClassBand, MaskBand
 from localcat.models.enums import DownloadFileFormat
+from localcat.paths import text_of
 from localcat.pixels.plan import band_names
 from localcat.pixels.reading import Reading, in_threads, read_many, read_one
 from localcat.rasters.arrays import BandLayer
@@ -94,9 +95,7 @@ def _file_for(name: str, dest: Any, request: DownloadRequest) -> Path:
     default = f"{_NOT_IN_NAMES.sub('_', name)[:_LONGEST_NAME]}{suffix}"
     if dest is None:
         return Path(default)
-    if not isinstance(dest, str | os.PathLike):
-        raise TypeError(f"dest is a path, not {dest!r}")
-    path = Path(dest)
+    path = _path(dest)
     if is_folder(path):
         return path / default
     if path.suffix.lower() not in _FORMATS:
@@ -104,10 +103,19 @@ def _file_for(name: str, dest: Any, request: DownloadRequest) -> Path:
     return path
 
 
+def _path(dest: Any) -> Path:
+    if not isinstance(dest, str | os.PathLike):
+        raise TypeError(f"dest is a path, not {dest!r}")
+    text = text_of(dest)
+    if text is None:
+        raise BadRequestError(f"dest is text that a file can be named by, not {dest!r}; leave it out for a default")
+    return Path(text)
+
+
 def _files_for(images: Sequence[Image], request: DownloadRequest) -> list[Path]:
     dest = request.dest
     if dest is None or isinstance(dest, str | os.PathLike):
-        folder = Path() if dest is None else Path(dest)
+        folder = Path() if dest is None else _path(dest)
         with write_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
         paths = [folder / _file_for(_name_of(image, request), None, request) for image in images]

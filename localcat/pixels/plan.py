@@ -397,7 +397,7 @@ def _target(image: Image, request: ReadRequest) -> tuple[Grid, BaseGeometry | No
             return native_grid(image), None, False
         context = image.geocontext.assign(geometry=None, **changes)
     elif not isinstance(context, GeoContext):
-        raise BadRequestError(f"geocontext is an AOI, a DLTile or an XYZTile, not {context!r}")
+        raise BadRequestError(f"geocontext is an AOI, a DLTile or an XYZTile, not {type(context).__name__}")
     elif changes:
         if not isinstance(context, AOI):
             raise BadRequestError(f"{type(context).__name__} geocontext does not support modifying crs or resolution")

@@ -32,6 +32,8 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 _MOST_WORKERS = 8
+_AXES = range(-2, 3)
+_STACK_AXES = (-3, -2, -1, 1, 2, 3)  # the first one is that of images
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ class Reading:
 
 def read_image(image: Image, request: ReadRequest) -> Any:
     """Read bands of an image onto a grid; `Image.ndarray` says how."""
-    axis = _axis(request.bands_axis)
+    axis = _axis(request, _AXES)
     reading = read_one(image, request)
     array = numpy.moveaxis(_as_asked(reading.pixels, reading.plan), 0, axis)
     return (array, _info(reading.plan, reading.images)) if request.raster_info else array
@@ -63,7 +65,7 @@ def read_image(image: Image, request: ReadRequest) -> Any:
 
 def read_mosaic(images: Sequence[Image], request: ReadRequest) -> Any:
     """Read bands of images onto one grid, the last one on top; `ImageCollection.mosaic` says how."""
-    axis = _axis(request.bands_axis)
+    axis = _axis(request, _AXES)
     reading = read_many(images, request)
     array = numpy.moveaxis(_as_asked(reading.pixels, reading.plan), 0, axis)
     return (array, _info(reading.plan, images)) if request.raster_info else array
@@ -73,8 +75,7 @@ def read_stack(groups: Sequence[Sequence[Image]], request: ReadRequest) -> Any:
     """Read a mosaic of each group of images, as layers of one array; `ImageCollection.stack` says how."""
     if request.bands_axis in (0, -4):
         raise NotImplementedError("bands cannot be the first axis of a stack, which is that of images")
-    if request.bands_axis not in range(-3, 4):
-        raise BadRequestError(f"bands_axis of a stack is 1, 2, 3, -1, -2 or -3, not {request.bands_axis!r}")
+    axis = _axis(request, _STACK_AXES)
     plan = plan_for([image for group in groups for image in group], request)
     plan.require_room(len(groups))
     workers = _workers(request, len(groups))
@@ -103,7 +104,7 @@ def read_stack(groups: Sequence[Sequence[Image]], request: ReadRequest) -> Any:
         groups = [group for group, was_read in zip(groups, is_read, strict=True) if was_read]
     if not plan.is_masked and request.on_error != "mask":
         array = numpy.ma.getdata(array)
-    array = numpy.moveaxis(array, 1, request.bands_axis)
+    array = numpy.moveaxis(array, 1, axis)
     return (array, [_info(plan, group) for group in groups]) if request.raster_info else array
 
 
@@ -179,10 +180,11 @@ def progress_bar(total: int, request: ReadRequest, label: str) -> Iterator[Calla
         yield bool
 
 
-def _axis(bands_axis: int) -> int:
-    if bands_axis not in range(-2, 3):
-        raise BadRequestError(f"bands_axis is from -2 to 2, not {bands_axis!r}")
-    return bands_axis
+def _axis(request: ReadRequest, allowed: Sequence[int]) -> int:
+    axis: Any = request.bands_axis
+    if not hasattr(axis, "__index__") or axis not in allowed:
+        raise BadRequestError(f"bands_axis is one of {', '.join(map(str, allowed))}, not {axis!r}")
+    return int(axis)
 
 
 def _as_asked(pixels: MaskedArray, plan: ReadPlan) -> Any:
