@@ -7,8 +7,6 @@ Every geometry that leaves `as_geometry` lies within ±180° and ±90°; one tha
 from __future__ import annotations
 
 import math
-import sys
-import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -21,6 +19,7 @@ from shapely.geometry.base import BaseGeometry
 
 from localcat import wkb
 from localcat.errors import CorruptCatalogError, InvalidGeometryError, LocalcatWarning
+from localcat.warn import warn_caller
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -387,7 +386,7 @@ def _on_globe(part: BaseGeometry) -> BaseGeometry:
 def _line_on_globe(line: shapely.LineString) -> BaseGeometry:
     coordinates = shapely.get_coordinates(line)
     if line.length == 0:
-        _warn("a line without length was replaced by a point")
+        warn_caller(GeometryWarning("a line without length was replaced by a point"))
         return _on_globe(shapely.Point(coordinates[0]))
     if not _leaves_the_map(coordinates):
         return line
@@ -502,16 +501,8 @@ def _joined(parts: Iterable[BaseGeometry], kind: str, repaired: str | None) -> B
     if joined.is_empty:
         raise InvalidGeometryError(f"the {kind} has no area")
     if repaired is not None:
-        _warn(f"an invalid {kind} was repaired: {repaired}")
+        warn_caller(GeometryWarning(f"an invalid {kind} was repaired: {repaired}"))
     return joined
-
-
-def _warn(message: str) -> None:
-    """Give a `GeometryWarning` that points at the line outside localcat which passed the geometry in."""
-    level, frame = 1, sys._getframe()
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "localcat":
-        level, frame = level + 1, frame.f_back
-    warnings.warn(message, GeometryWarning, stacklevel=level)
 
 
 def _wrapped(longitudes: NDArray[Any]) -> NDArray[Any]:

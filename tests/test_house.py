@@ -48,6 +48,7 @@ SAME_FLOOR = {
     ("expressions", "timestamps"),
     # What a place means is told by shapely, which these bring in when a condition on one is made.
     ("expressions", "geometry"),
+    ("geometry", "warn"),
     ("geometry", "wkb"),
     ("expressions", "relations"),
     ("relations", "expressions"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -17,6 +16,7 @@ from localcat.geocontext.extent import central_longitude, footprint_of_bounds, g
 from localcat.geocontext.grid import Grid
 from localcat.geocontext.projection import crs_of, reproject_bounds, unwrapped
 from localcat.geometry import as_geometry, footprint_box
+from localcat.warn import warn_caller
 
 _LONLAT = "EPSG:4326"
 _ORDER = "(min_x, min_y, max_x, max_y)"
@@ -270,12 +270,8 @@ class AOI(GeoContext):
         elif bounds[0] > bounds[2]:
             raise BadRequestError(f"the bounds {bounds} have min_x right of max_x; the order is {_ORDER}")
         elif bounds_crs.is_projected and max(map(abs, bounds[::2])) <= 180 and max(map(abs, bounds[1::2])) <= 90:
-            warnings.warn(
-                f"the bounds {bounds} look like degrees, but bounds_crs is projected: {self._bounds_crs[:100]!r}; "
-                f"for longitudes and latitudes pass bounds_crs={_LONLAT!r}",
-                GeoContextWarning,
-                stacklevel=3,
-            )
+            text = f"the bounds {bounds} look like degrees, but bounds_crs is projected: {self._bounds_crs[:100]!r}"
+            warn_caller(GeoContextWarning(f"{text}; for longitudes and latitudes pass bounds_crs={_LONLAT!r}"))
         if (
             self._geometry is not None
             and bounds_crs == WGS84

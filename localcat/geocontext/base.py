@@ -9,13 +9,14 @@ from typing import Any, ClassVar, Final, NoReturn, TypeAlias
 import shapely.geometry
 from shapely.geometry.base import BaseGeometry
 
+from localcat.errors import LocalcatWarning
 from localcat.geocontext.grid import Grid
 
 Bounds: TypeAlias = tuple[float, float, float, float]
 """(min_x, min_y, max_x, max_y) in the units of a CRS; in a geographic one, min_x > max_x crosses the antimeridian."""
 
 
-class GeoContextWarning(UserWarning):
+class GeoContextWarning(LocalcatWarning):
     """A geo context that is probably not what was meant."""
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-import warnings
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from numbers import Real
@@ -33,6 +32,7 @@ from localcat.geocontext.utm import (
     zone_of,
 )
 from localcat.geometry import as_geometry
+from localcat.warn import warn_caller
 
 MANY_TILES = 50_000  # from here on a program probably meant a coarser tiling
 
@@ -211,12 +211,8 @@ class DLTile(GeoContext):
         for tile in chosen:
             tiles.append(tile.key if keys_only else tile)
             if len(tiles) == MANY_TILES + 1:
-                warnings.warn(
-                    f"the shape has more than {MANY_TILES:,} tiles; choose larger ones, or take them one by one from "
-                    "iter_from_shape",
-                    GeoContextWarning,
-                    stacklevel=2,
-                )
+                text = f"the shape has more than {MANY_TILES:,} tiles; choose larger ones, or use iter_from_shape"
+                warn_caller(GeoContextWarning(text))
         return tiles
 
     @overload

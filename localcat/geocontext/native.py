@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from localcat.errors import BadRequestError, UploadOptionWarning
+from localcat.errors import BadRequestError
 from localcat.geocontext.aoi import AOI
+from localcat.geocontext.base import GeoContextWarning
 from localcat.geocontext.extent import bounds_on_earth
 from localcat.geocontext.projection import crs_of
+from localcat.warn import warn_caller
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
@@ -46,9 +47,7 @@ def native_context(
         return AOI(geometry=geometry, crs=crs, bounds_crs=None if geometry is None else "EPSG:4326")
     x0, dx, x_skew, y0, y_skew, dy = geotrans
     if x_skew or y_skew:
-        warnings.warn(
-            f"the grid of {who} is rotated; its context is the upright box around it", UploadOptionWarning, stacklevel=3
-        )
+        warn_caller(GeoContextWarning(f"the grid of {who} is rotated; its context is the upright box around it"))
     if shape is None:
         if abs(dx) != abs(dy):
             raise BadRequestError(f"{who} has pixels that are not square, and no x_pixels and y_pixels")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any, ClassVar
@@ -27,6 +26,7 @@ from localcat.models.requests import (
 from localcat.models.structured import NestedNumbers, NumberTuple
 from localcat.models.values import File, FileList
 from localcat.store import rows
+from localcat.warn import warn_caller
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -166,12 +166,8 @@ class Image(NamedCatalogObject):
         if cog and not copy:
             raise BadRequestError("cog=True rewrites files as they are copied; leave out copy=False")
         if self.cs_code is not None or self.projection is not None:
-            warnings.warn(
-                "cs_code and projection are not permitted in an upload of files: the files' own projection is used, "
-                "and one that differs fails the upload",
-                UploadOptionWarning,
-                stacklevel=2,
-            )
+            text = "cs_code and projection are not permitted in an upload of files: the files' own projection is used"
+            warn_caller(UploadOptionWarning(f"{text}, and one that differs fails the upload"))
         options = upload_options_of(upload_options)
         request = UploadRequest(options=options, overwrite=overwrite, wait=wait, copy=copy, cog=cog, files=paths)
         return self._catalog.upload(self, request)

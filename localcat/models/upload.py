@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import time
 from concurrent.futures import TimeoutError as WaitTimeoutError
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
+from numbers import Real
 from typing import Any, NoReturn
 
 from localcat.errors import BadRequestError, ClientError, ConflictError, DeletedObjectError, UploadError
@@ -134,8 +136,12 @@ class ImageUpload(CatalogObjectBase):
         concurrent.futures.TimeoutError
             If the upload has not ended by then.
         BadRequestError
-            If the calling thread is in a transaction of the catalog, for whose end the upload itself waits.
+            If `timeout` is no number, or the calling thread is in a transaction of the catalog, for whose end the
+            upload itself waits.
         """
+        given: Any = timeout
+        if given is not None and not (isinstance(given, Real) and not math.isnan(given)):
+            raise BadRequestError(f"timeout is a number of seconds or None, not {given!r}")
         deadline = None if timeout is None else time.monotonic() + timeout
         while self.status not in _FINAL:
             self.reload()

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
@@ -26,6 +25,7 @@ from localcat.rasters.environment import overviews_compressed, raster_environmen
 from localcat.rasters.opening import open_raster
 from localcat.rasters.scratch import Layout, assemble, scratch_bytes, scratch_path
 from localcat.rasters.strips import ArrayPixels, FilePixels, PixelSource, size_of, strips_of
+from localcat.warn import warn_caller
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -199,7 +199,7 @@ def write_cog(
     elif mask is not None and numpy.ndim(array) == 2:
         mask = mask.reshape(pixels.shape)
     for text in departures(layers, chosen):
-        warnings.warn(text, RasterWarning, stacklevel=2)
+        warn_caller(RasterWarning(text))
     return write_pixels(ArrayPixels(pixels, mask, layers), path, grid=grid, options=chosen, bands=layers, tags=tags)
 
 

@@ -21,9 +21,9 @@ from localcat import (
     InvalidGeometryError,
     Product,
     StorageState,
-    UploadOptionWarning,
 )
 from localcat import properties as p
+from localcat.geocontext import GeoContextWarning
 from models.helpers import rolled_back
 
 UTC = dt.UTC
@@ -347,8 +347,9 @@ def test_the_code_of_the_crs_wins(catalog: Catalog) -> None:
 def test_a_rotated_grid_gives_a_warning(catalog: Catalog) -> None:
     """3.6: the context is the upright box around it."""
     image = Image(geotrans=(500_000, 1, 1, 4_000_000, -1, 1), x_pixels=2, y_pixels=2, cs_code="EPSG:32618")
-    with pytest.warns(UploadOptionWarning, match="rotated"):
+    with pytest.warns(GeoContextWarning, match="rotated") as caught:
         context = image.geocontext
+    assert [one.filename for one in caught] == [__file__]
     assert context.bounds == (500_000.0, 3_999_998.0, 500_004.0, 4_000_002.0)
 
 
