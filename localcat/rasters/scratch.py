@@ -122,16 +122,18 @@ def _groups(source: PixelSource, layout: Layout) -> list[_Group]:
     if not layout.factors:
         return [_Group(Resampling.nearest, everything, shared_nodata(layout.bands), is_masked)]
     has_alpha = any(band.is_alpha for band in layout.bands)
+    is_mixed = is_masked and len({band.nodata is None for band in layout.bands if not band.is_alpha}) > 1
     groups: dict[tuple[object, ...], _Group] = {}
     for at in everything:
         method, nodata = layout.method(at), layout.bands[at].nodata
         key: tuple[object, ...]
         if method is Resampling.nearest:
             key, new = (method,), _Group(method, [], shared_nodata(layout.bands), is_masked)
-        elif has_alpha:
-            # GDAL would average what lies under transparent pixels; a mask on the scratch dataset keeps it out.
+        elif has_alpha or is_mixed:
+            # GDAL would average what lies under transparent pixels, and nodata where there is an internal mask; a mask
+            # on the scratch dataset keeps both out.
             key = (method, at if nodata is not None else None)
-            new = _Group(method, [], None, True, invalid_in=at)
+            new = _Group(method, [], nodata, True, invalid_in=at)
         else:
             key, new = (method, repr(nodata)), _Group(method, [], nodata, is_masked)
         groups.setdefault(key, new).members.append(at)
@@ -284,7 +286,10 @@ def _virtual(groups: list[_Group], source: PixelSource, layout: Layout) -> str:
         parts.append(f"<ColorInterp>{_color(band, at).name.capitalize()}</ColorInterp>")
         parts.append(part(group, str(number)) + "</VRTRasterBand>")
     if source.has_internal_mask:
-        # The nearest pixel's mask where there is one: it is right for codes, and for means as well.
-        group = next((each for each in groups if each.method is Resampling.nearest), groups[0])
+        # The nearest pixel's mask where there is one: it is right for codes, and for means as well. Else that of bands
+        # without nodata, to which no nodata was added.
+        nearest = [group for group in groups if group.method is Resampling.nearest]
+        plain = [group for group in groups if layout.bands[group.members[0]].nodata is None]
+        group = (nearest or plain or groups)[0]
         parts.append(f'<MaskBand><VRTRasterBand dataType="Byte">{part(group, "mask,1")}</VRTRasterBand></MaskBand>')
     return "".join([*parts, "</VRTDataset>"])

@@ -77,6 +77,11 @@ def differ(masks: Sequence[NDArray[numpy.bool_]]) -> bool:
     return not all(numpy.array_equal(first[rows], other[rows]) for other in others for rows in strips)
 
 
+def _hides_more(one: NDArray[numpy.bool_], other: NDArray[numpy.bool_]) -> bool:
+    """Return whether a mask, of shape (row, column), hides a pixel that another one shows."""
+    return any(numpy.greater(one[rows], other[rows]).any() for rows in row_strips(one.shape, 1))
+
+
 class ArrayPixels:
     """An array and its mask, which is written into the bands' nodata where they have one.
 
@@ -97,7 +102,8 @@ class ArrayPixels:
     GridMismatchError
         If the mask has another shape than the array.
     InvalidArrayError
-        If bands without nodata differ in their masks: an internal mask is shared by all bands.
+        If bands without nodata differ in their masks, or hide what a band with nodata shows: an internal mask is
+        shared by all bands.
     """
 
     def __init__(
@@ -122,6 +128,8 @@ class ArrayPixels:
             self._without = [at for at, band in enumerate(self._bands) if band.nodata is None and not band.is_alpha]
         if self._without:
             self._check(self._mask)
+            if not self._mask[self._without[0]].any():
+                self._without = []
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -164,10 +172,13 @@ class ArrayPixels:
                 "the bands have different masks but no nodata, and a file holds one mask for all; give the bands a "
                 "nodata"
             )
-        if len(self._without) < sum(not band.is_alpha for band in self._bands):
-            raise InvalidArrayError(
-                "some bands have a nodata and others none, so their mask cannot be stored; give every band a nodata"
-            )
+        shared = mask[self._without[0]]
+        for at, band in enumerate(self._bands):
+            if band.nodata is not None and _hides_more(shared, mask[at]):
+                raise InvalidArrayError(
+                    f"the mask of the bands without nodata hides pixels of band {at + 1}, which has one, and a file "
+                    "holds one mask for all; give every band a nodata"
+                )
 
 
 @dataclass(frozen=True, slots=True)

@@ -219,6 +219,33 @@ def test_invalid_pixels_do_not_bleed_into_overviews(target, kind, is_large):
         assert (pixels[0][~nearest] == 100).all()
 
 
+@pytest.mark.parametrize("is_large", [False, True])
+@pytest.mark.parametrize("kind", ["alpha", "mask"])
+def test_nodata_of_one_band_is_told_from_what_all_bands_hide(target, kind, is_large):
+    """A hole of the first band's nodata, and one of all bands: its overviews average neither, and keep both."""
+    array = numpy.full((3, 64, 96), 100, "uint16")
+    mask = numpy.zeros(array.shape, bool)
+    mask[0, 16:32, ::2] = mask[0, 32:48] = mask[:, :16] = True
+    if kind == "alpha":
+        array[0][mask[0]], array[2] = 7, 1 - mask[1]
+    write_cog(
+        array,
+        target,
+        grid=make_grid((64, 96)),
+        bands=[BandLayer(nodata=7), BandLayer(), BandLayer(is_alpha=kind == "alpha")],
+        mask=mask if kind == "mask" else None,
+        options=CogOptions(blocksize=128, overviews=[2], small_bytes=0 if is_large else 2**20),
+    )
+    assert is_cog(target)
+    pixels, hidden = overview(target, 0)
+    if kind == "alpha":
+        hidden = numpy.broadcast_to(pixels[2] == 0, pixels.shape)
+    assert (hidden == mask[1, ::2, ::2]).all()
+    assert numpy.unique(pixels[:2, 8:16]).tolist() == numpy.unique(pixels[:2, 24:]).tolist() == [100]
+    assert (pixels[0, 16:24] == 7).all()
+    assert (pixels[1, 16:24] == 100).all()
+
+
 def test_codes_and_opacity_are_never_averaged(target):
     array = noise((3, 64, 96), "uint8", low=0, high=5)
     array[2] = numpy.where(array[2] > 2, 255, 0)
