@@ -45,8 +45,8 @@ def _decoded(text: str, decoder: json.JSONDecoder) -> Any:
 
 def _levels(text: str) -> int:
     deepest = level = 0
-    for token in _BRACKETS.findall(text):
-        level += (token in "[{") - (token in "]}")
+    for found in _BRACKETS.findall(text):
+        level += (found in "[{") - (found in "]}")
         deepest = max(deepest, level)
     return deepest
 

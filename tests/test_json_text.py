@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 
 import pytest
@@ -41,7 +42,8 @@ def test_a_caller_that_is_deep_in_calls_is_told_the_same():
     def called(levels: int) -> Any:
         return called(levels - 1) if levels else json_text.loads(nested(DEEPEST))
 
-    try:
+    if sys.version_info >= (3, 12):  # decoders written in C have room of their own
         assert called(700) == json.loads(nested(DEEPEST))
-    except ValueError as error:
-        assert str(error) == "it is nested too deep, more than 500 levels"
+    else:
+        with pytest.raises(ValueError, match="it is nested too deep, more than 500 levels"):
+            called(700)

@@ -205,7 +205,7 @@ def on_disk(catalog: Catalog) -> list[str]:
 
 
 def trash(catalog: Catalog) -> list[tuple]:
-    with sqlite3.connect(catalog.path) as connection:
+    with closing(sqlite3.connect(catalog.path)) as connection:
         return connection.execute("SELECT href FROM trash").fetchall()
 
 
