@@ -13,10 +13,12 @@ from rasterio.errors import CRSError
 from rasterio.session import DummySession
 
 from localcat.errors import InvalidCRSError
+from localcat.forks import keep_in_children
 from localcat.offline import prepare_gdal
 
 WGS84 = CRS.from_epsg(4326)
 """Longitude and latitude in degrees; the CRS of every footprint."""
+keep_in_children(WGS84)
 
 _AUTHORITY_CODE = re.compile(r"(?P<authority>[A-Za-z]{2,12}):(?P<code>[A-Za-z0-9]{1,12})")
 _WKT = re.compile(r"(PROJ|GEO(G|D|C)|COMPD_|COMPOUND|VERT_?|LOCAL_|ENG|BOUND)(CS|CRS)\s*\[", re.IGNORECASE)
