@@ -239,6 +239,7 @@ def test_raster_info_has_the_originals_keys(image: Image) -> None:
     assert set(meta["coordinateSystem"]) == {"wkt", "proj4", "epsg"}
     assert (meta["coordinateSystem"]["epsg"], meta["size"]) == (32618, [COLUMNS, ROWS])
     assert [(band["name"], band["type"]) for band in meta["bands"]] == [("red", "UInt16"), ("alpha", "UInt16")]
+    assert [band["colorInterpretation"] for band in meta["bands"]] == ["Undefined", "Alpha"]
     assert meta["cornerCoordinates"]["lowerRight"] == [500_000 + 10 * COLUMNS, 4_000_000 - 10 * ROWS]
     assert shapely.geometry.shape(meta["wgs84Extent"]).equals(image.geometry)
     assert array.shape == (2, ROWS, COLUMNS)

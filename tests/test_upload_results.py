@@ -306,6 +306,22 @@ def test_values_outside_the_data_range_are_told(catalog: Catalog, product: Produ
     assert "outside its data_range (0.0, 10000.0)" in warnings[0].message
 
 
+def test_nodata_is_no_value_outside_the_data_range(catalog: Catalog, meta) -> None:
+    """3.9, ours: only valid values are told of."""
+    product = Product(id="cold", name="X")
+    product.save()
+    SpectralBand(name="b", product=product, data_type="Int16", data_range=(0, 100), nodata=-9999, band_index=0).save()
+    array = numpy.full((64, 48), 50, "int16")
+    array[:5] = -9999
+    silent = new_image(product).upload_ndarray(array, raster_meta=meta)
+    assert [event.message for event in silent.events if event.severity == "WARNING"] == []
+    array[9] = -1
+    told = new_image(product, "y").upload_ndarray(array, raster_meta=meta)
+    assert [event.message for event in told.events if event.severity == "WARNING"] == [
+        "band 'b' has values from -1 to 50, outside its data_range (0.0, 100.0)"
+    ]
+
+
 def test_an_array_with_bands_last_is_pointed_out(catalog: Catalog, meta) -> None:
     """3.9: a warning where 5 times the bands exceed a side."""
     product = Product(id="many", name="X")

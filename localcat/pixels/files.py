@@ -20,7 +20,7 @@ from localcat.models.enums import DownloadFileFormat
 from localcat.paths import text_of
 from localcat.pixels.plan import band_names
 from localcat.pixels.reading import Reading, in_threads, read_many, read_one
-from localcat.rasters.arrays import BandLayer
+from localcat.rasters.arrays import COLORMAP_DTYPES, BandLayer
 from localcat.rasters.dtypes import is_representable
 from localcat.rasters.environment import write_errors
 from localcat.rasters.picture import encoded_picture
@@ -41,7 +41,6 @@ _FORMATS = {
 }
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
 _LONGEST_NAME = 200  # characters; file systems allow 255 bytes, and temporary names are longer
-_COLORMAP_DTYPES = ("uint8", "uint16")
 
 
 def download_image(image: Image, request: DownloadRequest) -> str:
@@ -193,7 +192,7 @@ def _write_tif(reading: Reading, path: Path, nodata: float | None) -> None:
 
 
 def _colormap(band: Any, values: Any) -> dict[int, tuple[int, int, int, int]] | None:
-    if not isinstance(band, ClassBand) or band.colormap is None or values.dtype.name not in _COLORMAP_DTYPES:
+    if not isinstance(band, ClassBand) or band.colormap is None or values.dtype.name not in COLORMAP_DTYPES:
         return None
     return dict(enumerate(band.colormap))
 

@@ -38,7 +38,9 @@ if TYPE_CHECKING:
 ProductKey: TypeAlias = tuple[Path, str]
 """The catalog file and the id of a product: images of several catalogs can be read together."""
 
-_ALPHA = "alpha"  # the name by which a product's alpha band is found
+ALPHA = "alpha"
+"""The name by which a product's alpha band is found."""
+
 _ON_ERROR = ("raise", "mask", "skip")
 _STRIP_BYTES = 64 * 2**20  # of stored pixels that are read at once
 _DEFAULT_DATA_TYPE = "UInt16"  # of a band that declares none
@@ -264,7 +266,7 @@ def choose_bands(
                 f"Invalid bands: band '{name}' is not available in {owner}; it has {', '.join(available) or 'none'}"
             )
     bands = [available[name] for name in names]
-    alpha_name = mask_alpha if isinstance(mask_alpha, str) else _ALPHA
+    alpha_name = mask_alpha if isinstance(mask_alpha, str) else ALPHA
     if mask_alpha is False or (mask_alpha is None and alpha_name not in available):
         return BandChoice(bands, None, drops_alpha=False)
     if alpha_name not in available:
@@ -304,7 +306,7 @@ def choices_of(images: Sequence[Image], request: ReadRequest) -> dict[ProductKey
         raise BadRequestError(f"mask_alpha is True, False, None or the name of a band, not {mask_alpha!r}")
     names = band_names(request.bands)
     available = {key: bands_by_name(image) for key, image in {product_key(image): image for image in images}.items()}
-    if mask_alpha is None and not all(_ALPHA in bands for bands in available.values()):
+    if mask_alpha is None and not all(ALPHA in bands for bands in available.values()):
         mask_alpha = False
     return {key: choose_bands(bands, names, mask_alpha, f"product '{key[1]}'") for key, bands in available.items()}
 
@@ -363,7 +365,7 @@ def _band_scaling(band: Band) -> BandScaling:
         data_type=_data_type(band),
         data_range=_pair(band.data_range),
         display_range=_pair(band.display_range),
-        physical_range=_pair(getattr(band, "physical_range", None)) if "physical_range" in band.ATTRIBUTES else None,
+        physical_range=_pair(getattr(band, "physical_range", None)),
         is_scalable=not isinstance(band, ClassBand | MaskBand),
     )
 

@@ -13,7 +13,15 @@ import numpy
 from localcat.errors import BadRequestError, RasterError
 from localcat.models.requests import ReadRequest
 from localcat.pixels.layers import FAILURES, masked_by_alpha, of_present, require_pixels, sources_of
-from localcat.pixels.plan import bands_by_name, choices_of, native_grid, scaling_of, stored_data_type
+from localcat.pixels.plan import (
+    ALPHA,
+    bands_by_name,
+    choices_of,
+    native_grid,
+    product_key,
+    scaling_of,
+    stored_data_type,
+)
 from localcat.pixels.reading import in_threads, report_failures
 from localcat.rasters.dtypes import numpy_dtype
 from localcat.rasters.point import pixel_of, place_in, read_point
@@ -27,8 +35,6 @@ if TYPE_CHECKING:
     from localcat.rasters.scaling import Scale
 
     MaskedArray = numpy.ma.MaskedArray[Any, Any]
-
-_ALPHA = "alpha"  # masks, and is a value only for those who ask for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +168,8 @@ class _Reading:
     @classmethod
     def of(cls, images: Sequence[Image], lon: float, lat: float, request: ReadRequest) -> _Reading:
         if request.bands is None:
-            names = [name for name in bands_by_name(images[0]) if name != _ALPHA]
+            # Alpha masks, and is a value only for those who ask for it.
+            names = [name for name in bands_by_name(images[0]) if name != ALPHA]
             request = replace(request, bands=names)
         choices = choices_of(images, request)
         scales, data_type = scaling_of(images, request)
@@ -179,7 +186,7 @@ class _Reading:
     def of_image(self, image: Image) -> MaskedArray:
         """Return the values of one image, shape (band,)."""
         require_pixels(image)
-        choice = self.choices[image._catalog.database.path, str(image.product_id)]
+        choice = self.choices[product_key(image)]
         pixels = read_point(
             sources_of(image, choice.bands),
             self.lon,

@@ -195,7 +195,13 @@ def _info(plan: ReadPlan, images: Sequence[Image]) -> dict[str, Any]:
     """Return the georeferencing of a result, and where it is from."""
     ids = [str(image.id) for image in images]
     bands = [
-        band_info(position + 1, name=str(band.name), data_type=plan.data_type, nodata=plan.nodata(position))
+        band_info(
+            position + 1,
+            name=str(band.name),
+            data_type=plan.data_type,
+            color_interpretation="alpha" if band is plan.any_choice.alpha else "undefined",
+            nodata=plan.nodata(position),
+        )
         for position, band in enumerate(plan.any_choice.kept)
     ]
     return raster_info(

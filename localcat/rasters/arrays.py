@@ -27,7 +27,7 @@ _CASTS = {
     "complex64": "float32, one band for each part",
     "complex128": "float64, one band for each part",
 }
-_COLORMAP_DTYPES = ("uint8", "uint16")
+COLORMAP_DTYPES = ("uint8", "uint16")  # of pixels that a file can give colours to
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,7 @@ def check_layers(shape: tuple[int, ...], dtype: numpy.dtype[Any], grid: Grid, ba
                 f"nodata {band.nodata:g} of band {number} cannot be stored as {dtype}; "
                 f"choose a value that {data_type_name(dtype)} holds"
             )
-        if band.colormap is not None and dtype.name not in _COLORMAP_DTYPES:
+        if band.colormap is not None and dtype.name not in COLORMAP_DTYPES:
             raise InvalidArrayError(f"a colormap needs uint8 or uint16 pixels, band {number} has {dtype}")
 
 

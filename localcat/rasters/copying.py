@@ -47,7 +47,7 @@ def copy_raster(
     source: str | PathLike[str],
     destination: str | PathLike[str],
     *,
-    nodata: Mapping[int, float] | None = None,
+    declared: Mapping[int, BandLayer] | None = None,
     max_bytes: int | None = MAX_RASTER_BYTES,
 ) -> FileDigest:
     """Copy a GeoTIFF or JPEG 2000 file byte for byte, after decoding every block of it.
@@ -58,8 +58,9 @@ def copy_raster(
         A regular file; see `localcat.rasters.opening.open_raster`.
     destination : str or path
         An existing file is written into, so its inode and a lock on it stay. Nothing is synced to the disk.
-    nodata : mapping of int to float, optional
-        The value that marks invalid pixels, by GDAL's number of the band; the file's own for others.
+    declared : mapping of int to BandLayer, optional
+        What is known of a band, by GDAL's number; its nodata, and 0 in one of opacity, is not valid. The file's own
+        nodata counts for others.
     max_bytes : int, optional
         Largest decoded size of the raster; None for no limit.
 
@@ -77,7 +78,7 @@ def copy_raster(
     StorageError
         If the disk refuses.
     """
-    with _whole(source, nodata, max_bytes) as (plain, fill_fraction):
+    with _whole(source, declared, max_bytes) as (plain, fill_fraction):
         with read_errors(plain):
             reader = plain.open("rb")
         with reader, write_errors(destination), Path(destination).open("wb") as writer:
@@ -87,7 +88,7 @@ def copy_raster(
 def digest_raster(
     source: str | PathLike[str],
     *,
-    nodata: Mapping[int, float] | None = None,
+    declared: Mapping[int, BandLayer] | None = None,
     max_bytes: int | None = MAX_RASTER_BYTES,
 ) -> FileDigest:
     """Return what `copy_raster` does of a GeoTIFF or JPEG 2000 file; nothing is written.
@@ -99,14 +100,14 @@ def digest_raster(
     ImageDeletedError
         If the file is not there, or changed meanwhile.
     """
-    with _whole(source, nodata, max_bytes) as (plain, fill_fraction), read_errors(plain), plain.open("rb") as reader:
+    with _whole(source, declared, max_bytes) as (plain, fill_fraction), read_errors(plain), plain.open("rb") as reader:
         return _read_through(reader, None, fill_fraction)
 
 
 def check_pixels(
     path: str | PathLike[str],
     *,
-    nodata: Mapping[int, float] | None = None,
+    declared: Mapping[int, BandLayer] | None = None,
     max_bytes: int | None = MAX_RASTER_BYTES,
 ) -> float:
     """Decode every block of a file, of its mask and of its overviews; memory holds few blocks at a time.
@@ -124,7 +125,7 @@ def check_pixels(
     with small_cache():
         with open_raster(path, max_bytes=max_bytes) as dataset:
             levels = len(dataset.overviews(1))
-            fill_fraction = _decode(dataset, nodata or {})
+            fill_fraction = _decode(dataset, declared or {})
             is_tiff = dataset.driver == "GTiff"
         for level in range(levels):
             with open_raster(path, overview_level=level, max_bytes=max_bytes) as overview:
@@ -141,7 +142,6 @@ def as_cog(
     *,
     options: CogOptions | None = None,
     tags: Mapping[str, str] | None = None,
-    nodata: Mapping[int, float] | None = None,
     declared: Mapping[int, BandLayer] | None = None,
     max_bytes: int | None = MAX_RASTER_BYTES,
 ) -> FileDigest:
@@ -159,11 +159,11 @@ def as_cog(
         Compression, tiles and overviews; the source's own overviews are not kept.
     tags : mapping of str to str, optional
         Metadata beside the source's own.
-    nodata, max_bytes
-        As in `copy_raster`; `nodata` counts for the fill fraction only.
     declared : mapping of int to BandLayer, optional
         What is known of a band, by GDAL's number: whether it holds codes, which overviews never average, and a nodata,
         which counts where the source names none.
+    max_bytes : int, optional
+        As in `copy_raster`.
 
     Raises
     ------
@@ -200,7 +200,7 @@ def as_cog(
         for at in range(description.count)
     ]
     with (
-        _whole(source, nodata, max_bytes) as (plain, fill_fraction),
+        _whole(source, declared, max_bytes) as (plain, fill_fraction),
         small_cache(),
         open_raster(plain, max_bytes=max_bytes) as dataset,
     ):
@@ -225,7 +225,7 @@ def _nodata_of(description: RasterDescription, at: int, declared: float | None) 
 
 @contextmanager
 def _whole(
-    source: str | PathLike[str], nodata: Mapping[int, float] | None, max_bytes: int | None
+    source: str | PathLike[str], declared: Mapping[int, BandLayer] | None, max_bytes: int | None
 ) -> Iterator[tuple[Path, float]]:
     """Give the path of a file all of whose pixels can be decoded, and the share of those that are valid.
 
@@ -234,7 +234,7 @@ def _whole(
     with read_errors(source):
         plain = plain_path(source)
         before = plain.stat()
-    fill_fraction = check_pixels(plain, nodata=nodata, max_bytes=max_bytes)
+    fill_fraction = check_pixels(plain, declared=declared, max_bytes=max_bytes)
     yield plain, fill_fraction
     with read_errors(source):
         after = plain.stat()
@@ -253,9 +253,11 @@ def _read_through(reader: BinaryIO, writer: BinaryIO | None, fill_fraction: floa
     return FileDigest(size, digest.hexdigest(), fill_fraction)
 
 
-def _decode(dataset: DatasetReader, nodata: Mapping[int, float]) -> float:
+def _decode(dataset: DatasetReader, declared: Mapping[int, BandLayer]) -> float:
     """Decode every block, and return the share of pixels that are valid in all bands."""
-    marks = {number: nodata.get(number, dataset.nodatavals[number - 1]) for number in dataset.indexes}
+    marks = dict(enumerate(dataset.nodatavals, start=1))
+    marks |= {number: layer.nodata for number, layer in declared.items() if layer.nodata is not None}
+    marks |= {number: 0 for number, layer in declared.items() if layer.is_alpha}
     valid = 0
     for _, window in dataset.block_windows(1):
         mask = internal_mask(dataset, window)

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 from rasterio.enums import ColorInterp, MaskFlags
 
 from localcat.crs import crs_code, proj4_text
-from localcat.errors import CorruptImageError
 from localcat.geocontext.grid import Grid
-from localcat.rasters.dtypes import DATA_TYPES, common_dtype, data_type_name
+from localcat.rasters.dtypes import common_dtype, data_type_name
 from localcat.rasters.footprint import corner_names, footprint
 from localcat.rasters.opening import MAX_RASTER_BYTES, open_raster
 
@@ -136,7 +135,6 @@ def raster_info(
     grid: Grid,
     *,
     bands: list[dict[str, Any]],
-    driver: str = "MEM",
     files: list[str] | None = None,
     metadata: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
@@ -148,8 +146,6 @@ def raster_info(
         The grid of the array.
     bands : list of dict
         One entry a band, from `band_info`.
-    driver : str
-        Short name of the driver; ``"MEM"`` for an array in memory.
     files : list of str, optional
         The files that the pixels came from.
     metadata : dict, optional
@@ -172,7 +168,7 @@ def raster_info(
         "bands": bands,
         "cornerCoordinates": corner_names(grid),
         "wgs84Extent": outline.__geo_interface__,
-        "driverShortName": driver,
+        "driverShortName": "MEM",  # an array in memory
         "files": files or [],
         "metadata": metadata or {},
     }
@@ -206,36 +202,6 @@ def band_info(
     if nodata is not None:
         entry["noDataValue"] = nodata
     return entry
-
-
-def file_info(path: str | PathLike[str]) -> dict[str, Any]:
-    """Return the `raster_info` dictionary of a whole file.
-
-    Raises
-    ------
-    CorruptImageError
-        If the file says nowhere where its pixels lie.
-    """
-    description = describe(path)
-    if description.grid is None:
-        raise CorruptImageError(f"{path} has no CRS or no transform; give the file both before it is used")
-    bands = [
-        band_info(
-            number,
-            name=description.descriptions[number - 1] or f"band{number}",
-            data_type=data_type_name(dtype) if dtype in DATA_TYPES.values() else dtype,
-            color_interpretation=description.color_interpretations[number - 1],
-            nodata=description.nodata[number - 1],
-        )
-        for number, dtype in enumerate(description.dtypes, start=1)
-    ]
-    return raster_info(
-        description.grid,
-        bands=bands,
-        driver=description.driver,
-        files=[str(path)],
-        metadata={"": description.tags},
-    )
 
 
 def _description(dataset: DatasetReader) -> RasterDescription:

@@ -12,17 +12,17 @@ import numpy
 from affine import Affine
 
 from localcat.crs import parse_crs
-from localcat.errors import BadRequestError, InvalidArrayError, LocalcatWarning, UploadOptionWarning
+from localcat.errors import BadRequestError, InvalidArrayError, UploadOptionWarning
 from localcat.geocontext.grid import Grid
-from localcat.models.band import Band, ClassBand, GenericBand, MaskBand, MicrowaveBand, SpectralBand
+from localcat.models.band import Band, MaskBand
 from localcat.models.enums import ImageUploadEventSeverity as Severity
 from localcat.models.enums import ImageUploadEventType as EventType
-from localcat.rasters.arrays import BandLayer, check_array, check_layers, shared_nodata
+from localcat.rasters.arrays import BandLayer, check_array, check_layers
 from localcat.rasters.dtypes import equals_nodata, numpy_dtype
 from localcat.rasters.strips import ArrayPixels, differ, row_strips, strips_of
 from localcat.rasters.write import CogOptions, RasterWarning, check_overviews, departures, write_pixels
-from localcat.timestamps import iso_text, to_microseconds
-from localcat.uploads.commit import Step, Written, position_of
+from localcat.uploads.commit import Step, Written, file_of, position_of
+from localcat.uploads.settings import cog_options, layers_of, tags_of, warn_of
 from localcat.warn import warn_caller
 
 if TYPE_CHECKING:
@@ -30,13 +30,11 @@ if TYPE_CHECKING:
 
     from localcat.catalog import Catalog
     from localcat.models.image import Image
-    from localcat.models.requests import ImageUploadOptions, UploadRequest
+    from localcat.models.requests import UploadRequest
     from localcat.uploads.record import UploadRecord
 
 
-_COLORS = ("red", "green", "blue")
 _TABLE_BYTES = 2  # of a pixel; for these a table holds every value
-_PHYSICAL = (SpectralBand, MicrowaveBand, GenericBand)  # the bands whose values measure something
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +95,7 @@ def _array_files(image: Image, request: UploadRequest, bands: list[Band], record
     files = []
     for position, given in enumerate(request.arrays):
         pixels = check_array(numpy.asanyarray(given))
-        declared = sorted((band for band in bands if (band.file_index or 0) == position), key=position_of)
+        declared = sorted((band for band in bands if file_of(band) == position), key=position_of)
         if not declared:
             raise InvalidArrayError(
                 f"{len(request.arrays)} arrays were given; product '{image.product_id}' has no bands in file {position}"
@@ -114,7 +112,7 @@ def _array_files(image: Image, request: UploadRequest, bands: list[Band], record
         _check_types(pixels, declared, image)
         _warn_of_values(pixels, mask, declared, record)
         grid = Grid(crs, transform, (height, width))
-        layers = _layers(declared, shown)
+        layers = layers_of(declared, shown)
         check_layers((len(pixels) + lacks_alpha, height, width), pixels.dtype, grid, layers)
         if mask is not None and not lacks_alpha:
             layers = _telling_masks_apart(layers, pixels, mask)
@@ -179,8 +177,12 @@ def _warn_of_values(
         at = position_of(band)
         if band.data_range is None or at == len(pixels):  # the alpha band that is made
             continue
-        low, high = _extremes(pixels[at], None if mask is None else mask[at])
-        if low < band.data_range[0] or high > band.data_range[1]:
+        least, most = band.data_range
+        is_nodata_within = band.nodata is None or least <= band.nodata <= most
+        low, high = _extremes(
+            pixels[at], None if mask is None else mask[at], nodata=None if is_nodata_within else band.nodata
+        )
+        if low < least or high > most:
             record.add(
                 EventType.LOG,
                 f"band '{band.name}' has values from {low:g} to {high:g}, outside its data_range {band.data_range}",
@@ -188,26 +190,17 @@ def _warn_of_values(
             )
 
 
-def _extremes(layer: NDArray[Any], mask: NDArray[numpy.bool_] | None) -> tuple[float, float]:
+def _extremes(layer: NDArray[Any], mask: NDArray[numpy.bool_] | None, *, nodata: float | None) -> tuple[float, float]:
     """Return the smallest and the largest valid value of a band; infinite, and the wrong way round, without any."""
     low, high = math.inf, -math.inf
     for rows in row_strips(layer.shape, layer.itemsize):
         values = layer[rows] if mask is None or not mask[rows].any() else layer[rows][~mask[rows]]
+        if nodata is not None:
+            values = values[~equals_nodata(values, nodata)]
         if values.size:
             low = min(low, float(numpy.fmin.reduce(values, axis=None)))  # which, unlike min, leaves out not-a-number
             high = max(high, float(numpy.fmax.reduce(values, axis=None)))
     return low, high
-
-
-def _layers(declared: list[Band], shown: Sequence[str]) -> list[BandLayer]:
-    """Return what is stored about the bands of a file, given the names of the product's display bands."""
-    if len(shown) >= len(_COLORS):
-        colors = dict(zip(shown, _COLORS, strict=False))
-    else:
-        colors = {str(band.name): str(band.name).lower() for band in declared}
-    layers = {position_of(band): layer_of(band, colors.get(str(band.name))) for band in reversed(declared)}
-    other = BandLayer(nodata=shared_nodata(list(layers.values())))  # of pixels that no band is declared for
-    return [layers.get(at, other) for at in range(position_of(declared[-1]) + 1)]
 
 
 def _telling_masks_apart(layers: list[BandLayer], pixels: NDArray[Any], mask: NDArray[numpy.bool_]) -> list[BandLayer]:
@@ -253,61 +246,6 @@ def _free_value(layers: list[NDArray[Any]], masks: list[NDArray[numpy.bool_]]) -
     return free[0] if free else None
 
 
-def layer_of(band: Band, color: str | None = None) -> BandLayer:
-    """Return what a file stores about a band, which shows a color in a picture."""
-    colormap = band.colormap if isinstance(band, ClassBand) else None
-    scale, offset = _scale(band)
-    return BandLayer(
-        description=band.name,
-        nodata=band.nodata,
-        is_alpha=isinstance(band, MaskBand) and bool(band.is_alpha),
-        is_categorical=isinstance(band, ClassBand | MaskBand),
-        color=color if color in _COLORS else None,
-        colormap=None if colormap is None else dict(enumerate(colormap)),
-        scale=scale,
-        offset=offset,
-        unit=band.physical_range_unit if isinstance(band, _PHYSICAL) else None,
-    )
-
-
-def _scale(band: Band) -> tuple[float, float]:
-    """Return scale and offset that take `data_range` to `physical_range`."""
-    if not isinstance(band, _PHYSICAL) or band.data_range is None or band.physical_range is None:
-        return 1.0, 0.0
-    (low, high), (bottom, top) = band.data_range, band.physical_range
-    if low == high:
-        return 1.0, 0.0
-    scale = (top - bottom) / (high - low)
-    return scale, bottom - low * scale
-
-
-def warn_of(warning: LocalcatWarning, record: UploadRecord) -> None:
-    """Warn the caller of an upload, and keep in its events what was said."""
-    record.add(EventType.LOG, str(warning), Severity.WARNING)
-    warn_caller(warning)
-
-
-def cog_options(options: ImageUploadOptions, bands: list[Band], threads: int, record: UploadRecord) -> CogOptions:
-    """Return how files are written; warns of what would mix the values of class bands."""
-    resampler = options.overview_resampler
-    if resampler not in (None, "nearest", "mode") and any(isinstance(band, ClassBand) for band in bands):
-        text = f"overviews by {resampler!r} mix the values of class bands; 'mode' or 'nearest' keep them"
-        warn_of(UploadOptionWarning(text), record)
-    wanted = {name: getattr(options, name) for name in ("compress", "level", "blocksize", "bigtiff")}
-    return CogOptions(
-        **{name: value for name, value in wanted.items() if value is not None},
-        overviews=None if options.overviews is None else tuple(options.overviews),
-        overview_resampling=resampler,
-        threads=threads,
-    )
-
-
-def tags_of(image: Image) -> dict[str, str]:
-    """Return what a file tells of its image: when it was acquired, as TIFF 6.0 writes times, and its id."""
-    acquired = iso_text(to_microseconds(image.acquired))[:19].replace("-", ":").replace("T", " ")
-    return {"TIFFTAG_DATETIME": acquired, "LOCALCAT_IMAGE_ID": str(image.id)}
-
-
 def _step(
     catalog: Catalog, file: _ArrayFile, options: CogOptions, tags: Mapping[str, str], record: UploadRecord
 ) -> Step:
@@ -319,9 +257,8 @@ def _step(
         digest = write_pixels(source, temporary, grid=file.grid, options=options, bands=file.layers, tags=tags)
         folder.sync(temporary)
         record.add(EventType.LOG, f"{digest.size_bytes:,} bytes written")
-        return Written(
-            digest, file.grid, temporary=temporary, suffix=".tif", fill_fraction=_fill_fraction(source, file.layers)
-        )
+        digest = replace(digest, fill_fraction=_fill_fraction(source, file.layers))
+        return Written(digest, file.grid, temporary=temporary, suffix=".tif")
 
     return write
 

@@ -47,7 +47,7 @@ class Written:
     Parameters
     ----------
     digest : FileDigest
-        Its size and sha256.
+        Its size and sha256, and the share of its pixels that are valid.
     grid : Grid
         Where its pixels lie.
     temporary : Path, optional
@@ -56,8 +56,6 @@ class Written:
         Of its final name.
     in_place : str
         How its row names it, if it is indexed in place.
-    fill_fraction : float, optional
-        The share of its pixels that are valid in all bands, if known.
     """
 
     digest: FileDigest
@@ -65,7 +63,6 @@ class Written:
     temporary: Path | None = None
     suffix: str = ""
     in_place: str = ""
-    fill_fraction: float | None = None
 
 
 Step: TypeAlias = Callable[[ExitStack], Written]
@@ -128,6 +125,11 @@ class Task:
         return found is not None and found[0] == ImageUploadStatus.SUCCESS.value
 
 
+def file_of(band: Band) -> int:
+    """Return which file of an image holds a band, from 0."""
+    return band.file_index or 0
+
+
 def position_of(band: Band) -> int:
     """Return the place of a band in its file, from 0."""
     return band.band_index or 0
@@ -185,7 +187,7 @@ def _describe_image(image: Image, written: list[Written], files: list[File]) -> 
         "geometry": outline,
         "area": area_km2(outline),
         "bits_per_pixel": tuple(8 * one.digest.size_bytes / (one.grid.width * one.grid.height) for one in written),
-        "fill_fraction": written[0].fill_fraction,
+        "fill_fraction": written[0].digest.fill_fraction,
     }
     for name, value in facts.items():
         if getattr(image, name) is None:

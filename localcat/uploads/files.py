@@ -18,14 +18,15 @@ from localcat.rasters.dtypes import numpy_dtype
 from localcat.rasters.georeferencing import is_same_place
 from localcat.rasters.validate import validate_cog
 from localcat.rasters.write import CogOptions, RasterWarning, departures
-from localcat.uploads.arrays import cog_options, layer_of, tags_of, warn_of
-from localcat.uploads.commit import Step, Written, position_of
+from localcat.uploads.commit import Step, Written, file_of, position_of
+from localcat.uploads.settings import cog_options, layer_of, tags_of, warn_of
 
 if TYPE_CHECKING:
     from localcat.catalog import Catalog
     from localcat.geocontext.grid import Grid
     from localcat.models.image import Image
     from localcat.models.requests import UploadRequest
+    from localcat.rasters.arrays import BandLayer
     from localcat.uploads.record import UploadRecord
 
 _SUFFIXES = {"GTiff": ".tif", "JP2OpenJPEG": ".jp2"}
@@ -39,78 +40,69 @@ def file_steps(
     record.options = replace(request.options, upload_type="file", image_files=names)
     # Without ".." in it, but not resolved: a path through a link keeps to where the link points.
     paths = [Path(os.path.abspath(path)) for path in request.files]  # noqa: PTH100
+    placed = [(path, [band for band in bands if file_of(band) == place]) for place, path in enumerate(paths)]
     if request.cog:
         options = cog_options(request.options, bands, threads, record)
         for text in departures((), options):
             warn_of(RasterWarning(text), record)
-        return [_rewrite_step(catalog, image, path, place, bands, options) for place, path in enumerate(paths)]
+        return [_rewrite_step(catalog, image, path, here, options) for path, here in placed]
     if request.copy:
-        return [_copy_step(catalog, image, path, place, bands) for place, path in enumerate(paths)]
+        return [_copy_step(catalog, image, path, here) for path, here in placed]
     for path in paths:
         if path.resolve().is_relative_to(catalog.data_folder.path.resolve()):
             raise BadRequestError(
                 f"'{path}' lies in the catalog's own data folder, where files come and go with their images; "
                 "move it elsewhere to index it in place, or leave out copy=False"
             )
-    return [_index_step(catalog, image, path, place, bands) for place, path in enumerate(paths)]
+    return [_index_step(catalog, image, path, here) for path, here in placed]
 
 
-def _copy_step(catalog: Catalog, image: Image, path: Path, place: int, bands: list[Band]) -> Step:
+def _copy_step(catalog: Catalog, image: Image, path: Path, bands: list[Band]) -> Step:
     def copy(stack: ExitStack) -> Written:
-        found, grid = _checked(image, path, place, bands)
+        found, grid = _checked(image, path, bands)
         folder = catalog.data_folder
         folder.require_space(found.size_bytes)
         suffix = _SUFFIXES[found.driver]
         temporary = stack.enter_context(folder.temporary(suffix))
-        digest = copy_raster(path, temporary, nodata=_invalid_values(place, bands))
+        digest = copy_raster(path, temporary, declared=_declared(bands))
         folder.sync(temporary)
-        return Written(digest, grid, temporary=temporary, suffix=suffix, fill_fraction=digest.fill_fraction)
+        return Written(digest, grid, temporary=temporary, suffix=suffix)
 
     return copy
 
 
-def _rewrite_step(
-    catalog: Catalog, image: Image, path: Path, place: int, bands: list[Band], options: CogOptions
-) -> Step:
-    copy = _copy_step(catalog, image, path, place, bands)
+def _rewrite_step(catalog: Catalog, image: Image, path: Path, bands: list[Band], options: CogOptions) -> Step:
+    copy = _copy_step(catalog, image, path, bands)
 
     def rewrite(stack: ExitStack) -> Written:
-        found, grid = _checked(image, path, place, bands)
+        found, grid = _checked(image, path, bands)
         if found.driver == "GTiff" and validate_cog(path).is_valid:
             return copy(stack)
         folder = catalog.data_folder
         folder.require_space(found.count * grid.height * grid.width * numpy_dtype(found.data_type).itemsize)
         temporary = stack.enter_context(folder.temporary(".tif"))
-        declared = {position_of(band) + 1: layer_of(band) for band in bands if (band.file_index or 0) == place}
-        invalid = _invalid_values(place, bands)
-        digest = as_cog(path, temporary, options=options, tags=tags_of(image), nodata=invalid, declared=declared)
+        digest = as_cog(path, temporary, options=options, tags=tags_of(image), declared=_declared(bands))
         folder.sync(temporary)
-        return Written(digest, grid, temporary=temporary, suffix=".tif", fill_fraction=digest.fill_fraction)
+        return Written(digest, grid, temporary=temporary, suffix=".tif")
 
     return rewrite
 
 
-def _index_step(catalog: Catalog, image: Image, path: Path, place: int, bands: list[Band]) -> Step:
+def _index_step(catalog: Catalog, image: Image, path: Path, bands: list[Band]) -> Step:
     def index(stack: ExitStack) -> Written:
-        _, grid = _checked(image, path, place, bands)
-        digest = digest_raster(path, nodata=_invalid_values(place, bands))
-        href = in_place_href(path, catalog.path.parent)
-        return Written(digest, grid, in_place=href, fill_fraction=digest.fill_fraction)
+        _, grid = _checked(image, path, bands)
+        digest = digest_raster(path, declared=_declared(bands))
+        return Written(digest, grid, in_place=in_place_href(path, catalog.path.parent))
 
     return index
 
 
-def _invalid_values(place: int, bands: list[Band]) -> dict[int, float]:
-    """Return the value of invalid pixels, by GDAL's number of the band, where the bands of a file declare one."""
-    values = {}
-    for band in bands:
-        value = 0 if isinstance(band, MaskBand) and band.is_alpha else band.nodata
-        if (band.file_index or 0) == place and value is not None:
-            values[position_of(band) + 1] = value
-    return values
+def _declared(bands: list[Band]) -> dict[int, BandLayer]:
+    """Return what the bands of a file say of their pixels, by GDAL's number of the band."""
+    return {position_of(band) + 1: layer_of(band) for band in bands}
 
 
-def _checked(image: Image, path: Path, place: int, bands: list[Band]) -> tuple[RasterDescription, Grid]:
+def _checked(image: Image, path: Path, bands: list[Band]) -> tuple[RasterDescription, Grid]:
     """Compare a file's header with the image's CRS, if it has one, and with the bands declared to lie in the file."""
     if not os.path.lexists(path):
         raise RasterError(f"{path} is not there; pass the path of a GeoTIFF or JPEG 2000 file to upload")
@@ -124,8 +116,6 @@ def _checked(image: Image, path: Path, place: int, bands: list[Band]) -> tuple[R
             f"{crs_code(found.grid.crs) or found.grid.crs.to_wkt()!r}; leave cs_code and projection unset"
         )
     for band in bands:
-        if (band.file_index or 0) != place:
-            continue
         position = position_of(band)
         if position >= found.count:
             raise RasterError(

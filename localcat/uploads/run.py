@@ -16,7 +16,7 @@ from localcat.models.image import Image
 from localcat.models.upload import ImageUpload
 from localcat.rasters.environment import usable_threads
 from localcat.uploads.arrays import array_steps
-from localcat.uploads.commit import Task
+from localcat.uploads.commit import Task, file_of
 from localcat.uploads.files import file_steps
 from localcat.uploads.record import UploadRecord
 from localcat.uploads.workers import WORKERS, Workers
@@ -59,7 +59,7 @@ def _check_count(request: UploadRequest, bands: list[Band]) -> None:
     """Raise an error if the upload lacks a file in which a band is declared to lie."""
     given = len(request.arrays or request.files)
     for band in bands:
-        if (band.file_index or 0) >= given:
+        if file_of(band) >= given:
             raise BadRequestError(
                 f"band '{band.name}' lies in file {band.file_index} of an image, counted from 0, and only {given} "
                 "came; pass all files or arrays of the image at once"

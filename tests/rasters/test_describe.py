@@ -9,11 +9,11 @@ from affine import Affine
 from rasterio.crs import CRS
 from rasterio.warp import transform
 
-from localcat.errors import CorruptImageError, RasterError
+from localcat.errors import RasterError
 from localcat.geocontext.grid import Grid
 from localcat.geometry import area_km2, as_geometry
 from localcat.rasters.arrays import BandLayer
-from localcat.rasters.describe import band_info, describe, file_info, raster_info
+from localcat.rasters.describe import band_info, describe, raster_info
 from localcat.rasters.footprint import footprint
 from localcat.rasters.write import CogOptions, write_cog
 
@@ -80,8 +80,6 @@ def test_a_file_without_a_place_has_no_grid(tmp_path):
     assert found.crs is None
     assert found.transform is None
     assert found.shape == (20, 30)
-    with pytest.raises(CorruptImageError, match="no CRS"):
-        file_info(path)
 
 
 def test_the_info_of_an_array():
@@ -106,15 +104,6 @@ def test_the_info_of_an_array():
     assert info["driverShortName"] == "MEM"
     assert info["files"] == ["a.tif"]
     assert info["metadata"] == {"id": "x"}
-
-
-def test_the_info_of_a_file(tmp_path):
-    path = tmp_path / "x.tif"
-    write_cog(noise((2, 48, 64)), path, grid=make_grid((48, 64)), bands=[BandLayer("red"), BandLayer(nodata=None)])
-    info = file_info(path)
-    assert info["driverShortName"] == "GTiff"
-    assert [band["description"] for band in info["bands"]] == ["red", "band2"]
-    assert info["files"] == [str(path)]
 
 
 @pytest.mark.parametrize(
