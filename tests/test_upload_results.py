@@ -157,6 +157,18 @@ def test_masks_that_differ_need_a_nodata_where_every_value_is_taken(catalog: Cat
     check_nothing_left(catalog)
 
 
+@pytest.fixture
+def mixed(catalog: Catalog) -> Product:
+    """A product with a nodata of 7 in its first band, and none in the second."""
+    product = Product(id="two", name="X")
+    product.save()
+    for index, nodata in enumerate((7, None)):
+        SpectralBand(
+            name=f"b{index}", product=product, data_type="Byte", data_range=(0, 255), nodata=nodata, band_index=index
+        ).save()
+    return product
+
+
 @pytest.mark.parametrize(
     ("masked", "has_mask"),
     [
@@ -166,14 +178,10 @@ def test_masks_that_differ_need_a_nodata_where_every_value_is_taken(catalog: Cat
         ("less in the band without nodata", True),
     ],
 )
-def test_one_band_may_have_a_nodata_and_the_other_none(catalog: Catalog, meta, masked: str, has_mask: bool) -> None:
+def test_one_band_may_have_a_nodata_and_the_other_none(
+    catalog: Catalog, mixed: Product, meta, masked: str, has_mask: bool
+) -> None:
     """The first gets its nodata, the second an internal mask, if it needs one; and back again."""
-    product = Product(id="two", name="X")
-    product.save()
-    for index, nodata in enumerate((7, None)):
-        SpectralBand(
-            name=f"b{index}", product=product, data_type="Byte", data_range=(0, 255), nodata=nodata, band_index=index
-        ).save()
     values = numpy.random.default_rng(3).integers(0, 20, (2, 64, 48)).astype("uint8")
     mask = numpy.zeros(values.shape, bool)
     if has_mask:
@@ -182,29 +190,23 @@ def test_one_band_may_have_a_nodata_and_the_other_none(catalog: Catalog, meta, m
         mask[0, 20:30] = True
     mask[0] |= values[0] == 7
     array = values if masked == "nothing" else numpy.ma.MaskedArray(values, mask=mask)
-    image = new_image(product)
+    image = new_image(mixed)
     image.upload_ndarray(array, raster_meta=meta).raise_for_status()
     found, info = image.ndarray("b0 b1", raster_info=True)
     assert numpy.array_equal(found.mask, mask)
     assert numpy.array_equal(found.data[~found.mask], values[~found.mask])
     with rasterio.open(catalog.path_of(image.files[0])) as file:
         assert (rasterio.enums.MaskFlags.per_dataset in file.mask_flag_enums[1]) is has_mask
-    again = new_image(product, "again")
+    again = new_image(mixed, "again")
     again.upload_ndarray(found, raster_meta=info).raise_for_status()
     assert numpy.array_equal(again.ndarray("b0 b1").mask, found.mask)
     assert numpy.array_equal(again.ndarray("b0 b1").data[~found.mask], values[~found.mask])
 
 
-def test_a_mask_that_a_file_would_spread_to_another_band_is_refused(catalog: Catalog, meta) -> None:
-    product = Product(id="two", name="X")
-    product.save()
-    for index, nodata in enumerate((7, None)):
-        SpectralBand(
-            name=f"b{index}", product=product, data_type="Byte", data_range=(0, 255), nodata=nodata, band_index=index
-        ).save()
+def test_a_mask_that_a_file_would_spread_to_another_band_is_refused(catalog: Catalog, mixed: Product, meta) -> None:
     array = numpy.ma.MaskedArray(numpy.ones((2, 64, 48), "uint8"), mask=False)
     array[1, 0, 0] = numpy.ma.masked
-    upload = new_image(product).upload_ndarray(array, raster_meta=meta)
+    upload = new_image(mixed).upload_ndarray(array, raster_meta=meta)
     with pytest.raises(InvalidArrayError, match="the mask of the bands without nodata hides pixels of band 1, which"):
         upload.raise_for_status()
     check_nothing_left(catalog)
