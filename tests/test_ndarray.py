@@ -255,6 +255,21 @@ def test_the_context_is_changed_by_the_arguments(image: Image) -> None:
     assert image.ndarray("red", point, all_touched=True).shape == (1, 1, 1)
 
 
+@pytest.mark.parametrize(
+    ("place", "expected"), [("POINT (12 47)", [[32]]), ("LINESTRING (11 48, 14 48)", [[21, 22, 23]])]
+)
+def test_a_place_on_the_line_between_pixels_is_touched(catalog: Catalog, place: str, expected: list) -> None:
+    """3.8: all_touched; the pixels right of it and below it are taken."""
+    product = Product(id="degrees", name="D")
+    product.save()
+    SpectralBand(name="b", product=product, data_type="Byte", data_range=(0, 255), band_index=0).save()
+    degrees = {"geoTransform": (10, 1, 0, 50, 0, -1), "coordinateSystem": {"epsg": 4326}}
+    image = Image(product=product, name="x", acquired="2024-05-06")
+    image.upload_ndarray(numpy.add.outer(range(0, 100, 10), range(10)).astype("uint8"), raster_meta=degrees)
+    grid = AOI(shapely.from_wkt(place), crs="EPSG:4326", resolution=1, all_touched=True)
+    assert image.ndarray("b", grid).tolist() == [expected]
+
+
 @pytest.mark.parametrize("change", [{"resolution": 20}, {"crs": "EPSG:3857"}, {"all_touched": True}])
 def test_tiles_are_not_changed(image: Image, change: dict) -> None:
     """3.6: a DLTile and an XYZTile fix their grid: ValueError."""

@@ -111,7 +111,8 @@ def grid_of_resolution(bounds: Bounds, crs: CRS, resolution: float, *, align: bo
     min_x, min_y, max_x, max_y = bounds
     if align:
         left, right = _snapped(min_x, max_x, resolution)
-        bottom, top = _snapped(min_y, max_y, resolution)
+        # Turned around, since GDAL counts a place between two pixels to the one right of it or below.
+        top, bottom = (-edge for edge in _snapped(-max_y, -min_y, resolution))
         shape = (top - bottom, right - left)
         transform = Affine(resolution, 0.0, left * resolution, 0.0, -resolution, top * resolution)
     else:
