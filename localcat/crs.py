@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 
 from rasterio.crs import CRS
@@ -11,10 +13,12 @@ from rasterio.errors import CRSError
 from rasterio.session import DummySession
 
 from localcat.errors import InvalidCRSError
-from localcat.offline import load_own_drivers
+from localcat.forks import keep_in_children
+from localcat.offline import prepare_gdal
 
 WGS84 = CRS.from_epsg(4326)
 """Longitude and latitude in degrees; the CRS of every footprint."""
+keep_in_children(WGS84)
 
 _AUTHORITY_CODE = re.compile(r"(?P<authority>[A-Za-z]{2,12}):(?P<code>[A-Za-z0-9]{1,12})")
 _WKT = re.compile(r"(PROJ|GEO(G|D|C)|COMPD_|COMPOUND|VERT_?|LOCAL_|ENG|BOUND)(CS|CRS)\s*\[", re.IGNORECASE)
@@ -40,12 +44,19 @@ def parse_crs(value: str | int) -> CRS:
         If the value is none of these, or is not known. Texts that would make PROJ or GDAL open a file or a URL are
         never handed to them.
     """
-    load_own_drivers()
     try:
-        with Env(session=DummySession()):  # outside one, GDAL prints what it cannot parse
+        with _quiet():
             return _parsed(value)
     except CRSError as error:
         raise InvalidCRSError(f"unknown coordinate reference system {str(value)[:200]!r}: {error}") from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep GDAL from printing what it cannot parse or identify, as it does outside an environment of rasterio's."""
+    prepare_gdal()
+    with Env(session=DummySession()):
+        yield
 
 
 def _parsed(value: str | int) -> CRS:
@@ -102,16 +113,18 @@ def crs_code(crs: CRS) -> str | None:
 
     PROJ also finds codes for CRSs that only resemble them, of an unknown datum for example; these are not taken.
     """
-    authority = crs.to_authority()
+    with _quiet():
+        authority = crs.to_authority()
     code = None if authority is None else f"{authority[0]}:{authority[1]}"
     return code if code is not None and parse_crs(code) == crs else None
 
 
 def proj4_text(crs: CRS) -> str:
     """Return a CRS as PROJ.4 text, with flags such as ``+no_defs`` as PROJ writes them; empty if it cannot be told."""
-    return str(crs.to_proj4()).replace("=True", "")
+    with _quiet():
+        return str(crs.to_proj4()).replace("=True", "")
 
 
 def is_same_crs(one: CRS, other: CRS) -> bool:
     """Return whether two CRS are the same on a map, whatever order their authorities give to the axes."""
-    return one == other or bool(one.to_proj4() == other.to_proj4() != "")
+    return one == other or proj4_text(one) == proj4_text(other) != ""

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import Any, NoReturn
+import re
+from typing import Any, Final, NoReturn
+
+_MOST_LEVELS: Final = 500  # of lists and objects; how many a decoder bears depends on the Python and on its caller
+_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[\]{}]', re.DOTALL)
 
 
 def loads(text: str | bytes) -> Any:
@@ -12,10 +16,11 @@ def loads(text: str | bytes) -> Any:
     Raises
     ------
     ValueError
-        If it is none; also where a key is there twice, of which SQLite takes the first and Python the last, and for
-        NaN and Infinity, which are no JSON.
+        If it is none; also where a key is there twice, of which SQLite takes the first and Python the last, for NaN and
+        Infinity, which are no JSON, and for what is nested too deep to be decoded everywhere.
     """
-    return _DECODER.decode(text if isinstance(text, str) else text.decode(json.detect_encoding(text), "surrogatepass"))
+    decoded = text if isinstance(text, str) else text.decode(json.detect_encoding(text), "surrogatepass")
+    return _decoded(decoded, _DECODER)
 
 
 def first_of_keys(text: str) -> Any:
@@ -24,9 +29,26 @@ def first_of_keys(text: str) -> Any:
     Raises
     ------
     ValueError
-        If it is none.
+        If it is none, or nested too deep.
     """
-    return _LENIENT_DECODER.decode(text)
+    return _decoded(text, _LENIENT_DECODER)
+
+
+def _decoded(text: str, decoder: json.JSONDecoder) -> Any:
+    try:
+        if text.count("[") + text.count("{") <= _MOST_LEVELS or _levels(text) <= _MOST_LEVELS:
+            return decoder.decode(text)
+    except RecursionError:  # of a caller that is deep in calls itself
+        pass
+    raise ValueError(f"it is nested too deep, more than {_MOST_LEVELS} levels")
+
+
+def _levels(text: str) -> int:
+    deepest = level = 0
+    for found in _BRACKETS.findall(text):
+        level += (found in "[{") - (found in "]}")
+        deepest = max(deepest, level)
+    return deepest
 
 
 def _mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -31,17 +31,26 @@ _was_on = False  # before the first of them
 
 
 @functools.cache
-def load_own_drivers() -> None:
-    """Let GDAL load its drivers, which it does once in a process, before anything else makes it look for others."""
+def prepare_gdal() -> None:
+    """Let GDAL load its drivers, which it does once in a process, before anything else makes it look for others.
+
+    And tell all of PROJ where its database is: rasterio tells GDAL, but GDAL's reader of GeoTIFFs asks PROJ in a way of
+    its own for units such as kilometres, which in rasterio's wheels then prints that there is none.
+    """
     with Env(session=DummySession(), **NO_FOREIGN_CODE):
-        pass
+        folders = [os.fsencode(folder) for folder in _env.get_proj_data_search_paths()]
+    try:
+        tell = ctypes.CDLL(_env.__file__).internal_proj_context_set_search_paths  # PROJ's own name, but in wheels
+    except AttributeError:
+        return
+    tell(None, len(folders), (ctypes.c_char_p * len(folders))(*folders))
 
 
 @contextmanager
 def proj_offline() -> Iterator[None]:
     """Switch PROJ's network off while the block runs, in the whole process, if it is on."""
     global _inside, _was_on  # PROJ's switch belongs to the process, too
-    load_own_drivers()
+    prepare_gdal()
     is_on, switch = _switch()
     with _lock:
         if _inside == 0:

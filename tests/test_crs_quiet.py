@@ -23,3 +23,33 @@ def test_an_unknown_crs_prints_nothing(words: str, capfd: pytest.CaptureFixture[
     # A process of its own: here, the last environment of rasterio may keep GDAL quiet by accident.
     subprocess.run([sys.executable, "-c", _PARSE, words], check=True)
     assert capfd.readouterr() == ("True\n", "")
+
+
+_WRITE = """
+import sys
+import numpy
+from localcat import Catalog, Image, Product, SpectralBand
+
+with Catalog.temporary(org="acme") as catalog:
+    product = Product(id="quiet", name="Quiet", catalog=catalog)
+    product.save()
+    SpectralBand(name="band", product=product, data_type="Byte", data_range=(0, 255), band_index=0).save()
+    image = Image(product=product, name="x", acquired="2024-05-06", projection=sys.argv[1])
+    image.geotrans = (400, 0.5, 0, 5000, 0, -0.5)
+    image.upload_ndarray(numpy.ones((64, 48), dtype="uint8")).raise_for_status()
+    image.ndarray("band", raster_info=True)
+    print(catalog.verify("full").ok)
+"""
+_SPHERE = (
+    'PROJCS["Google Maps Global Mercator",GEOGCS["unnamed ellipse",DATUM["unknown",SPHEROID["unnamed",6378137,0],'
+    'EXTENSION["PROJ4_GRIDS","@null"]],PRIMEM["Greenwich",0],UNIT["degree",0.0174532925199433]],'
+    'PROJECTION["Mercator_1SP"],PARAMETER["central_meridian",0],PARAMETER["scale_factor",1],'
+    'PARAMETER["false_easting",0],PARAMETER["false_northing",0],UNIT["Meter",1]]'
+)
+
+
+@pytest.mark.parametrize("words", ["+proj=utm +zone=32 +datum=WGS84 +units=km", _SPHERE])
+def test_pixels_in_an_unusual_crs_print_nothing(words: str, capfd: pytest.CaptureFixture[str]) -> None:
+    """The second one is kept as EPSG:900913, and means the same places."""
+    subprocess.run([sys.executable, "-c", _WRITE, words], check=True)
+    assert capfd.readouterr() == ("True\n", "")

@@ -15,7 +15,7 @@ PACKAGE = Path(localcat.__file__).parent
 
 # From the ground up; a module imports only from lower floors, or from its own where that is one room.
 FLOORS = [
-    {"errors", "steps", "json_text"},
+    {"errors", "forks", "steps", "json_text"},
     {
         "exceptions",
         "filesystem",

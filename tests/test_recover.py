@@ -9,7 +9,7 @@ import random
 import shutil
 import sqlite3
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -377,6 +377,16 @@ def test_a_key_that_is_there_twice_costs_no_row(broken: Path, truth: dict[str, d
     assert found.keys() == truth.keys()
     for table, uid in hurt.items():
         assert found[f"{table} {uid}"]["extra_properties"] == {f"{table}C": "é", "other": 3.5}
+
+
+def test_json_without_end_costs_its_row_only(broken: Path, truth: dict[str, dict[str, Any]]) -> None:
+    nested = '{"a":' * 990 + "1" + "}" * 990  # SQLite takes up to a thousand levels
+    with closing(sqlite3.connect(broken)) as connection, connection:
+        connection.execute("UPDATE image SET extra_properties = ? WHERE uid = 'acme:guide:a'", (nested,))
+    report, found = recovered(broken)
+    assert found.keys() == truth.keys() - {"image acme:guide:a"}
+    refused = [problem for problem in report.problems if problem.object_id == "acme:guide:a"]
+    assert {problem.kind for problem in refused} == {Kind.VALUE, Kind.ORPHAN}
 
 
 @pytest.fixture

@@ -120,7 +120,7 @@ def test_overviews_that_make_no_sense_are_refused(catalog: Catalog, product: Pro
     check_nothing_left(catalog)
 
 
-@pytest.mark.parametrize("files", [[], 5, None, [5], {"a": 1}, b"x"])
+@pytest.mark.parametrize("files", [[], 5, None, [5], {"a": 1}, b"x", "x\0.tif"])
 def test_what_is_no_file_is_refused(catalog: Catalog, product: Product, files: object) -> None:
     """3.9."""
     with pytest.raises(BadRequestError):
@@ -171,7 +171,7 @@ def test_a_file_that_does_not_fit_the_product_fails(catalog: Catalog, product: P
         with rasterio.open(
             path, "w", driver="GTiff", width=8, height=9, count=count, dtype=dtype, **georeferencing
         ) as file:
-            file.write(numpy.ones((count, 9, 8), dtype))
+            file.write(numpy.ones((count, 9, 8), dtype.replace("_int16", "64")))
         return path
 
     place = {"crs": "EPSG:32618", "transform": rasterio.Affine(60, 0, 500_000, 0, -60, 4_000_000)}
@@ -180,6 +180,7 @@ def test_a_file_that_does_not_fit_the_product_fails(catalog: Catalog, product: P
         new_image(product), raster("float.tif", 2, "float32", **place), RasterError, "stores uint16 but .* has float32"
     )
     transform = {"transform": place["transform"]}
+    failing(new_image(product), raster("complex.tif", 2, "complex_int16", **place), RasterError, "store each part")
     failing(new_image(product), raster("nowhere.tif", 2, "uint16", **transform), RasterError, "has no georeferencing")
     check_nothing_left(catalog)
 

@@ -172,6 +172,31 @@ def test_several_arrays_become_several_files(catalog: Catalog, meta) -> None:
     assert image.ndarray("b1 b0")[:, 0, 0].tolist() == [2, 1]
     with pytest.raises(InvalidArrayError, match="has no bands in file 2"):
         new_image(product, "y").upload_ndarray([*arrays, arrays[0]], raster_meta=meta)
+    message = "band 'b1' lies in file 1 of an image, counted from 0, and only 1 came; pass all"
+    with pytest.raises(BadRequestError, match=message):
+        new_image(product, "y").upload_ndarray(arrays[:1], raster_meta=meta)
+    with pytest.raises(BadRequestError, match=message):
+        new_image(product, "y").upload(catalog.path_of(image.files[0]))
+    assert catalog.images.count() == 1
+
+
+def test_a_file_may_hold_pixels_that_no_band_is_declared_for(catalog: Catalog, meta) -> None:
+    """3.9: `band_index` says where a band lies; two bands may lie in one place."""
+    product = Product(id="gap", name="X")
+    product.save()
+    for name, index in (("red", 0), ("nir", 2), ("infrared", 2)):
+        SpectralBand(
+            name=name, product=product, data_type="Byte", data_range=(0, 255), band_index=index, nodata=9
+        ).save()
+    array = numpy.ma.masked_greater(numpy.stack([numpy.full((64, 48), value, "uint8") for value in (1, 2, 3)]), 2)
+    image = new_image(product)
+    image.upload_ndarray(array, raster_meta=meta).raise_for_status()
+    assert image.ndarray("red nir infrared")[:, 0, 0].tolist() == [1, None, None]
+    with rasterio.open(catalog.path_of(image.files[0])) as dataset:
+        assert dataset.read()[:, 0, 0].tolist() == [1, 2, 9]
+        assert (dataset.descriptions, dataset.nodata) == (("red", None, "nir"), 9)
+    with pytest.raises(InvalidArrayError, match="declares 3 bands .red, one without a name, infrared. and the array"):
+        new_image(product, "y").upload_ndarray(array[:2], raster_meta=meta)
 
 
 def test_overwriting_replaces_rows_and_files(catalog: Catalog, product: Product, pixels, meta) -> None:
@@ -510,6 +535,33 @@ def test_a_crs_that_says_that_it_has_no_grid_is_read_again(catalog: Catalog, pro
     found = Image.get("acme:guide:x")
     assert found.geocontext.shape == (64, 48)
     assert numpy.array_equal(found.ndarray("blue").mask, pixels.mask)
+    assert catalog.verify("full").ok
+    again = new_image(product, "again", projection=text)
+    with pytest.warns(FutureWarning, match="one that differs fails the upload"):
+        again.upload(catalog.path_of(found.files[0])).raise_for_status()
+
+
+@pytest.mark.parametrize("crs", [{"cs_code": "OGC:CRS84"}, {"projection": "+proj=longlat +datum=WGS84"}])
+def test_longitude_before_latitude_is_no_other_crs(catalog: Catalog, product: Product, pixels, crs: dict) -> None:
+    image = new_image(product, geotrans=(7, 0.01, 0, 47, 0, -0.01), **crs)
+    image.upload_ndarray(pixels).raise_for_status()
+    assert {name: getattr(image, name) for name in crs} == crs
+    assert catalog.verify("full").ok
+
+
+def test_a_crs_that_a_geotiff_cannot_keep_is_refused(
+    catalog: Catalog, product: Product, pixels, meta, tmp_path: Path
+) -> None:
+    rotated = "+proj=ob_tran +o_proj=longlat +o_lon_p=0 +o_lat_p=39.25 +lon_0=18"
+    image = new_image(product, projection=rotated, geotrans=(7, 0.01, 0, 47, 0, -0.01))
+    with pytest.raises(GridMismatchError, match="a GeoTIFF cannot keep the CRS"):
+        image.upload_ndarray(pixels)
+    check_nothing_left(catalog)
+    kept = new_image(product)
+    kept.upload_ndarray(pixels, raster_meta=meta).raise_for_status()
+    with pytest.raises(GridMismatchError, match="a GeoTIFF cannot keep the CRS"):
+        kept.download("blue", crs="+proj=hatano +datum=WGS84", resolution=60, dest=tmp_path / "out" / "x.tif")
+    assert list(tmp_path.rglob("*.tif")) == []
 
 
 @pytest.mark.parametrize("grids", ["@null,x.gsb", "x.gsb,@null", "@null ,x.gsb"])

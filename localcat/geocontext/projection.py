@@ -14,6 +14,7 @@ from rasterio.warp import transform, transform_bounds
 
 from localcat.crs import WGS84, crs_code, parse_crs
 from localcat.errors import BadRequestError
+from localcat.forks import keep_in_children
 from localcat.geocontext.base import Bounds
 from localcat.offline import proj_offline
 
@@ -80,6 +81,9 @@ def turn_of(crs: CRS) -> float:
         return 0.0
     widths = points[:3, 0] - points[3:, 0]
     return float(widths[0]) if numpy.allclose(widths, widths[0], rtol=1e-9, atol=1e-3) and widths[0] > 1 else 0.0
+
+
+keep_in_children(crs_of, turn_of)  # with the systems that they remember
 
 
 def reproject_bounds(bounds: Bounds, source: CRS, target: CRS) -> Bounds:

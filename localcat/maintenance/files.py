@@ -20,11 +20,11 @@ from localcat.progress import shown
 from localcat.rasters.describe import RasterDescription, describe
 from localcat.rasters.dtypes import numpy_dtype
 from localcat.rasters.environment import read_errors
+from localcat.rasters.georeferencing import is_same_place
 from localcat.rasters.validate import validate_cog
 
 if TYPE_CHECKING:
-    from rasterio.crs import CRS
-
+    from localcat.geocontext.grid import Grid
     from localcat.on_disk import CatalogOnDisk
 
 WRITTEN_BY_US = "LOCALCAT_IMAGE_ID"
@@ -319,7 +319,7 @@ def _disagreements(row: FileRow, found: RasterDescription) -> Iterator[tuple[str
                 for one, other in zip(said, grid.geotransform, strict=True)
             ):
                 yield f"geotrans {said}", f"geotrans {list(grid.geotransform)}"
-        if row.crs is not None and grid is not None and not _means(row.crs, grid.crs):
+        if row.crs is not None and grid is not None and not _means(row.crs, grid):
             yield f"CRS {row.crs}", f"CRS {grid.crs.to_string()}"
     for name, position, data_type, is_mask in row.bands:
         if position >= found.count:
@@ -328,8 +328,8 @@ def _disagreements(row: FileRow, found: RasterDescription) -> Iterator[tuple[str
             yield f"{numpy_dtype(data_type).name} in band '{name}'", found.dtypes[position]
 
 
-def _means(words: str, crs: CRS) -> bool:
+def _means(words: str, grid: Grid) -> bool:
     try:
-        return bool(parse_crs(words) == crs)
+        return is_same_place(grid, parse_crs(words))
     except InvalidCRSError:
         return False

@@ -238,7 +238,10 @@ def paths_of(files: Any) -> list[Path]:
         name = getattr(file, "name", None) if hasattr(file, "read") else file
         if not isinstance(name, str | os.PathLike):
             raise BadRequestError(f"a file to upload is a path, or an open file on the disk, not {file!r}")
-        paths.append(Path(name))
+        text = os.fsdecode(name)
+        if "\0" in text:
+            raise BadRequestError(f"{text!r} is no path of a file; leave out the NUL character")
+        paths.append(Path(text))
     if not paths:
         raise BadRequestError("files is empty; pass at least one file to upload")
     return paths

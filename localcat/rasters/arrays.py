@@ -10,6 +10,7 @@ import numpy
 
 from localcat.errors import BadRequestError, GridMismatchError, InvalidArrayError
 from localcat.rasters.dtypes import DATA_TYPES, data_type_name, equals_nodata, is_representable
+from localcat.rasters.georeferencing import check_crs_is_kept
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -112,7 +113,7 @@ def check_layers(shape: tuple[int, ...], dtype: numpy.dtype[Any], grid: Grid, ba
     Raises
     ------
     GridMismatchError
-        If the array and the grid differ in shape, or the grid's transform cannot be stored.
+        If the array and the grid differ in shape, or the grid's transform or CRS cannot be stored.
     InvalidArrayError
         If the number of bands differs, or a nodata value does not fit the dtype.
     """
@@ -125,6 +126,7 @@ def check_layers(shape: tuple[int, ...], dtype: numpy.dtype[Any], grid: Grid, ba
         raise GridMismatchError(f"the transform {grid.geotransform} has no inverse; pixels need a size")
     if grid.transform.is_identity:
         raise GridMismatchError("GeoTIFF cannot tell an identity transform from none; flip the rows and its y axis")
+    check_crs_is_kept(grid)
     if len(bands) != shape[0]:
         raise InvalidArrayError(f"the array has {shape[0]} bands, but {len(bands)} are described")
     for number, band in enumerate(bands, start=1):

@@ -20,6 +20,7 @@ from localcat.rasters.arrays import BandLayer
 from localcat.rasters.describe import RasterDescription, describe
 from localcat.rasters.dtypes import equals_nodata, is_representable, numpy_dtype
 from localcat.rasters.environment import read_errors, small_cache, write_errors
+from localcat.rasters.georeferencing import check_crs_is_kept
 from localcat.rasters.opening import MAX_RASTER_BYTES, open_raster, plain_path
 from localcat.rasters.sources import internal_mask
 from localcat.rasters.strips import FilePixels
@@ -168,6 +169,8 @@ def as_cog(
     ------
     BadRequestError
         If the source has no CRS or no transform, or an overview would have no pixel.
+    GridMismatchError
+        If a GeoTIFF cannot keep its CRS.
     CorruptImageError
         If it cannot be decoded.
     ImageDeletedError
@@ -178,6 +181,7 @@ def as_cog(
     description = describe(source)
     if description.grid is None:
         raise BadRequestError(f"{source} has no CRS or no transform; give the file both before it is rewritten")
+    check_crs_is_kept(description.grid)
     chosen = options or CogOptions()
     check_overviews(chosen.overviews, description.grid.shape)
     known = [(declared or {}).get(number, BandLayer()) for number in range(1, description.count + 1)]

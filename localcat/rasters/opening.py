@@ -16,7 +16,7 @@ from rasterio.errors import NotGeoreferencedWarning
 from rasterio.io import DatasetReader
 
 from localcat.crs import without_files
-from localcat.errors import CorruptImageError, TooLargeError, UnsafePathError
+from localcat.errors import CorruptImageError, InvalidArrayError, TooLargeError, UnsafePathError
 from localcat.rasters.environment import raster_environment, read_errors
 from localcat.rasters.tiff import TiffFile, has_georeferencing
 
@@ -67,6 +67,8 @@ def open_raster(
         If the path is anything but a plain file.
     CorruptImageError
         If the content is neither TIFF nor JPEG 2000, or cannot be opened.
+    InvalidArrayError
+        If its pixels are complex numbers.
     TooLargeError
         If the raster or one of its blocks would take more memory than allowed.
     ImageDeletedError
@@ -84,7 +86,7 @@ def open_raster(
                 except NotGeoreferencedWarning as error:  # only where warnings are errors, and the header is damaged
                     raise CorruptImageError(f"{plain} has a damaged transform; restore it from a copy") from error
             with dataset:
-                _check_size(dataset, plain, max_bytes)
+                _check_pixels(dataset, plain, max_bytes)
                 if dataset.crs is not None:
                     without_files(dataset.crs)
                 yield dataset
@@ -143,7 +145,12 @@ def _signature(path: Path) -> tuple[str, bool]:
     raise CorruptImageError(f"{path} is neither a GeoTIFF nor a JPEG 2000 file; convert it to one of them")
 
 
-def _check_size(dataset: DatasetReader, path: Path, max_bytes: int | None) -> None:
+def _check_pixels(dataset: DatasetReader, path: Path, max_bytes: int | None) -> None:
+    """Raise an error if the pixels of an open raster are of no use here, or too many."""
+    if any(dtype.startswith("complex") for dtype in dataset.dtypes):  # one of these types is none of numpy's
+        raise InvalidArrayError(
+            f"{path} has pixels of dtype {dataset.dtypes[0]}, and images hold real numbers; store each part as a band"
+        )
     itemsizes = [numpy.dtype(dtype).itemsize for dtype in dataset.dtypes]
     size = dataset.width * dataset.height * sum(itemsizes)
     if max_bytes is not None and size > max_bytes:

@@ -29,6 +29,7 @@ from localcat.errors import (
     StorageError,
 )
 from localcat.filesystem import file_system_of, sync_folder
+from localcat.forks import never_free
 from localcat.steps import reached
 from localcat.store import journal, schema
 from localcat.store.connection import (
@@ -93,20 +94,10 @@ class _Session:
         if self.pid == self._getpid():
             self.connection.close()
         else:
-            _never_free(self.connection)
+            never_free(self.connection)
 
     def __del__(self) -> None:
         self.close()
-
-
-def _never_free(connection: sqlite3.Connection) -> None:
-    """Keep a connection of the parent process from being closed here, also when Python ends.
-
-    SQLite forbids it, and a thread that held one of its locks when the process was forked would be waited for forever.
-    """
-    import ctypes  # needed in forked processes only
-
-    ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))
 
 
 class Database:

@@ -17,7 +17,7 @@ from localcat.geocontext.grid import Grid
 from localcat.models.band import Band, ClassBand, GenericBand, MaskBand, MicrowaveBand, SpectralBand
 from localcat.models.enums import ImageUploadEventSeverity as Severity
 from localcat.models.enums import ImageUploadEventType as EventType
-from localcat.rasters.arrays import BandLayer, check_array, check_layers
+from localcat.rasters.arrays import BandLayer, check_array, check_layers, shared_nodata
 from localcat.rasters.dtypes import equals_nodata, numpy_dtype
 from localcat.rasters.strips import ArrayPixels, differ, row_strips, strips_of
 from localcat.rasters.write import CogOptions, RasterWarning, check_overviews, departures, write_pixels
@@ -55,10 +55,8 @@ class _ArrayFile:
         return int(self.pixels.nbytes) // len(self.pixels) * (len(self.pixels) + self.lacks_alpha)
 
     def source(self) -> ArrayPixels:
-        """Return the pixels as they are to be written; raises if they cannot be."""
-        source = ArrayPixels(self.pixels, self.mask, self.layers, adds_alpha=self.lacks_alpha)
-        check_layers(source.shape, source.dtype, self.grid, self.layers)
-        return source
+        """Return the pixels as they are to be written; raises if the file cannot hold their masks."""
+        return ArrayPixels(self.pixels, self.mask, self.layers, adds_alpha=self.lacks_alpha)
 
 
 def array_steps(
@@ -117,6 +115,7 @@ def _array_files(image: Image, request: UploadRequest, bands: list[Band], record
         _warn_of_values(pixels, mask, declared, record)
         grid = Grid(crs, transform, (height, width))
         layers = _layers(declared, shown)
+        check_layers((len(pixels) + lacks_alpha, height, width), pixels.dtype, grid, layers)
         if mask is not None and not lacks_alpha:
             layers = _telling_masks_apart(layers, pixels, mask)
         files.append(_ArrayFile(pixels, mask, layers, grid, lacks_alpha))
@@ -154,7 +153,8 @@ def _lacks_alpha(pixels: NDArray[Any], declared: list[Band], image: Image) -> bo
     expected = position_of(last) + 1
     lacks_alpha = len(pixels) == expected - 1 and isinstance(last, MaskBand) and bool(last.is_alpha)
     if len(pixels) != expected and not lacks_alpha:
-        names = ", ".join(str(band.name) for band in declared)
+        named = {position_of(band): str(band.name) for band in declared}
+        names = ", ".join(named.get(at, "one without a name") for at in range(expected))
         raise InvalidArrayError(
             f"product '{image.product_id}' declares {expected} bands ({names}) and the array has {len(pixels)}; "
             "pass one array with all of them"
@@ -205,7 +205,9 @@ def _layers(declared: list[Band], shown: Sequence[str]) -> list[BandLayer]:
         colors = dict(zip(shown, _COLORS, strict=False))
     else:
         colors = {str(band.name): str(band.name).lower() for band in declared}
-    return [layer_of(band, colors.get(str(band.name))) for band in declared]
+    layers = {position_of(band): layer_of(band, colors.get(str(band.name))) for band in reversed(declared)}
+    other = BandLayer(nodata=shared_nodata(list(layers.values())))  # of pixels that no band is declared for
+    return [layers.get(at, other) for at in range(position_of(declared[-1]) + 1)]
 
 
 def _telling_masks_apart(layers: list[BandLayer], pixels: NDArray[Any], mask: NDArray[numpy.bool_]) -> list[BandLayer]:

@@ -8,13 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from localcat.crs import crs_code, is_same_crs, parse_crs
+from localcat.crs import crs_code, parse_crs
 from localcat.errors import BadRequestError, GridMismatchError, RasterError
 from localcat.models.band import Band, MaskBand
 from localcat.paths import in_place_href
 from localcat.rasters.copying import as_cog, copy_raster, digest_raster
 from localcat.rasters.describe import RasterDescription, describe
 from localcat.rasters.dtypes import numpy_dtype
+from localcat.rasters.georeferencing import is_same_place
 from localcat.rasters.validate import validate_cog
 from localcat.rasters.write import CogOptions, RasterWarning, departures
 from localcat.uploads.arrays import cog_options, layer_of, tags_of, warn_of
@@ -117,7 +118,7 @@ def _checked(image: Image, path: Path, place: int, bands: list[Band]) -> tuple[R
     if found.grid is None:
         raise RasterError(f"'{path}' has no georeferencing; give it a CRS and a transform, or upload an array")
     declared_crs = image.cs_code or image.projection
-    if declared_crs is not None and not is_same_crs(parse_crs(declared_crs), found.grid.crs):
+    if declared_crs is not None and not is_same_place(found.grid, parse_crs(declared_crs)):
         raise GridMismatchError(
             f"image '{image.id}' has the CRS {declared_crs!r} but '{path}' has "
             f"{crs_code(found.grid.crs) or found.grid.crs.to_wkt()!r}; leave cs_code and projection unset"

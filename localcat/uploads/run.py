@@ -23,6 +23,7 @@ from localcat.uploads.workers import WORKERS, Workers
 
 if TYPE_CHECKING:
     from localcat.catalog import Catalog
+    from localcat.models.band import Band
     from localcat.models.requests import UploadRequest
 
 
@@ -42,6 +43,7 @@ def run_upload(catalog: Catalog, workers: Workers, image: Image, request: Upload
     bands = list(catalog.bands_of(str(image.product_id)))
     if not bands:
         raise BadRequestError(f"product '{image.product_id}' has no bands; declare what its files hold first")
+    _check_count(request, bands)
     record = UploadRecord(uuid4().hex, str(image.product_id), str(image.id), catalog.user, request.options)
     record.add(EventType.QUEUE, f"upload of '{image.id}' accepted")
     threads = usable_threads(1 if request.wait else WORKERS)
@@ -51,6 +53,17 @@ def run_upload(catalog: Catalog, workers: Workers, image: Image, request: Upload
     upload = _finished(task) if request.wait else workers.submit(task)
     upload._image = image
     return upload
+
+
+def _check_count(request: UploadRequest, bands: list[Band]) -> None:
+    """Raise an error if the upload lacks a file in which a band is declared to lie."""
+    given = len(request.arrays or request.files)
+    for band in bands:
+        if (band.file_index or 0) >= given:
+            raise BadRequestError(
+                f"band '{band.name}' lies in file {band.file_index} of an image, counted from 0, and only {given} "
+                "came; pass all files or arrays of the image at once"
+            )
 
 
 def _source(catalog: Catalog, meta: Mapping[str, Any]) -> str | None:

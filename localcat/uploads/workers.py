@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from localcat.errors import CatalogError, ClientError, ConflictError, UploadError
+from localcat.forks import never_free
 from localcat.models.enums import ImageUploadEventSeverity as Severity
 from localcat.models.enums import ImageUploadEventType as EventType
 from localcat.models.enums import ImageUploadStatus
@@ -173,9 +174,10 @@ class Workers:
             del job  # and the array with it, even if the next one is long in coming
 
     def after_fork(self) -> None:
-        """Forget the parent's uploads in a forked child: its threads and locks are not here."""
+        """Leave the parent's uploads alone in a forked child: its threads and locks are not here."""
         if self._claim is not None:
             self._claim.disown()
+        never_free(dict(vars(self)))
         self._begin_anew()
 
 

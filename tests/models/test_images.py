@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -205,7 +206,7 @@ def on_disk(catalog: Catalog) -> list[str]:
 
 
 def trash(catalog: Catalog) -> list[tuple]:
-    with sqlite3.connect(catalog.path) as connection:
+    with closing(sqlite3.connect(catalog.path)) as connection:
         return connection.execute("SELECT href FROM trash").fetchall()
 
 

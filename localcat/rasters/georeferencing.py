@@ -1,0 +1,77 @@
+"""What a GeoTIFF keeps of a coordinate reference system, and whether two of them mean the same places."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy
+from affine import Affine
+from rasterio.crs import CRS
+from rasterio.io import MemoryFile
+
+from localcat.crs import crs_code, is_same_crs, proj4_text
+from localcat.errors import GridMismatchError
+from localcat.geocontext.grid import Grid
+from localcat.geocontext.projection import turn_of
+from localcat.rasters.environment import raster_environment
+from localcat.rasters.footprint import project, to_map
+
+_POINTS_A_SIDE = 5  # of the lattice of pixels that are looked for in both
+_NEAR = 0.1  # pixels; texts of one CRS differ in their last digits
+
+
+def check_crs_is_kept(grid: Grid) -> None:
+    """Raise an error if a GeoTIFF on a grid would lose its CRS, or be read in one that means other places.
+
+    The GeoTIFF standard knows some thirty projections; PROJ knows many more.
+
+    Raises
+    ------
+    GridMismatchError
+        With both CRSs.
+    """
+    kept = _kept(grid.crs)
+    if kept is None or not is_same_place(grid, kept):
+        read_as = "" if kept is None else f"; it would be read as {_name(kept)}"
+        raise GridMismatchError(
+            f"a GeoTIFF cannot keep the CRS {_name(grid.crs)}{read_as}; bring the pixels to another one, such as UTM"
+        )
+
+
+def is_same_place(grid: Grid, crs: CRS) -> bool:
+    """Return whether the pixels of a grid lie at the same places if their coordinates are those of another CRS.
+
+    Two CRSs that have codes are compared by what they are, since their difference may be less than a pixel.
+    """
+    if is_same_crs(grid.crs, crs):
+        return True
+    if crs_code(grid.crs) is not None and crs_code(crs) is not None:
+        return False
+    height, width = grid.shape
+    columns, rows = numpy.meshgrid(numpy.linspace(0, width, _POINTS_A_SIDE), numpy.linspace(0, height, _POINTS_A_SIDE))
+    xs, ys = to_map(grid, columns.ravel(), rows.ravel())
+    with raster_environment():
+        other_xs, other_ys = project(crs, grid.crs, xs, ys)
+    is_there = numpy.isfinite(other_xs) & numpy.isfinite(other_ys)
+    off_x, off_y = (other_xs - xs)[is_there], (other_ys - ys)[is_there]
+    turn = turn_of(grid.crs)
+    if turn:
+        off_x -= turn * numpy.rint(off_x / turn)
+    t = ~grid.transform
+    off = numpy.hypot(t.a * off_x + t.b * off_y, t.d * off_x + t.e * off_y)
+    return bool((off < _NEAR).all())
+
+
+@lru_cache(maxsize=64)
+def _kept(crs: CRS) -> CRS | None:
+    """Return the CRS that is read from a GeoTIFF that was written with one."""
+    with raster_environment(), MemoryFile(ext=".tif") as file:
+        profile = {"driver": "GTiff", "count": 1, "height": 1, "width": 1, "dtype": "uint8"}
+        with file.open(**profile, crs=crs, transform=Affine(1, 0, 1, 0, -1, 1)):
+            pass
+        with file.open() as dataset:
+            return dataset.crs
+
+
+def _name(crs: CRS) -> str:
+    return repr((crs_code(crs) or proj4_text(crs) or crs.to_wkt())[:200])
