@@ -20,10 +20,10 @@ from localcat.models.band import Band, ClassBand, MaskBand
 from localcat.models.enums import DocumentState, StorageState
 from localcat.models.image import Image
 from localcat.pixels.plan import BandChoice, ReadPlan, native_grid
+from localcat.rasters.alignment import overlap
 from localcat.rasters.mosaic import Canvas, clear, masked_zeros
 from localcat.rasters.read import BandSource, read_bands
 from localcat.rasters.scaling import apply_scaling
-from localcat.rasters.warping import overlap
 
 if TYPE_CHECKING:
     from pathlib import Path

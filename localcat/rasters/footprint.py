@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy
 import shapely
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from localcat.geocontext.grid import Grid
+
+FARTHEST: Final = 1e12
+"""How far from a CRS's origin, in its units, places may lie to be projected: PROJ does not end with farther ones."""
 
 _POINTS_A_SIDE = 21
 _MOST_POINTS_A_SIDE = 641
@@ -82,6 +85,12 @@ def to_map(grid: Grid, columns: NDArray[Any], rows: NDArray[Any]) -> tuple[NDArr
 def project(source: CRS, target: CRS, xs: NDArray[Any], ys: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return coordinates in another CRS; what cannot be projected becomes infinite."""
     xs, ys = xs.ravel(), ys.ravel()
+    is_near = (numpy.abs(xs) < FARTHEST) & (numpy.abs(ys) < FARTHEST)
+    if not is_near.all():
+        found = numpy.full((2, len(xs)), numpy.inf)
+        if is_near.any():
+            found[:, is_near] = project(source, target, xs[is_near], ys[is_near])
+        return found[0], found[1]
     try:
         moved_xs, moved_ys = transform_points(source, target, xs, ys)
     except CPLE_BaseError:

@@ -16,6 +16,7 @@ from rasterio.windows import Window
 
 from localcat.errors import BadRequestError, TooLargeError
 from localcat.geocontext.grid import Grid
+from localcat.rasters.alignment import native_window, overview_level
 from localcat.rasters.cutline import outside_cutline
 from localcat.rasters.describe import native_grid
 from localcat.rasters.dtypes import common_dtype, data_type_name, equals_nodata, numpy_dtype, saturated
@@ -23,7 +24,8 @@ from localcat.rasters.environment import read_errors
 from localcat.rasters.opening import open_raster
 from localcat.rasters.sources import BandSource, Request, fill_of, internal_mask, nodata_of
 from localcat.rasters.turns import on_each_turn
-from localcat.rasters.warping import native_window, overview_level, warp
+from localcat.rasters.virtual import Raster
+from localcat.rasters.warping import warp
 
 _Turn: TypeAlias = "tuple[slice, Grid, Window | None]"  # columns of a grid, their grid, and the file's window it is
 
@@ -220,11 +222,11 @@ def _read_file(
         is_copied = all(window is not None for *_, window in turns)
         level = None if is_copied else overview_level(dataset, native, grid)
         if level is None:
-            _read_turns(dataset, native, turns, place, request, values, mask)
+            _read_turns(Raster(dataset, native), turns, place, request, values, mask)
             return
     with open_raster(path, overview_level=level, max_bytes=None, threads=request.threads) as overview:
-        reduced = Grid(native.crs, overview.transform, overview.shape)
-        _read_turns(overview, reduced, _turns(reduced, grid), place, request, values, mask)
+        reduced = Raster(overview, Grid(native.crs, overview.transform, overview.shape), level)
+        _read_turns(reduced, _turns(reduced.grid, grid), place, request, values, mask)
 
 
 def _turns(native: Grid, grid: Grid) -> list[_Turn]:
@@ -232,8 +234,7 @@ def _turns(native: Grid, grid: Grid) -> list[_Turn]:
 
 
 def _read_turns(
-    dataset: DatasetReader,
-    native: Grid,
+    raster: Raster,
     turns: list[_Turn],
     place: Place,
     request: Request,
@@ -249,11 +250,11 @@ def _read_turns(
         found = slice(left - columns.start, right - columns.start)
         wanted = rows, slice(left - within.start, right - within.start)
         if window is None:
-            warp(dataset, native, part, wanted, request, values[:, :, found], mask[:, :, found])
+            warp(raster, part, wanted, request, values[:, :, found], mask[:, :, found])
             continue
         corner = window.col_off + wanted[1].start, window.row_off + rows.start
         copied = Window(*corner, right - left, rows.stop - rows.start)
-        copy_window(dataset, copied, request, values[:, :, found], mask[:, :, found])
+        copy_window(raster.dataset, copied, request, values[:, :, found], mask[:, :, found])
 
 
 def copy_window(

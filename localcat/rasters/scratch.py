@@ -30,6 +30,7 @@ from localcat.rasters.dtypes import data_type_name
 from localcat.rasters.environment import overviews_compressed
 from localcat.rasters.opening import quiet_georeferencing
 from localcat.rasters.strips import PixelSource, strips_of
+from localcat.rasters.virtual import simple_source, virtual_head
 
 if TYPE_CHECKING:
     from rasterio.io import DatasetReader
@@ -258,17 +259,12 @@ def _virtual(groups: list[_Group], source: PixelSource, layout: Layout) -> str:
     grid = layout.grid
     where = {at: (group, number) for group in groups for number, at in enumerate(group.members, start=1)}
     nodata = shared_nodata(layout.bands)
-    rect = f'xOff="0" yOff="0" xSize="{grid.width}" ySize="{grid.height}"'
+    rect = (0, 0, grid.width, grid.height)
 
     def part(group: _Group, band: str) -> str:
-        return (
-            f'<SimpleSource><SourceFilename relativeToVRT="0">{escape(group.name)}</SourceFilename>'
-            f"<SourceBand>{band}</SourceBand><SrcRect {rect}/><DstRect {rect}/></SimpleSource>"
-        )
+        return simple_source(group.name, band, rect, rect)
 
-    parts = [f'<VRTDataset rasterXSize="{grid.width}" rasterYSize="{grid.height}">']
-    parts.append(f"<SRS>{escape(grid.crs.to_wkt())}</SRS>")
-    parts.append(f"<GeoTransform>{', '.join(repr(float(number)) for number in grid.geotransform)}</GeoTransform>")
+    parts = [virtual_head(grid)]
     items = "".join(f"<MDI key={quoteattr(key)}>{escape(value)}</MDI>" for key, value in layout.tags.items())
     parts.append(f"<Metadata>{items}</Metadata>")
     # GDAL shows the sources' overviews by itself only where they are larger than 128 pixels; listed ones always.

@@ -47,7 +47,7 @@ def on_each_turn(native: Grid, grid: Grid) -> list[tuple[slice, Grid]]:
     turns = numpy.where(is_inside, 0.0, numpy.floor((xs - seam) / turn))
     edges = [0, *(numpy.flatnonzero(numpy.diff(turns)) + 1).tolist(), grid.width]
     return [
-        (slice(start, stop), _moved(grid.part(slice(None), slice(start, stop)), -turn * float(turns[start])))
+        (slice(start, stop), moved(grid.part(slice(None), slice(start, stop)), -turn * float(turns[start])))
         for start, stop in pairwise(edges)
     ]
 
@@ -64,7 +64,7 @@ def copies_on_turns(area: BaseGeometry, grid: Grid) -> BaseGeometry:
     return copies[0] if len(copies) == 1 else shapely.GeometryCollection(copies)
 
 
-def _moved(grid: Grid, by: float) -> Grid:
+def moved(grid: Grid, by: float) -> Grid:
     """Return a grid moved along x."""
     t = grid.transform
     return replace(grid, transform=Affine(t.a, t.b, t.c + by, t.d, t.e, t.f)) if by else grid
