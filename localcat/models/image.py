@@ -157,7 +157,7 @@ class Image(NamedCatalogObject):
         ------
         BadRequestError
             If id or `acquired` are unset, the image is saved already, its id is taken, the files are not given as
-            paths or open files, or they are to be rewritten where they lie.
+            paths or open files, are fewer than the bands' `file_index` asks for, or are to be rewritten where they lie.
         DeletedObjectError
             If the image was deleted.
         """
@@ -218,10 +218,12 @@ class Image(NamedCatalogObject):
         Raises
         ------
         BadRequestError
-            If id or `acquired` are unset, the image is saved already, its id is taken, or the georeferencing is
-            incomplete.
+            If id or `acquired` are unset, the image is saved already, its id is taken, the georeferencing is
+            incomplete, or there are fewer arrays than the bands' `file_index` asks for.
         InvalidArrayError
-            If an array's rank or type does not fit.
+            If an array's rank, type or number of bands does not fit.
+        InvalidCRSError, GridMismatchError
+            If the CRS is not known, or a GeoTIFF cannot keep it or the `geotrans`.
         DeletedObjectError
             If the image was deleted.
         """
