@@ -26,6 +26,7 @@ _WKT = re.compile(r"(PROJ|GEO(G|D|C)|COMPD_|COMPOUND|VERT_?|LOCAL_|ENG|BOUND)(CS
 _NO_GRID = re.compile(r"\+?nadgrids=@null\b(?!\s*,)|PROJ4_GRIDS\"\s*,\s*\"@null\"", re.IGNORECASE)
 _GRIDS = re.compile(r"grids\s*=|PROJ4_GRIDS|PARAMETERFILE|\+\s*(init|file|catalog)\s*=", re.IGNORECASE)
 _FORBIDDEN_IN_PROJ4 = re.compile(r"(grids|init|file|pipeline|catalog)\b|[/\\@]", re.IGNORECASE)
+_LONGEST_NAME = 200  # characters
 _LONGEST = 20_000  # characters; the longest WKT2 of a real CRS is a few thousand
 
 
@@ -123,6 +124,11 @@ def proj4_text(crs: CRS) -> str:
     """Return a CRS as PROJ.4 text, with flags such as ``+no_defs`` as PROJ writes them; empty if it cannot be told."""
     with _quiet():
         return str(crs.to_proj4()).replace("=True", "")
+
+
+def crs_name(crs: CRS) -> str:
+    """Return how messages call a CRS: by its code, else as PROJ.4 text, else by the beginning of its WKT."""
+    return (crs_code(crs) or proj4_text(crs) or str(crs.to_wkt()))[:_LONGEST_NAME]
 
 
 def is_same_crs(one: CRS, other: CRS) -> bool:

@@ -12,7 +12,7 @@ from rasterio.crs import CRS
 from rasterio.errors import CRSError, RasterioError
 from rasterio.warp import transform, transform_bounds
 
-from localcat.crs import WGS84, crs_code, parse_crs
+from localcat.crs import WGS84, crs_name, parse_crs
 from localcat.errors import BadRequestError
 from localcat.forks import keep_in_children
 from localcat.geocontext.base import Bounds
@@ -52,9 +52,10 @@ def project(
         with proj_offline():
             points = numpy.column_stack(transform(source, target, xs, ys))
     except _FAILURES as error:
-        raise BadRequestError(f"points cannot be brought from {_name(source)} to {_name(target)}: {error}") from error
+        names = f"from {crs_name(source)} to {crs_name(target)}"
+        raise BadRequestError(f"points cannot be brought {names}: {error}") from error
     if not numpy.isfinite(points).all():
-        raise BadRequestError(f"points in {_name(source)} lie outside the area where {_name(target)} is defined")
+        raise BadRequestError(f"points in {crs_name(source)} lie outside the area where {crs_name(target)} is defined")
     return points
 
 
@@ -109,7 +110,7 @@ def reproject_bounds(bounds: Bounds, source: CRS, target: CRS) -> Bounds:
         return unwrapped(bounds, source)
     for crs in (source, target):
         if not (crs.is_geographic or crs.is_projected):
-            raise BadRequestError(f"{_name(crs)} is neither geographic nor projected; it has no bounds on a map")
+            raise BadRequestError(f"{crs_name(crs)} is neither geographic nor projected; it has no bounds on a map")
     if source.is_geographic and bounds[0] > bounds[2] and target.is_projected:
         turn = turn_of(target)
         if turn > 0:
@@ -130,14 +131,10 @@ def _box(bounds: Bounds, source: CRS, target: CRS) -> Bounds:
             box = transform_bounds(source, target, *bounds, densify_pts=POINTS_PER_EDGE)
     except _FAILURES as error:
         raise BadRequestError(
-            f"the bounds {bounds} cannot be brought from {_name(source)} to {_name(target)}: {error}"
+            f"the bounds {bounds} cannot be brought from {crs_name(source)} to {crs_name(target)}: {error}"
         ) from error
     if not all(map(math.isfinite, box)):
         raise BadRequestError(
-            f"the bounds {bounds} in {_name(source)} lie outside the area where {_name(target)} is defined"
+            f"the bounds {bounds} in {crs_name(source)} lie outside the area where {crs_name(target)} is defined"
         )
     return box[0], box[1], box[2], box[3]
-
-
-def _name(crs: CRS) -> str:
-    return crs_code(crs) or str(crs.to_string())[:100]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from localcat.crs import parse_crs
+from localcat.crs import crs_name, parse_crs
 from localcat.errors import ClientError, InvalidCRSError, UnsafePathError
 from localcat.maintenance.report import VerifyReport
 from localcat.models.values import File
@@ -320,7 +320,7 @@ def _disagreements(row: FileRow, found: RasterDescription) -> Iterator[tuple[str
             ):
                 yield f"geotrans {said}", f"geotrans {list(grid.geotransform)}"
         if row.crs is not None and grid is not None and not _means(row.crs, grid):
-            yield f"CRS {row.crs}", f"CRS {grid.crs.to_string()}"
+            yield f"CRS {row.crs}", f"CRS {crs_name(grid.crs)}"
     for name, position, data_type, is_mask in row.bands:
         if position >= found.count:
             yield f"band '{name}' at position {position}", f"{found.count} bands"

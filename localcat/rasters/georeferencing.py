@@ -9,7 +9,7 @@ from affine import Affine
 from rasterio.crs import CRS
 from rasterio.io import MemoryFile
 
-from localcat.crs import crs_code, is_same_crs, proj4_text
+from localcat.crs import crs_code, crs_name, is_same_crs
 from localcat.errors import GridMismatchError
 from localcat.geocontext.grid import Grid
 from localcat.geocontext.projection import turn_of
@@ -32,9 +32,9 @@ def check_crs_is_kept(grid: Grid) -> None:
     """
     kept = _kept(grid.crs)
     if kept is None or not is_same_place(grid, kept):
-        read_as = "" if kept is None else f"; it would be read as {_name(kept)}"
+        name, read_as = crs_name(grid.crs), "" if kept is None else f"; it would be read as {crs_name(kept)!r}"
         raise GridMismatchError(
-            f"a GeoTIFF cannot keep the CRS {_name(grid.crs)}{read_as}; bring the pixels to another one, such as UTM"
+            f"a GeoTIFF cannot keep the CRS {name!r}{read_as}; bring the pixels to another one, such as UTM"
         )
 
 
@@ -71,7 +71,3 @@ def _kept(crs: CRS) -> CRS | None:
             pass
         with file.open() as dataset:
             return dataset.crs
-
-
-def _name(crs: CRS) -> str:
-    return repr((crs_code(crs) or proj4_text(crs) or crs.to_wkt())[:200])

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from localcat.crs import crs_code, parse_crs
+from localcat.crs import crs_name, parse_crs
 from localcat.errors import BadRequestError, GridMismatchError, RasterError
 from localcat.models.band import Band, MaskBand
 from localcat.paths import in_place_href
@@ -113,7 +113,7 @@ def _checked(image: Image, path: Path, bands: list[Band]) -> tuple[RasterDescrip
     if declared_crs is not None and not is_same_place(found.grid, parse_crs(declared_crs)):
         raise GridMismatchError(
             f"image '{image.id}' has the CRS {declared_crs!r} but '{path}' has "
-            f"{crs_code(found.grid.crs) or found.grid.crs.to_wkt()!r}; leave cs_code and projection unset"
+            f"{crs_name(found.grid.crs)!r}; leave cs_code and projection unset"
         )
     for band in bands:
         position = position_of(band)
