@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
+import threading
 import time
 from concurrent.futures import TimeoutError as WaitTimeoutError
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
-from numbers import Real
 from typing import Any, NoReturn
 
 from localcat.errors import BadRequestError, ClientError, ConflictError, DeletedObjectError, UploadError
@@ -140,8 +139,8 @@ class ImageUpload(CatalogObjectBase):
             upload itself waits.
         """
         given: Any = timeout
-        if given is not None and not (isinstance(given, Real) and not math.isnan(given)):
-            raise BadRequestError(f"timeout is a number of seconds or None, not {given!r}")
+        if given is not None and not (isinstance(given, int | float) and abs(given) <= threading.TIMEOUT_MAX):
+            raise BadRequestError(f"timeout is a number of seconds or None, not {given!r:.100}")
         deadline = None if timeout is None else time.monotonic() + timeout
         while self.status not in _FINAL:
             self.reload()

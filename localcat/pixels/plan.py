@@ -192,7 +192,7 @@ def plan_for(images: Sequence[Image], request: ReadRequest) -> ReadPlan:
     BadRequestError
         If a band is unknown, the products contradict each other, or an argument is out of range.
     """
-    if request.on_error not in _ON_ERROR:
+    if not isinstance(request.on_error, str) or request.on_error not in _ON_ERROR:
         raise BadRequestError(f"on_error is one of {', '.join(map(repr, _ON_ERROR))}, not {request.on_error!r}")
     choices = choices_of(images, request)
     _check_level(choices, request.processing_level)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy
@@ -33,7 +34,7 @@ R = TypeVar("R")
 
 _MOST_WORKERS = 8
 _AXES = range(-2, 3)
-_STACK_AXES = (-3, -2, -1, 1, 2, 3)  # the first one is that of images
+_STACK_AXES = (-3, -2, -1, 1, 2, 3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +74,6 @@ def read_mosaic(images: Sequence[Image], request: ReadRequest) -> Any:
 
 def read_stack(groups: Sequence[Sequence[Image]], request: ReadRequest) -> Any:
     """Read a mosaic of each group of images, as layers of one array; `ImageCollection.stack` says how."""
-    if request.bands_axis in (0, -4):
-        raise NotImplementedError("bands cannot be the first axis of a stack, which is that of images")
     axis = _axis(request, _STACK_AXES)
     plan = plan_for([image for group in groups for image in group], request)
     plan.require_room(len(groups))
@@ -182,7 +181,10 @@ def progress_bar(total: int, request: ReadRequest, label: str) -> Iterator[Calla
 
 def _axis(request: ReadRequest, allowed: Sequence[int]) -> int:
     axis: Any = request.bands_axis
-    if not hasattr(axis, "__index__") or axis not in allowed:
+    is_whole = isinstance(axis, Integral)
+    if is_whole and axis in (0, -4) and 0 not in allowed:
+        raise NotImplementedError("bands cannot be the first axis of a stack, which is that of images")
+    if not is_whole or axis not in allowed:
         raise BadRequestError(f"bands_axis is one of {', '.join(map(str, allowed))}, not {axis!r}")
     return int(axis)
 

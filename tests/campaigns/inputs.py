@@ -21,7 +21,18 @@ import numpy
 import shapely
 
 import localcat
-from localcat import AOI, Catalog, DLTile, Image, LocalcatError, Product, SpectralBand, XYZTile
+from localcat import (
+    AOI,
+    Catalog,
+    DLTile,
+    Image,
+    ImageCollection,
+    ImageUploadOptions,
+    LocalcatError,
+    Product,
+    SpectralBand,
+    XYZTile,
+)
 from localcat import properties as p
 
 OURS = Path(localcat.__file__).parent
@@ -156,9 +167,51 @@ def takers(catalog: Catalog, dice: random.Random) -> list[tuple[str, Callable[[]
     ]
 
 
+def pixel_takers(catalog: Catalog, dice: random.Random, folder: Path) -> list[tuple[str, Callable[[], Any]]]:
+    """Return what takes values to read or to write pixels by, each with values of its own."""
+
+    def any_value() -> Any:
+        return value(dice)
+
+    def collected() -> ImageCollection:
+        area = AOI((-75, 36.1, -74.98, 36.13), crs="EPSG:4326", shape=(8, 9))
+        return catalog.images.filter(p.id == "acme:x:a").collect(geocontext=area)
+
+    def one() -> Image:
+        image = Image.get("acme:x:a", catalog=catalog)
+        assert image is not None
+        return image
+
+    def new() -> Image:
+        return Image(product_id="acme:x", name="new", acquired="2020-01-01", catalog=catalog)
+
+    pixels = numpy.ones((1, 64, 48), "uint16")
+    # Flags are left out: of them Python itself asks for their truth.
+    read = dice.choice(
+        ["crs", "resolution", "mask_alpha", "bands_axis", "resampler", "processing_level", "scaling", "data_type"]
+    )
+    together = dice.choice([read, "on_error", "max_bytes"])
+    formats = ["compress", "level", "blocksize", "bigtiff"]
+    option = dice.choice(["overviews", "overview_resampler", "image_files", *formats])
+    return [
+        ("an argument of ndarray", lambda: one().ndarray("red", **{read: any_value()})),
+        ("an argument of mosaic", lambda: collected().mosaic("red", **{together: any_value()})),
+        ("an argument of stack", lambda: collected().stack("red", **{together: any_value()})),
+        ("max_workers", lambda: collected().stack("red", max_workers=any_value())),
+        ("preview", lambda: one().preview(any_value(), bands=any_value())),
+        ("a series", lambda: collected().point_series(any_value(), any_value(), "red")),
+        ("coverage", lambda: collected().filter_coverage(any_value())),
+        ("a download's format", lambda: one().download("red", dest=folder, format=any_value(), nodata=any_value())),
+        ("an upload's option", lambda: ImageUploadOptions(**{option: any_value()})),
+        ("overviews", lambda: new().upload_ndarray(pixels, raster_meta=META, overviews=any_value())),
+        ("a timeout", lambda: next(iter(catalog.image_uploads)).wait_for_completion(any_value())),
+        ("files in place", lambda: new().upload(any_value(), copy=False).raise_for_status()),
+    ]
+
+
 def attempt(catalog: Catalog, seed: int) -> dict[str, Any]:
     dice = random.Random(seed)
-    ways = takers(catalog, dice)
+    ways = takers(catalog, dice) + pixel_takers(catalog, dice, catalog.path.parent / "out")
     name, take = ways[seed % len(ways)]
     foreign, outcome = "", "taken"
     try:

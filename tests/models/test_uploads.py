@@ -119,7 +119,7 @@ def test_waiting_ends_with_the_timeout(upload: ImageUpload, catalog: Catalog, st
     assert 0.1 <= time.monotonic() - started < 5
 
 
-@pytest.mark.parametrize("timeout", ["1", float("nan"), [1]])
+@pytest.mark.parametrize("timeout", ["1", float("nan"), float("inf"), 10**400, [1]])
 def test_a_timeout_is_a_number(upload: ImageUpload, timeout: object) -> None:
     with pytest.raises(BadRequestError, match="timeout is a number of seconds or None, not "):
         upload.wait_for_completion(timeout)
