@@ -26,7 +26,7 @@ Span: TypeAlias = "tuple[int, int, int]"
 """Columns of a file in a virtual one: the first in the file, the first in the virtual one, and how many."""
 
 _CODES = {ColorInterp.alpha: "Alpha", ColorInterp.palette: "Palette"}
-_STRETCH = 1e6
+_STRETCH = 1e6  # of opacity, when it becomes a mask of bytes: no fraction above 0 is rounded to it
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Raster:
 
 @dataclass(frozen=True, slots=True)
 class Opacity:
-    """A band of a file, on the grid of another one, that is 0 where the other's pixels are invalid."""
+    """A band on the grid of a raster, of the same file or another one, that is 0 where the raster is transparent."""
 
     path: str | PathLike[str]
     index: int
@@ -93,7 +93,7 @@ def in_columns(
     mask = ""
     if has_internal_mask(dataset):
         mask = sources("mask,1")
-    elif opacity is not None:  # stretched, since a mask has whole numbers and opacity perhaps fractions
+    elif opacity is not None:
         mask = sources(str(opacity.index), opacity.path, opacity.level).replace("SimpleSource", "ComplexSource")
         mask = mask.replace("</ComplexSource>", f"<ScaleRatio>{_STRETCH}</ScaleRatio></ComplexSource>")
     if mask:

@@ -1,4 +1,4 @@
-"""Pixels of a file on a grid that is not its own: which overview to take, and how to resample it."""
+"""Pixels of a file on a grid that is not its own, resampled by GDAL."""
 
 from __future__ import annotations
 
