@@ -89,7 +89,7 @@ def _layouts(grid: Grid, target: Grid, used: Grid | None, reach: int) -> list[tu
     if meets and count == grid.width and middle is not None and grid.crs.is_geographic:
         start = middle - count // 2
         return [_around(grid, count, start, start + count)]
-    if count is not None and (meets or sticks_out):
+    if count is not None and (meets or sticks_out or grid.width > count):
         least, most = edge, edge + turn
         if turn_of(target.crs) == turn:  # then GDAL may leave degrees as they are
             least = max(min(least, target.bounds[0]), edge - turn)
