@@ -194,6 +194,7 @@ def image_layer(image: Image, plan: ReadPlan, out: MaskedArray | None = None) ->
         sources_of(image, choice.bands),
         plan.whole or plan.grid,
         place=plan.place,
+        alpha=None if choice.alpha is None else len(choice.bands) - 1,
         resampling=plan.resampling,
         mask_nodata=plan.request.mask_nodata,
         dtype=plan.dtype,

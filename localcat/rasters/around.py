@@ -21,7 +21,7 @@ from localcat.geocontext.projection import turn_of
 from localcat.rasters.alignment import columns_under
 from localcat.rasters.footprint import project
 from localcat.rasters.turns import moved
-from localcat.rasters.virtual import Raster, Span, in_columns
+from localcat.rasters.virtual import Opacity, Raster, Span, in_columns
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,7 +35,13 @@ _BEYOND = 1e-3  # pixels; what reaches less far beyond the edge of the map does 
 
 @contextmanager
 def shown_around(
-    raster: Raster, target: Grid, *, used: Grid | None, ratio: float, indexes: Sequence[int]
+    raster: Raster,
+    target: Grid,
+    *,
+    used: Grid | None,
+    ratio: float,
+    indexes: Sequence[int],
+    opacity: Opacity | None,
 ) -> Iterator[list[Raster]]:
     """Yield what to warp in place of a raster: each of them shows the pixels that those before it have not.
 
@@ -50,13 +56,15 @@ def shown_around(
         Columns of the raster in one pixel of the target; not finite where nobody can tell.
     indexes : sequence of int
         GDAL's numbers of the bands that are to be read.
+    opacity : Opacity, optional
+        Where the raster's pixels are valid, if another band says so.
     """
     reach = math.ceil(_REACH * max(ratio, 1.0)) + 1 if math.isfinite(ratio) else _REACH
+    layouts = _layouts(raster.grid, target, used, reach)
+    if opacity is not None and not layouts:
+        layouts = [(raster.grid, [(0, 0, raster.grid.width)])]
     with ExitStack() as stack:
-        shown = [
-            stack.enter_context(in_columns(raster, grid, spans, indexes))
-            for grid, spans in _layouts(raster.grid, target, used, reach)
-        ]
+        shown = [stack.enter_context(in_columns(raster, grid, spans, indexes, opacity)) for grid, spans in layouts]
         yield shown or [raster]
 
 
@@ -81,7 +89,7 @@ def _layouts(grid: Grid, target: Grid, used: Grid | None, reach: int) -> list[tu
     if meets and count == grid.width and middle is not None and grid.crs.is_geographic:
         start = middle - count // 2
         return [_around(grid, count, start, start + count)]
-    if count is not None and (meets or sticks_out):
+    if count is not None and (meets or sticks_out or grid.width > count):
         least, most = edge, edge + turn
         if turn_of(target.crs) == turn:  # then GDAL may leave degrees as they are
             least = max(min(least, target.bounds[0]), edge - turn)

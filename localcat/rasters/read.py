@@ -73,6 +73,7 @@ def read_bands(
     all_touched: bool = False,
     max_bytes: int = MAX_RESULT_BYTES,
     place: Place | None = None,
+    alpha: int | None = None,
     threads: int = 1,
     out: MaskedArray | None = None,
 ) -> MaskedArray:
@@ -98,6 +99,10 @@ def read_bands(
         Largest size of the result, in bytes.
     place : (slice, slice), optional
         Rows and columns of the grid to read; all by default. Any part holds exactly the pixels of the whole.
+    alpha : int, optional
+        Which of the sources, by position, is 0 where the pixels of all are transparent: these are masked, and lend
+        nothing to their neighbours, if the alpha band lies on the grid of a file and the read interpolates. Else it is
+        a band like others.
     threads : int
         Threads that decode blocks.
     out : masked array, shape (band, row, column), optional
@@ -147,7 +152,8 @@ def read_bands(
         if place is None:
             place = slice(0, grid.height), slice(0, grid.width)
         for path, positions in files.items():
-            request = Request(sources, positions, method, mask_nodata, threads)
+            opacity = None if alpha is None else sources[alpha]
+            request = Request(sources, positions, method, mask_nodata, threads, opacity)
             _read_file(path, request, grid, place, values, mask)
         if cutline is not None:
             mask |= outside_cutline(cutline, part, all_touched=all_touched)

@@ -49,6 +49,7 @@ class Request:
     method: Resampling
     mask_nodata: bool
     threads: int = 1
+    alpha: BandSource | None = None  # pixels where it is 0 lend nothing to their neighbours
 
     @property
     def indexes(self) -> list[int]:

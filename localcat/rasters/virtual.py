@@ -26,6 +26,7 @@ Span: TypeAlias = "tuple[int, int, int]"
 """Columns of a file in a virtual one: the first in the file, the first in the virtual one, and how many."""
 
 _CODES = {ColorInterp.alpha: "Alpha", ColorInterp.palette: "Palette"}
+_STRETCH = 1e6  # of opacity, when it becomes a mask of bytes: no fraction above 0 is rounded to it
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +47,19 @@ class Raster:
     level: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Opacity:
+    """A band on the grid of a raster, of the same file or another one, that is 0 where the raster is transparent."""
+
+    path: str | PathLike[str]
+    index: int
+    level: int | None = None
+
+
 @contextmanager
-def in_columns(raster: Raster, grid: Grid, spans: Sequence[Span], indexes: Sequence[int]) -> Iterator[Raster]:
+def in_columns(
+    raster: Raster, grid: Grid, spans: Sequence[Span], indexes: Sequence[int], opacity: Opacity | None = None
+) -> Iterator[Raster]:
     """Yield a virtual raster that holds columns of another one, with its nodata and its mask.
 
     Parameters
@@ -59,20 +71,14 @@ def in_columns(raster: Raster, grid: Grid, spans: Sequence[Span], indexes: Seque
         Which of its columns are which of the raster's.
     indexes : sequence of int
         GDAL's numbers of the bands that are to be read; the others exist, and hold zeros.
+    opacity : Opacity, optional
+        What stands for a mask where the raster has none.
     """
     dataset = raster.dataset
 
-    def sources(band: str) -> str:
-        return "".join(
-            simple_source(
-                dataset.name,
-                band,
-                (first, 0, count, grid.height),
-                (at, 0, count, grid.height),
-                overview_level=raster.level,
-            )
-            for first, at, count in spans
-        )
+    def sources(band: str, path: str | PathLike[str] = dataset.name, level: int | None = raster.level) -> str:
+        rects = [((first, 0, count, grid.height), (at, 0, count, grid.height)) for first, at, count in spans]
+        return "".join(simple_source(path, band, *pair, overview_level=level) for pair in rects)
 
     parts = [virtual_head(grid)]
     for index in dataset.indexes:
@@ -84,8 +90,14 @@ def in_columns(raster: Raster, grid: Grid, spans: Sequence[Span], indexes: Seque
             parts.append(f"<NoDataValue>{nodata!r}</NoDataValue>")
         parts.append(f"<ColorInterp>{_CODES.get(dataset.colorinterp[index - 1], 'Undefined')}</ColorInterp>")
         parts.append((sources(str(index)) if is_read else "") + "</VRTRasterBand>")
+    mask = ""
     if has_internal_mask(dataset):
-        parts.append(f'<MaskBand><VRTRasterBand dataType="Byte">{sources("mask,1")}</VRTRasterBand></MaskBand>')
+        mask = sources("mask,1")
+    elif opacity is not None:
+        mask = sources(str(opacity.index), opacity.path, opacity.level).replace("SimpleSource", "ComplexSource")
+        mask = mask.replace("</ComplexSource>", f"<ScaleRatio>{_STRETCH}</ScaleRatio></ComplexSource>")
+    if mask:
+        parts.append(f'<MaskBand><VRTRasterBand dataType="Byte">{mask}</VRTRasterBand></MaskBand>')
     with rasterio.open("".join([*parts, "</VRTDataset>"]), driver="VRT", sharing=False) as virtual:
         yield Raster(virtual, grid)
 

@@ -1,9 +1,10 @@
-"""Pixels of a file on a grid that is not its own: which overview to take, and how to resample it."""
+"""Pixels of a file on a grid that is not its own, resampled by GDAL."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from os import fspath
 from typing import TYPE_CHECKING, Any
 
 import numpy
@@ -11,13 +12,17 @@ import rasterio
 from affine import Affine
 from rasterio.enums import ColorInterp, Resampling
 from rasterio.warp import reproject
+from rasterio.windows import Window
 
-from localcat.rasters.alignment import overlap, pixel_ratios, window_under
+from localcat.rasters.alignment import native_window, overlap, pixel_ratios, window_under
 from localcat.rasters.around import shown_around
+from localcat.rasters.describe import native_grid
 from localcat.rasters.dtypes import equals_nodata, saturated
 from localcat.rasters.footprint import to_map
+from localcat.rasters.opening import open_raster
 from localcat.rasters.pieces import pieces_of, relative, shared
 from localcat.rasters.sources import Request, fill_of, has_internal_mask, nodata_of
+from localcat.rasters.virtual import Opacity
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
@@ -50,7 +55,9 @@ def warp(
     kernel = _kernel_options(ratios)
     is_interpolated = any(_method(raster.dataset, request, at) is not Resampling.nearest for at in request.positions)
     used = inside if is_interpolated else None
-    with shown_around(raster, grid, used=used, ratio=ratios[0], indexes=request.indexes) as rasters:
+    opacity = _opacity(raster, request) if is_interpolated else None
+    indexes = request.indexes
+    with shown_around(raster, grid, used=used, ratio=ratios[0], indexes=indexes, opacity=opacity) as rasters:
         options = {}
         if grid.crs == raster.grid.crs:  # else GDAL moves what lies half a turn from the middle of a wide file
             options["INSERT_CENTER_LONG"] = "NO"
@@ -71,6 +78,22 @@ def _method(dataset: DatasetReader, request: Request, at: int) -> Resampling:
     return Resampling.nearest if is_code else request.method
 
 
+def _opacity(raster: Raster, request: Request) -> Opacity | None:
+    """Return the alpha band of a file, which may lie in another file on the same grid."""
+    alpha = request.alpha
+    if alpha is None:
+        return None
+    if fspath(alpha.path) == fspath(request.sources[request.positions[0]].path):
+        return Opacity(raster.dataset.name, alpha.index, raster.level)
+    with open_raster(alpha.path, max_bytes=None) as beside:
+        if raster.level is not None and raster.level >= len(beside.overviews(1)):
+            return None
+    with open_raster(alpha.path, overview_level=raster.level, max_bytes=None) as beside:
+        found, (height, width) = native_grid(beside), raster.grid.shape
+        is_there = found is not None and native_window(raster.grid, found) == Window(0, 0, width, height)
+        return Opacity(beside.name, alpha.index, raster.level) if is_there else None
+
+
 @dataclass(frozen=True, slots=True)
 class _Warped:
     """Bands of a file on a piece of a grid."""
@@ -85,8 +108,6 @@ class _Warped:
         """Put the pixels of some rows and columns into their places in the result, as far as none is valid there."""
         dataset, request = self.raster.dataset, self.request
         outside = self._outside()[place]
-        # Opacity weighs its neighbours only for a caller who reads it too: others want the pixels under it as they are.
-        opacity = next((i for i in request.indexes if dataset.colorinterp[i - 1] is ColorInterp.alpha), 0)
         groups: dict[tuple[str, Resampling], list[int]] = {}
         for at in request.positions:
             nodata = nodata_of(dataset, request.sources[at])
@@ -97,7 +118,7 @@ class _Warped:
             if method is Resampling.nearest:
                 nearest = pixels = self._resampled(indexes, method, nodata)
             else:
-                pixels = self._resampled(indexes, method, nodata, src_alpha=opacity, **self.kernel)
+                pixels = self._resampled(indexes, method, nodata, **self.kernel)
                 nearest = pixels if nodata is None else self._resampled(indexes, Resampling.nearest, nodata)
             for at, whole, codes in zip(members, pixels, nearest, strict=True):
                 band = whole[place]

@@ -179,8 +179,8 @@ def delete(connection: sqlite3.Connection, table: str, row_ids: Iterable[int]) -
 def count_of_product(connection: sqlite3.Connection, product_id: int) -> tuple[int, int]:
     """Return how many bands and images a product has."""
     bands, images = connection.execute(
-        "SELECT (SELECT count(*) FROM band WHERE product_id = ?1), (SELECT count(*) FROM image WHERE product_id = ?1)",
-        (product_id,),
+        "SELECT (SELECT count(*) FROM band WHERE product_id = ?), (SELECT count(*) FROM image WHERE product_id = ?)",
+        (product_id, product_id),
     ).fetchone()
     return bands, images
 
@@ -259,9 +259,9 @@ def refresh_resolutions(connection: sqlite3.Connection, product_id: int) -> None
         for direction in ("ASC", "DESC")
     )
     connection.execute(
-        "UPDATE product SET resolution_min = ?1, resolution_max = ?2, version = version + 1 "
-        "WHERE id = ?3 AND (resolution_min IS NOT ?1 OR resolution_max IS NOT ?2)",
-        (finest[0], coarsest[0], product_id),
+        "UPDATE product SET resolution_min = ?, resolution_max = ?, version = version + 1 "
+        "WHERE id = ? AND (resolution_min, resolution_max) IS NOT (?, ?)",
+        (finest[0], coarsest[0], product_id, finest[0], coarsest[0]),
     )
 
 

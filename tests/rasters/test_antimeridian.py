@@ -20,7 +20,7 @@ from localcat.rasters.write import CogOptions, write_cog
 
 WORLD = numpy.random.default_rng(8).integers(1, 60_000, (60, 360)).astype("uint16")  # 30° N to 30° S, from 0° on, 1°
 WGS84 = CRS.from_epsg(4326)
-GLOBES = [(-180, 360), (0, 360), (-90, 360), (-180, 361), (20, 350)]
+GLOBES = [(-180, 360), (0, 360), (-90, 360), (-180, 361), (-180, 364), (20, 350)]
 CROSSINGS = [(170, 20), (-190, 30), (175, 5), (-180, 7), (178, 1), (340, 40)]
 
 

@@ -100,7 +100,7 @@ def assert_same(found: numpy.ma.MaskedArray, expected: numpy.ma.MaskedArray) -> 
     assert_allclose(found.filled(0), expected.filled(0), rtol=1e-5)
 
 
-@pytest.mark.parametrize("name", [*SMOOTH, "max"])
+@pytest.mark.parametrize("name", ["bilinear", "cubic", "average"])
 @pytest.mark.parametrize("target", ACROSS_180.values(), ids=ACROSS_180)
 @pytest.mark.parametrize("kind", kinds())
 def test_a_globe_has_no_seam_at_180_degrees(pairs, kind, target, name):

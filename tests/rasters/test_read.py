@@ -245,7 +245,8 @@ def test_masked_pixels_lend_nothing_to_their_neighbours(tmp_path, kind, name):
     }[kind]
     path = written(tmp_path / "x.tif", array, bands=bands, mask=hole if kind == "mask" else None)
     for grid in (shifted(GRID, 0.5, 0.5), shifted(GRID, 10.2, 4.4, scale=2.3, shape=(50, 110)), WEB):
-        result = read_bands(sources(path, 1, 2), grid, resampling=name)
+        alpha = 1 if kind == "alpha" else None
+        result = read_bands(sources(path, 1, 2), grid, resampling=name, alpha=alpha)
         mask = result.mask[0] | (result.data[1] == 0) if kind == "alpha" else result.mask[0]
         assert (result.data[0][~mask] == 1000).all()
         nearest = read_bands(sources(path, 1, 2), grid)
