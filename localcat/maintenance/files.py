@@ -20,7 +20,7 @@ from localcat.progress import shown
 from localcat.rasters.describe import RasterDescription, describe
 from localcat.rasters.dtypes import numpy_dtype
 from localcat.rasters.environment import read_errors
-from localcat.rasters.georeferencing import is_same_place
+from localcat.rasters.georeferencing import agrees
 from localcat.rasters.validate import validate_cog
 
 if TYPE_CHECKING:
@@ -330,6 +330,6 @@ def _disagreements(row: FileRow, found: RasterDescription) -> Iterator[tuple[str
 
 def _means(words: str, grid: Grid) -> bool:
     try:
-        return is_same_place(grid, parse_crs(words))
+        return agrees(grid, parse_crs(words))
     except InvalidCRSError:
         return False

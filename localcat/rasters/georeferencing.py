@@ -38,15 +38,20 @@ def check_crs_is_kept(grid: Grid) -> None:
         )
 
 
-def is_same_place(grid: Grid, crs: CRS) -> bool:
-    """Return whether the pixels of a grid lie at the same places if their coordinates are those of another CRS.
+def agrees(grid: Grid, crs: CRS) -> bool:
+    """Return whether a CRS that somebody names for a grid is the grid's own.
 
-    Two CRSs that have codes are compared by what they are, since their difference may be less than a pixel.
+    One without a code is, if it means the same places. Two different codes are two CRSs, however near their places.
     """
     if is_same_crs(grid.crs, crs):
         return True
-    if crs_code(grid.crs) is not None and crs_code(crs) is not None:
-        return False
+    return (crs_code(grid.crs) is None or crs_code(crs) is None) and is_same_place(grid, crs)
+
+
+def is_same_place(grid: Grid, crs: CRS) -> bool:
+    """Return whether the pixels of a grid lie at the same places if their coordinates are those of another CRS."""
+    if is_same_crs(grid.crs, crs):
+        return True
     height, width = grid.shape
     columns, rows = numpy.meshgrid(numpy.linspace(0, width, _POINTS_A_SIDE), numpy.linspace(0, height, _POINTS_A_SIDE))
     xs, ys = to_map(grid, columns.ravel(), rows.ravel())

@@ -15,7 +15,7 @@ from localcat.paths import in_place_href
 from localcat.rasters.copying import as_cog, copy_raster, digest_raster
 from localcat.rasters.describe import RasterDescription, describe
 from localcat.rasters.dtypes import numpy_dtype
-from localcat.rasters.georeferencing import is_same_place
+from localcat.rasters.georeferencing import agrees
 from localcat.rasters.validate import validate_cog
 from localcat.rasters.write import CogOptions, RasterWarning, departures
 from localcat.uploads.commit import Step, Written, file_of, position_of
@@ -110,7 +110,7 @@ def _checked(image: Image, path: Path, bands: list[Band]) -> tuple[RasterDescrip
     if found.grid is None:
         raise RasterError(f"'{path}' has no georeferencing; give it a CRS and a transform, or upload an array")
     declared_crs = image.cs_code or image.projection
-    if declared_crs is not None and not is_same_place(found.grid, parse_crs(declared_crs)):
+    if declared_crs is not None and not agrees(found.grid, parse_crs(declared_crs)):
         raise GridMismatchError(
             f"image '{image.id}' has the CRS {declared_crs!r} but '{path}' has "
             f"{crs_name(found.grid.crs)!r}; leave cs_code and projection unset"

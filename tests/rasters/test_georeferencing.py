@@ -8,7 +8,7 @@ from affine import Affine
 from localcat.crs import parse_crs
 from localcat.errors import GridMismatchError
 from localcat.geocontext.grid import Grid
-from localcat.rasters.georeferencing import check_crs_is_kept, is_same_place
+from localcat.rasters.georeferencing import agrees, check_crs_is_kept, is_same_place
 
 METRES = Affine(10, 0, 500_000, 0, -10, 5_000_000)
 DEGREES = Affine(0.01, 0, 7, 0, -0.01, 47)
@@ -31,6 +31,7 @@ def grid(words: str, transform: Affine) -> Grid:
         ("ESRI:54009", METRES),
         ("OGC:CRS84", DEGREES),
         ("EPSG:9707", DEGREES),
+        ("IGNF:RGF93G", DEGREES),
         (LONLAT, DEGREES),
         (SPHERE, METRES),
         ("+proj=geos +h=35785831 +lon_0=0 +sweep=y +ellps=WGS84", METRES),
@@ -82,8 +83,14 @@ def test_a_crs_that_a_geotiff_loses(words: str, transform: Affine, expected: str
         ("EPSG:32632", "+proj=utm +zone=32 +datum=WGS84", METRES, True),
         ("EPSG:32632", "+proj=utm +zone=33 +datum=WGS84", METRES, False),
         ("EPSG:3857", "+proj=merc +datum=WGS84", METRES, False),  # kilometres off, for the ellipsoid
-        ("EPSG:32632", "EPSG:25832", METRES, False),  # the same to the metre, and yet not what was said
     ],
 )
 def test_the_same_places(one: str, other: str, transform: Affine, expected: bool) -> None:
-    assert is_same_place(grid(one, transform), parse_crs(other)) is expected
+    assert agrees(grid(one, transform), parse_crs(other)) is expected
+
+
+def test_two_codes_of_one_place_are_two_crs() -> None:
+    """The two differ by less than a metre, and by what was said."""
+    german = parse_crs("EPSG:25832")
+    assert is_same_place(grid("EPSG:32632", METRES), german)
+    assert not agrees(grid("EPSG:32632", METRES), german)
