@@ -84,7 +84,7 @@ def turn_of(crs: CRS) -> float:
     return float(widths[0]) if numpy.allclose(widths, widths[0], rtol=1e-9, atol=1e-3) and widths[0] > 1 else 0.0
 
 
-keep_in_children(crs_of, turn_of)  # with the systems that they remember
+keep_in_children(crs_of, turn_of)  # with the CRSs that they remember
 
 
 def reproject_bounds(bounds: Bounds, source: CRS, target: CRS) -> Bounds:

@@ -16,6 +16,7 @@ import numpy
 from affine import Affine
 
 from localcat.crs import WGS84
+from localcat.forks import keep_in_children
 from localcat.geocontext.grid import Grid
 from localcat.geocontext.projection import turn_of
 from localcat.rasters.alignment import columns_under
@@ -157,3 +158,6 @@ def _edge_of_map(crs: CRS) -> float | None:
     west, east = float(xs[0]), float(xs[1])
     is_torn = turn > 0 and abs(east - west - turn) < 1e-4 * turn
     return (west + east - turn) / 2 if is_torn else None
+
+
+keep_in_children(_edge_of_map)

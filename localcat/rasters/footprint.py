@@ -49,7 +49,7 @@ def footprint(grid: Grid) -> BaseGeometry:
     west, _, east, _ = grid.bounds
     if grid.crs.is_geographic and east - west > _WIDEST:
         raise RasterError(f"the grid is {east - west:g}° wide, wider than the globe; check its CRS and transform")
-    if grid.crs == WGS84 or crs_code(grid.crs) == "OGC:CRS84":
+    if grid.crs == WGS84 or (grid.crs.is_geographic and crs_code(grid.crs) == "OGC:CRS84"):
         ring = numpy.array(grid.corners)
         ring[:, 1] = ring[:, 1].clip(-90, 90)
         outline = shapely.Polygon(ring)

@@ -11,6 +11,7 @@ from rasterio.io import MemoryFile
 
 from localcat.crs import crs_code, crs_name, is_same_crs
 from localcat.errors import GridMismatchError
+from localcat.forks import keep_in_children
 from localcat.geocontext.grid import Grid
 from localcat.geocontext.projection import turn_of
 from localcat.rasters.environment import raster_environment
@@ -76,3 +77,6 @@ def _kept(crs: CRS) -> CRS | None:
             pass
         with file.open() as dataset:
             return dataset.crs
+
+
+keep_in_children(_kept)
