@@ -274,10 +274,10 @@ if TYPE_CHECKING:
     from localcat.models.values import (
         Resolution as Resolution,
     )
-    from localcat.pixels.points import (
+    from localcat.reading.points import (
         PointSeries as PointSeries,
     )
-    from localcat.pixels.points import (
+    from localcat.reading.points import (
         PointValues as PointValues,
     )
     from localcat.search import (
@@ -417,7 +417,7 @@ _MODULES = {
         "File",
         "Resolution",
     ),
-    "localcat.pixels.points": (
+    "localcat.reading.points": (
         "PointSeries",
         "PointValues",
     ),

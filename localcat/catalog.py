@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from localcat.catalog_pixels import CatalogPixels
+from localcat.disk.filesystem import exists
+from localcat.disk.paths import absolute
 from localcat.errors import (
     BadRequestError,
     CatalogExistsError,
@@ -21,7 +23,6 @@ from localcat.errors import (
     QueryError,
 )
 from localcat.expressions.properties import properties as p
-from localcat.filesystem import exists
 from localcat.models import backend
 from localcat.models.band import Band
 from localcat.models.base import CatalogObjectBase
@@ -29,20 +30,19 @@ from localcat.models.image import Image
 from localcat.models.product import Product
 from localcat.models.upload import ImageUpload
 from localcat.on_disk import CatalogOnDisk
-from localcat.paths import absolute
 from localcat.search import ImageSearch, Search
 from localcat.store.connection import Journal, OpenOptions
 from localcat.store.database import Database, new_settings
-from localcat.uploads.record import UNFINISHED, cancel, end_abandoned
-from localcat.uploads.workers import Workers
+from localcat.writing.log import UNFINISHED, cancel, end_abandoned
+from localcat.writing.workers import Workers
 
 if TYPE_CHECKING:
     import sqlite_utils
 
-    from localcat.bulk import AddReport
-    from localcat.merging import MergeReport, Policy
     from localcat.models.requests import UploadRequest
-    from localcat.uploads.ingest import IngestReport
+    from localcat.sharing.merge import MergeReport, Policy
+    from localcat.writing.add_images import AddReport
+    from localcat.writing.ingest import IngestReport
 
 T = TypeVar("T", bound=CatalogObjectBase)
 
@@ -352,7 +352,7 @@ class Catalog(CatalogOnDisk, CatalogPixels):
         DuplicateError
             If an id is taken and `on_conflict` is ``"error"``.
         """
-        from localcat.bulk import add_images  # brings shapely
+        from localcat.writing.add_images import add_images  # brings shapely
 
         return add_images(self, records, on_conflict=on_conflict, progress=progress)
 
@@ -398,7 +398,7 @@ class Catalog(CatalogOnDisk, CatalogPixels):
             If bands of a product with pixels lie at different places in the files of the two, so that images would be
             read wrong; or if one of the two was changed during the merge.
         """
-        from localcat.merging import merge  # brings rasterio
+        from localcat.sharing.merge import merge  # brings rasterio
 
         if isinstance(other, Catalog):
             return merge(self, other, policy=policy, dry_run=dry_run, progress=progress)
@@ -407,7 +407,7 @@ class Catalog(CatalogOnDisk, CatalogPixels):
 
     def upload(self, image: Image, request: UploadRequest) -> ImageUpload:
         """Take in files or arrays as the pixels of a new image; `Image.upload` and `Image.upload_ndarray` call this."""
-        from localcat.uploads.run import run_upload  # brings rasterio
+        from localcat.writing.run import run_upload  # brings rasterio
 
         return run_upload(self, self._workers, image, request)
 
@@ -456,7 +456,7 @@ class Catalog(CatalogOnDisk, CatalogPixels):
         ProductNotFoundError
             If there is no such product.
         """
-        from localcat.uploads.ingest import ingest  # brings rasterio
+        from localcat.writing.ingest import ingest  # brings rasterio
 
         return ingest(self, source, product=product, copy=copy, progress=progress)
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from localcat.models.image import Image
     from localcat.models.requests import DownloadRequest, ReadRequest
-    from localcat.pixels import PointSeries, PointValues
+    from localcat.reading import PointSeries, PointValues
 
 
 class CatalogPixels:
@@ -19,19 +19,19 @@ class CatalogPixels:
 
     def read_pixels(self, image: Image, request: ReadRequest) -> Any:
         """Read bands of an image; `Image.ndarray` calls this."""
-        from localcat.pixels import read_image  # brings rasterio
+        from localcat.reading import read_image  # brings rasterio
 
         return read_image(image, request)
 
     def read_mosaic(self, images: Sequence[Image], request: ReadRequest) -> Any:
         """Read images onto one grid, the last one on top; `ImageCollection.mosaic` calls this."""
-        from localcat.pixels import read_mosaic  # brings rasterio
+        from localcat.reading import read_mosaic  # brings rasterio
 
         return read_mosaic(images, request)
 
     def read_stack(self, groups: Sequence[Sequence[Image]], request: ReadRequest) -> Any:
         """Read a mosaic of each group of images; `ImageCollection.stack` calls this."""
-        from localcat.pixels import read_stack  # brings rasterio
+        from localcat.reading import read_stack  # brings rasterio
 
         return read_stack(groups, request)
 
@@ -54,7 +54,7 @@ class CatalogPixels:
         RasterError
             If the image has no pixels here, or they cannot be read.
         """
-        from localcat.pixels import preview_png  # brings rasterio
+        from localcat.reading import preview_png  # brings rasterio
 
         return preview_png(image, size, bands)
 
@@ -82,7 +82,7 @@ class CatalogPixels:
         RasterError
             If the image has no pixels here, or they cannot be read.
         """
-        from localcat.pixels import preview_array  # brings rasterio
+        from localcat.reading import preview_array  # brings rasterio
 
         return preview_array(image, size, bands)
 
@@ -103,7 +103,7 @@ class CatalogPixels:
         PointValues
             One value a band, None where there is no valid pixel.
         """
-        from localcat.pixels import point_values  # brings rasterio
+        from localcat.reading import point_values  # brings rasterio
 
         return point_values(image, lon, lat, request)
 
@@ -124,30 +124,30 @@ class CatalogPixels:
         PointSeries
             The values of those that have a pixel there, in the order of their times.
         """
-        from localcat.pixels import point_series  # brings rasterio
+        from localcat.reading import point_series  # brings rasterio
 
         return point_series(images, lon, lat, request)
 
     def scaling_parameters(self, images: Sequence[Image], request: ReadRequest) -> tuple[list[Any] | None, str]:
         """Return how bands would be scaled; the methods of the same name call this."""
-        from localcat.pixels import scaling_of  # brings rasterio
+        from localcat.reading import scaling_of  # brings rasterio
 
         return scaling_of(images, request)
 
     def download_image(self, image: Image, request: DownloadRequest) -> str:
         """Write bands of an image to a file; `Image.download` calls this."""
-        from localcat.pixels import download_image  # brings rasterio
+        from localcat.reading import download_image  # brings rasterio
 
         return download_image(image, request)
 
     def download_images(self, images: Sequence[Image], request: DownloadRequest) -> list[str]:
         """Write each image to a file; `ImageCollection.download` calls this."""
-        from localcat.pixels import download_images  # brings rasterio
+        from localcat.reading import download_images  # brings rasterio
 
         return download_images(images, request)
 
     def download_mosaic(self, images: Sequence[Image], request: DownloadRequest) -> str:
         """Write a mosaic to a file; `ImageCollection.download_mosaic` calls this."""
-        from localcat.pixels import download_mosaic  # brings rasterio
+        from localcat.reading import download_mosaic  # brings rasterio
 
         return download_mosaic(images, request)

@@ -13,7 +13,7 @@ from localcat.catalog import Catalog
 from localcat.errors import CatalogError, LocalcatError
 
 if TYPE_CHECKING:
-    from localcat.merging import Policy
+    from localcat.sharing.merge import Policy
 
 DAMAGED = 3  # exit status: the command did its work, and found or left something that is wrong
 

@@ -11,10 +11,10 @@ import numpy
 from affine import Affine
 
 from localcat.catalog import Catalog
-from localcat.crs import parse_crs
+from localcat.earth.contexts.grid import Grid
+from localcat.earth.crs import parse_crs
 from localcat.errors import CatalogExistsError, RasterError
 from localcat.expressions.properties import properties as p
-from localcat.geocontext.grid import Grid
 from localcat.models.band import Band, MaskBand, SpectralBand
 from localcat.models.enums import OverviewResampler
 from localcat.models.image import Image

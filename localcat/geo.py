@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from localcat.geocontext import AOI, DLTile, GeoContext, XYZTile
+from localcat.earth.contexts import AOI, DLTile, GeoContext, XYZTile
 
 __all__ = ["AOI", "DLTile", "GeoContext", "XYZTile"]

@@ -7,21 +7,21 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from localcat.disk.paths import below_roots, data_path, is_local
 from localcat.errors import CatalogLockedError, ClientError, StorageError, UnsafePathError
-from localcat.paths import below_roots, data_path, is_local
 from localcat.store import rows
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable
 
+    from localcat.disk.data_folder import DataFolder
     from localcat.maintenance.backup import BackupReport
     from localcat.maintenance.garbage import GcReport
     from localcat.maintenance.recover import RecoverReport
     from localcat.maintenance.relocate import RelocateReport
     from localcat.maintenance.report import VerifyReport
     from localcat.models.values import File
-    from localcat.rasters.layout import DataFolder
     from localcat.store.database import Database
 
 
@@ -58,7 +58,7 @@ class CatalogOnDisk:
         UnsafePathError
             If it is a link, in a catalog that is not trusted.
         """
-        from localcat.rasters.layout import DataFolder  # brings rasterio, which searches do not need
+        from localcat.disk.data_folder import DataFolder  # brings rasterio, which searches do not need
 
         path = self.data_path(self.path)
         if not self.database.options.trusted and path.is_symlink():

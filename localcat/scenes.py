@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from localcat.client import default_catalog
 from localcat.collection import BandCollection, Collection, ImageCollection, ProductCollection
 from localcat.collection.base import Predicate, key_of
+from localcat.earth.contexts import AOI, DLTile, GeoContext, XYZTile
 from localcat.errors import BadRequestError, NotFoundError
 from localcat.expressions.properties import Expression
 from localcat.expressions.properties import properties as p
-from localcat.geocontext import AOI, DLTile, GeoContext, XYZTile
 from localcat.models.band import Band
 from localcat.models.image import Image
 from localcat.models.product import Product

@@ -16,6 +16,7 @@ import shapely
 from hypothesis import strategies as st
 
 from localcat import Catalog, Image, Product, Resolution
+from localcat.earth.geometry import GeometryWarning, as_geometry
 from localcat.expressions.fields import Fields, Kind
 from localcat.expressions.nodes import (
     AnyOf,
@@ -31,7 +32,6 @@ from localcat.expressions.nodes import (
     all_of,
     one_of,
 )
-from localcat.geometry import GeometryWarning, as_geometry
 from localcat.models.band import Band
 from localcat.models.base import CatalogObjectBase
 from localcat.models.values import File

@@ -27,8 +27,8 @@ from localcat import (
     StorageFullError,
     UploadError,
 )
-from localcat.rasters.layout import TEMPORARY_PREFIX, DataFolder
-from localcat.uploads import workers as background
+from localcat.disk.data_folder import TEMPORARY_PREFIX, DataFolder
+from localcat.writing import workers as background
 
 PATIENCE = 60  # seconds after which a test that waits for another thread has failed
 
@@ -322,7 +322,7 @@ def test_transactions_and_the_background_do_not_mix(
 SCRIPT = """
 import os, sys, numpy
 from localcat import Catalog, Image, Product
-from localcat.rasters.layout import DataFolder
+from localcat.disk.data_folder import DataFolder
 catalog = Catalog.open(sys.argv[1])
 with catalog.as_default():
     product = Product.get("guide")
@@ -391,7 +391,7 @@ def test_a_forked_child_never_waits_for_its_parents_threads(prepared: Path) -> N
     # What a thread of the parent may hold a lock for, as GDAL does for a CRS, is not freed in the child.
     ending = (
         "    import weakref\n"
-        "    from localcat.uploads import workers\n"
+        "    from localcat.writing import workers\n"
         "    images = [weakref.ref(job.task.image) for job in next(iter(workers._all))._jobs.values()]\n"
         "    child = os.fork()\n"
         "    if child == 0:\n"

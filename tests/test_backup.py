@@ -470,7 +470,7 @@ def test_optimize_renews_the_statistics_of_another_program(kept: Catalog) -> Non
 
 
 def test_the_digest_of_a_copy_is_that_of_its_bytes(kept: Catalog, tmp_path: Path) -> None:
-    from localcat.rasters.layout import DataFolder
+    from localcat.disk.data_folder import DataFolder
 
     source = file_of(kept, "a")
     size, digest = module.copy_checked(source, DataFolder(tmp_path / "to"), "p/x.tif")

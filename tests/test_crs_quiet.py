@@ -9,7 +9,7 @@ import pytest
 
 _PARSE = """
 import sys
-from localcat.crs import parse_crs
+from localcat.earth.crs import parse_crs
 from localcat.errors import InvalidCRSError
 try:
     parse_crs(sys.argv[1])

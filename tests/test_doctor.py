@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from localcat import Catalog
-from localcat.filesystem import FileSystem
+from localcat.disk.filesystem import FileSystem
 from localcat.maintenance import doctor
 from localcat.maintenance.doctor import DoctorReport, Finding, Status, examine
 

@@ -52,7 +52,7 @@ from localcat import (
     UntrustedCatalogError,
 )
 from localcat import properties as p
-from localcat.filesystem import FileSystem
+from localcat.disk.filesystem import FileSystem
 from localcat.rasters.write import CogOptions, write_cog
 from localcat.store import database, journal
 from tests.campaigns.scenarios import META, NAME, build, noise, pixels

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from localcat import Catalog, Image, Product, SpectralBand
 from localcat import properties as p
-from localcat.explain import Step
 from localcat.expressions.properties import Expression
+from localcat.search.explain import Step
 from tests.strategies import fill
 from tests.test_places import catalogs, filters
 

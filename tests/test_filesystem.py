@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from localcat.filesystem import (
+from localcat.disk.filesystem import (
     FileSystem,
     file_system_of,
     is_unc,

@@ -9,8 +9,8 @@ import numpy
 import pytest
 
 from localcat import Catalog, Image, Product
+from localcat.disk.data_folder import DataFolder
 from localcat.errors import BadRequestError, ReadOnlyCatalogError, UnsafePathError
-from localcat.rasters.layout import DataFolder
 
 
 @pytest.fixture

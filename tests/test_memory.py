@@ -19,7 +19,7 @@ import rasterio
 from affine import Affine
 
 from localcat import Catalog, Image, ImageCollection, ImageUploadOptions, MaskBand, Product, SpectralBand
-from localcat.pixels import plan
+from localcat.reading import plan
 from localcat.rasters import environment, strips
 
 what, side, tile, folder = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4])

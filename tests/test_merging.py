@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from localcat import Band, Catalog, Image, Product, merging
+from localcat import Band, Catalog, Image, Product
 from localcat import properties as p
 from localcat.errors import (
     BadRequestError,
@@ -24,6 +24,7 @@ from localcat.errors import (
     ReadOnlyCatalogError,
     UnsafePathError,
 )
+from localcat.sharing import merge as merging
 from localcat.store.database import Database
 from tests import kept
 

@@ -26,7 +26,7 @@ from localcat import (
     FailedImagesWarning,
     ImageCollection,
 )
-from localcat.pixels import layers as module
+from localcat.reading import layers as module
 
 __all__ = ["shifted"]  # a fixture
 

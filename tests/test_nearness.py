@@ -8,8 +8,9 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from localcat import Catalog, Image, Product, sphere
+from localcat import Catalog, Image, Product
 from localcat import properties as p
+from localcat.earth import sphere
 from localcat.errors import BadRequestError
 from tests.strategies import fill, shapes
 from tests.test_places import IMAGES, catalogs

@@ -8,10 +8,10 @@ import sys
 
 import pytest
 
-from localcat import offline
+from localcat.earth import offline
 
 CODE = """
-from localcat.offline import _switch, proj_offline
+from localcat.earth.offline import _switch, proj_offline
 from localcat.rasters.environment import raster_environment
 is_on, _ = _switch()
 found = [is_on()]

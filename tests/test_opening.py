@@ -36,9 +36,10 @@ from localcat import (
     UnsafePathError,
     UntrustedCatalogError,
 )
-from localcat.filesystem import FileSystem
+from localcat.disk import risks as places
+from localcat.disk.filesystem import FileSystem
 from localcat.models.values import File
-from localcat.store import journal, places
+from localcat.store import journal
 from localcat.store.connection import OpenOptions
 from localcat.store.database import Database
 

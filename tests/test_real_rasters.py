@@ -11,7 +11,7 @@ from rasterio.enums import ColorInterp, Resampling
 from rasterio.vrt import WarpedVRT
 
 from localcat import AOI, Catalog, GenericBand, Image, ImageCollection, MaskBand, Product, UploadOptionWarning, XYZTile
-from localcat.crs import parse_crs
+from localcat.earth.crs import parse_crs
 from localcat.rasters.dtypes import data_type_name
 
 pytestmark = needs_real_data

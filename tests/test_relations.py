@@ -11,13 +11,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from shapely.affinity import translate
 
-from localcat import sphere
+from localcat.earth import sphere
+from localcat.earth.geometry import as_geometry, footprint_box
 from localcat.errors import InvalidGeometryError
 from localcat.expressions.conditions import spatial
 from localcat.expressions.nodes import Ref, Relation, Spatial
-from localcat.geometry import as_geometry, footprint_box
-from localcat.relations import as_area, as_geojson, as_text, boxes_of
-from localcat.relations import test_of as make_test
+from localcat.expressions.relations import as_area, as_geojson, as_text, boxes_of
+from localcat.expressions.relations import test_of as make_test
 from tests.strategies import shapes
 
 FOOTPRINT = Ref("geometry")

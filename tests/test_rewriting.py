@@ -25,7 +25,7 @@ from localcat import (
     StorageFullError,
     UploadOptionWarning,
 )
-from localcat.rasters.layout import DataFolder
+from localcat.disk.data_folder import DataFolder
 from tests.uploading import check_nothing_left, new_image
 
 TRANSFORM = rasterio.Affine(10, 0, 500_000, 0, -10, 4_000_000)

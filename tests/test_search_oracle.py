@@ -17,10 +17,10 @@ from shapely.affinity import translate
 
 from localcat import Catalog, Image
 from localcat import properties as p
+from localcat.earth.geometry import as_geometry
 from localcat.expressions.evaluate import evaluate
 from localcat.expressions.nodes import Ref
 from localcat.expressions.properties import Expression
-from localcat.geometry import as_geometry
 from localcat.models.band import Band
 from localcat.search import Search
 from localcat.store import planner, timeline

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from localcat.errors import BadRequestError
 from localcat.models.enums import Interval
-from localcat.timeseries import bucket_of, bucket_start, buckets_between, grouping_sql, interval_after
+from localcat.search.timeseries import bucket_of, bucket_start, buckets_between, grouping_sql, interval_after
 from localcat.timestamps import EARLIEST, LATEST, from_microseconds, iso_text, to_microseconds
 
 moments = st.integers(EARLIEST, LATEST) | st.integers(-(10**13), 10**13)

@@ -22,7 +22,7 @@ from localcat import (
     Product,
     SpectralBand,
 )
-from localcat.crs import parse_crs
+from localcat.earth.crs import parse_crs
 
 UTM17, UTM18 = (rasterio.crs.CRS.from_epsg(code) for code in (32617, 32618))
 

@@ -27,7 +27,7 @@ from localcat import (
     StorageFullError,
 )
 from localcat import properties as p
-from localcat.rasters.layout import DataFolder
+from localcat.disk.data_folder import DataFolder
 from tests.uploading import check_nothing_left, new_image
 
 # Arguments

@@ -26,8 +26,8 @@ from localcat import (
     SpectralBand,
     UploadOptionWarning,
 )
-from localcat.crs import parse_crs
-from localcat.rasters.layout import DataFolder
+from localcat.disk.data_folder import DataFolder
+from localcat.earth.crs import parse_crs
 from localcat.rasters.write import RasterWarning
 from localcat.store.database import Database
 from tests.uploading import check_nothing_left, files_in, new_image

@@ -20,9 +20,9 @@ from localcat.models.values import METRES_PER_DEGREE, Resolution
 
 if TYPE_CHECKING:
     from localcat.collection.nearby import FootprintIndex
-    from localcat.geocontext import GeoContext
+    from localcat.earth.contexts import GeoContext
     from localcat.models.backend import Backend
-    from localcat.pixels import PointSeries
+    from localcat.reading import PointSeries
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")  # in every locale
 
@@ -73,7 +73,7 @@ class ImageCollection(Collection[Image]):
         minimum_coverage : float
             0 to 1; 1 for images that cover all of it.
         """
-        from localcat.geometry import as_geometry  # brings shapely
+        from localcat.earth.geometry import as_geometry  # brings shapely
 
         area = as_geometry(geom)
         least = minimum_coverage - 1e-9  # the noise of an intersection
@@ -488,7 +488,7 @@ class ImageCollection(Collection[Image]):
         return context
 
     def _completed(self, context: Any) -> GeoContext:
-        from localcat.geocontext import AOI, GeoContext  # brings rasterio
+        from localcat.earth.contexts import AOI, GeoContext  # brings rasterio
 
         made: GeoContext = context if isinstance(context, GeoContext) else AOI(geometry=context)
         if not isinstance(made, AOI) or not self._items:
@@ -524,7 +524,7 @@ class ImageCollection(Collection[Image]):
 
 def _in_units_of(crs: str, resolution: Resolution) -> float:
     """Return a resolution in the units of a CRS."""
-    from localcat.crs import parse_crs  # brings rasterio
+    from localcat.earth.crs import parse_crs  # brings rasterio
 
     parsed = parse_crs(crs)
     if parsed.is_geographic:

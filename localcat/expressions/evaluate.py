@@ -117,8 +117,8 @@ def _matcher(node: Node, fields: Fields) -> Matcher:
 def _place(node: Spatial, fields: Fields) -> Matcher:
     import numpy  # with shapely, which conditions without a place do not need
 
-    from localcat.geometry import as_geometry
-    from localcat.relations import test_of
+    from localcat.earth.geometry import as_geometry
+    from localcat.expressions.relations import test_of
 
     fields.check_place(node.ref)
     test = test_of(node)

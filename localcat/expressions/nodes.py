@@ -139,7 +139,8 @@ class Relation(StrEnum):
 class Spatial:
     """The footprint lies so to an area; an unset footprint is unknown.
 
-    `area` is what `localcat.relations.as_area` returned; `metres` belongs to `Relation.WITHIN_DISTANCE` alone.
+    `area` is what `localcat.expressions.relations.as_area` returned; `metres` belongs to
+    `Relation.WITHIN_DISTANCE` alone.
     """
 
     ref: Ref

@@ -411,7 +411,7 @@ class Property:
     def within_distance(self, geometry: object, metres: float) -> Expression:
         """Make the condition that the footprint lies at most so many metres from a geometry.
 
-        Distances are those of a sphere with the Earth's mean radius, right to a metre; `localcat.sphere` tells how.
+        Distances are on a sphere with the Earth's mean radius, right to a metre; see `localcat.earth.sphere`.
         """
         return self._place(Relation.WITHIN_DISTANCE, geometry, metres)
 

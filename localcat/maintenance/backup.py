@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from localcat.disk.data_folder import DataFolder
+from localcat.disk.filesystem import sync_folder
+from localcat.disk.paths import absolute, data_path, in_place_href
 from localcat.errors import (
     BadRequestError,
     CatalogExistsError,
@@ -20,11 +23,8 @@ from localcat.errors import (
     ConflictError,
     CorruptImageError,
 )
-from localcat.filesystem import sync_folder
-from localcat.paths import absolute, data_path, in_place_href
 from localcat.progress import shown
 from localcat.rasters.environment import read_errors, write_errors
-from localcat.rasters.layout import DataFolder
 from localcat.store.check import TEXT_TABLES
 from localcat.store.database import publish
 from localcat.store.faults import sqlite_errors

@@ -17,15 +17,15 @@ import shapely
 from rasterio.crs import CRS
 from rasterio.errors import CRSError
 
+from localcat.disk.data_folder import TEMPORARY_PREFIX
+from localcat.disk.filesystem import file_system_of
+from localcat.disk.paths import absolute, data_path
+from localcat.disk.risks import risk_of
 from localcat.errors import ClientError
-from localcat.filesystem import file_system_of
-from localcat.paths import absolute, data_path
 from localcat.rasters.environment import raster_environment
-from localcat.rasters.layout import TEMPORARY_PREFIX
 from localcat.store import journal, schema
 from localcat.store.connection import OpenOptions
 from localcat.store.database import Database
-from localcat.store.places import risk_of
 
 _LITTLE_ROOM = 2**30  # bytes; less than that is soon full with images
 _TRASH_AGE = "a program that was killed left it; delete it if none is at work"

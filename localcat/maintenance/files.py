@@ -11,20 +11,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from localcat.crs import crs_name, parse_crs
+from localcat.earth.crs import crs_name, parse_crs
 from localcat.errors import ClientError, InvalidCRSError, UnsafePathError
 from localcat.maintenance.report import VerifyReport
 from localcat.models.values import File
-from localcat.problems import Problem, ProblemKind
 from localcat.progress import shown
 from localcat.rasters.describe import RasterDescription, describe
 from localcat.rasters.dtypes import numpy_dtype
 from localcat.rasters.environment import read_errors
 from localcat.rasters.georeferencing import agrees
 from localcat.rasters.validate import validate_cog
+from localcat.store.problems import Problem, ProblemKind
 
 if TYPE_CHECKING:
-    from localcat.geocontext.grid import Grid
+    from localcat.earth.contexts.grid import Grid
     from localcat.on_disk import CatalogOnDisk
 
 WRITTEN_BY_US = "LOCALCAT_IMAGE_ID"

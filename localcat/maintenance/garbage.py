@@ -11,8 +11,8 @@ from localcat.store import rows
 if TYPE_CHECKING:
     import sqlite3
 
+    from localcat.disk.data_folder import DataFolder
     from localcat.on_disk import CatalogOnDisk
-    from localcat.rasters.layout import DataFolder
 
 _NO_FILE = "."  # a path that no file has
 

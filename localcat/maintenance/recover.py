@@ -9,17 +9,17 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from localcat.disk.data_folder import DataFolder
+from localcat.disk.paths import absolute, data_path
 from localcat.errors import CatalogNotFoundError, ClientError, CorruptCatalogError
 from localcat.maintenance.backup import new_pair, publish_pair, rebase, staged
 from localcat.maintenance.restoring import Restoring
-from localcat.paths import absolute, data_path
-from localcat.problems import Problem, ProblemKind
 from localcat.rasters.environment import write_errors
-from localcat.rasters.layout import DataFolder
 from localcat.store import journal
 from localcat.store.database import Database, new_settings
 from localcat.store.entries import rebuild
 from localcat.store.faults import sqlite_errors
+from localcat.store.problems import Problem, ProblemKind
 from localcat.store.salvage import Salvage, salvage
 
 _UNWRITTEN = 64 * 2**20  # bytes; free pages that a journal need not hold, and no cache of ours could

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING
 
+from localcat.disk.paths import in_place_href, is_local, text_of
 from localcat.errors import BadRequestError
-from localcat.paths import in_place_href, is_local, text_of
 from localcat.timestamps import now_microseconds
 
 if TYPE_CHECKING:

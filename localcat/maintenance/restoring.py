@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from localcat import json_text
+from localcat.disk.data_folder import DataFolder
 from localcat.errors import ClientError, ImageDeletedError, StorageError, StorageFullError, UnsafePathError
 from localcat.maintenance.backup import copy_checked
 from localcat.maintenance.files import WRITTEN_BY_US, sha256_of
@@ -20,11 +21,10 @@ from localcat.models.enums import StorageState
 from localcat.models.image import Image
 from localcat.models.product import Product
 from localcat.models.upload import ImageUpload
-from localcat.problems import Problem, ProblemKind
 from localcat.progress import shown
 from localcat.rasters.describe import describe
-from localcat.rasters.layout import DataFolder
 from localcat.store.fields import column
+from localcat.store.problems import Problem, ProblemKind
 from localcat.store.salvage import Salvage, SalvagedRow
 from localcat.timestamps import now_microseconds
 

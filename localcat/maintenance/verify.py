@@ -22,10 +22,10 @@ from localcat.errors import (
     UntrustedCatalogError,
 )
 from localcat.maintenance.report import VerifyReport
-from localcat.problems import Problem, ProblemKind
 from localcat.progress import shown
 from localcat.store import check
 from localcat.store.faults import sqlite_errors
+from localcat.store.problems import Problem, ProblemKind
 
 if TYPE_CHECKING:
     from localcat.on_disk import CatalogOnDisk

@@ -396,7 +396,7 @@ class Geometry(Attribute["BaseGeometry"]):
     type_name = "shapely geometry"
 
     def coerce(self, value: Any) -> BaseGeometry:
-        from localcat import geometry  # brings shapely, which objects without a footprint do not need
+        from localcat.earth import geometry  # brings shapely, which objects without a footprint do not need
 
         try:
             return geometry.as_geometry(value)
@@ -404,12 +404,12 @@ class Geometry(Attribute["BaseGeometry"]):
             raise AttributeValidationError(f"{self.name}: {error}") from error
 
     def dump(self, value: Any) -> Stored:
-        from localcat import geometry
+        from localcat.earth import geometry
 
         return geometry.to_wkb(value)
 
     def load(self, stored: Any) -> BaseGeometry:
-        from localcat import geometry
+        from localcat.earth import geometry
 
         shape: BaseGeometry = geometry.from_wkb([stored])[0]
         return shape

@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     import numpy
     from numpy.typing import NDArray
 
+    from localcat.disk.data_folder import DataFolder
     from localcat.models.band import Band
     from localcat.models.base import CatalogObjectBase
     from localcat.models.image import Image
     from localcat.models.requests import DownloadRequest, ReadRequest, UploadRequest
     from localcat.models.upload import ImageUpload
     from localcat.models.values import File
-    from localcat.pixels import PointSeries, PointValues
-    from localcat.rasters.layout import DataFolder
+    from localcat.reading import PointSeries, PointValues
     from localcat.search import ImageSearch, Search
     from localcat.store.database import Database
 

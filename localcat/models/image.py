@@ -34,10 +34,10 @@ if TYPE_CHECKING:
     import numpy
     from numpy.typing import NDArray
 
-    from localcat.geocontext import AOI
+    from localcat.earth.contexts import AOI
     from localcat.models.backend import Backend
     from localcat.models.upload import ImageUpload
-    from localcat.pixels import PointValues
+    from localcat.reading import PointValues
     from localcat.search import ImageSearch, Search
     from localcat.store.database import Transaction
     from localcat.store.rows import Row
@@ -515,7 +515,7 @@ class Image(NamedCatalogObject):
         Longitudes beyond ±180° are those of the same place within: a grid from 170° to 190° has the bounds of a context
         across the antimeridian, 170 and -170.
         """
-        from localcat.geocontext.native import native_context  # brings rasterio
+        from localcat.earth.contexts.native import native_context  # brings rasterio
 
         columns, lines = self.x_pixels, self.y_pixels
         shape = None if columns is None or lines is None else (lines, columns)
@@ -544,7 +544,7 @@ class Image(NamedCatalogObject):
         geom : geometry or GeoContext
             Anything that `intersects` takes.
         """
-        from localcat import geometry  # brings shapely
+        from localcat.earth import geometry  # brings shapely
 
         area = geometry.as_geometry(geom)
         footprint = self.geometry

@@ -9,9 +9,9 @@ from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from localcat.disk.paths import text_of
 from localcat.errors import AttributeValidationError, BadRequestError
 from localcat.models.enums import ImageUploadType, OverviewResampler
-from localcat.paths import text_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -9,7 +9,7 @@ import numpy
 from affine import Affine
 from rasterio.windows import Window
 
-from localcat.geocontext.projection import turn_of
+from localcat.earth.contexts.projection import turn_of
 from localcat.rasters.footprint import FARTHEST, project, to_map
 from localcat.rasters.turns import on_each_turn
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from rasterio.io import DatasetReader
 
-    from localcat.geocontext.grid import Grid
+    from localcat.earth.contexts.grid import Grid
 
 _ALIGNED = 1e-3  # pixels; how exactly two grids must meet to count as one
 _MESH = 9  # points a side, where a grid is compared with a file

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 import numpy
 from affine import Affine
 
-from localcat.crs import WGS84
+from localcat.earth.contexts.grid import Grid
+from localcat.earth.contexts.projection import turn_of
+from localcat.earth.crs import WGS84
 from localcat.forks import keep_in_children
-from localcat.geocontext.grid import Grid
-from localcat.geocontext.projection import turn_of
 from localcat.rasters.alignment import columns_under
 from localcat.rasters.footprint import project
 from localcat.rasters.turns import moved

@@ -15,7 +15,7 @@ from localcat.rasters.georeferencing import check_crs_is_kept
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from localcat.geocontext.grid import Grid
+    from localcat.earth.contexts.grid import Grid
 
 _CASTS = {
     "bool": "uint8",

@@ -8,7 +8,7 @@ import numpy
 import shapely
 from rasterio.features import geometry_mask
 
-from localcat.crs import WGS84
+from localcat.earth.crs import WGS84
 from localcat.rasters.environment import raster_environment
 from localcat.rasters.footprint import project
 from localcat.rasters.turns import copies_on_turns
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
 
-    from localcat.geocontext.grid import Grid
+    from localcat.earth.contexts.grid import Grid
 
 _LONGEST_EDGE = 0.05  # degrees; about 5 km, over which a straight line bends by less than a metre in common CRSs
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from rasterio.enums import ColorInterp, MaskFlags
 
-from localcat.crs import crs_code, proj4_text
-from localcat.geocontext.grid import Grid
+from localcat.earth.contexts.grid import Grid
+from localcat.earth.crs import crs_code, proj4_text
 from localcat.rasters.dtypes import common_dtype, data_type_name
 from localcat.rasters.footprint import corner_names, footprint
 from localcat.rasters.opening import MAX_RASTER_BYTES, open_raster

@@ -15,6 +15,7 @@ from rasterio.env import Env, get_gdal_config, set_gdal_config
 from rasterio.errors import CRSError, RasterioError
 from rasterio.session import DummySession
 
+from localcat.earth.offline import NO_FOREIGN_CODE, proj_offline
 from localcat.errors import (
     CorruptImageError,
     ImageDeletedError,
@@ -24,7 +25,6 @@ from localcat.errors import (
     StorageFullError,
     TooLargeError,
 )
-from localcat.offline import NO_FOREIGN_CODE, proj_offline
 
 _PINNED = {
     # No file but the named one is ever looked at: no sidecars, no world files, no statistics written beside it.

@@ -12,14 +12,14 @@ from rasterio.crs import CRS
 from rasterio.warp import transform as transform_points
 from shapely.geometry.base import BaseGeometry
 
-from localcat.crs import WGS84, crs_code
+from localcat.earth.crs import WGS84, crs_code
 from localcat.errors import RasterError
 from localcat.rasters.environment import raster_environment
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from localcat.geocontext.grid import Grid
+    from localcat.earth.contexts.grid import Grid
 
 FARTHEST: Final = 1e12
 """How far from a CRS's origin, in its units, places may lie to be projected: PROJ does not end with farther ones."""

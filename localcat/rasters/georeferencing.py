@@ -9,11 +9,11 @@ from affine import Affine
 from rasterio.crs import CRS
 from rasterio.io import MemoryFile
 
-from localcat.crs import crs_code, crs_name, is_same_crs
+from localcat.earth.contexts.grid import Grid
+from localcat.earth.contexts.projection import turn_of
+from localcat.earth.crs import crs_code, crs_name, is_same_crs
 from localcat.errors import GridMismatchError
 from localcat.forks import keep_in_children
-from localcat.geocontext.grid import Grid
-from localcat.geocontext.projection import turn_of
 from localcat.rasters.environment import raster_environment
 from localcat.rasters.footprint import project, to_map
 

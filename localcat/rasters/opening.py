@@ -15,7 +15,7 @@ import numpy
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.io import DatasetReader
 
-from localcat.crs import without_files
+from localcat.earth.crs import without_files
 from localcat.errors import CorruptImageError, InvalidArrayError, TooLargeError, UnsafePathError
 from localcat.rasters.environment import raster_environment, read_errors
 from localcat.rasters.tiff import TiffFile, has_georeferencing

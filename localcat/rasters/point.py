@@ -11,9 +11,9 @@ import numpy
 from rasterio.enums import Resampling
 from rasterio.windows import Window
 
-from localcat.crs import WGS84
+from localcat.earth.contexts.projection import turn_of
+from localcat.earth.crs import WGS84
 from localcat.errors import BadRequestError
-from localcat.geocontext.projection import turn_of
 from localcat.rasters.describe import native_grid
 from localcat.rasters.dtypes import numpy_dtype
 from localcat.rasters.environment import raster_environment
@@ -25,7 +25,7 @@ from localcat.rasters.sources import BandSource, Request
 if TYPE_CHECKING:
     from rasterio.crs import CRS
 
-    from localcat.geocontext.grid import Grid
+    from localcat.earth.contexts.grid import Grid
 
     MaskedArray = numpy.ma.MaskedArray[Any, Any]
 

@@ -14,8 +14,8 @@ import numpy
 from rasterio.enums import Resampling
 from rasterio.windows import Window
 
+from localcat.earth.contexts.grid import Grid
 from localcat.errors import BadRequestError, TooLargeError
-from localcat.geocontext.grid import Grid
 from localcat.rasters.alignment import native_window, overview_level
 from localcat.rasters.cutline import outside_cutline
 from localcat.rasters.describe import native_grid

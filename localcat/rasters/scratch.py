@@ -35,7 +35,7 @@ from localcat.rasters.virtual import simple_source, virtual_head
 if TYPE_CHECKING:
     from rasterio.io import DatasetReader
 
-    from localcat.geocontext.grid import Grid
+    from localcat.earth.contexts.grid import Grid
 
 _RESAMPLINGS = {
     "nearest": Resampling.nearest,

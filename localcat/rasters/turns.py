@@ -11,12 +11,12 @@ import shapely
 import shapely.affinity
 from affine import Affine
 
-from localcat.geocontext.projection import turn_of
+from localcat.earth.contexts.projection import turn_of
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
-    from localcat.geocontext.grid import Grid
+    from localcat.earth.contexts.grid import Grid
 
 
 def on_each_turn(native: Grid, grid: Grid) -> list[tuple[slice, Grid]]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from rasterio.io import DatasetReader
 
-    from localcat.geocontext.grid import Grid
+    from localcat.earth.contexts.grid import Grid
 
 Span: TypeAlias = "tuple[int, int, int]"
 """Columns of a file in a virtual one: the first in the file, the first in the virtual one, and how many."""

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
     from rasterio.io import DatasetReader
 
-    from localcat.geocontext.grid import Grid
+    from localcat.earth.contexts.grid import Grid
     from localcat.rasters.pieces import Place
     from localcat.rasters.virtual import Raster
 

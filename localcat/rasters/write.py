@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from rasterio.io import DatasetReader
 
-    from localcat.geocontext.grid import Grid
+    from localcat.earth.contexts.grid import Grid
 
 SMALL_BYTES: Final = 64 * 2**20
 """Up to this size of pixels, a file is encoded in memory."""

@@ -22,8 +22,8 @@ from localcat.store.conditions import Condition, conditions_of
 from localcat.store.planner import Products, Question
 
 if TYPE_CHECKING:
-    from localcat.explain import Explanation
     from localcat.models.backend import Backend
+    from localcat.search.explain import Explanation
 
 T = TypeVar("T", bound=CatalogObjectBase)
 
@@ -219,7 +219,7 @@ class Search(Generic[T]):
         ...     catalog.products.filter(localcat.properties.name == "x").explain().found
         0
         """
-        from localcat.explain import explain  # a face of its own, which other searches do not need
+        from localcat.search.explain import explain  # a face of its own, which other searches do not need
 
         return explain(self)
 

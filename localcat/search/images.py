@@ -9,18 +9,14 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from localcat.collection import ImageCollection
+from localcat.collection.nearest import as_place, nearest_to
 from localcat.errors import BadRequestError, CorruptCatalogError
 from localcat.expressions.nodes import Ref, Relation, Spatial
 from localcat.expressions.properties import properties as p
 from localcat.models.enums import AggregateDateField, Interval
 from localcat.models.image import Image
-from localcat.nearness import as_place, nearest_to
 from localcat.search.places import GeoSearch
-from localcat.store import planner, timeline
-from localcat.store.compiler import Clause
-from localcat.store.planner import Products
-from localcat.store.space import Reach
-from localcat.timeseries import (
+from localcat.search.timeseries import (
     MOST_RANGES,
     Bucket,
     bucket_of,
@@ -29,6 +25,10 @@ from localcat.timeseries import (
     grouping_sql,
     interval_after,
 )
+from localcat.store import planner, timeline
+from localcat.store.compiler import Clause
+from localcat.store.planner import Products
+from localcat.store.space import Reach
 from localcat.timestamps import from_microseconds, to_microseconds
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ class ImageSearch(GeoSearch[Image], SummarySearchMixin):
 
     def _nearest(self, place: BaseGeometry, k: int) -> list[tuple[float, tuple[str, int]]]:
         """Return metres, and id and row id, of the images nearest to a place."""
-        from localcat.geometry import from_wkb  # brings shapely
+        from localcat.earth.geometry import from_wkb  # brings shapely
 
         def around(metres: float) -> tuple[list[tuple[str, int]], NDArray[Any]]:
             reach = Spatial(Ref("geometry"), Relation.WITHIN_DISTANCE, place, metres)

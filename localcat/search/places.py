@@ -81,7 +81,7 @@ class GeoSearch(Search[T]):
 
         Notes
         -----
-        Distances are those of a sphere with the Earth's mean radius, right to a metre; `localcat.sphere` tells how.
+        Distances are on a sphere with the Earth's mean radius, right to a metre; see `localcat.earth.sphere`.
         """
         return self._at(Relation.WITHIN_DISTANCE, geometry, match_null_geometry, metres)
 

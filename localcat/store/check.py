@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from localcat.errors import UntrustedCatalogError
-from localcat.problems import Problem, ProblemKind
 from localcat.store import schema, trust
+from localcat.store.problems import Problem, ProblemKind
 
 _MOST = 1000  # messages of one integrity_check
 _RECOVER = "copy what is readable with `localcat recover`, or restore a backup"

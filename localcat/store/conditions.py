@@ -11,7 +11,7 @@ from localcat.expressions.nodes import And, IsNull, Node, Or, Ref, Spatial, ment
 from localcat.store.compiler import Clause, Parameter, Scope, compile_where, joined_nodes
 
 if TYPE_CHECKING:
-    from localcat.geometry import Box
+    from localcat.earth.geometry import Box
 
 _NO_FOOTPRINT = IsNull(Ref("geometry"))
 
@@ -84,7 +84,9 @@ def _condition(node: Node, scope: Scope) -> Condition:
 def _window(node: Node) -> Window | None:
     match node:
         case Spatial():
-            from localcat.relations import boxes_of  # brings shapely, which searches without a place do not need
+            from localcat.expressions.relations import (
+                boxes_of,  # brings shapely, which searches without a place do not need
+            )
 
             boxes = boxes_of(node)
             return None if boxes is None else Window(tuple(boxes))

@@ -18,6 +18,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from localcat.disk.filesystem import file_system_of, sync_folder
+from localcat.disk.risks import warn_of_place
+from localcat.disk.steps import reached
 from localcat.errors import (
     CatalogError,
     CatalogExistsError,
@@ -28,9 +31,7 @@ from localcat.errors import (
     ReadOnlyCatalogWarning,
     StorageError,
 )
-from localcat.filesystem import file_system_of, sync_folder
 from localcat.forks import never_free
-from localcat.steps import reached
 from localcat.store import journal, schema
 from localcat.store.connection import (
     QUERY_SECONDS,
@@ -44,7 +45,6 @@ from localcat.store.connection import (
 )
 from localcat.store.faults import reading, sqlite_errors
 from localcat.store.migrate import migrate
-from localcat.store.places import warn_of_place
 from localcat.store.trust import check_content, check_schema
 from localcat.timestamps import iso_text, now_microseconds
 from localcat.warn import warn_caller

@@ -10,11 +10,11 @@ from typing import Any
 import numpy
 from numpy.typing import NDArray
 
+from localcat.earth.geometry import footprint_boxes, from_wkb
 from localcat.errors import CorruptCatalogError
-from localcat.geometry import footprint_boxes, from_wkb
-from localcat.problems import Problem, ProblemKind
 from localcat.store import index, schema
 from localcat.store.check import REINDEX, TEXT_TABLES
+from localcat.store.problems import Problem, ProblemKind
 from localcat.store.space import TIME_UNIT
 from localcat.store.tree import BrokenTreeError, read_tree
 

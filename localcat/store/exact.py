@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy
 import shapely
 
+from localcat.earth.geometry import from_wkb
 from localcat.expressions.nodes import And, IsNotNull, IsNull, Node, Not, Or, Ref, Spatial
-from localcat.geometry import from_wkb
-from localcat.relations import test_of
+from localcat.expressions.relations import test_of
 from localcat.store.compiler import Clause, Scope, compile_where
 from localcat.store.planner import Question, count_candidates, select
 

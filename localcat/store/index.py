@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable
 
-from localcat.geometry import footprint_boxes, from_wkb
+from localcat.earth.geometry import footprint_boxes, from_wkb
 from localcat.store.space import TIME_UNIT
 
 NODE_SIZE = 4 + 51 * (8 + 6 * 4)  # bytes of a node of the tree: a header and 51 entries of an id and six floats

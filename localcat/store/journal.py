@@ -14,8 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from localcat.disk.filesystem import file_system_of
 from localcat.errors import BadRequestError, ReadOnlyCatalogError, UntrustedCatalogError
-from localcat.filesystem import file_system_of
 
 # SQLite before 3.51.3 may, rarely, corrupt a catalog with a write-ahead log (sqlite.org/wal.html, "The WAL-Reset Bug").
 FIRST_SAFE: Final = (3, 51, 3)

@@ -9,9 +9,9 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from localcat.disk.filesystem import sync_folder
+from localcat.disk.steps import reached
 from localcat.errors import CorruptCatalogError, StorageError
-from localcat.filesystem import sync_folder
-from localcat.steps import reached
 from localcat.store import schema
 from localcat.store.trust import check_schema
 

@@ -138,7 +138,7 @@ def is_told_by_boxes(question: Question) -> bool:
         return False
     if place.relation not in (Relation.INTERSECTS, Relation.COVERED_BY):
         return False
-    from localcat.geometry import fills_its_box  # brings shapely, which searches without a place do not need
+    from localcat.earth.geometry import fills_its_box  # brings shapely, which searches without a place do not need
 
     return bool(place.area.area >= _LARGE) and fills_its_box(place.area)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from localcat.store.compiler import Clause, Parameter
 
 if TYPE_CHECKING:
-    from localcat.geometry import Box
+    from localcat.earth.geometry import Box
 
 TIME_UNIT = 365.25 * 86_400e6 / 30  # microseconds; one unit of time in the index
 
@@ -43,7 +43,7 @@ def candidates(
     Parameters
     ----------
     boxes : sequence of Box
-        From `localcat.geometry.search_boxes`.
+        From `localcat.earth.geometry.search_boxes`.
     time : TimeRange
         Of `acquired`.
     with_unset : bool

@@ -20,7 +20,7 @@ from typing import Any
 import numpy
 
 from localcat import AOI, Catalog, Image, LocalcatError, Product, SpectralBand
-from localcat.filesystem import exists
+from localcat.disk.filesystem import exists
 
 META = {"geoTransform": [500_000, 60, 0, 4_000_000, 0, -60], "coordinateSystem": {"epsg": 32618}}
 NAME = "survey.gpkg"

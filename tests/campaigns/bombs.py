@@ -20,7 +20,7 @@ from typing import Any
 
 from localcat import Catalog, Expression, Image, LocalcatError, Product, SpectralBand
 from localcat import properties as p
-from localcat.crs import parse_crs
+from localcat.earth.crs import parse_crs
 from localcat.rasters.copying import copy_raster
 from localcat.rasters.describe import describe
 from localcat.rasters.read import read_native

@@ -23,12 +23,12 @@ import rasterio.warp  # noqa: F401
 import shapely  # noqa: F401
 import tqdm  # noqa: F401
 
-import localcat.bulk
 import localcat.maintenance.recover
-import localcat.pixels
-import localcat.uploads.run  # noqa: F401
+import localcat.reading
+import localcat.writing.add_images
+import localcat.writing.run  # noqa: F401
 from localcat import Catalog, CatalogLockedError, CommitUnknownError
-from localcat.steps import EVENT
+from localcat.disk.steps import EVENT
 from tests.campaigns.scenarios import GOING_ON, NAME, SCENARIOS, open_catalog, upload_version
 from tests.campaigns.variants import VARIANTS
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import localcat.maintenance
-import localcat.uploads.run  # noqa: F401  # imported once, before the forks
+import localcat.writing.run  # noqa: F401  # imported once, before the forks
 from localcat import Catalog, ClientError, Image, Product
 from localcat.store.connection import Journal
 from localcat.store.journal import is_wal

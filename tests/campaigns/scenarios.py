@@ -13,7 +13,7 @@ from typing import TypeAlias
 import numpy
 
 from localcat import Catalog, Image, Product, SpectralBand
-from localcat.rasters.layout import TEMPORARY_PREFIX
+from localcat.disk.data_folder import TEMPORARY_PREFIX
 from localcat.store import schema
 from localcat.store.connection import Journal, OpenOptions
 from localcat.store.database import Database

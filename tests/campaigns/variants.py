@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from localcat import Catalog
+from localcat.disk import data_folder as layout
+from localcat.disk.data_folder import DataFolder
+from localcat.disk.paths import data_path
 from localcat.maintenance import garbage
 from localcat.on_disk import CatalogOnDisk
-from localcat.paths import data_path
-from localcat.rasters import layout, write
-from localcat.rasters.layout import DataFolder
+from localcat.rasters import write
 from localcat.rasters.write import CogOptions
 from localcat.store import database, rows
 from localcat.store.database import Database

@@ -4,8 +4,9 @@ import pytest
 from affine import Affine
 from rasterio.crs import CRS
 
-from localcat import geo, geocontext
-from localcat.geocontext import Grid
+from localcat import geo
+from localcat.earth import contexts as geocontext
+from localcat.earth.contexts import Grid
 
 UTM_18 = CRS.from_epsg(32618)
 

@@ -10,8 +10,8 @@ from rasterio.crs import CRS
 from rasterio.warp import transform_bounds
 from shapely.geometry import box, shape
 
+from localcat.earth.contexts import XYZTile
 from localcat.errors import BadRequestError
-from localcat.geocontext import XYZTile
 
 HALF_WORLD = 20037508.342789244  # metres; pi * 6378137
 

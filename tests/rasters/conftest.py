@@ -9,7 +9,7 @@ import pytest
 from affine import Affine
 from rasterio.crs import CRS
 
-from localcat.geocontext.grid import Grid
+from localcat.earth.contexts.grid import Grid
 
 REAL_FILES = Path(__file__).parents[3] / "shared" / "data" / "rasters"
 

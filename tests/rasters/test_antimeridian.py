@@ -13,7 +13,7 @@ from rasterio.crs import CRS
 from rasterio.warp import transform
 
 from localcat import AOI, Catalog, DLTile, Image, ImageCollection, Product, SpectralBand, XYZTile
-from localcat.geocontext.grid import Grid
+from localcat.earth.contexts.grid import Grid
 from localcat.rasters.arrays import BandLayer
 from localcat.rasters.read import BandSource, read_bands
 from localcat.rasters.write import CogOptions, write_cog

@@ -13,8 +13,8 @@ from rasterio.crs import CRS
 from rasterio.warp import transform
 
 from localcat import AOI, XYZTile
+from localcat.earth.contexts.grid import Grid
 from localcat.errors import RasterError
-from localcat.geocontext.grid import Grid
 from localcat.rasters.arrays import BandLayer
 from localcat.rasters.footprint import footprint
 from localcat.rasters.read import BandSource, read_bands

@@ -9,9 +9,9 @@ from affine import Affine
 from rasterio.crs import CRS
 from rasterio.warp import transform
 
+from localcat.earth.contexts.grid import Grid
+from localcat.earth.geometry import area_km2, as_geometry
 from localcat.errors import RasterError
-from localcat.geocontext.grid import Grid
-from localcat.geometry import area_km2, as_geometry
 from localcat.rasters.arrays import BandLayer
 from localcat.rasters.describe import band_info, describe, raster_info
 from localcat.rasters.footprint import footprint

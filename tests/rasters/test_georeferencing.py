@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from affine import Affine
 
-from localcat.crs import parse_crs
+from localcat.earth.contexts.grid import Grid
+from localcat.earth.crs import parse_crs
 from localcat.errors import GridMismatchError
-from localcat.geocontext.grid import Grid
 from localcat.rasters.georeferencing import agrees, check_crs_is_kept, is_same_place
 
 METRES = Affine(10, 0, 500_000, 0, -10, 5_000_000)

@@ -11,8 +11,8 @@ from rasterio.crs import CRS
 from rasterio.enums import Resampling
 from rasterio.vrt import WarpedVRT
 
+from localcat.earth.contexts.grid import Grid
 from localcat.errors import BadRequestError, CorruptImageError, TooLargeError
-from localcat.geocontext.grid import Grid
 from localcat.rasters import pieces
 from localcat.rasters.arrays import BandLayer
 from localcat.rasters.footprint import footprint

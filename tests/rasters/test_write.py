@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from rasterio.crs import CRS
 from rio_cogeo.cogeo import cog_validate
 
+from localcat.earth.contexts.grid import Grid
 from localcat.errors import BadRequestError, GridMismatchError, InvalidArrayError, StorageError, StorageFullError
-from localcat.geocontext.grid import Grid
 from localcat.rasters import scratch, write
 from localcat.rasters.arrays import BandLayer, check_array
 from localcat.rasters.describe import describe

@@ -1,0 +1,318 @@
+"""Names on disk: where the files of a catalog's data folder lie, and how a new one gets there.
+
+Final names are generated, never text of a user, and never used twice. A file is written under a temporary name, made
+durable, and only then renamed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import sys
+import unicodedata
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from localcat.disk.filesystem import is_link
+from localcat.disk.steps import reached
+from localcat.errors import StorageError, StorageFullError, UnsafePathError
+from localcat.rasters.environment import write_errors
+
+TEMPORARY_PREFIX: Final = ".tmp-"
+_LONGEST_SLUG = 60  # characters
+_NOT_IN_SLUGS = re.compile(r"[^a-z0-9._-]+")
+_lasting: set[tuple[str, int]] = set()  # paths and inodes of folders that this process knows to be on the disk
+_SPARE_BYTES = 8 * 2**20  # left free beside a new file, for the catalog itself
+
+
+def slug(text: str) -> str:
+    """Return a readable piece of a file name: lower-case ASCII letters, digits, ``.``, ``_`` and ``-``."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    return _NOT_IN_SLUGS.sub("-", plain).strip("-._")[:_LONGEST_SLUG].strip("-._") or "x"
+
+
+if sys.platform != "win32":
+    import fcntl
+
+    def _lock(descriptor: int, *, wait: bool) -> bool:
+        """Take the lock of an open file; return whether it was free."""
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            return False
+        return True
+
+    def _flush(descriptor: int) -> None:
+        """Wait until a file is on the disk."""
+        if hasattr(fcntl, "F_FULLFSYNC"):  # macOS: fsync stops at the drive's cache
+            fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+        os.fsync(descriptor)
+
+    def _flush_folder(folder: Path) -> None:
+        """Wait until the names in a folder are on the disk."""
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+else:
+    import msvcrt
+
+    def _lock(descriptor: int, *, wait: bool) -> bool:
+        """Take the lock of an open file; return whether it was free."""
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
+    def _flush(descriptor: int) -> None:
+        """Wait until a file is on the disk."""
+        os.fsync(descriptor)
+
+    def _flush_folder(folder: Path) -> None:
+        """Do nothing: folders cannot be opened here, and NTFS journals names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A locked file in the data folder: as long as the lock is held, its process lives and works.
+
+    Parameters
+    ----------
+    token : str
+        The name of the claim.
+    path : Path
+        The file.
+    descriptor : int
+        Holds the lock.
+    """
+
+    token: str
+    path: Path
+    descriptor: int
+
+    def release(self) -> None:
+        """Give the lock back and remove the file."""
+        os.close(self.descriptor)
+        with contextlib.suppress(OSError):
+            self.path.unlink(missing_ok=True)
+
+    def disown(self) -> None:
+        """Let go of the lock in a forked child; the parent still holds it."""
+        os.close(self.descriptor)
+
+
+@dataclass(frozen=True, slots=True)
+class DataFolder:
+    """The folder of a catalog's files.
+
+    Parameters
+    ----------
+    path : Path
+        The folder; made when the first file is.
+    durable : bool
+        Whether to wait until files are on the disk.
+    """
+
+    path: Path
+    durable: bool = True
+
+    def new_href(self, product_id: str, name: str, suffix: str) -> str:
+        """Return a path, relative to the folder, that was never used before."""
+        return f"{slug(product_id)}/{slug(name)}-{uuid.uuid4().hex[:16]}{suffix}"
+
+    def resolve(self, href: str) -> Path:
+        """Return the absolute path of a file of the folder.
+
+        Raises
+        ------
+        UnsafePathError
+            If the path leads out of the folder, also by a link inside it.
+        """
+        if not isinstance(href, str):  # in a damaged catalog
+            raise UnsafePathError(f"{href!r} is no path inside the data folder '{self.path}'")
+        parts = PurePosixPath(href).parts
+        is_plain = bool(parts) and not href.startswith(("/", "\\")) and not {"..", ".", ""} & set(parts)
+        if not is_plain or re.search(r'[\x00-\x1f\\:*?"<>|]', href):
+            raise UnsafePathError(
+                f"{href!r} is no path inside the data folder '{self.path}'; delete the image, another program wrote it"
+            )
+        path = self.path
+        for part in parts:
+            path = path / part
+            if is_link(path):
+                raise UnsafePathError(
+                    f"'{path}' is a link, and the data folder '{self.path}' holds plain files only; remove the link"
+                )
+        return path
+
+    @contextmanager
+    def temporary(self, suffix: str) -> Iterator[Path]:
+        """Give the path of a new, empty file in the folder, locked while the block runs and removed after it.
+
+        The lock tells `gc` that the upload is alive. The block may rename the file away.
+        """
+        with write_errors(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            path, descriptor = self._create_locked(suffix)
+        try:
+            reached("temporary file locked")
+            yield path
+        finally:
+            os.close(descriptor)
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+
+    def claim(self) -> Claim:
+        """Make a claim, by which other processes see that this one is alive."""
+        with write_errors(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            path, descriptor = self._create_locked("")
+        return Claim(path.name.removeprefix(TEMPORARY_PREFIX), path, descriptor)
+
+    def is_claimed(self, token: str) -> bool:
+        """Return whether the process that made a claim is alive and has not released it."""
+        path = self.resolve(f"{TEMPORARY_PREFIX}{token}")
+        return path.exists() and not _is_abandoned(path)
+
+    def _create_locked(self, suffix: str) -> tuple[Path, int]:
+        while True:
+            path = self.path / f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}{suffix}"
+            descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o644)
+            _lock(descriptor, wait=True)
+            try:
+                if os.path.samestat(path.stat(), os.fstat(descriptor)):
+                    return path, descriptor
+            except FileNotFoundError:
+                pass  # a gc took it between creation and lock
+            os.close(descriptor)
+
+    def sync(self, path: Path) -> None:
+        """Wait until a file's content is on the disk."""
+        if not self.durable:
+            return
+        reached("file written")
+        with write_errors(path), path.open("rb+") as file:
+            _flush(file.fileno())
+        reached("file synced")
+
+    def publish(self, temporary: Path, href: str) -> None:
+        """Give a temporary file, whose content is on the disk, its final name, and make the name last."""
+        final = self.resolve(href)
+        with write_errors(final):
+            final.parent.mkdir(parents=True, exist_ok=True)
+            temporary.rename(final)
+            reached("file renamed")
+            if self.durable:
+                _flush_folder(final.parent)
+                self._flush_parents(final.parent)
+        reached("folder synced")
+
+    def _flush_parents(self, folder: Path) -> None:
+        """Make a product's folder last, once in each process: whoever made it may have been killed before that."""
+        folder_made = str(folder), folder.stat().st_ino
+        if folder_made not in _lasting:
+            _flush_folder(self.path)
+            _flush_folder(self.path.parent)
+            _lasting.add(folder_made)
+
+    def remove(self, href: str) -> bool:
+        """Unlink a file; return whether it is gone. A file that is in use elsewhere may stay for a later gc."""
+        try:
+            self.resolve(href).unlink(missing_ok=True)
+        except (OSError, UnsafePathError):
+            return False
+        reached("file unlinked")
+        return True
+
+    def size_of(self, href: str) -> int | None:
+        """Return the size of a file in bytes, or None if it is not there."""
+        try:
+            return self.resolve(href).lstat().st_size
+        except (OSError, UnsafePathError):
+            return None
+
+    def remove_empty_folders(self) -> None:
+        """Remove the products' folders in which no file is left."""
+        with _listing(self.path):
+            found = sorted(self.path.iterdir()) if self.path.is_dir() else []
+        for path in found:
+            if path.is_dir() and not path.is_symlink():
+                with contextlib.suppress(OSError):  # not empty
+                    path.rmdir()
+
+    def require_space(self, needed: int) -> None:
+        """Raise StorageFullError if the disk has not room for so many bytes and a little more."""
+        folder = self.path
+        while not folder.exists():
+            folder = folder.parent
+        free = shutil.disk_usage(folder).free
+        if free < needed + _SPARE_BYTES:
+            raise StorageFullError(
+                f"'{self.path}' needs about {needed:,} bytes more and the disk has {free:,} free; make room"
+            )
+
+    def hrefs(self) -> Iterator[str]:
+        """Yield the relative paths of all files that have a final name."""
+        with _listing(self.path):
+            found = sorted(self.path.rglob("*")) if self.path.is_dir() else []
+        for path in found:
+            if not path.name.startswith(TEMPORARY_PREFIX) and (path.is_symlink() or path.is_file()):
+                yield path.relative_to(self.path).as_posix()
+
+    def abandoned(self) -> list[Path]:
+        """Return the temporary files whose upload is dead."""
+        return [path for path in self._temporaries() if _is_abandoned(path)]
+
+    def remove_abandoned(self) -> list[str]:
+        """Unlink the temporary files whose upload is dead; return their names."""
+        return [path.name for path in self._temporaries() if _is_abandoned(path, unlink=True)]
+
+    def _temporaries(self) -> list[Path]:
+        with _listing(self.path):
+            return sorted(self.path.glob(f"{TEMPORARY_PREFIX}*")) if self.path.is_dir() else []
+
+
+@contextmanager
+def _listing(folder: Path) -> Iterator[None]:
+    """Turn what the system raises while a folder is listed into our error."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(
+            f"'{folder}' cannot be listed: {error.strerror}; check the disk and the permissions"
+        ) from error
+
+
+def _is_abandoned(path: Path, *, unlink: bool = False) -> bool:
+    """Return whether nobody holds the lock of a temporary file, or of the one that it is a sibling of.
+
+    With `unlink` it is removed too, while the lock is held: an upload that has just made the file and waits for the
+    lock then finds it gone, and makes another one.
+    """
+    owner = path.with_name(re.sub(r"(\.tif|\.jp2).*", r"\1", path.name))
+    try:
+        descriptor = os.open(owner if owner.exists() else path, os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        if not _lock(descriptor, wait=False):
+            return False
+        if unlink and sys.platform != "win32":
+            with write_errors(path):
+                path.unlink(missing_ok=True)
+            reached("abandoned file unlinked")
+    finally:
+        os.close(descriptor)
+    if unlink and sys.platform == "win32":  # which unlinks no open file, and refuses those that another one has open
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+    return True

@@ -1,0 +1,73 @@
+"""Where the parts of a catalog lie, and how its rows name files that stay where they are."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from localcat.disk.filesystem import is_unc
+from localcat.errors import CatalogError, UnsafePathError
+
+
+def absolute(path: str | os.PathLike[str]) -> Path:
+    """Return the absolute path of a catalog file, without ".." in it; links are not followed.
+
+    Raises
+    ------
+    CatalogError
+        If it is no text, or empty.
+    """
+    text = text_of(path)
+    if text is None:
+        raise CatalogError(f"a catalog's path is text that a file can be named by, not {path!r}")
+    return Path(os.path.abspath(text))  # noqa: PTH100  # Path.resolve would follow links, and the data folder lies beside
+
+
+def text_of(path: object) -> str | None:
+    """Return a path as text; None if no file can be named so."""
+    text = os.fspath(path) if isinstance(path, str | os.PathLike) else None
+    return text if isinstance(text, str) and text and "\x00" not in text and _is_encodable(text) else None
+
+
+def _is_encodable(text: str) -> bool:
+    """Return whether the system can be given a text as a path; half of a surrogate pair it cannot."""
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def data_path(path: Path) -> Path:
+    """Return the folder in which the pixels of a catalog file lie."""
+    return path.with_name(f"{path.stem}.data")
+
+
+def in_place_href(path: Path, home: Path) -> str:
+    """Return how a row names a file that is indexed in place: relative to the catalog's folder where it can be."""
+    return path.relative_to(home).as_posix() if path.is_relative_to(home) else str(path)
+
+
+def is_local(href: str) -> bool:
+    """Return whether a row's path of a file may be on this machine."""
+    return "://" not in href and not href.startswith("/vsi") and "\x00" not in href
+
+
+def below_roots(href: str, home: Path, roots: tuple[Path, ...] | None) -> Path:
+    """Return the path of a file that is indexed in place, if it lies below one of the roots, links resolved.
+
+    Raises
+    ------
+    UnsafePathError
+        If it does not.
+    """
+    if not is_unc(href):  # which even to resolve would mean to ask another machine
+        with suppress(OSError, ValueError, RuntimeError):  # RuntimeError: links in a circle, before Python 3.13
+            path = (home / href).resolve()
+            if any(path.is_relative_to(root.resolve()) for root in roots or (home,)):
+                return path
+    raise UnsafePathError(
+        f"{href!r} lies outside of the folders from which a catalog that is not trusted may read; "
+        "name its folder in allowed_roots if you want to read it"
+    )

@@ -1,0 +1,1 @@
+"""Geometry on the Earth: shapes, their text forms, distances, reference systems and contexts."""

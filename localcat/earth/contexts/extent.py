@@ -1,0 +1,156 @@
+"""Bounds: the area they mean on Earth, and the pixel grids that cover them."""
+
+from __future__ import annotations
+
+import math
+import re
+
+import shapely
+from affine import Affine
+from rasterio.crs import CRS
+from shapely.geometry.base import BaseGeometry
+
+from localcat.earth.contexts.base import Bounds
+from localcat.earth.contexts.grid import Grid
+from localcat.earth.contexts.projection import POINTS_PER_EDGE, project, turn_of, unwrapped
+from localcat.earth.crs import WGS84
+from localcat.earth.geometry import as_geometry
+from localcat.errors import BadRequestError
+
+_TOLERANCE = 1e-6  # pixels; noise of a division or a projection that must not cost one more row or column
+_STRAIGHT = 10_000  # metres; a line so short is straight in both, and off by 4 metres at most at 65° of latitude
+_MOST_DIGITS = 12  # decimal digits of a pixel size that a person chose; a division leaves 16 or 17
+_LONGITUDE_DECIMALS = 12  # a turn of 360° and back loses what comes after
+_LON_WRAP = re.compile(r"\+lon_wrap=(?P<centre>[-+]?\d+(\.\d*)?)")
+
+
+def central_longitude(text: str) -> float:
+    """Return the longitude, in degrees, around which a geographic CRS counts: 0, unless it has ``+lon_wrap``."""
+    found = _LON_WRAP.search(text)
+    return 0.0 if found is None else float(found["centre"])
+
+
+def bounds_on_earth(bounds: Bounds, crs: CRS, pixel: float) -> Bounds:
+    """Return the bounds of a grid as contexts write them: degrees beyond ±180° are those of the same place within.
+
+    Bounds across the antimeridian then have min_x > max_x; those of the whole globe keep their width.
+
+    Parameters
+    ----------
+    pixel : float
+        Width of a pixel in units of `crs`; half of it may lie beyond ±180°.
+    """
+    min_x, min_y, max_x, max_y = bounds
+    turn = turn_of(crs)
+    if not crs.is_geographic or max_x - min_x > turn + pixel:
+        return bounds
+    low = central_longitude(crs.to_wkt()) - turn / 2
+    if min_x >= low - pixel / 2 and max_x <= low + turn + pixel / 2:
+        return bounds
+    west, east = _wrapped(min_x, low, turn), _wrapped(max_x, low, turn)
+    if max_x - min_x >= turn - pixel:
+        east = west + (max_x - min_x)
+    elif east == low:
+        east = low + turn
+    return west, min_y, east, max_y
+
+
+def footprint_of_bounds(bounds: Bounds, crs: CRS) -> BaseGeometry:
+    """Return the area of a box in longitude and latitude, its edges densified and split at the antimeridian.
+
+    Raises
+    ------
+    BadRequestError
+        If a part of the box lies beyond the Earth, as the corners of a full-disk view do.
+    """
+    min_x, min_y, max_x, max_y = unwrapped(bounds, crs)
+    if crs == WGS84 or (crs.is_geographic and central_longitude(crs.to_wkt()) != 0):
+        return _within_180((min_x, min_y, max_x, max_y))
+    area: BaseGeometry
+    if min_x == max_x and min_y == max_y:
+        area = shapely.Point(min_x, min_y)
+    elif min_x == max_x or min_y == max_y:
+        area = shapely.LineString([(min_x, min_y), (max_x, max_y)])
+    else:
+        longest = max(max_x - min_x, max_y - min_y) / (POINTS_PER_EDGE + 1)
+        if crs.is_geographic:
+            longest = 90.0  # degrees; an edge of half a turn would be taken to cross the antimeridian
+        elif crs.is_projected:
+            longest = max(longest, _STRAIGHT / crs.linear_units_factor[1])
+        area = shapely.segmentize(shapely.box(min_x, min_y, max_x, max_y), longest)
+    area = shapely.transform(area, lambda xy: project(xy[:, 0], xy[:, 1], crs, WGS84))
+    return as_geometry(area)
+
+
+def grid_of_shape(bounds: Bounds, crs: CRS, shape: tuple[int, int]) -> Grid:
+    """Return the grid of that shape whose outer edges are the bounds.
+
+    Notes
+    -----
+    The pixel size is the extent over the number of pixels. Where a size that a person would choose (1/3600, or a
+    number of few digits) gives the same bounds to the last bit, that one is taken: the bounds of an image, made from
+    its corners, then give back its own transform.
+    """
+    min_x, min_y, max_x, max_y = bounds
+    rows, columns = shape
+    if min_x == max_x or min_y == max_y:
+        raise BadRequestError(f"the bounds {bounds} have no extent, {rows} x {columns} pixels cannot fill them")
+    column, row = _step(min_x, max_x, columns), _step(max_y, min_y, rows)  # the row step is negative: north is up
+    return Grid(crs, Affine(column, 0.0, min_x, 0.0, row, max_y), shape)
+
+
+def grid_of_resolution(bounds: Bounds, crs: CRS, resolution: float, *, align: bool) -> Grid:
+    """Return the smallest grid of square pixels that covers the bounds.
+
+    Parameters
+    ----------
+    align : bool
+        Move the edges outwards to multiples of the resolution; otherwise the grid begins in the upper left corner of
+        the bounds.
+    """
+    min_x, min_y, max_x, max_y = bounds
+    if align:
+        left, right = _snapped(min_x, max_x, resolution)
+        # Turned around, since GDAL counts a place between two pixels to the one right of it or below.
+        top, bottom = (-edge for edge in _snapped(-max_y, -min_y, resolution))
+        shape = (top - bottom, right - left)
+        transform = Affine(resolution, 0.0, left * resolution, 0.0, -resolution, top * resolution)
+    else:
+        shape = (_count(max_y - min_y, resolution), _count(max_x - min_x, resolution))
+        transform = Affine(resolution, 0.0, min_x, 0.0, -resolution, max_y)
+    return Grid(crs, transform, shape)
+
+
+def _wrapped(longitude: float, low: float, turn: float) -> float:
+    """Return a longitude on the turn that begins at `low`, free of the noise of the way there."""
+    moved = longitude - turn * math.floor((longitude - low) / turn)
+    return longitude if moved == longitude else round(moved, _LONGITUDE_DECIMALS)
+
+
+def _within_180(bounds: Bounds) -> BaseGeometry:
+    """Return the box of continuing longitudes, cut into what lies on each turn around the Earth."""
+    west, south, east, north = bounds
+    south, north = max(south, -90.0), min(north, 90.0)
+    parts = [
+        as_geometry((max(west + turn, -180.0), south, min(east + turn, 180.0), north))
+        for turn in (0, -360, 360)
+        if (west + turn <= 180 and east + turn >= -180 if west == east else west + turn < 180 and east + turn > -180)
+    ]
+    return parts[0] if west == east else shapely.union_all(parts)
+
+
+def _step(start: float, stop: float, count: int) -> float:
+    """Return the size of one of `count` steps between two coordinates, free of the noise of the subtraction."""
+    step = (stop - start) / count
+    reciprocal = 1 / round(1 / step) if 1e-12 < abs(step) < 1 else step
+    decimals = (float(f"{step:.{digits}g}") for digits in range(1, _MOST_DIGITS + 1))
+    return next((clean for clean in (reciprocal, *decimals) if start + clean * count == stop), step)
+
+
+def _snapped(low: float, high: float, resolution: float) -> tuple[int, int]:
+    first = math.floor(low / resolution + _TOLERANCE)
+    return first, max(math.ceil(high / resolution - _TOLERANCE), first + 1)
+
+
+def _count(extent: float, resolution: float) -> int:
+    return max(math.ceil(extent / resolution - _TOLERANCE), 1)

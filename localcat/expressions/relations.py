@@ -1,0 +1,198 @@
+"""How footprints lie to an area: the exact tests behind spatial conditions, and the boxes to ask an index for.
+
+The predicates are those of simple features (OGC 06-103r4, DE-9IM) on the map of longitude and latitude, on which -180°
+and 180° are one line: what a split at the antimeridian parted counts as joined.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy
+import shapely
+import shapely.errors
+
+from localcat.earth.geometry import Box, as_geometry, footprint_box, intersecting
+from localcat.earth.sphere import grown_box, within_reach
+from localcat.errors import InvalidGeometryError
+from localcat.expressions.nodes import Relation, Spatial
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from shapely.geometry.base import BaseGeometry
+
+Test: TypeAlias = "Callable[[NDArray[Any]], NDArray[numpy.bool_]]"
+"""Tells of an array of footprints which fulfil a condition; None fulfils none."""
+
+_DEEPEST_TEXT = 50  # parentheses within each other; a collection of multipolygons has five
+_INDEX_WEST, _INDEX_EAST = -180.0, 540.0  # longitudes between which boxes in the space-time index lie
+
+
+def as_area(value: object) -> BaseGeometry:
+    """Return what `localcat.earth.geometry.as_geometry` does, of well-known text (WKT) also."""
+    return as_geometry(as_shape(value) if isinstance(value, str) else value)
+
+
+def as_shape(text: str) -> BaseGeometry:
+    """Return what well-known text says, as it is written."""
+    depth = 0
+    for parenthesis in re.findall(r"[()]", text):
+        depth += 1 if parenthesis == "(" else -1
+        if depth > _DEEPEST_TEXT:  # GEOS reads by recursion, without a limit
+            raise InvalidGeometryError(f"well-known text is nested more than {_DEEPEST_TEXT} levels deep")
+    try:
+        return shapely.from_wkt(text)
+    except shapely.errors.ShapelyError as error:
+        raise InvalidGeometryError(f"{text[:100]!r} is no well-known text of a geometry: {error}") from error
+
+
+def as_text(geometry: BaseGeometry) -> str:
+    """Return a geometry as well-known text that `as_area` reads back unchanged."""
+    if isinstance(geometry, shapely.GeometryCollection):
+        return f"GEOMETRYCOLLECTION ({', '.join(map(as_text, geometry.geoms))})"
+    coordinates = geometry.__geo_interface__["coordinates"]
+    places = _places([coordinates] if geometry.geom_type == "Point" else coordinates)
+    return f"{geometry.geom_type.upper()} {places}"
+
+
+def _places(coordinates: Any) -> str:
+    """Return coordinates in full: the text that shapely writes loses the last digits."""
+    if isinstance(coordinates[0], float):
+        return " ".join(repr(number).removesuffix(".0") for number in coordinates)
+    return f"({', '.join(map(_places, coordinates))})"
+
+
+def as_geojson(geometry: BaseGeometry) -> dict[str, Any]:
+    """Return a geometry as GeoJSON, of dicts, lists and numbers."""
+    if isinstance(geometry, shapely.GeometryCollection):
+        return {"type": geometry.geom_type, "geometries": [as_geojson(part) for part in geometry.geoms]}
+    interface = geometry.__geo_interface__
+    return {"type": interface["type"], "coordinates": _listed(interface["coordinates"])}
+
+
+def _listed(coordinates: Any) -> Any:
+    return [_listed(inner) for inner in coordinates] if isinstance(coordinates, list | tuple) else coordinates
+
+
+def test_of(condition: Spatial) -> Test:
+    """Return the exact test of a condition, with its area prepared; keep it and use it for many footprints."""
+    relation, area, metres = condition.relation, condition.area, condition.metres
+    match relation:
+        case Relation.INTERSECTS:
+            return lambda footprints: intersecting(area, footprints)
+        case Relation.DISJOINT:
+            return lambda footprints: ~(intersecting(area, footprints) | shapely.is_missing(footprints))
+        case Relation.WITHIN_DISTANCE:
+            return lambda footprints: within_reach(area, footprints, metres or 0.0)
+        case Relation.WITHIN | Relation.COVERED_BY:
+            return _inside(area, on_boundary=relation is Relation.COVERED_BY)
+        case Relation.CONTAINS:
+            return _around(area)
+
+
+def _inside(area: BaseGeometry, *, on_boundary: bool) -> Test:
+    """Return what tells which footprints lie in an area."""
+    outer = _unrolled(area) if _is_at_seam(area) else area
+    shapely.prepare(outer)
+    relates = shapely.covers if on_boundary else shapely.contains
+
+    def test(footprints: NDArray[Any]) -> NDArray[numpy.bool_]:
+        special = _are_collections(footprints) | _are_collections(outer)
+        hits: NDArray[numpy.bool_] = relates(outer, _without(footprints, special))
+        for position in _positions(special):
+            hits[position] = _lies_in(footprints[position], outer, on_boundary=on_boundary)
+        return hits
+
+    return test
+
+
+def _around(area: BaseGeometry) -> Test:
+    """Return what tells in which footprints an area lies."""
+    shapely.prepare(area)
+
+    def test(footprints: NDArray[Any]) -> NDArray[numpy.bool_]:
+        special = _are_collections(footprints) | _are_collections(area)
+        if _is_at_seam(area):
+            bounds = shapely.bounds(footprints)
+            special |= (bounds[:, 0] <= -180) | (bounds[:, 2] >= 180)
+        hits: NDArray[numpy.bool_] = shapely.within(area, _without(footprints, special))
+        for position in _positions(special & ~shapely.is_missing(footprints)):
+            hits[position] = _lies_in(area, _unrolled(footprints[position]), on_boundary=False)
+        return hits
+
+    return test
+
+
+def _lies_in(inner: BaseGeometry | None, outer: BaseGeometry, *, on_boundary: bool) -> bool:
+    """Tell whether a geometry lies in another one, where either may be a collection.
+
+    Each part has to lie in the polygons, in the lines or in the points of the other. GEOS before 3.13 takes no
+    collections, and 3.14 errs about those of several kinds: it finds (-1, 0, 0, 1) outside of one that is made of
+    (-2, 0, 0, 1) and the point (5, 5).
+    """
+    if inner is None:
+        return False
+    kinds = [shapely.union_all(parts) for parts in _by_dimension(outer) if parts]
+    parts = [part for parts in _by_dimension(inner) for part in parts]
+    if not all(any(shapely.covers(kind, part) for kind in kinds) for part in parts):
+        return False
+    return on_boundary or any(shapely.relate_pattern(part, kind, "T********") for kind in kinds for part in parts)
+
+
+def _by_dimension(geometry: BaseGeometry) -> list[list[BaseGeometry]]:
+    """Return the points, the lines and the polygons of a geometry."""
+    parts = numpy.array([geometry], dtype=object)
+    while (shapely.get_type_id(parts) > shapely.GeometryType.POLYGON).any():
+        parts = shapely.get_parts(parts)
+    return [parts[shapely.get_dimensions(parts) == dimension].tolist() for dimension in range(3)]
+
+
+def _are_collections(shapes: BaseGeometry | NDArray[Any]) -> NDArray[numpy.bool_]:
+    return numpy.asarray(shapely.get_type_id(shapes) == shapely.GeometryType.GEOMETRYCOLLECTION)
+
+
+def _without(footprints: NDArray[Any], mask: NDArray[numpy.bool_]) -> NDArray[Any]:
+    """Return footprints with None in the place of some."""
+    if not mask.any():
+        return footprints
+    others = footprints.copy()
+    others[numpy.broadcast_to(mask, others.shape)] = None
+    return others
+
+
+def _positions(mask: NDArray[numpy.bool_]) -> list[int]:
+    found: list[int] = numpy.flatnonzero(mask).tolist()
+    return found
+
+
+def boxes_of(condition: Spatial) -> list[Box] | None:
+    """Return the boxes of which a footprint in the index must meet one; None where it may lie anywhere."""
+    if condition.relation is Relation.DISJOINT:
+        return None
+    box = footprint_box(condition.area)
+    if condition.relation is Relation.WITHIN_DISTANCE:
+        box = grown_box(box, condition.metres or 0.0)
+    west, east, south, north = box
+    if east - west >= 360:
+        return [(_INDEX_WEST, _INDEX_EAST, south, north)]
+    turns = (-720, -360, 0, 360, 720)
+    return [
+        (west + turn, east + turn, south, north)
+        for turn in turns
+        if west + turn <= _INDEX_EAST and east + turn >= _INDEX_WEST
+    ]
+
+
+def _is_at_seam(geometry: BaseGeometry) -> bool:
+    return bool(geometry.bounds[0] <= -180 or geometry.bounds[2] >= 180)
+
+
+def _unrolled(geometry: BaseGeometry) -> BaseGeometry:
+    """Return a geometry with its copies a turn to the east and to the west, joined: a map without the seam at ±180°."""
+    return shapely.union_all([_turned(geometry, turn) for turn in (-360.0, 0.0, 360.0)])
+
+
+def _turned(geometry: BaseGeometry, turn: float) -> BaseGeometry:
+    return shapely.transform(geometry, lambda lonlat: lonlat + numpy.array([turn, 0.0])) if turn else geometry

@@ -1,0 +1,25 @@
+"""Reading images onto grids: from what their products declare to arrays and files."""
+
+from __future__ import annotations
+
+from localcat.reading.files import download_image, download_images, download_mosaic
+from localcat.reading.plan import scaling_of
+from localcat.reading.points import PointSeries, PointValues, point_series, point_values
+from localcat.reading.preview import preview_array, preview_png
+from localcat.reading.reading import read_image, read_mosaic, read_stack
+
+__all__ = [
+    "PointSeries",
+    "PointValues",
+    "download_image",
+    "download_images",
+    "download_mosaic",
+    "point_series",
+    "point_values",
+    "preview_array",
+    "preview_png",
+    "read_image",
+    "read_mosaic",
+    "read_stack",
+    "scaling_of",
+]

@@ -1,0 +1,224 @@
+"""Images as files outside the catalog: GeoTIFF, PNG and JPEG."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import numpy
+
+from localcat.disk.filesystem import is_folder
+from localcat.disk.paths import text_of
+from localcat.errors import BadRequestError, ClientError, DownloadError
+from localcat.models.band import ClassBand, MaskBand
+from localcat.models.enums import DownloadFileFormat
+from localcat.rasters.arrays import COLORMAP_DTYPES, BandLayer
+from localcat.rasters.dtypes import is_representable
+from localcat.rasters.environment import write_errors
+from localcat.rasters.picture import encoded_picture
+from localcat.rasters.write import write_cog
+from localcat.reading.plan import band_names
+from localcat.reading.reading import Reading, in_threads, read_many, read_one
+
+if TYPE_CHECKING:
+    from localcat.models.image import Image
+    from localcat.models.requests import DownloadRequest
+
+    MaskedArray = numpy.ma.MaskedArray[Any, Any]
+
+_FORMATS = {
+    ".tif": DownloadFileFormat.TIF,
+    ".tiff": DownloadFileFormat.TIF,
+    ".png": DownloadFileFormat.PNG,
+    ".jpg": DownloadFileFormat.JPEG,
+    ".jpeg": DownloadFileFormat.JPEG,
+}
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
+_LONGEST_NAME = 200  # characters; file systems allow 255 bytes, and temporary names are longer
+
+
+def download_image(image: Image, request: DownloadRequest) -> str:
+    """Write bands of an image to a file; `Image.download` says how."""
+    path = _file_for(_name_of(image, request), request.dest, request)
+    _require_outside([image], [path])
+    return _write(read_one(image, request.read), path, request)
+
+
+def download_images(images: Sequence[Image], request: DownloadRequest) -> list[str]:
+    """Write bands of each image to a file; `ImageCollection.download` says how."""
+    paths = _files_for(images, request)
+    _require_outside(images, paths)
+    failures: list[tuple[str, Exception]] = []
+
+    def write(position: int) -> str:
+        try:
+            return _write(read_one(images[position], request.read), paths[position], request)
+        except ClientError as error:
+            failures.append((f"{images[position].id} to '{paths[position]}'", error))
+            return ""
+
+    written = in_threads(write, range(len(images)), request.read, "download")
+    if failures:
+        listed = "".join(f"\n  {what}: {error}" for what, error in sorted(failures, key=lambda failure: failure[0]))
+        raise DownloadError(f"{len(failures)} of {len(images)} images were not written:{listed}") from failures[0][1]
+    return written
+
+
+def download_mosaic(images: Sequence[Image], request: DownloadRequest) -> str:
+    """Write a mosaic of images to a file; `ImageCollection.download_mosaic` says how."""
+    path = _file_for(f"mosaic-{'-'.join(band_names(request.read.bands))}", request.dest, request)
+    _require_outside(images, [path])
+    return _write(read_many(images, request.read), path, request)
+
+
+# Where
+
+
+def _name_of(image: Image, request: DownloadRequest) -> str:
+    return f"{image.id}-{'-'.join(band_names(request.read.bands))}"
+
+
+def _file_for(name: str, dest: Any, request: DownloadRequest) -> Path:
+    """Return the file to write: the one that is named, or one with a name of ours."""
+    try:
+        suffix = f".{DownloadFileFormat(request.format).value}"
+    except ValueError:
+        allowed = ", ".join(repr(str(choice.value)) for choice in DownloadFileFormat)
+        raise BadRequestError(f"format is one of {allowed}, not {request.format!r}") from None
+    default = f"{_NOT_IN_NAMES.sub('_', name)[:_LONGEST_NAME]}{suffix}"
+    if dest is None:
+        return Path(default)
+    path = _path(dest)
+    if is_folder(path):
+        return path / default
+    if path.suffix.lower() not in _FORMATS:
+        raise BadRequestError(f"the suffix of '{path}' is none of {', '.join(_FORMATS)}; it decides the format")
+    return path
+
+
+def _path(dest: Any) -> Path:
+    if not isinstance(dest, str | os.PathLike):
+        raise TypeError(f"dest is a path, not {dest!r}")
+    text = text_of(dest)
+    if text is None:
+        raise BadRequestError(f"dest is text that a file can be named by, not {dest!r}; leave it out for a default")
+    return Path(text)
+
+
+def _files_for(images: Sequence[Image], request: DownloadRequest) -> list[Path]:
+    dest = request.dest
+    if dest is None or isinstance(dest, str | os.PathLike):
+        folder = Path() if dest is None else _path(dest)
+        with write_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        paths = [folder / _file_for(_name_of(image, request), None, request) for image in images]
+    elif isinstance(dest, Sequence):
+        if len(dest) != len(images):
+            raise BadRequestError(f"dest has {len(dest)} paths for {len(images)} images; pass one for each")
+        paths = [_file_for(_name_of(image, request), one, request) for image, one in zip(images, dest, strict=True)]
+    else:
+        raise TypeError(f"dest is a folder, or a sequence of paths, not {dest!r}")
+    twice = sorted(str(path) for path, count in Counter(paths).items() if count > 1)
+    if twice:
+        raise DownloadError(f"several images would be written to {', '.join(twice)}; nothing was written")
+    return paths
+
+
+def _require_outside(images: Sequence[Image], paths: Sequence[Path]) -> None:
+    """Refuse to write into a catalog's own data folder, where the file might be an image's."""
+    folders = {catalog.data_folder.path.resolve() for catalog in (image._catalog for image in images)}
+    for path in paths:
+        if not folders.isdisjoint(path.resolve().parents):
+            raise BadRequestError(f"'{path}' lies in the catalog's own data folder; download to another place")
+
+
+# How
+
+
+def _write(reading: Reading, path: Path, request: DownloadRequest) -> str:
+    with write_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    with _replacing(path) as temporary:
+        if _FORMATS[path.suffix.lower()] is DownloadFileFormat.TIF:
+            _write_tif(reading, temporary, request.nodata)
+        else:
+            _write_picture(reading, temporary, _FORMATS[path.suffix.lower()])
+    return str(path)
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary name beside a file, which takes the file's place if nothing is raised."""
+    temporary = path.with_name(f".{uuid4().hex}{path.suffix}")
+    try:
+        yield temporary
+        with write_errors(path):
+            temporary.replace(path)
+    finally:
+        with suppress(OSError):  # a name that is too long, for one
+            temporary.unlink(missing_ok=True)
+
+
+def _write_tif(reading: Reading, path: Path, nodata: float | None) -> None:
+    pixels, plan = reading.pixels, reading.plan
+    choice = plan.any_choice
+    values, mask = numpy.ma.getdata(pixels), numpy.ma.getmaskarray(pixels)
+    has_alpha = choice.alpha is not None and not choice.drops_alpha
+    if has_alpha:
+        values[-1][mask[-1]] = 0  # outside a cutline, too
+    marks = [nodata if nodata is not None else plan.nodata(at) for at in range(len(values))]
+    is_shared = len({repr(mark) for mark in marks[: len(marks) - has_alpha]}) == 1
+    if not is_shared or marks[0] is None or (nodata is None and not is_representable(marks[0], values.dtype)):
+        # A GeoTIFF holds one nodata for all its bands. Without one it gets a mask, which all of them share.
+        marks = [None] * len(values)
+        mask = numpy.broadcast_to(mask.any(axis=0), mask.shape)
+    layers = [
+        BandLayer(
+            description=str(band.name),
+            nodata=None if has_alpha and at == len(values) - 1 else marks[at],
+            is_alpha=has_alpha and at == len(values) - 1,
+            is_categorical=isinstance(band, ClassBand | MaskBand),
+            colormap=_colormap(band, values) if len(values) == 1 else None,
+        )
+        for at, band in enumerate(choice.kept)
+    ]
+    write_cog(values, path, grid=plan.grid, bands=layers, mask=None if has_alpha and marks[0] is None else mask)
+
+
+def _colormap(band: Any, values: Any) -> dict[int, tuple[int, int, int, int]] | None:
+    if not isinstance(band, ClassBand) or band.colormap is None or values.dtype.name not in COLORMAP_DTYPES:
+        return None
+    return dict(enumerate(band.colormap))
+
+
+def _write_picture(reading: Reading, path: Path, format: DownloadFileFormat) -> None:
+    """Write one or three bands as PNG, with the masked pixels transparent, or as JPEG, where they are 0."""
+    values = numpy.array(numpy.ma.filled(reading.pixels, 0))
+    is_png = format is DownloadFileFormat.PNG
+    allowed = ("uint8", "uint16") if is_png else ("uint8",)
+    if values.dtype.name not in allowed:
+        raise BadRequestError(
+            f"a {format.value} holds {' or '.join(allowed)}, not {values.dtype.name}; "
+            "pass scaling='display', or write a tif"
+        )
+    choice = reading.plan.any_choice
+    has_alpha = choice.alpha is not None and not choice.drops_alpha
+    colors = len(values) - has_alpha
+    if colors not in (1, 3) or (has_alpha and not is_png):
+        raise BadRequestError(
+            f"a {format.value} holds 1 or 3 bands{' and an alpha band' if is_png else ''}, not {len(values)}; "
+            "choose among them, or write a tif"
+        )
+    mask = numpy.ma.getmaskarray(reading.pixels)
+    if has_alpha or (is_png and mask.any()):
+        opaque = numpy.iinfo(values.dtype).max
+        alpha = numpy.where(mask.any(axis=0), 0, opaque).astype(values.dtype)
+        values = numpy.concatenate((values[:colors], alpha[numpy.newaxis]))
+    with write_errors(path):
+        path.write_bytes(encoded_picture(values, "PNG" if is_png else "JPEG"))

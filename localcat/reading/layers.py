@@ -1,0 +1,272 @@
+"""The pixels of images on a plan's grid: one image, or several laid over each other, a few rows at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+import numpy
+
+from localcat.disk.filesystem import exists
+from localcat.errors import (
+    CorruptImageError,
+    ImageDeletedError,
+    RasterError,
+    StorageError,
+    UnsavedObjectError,
+)
+from localcat.models.band import Band, ClassBand, MaskBand
+from localcat.models.enums import DocumentState, StorageState
+from localcat.models.image import Image
+from localcat.rasters.alignment import overlap
+from localcat.rasters.mosaic import Canvas, clear, masked_zeros
+from localcat.rasters.read import BandSource, read_bands
+from localcat.rasters.scaling import apply_scaling
+from localcat.reading.plan import BandChoice, ReadPlan, native_grid
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from localcat.models.values import File
+    from localcat.rasters.pieces import Place
+
+    MaskedArray = numpy.ma.MaskedArray[Any, Any]
+
+Failures: TypeAlias = dict[int, tuple[str, Exception]]
+"""Images that could not be read: by position, the id and the reason."""
+
+R = TypeVar("R")
+
+FAILURES = (RasterError, StorageError)  # of one image; what is wrong with the question raises in any case
+_TRIES = 3  # a replaced image has other files; how often to look again before giving up
+
+
+class _SpoiledError(Exception):
+    """An image changed or failed after some rows were made of it: they are read again."""
+
+
+def assembled(plan: ReadPlan, read: Callable[[ReadPlan, MaskedArray], object], out: MaskedArray) -> None:
+    """Fill an array with the scaled pixels of a plan.
+
+    Parameters
+    ----------
+    plan : ReadPlan
+    read : function
+        Fills an array, which is masked throughout, with the stored pixels of a plan that is a part of this one; called
+        for one part after the other.
+    out : masked array, shape (band, row, column)
+        Masked zeros of the plan's data type.
+    """
+    if not plan.is_scaled:
+        for rows, part in plan.strips():
+            read(part, out[:, rows])
+    elif plan.scales is not None and () in plan.scales:  # from the smallest to the largest value of all
+        stored = masked_zeros(out.shape, plan.dtype)
+        for rows, part in plan.strips():
+            read(part, stored[:, rows])
+        apply_scaling(stored, plan.scales, out.dtype, out=out)
+    else:
+        for rows, part in plan.strips():
+            stored = masked_zeros(out[:, rows].shape, plan.dtype)
+            read(part, stored)
+            apply_scaling(stored, plan.scales, out.dtype, out=out[:, rows])
+
+
+@dataclass(slots=True)
+class Mosaic:
+    """Images laid over each other: each pixel is that of the last image in which it is valid.
+
+    Parameters
+    ----------
+    images : sequence of Image
+    plan : ReadPlan
+        Of the whole result.
+    advance : function
+        Called after each layer of each part.
+    failures : dict
+        Is filled with the images that could not be read, where the request lets them be left out.
+    """
+
+    images: Sequence[Image]
+    plan: ReadPlan
+    advance: Callable[[], object] = bool
+    failures: Failures = field(default_factory=dict)
+    _presents: dict[int, Image] = field(default_factory=dict)  # what each image is, for all parts
+    _tries: int = _TRIES
+
+    def read(self, out: MaskedArray) -> None:
+        """Fill masked zeros of the plan's data type with the scaled pixels of the whole.
+
+        Raises
+        ------
+        RasterError, StorageError
+            If an image cannot be read and may not be left out, or if none can.
+        """
+        while True:
+            try:
+                return assembled(self.plan, self._read_part, out)
+            except _SpoiledError:
+                clear(out)
+
+    def _read_part(self, part: ReadPlan, out: MaskedArray) -> None:
+        canvas, positions = Canvas(out), range(len(self.images))[::-1]
+        if part.request.mask_nodata or len(self.images) == 1:
+            todo = [(position, part) for position in positions]
+        else:
+            # Nodata never covers valid pixels. Where all images have it, it is taken from beneath the alpha bands only.
+            valid = replace(part, request=replace(part.request, mask_nodata=True))
+            todo = [(position, each) for each in (valid, part) for position in positions]
+        for position, each in todo:
+            if canvas.is_full:
+                break
+            if position not in self.failures:
+                self._lay(position, each, canvas)
+        if len(self.failures) == len(self.images):
+            raise self.failures[0][1]
+
+    def _lay(self, position: int, part: ReadPlan, canvas: Canvas) -> None:
+        image = self.images[position]
+        try:
+            if position in self._presents:
+                self._lay_again(position, part, canvas)
+            else:
+                self._presents[position] = of_present(image, lambda present: _lay_present(present, part, canvas))
+        except FAILURES as error:
+            if part.request.on_error == "raise":
+                raise
+            self.failures[position] = str(image.id), error
+            if position in self._presents:  # pixels of it are laid
+                raise _SpoiledError from error
+        finally:
+            self.advance()
+
+    def _lay_again(self, position: int, part: ReadPlan, canvas: Canvas) -> None:
+        try:
+            _lay_present(self._presents[position], part, canvas)
+        except ImageDeletedError as error:  # perhaps replaced: then all rows are to be of the new one
+            del self._presents[position]
+            self._tries -= 1
+            if not self._tries:
+                raise
+            raise _SpoiledError from error
+
+
+def _lay_present(image: Image, part: ReadPlan, canvas: Canvas) -> Image:
+    """Read an image where it has pixels that are missing, and return it; where it has none, no file is opened."""
+    require_pixels(image)
+    place: Place | None = slice(0, part.grid.height), slice(0, part.grid.width)
+    # What is not masked by alpha or nodata shows the file's own nodata outside it, too.
+    if part.is_masked and image.geotrans is not None:
+        place = overlap(native_grid(image), part.grid)
+    missing = None if place is None else canvas.missing_within(place)
+    if missing is not None:
+        canvas.lay(missing, lambda out: image_layer(image, part.part(*missing), out))
+    return image
+
+
+def of_present(image: Image, read: Callable[[Image], R]) -> R:
+    """Call a function with an image as it is in the catalog now, again if it is replaced meanwhile.
+
+    A replaced image gives its new pixels, a deleted one an error; neither ever its old pixels.
+    """
+    if image.state is DocumentState.UNSAVED:
+        raise UnsavedObjectError(f"image '{image.id}' was never saved; upload its pixels first")
+    for remaining in reversed(range(_TRIES)):
+        present = Image.get(str(image.id), catalog=image._catalog)
+        if present is None or present.id != image.id:
+            raise ImageDeletedError(f"image '{image.id}' is not in the catalog any more; nothing was read")
+        try:
+            return read(present)
+        except ImageDeletedError:
+            if not remaining:
+                raise
+    raise AssertionError("the last try returns or raises")
+
+
+def image_layer(image: Image, plan: ReadPlan, out: MaskedArray | None = None) -> MaskedArray:
+    """Return the stored pixels of one image on the plan's grid, without the alpha band unless it was asked for.
+
+    `out`, of the plan's stored dtype, is filled and returned in place of a new array.
+    """
+    choice = plan.choice_of(image)
+    pixels = read_bands(
+        sources_of(image, choice.bands),
+        plan.whole or plan.grid,
+        place=plan.place,
+        alpha=None if choice.alpha is None else len(choice.bands) - 1,
+        resampling=plan.resampling,
+        mask_nodata=plan.request.mask_nodata,
+        dtype=plan.dtype,
+        cutline=plan.cutline,
+        all_touched=plan.all_touched,
+        max_bytes=plan.max_bytes,
+        threads=plan.threads,
+        out=None if choice.drops_alpha else out,
+    )
+    kept = masked_by_alpha(pixels, choice)
+    if out is None or kept is out:
+        return kept
+    numpy.copyto(numpy.ma.getdata(out), numpy.ma.getdata(kept))
+    numpy.copyto(numpy.ma.getmaskarray(out), numpy.ma.getmaskarray(kept))
+    return out
+
+
+def masked_by_alpha(pixels: MaskedArray, choice: BandChoice) -> MaskedArray:
+    """Mask all bands where the alpha band, which comes last, is 0 or itself masked; return those that are kept."""
+    if choice.alpha is not None:
+        alpha, mask = pixels[-1], numpy.ma.getmaskarray(pixels)
+        mask |= numpy.ma.getmaskarray(alpha) | (numpy.ma.getdata(alpha) == 0)
+    kept: MaskedArray = pixels[:-1] if choice.drops_alpha else pixels
+    return kept
+
+
+def require_pixels(image: Image) -> Sequence[File]:
+    """Return the files of an image whose pixels are here.
+
+    Raises
+    ------
+    RasterError
+        If they are not.
+    """
+    files: Sequence[File] = image.files or []
+    if image.storage_state != StorageState.AVAILABLE or not files:
+        raise RasterError(f"image '{image.id}' has no pixels in this catalog (storage_state '{image.storage_state}')")
+    return files
+
+
+def sources_of(image: Image, bands: Sequence[Band]) -> list[BandSource]:
+    """Return where the bands of an image lie on the disk.
+
+    Raises
+    ------
+    RasterError
+        If the image has no pixels here, or lacks a file that a band needs.
+    CorruptImageError
+        If a file's size is not what the catalog says.
+    """
+    files = require_pixels(image)
+    paths: dict[int, Path] = {}
+    found = []
+    for band in bands:
+        position = band.file_index or 0
+        if position >= len(files):
+            raise RasterError(
+                f"band '{band.name}' lies in file {position} and image '{image.id}' has {len(files)} files"
+            )
+        if position not in paths:
+            paths[position] = _path_of(files[position], image)
+        is_code = isinstance(band, ClassBand | MaskBand)
+        found.append(BandSource(paths[position], (band.band_index or 0) + 1, band.nodata, is_categorical=is_code))
+    return found
+
+
+def _path_of(file: File, image: Image) -> Path:
+    """Return where a file of an image lies; raises if its size is another than the catalog says."""
+    path = image._catalog.path_of(file)
+    size = path.stat().st_size if exists(path) else None
+    if size is not None and file.size_bytes not in (None, size):
+        raise CorruptImageError(
+            f"'{path}' has {size:,} bytes and should have {file.size_bytes:,}; restore it from a copy"
+        )
+    return path

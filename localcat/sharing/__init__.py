@@ -1,0 +1,1 @@
+"""Catalogs that meet and part."""

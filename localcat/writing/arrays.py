@@ -1,0 +1,278 @@
+"""Arrays as the pixels of an image: checked against its product, placed on a grid, written as files."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy
+from affine import Affine
+
+from localcat.earth.contexts.grid import Grid
+from localcat.earth.crs import parse_crs
+from localcat.errors import BadRequestError, InvalidArrayError, UploadOptionWarning
+from localcat.models.band import Band, MaskBand
+from localcat.models.enums import ImageUploadEventSeverity as Severity
+from localcat.models.enums import ImageUploadEventType as EventType
+from localcat.rasters.arrays import BandLayer, check_array, check_layers
+from localcat.rasters.dtypes import equals_nodata, numpy_dtype
+from localcat.rasters.strips import ArrayPixels, differ, row_strips, strips_of
+from localcat.rasters.write import CogOptions, RasterWarning, check_overviews, departures, write_pixels
+from localcat.warn import warn_caller
+from localcat.writing.commit import Step, Written, file_of, position_of
+from localcat.writing.settings import cog_options, layers_of, tags_of, warn_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from localcat.catalog import Catalog
+    from localcat.models.image import Image
+    from localcat.models.requests import UploadRequest
+    from localcat.writing.log import UploadRecord
+
+
+_TABLE_BYTES = 2  # of a pixel; for these a table holds every value
+
+
+@dataclass(frozen=True, slots=True)
+class _ArrayFile:
+    """An array that is to become a file, checked and with its bands known."""
+
+    pixels: NDArray[Any]
+    mask: NDArray[numpy.bool_] | None
+    layers: Sequence[BandLayer]
+    grid: Grid
+    lacks_alpha: bool
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all bands, with an alpha band that the array lacks."""
+        return int(self.pixels.nbytes) // len(self.pixels) * (len(self.pixels) + self.lacks_alpha)
+
+    def source(self) -> ArrayPixels:
+        """Return the pixels as they are to be written; raises if the file cannot hold their masks."""
+        return ArrayPixels(self.pixels, self.mask, self.layers, adds_alpha=self.lacks_alpha)
+
+
+def array_steps(
+    catalog: Catalog, image: Image, request: UploadRequest, bands: list[Band], record: UploadRecord, *, threads: int
+) -> list[Step]:
+    """Check arrays, and return for each the step that writes it.
+
+    Parameters
+    ----------
+    catalog : Catalog
+        Where to.
+    image : Image
+        Whose pixels they become.
+    request : UploadRequest
+        The arrays, and how they are to be written.
+    bands : list of Band
+        Those of the image's product.
+    record : UploadRecord
+        Is told the size, and about values out of range.
+    threads : int
+        Threads that GDAL may use for each file.
+    """
+    files = _array_files(image, request, bands, record)
+    options = cog_options(request.options, bands, threads, record)
+    for text in dict.fromkeys(text for file in files for text in departures(file.layers, options)):
+        warn_of(RasterWarning(text), record)
+    tags = tags_of(image)
+    size = sum(file.nbytes for file in files)
+    record.options = replace(request.options, upload_type="ndarray", upload_size=size)
+    return [_step(catalog, file, options, tags, record) for file in files]
+
+
+def _array_files(image: Image, request: UploadRequest, bands: list[Band], record: UploadRecord) -> list[_ArrayFile]:
+    """Check the arrays against the product, and give each its grid, mask and bands."""
+    crs, transform = _georeferencing(image, request.raster_meta)
+    product = image.product
+    shown = (product.default_display_bands if product is not None else None) or []
+    files = []
+    for position, given in enumerate(request.arrays):
+        pixels = check_array(numpy.asanyarray(given))
+        declared = sorted((band for band in bands if file_of(band) == position), key=position_of)
+        if not declared:
+            raise InvalidArrayError(
+                f"{len(request.arrays)} arrays were given; product '{image.product_id}' has no bands in file {position}"
+            )
+        height, width = pixels.shape[1:]
+        check_overviews(request.options.overviews, (height, width))
+        if 5 * len(pixels) > min(height, width):
+            text = "looks like it might not have the band axis as the first dimension"
+            warn_of(UploadOptionWarning(f"an array of shape {given.shape} {text}"), record)
+        mask = None
+        if isinstance(given, numpy.ma.MaskedArray) and given.mask is not numpy.ma.nomask:
+            mask = numpy.ma.getmaskarray(given).reshape(pixels.shape)
+        lacks_alpha = _lacks_alpha(pixels, declared, image)
+        _check_types(pixels, declared, image)
+        _warn_of_values(pixels, mask, declared, record)
+        grid = Grid(crs, transform, (height, width))
+        layers = layers_of(declared, shown)
+        check_layers((len(pixels) + lacks_alpha, height, width), pixels.dtype, grid, layers)
+        if mask is not None and not lacks_alpha:
+            layers = _telling_masks_apart(layers, pixels, mask)
+        files.append(_ArrayFile(pixels, mask, layers, grid, lacks_alpha))
+    return files
+
+
+def _georeferencing(image: Image, meta: Mapping[str, Any]) -> tuple[Any, Affine]:
+    """Return CRS and transform: the image's own, else those of the raster_meta."""
+    if image.cs_code is not None and image.projection is not None:
+        warn_caller(UploadOptionWarning("both cs_code and projection are set; cs_code is used"))
+    geotrans = image.geotrans or meta.get("geoTransform")
+    try:
+        numbers = None if geotrans is None else tuple(float(number) for number in geotrans)
+    except (TypeError, ValueError, OverflowError):
+        raise BadRequestError(f"raster_meta['geoTransform'] is six numbers, not {geotrans!r}") from None
+    if numbers is None or len(numbers) != 6:
+        raise BadRequestError(
+            f"image '{image.id}' has no georeferencing: set geotrans to six numbers, or pass raster_meta"
+        )
+    system = meta.get("coordinateSystem") or {}
+    if not isinstance(system, Mapping):
+        raise BadRequestError(f"raster_meta['coordinateSystem'] is a mapping such as {{'epsg': 32618}}, not {system!r}")
+    text = image.cs_code or image.projection or system.get("epsg") or system.get("wkt") or system.get("proj4")
+    if text is None:
+        raise BadRequestError(f"image '{image.id}' has no CRS: set cs_code such as 'EPSG:32618', or pass raster_meta")
+    transform = Affine.from_gdal(*numbers)
+    if transform.is_degenerate:
+        raise BadRequestError(f"geotrans {numbers!r} of image '{image.id}' has pixels without extent")
+    return parse_crs(text), transform
+
+
+def _lacks_alpha(pixels: NDArray[Any], declared: list[Band], image: Image) -> bool:
+    """Return whether an array lacks the alpha band that its product declares last; no other may be lacking."""
+    last = declared[-1]
+    expected = position_of(last) + 1
+    lacks_alpha = len(pixels) == expected - 1 and isinstance(last, MaskBand) and bool(last.is_alpha)
+    if len(pixels) != expected and not lacks_alpha:
+        named = {position_of(band): str(band.name) for band in declared}
+        names = ", ".join(named.get(at, "one without a name") for at in range(expected))
+        raise InvalidArrayError(
+            f"product '{image.product_id}' declares {expected} bands ({names}) and the array has {len(pixels)}; "
+            "pass one array with all of them"
+        )
+    return lacks_alpha
+
+
+def _check_types(pixels: NDArray[Any], declared: list[Band], image: Image) -> None:
+    for band in declared:
+        wanted = None if band.data_type is None or isinstance(band, MaskBand) else numpy_dtype(band.data_type)
+        if wanted is not None and pixels.dtype != wanted:
+            raise InvalidArrayError(
+                f"band '{band.name}' of product '{image.product_id}' stores {wanted.name} but the array is "
+                f"{pixels.dtype.name}; cast it with array.astype('{wanted.name}')"
+            )
+
+
+def _warn_of_values(
+    pixels: NDArray[Any], mask: NDArray[numpy.bool_] | None, declared: list[Band], record: UploadRecord
+) -> None:
+    for band in declared:
+        at = position_of(band)
+        if band.data_range is None or at == len(pixels):  # the alpha band that is made
+            continue
+        least, most = band.data_range
+        is_nodata_within = band.nodata is None or least <= band.nodata <= most
+        low, high = _extremes(
+            pixels[at], None if mask is None else mask[at], nodata=None if is_nodata_within else band.nodata
+        )
+        if low < least or high > most:
+            record.add(
+                EventType.LOG,
+                f"band '{band.name}' has values from {low:g} to {high:g}, outside its data_range {band.data_range}",
+                Severity.WARNING,
+            )
+
+
+def _extremes(layer: NDArray[Any], mask: NDArray[numpy.bool_] | None, *, nodata: float | None) -> tuple[float, float]:
+    """Return the smallest and the largest valid value of a band; infinite, and the wrong way round, without any."""
+    low, high = math.inf, -math.inf
+    for rows in row_strips(layer.shape, layer.itemsize):
+        values = layer[rows] if mask is None or not mask[rows].any() else layer[rows][~mask[rows]]
+        if nodata is not None:
+            values = values[~equals_nodata(values, nodata)]
+        if values.size:
+            low = min(low, float(numpy.fmin.reduce(values, axis=None)))  # which, unlike min, leaves out not-a-number
+            high = max(high, float(numpy.fmax.reduce(values, axis=None)))
+    return low, high
+
+
+def _telling_masks_apart(layers: list[BandLayer], pixels: NDArray[Any], mask: NDArray[numpy.bool_]) -> list[BandLayer]:
+    """Give a file a nodata of its own where its bands declare none and differ in their masks.
+
+    A file has one internal mask for all its bands. The nodata is a value that no valid pixel has; where all are taken
+    the layers stay as they are, for the writer to refuse.
+    """
+    shown = [at for at, layer in enumerate(layers) if not layer.is_alpha]
+    if len(shown) < 2 or any(layers[at].nodata is not None for at in shown):
+        return layers
+    if not differ([mask[at] for at in shown]):
+        return layers
+    free = _free_value([pixels[at] for at in shown], [mask[at] for at in shown])
+    return [layer if layer.is_alpha else replace(layer, nodata=free) for layer in layers]
+
+
+def _free_value(layers: list[NDArray[Any]], masks: list[NDArray[numpy.bool_]]) -> float | None:
+    """Return a value that no valid pixel has; None if there is none, or, of more than 16 bits, no easy one."""
+
+    def valid() -> Iterator[NDArray[Any]]:
+        for layer, hidden in zip(layers, masks, strict=True):
+            for rows in row_strips(layer.shape, layer.itemsize):
+                yield layer[rows][~hidden[rows]]
+
+    dtype = layers[0].dtype
+    if dtype.kind == "f":
+        reals = numpy.finfo(dtype)
+        easy = [float(reals.min), float(reals.max), math.nan]
+    else:
+        whole = numpy.iinfo(dtype)
+        easy = [0, whole.max, whole.min]
+    for value in easy:
+        if not any(equals_nodata(pixels, value).any() for pixels in valid()):
+            return value
+    if dtype.itemsize > _TABLE_BYTES:
+        return None
+    code = f"uint{8 * dtype.itemsize}"
+    is_taken = numpy.zeros(256**dtype.itemsize, dtype=bool)
+    for pixels in valid():
+        is_taken[pixels.view(code)] = True
+    free = numpy.flatnonzero(~is_taken)[:1].astype(code).view(dtype).tolist()
+    return free[0] if free else None
+
+
+def _step(
+    catalog: Catalog, file: _ArrayFile, options: CogOptions, tags: Mapping[str, str], record: UploadRecord
+) -> Step:
+    def write(stack: ExitStack) -> Written:
+        folder = catalog.data_folder
+        folder.require_space(file.nbytes)
+        temporary = stack.enter_context(folder.temporary(".tif"))
+        source = file.source()
+        digest = write_pixels(source, temporary, grid=file.grid, options=options, bands=file.layers, tags=tags)
+        folder.sync(temporary)
+        record.add(EventType.LOG, f"{digest.size_bytes:,} bytes written")
+        digest = replace(digest, fill_fraction=_fill_fraction(source, file.layers))
+        return Written(digest, file.grid, temporary=temporary, suffix=".tif")
+
+    return write
+
+
+def _fill_fraction(source: ArrayPixels, layers: Sequence[BandLayer]) -> float:
+    """Return the share of pixels that are valid in all bands."""
+    valid = 0
+    for _, pixels, mask in strips_of(source):
+        invalid = numpy.zeros(pixels.shape[1:], dtype=bool) if mask is None else mask.copy()
+        for values, layer in zip(pixels, layers, strict=True):
+            if layer.is_alpha:
+                invalid |= values == 0
+            elif layer.nodata is not None:
+                invalid |= equals_nodata(values, layer.nodata)
+        valid += invalid.size - int(numpy.count_nonzero(invalid))
+    _, height, width = source.shape
+    return valid / (height * width)

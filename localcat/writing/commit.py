@@ -1,0 +1,206 @@
+"""The commit of an upload: files are published, then rows inserted, in one transaction.
+
+The order of the steps is what keeps the promise that a row's files exist, whole, whenever the power goes: write under a
+temporary name, sync, rename, sync the folder, insert the row, commit. Nothing is unlinked before its commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from localcat.earth.contexts.grid import Grid
+from localcat.earth.crs import crs_code, parse_crs
+from localcat.earth.geometry import area_km2
+from localcat.errors import CommitUnknownError, DuplicateError
+from localcat.models.band import Band
+from localcat.models.enums import ImageUploadEventType as EventType
+from localcat.models.enums import ImageUploadStatus, StorageState
+from localcat.models.structured import ExtraProperties
+from localcat.models.values import File
+from localcat.rasters.footprint import footprint
+from localcat.rasters.write import FileDigest
+from localcat.store import rows
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from rasterio.crs import CRS
+
+    from localcat.catalog import Catalog
+    from localcat.disk.data_folder import DataFolder
+    from localcat.models.image import Image
+    from localcat.store.database import Transaction
+    from localcat.writing.log import UploadRecord
+
+_FOUND = {True: "it is in the catalog", False: "it is not in the catalog", None: "it could not be looked up yet"}
+_LINEAGE = "derived_from"  # the key of extra_properties that names the image whose pixels were taken
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A file that is whole: under a temporary name and on the disk, or where it lay.
+
+    Parameters
+    ----------
+    digest : FileDigest
+        Its size and sha256, and the share of its pixels that are valid.
+    grid : Grid
+        Where its pixels lie.
+    temporary : Path, optional
+        Its temporary name in the data folder; None for one that is indexed in place.
+    suffix : str
+        Of its final name.
+    in_place : str
+        How its row names it, if it is indexed in place.
+    """
+
+    digest: FileDigest
+    grid: Grid
+    temporary: Path | None = None
+    suffix: str = ""
+    in_place: str = ""
+
+
+Step: TypeAlias = Callable[[ExitStack], Written]
+"""Brings one file onto the disk; what it makes on the way is removed when the stack is closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """An upload whose arguments were found right."""
+
+    catalog: Catalog
+    image: Image
+    steps: list[Step]
+    overwrite: bool
+    record: UploadRecord
+    source: str | None = None  # the id of the image that the pixels were derived from, if known
+
+    def run(self) -> None:
+        """Do it: bring the files onto the disk, and commit."""
+        with ExitStack() as stack:
+            self._commit([step(stack) for step in self.steps])
+
+    def _commit(self, written: list[Written]) -> None:
+        """Publish the files and insert the rows, in one transaction."""
+        catalog, image, record = self.catalog, self.image, self.record
+        folder = catalog.data_folder
+        before, events = dict(image._values), len(record.events)
+        files = [_file(folder, image, one) for one in written]
+        ours = [str(file.href) for file in files if file.owned]
+        try:
+            with catalog.database.write() as transaction:
+                transaction.about = f"image '{image.id}': "
+                transaction.on_rollback.append(lambda: self._forget(before, events))  # undone last of all
+                replaced = _discard_old(transaction, image, self.overwrite)
+                with _unpublished_on_error(folder, ours):
+                    for one, file in zip(written, files, strict=True):
+                        if one.temporary is not None:
+                            folder.publish(one.temporary, str(file.href))
+                    _describe_image(image, written, files)
+                    _note_lineage(image, self.source)
+                    image.save()
+                    record.add(EventType.USAGE, f"{sum(one.digest.size_bytes for one in written):,} bytes stored")
+                    record.add(EventType.COMPLETE, f"image '{image.id}' is in the catalog")
+                    record.store(transaction, ImageUploadStatus.SUCCESS)
+                transaction.on_rollback.append(lambda: _remove(folder, ours))
+                transaction.on_commit.append(lambda: catalog.delete_files(replaced))
+        except CommitUnknownError as error:
+            is_committed = catalog.settle(self._is_committed, ours)
+            if not is_committed:
+                self._forget(before, events)
+            raise CommitUnknownError(f"{error}; {_FOUND[is_committed]}", committed=is_committed) from error
+
+    def _forget(self, values: dict[str, Any], events: int) -> None:
+        """Make the image and the record again what they were before the commit."""
+        self.image._restore(None, values)
+        self.record.forget_since(events)
+
+    def _is_committed(self, connection: sqlite3.Connection) -> bool:
+        found = connection.execute("SELECT status FROM upload WHERE uid = ?", (self.record.uid,)).fetchone()
+        return found is not None and found[0] == ImageUploadStatus.SUCCESS.value
+
+
+def file_of(band: Band) -> int:
+    """Return which file of an image holds a band, from 0."""
+    return band.file_index or 0
+
+
+def position_of(band: Band) -> int:
+    """Return the place of a band in its file, from 0."""
+    return band.band_index or 0
+
+
+def _file(folder: DataFolder, image: Image, written: Written) -> File:
+    digest = written.digest
+    href = written.in_place or folder.new_href(str(image.product_id), str(image.name), written.suffix)
+    return File(href=href, size_bytes=digest.size_bytes, hash=digest.sha256, owned=not written.in_place)
+
+
+def _discard_old(transaction: Transaction, image: Image, overwrite: bool) -> list[str]:
+    """Delete the rows of an image that is replaced; return its files, to be unlinked after the commit."""
+    found = rows.find(transaction.connection, "image", (), str(image.id))
+    if found is None:
+        return []
+    if not overwrite:
+        raise DuplicateError(f"image '{image.id}' was created meanwhile; use a new image id or overwrite=True")
+    row_id = int(found[0] or 0)
+    hrefs = rows.discard_files(transaction.connection, [row_id])
+    rows.delete(transaction.connection, "image", [row_id])
+    return hrefs
+
+
+@contextmanager
+def _unpublished_on_error(folder: DataFolder, hrefs: list[str]) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        _remove(folder, hrefs)
+        raise
+
+
+def _remove(folder: DataFolder, hrefs: list[str]) -> None:
+    for href in hrefs:
+        folder.remove(href)
+
+
+def _note_lineage(image: Image, source: str | None) -> None:
+    """Note the image that the pixels came from, unless the user has, or there is no room for another entry."""
+    properties = image.extra_properties or {}
+    if source is not None and _LINEAGE not in properties and len(properties) < ExtraProperties.MOST:
+        image.extra_properties = {**properties, _LINEAGE: source}
+
+
+def _describe_image(image: Image, written: list[Written], files: list[File]) -> None:
+    """Set where the pixels lie, and fill in what else they say of the image where the user has not."""
+    grid = written[0].grid
+    outline = footprint(grid)
+    image.geotrans = grid.geotransform
+    image.x_pixels = grid.width
+    image.y_pixels = grid.height
+    _set_crs(image, grid.crs)
+    facts: dict[str, Any] = {
+        "geometry": outline,
+        "area": area_km2(outline),
+        "bits_per_pixel": tuple(8 * one.digest.size_bytes / (one.grid.width * one.grid.height) for one in written),
+        "fill_fraction": written[0].digest.fill_fraction,
+    }
+    for name, value in facts.items():
+        if getattr(image, name) is None:
+            setattr(image, name, value)
+    image.files = files
+    image.storage_state = StorageState.AVAILABLE
+    image._uploaded = frozenset(files)
+
+
+def _set_crs(image: Image, crs: CRS) -> None:
+    """Set the CRS that was written, in the user's own words where these mean it."""
+    words = image.cs_code or image.projection
+    if words is not None and parse_crs(words) == crs:
+        return
+    image.cs_code = crs_code(crs)
+    image.projection = None if image.cs_code is not None else crs.to_wkt()

@@ -1,0 +1,129 @@
+"""Files as the pixels of an image: copied or rewritten into the data folder, or indexed where they lie."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from localcat.disk.paths import in_place_href
+from localcat.earth.crs import crs_name, parse_crs
+from localcat.errors import BadRequestError, GridMismatchError, RasterError
+from localcat.models.band import Band, MaskBand
+from localcat.rasters.copying import as_cog, copy_raster, digest_raster
+from localcat.rasters.describe import RasterDescription, describe
+from localcat.rasters.dtypes import numpy_dtype
+from localcat.rasters.georeferencing import agrees
+from localcat.rasters.validate import validate_cog
+from localcat.rasters.write import CogOptions, RasterWarning, departures
+from localcat.writing.commit import Step, Written, file_of, position_of
+from localcat.writing.settings import cog_options, layer_of, tags_of, warn_of
+
+if TYPE_CHECKING:
+    from localcat.catalog import Catalog
+    from localcat.earth.contexts.grid import Grid
+    from localcat.models.image import Image
+    from localcat.models.requests import UploadRequest
+    from localcat.rasters.arrays import BandLayer
+    from localcat.writing.log import UploadRecord
+
+_SUFFIXES = {"GTiff": ".tif", "JP2OpenJPEG": ".jp2"}
+
+
+def file_steps(
+    catalog: Catalog, image: Image, request: UploadRequest, bands: list[Band], record: UploadRecord, *, threads: int
+) -> list[Step]:
+    """Return for each file the step that takes it in; those that rewrite use so many threads of GDAL's."""
+    names = [path.name for path in request.files]
+    record.options = replace(request.options, upload_type="file", image_files=names)
+    # Without ".." in it, but not resolved: a path through a link keeps to where the link points.
+    paths = [Path(os.path.abspath(path)) for path in request.files]  # noqa: PTH100
+    placed = [(path, [band for band in bands if file_of(band) == place]) for place, path in enumerate(paths)]
+    if request.cog:
+        options = cog_options(request.options, bands, threads, record)
+        for text in departures((), options):
+            warn_of(RasterWarning(text), record)
+        return [_rewrite_step(catalog, image, path, here, options) for path, here in placed]
+    if request.copy:
+        return [_copy_step(catalog, image, path, here) for path, here in placed]
+    for path in paths:
+        if path.resolve().is_relative_to(catalog.data_folder.path.resolve()):
+            raise BadRequestError(
+                f"'{path}' lies in the catalog's own data folder, where files come and go with their images; "
+                "move it elsewhere to index it in place, or leave out copy=False"
+            )
+    return [_index_step(catalog, image, path, here) for path, here in placed]
+
+
+def _copy_step(catalog: Catalog, image: Image, path: Path, bands: list[Band]) -> Step:
+    def copy(stack: ExitStack) -> Written:
+        found, grid = _checked(image, path, bands)
+        folder = catalog.data_folder
+        folder.require_space(found.size_bytes)
+        suffix = _SUFFIXES[found.driver]
+        temporary = stack.enter_context(folder.temporary(suffix))
+        digest = copy_raster(path, temporary, declared=_declared(bands))
+        folder.sync(temporary)
+        return Written(digest, grid, temporary=temporary, suffix=suffix)
+
+    return copy
+
+
+def _rewrite_step(catalog: Catalog, image: Image, path: Path, bands: list[Band], options: CogOptions) -> Step:
+    copy = _copy_step(catalog, image, path, bands)
+
+    def rewrite(stack: ExitStack) -> Written:
+        found, grid = _checked(image, path, bands)
+        if found.driver == "GTiff" and validate_cog(path).is_valid:
+            return copy(stack)
+        folder = catalog.data_folder
+        folder.require_space(found.count * grid.height * grid.width * numpy_dtype(found.data_type).itemsize)
+        temporary = stack.enter_context(folder.temporary(".tif"))
+        digest = as_cog(path, temporary, options=options, tags=tags_of(image), declared=_declared(bands))
+        folder.sync(temporary)
+        return Written(digest, grid, temporary=temporary, suffix=".tif")
+
+    return rewrite
+
+
+def _index_step(catalog: Catalog, image: Image, path: Path, bands: list[Band]) -> Step:
+    def index(stack: ExitStack) -> Written:
+        _, grid = _checked(image, path, bands)
+        digest = digest_raster(path, declared=_declared(bands))
+        return Written(digest, grid, in_place=in_place_href(path, catalog.path.parent))
+
+    return index
+
+
+def _declared(bands: list[Band]) -> dict[int, BandLayer]:
+    """Return what the bands of a file say of their pixels, by GDAL's number of the band."""
+    return {position_of(band) + 1: layer_of(band) for band in bands}
+
+
+def _checked(image: Image, path: Path, bands: list[Band]) -> tuple[RasterDescription, Grid]:
+    """Compare a file's header with the image's CRS, if it has one, and with the bands declared to lie in the file."""
+    if not os.path.lexists(path):
+        raise RasterError(f"{path} is not there; pass the path of a GeoTIFF or JPEG 2000 file to upload")
+    found = describe(path)
+    if found.grid is None:
+        raise RasterError(f"'{path}' has no georeferencing; give it a CRS and a transform, or upload an array")
+    declared_crs = image.cs_code or image.projection
+    if declared_crs is not None and not agrees(found.grid, parse_crs(declared_crs)):
+        raise GridMismatchError(
+            f"image '{image.id}' has the CRS {declared_crs!r} but '{path}' has "
+            f"{crs_name(found.grid.crs)!r}; leave cs_code and projection unset"
+        )
+    for band in bands:
+        position = position_of(band)
+        if position >= found.count:
+            raise RasterError(
+                f"'{path}' has {found.count} bands and band '{band.name}' is declared as number {position}"
+            )
+        if band.data_type is None or isinstance(band, MaskBand):
+            continue
+        declared = numpy_dtype(band.data_type).name
+        if declared != found.dtypes[position]:
+            raise RasterError(f"band '{band.name}' stores {declared} but '{path}' has {found.dtypes[position]}")
+    return found, found.grid
