@@ -91,6 +91,12 @@ if TYPE_CHECKING:
         ForbiddenError as ForbiddenError,
     )
     from localcat.errors import (
+        GeoContextWarning as GeoContextWarning,
+    )
+    from localcat.errors import (
+        GeometryWarning as GeometryWarning,
+    )
+    from localcat.errors import (
         GoneError as GoneError,
     )
     from localcat.errors import (
@@ -118,6 +124,9 @@ if TYPE_CHECKING:
         NotFoundError as NotFoundError,
     )
     from localcat.errors import (
+        ProductNotFoundError as ProductNotFoundError,
+    )
+    from localcat.errors import (
         QueryError as QueryError,
     )
     from localcat.errors import (
@@ -125,6 +134,9 @@ if TYPE_CHECKING:
     )
     from localcat.errors import (
         RasterError as RasterError,
+    )
+    from localcat.errors import (
+        RasterWarning as RasterWarning,
     )
     from localcat.errors import (
         ReadOnlyCatalogError as ReadOnlyCatalogError,
@@ -313,6 +325,10 @@ _MODULES = {
         "ProductCollection",
     ),
     "localcat.errors": (
+        "RasterWarning",
+        "ProductNotFoundError",
+        "GeometryWarning",
+        "GeoContextWarning",
         "AttributeValidationError",
         "BadRequestError",
         "CatalogError",
@@ -472,7 +488,9 @@ __all__ = [
     "ForbiddenError",
     "GenericBand",
     "GeoContext",
+    "GeoContextWarning",
     "GeoSearch",
+    "GeometryWarning",
     "GoneError",
     "GridMismatchError",
     "Image",
@@ -504,11 +522,13 @@ __all__ = [
     "ProcessingStepAttribute",
     "Product",
     "ProductCollection",
+    "ProductNotFoundError",
     "Properties",
     "Property",
     "QueryError",
     "QueryTimeoutError",
     "RasterError",
+    "RasterWarning",
     "ReadOnlyCatalogError",
     "ReadOnlyCatalogWarning",
     "ResampleAlgorithm",

@@ -2,7 +2,7 @@
 
 ::
 
-    ClientError                              every error of localcat (also: LocalcatError)
+    LocalcatError                            every error of localcat (also: ClientError, as in the original)
     ├── BadRequestError (ValueError)         a value, a query or a call that cannot be carried out
     │   ├── ValidationError                  an object that cannot be saved as it is
     │   │   └── AttributeValidationError     a value that its attribute refuses
@@ -38,11 +38,14 @@
         ├── UnsafePathError                  a path that leads out of the catalog
         ├── TooLargeError                    more pixels than the limit allows
         ├── CorruptImageError                a file whose pixels cannot be read
-        └── ImageDeletedError                the file was deleted or replaced while it was read
+        └── ImageDeletedError                also a DeletedObjectError: deleted or replaced while it was read
 
     LocalcatWarning (UserWarning)            every warning of localcat
     ├── FailedImagesWarning                  images that could not be read were left out
     ├── FileSystemWarning                    the catalog lies on a network share or a FAT
+    ├── GeoContextWarning                    a context that is probably not what was meant
+    ├── GeometryWarning                      a geometry that was changed to make it usable
+    ├── RasterWarning                        a raster that was written in another way than was asked for
     ├── ReadOnlyCatalogWarning               the catalog lies where it can only be read
     └── UploadOptionWarning (FutureWarning)  an argument that is not used, or used otherwise than meant
 
@@ -54,13 +57,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 
-class ClientError(Exception):
+class LocalcatError(Exception):
     """Base of every error that localcat raises on purpose."""
 
     status: int | None = None
 
 
-LocalcatError = ClientError
+ClientError = LocalcatError
 
 
 class ServerError(Exception):
@@ -69,7 +72,7 @@ class ServerError(Exception):
     status = 500
 
 
-class BadRequestError(ClientError, ValueError):
+class BadRequestError(LocalcatError, ValueError):
     """A value, a query or a call that cannot be carried out."""
 
     status = 400
@@ -101,7 +104,7 @@ class QueryTimeoutError(QueryError, TimeoutError):
     """A query took longer than its time limit and was stopped."""
 
 
-class ConflictError(ClientError):
+class ConflictError(LocalcatError):
     """The catalog's state forbids it: the id is taken, the object is in use, or it was changed meanwhile."""
 
     status = 409
@@ -113,13 +116,13 @@ class DuplicateError(ConflictError, BadRequestError):
     status = 409
 
 
-class ForbiddenError(ClientError):
+class ForbiddenError(LocalcatError):
     """The catalog does not allow this."""
 
     status = 403
 
 
-class NotFoundError(ClientError, LookupError):
+class NotFoundError(LocalcatError, LookupError):
     """No object has that id."""
 
     status = 404
@@ -131,25 +134,25 @@ class ProductNotFoundError(NotFoundError, BadRequestError):
     status = 404
 
 
-class UploadError(ClientError):
+class UploadError(LocalcatError):
     """An upload failed, in another process or earlier; its events say why."""
 
 
-class GoneError(ClientError):
+class GoneError(LocalcatError):
     """The object existed, and is deleted."""
 
     status = 410
 
 
-class DeletedObjectError(ClientError):
+class DeletedObjectError(LocalcatError):
     """The Python object was deleted from its catalog."""
 
 
-class UnsavedObjectError(ClientError):
+class UnsavedObjectError(LocalcatError):
     """The Python object was never saved."""
 
 
-class CatalogError(ClientError):
+class CatalogError(LocalcatError):
     """Something is wrong with the catalog file."""
 
 
@@ -177,7 +180,7 @@ class CorruptCatalogError(CatalogError):
     """The catalog file is damaged."""
 
 
-class StorageError(ClientError, OSError):
+class StorageError(LocalcatError, OSError):
     """The disk refused to read or to write."""
 
 
@@ -204,7 +207,7 @@ class CommitUnknownError(StorageError):
         self.committed = committed
 
 
-class RasterError(ClientError, ValueError):
+class RasterError(LocalcatError, ValueError):
     """Something is wrong with pixels or with the grid they lie on."""
 
 
@@ -232,11 +235,11 @@ class CorruptImageError(RasterError):
     """A file whose pixels cannot be read."""
 
 
-class ImageDeletedError(RasterError):
+class ImageDeletedError(RasterError, DeletedObjectError):
     """The image or its file was deleted while it was read."""
 
 
-class DownloadError(ClientError, RuntimeError):
+class DownloadError(LocalcatError, RuntimeError):
     """Images that could not be written to files, all of them listed."""
 
 
@@ -261,6 +264,18 @@ class FailedImagesWarning(LocalcatWarning):
 
 class FileSystemWarning(LocalcatWarning):
     """The catalog lies on a network share or a FAT, where less is promised."""
+
+
+class GeoContextWarning(LocalcatWarning):
+    """A geo context that is probably not what was meant."""
+
+
+class GeometryWarning(LocalcatWarning):
+    """A geometry was changed to make it usable."""
+
+
+class RasterWarning(LocalcatWarning):
+    """A raster was written in another way than was asked for."""
 
 
 class ReadOnlyCatalogWarning(LocalcatWarning):

@@ -16,7 +16,8 @@ import shapely
 from hypothesis import strategies as st
 
 from localcat import Catalog, Image, Product, Resolution
-from localcat.earth.geometry import GeometryWarning, as_geometry
+from localcat.earth.geometry import as_geometry
+from localcat.errors import GeometryWarning
 from localcat.expressions.fields import Fields, Kind
 from localcat.expressions.nodes import (
     AnyOf,

@@ -15,7 +15,6 @@ from shapely.affinity import translate
 
 from localcat.earth.contexts import AOI, XYZTile
 from localcat.earth.geometry import (
-    GeometryWarning,
     area_km2,
     as_footprints,
     as_geometry,
@@ -27,7 +26,7 @@ from localcat.earth.geometry import (
     search_boxes,
     to_wkb,
 )
-from localcat.errors import CorruptCatalogError, InvalidGeometryError, LocalcatWarning
+from localcat.errors import CorruptCatalogError, GeometryWarning, InvalidGeometryError, LocalcatWarning
 from tests.strategies import SPECIAL_SHAPES, shapes
 
 SQUARE = shapely.box(10, 20, 12, 21)
@@ -467,7 +466,7 @@ def test_numbers_beyond_every_float_are_refused(value: object) -> None:
         as_geometry(value)
 
 
-@pytest.mark.filterwarnings("ignore::localcat.earth.geometry.GeometryWarning")
+@pytest.mark.filterwarnings("ignore::localcat.errors.GeometryWarning")
 def test_an_overlay_that_comes_out_invalid_and_without_area_is_refused() -> None:
     shell = [(0, 0), (6.39679786853661e-80, 0), (-540, 87)]
     hole = [(0, 0), (0, -4), (180, 87), (8, 0)]

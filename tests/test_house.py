@@ -162,10 +162,11 @@ DeletedObjectError UnsavedObjectError properties
 OUR_OWN = """
 AOI BadRequestError Catalog CatalogError CatalogExistsError CatalogLockedError CatalogNotFoundError ClientError
 Collection CommitUnknownError ConflictError CorruptCatalogError CorruptImageError DLTile DownloadError DuplicateError
-Expression FailedImagesWarning FileSystemWarning ForbiddenError GeoContext GoneError GridMismatchError ImageDeletedError
+Expression FailedImagesWarning FileSystemWarning ForbiddenError GeoContext
+GeoContextWarning GeometryWarning GoneError GridMismatchError ImageDeletedError
 InvalidArrayError InvalidCRSError InvalidGeometryError LocalcatError LocalcatWarning NotFoundError
-PointSeries PointValues Properties Property
-QueryError QueryTimeoutError RasterError ReadOnlyCatalogError ReadOnlyCatalogWarning
+PointSeries PointValues ProductNotFoundError Properties Property
+QueryError QueryTimeoutError RasterError RasterWarning ReadOnlyCatalogError ReadOnlyCatalogWarning
 ServerError StorageError StorageFullError TooLargeError
 UnknownPropertyError UnsafePathError UnsupportedCatalogError UntrustedCatalogError UploadError UploadOptionWarning
 ValidationError XYZTile default_catalog set_default_catalog
@@ -175,6 +176,28 @@ ValidationError XYZTile default_catalog set_default_catalog
 def test_the_public_names_are_the_documented_ones() -> None:
     documented = {*ORIGINAL.split(), *OUR_OWN.split()}
     assert sorted(set(localcat.__all__) ^ documented) == []
+
+
+def test_every_error_and_warning_is_in_the_tree_and_public() -> None:
+    """Whatever can reach a user is declared in errors.py, drawn in its tree and importable from localcat."""
+    declared = {
+        node.name: path.relative_to(PACKAGE).as_posix()
+        for path in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef) and re.fullmatch(r"[A-Z]\w*(Error|Warning)", node.name)
+    }
+    drawn = set(re.findall(r"^ *[│├└─ ]*(\w+(?:Error|Warning))\b", localcat.errors.__doc__, flags=re.MULTILINE))
+    inner = {"store/pages.py", "store/tree.py"}  # a damaged page, caught by those who read pages
+    declared = {name: module for name, module in declared.items() if module not in inner}
+    assert set(declared.values()) == {"errors.py"}
+    assert sorted(set(declared) ^ drawn) == []
+    assert sorted(set(declared) - set(localcat.__all__)) == []
+
+
+def test_an_error_calls_itself_one_of_localcat() -> None:
+    assert localcat.LocalcatError.__name__ == "LocalcatError"
+    assert localcat.ClientError is localcat.LocalcatError
+    assert issubclass(localcat.ImageDeletedError, localcat.DeletedObjectError)
 
 
 def test_the_originals_modules_have_the_originals_names() -> None:

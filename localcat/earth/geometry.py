@@ -18,7 +18,7 @@ import shapely.geometry
 from shapely.geometry.base import BaseGeometry
 
 from localcat.earth import wkb
-from localcat.errors import CorruptCatalogError, InvalidGeometryError, LocalcatWarning
+from localcat.errors import CorruptCatalogError, GeometryWarning, InvalidGeometryError
 from localcat.warn import warn_caller
 
 if TYPE_CHECKING:
@@ -31,10 +31,6 @@ _FARTHEST = 3600.0  # degrees of longitude; what lies beyond ten turns is in oth
 _SPHERE_RADIUS = 6_371_008.8  # metres; mean Earth radius R1 of GRS 80
 _TOLERANCE = 1e-9  # degrees, 0.1 mm; by so much a computed coordinate may miss the antimeridian or a pole
 _DECIMALS = 11  # of a degree; turning a longitude by 360° and back loses more, and would show in what users wrote
-
-
-class GeometryWarning(LocalcatWarning):
-    """A geometry was changed to make it usable."""
 
 
 def as_geometry(value: object) -> BaseGeometry:

@@ -19,7 +19,7 @@ import numpy
 import rasterio.shutil
 from rasterio.io import MemoryFile
 
-from localcat.errors import BadRequestError, CorruptImageError, LocalcatWarning, StorageError, StorageFullError
+from localcat.errors import BadRequestError, CorruptImageError, RasterWarning, StorageError, StorageFullError
 from localcat.rasters.arrays import BandLayer, check_array, check_layers, layers_for
 from localcat.rasters.environment import overviews_compressed, raster_environment, small_cache, write_errors
 from localcat.rasters.opening import open_raster
@@ -55,10 +55,6 @@ _BLOCKSIZE = 512  # pixels
 _LEAST_BLOCKSIZE = 128  # pixels; GDAL's COG driver complains below
 _MOST_OVERVIEWS = 16
 _CHUNK = 1 << 20  # bytes; read and hashed at a time
-
-
-class RasterWarning(LocalcatWarning):
-    """A raster was written in another way than was asked for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,14 +13,14 @@ from affine import Affine
 
 from localcat.earth.contexts.grid import Grid
 from localcat.earth.crs import parse_crs
-from localcat.errors import BadRequestError, InvalidArrayError, UploadOptionWarning
+from localcat.errors import BadRequestError, InvalidArrayError, RasterWarning, UploadOptionWarning
 from localcat.models.band import Band, MaskBand
 from localcat.models.enums import ImageUploadEventSeverity as Severity
 from localcat.models.enums import ImageUploadEventType as EventType
 from localcat.rasters.arrays import BandLayer, check_array, check_layers
 from localcat.rasters.dtypes import equals_nodata, numpy_dtype
 from localcat.rasters.strips import ArrayPixels, differ, row_strips, strips_of
-from localcat.rasters.write import CogOptions, RasterWarning, check_overviews, departures, write_pixels
+from localcat.rasters.write import CogOptions, check_overviews, departures, write_pixels
 from localcat.warn import warn_caller
 from localcat.writing.commit import Step, Written, file_of, position_of
 from localcat.writing.settings import cog_options, layers_of, tags_of, warn_of

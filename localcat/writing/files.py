@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 from localcat.disk.paths import in_place_href
 from localcat.earth.crs import crs_name, parse_crs
-from localcat.errors import BadRequestError, GridMismatchError, RasterError
+from localcat.errors import BadRequestError, GridMismatchError, RasterError, RasterWarning
 from localcat.models.band import Band, MaskBand
 from localcat.rasters.copying import as_cog, copy_raster, digest_raster
 from localcat.rasters.describe import RasterDescription, describe
 from localcat.rasters.dtypes import numpy_dtype
 from localcat.rasters.georeferencing import agrees
 from localcat.rasters.validate import validate_cog
-from localcat.rasters.write import CogOptions, RasterWarning, departures
+from localcat.rasters.write import CogOptions, departures
 from localcat.writing.commit import Step, Written, file_of, position_of
 from localcat.writing.settings import cog_options, layer_of, tags_of, warn_of
 

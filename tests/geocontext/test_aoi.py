@@ -16,8 +16,8 @@ from rasterio.crs import CRS
 from rasterio.warp import transform
 from shapely.geometry import Point, box, mapping, shape
 
-from localcat.earth.contexts import AOI, UNSET, GeoContextWarning, Grid
-from localcat.errors import BadRequestError, InvalidCRSError, InvalidGeometryError
+from localcat.earth.contexts import AOI, UNSET, Grid
+from localcat.errors import BadRequestError, GeoContextWarning, InvalidCRSError, InvalidGeometryError
 
 UTM_TILE = (499980.0, 4490220.0, 609780.0, 4600020.0)  # a Sentinel-2 tile of 10980 x 10980 pixels of 10 m
 NEW_YORK = box(-74.2, 40.6, -73.8, 41.0)

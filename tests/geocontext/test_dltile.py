@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from rasterio.crs import CRS
 from shapely.geometry import LineString, Point, Polygon, box, shape
 
-from localcat.earth.contexts import AOI, DLTile, GeoContextWarning, dltile
+from localcat.earth.contexts import AOI, DLTile, dltile
 from localcat.earth.contexts.utm import to_utm
-from localcat.errors import BadRequestError, InvalidGeometryError
+from localcat.errors import BadRequestError, GeoContextWarning, InvalidGeometryError
 
 WISCONSIN = DLTile.from_key("2048:16:30.0:15:3:80")
 SAN_FRANCISCO = Polygon(

@@ -125,9 +125,7 @@ def shared() -> Any:
 
 
 checks = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large]
-ignored = pytest.mark.filterwarnings(
-    "ignore::localcat.earth.geometry.GeometryWarning"
-)  # repaired shapes are still shapes
+ignored = pytest.mark.filterwarnings("ignore::localcat.errors.GeometryWarning")  # repaired shapes are still shapes
 
 
 @ignored

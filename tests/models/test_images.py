@@ -24,7 +24,7 @@ from localcat import (
     StorageState,
 )
 from localcat import properties as p
-from localcat.earth.contexts import GeoContextWarning
+from localcat.errors import GeoContextWarning
 from models.helpers import rolled_back
 
 UTC = dt.UTC

@@ -16,7 +16,14 @@ from rasterio.crs import CRS
 from rio_cogeo.cogeo import cog_validate
 
 from localcat.earth.contexts.grid import Grid
-from localcat.errors import BadRequestError, GridMismatchError, InvalidArrayError, StorageError, StorageFullError
+from localcat.errors import (
+    BadRequestError,
+    GridMismatchError,
+    InvalidArrayError,
+    RasterWarning,
+    StorageError,
+    StorageFullError,
+)
 from localcat.rasters import scratch, write
 from localcat.rasters.arrays import BandLayer, check_array
 from localcat.rasters.describe import describe
@@ -24,7 +31,7 @@ from localcat.rasters.dtypes import DATA_TYPES
 from localcat.rasters.opening import open_raster
 from localcat.rasters.read import read_native
 from localcat.rasters.validate import validate_cog
-from localcat.rasters.write import CogOptions, RasterWarning, write_cog
+from localcat.rasters.write import CogOptions, write_cog
 
 from .conftest import make_grid, noise
 

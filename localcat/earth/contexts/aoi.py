@@ -8,14 +8,14 @@ from typing import Any, Literal
 from rasterio.crs import CRS
 from shapely.geometry.base import BaseGeometry
 
-from localcat.earth.contexts.base import UNSET, Bounds, GeoContext, GeoContextWarning, Unset, to_geojson
+from localcat.earth.contexts.base import UNSET, Bounds, GeoContext, Unset, to_geojson
 from localcat.earth.contexts.checks import four_numbers, positive_resolution, row_and_column_count
 from localcat.earth.contexts.extent import central_longitude, footprint_of_bounds, grid_of_resolution, grid_of_shape
 from localcat.earth.contexts.grid import Grid
 from localcat.earth.contexts.projection import crs_of, reproject_bounds, unwrapped
 from localcat.earth.crs import WGS84, crs_code, parse_crs
 from localcat.earth.geometry import as_geometry, footprint_box
-from localcat.errors import BadRequestError
+from localcat.errors import BadRequestError, GeoContextWarning
 from localcat.warn import warn_caller
 
 _LONLAT = "EPSG:4326"

@@ -10,14 +10,9 @@ import shapely.geometry
 from shapely.geometry.base import BaseGeometry
 
 from localcat.earth.contexts.grid import Grid
-from localcat.errors import LocalcatWarning
 
 Bounds: TypeAlias = tuple[float, float, float, float]
 """(min_x, min_y, max_x, max_y) in the units of a CRS; in a geographic one, min_x > max_x crosses the antimeridian."""
-
-
-class GeoContextWarning(LocalcatWarning):
-    """A geo context that is probably not what was meant."""
 
 
 class Unset(Enum):

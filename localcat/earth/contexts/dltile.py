@@ -14,7 +14,7 @@ from affine import Affine
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
-from localcat.earth.contexts.base import UNSET, Bounds, GeoContext, GeoContextWarning, Unset, to_geojson
+from localcat.earth.contexts.base import UNSET, Bounds, GeoContext, Unset, to_geojson
 from localcat.earth.contexts.checks import positive_resolution, whole_number
 from localcat.earth.contexts.extent import footprint_of_bounds
 from localcat.earth.contexts.grid import Grid
@@ -31,7 +31,7 @@ from localcat.earth.contexts.utm import (
 )
 from localcat.earth.crs import proj4_text
 from localcat.earth.geometry import as_geometry
-from localcat.errors import BadRequestError
+from localcat.errors import BadRequestError, GeoContextWarning
 from localcat.warn import warn_caller
 
 MANY_TILES = 50_000  # from here on a program probably meant a coarser tiling

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from localcat.earth.contexts.aoi import AOI
-from localcat.earth.contexts.base import GeoContextWarning
 from localcat.earth.contexts.extent import bounds_on_earth
 from localcat.earth.contexts.projection import crs_of
-from localcat.errors import BadRequestError
+from localcat.errors import BadRequestError, GeoContextWarning
 from localcat.warn import warn_caller
 
 if TYPE_CHECKING:
