@@ -126,7 +126,7 @@ def test_an_image_that_is_replaced_meanwhile_is_read_anew_in_all_rows(
                 big(product, "i0", 77, overwrite=True)
         return original(image, part, out)
 
-    for module in (layers, __import__("localcat.reading.reading", fromlist=["reading"])):
+    for module in (layers, __import__("localcat.reading.arrays", fromlist=["arrays"])):
         monkeypatch.setattr(module, "image_layer", replacing)
     few_rows()
     only = images[:1]

@@ -75,17 +75,17 @@ def file_system_of(path: str | os.PathLike[str]) -> FileSystem:
 
 def exists(path: str | os.PathLike[str]) -> bool:
     """Return whether there is something at a path; `Path.exists` raises where a name is too long."""
-    return os.path.exists(path)  # noqa: PTH110
+    return os.path.exists(path)  # noqa: PTH110  # pathlib raises where a name is too long
 
 
 def is_folder(path: str | os.PathLike[str]) -> bool:
     """Return whether there is a folder at a path; `Path.is_dir` raises where a name is too long."""
-    return os.path.isdir(path)  # noqa: PTH112
+    return os.path.isdir(path)  # noqa: PTH112  # pathlib raises where a name is too long
 
 
 def is_link(path: str | os.PathLike[str]) -> bool:
     """Return whether there is a symbolic link at a path; `Path.is_symlink` raises where a name is too long."""
-    return os.path.islink(path)  # noqa: PTH114
+    return os.path.islink(path)  # noqa: PTH114  # pathlib raises where a name is too long
 
 
 def sync_folder(folder: Path) -> None:
@@ -125,8 +125,8 @@ else:
 
     def _name_of(path: Path) -> str:
         if sys.platform == "darwin":
-            command = ["/sbin/mount"]
-            listed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=5).stdout  # noqa: S603
+            command = ["/sbin/mount"]  # in full, so that PATH names no other program
+            listed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=5).stdout  # noqa: S603  # constant
             return longest_mount(path, mounts_of_bsd(listed.splitlines()))
         device = path.stat().st_dev
         lines = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape").splitlines()

@@ -39,9 +39,8 @@ def to_python(node: Node) -> str:
         case Prefix(ref, prefix):
             return f"p.{ref}.prefix({prefix!r})"
         case Spatial(ref, relation, area, metres):
-            from localcat.expressions.relations import (
-                as_text,  # brings shapely, which conditions without a place do not need
-            )
+            # Brings shapely, which conditions without a place do not need.
+            from localcat.expressions.relations import as_text
 
             return f"p.{ref}.{relation}({as_text(area)!r}{'' if metres is None else f', {metres!r}'})"
         case And(parts):

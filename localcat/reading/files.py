@@ -23,8 +23,8 @@ from localcat.rasters.dtypes import is_representable
 from localcat.rasters.environment import write_errors
 from localcat.rasters.picture import encoded_picture
 from localcat.rasters.write import write_cog
+from localcat.reading.arrays import Reading, in_threads, read_many, read_one
 from localcat.reading.plan import band_names
-from localcat.reading.reading import Reading, in_threads, read_many, read_one
 
 if TYPE_CHECKING:
     from localcat.models.image import Image

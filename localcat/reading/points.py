@@ -15,6 +15,7 @@ from localcat.models.requests import ReadRequest
 from localcat.rasters.dtypes import numpy_dtype
 from localcat.rasters.point import pixel_of, place_in, read_point
 from localcat.rasters.scaling import apply_scaling
+from localcat.reading.arrays import in_threads, report_failures
 from localcat.reading.layers import FAILURES, masked_by_alpha, of_present, require_pixels, sources_of
 from localcat.reading.plan import (
     ALPHA,
@@ -25,7 +26,6 @@ from localcat.reading.plan import (
     scaling_of,
     stored_data_type,
 )
-from localcat.reading.reading import in_threads, report_failures
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -84,9 +84,8 @@ def _condition(node: Node, scope: Scope) -> Condition:
 def _window(node: Node) -> Window | None:
     match node:
         case Spatial():
-            from localcat.expressions.relations import (
-                boxes_of,  # brings shapely, which searches without a place do not need
-            )
+            # Brings shapely, which searches without a place do not need.
+            from localcat.expressions.relations import boxes_of
 
             boxes = boxes_of(node)
             return None if boxes is None else Window(tuple(boxes))
