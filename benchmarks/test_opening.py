@@ -7,8 +7,8 @@ import sqlite3
 import pytest
 
 from localcat import Catalog
-from localcat.store import schema
-from localcat.store.trust import check_content, check_schema
+from localcat.store.file import schema
+from localcat.store.file.trust import check_content, check_schema
 
 
 @pytest.mark.parametrize("trusted", [True, False])

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy
 
 from localcat import Catalog, Image, Product, SpectralBand
-from localcat.store.connection import Journal, OpenOptions
-from localcat.store.database import Database
+from localcat.store.file.connection import Journal, OpenOptions
+from localcat.store.file.database import Database
 
 META = {"geoTransform": [500_000, 10, 0, 4_000_000, 0, -10], "coordinateSystem": {"epsg": 32618}}
 PIXELS = numpy.random.default_rng(3).integers(0, 4096, (725, 725), "uint16")  # 1 MB, of which 3/4 remain

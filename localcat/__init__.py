@@ -196,6 +196,15 @@ if TYPE_CHECKING:
     from localcat.geo import DLTile as DLTile
     from localcat.geo import GeoContext as GeoContext
     from localcat.geo import XYZTile as XYZTile
+    from localcat.models.attributes.processing import DerivedParamsAttribute as DerivedParamsAttribute
+    from localcat.models.attributes.processing import ProcessingLevelsAttribute as ProcessingLevelsAttribute
+    from localcat.models.attributes.processing import ProcessingStepAttribute as ProcessingStepAttribute
+    from localcat.models.attributes.values import (
+        File as File,
+    )
+    from localcat.models.attributes.values import (
+        Resolution as Resolution,
+    )
     from localcat.models.band import (
         Band as Band,
     )
@@ -214,7 +223,7 @@ if TYPE_CHECKING:
     from localcat.models.band import (
         SpectralBand as SpectralBand,
     )
-    from localcat.models.base import CatalogObject as CatalogObject
+    from localcat.models.belongs import NamedCatalogObject as NamedCatalogObject
     from localcat.models.enums import (
         AggregateDateField as AggregateDateField,
     )
@@ -264,10 +273,7 @@ if TYPE_CHECKING:
         TaskState as TaskState,
     )
     from localcat.models.image import Image as Image
-    from localcat.models.named import NamedCatalogObject as NamedCatalogObject
-    from localcat.models.processing import DerivedParamsAttribute as DerivedParamsAttribute
-    from localcat.models.processing import ProcessingLevelsAttribute as ProcessingLevelsAttribute
-    from localcat.models.processing import ProcessingStepAttribute as ProcessingStepAttribute
+    from localcat.models.object import CatalogObject as CatalogObject
     from localcat.models.product import (
         AuthCatalogObject as AuthCatalogObject,
     )
@@ -280,12 +286,6 @@ if TYPE_CHECKING:
     from localcat.models.requests import ImageUploadOptions as ImageUploadOptions
     from localcat.models.upload import ImageUpload as ImageUpload
     from localcat.models.upload import ImageUploadEvent as ImageUploadEvent
-    from localcat.models.values import (
-        File as File,
-    )
-    from localcat.models.values import (
-        Resolution as Resolution,
-    )
     from localcat.reading.points import (
         PointSeries as PointSeries,
     )
@@ -393,7 +393,7 @@ _MODULES = {
         "MicrowaveBand",
         "SpectralBand",
     ),
-    "localcat.models.base": ("CatalogObject",),
+    "localcat.models.object": ("CatalogObject",),
     "localcat.models.enums": (
         "AggregateDateField",
         "BandType",
@@ -413,8 +413,8 @@ _MODULES = {
         "TaskState",
     ),
     "localcat.models.image": ("Image",),
-    "localcat.models.named": ("NamedCatalogObject",),
-    "localcat.models.processing": (
+    "localcat.models.belongs": ("NamedCatalogObject",),
+    "localcat.models.attributes.processing": (
         "DerivedParamsAttribute",
         "ProcessingLevelsAttribute",
         "ProcessingStepAttribute",
@@ -429,7 +429,7 @@ _MODULES = {
         "ImageUpload",
         "ImageUploadEvent",
     ),
-    "localcat.models.values": (
+    "localcat.models.attributes.values": (
         "File",
         "Resolution",
     ),

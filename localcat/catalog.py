@@ -25,14 +25,14 @@ from localcat.errors import (
 from localcat.expressions.properties import properties as p
 from localcat.models import backend
 from localcat.models.band import Band
-from localcat.models.base import CatalogObjectBase
 from localcat.models.image import Image
+from localcat.models.object import CatalogObjectBase
 from localcat.models.product import Product
 from localcat.models.upload import ImageUpload
 from localcat.on_disk import CatalogOnDisk
 from localcat.search import ImageSearch, Search
-from localcat.store.connection import Journal, OpenOptions
-from localcat.store.database import Database, new_settings
+from localcat.store.file.connection import Journal, OpenOptions
+from localcat.store.file.database import Database, new_settings
 from localcat.writing.log import UNFINISHED, cancel, end_abandoned
 from localcat.writing.workers import Workers
 

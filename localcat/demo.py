@@ -15,16 +15,16 @@ from localcat.earth.contexts.grid import Grid
 from localcat.earth.crs import parse_crs
 from localcat.errors import CatalogExistsError, RasterError
 from localcat.expressions.properties import properties as p
+from localcat.models.attributes.values import Resolution
 from localcat.models.band import Band, MaskBand, SpectralBand
 from localcat.models.enums import OverviewResampler
 from localcat.models.image import Image
 from localcat.models.product import Product
-from localcat.models.values import Resolution
-from localcat.rasters.arrays import BandLayer
-from localcat.rasters.describe import RasterDescription, describe
-from localcat.rasters.dtypes import data_type_name
-from localcat.rasters.environment import write_errors
-from localcat.rasters.write import write_cog
+from localcat.rasters.files.describe import RasterDescription, describe
+from localcat.rasters.files.dtypes import data_type_name
+from localcat.rasters.files.environment import write_errors
+from localcat.rasters.writing.checks import BandLayer
+from localcat.rasters.writing.write import write_cog
 
 Say = Callable[[str], None]
 

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from localcat.maintenance.recover import RecoverReport
     from localcat.maintenance.relocate import RelocateReport
     from localcat.maintenance.report import VerifyReport
-    from localcat.models.values import File
-    from localcat.store.database import Database
+    from localcat.models.attributes.values import File
+    from localcat.store.file.database import Database
 
 
 class CatalogOnDisk:
@@ -129,7 +129,7 @@ class CatalogOnDisk:
         CorruptCatalogError
             If the rows themselves cannot be read.
         """
-        from localcat.store.entries import rebuild  # brings shapely
+        from localcat.store.damage.entries import rebuild  # brings shapely
 
         with self.database.write() as transaction:
             rebuild(transaction.connection)

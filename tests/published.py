@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy
 
 from localcat import Catalog, Image, MaskBand, Product, SpectralBand
-from localcat.store import schema
+from localcat.store.file import schema
 
 FOLDER = Path(__file__).resolve().parent / "fixtures"
 NAME = "survey.gpkg"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from localcat import ClassBand, GenericBand, Image, ImageUpload, MaskBand, MicrowaveBand, Product, SpectralBand
-from localcat.models.attributes import Attribute
+from localcat.models.attributes.scalars import Attribute
 
 DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "attributes.md"
 KINDS = (Product, SpectralBand, MicrowaveBand, MaskBand, ClassBand, GenericBand, Image, ImageUpload)

@@ -33,9 +33,9 @@ from localcat.expressions.nodes import (
     all_of,
     one_of,
 )
+from localcat.models.attributes.values import File
 from localcat.models.band import Band
-from localcat.models.base import CatalogObjectBase
-from localcat.models.values import File
+from localcat.models.object import CatalogObjectBase
 from localcat.store import rows
 from localcat.timestamps import EARLIEST, LATEST, from_microseconds, to_microseconds
 from tests.expressions.strategies import conditions

@@ -29,7 +29,7 @@ from localcat import (
 )
 from localcat import properties as p
 from localcat.maintenance import backup as module
-from localcat.store import database
+from localcat.store.file import database
 from tests.kept import PIXELS, file_of, flip, raw, upload
 
 

@@ -9,7 +9,8 @@ from click.testing import CliRunner
 from conftest import REAL_DATA, needs_real_data
 
 from localcat import Catalog, Image, __version__
-from localcat.cli import DAMAGED, cli, main
+from localcat.cli import cli, main
+from localcat.cli.shared import DAMAGED
 from tests.kept import file_of, raw
 
 

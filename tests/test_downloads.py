@@ -24,7 +24,7 @@ from localcat import (
     SpectralBand,
     StorageError,
 )
-from localcat.rasters.opening import quiet_georeferencing
+from localcat.rasters.files.opening import quiet_georeferencing
 
 __all__ = ["shifted"]  # a fixture
 

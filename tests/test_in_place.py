@@ -23,7 +23,7 @@ from localcat import (
     UnsafePathError,
 )
 from localcat.models import requests
-from localcat.rasters import write
+from localcat.rasters.writing import write
 
 PLACE = {"crs": "EPSG:32618", "transform": rasterio.Affine(60, 0, 500_000, 0, -60, 4_000_000)}
 

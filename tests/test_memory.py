@@ -20,7 +20,8 @@ from affine import Affine
 
 from localcat import Catalog, Image, ImageCollection, ImageUploadOptions, MaskBand, Product, SpectralBand
 from localcat.reading import plan
-from localcat.rasters import environment, strips
+from localcat.rasters.files import environment
+from localcat.rasters.writing import strips
 
 what, side, tile, folder = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4])
 if tile < 512:  # everything smaller by the same factor

@@ -25,7 +25,7 @@ from localcat.errors import (
     UnsafePathError,
 )
 from localcat.sharing import merge as merging
-from localcat.store.database import Database
+from localcat.store.file.database import Database
 from tests import kept
 
 EVERYTHING = {"product": 1, "band": 2, "image": 4}

@@ -12,7 +12,7 @@ from localcat.earth import offline
 
 CODE = """
 from localcat.earth.offline import _switch, proj_offline
-from localcat.rasters.environment import raster_environment
+from localcat.rasters.files.environment import raster_environment
 is_on, _ = _switch()
 found = [is_on()]
 with proj_offline():

@@ -38,10 +38,10 @@ from localcat import (
 )
 from localcat.disk import risks as places
 from localcat.disk.filesystem import FileSystem
-from localcat.models.values import File
-from localcat.store import journal
-from localcat.store.connection import OpenOptions
-from localcat.store.database import Database
+from localcat.models.attributes.values import File
+from localcat.store.file import journal
+from localcat.store.file.connection import OpenOptions
+from localcat.store.file.database import Database
 
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT sum(i) AS s FROM n"
 META = {"geoTransform": [500_000, 60, 0, 4_000_000, 0, -60], "coordinateSystem": {"epsg": 32618}}
@@ -172,7 +172,7 @@ def test_an_endless_query_is_stopped(path: Path) -> None:
 
 def test_every_query_of_a_stranger_has_its_time(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     change(path, f"CREATE VIEW mine AS {ENDLESS}")
-    monkeypatch.setattr("localcat.store.database.QUERY_SECONDS", 0.2)
+    monkeypatch.setattr("localcat.store.file.database.QUERY_SECONDS", 0.2)
     with Catalog.open(path, trusted=False) as catalog:
         with pytest.raises(TimeoutError):
             catalog.sql("SELECT s FROM mine")

@@ -13,7 +13,7 @@ from rasterio.io import MemoryFile
 
 from localcat.errors import BadRequestError
 from localcat.plot import _arrangement, _pixels, _stretched, display, save_image
-from localcat.rasters.opening import quiet_georeferencing
+from localcat.rasters.files.opening import quiet_georeferencing
 
 matplotlib = pytest.importorskip("matplotlib", reason="pictures need the extra localcat[plot]")
 matplotlib.use("Agg")

@@ -12,7 +12,7 @@ from rasterio.vrt import WarpedVRT
 
 from localcat import AOI, Catalog, GenericBand, Image, ImageCollection, MaskBand, Product, UploadOptionWarning, XYZTile
 from localcat.earth.crs import parse_crs
-from localcat.rasters.dtypes import data_type_name
+from localcat.rasters.files.dtypes import data_type_name
 
 pytestmark = needs_real_data
 RASTERS = REAL_DATA / "rasters"

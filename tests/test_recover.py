@@ -27,8 +27,8 @@ from localcat import (
     UnsupportedCatalogError,
 )
 from localcat.maintenance.recover import RecoverReport
-from localcat.store.pages import Pages
-from localcat.store.problems import ProblemKind as Kind
+from localcat.store.damage.pages import Pages
+from localcat.store.damage.problems import ProblemKind as Kind
 from tests.kept import AREA, PAGE, PIXELS, damage, file_of, fill, flip, naming, upload
 
 _numbers = itertools.count()

@@ -12,7 +12,7 @@ from overlapping import COLUMNS, ROWS, add, context, info, make_product, noise, 
 from rio_cogeo.cogeo import cog_info, cog_validate
 
 from localcat import Catalog, Image, ImageCollection, Product, SpectralBand
-from localcat.rasters.dtypes import DATA_TYPES
+from localcat.rasters.files.dtypes import DATA_TYPES
 
 ORDERS = {
     "C": lambda array: array.copy(),

@@ -23,7 +23,7 @@ from localcat.expressions.nodes import Ref
 from localcat.expressions.properties import Expression
 from localcat.models.band import Band
 from localcat.search import Search
-from localcat.store import planner, timeline
+from localcat.store.query import by_time, planner
 from localcat.timestamps import from_microseconds, to_microseconds
 from tests.strategies import MOMENTS, Asked, Record, asked, asked_of, fill, filters, records, shapes
 
@@ -218,7 +218,7 @@ def as_if_many() -> Iterator[None]:
     """Search a few images as a million are searched: window by window of time, and by boxes where these tell."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(planner, "CROWD", 1)
-        patch.setattr(timeline, "_LONG", 2.0)
+        patch.setattr(by_time, "_LONG", 2.0)
         patch.setattr(planner, "_SMALL", 0.0)
         patch.setattr(planner, "_LARGE", 0.0)
         yield

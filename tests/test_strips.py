@@ -18,7 +18,7 @@ from localcat import (
     ImageUploadOptions,
     Product,
 )
-from localcat.rasters import strips
+from localcat.rasters.writing import strips
 from localcat.reading import layers, plan
 
 SIDE = 300

@@ -29,7 +29,7 @@ from localcat import (
 from localcat.disk.data_folder import DataFolder
 from localcat.earth.crs import parse_crs
 from localcat.errors import RasterWarning
-from localcat.store.database import Database
+from localcat.store.file.database import Database
 from tests.uploading import check_nothing_left, files_in, new_image
 
 WKT = rasterio.crs.CRS.from_epsg(32618).to_wkt()

@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 
 from localcat import BadRequestError, Catalog, Image, Product
 from localcat.maintenance.report import VerifyReport
-from localcat.store.check import _of_pages, check_pages
-from localcat.store.database import Database
-from localcat.store.problems import ProblemKind as Kind
+from localcat.store.damage.check import _of_pages, check_pages
+from localcat.store.damage.problems import ProblemKind as Kind
+from localcat.store.file.database import Database
 from tests.kept import AREA, damage, file_of, fill, flip, raw, upload
 
 

@@ -12,8 +12,8 @@ from localcat.errors import BadRequestError
 from localcat.expressions.evaluate import matcher
 from localcat.expressions.properties import Expression
 from localcat.models.band import Band
-from localcat.models.base import CatalogObjectBase
 from localcat.models.html import listing
+from localcat.models.object import CatalogObjectBase
 from localcat.models.product import Product
 
 T = TypeVar("T")

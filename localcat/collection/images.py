@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 from localcat.collection.base import Collection, Predicate
 from localcat.errors import BadRequestError, LocalcatError
 from localcat.expressions.properties import properties as p
+from localcat.models.attributes.values import METRES_PER_DEGREE, Resolution
 from localcat.models.band import Band
 from localcat.models.enums import DownloadFileFormat, ResampleAlgorithm, ResolutionUnit
 from localcat.models.image import Image
 from localcat.models.requests import DownloadRequest, ReadRequest
-from localcat.models.values import METRES_PER_DEGREE, Resolution
 
 if TYPE_CHECKING:
-    from localcat.collection.nearby import FootprintIndex
+    from localcat.collection.footprints import FootprintIndex
     from localcat.earth.contexts import GeoContext
     from localcat.models.backend import Backend
     from localcat.reading import PointSeries
@@ -469,7 +469,7 @@ class ImageCollection(Collection[Image]):
 
     def _footprints(self) -> FootprintIndex:
         if self._index is None:
-            from localcat.collection.nearby import FootprintIndex  # brings shapely and rtree
+            from localcat.collection.footprints import FootprintIndex  # brings shapely and rtree
 
             self._index = FootprintIndex([image.geometry for image in self])
         return self._index

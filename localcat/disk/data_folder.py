@@ -22,7 +22,7 @@ from typing import Final
 from localcat.disk.filesystem import is_link
 from localcat.disk.steps import reached
 from localcat.errors import StorageError, StorageFullError, UnsafePathError
-from localcat.rasters.environment import write_errors
+from localcat.rasters.files.environment import write_errors
 
 TEMPORARY_PREFIX: Final = ".tmp-"
 _LONGEST_SLUG = 60  # characters

@@ -24,10 +24,10 @@ from localcat.errors import (
     CorruptImageError,
 )
 from localcat.progress import shown
-from localcat.rasters.environment import read_errors, write_errors
-from localcat.store.check import TEXT_TABLES
-from localcat.store.database import publish
-from localcat.store.faults import sqlite_errors
+from localcat.rasters.files.environment import read_errors, write_errors
+from localcat.store.damage.check import TEXT_TABLES
+from localcat.store.file.database import publish
+from localcat.store.file.faults import sqlite_errors
 
 if TYPE_CHECKING:
     from localcat.on_disk import CatalogOnDisk

@@ -22,10 +22,10 @@ from localcat.disk.filesystem import file_system_of
 from localcat.disk.paths import absolute, data_path
 from localcat.disk.risks import risk_of
 from localcat.errors import ClientError
-from localcat.rasters.environment import raster_environment
-from localcat.store import journal, schema
-from localcat.store.connection import OpenOptions
-from localcat.store.database import Database
+from localcat.rasters.files.environment import raster_environment
+from localcat.store.file import journal, schema
+from localcat.store.file.connection import OpenOptions
+from localcat.store.file.database import Database
 
 _LITTLE_ROOM = 2**30  # bytes; less than that is soon full with images
 _TRASH_AGE = "a program that was killed left it; delete it if none is at work"

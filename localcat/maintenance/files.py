@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, TypeAlias
 from localcat.earth.crs import crs_name, parse_crs
 from localcat.errors import ClientError, InvalidCRSError, UnsafePathError
 from localcat.maintenance.report import VerifyReport
-from localcat.models.values import File
+from localcat.models.attributes.values import File
 from localcat.progress import shown
-from localcat.rasters.describe import RasterDescription, describe
-from localcat.rasters.dtypes import numpy_dtype
-from localcat.rasters.environment import read_errors
-from localcat.rasters.georeferencing import agrees
-from localcat.rasters.validate import validate_cog
-from localcat.store.problems import Problem, ProblemKind
+from localcat.rasters.files.describe import RasterDescription, describe
+from localcat.rasters.files.dtypes import numpy_dtype
+from localcat.rasters.files.environment import read_errors
+from localcat.rasters.files.georeferencing import agrees
+from localcat.rasters.files.validate import validate_cog
+from localcat.store.damage.problems import Problem, ProblemKind
 
 if TYPE_CHECKING:
     from localcat.earth.contexts.grid import Grid

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from localcat.errors import BadRequestError
-from localcat.store.check import TEXT_TABLES
+from localcat.store.damage.check import TEXT_TABLES
 
 if TYPE_CHECKING:
     from localcat.on_disk import CatalogOnDisk

@@ -14,13 +14,13 @@ from localcat.disk.paths import absolute, data_path
 from localcat.errors import CatalogNotFoundError, ClientError, CorruptCatalogError
 from localcat.maintenance.backup import new_pair, publish_pair, rebase, staged
 from localcat.maintenance.restoring import Restoring
-from localcat.rasters.environment import write_errors
-from localcat.store import journal
-from localcat.store.database import Database, new_settings
-from localcat.store.entries import rebuild
-from localcat.store.faults import sqlite_errors
-from localcat.store.problems import Problem, ProblemKind
-from localcat.store.salvage import Salvage, salvage
+from localcat.rasters.files.environment import write_errors
+from localcat.store.damage.entries import rebuild
+from localcat.store.damage.problems import Problem, ProblemKind
+from localcat.store.damage.salvage import Salvage, salvage
+from localcat.store.file import journal
+from localcat.store.file.database import Database, new_settings
+from localcat.store.file.faults import sqlite_errors
 
 _UNWRITTEN = 64 * 2**20  # bytes; free pages that a journal need not hold, and no cache of ours could
 _SETTINGS = ("namespace", "org", "user", "uuid", "created")

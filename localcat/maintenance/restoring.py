@@ -22,15 +22,15 @@ from localcat.models.image import Image
 from localcat.models.product import Product
 from localcat.models.upload import ImageUpload
 from localcat.progress import shown
-from localcat.rasters.describe import describe
-from localcat.store.fields import column
-from localcat.store.problems import Problem, ProblemKind
-from localcat.store.salvage import Salvage, SalvagedRow
+from localcat.rasters.files.describe import describe
+from localcat.store.damage.problems import Problem, ProblemKind
+from localcat.store.damage.salvage import Salvage, SalvagedRow
+from localcat.store.query.columns import column
 from localcat.timestamps import now_microseconds
 
 if TYPE_CHECKING:
-    from localcat.models.attributes import Attribute
-    from localcat.models.base import CatalogObjectBase
+    from localcat.models.attributes.scalars import Attribute
+    from localcat.models.object import CatalogObjectBase
 
 _AGAIN = "upload the image again, or add it from another source"
 _LOST = "compare with what you know of, or with an older backup"

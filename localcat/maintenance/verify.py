@@ -23,9 +23,9 @@ from localcat.errors import (
 )
 from localcat.maintenance.report import VerifyReport
 from localcat.progress import shown
-from localcat.store import check
-from localcat.store.faults import sqlite_errors
-from localcat.store.problems import Problem, ProblemKind
+from localcat.store.damage import check
+from localcat.store.damage.problems import Problem, ProblemKind
+from localcat.store.file.faults import sqlite_errors
 
 if TYPE_CHECKING:
     from localcat.on_disk import CatalogOnDisk
@@ -139,7 +139,7 @@ def _check_file(
     can_write: bool,
     progress: bool | None,
 ) -> None:
-    from localcat.store.entries import check_entries  # brings shapely
+    from localcat.store.damage.entries import check_entries  # brings shapely
 
     def check_text(connection: sqlite3.Connection) -> Iterator[Problem]:
         return check.check_text(connection, can_write=can_write)

@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from localcat.disk.data_folder import DataFolder
+    from localcat.models.attributes.values import File
     from localcat.models.band import Band
-    from localcat.models.base import CatalogObjectBase
     from localcat.models.image import Image
+    from localcat.models.object import CatalogObjectBase
     from localcat.models.requests import DownloadRequest, ReadRequest, UploadRequest
     from localcat.models.upload import ImageUpload
-    from localcat.models.values import File
     from localcat.reading import PointSeries, PointValues
     from localcat.search import ImageSearch, Search
-    from localcat.store.database import Database
+    from localcat.store.file.database import Database
 
     T = TypeVar("T", bound=CatalogObjectBase)
 

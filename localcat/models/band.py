@@ -7,20 +7,20 @@ import functools
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from localcat.errors import BadRequestError, CorruptCatalogError
-from localcat.models.attributes import Attribute, Boolean, Choice, Integer, Number, Text
+from localcat.models.attributes.processing import DerivedParams, ProcessingLevels
+from localcat.models.attributes.scalars import Attribute, Boolean, Choice, Integer, Number, Text
+from localcat.models.attributes.structured import NumberTuple, Range
+from localcat.models.attributes.values import ColorTable, Labels, ResolutionAttribute
 from localcat.models.backend import Backend
+from localcat.models.belongs import NamedCatalogObject
 from localcat.models.enums import BandType, Colormap, DataType
-from localcat.models.named import NamedCatalogObject
-from localcat.models.processing import DerivedParams, ProcessingLevels
-from localcat.models.structured import NumberTuple, Range
-from localcat.models.values import ColorTable, Labels, ResolutionAttribute
 from localcat.store import rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from localcat.models.attributes import Stored
-    from localcat.store.database import Transaction
+    from localcat.models.attributes.scalars import Stored
+    from localcat.store.file.database import Transaction
     from localcat.store.rows import Row
 
 

@@ -9,10 +9,12 @@ from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 from localcat.errors import BadRequestError, DuplicateError, UploadOptionWarning
 from localcat.expressions.properties import properties as p
-from localcat.models.attributes import Choice, Geometry, Integer, Number, Stored, Text, Timestamp
-from localcat.models.base import refuse_request_params
+from localcat.models.attributes.scalars import Choice, Geometry, Integer, Number, Stored, Text, Timestamp
+from localcat.models.attributes.structured import NestedNumbers, NumberTuple
+from localcat.models.attributes.values import File, FileList
+from localcat.models.belongs import NamedCatalogObject
 from localcat.models.enums import DocumentState, DownloadFileFormat, ResampleAlgorithm, StorageState
-from localcat.models.named import NamedCatalogObject
+from localcat.models.object import refuse_request_params
 from localcat.models.requests import (
     DownloadRequest,
     ImageUploadOptions,
@@ -23,8 +25,6 @@ from localcat.models.requests import (
     raster_meta_of,
     upload_options_of,
 )
-from localcat.models.structured import NestedNumbers, NumberTuple
-from localcat.models.values import File, FileList
 from localcat.store import rows
 from localcat.warn import warn_caller
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from localcat.models.upload import ImageUpload
     from localcat.reading import PointValues
     from localcat.search import ImageSearch, Search
-    from localcat.store.database import Transaction
+    from localcat.store.file.database import Transaction
     from localcat.store.rows import Row
 
 

@@ -15,12 +15,12 @@ from localcat.errors import (
     UnsavedObjectError,
 )
 from localcat.expressions.properties import properties as p
-from localcat.models.attributes import Boolean, Identifier, Number, Stored, Text, Timestamp, unstorable
+from localcat.models.attributes.scalars import Boolean, Identifier, Number, Stored, Text, Timestamp, unstorable
+from localcat.models.attributes.structured import TextList
+from localcat.models.attributes.values import ResolutionAttribute
 from localcat.models.backend import Backend, chosen_catalog
-from localcat.models.base import CatalogObject, refuse_request_params
 from localcat.models.enums import BandType, TaskState
-from localcat.models.structured import TextList
-from localcat.models.values import ResolutionAttribute
+from localcat.models.object import CatalogObject, refuse_request_params
 from localcat.store import rows
 from localcat.timestamps import from_microseconds, now_microseconds
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from localcat.models.image import Image
     from localcat.models.upload import ImageUpload
     from localcat.search import ImageSearch, Search
-    from localcat.store.database import Transaction
+    from localcat.store.file.database import Transaction
     from localcat.store.rows import Row
 
 _OWNERS = ("user:", "org:")

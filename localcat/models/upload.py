@@ -12,12 +12,12 @@ from datetime import datetime
 from typing import Any, NoReturn
 
 from localcat.errors import BadRequestError, ClientError, ConflictError, DeletedObjectError, UploadError
-from localcat.models.attributes import Choice, Text
-from localcat.models.base import CatalogObjectBase
+from localcat.models.attributes.scalars import Choice, Text
+from localcat.models.attributes.structured import Structured, TextList
 from localcat.models.enums import DocumentState, ImageUploadEventSeverity, ImageUploadStatus
 from localcat.models.image import Image
+from localcat.models.object import CatalogObjectBase
 from localcat.models.requests import ImageUploadOptions
-from localcat.models.structured import Structured, TextList
 from localcat.timestamps import from_microseconds
 
 _FINAL = (ImageUploadStatus.SUCCESS, ImageUploadStatus.FAILURE, ImageUploadStatus.CANCELED)

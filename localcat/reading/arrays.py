@@ -16,10 +16,10 @@ from tqdm import tqdm
 
 from localcat.errors import BadRequestError, FailedImagesWarning
 from localcat.models.image import Image
-from localcat.rasters.describe import band_info, raster_info
-from localcat.rasters.environment import usable_threads
-from localcat.rasters.mosaic import clear
-from localcat.rasters.opening import quiet_threads
+from localcat.rasters.files.describe import band_info, raster_info
+from localcat.rasters.files.environment import usable_threads
+from localcat.rasters.files.opening import quiet_threads
+from localcat.rasters.reading.mosaic import clear
 from localcat.reading.layers import FAILURES, Failures, Mosaic, assembled, image_layer, of_present, require_pixels
 from localcat.reading.plan import ReadPlan, plan_for
 from localcat.warn import warn_caller

@@ -18,11 +18,11 @@ from localcat.disk.paths import text_of
 from localcat.errors import BadRequestError, ClientError, DownloadError
 from localcat.models.band import ClassBand, MaskBand
 from localcat.models.enums import DownloadFileFormat
-from localcat.rasters.arrays import COLORMAP_DTYPES, BandLayer
-from localcat.rasters.dtypes import is_representable
-from localcat.rasters.environment import write_errors
-from localcat.rasters.picture import encoded_picture
-from localcat.rasters.write import write_cog
+from localcat.rasters.files.dtypes import is_representable
+from localcat.rasters.files.environment import write_errors
+from localcat.rasters.writing.checks import COLORMAP_DTYPES, BandLayer
+from localcat.rasters.writing.picture import encoded_picture
+from localcat.rasters.writing.write import write_cog
 from localcat.reading.arrays import Reading, in_threads, read_many, read_one
 from localcat.reading.plan import band_names
 

@@ -19,17 +19,17 @@ from localcat.errors import (
 from localcat.models.band import Band, ClassBand, MaskBand
 from localcat.models.enums import DocumentState, StorageState
 from localcat.models.image import Image
-from localcat.rasters.alignment import overlap
-from localcat.rasters.mosaic import Canvas, clear, masked_zeros
-from localcat.rasters.read import BandSource, read_bands
-from localcat.rasters.scaling import apply_scaling
+from localcat.rasters.reading.mosaic import Canvas, clear, masked_zeros
+from localcat.rasters.reading.read import BandSource, read_bands
+from localcat.rasters.reading.scaling import apply_scaling
+from localcat.rasters.warping.alignment import overlap
 from localcat.reading.plan import BandChoice, ReadPlan, native_grid
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from localcat.models.values import File
-    from localcat.rasters.pieces import Place
+    from localcat.models.attributes.values import File
+    from localcat.rasters.warping.pieces import Place
 
     MaskedArray = numpy.ma.MaskedArray[Any, Any]
 

@@ -15,15 +15,15 @@ from localcat.earth.contexts.grid import Grid
 from localcat.earth.crs import parse_crs
 from localcat.errors import BadRequestError, RasterError, TooLargeError, UploadOptionWarning
 from localcat.expressions.properties import properties as p
+from localcat.models.attributes.processing import ProcessingLevelsAttribute
 from localcat.models.band import Band, ClassBand, MaskBand
 from localcat.models.enums import ResampleAlgorithm
-from localcat.models.processing import ProcessingLevelsAttribute
-from localcat.rasters.dtypes import common_dtype, numpy_dtype
-from localcat.rasters.environment import usable_threads
-from localcat.rasters.mosaic import masked_zeros
-from localcat.rasters.read import MAX_RESULT_BYTES
-from localcat.rasters.scaling import BandScaling, Scale, scaling_parameters
-from localcat.rasters.strips import row_strips
+from localcat.rasters.files.dtypes import common_dtype, numpy_dtype
+from localcat.rasters.files.environment import usable_threads
+from localcat.rasters.reading.mosaic import masked_zeros
+from localcat.rasters.reading.read import MAX_RESULT_BYTES
+from localcat.rasters.reading.scaling import BandScaling, Scale, scaling_parameters
+from localcat.rasters.writing.strips import row_strips
 from localcat.warn import warn_caller
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from localcat.models.image import Image
     from localcat.models.requests import ReadRequest
-    from localcat.rasters.pieces import Place
+    from localcat.rasters.warping.pieces import Place
 
     MaskedArray = numpy.ma.MaskedArray[Any, Any]
 

@@ -12,9 +12,9 @@ import numpy
 
 from localcat.errors import BadRequestError, RasterError
 from localcat.models.requests import ReadRequest
-from localcat.rasters.dtypes import numpy_dtype
-from localcat.rasters.point import pixel_of, place_in, read_point
-from localcat.rasters.scaling import apply_scaling
+from localcat.rasters.files.dtypes import numpy_dtype
+from localcat.rasters.reading.point import pixel_of, place_in, read_point
+from localcat.rasters.reading.scaling import apply_scaling
 from localcat.reading.arrays import in_threads, report_failures
 from localcat.reading.layers import FAILURES, masked_by_alpha, of_present, require_pixels, sources_of
 from localcat.reading.plan import (
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from localcat.models.image import Image
-    from localcat.rasters.scaling import Scale
+    from localcat.rasters.reading.scaling import Scale
     from localcat.reading.plan import BandChoice, ProductKey
 
     MaskedArray = numpy.ma.MaskedArray[Any, Any]

@@ -10,7 +10,7 @@ import numpy
 from localcat.errors import BadRequestError
 from localcat.models.band import Band, ClassBand, GenericBand, MaskBand
 from localcat.models.requests import ReadRequest
-from localcat.rasters.picture import encoded_picture
+from localcat.rasters.writing.picture import encoded_picture
 from localcat.reading.arrays import read_one
 from localcat.reading.layers import of_present, require_pixels
 from localcat.reading.plan import band_names, bands_by_name, native_grid

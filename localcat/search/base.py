@@ -13,13 +13,14 @@ from localcat.errors import BadRequestError
 from localcat.expressions.nodes import And, Node, all_of, check_size
 from localcat.expressions.properties import Expression
 from localcat.models.band import Band
-from localcat.models.base import CatalogObjectBase
 from localcat.models.image import Image
+from localcat.models.object import CatalogObjectBase
 from localcat.models.product import Product
-from localcat.store import planner, rows, timeline
-from localcat.store.compiler import Clause, Scope
-from localcat.store.conditions import Condition, conditions_of
-from localcat.store.planner import Products, Question
+from localcat.store import rows
+from localcat.store.query import by_time, planner
+from localcat.store.query.compiler import Clause, Scope
+from localcat.store.query.conditions import Condition, conditions_of
+from localcat.store.query.planner import Products, Question
 
 if TYPE_CHECKING:
     from localcat.models.backend import Backend
@@ -252,7 +253,7 @@ class Search(Generic[T]):
         """Return the statement for columns of the rows found."""
         question = self._question()
         with self._catalog.database.read() as connection:
-            if timeline.is_brief(question, connection):
+            if by_time.is_brief(question, connection):
                 question = replace(question, products=Products.EVERY)
         return planner.select(question, columns, ordered=ordered, tail=tail)
 
@@ -260,8 +261,8 @@ class Search(Generic[T]):
         statement = self._statements.get(columns)
         if statement is None:
             question, limit = self._question(), self._limit
-            if limit is not None and timeline.comes_by_product(question, limit):
-                statement = timeline.select_by_product(question, columns, limit)
+            if limit is not None and by_time.comes_by_product(question, limit):
+                statement = by_time.select_by_product(question, columns, limit)
             else:
                 tail = None if limit is None else Clause("LIMIT ?", (limit,))
                 statement = self._select(columns, ordered=True, tail=tail)

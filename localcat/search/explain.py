@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from localcat.expressions.nodes import Comparison, IsNull, Node, Not, Op, Or, Ref, Relation, Spatial
 from localcat.expressions.python_text import shortened
-from localcat.store import planner
+from localcat.store.query import planner
 from localcat.timestamps import from_microseconds
 
 if TYPE_CHECKING:
     from localcat.search import Search
-    from localcat.store.conditions import Condition
+    from localcat.store.query.conditions import Condition
 
 _MISSES = 3  # in space
 _PLAN_WORDS = (  # of SQLite's lines, in its words, and in ours; lines about the inside of others are left out

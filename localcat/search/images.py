@@ -25,10 +25,10 @@ from localcat.search.timeseries import (
     grouping_sql,
     interval_after,
 )
-from localcat.store import planner, timeline
-from localcat.store.compiler import Clause
-from localcat.store.planner import Products
-from localcat.store.space import Reach
+from localcat.store.query import by_time, planner
+from localcat.store.query.compiler import Clause
+from localcat.store.query.planner import Products
+from localcat.store.rtree.ask import Reach
 from localcat.timestamps import from_microseconds, to_microseconds
 
 if TYPE_CHECKING:
@@ -211,7 +211,7 @@ class ImageSearch(GeoSearch[Image], SummarySearchMixin):
     def _buckets_to_ask(self, field: str, length: Interval) -> list[Bucket]:
         """Return the intervals and the end of the last, where asking one by one is cheaper than grouping; else none."""
         question = self._question()
-        if self._is_placed() or not timeline.has_ranges(question, field):
+        if self._is_placed() or not by_time.has_ranges(question, field):
             return []
         ends = [self.sort(order).limit(1)._matches(f"image.{field}") for order in (field, f"-{field}")]
         if not all(ends):

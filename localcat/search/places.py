@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any, Self
 from localcat.expressions.conditions import spatial
 from localcat.expressions.nodes import IsNull, Node, Ref, Relation, Spatial, one_of
 from localcat.search.base import Search, T
-from localcat.store import planner, timeline
-from localcat.store.compiler import Clause
-from localcat.store.conditions import Condition, conditions_of
-from localcat.store.space import Reach
+from localcat.store.query import by_time, planner
+from localcat.store.query.compiler import Clause
+from localcat.store.query.conditions import Condition, conditions_of
+from localcat.store.rtree.ask import Reach
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
-    from localcat.store.exact import ExactTest
+    from localcat.store.query.exact import ExactTest
 
 
 _SMALLEST_CHUNK, _LARGEST_CHUNK = 128, 4096  # candidates whose footprints are tested at once
@@ -136,10 +136,10 @@ class GeoSearch(Search[T]):
         if limit is None or crowd is None:
             return self._tested(columns)
         with self._catalog.database.snapshot() as connection:
-            if not timeline.is_crowded(crowd, connection):
+            if not by_time.is_crowded(crowd, connection):
                 return self._tested(columns)
             matches: list[tuple[Any, ...]] = []
-            for window in timeline.windows(self._question(), connection):
+            for window in by_time.windows(self._question(), connection):
                 if len(matches) >= limit:
                     break
                 inside = self if window is None else self._also(window)
@@ -156,7 +156,7 @@ class GeoSearch(Search[T]):
     def _goes_by_windows(self) -> bool:
         crowd = self._possible_crowd("image.id") if self._is_placed() else None
         with self._catalog.database.read() as connection:
-            return timeline.is_crowded(crowd, connection)
+            return by_time.is_crowded(crowd, connection)
 
     def _tested(self, columns: str, *, ordered: bool = True, reach: Reach = Reach.MEETING) -> list[tuple[Any, ...]]:
         """Return columns of the rows found among those of a reach, by testing the footprints of all candidates."""
@@ -177,7 +177,9 @@ class GeoSearch(Search[T]):
     ) -> tuple[Clause, ExactTest]:
         known = self._exact_tests.get((columns, reach, ordered))
         if known is None:
-            from localcat.store.exact import ExactTest  # brings shapely, which searches without a place do not need
+            from localcat.store.query.exact import (
+                ExactTest,  # brings shapely, which searches without a place do not need
+            )
 
             question = self._question()
             test = ExactTest(question if reach is question.reach else replace(question, reach=reach))

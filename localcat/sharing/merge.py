@@ -23,11 +23,11 @@ from localcat.errors import (
     CorruptImageError,
 )
 from localcat.maintenance.backup import copy_checked
-from localcat.models.attributes import Stored, Text
+from localcat.models.attributes.scalars import Stored, Text
+from localcat.models.attributes.values import File
 from localcat.models.band import Band
 from localcat.models.image import Image
 from localcat.models.product import Product
-from localcat.models.values import File
 from localcat.progress import shown
 from localcat.store import rows
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from localcat.catalog import Catalog
     from localcat.disk.data_folder import DataFolder
-    from localcat.models.base import CatalogObjectBase
+    from localcat.models.object import CatalogObjectBase
 
 T = TypeVar("T")
 Policy: TypeAlias = Literal["newer", "ours", "theirs"]

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 from localcat.errors import CorruptCatalogError
-from localcat.store.compiler import Parameter
-from localcat.store.fields import column
+from localcat.store.query.columns import column
+from localcat.store.query.compiler import Parameter
 
 Row: TypeAlias = tuple[Parameter, ...]
 """(row id, version, then the attributes in the order of `selected`)."""
@@ -109,7 +109,7 @@ def insert_images(
     files : sequence of tuple
         (row id, position, owned, href, size_bytes, hash, provider_id, provider_href), one tuple a file.
     """
-    from localcat.store import index  # brings shapely, which rows without a footprint do not need
+    from localcat.store.rtree.write import add_entries  # brings shapely, which rows without a footprint do not need
 
     names = ", ".join(("id", *(column("image", name).name for name in attributes)))
     marks = ", ".join("?" * (len(attributes) + 1))
@@ -122,7 +122,7 @@ def insert_images(
     )
     if "geometry" in place:
         geometry, acquired = place["geometry"], place.get("acquired")
-        index.add_entries(
+        add_entries(
             connection,
             (
                 (row[0], row[geometry], None if acquired is None else row[acquired])  # type: ignore[misc]
@@ -284,9 +284,9 @@ def _add_to_indexes(connection: sqlite3.Connection, table: str, row_id: int) -> 
             raise CorruptCatalogError(f"row {row_id} of table 'image', just written, is not there")
         geometry, acquired, tags = found
         if geometry is not None:
-            from localcat.store import index  # brings shapely, which rows without a footprint do not need
+            from localcat.store.rtree.write import add_entries  # brings shapely, as above
 
-            index.add_entries(connection, [(row_id, geometry, acquired)])
+            add_entries(connection, [(row_id, geometry, acquired)])
         if tags is not None:
             connection.execute(
                 "INSERT OR IGNORE INTO image_tag (tag, image_id) SELECT value, ? FROM json_each(?)", (row_id, tags)

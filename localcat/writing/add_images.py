@@ -21,12 +21,12 @@ from localcat.errors import (
     NotFoundError,
 )
 from localcat.expressions.fields import nearest
+from localcat.models.attributes.values import File
 from localcat.models.enums import StorageState
 from localcat.models.image import Image
-from localcat.models.values import File
 from localcat.progress import shown
 from localcat.store import rows
-from localcat.store.faults import sqlite_errors
+from localcat.store.file.faults import sqlite_errors
 from localcat.timestamps import now_microseconds
 
 if TYPE_CHECKING:

@@ -17,13 +17,13 @@ from localcat.errors import BadRequestError, InvalidArrayError, RasterWarning, U
 from localcat.models.band import Band, MaskBand
 from localcat.models.enums import ImageUploadEventSeverity as Severity
 from localcat.models.enums import ImageUploadEventType as EventType
-from localcat.rasters.arrays import BandLayer, check_array, check_layers
-from localcat.rasters.dtypes import equals_nodata, numpy_dtype
-from localcat.rasters.strips import ArrayPixels, differ, row_strips, strips_of
-from localcat.rasters.write import CogOptions, check_overviews, departures, write_pixels
+from localcat.rasters.files.dtypes import equals_nodata, numpy_dtype
+from localcat.rasters.writing.checks import BandLayer, check_array, check_layers
+from localcat.rasters.writing.strips import ArrayPixels, differ, row_strips, strips_of
+from localcat.rasters.writing.write import CogOptions, check_overviews, departures, write_pixels
 from localcat.warn import warn_caller
 from localcat.writing.commit import Step, Written, file_of, position_of
-from localcat.writing.settings import cog_options, layers_of, tags_of, warn_of
+from localcat.writing.options import cog_options, layers_of, tags_of, warn_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

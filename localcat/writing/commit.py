@@ -16,13 +16,13 @@ from localcat.earth.contexts.grid import Grid
 from localcat.earth.crs import crs_code, parse_crs
 from localcat.earth.geometry import area_km2
 from localcat.errors import CommitUnknownError, DuplicateError
+from localcat.models.attributes.structured import ExtraProperties
+from localcat.models.attributes.values import File
 from localcat.models.band import Band
 from localcat.models.enums import ImageUploadEventType as EventType
 from localcat.models.enums import ImageUploadStatus, StorageState
-from localcat.models.structured import ExtraProperties
-from localcat.models.values import File
-from localcat.rasters.footprint import footprint
-from localcat.rasters.write import FileDigest
+from localcat.rasters.files.footprint import footprint
+from localcat.rasters.writing.write import FileDigest
 from localcat.store import rows
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from localcat.catalog import Catalog
     from localcat.disk.data_folder import DataFolder
     from localcat.models.image import Image
-    from localcat.store.database import Transaction
+    from localcat.store.file.database import Transaction
     from localcat.writing.log import UploadRecord
 
 _FOUND = {True: "it is in the catalog", False: "it is not in the catalog", None: "it could not be looked up yet"}

@@ -12,21 +12,21 @@ from localcat.disk.paths import in_place_href
 from localcat.earth.crs import crs_name, parse_crs
 from localcat.errors import BadRequestError, GridMismatchError, RasterError, RasterWarning
 from localcat.models.band import Band, MaskBand
-from localcat.rasters.copying import as_cog, copy_raster, digest_raster
-from localcat.rasters.describe import RasterDescription, describe
-from localcat.rasters.dtypes import numpy_dtype
-from localcat.rasters.georeferencing import agrees
-from localcat.rasters.validate import validate_cog
-from localcat.rasters.write import CogOptions, departures
+from localcat.rasters.files.describe import RasterDescription, describe
+from localcat.rasters.files.dtypes import numpy_dtype
+from localcat.rasters.files.georeferencing import agrees
+from localcat.rasters.files.validate import validate_cog
+from localcat.rasters.writing.copying import as_cog, copy_raster, digest_raster
+from localcat.rasters.writing.write import CogOptions, departures
 from localcat.writing.commit import Step, Written, file_of, position_of
-from localcat.writing.settings import cog_options, layer_of, tags_of, warn_of
+from localcat.writing.options import cog_options, layer_of, tags_of, warn_of
 
 if TYPE_CHECKING:
     from localcat.catalog import Catalog
     from localcat.earth.contexts.grid import Grid
     from localcat.models.image import Image
     from localcat.models.requests import UploadRequest
-    from localcat.rasters.arrays import BandLayer
+    from localcat.rasters.writing.checks import BandLayer
     from localcat.writing.log import UploadRecord
 
 _SUFFIXES = {"GTiff": ".tif", "JP2OpenJPEG": ".jp2"}

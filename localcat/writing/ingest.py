@@ -17,8 +17,8 @@ from localcat.errors import BadRequestError, ClientError, ProductNotFoundError, 
 from localcat.models.image import Image
 from localcat.models.product import Product
 from localcat.progress import shown
-from localcat.rasters.describe import describe
-from localcat.rasters.environment import read_errors
+from localcat.rasters.files.describe import describe
+from localcat.rasters.files.environment import read_errors
 from localcat.timestamps import from_microseconds, to_microseconds
 
 if TYPE_CHECKING:

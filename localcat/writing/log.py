@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from localcat.catalog import Catalog
     from localcat.models.requests import ImageUploadOptions
-    from localcat.store.database import Transaction
+    from localcat.store.file.database import Transaction
 
 COMPONENT = "localcat"
 UNFINISHED = (ImageUploadStatus.PENDING.value, ImageUploadStatus.RUNNING.value)

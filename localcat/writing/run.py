@@ -14,7 +14,7 @@ from localcat.models.enums import ImageUploadEventType as EventType
 from localcat.models.enums import ImageUploadStatus
 from localcat.models.image import Image
 from localcat.models.upload import ImageUpload
-from localcat.rasters.environment import usable_threads
+from localcat.rasters.files.environment import usable_threads
 from localcat.writing.arrays import array_steps
 from localcat.writing.commit import Task, file_of
 from localcat.writing.files import file_steps

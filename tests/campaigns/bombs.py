@@ -21,10 +21,10 @@ from typing import Any
 from localcat import Catalog, Expression, Image, LocalcatError, Product, SpectralBand
 from localcat import properties as p
 from localcat.earth.crs import parse_crs
-from localcat.rasters.copying import copy_raster
-from localcat.rasters.describe import describe
-from localcat.rasters.read import read_native
-from localcat.rasters.write import write_cog
+from localcat.rasters.files.describe import describe
+from localcat.rasters.reading.read import read_native
+from localcat.rasters.writing.copying import copy_raster
+from localcat.rasters.writing.write import write_cog
 from tests.rasters.conftest import make_grid, noise
 from tests.rasters.test_hostile import sparse_tiff
 

@@ -30,11 +30,11 @@ from localcat import (
     StorageError,
 )
 from localcat import properties as p
-from localcat.rasters.copying import check_pixels
-from localcat.rasters.describe import describe
-from localcat.rasters.read import BandSource, read_bands, read_native
-from localcat.rasters.validate import validate_cog
-from localcat.rasters.write import CogOptions, write_cog
+from localcat.rasters.files.describe import describe
+from localcat.rasters.files.validate import validate_cog
+from localcat.rasters.reading.read import BandSource, read_bands, read_native
+from localcat.rasters.writing.copying import check_pixels
+from localcat.rasters.writing.write import CogOptions, write_cog
 from tests.rasters.conftest import make_grid, noise
 
 PAGE = 4096  # bytes of a page of SQLite

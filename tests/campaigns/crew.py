@@ -19,8 +19,8 @@ from typing import Any
 import localcat.maintenance
 import localcat.writing.run  # noqa: F401  # imported once, before the forks
 from localcat import Catalog, ClientError, Image, Product
-from localcat.store.connection import Journal
-from localcat.store.journal import is_wal
+from localcat.store.file.connection import Journal
+from localcat.store.file.journal import is_wal
 from tests.campaigns import scenarios
 from tests.campaigns.scenarios import NAME
 

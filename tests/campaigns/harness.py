@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from localcat.store.schema import Migrations
+from localcat.store.file.schema import Migrations
 from tests.campaigns import checker, scenarios
 from tests.campaigns.child import Request, as_line
 from tests.campaigns.scenarios import NAME, SCENARIOS

@@ -14,10 +14,10 @@ import numpy
 
 from localcat import Catalog, Image, Product, SpectralBand
 from localcat.disk.data_folder import TEMPORARY_PREFIX
-from localcat.store import schema
-from localcat.store.connection import Journal, OpenOptions
-from localcat.store.database import Database
-from localcat.store.schema import Migrations
+from localcat.store.file import schema
+from localcat.store.file.connection import Journal, OpenOptions
+from localcat.store.file.database import Database
+from localcat.store.file.schema import Migrations
 from tests.campaigns.checker import data_folder
 
 State: TypeAlias = dict[str, str | None]

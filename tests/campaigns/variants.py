@@ -17,10 +17,11 @@ from localcat.disk.data_folder import DataFolder
 from localcat.disk.paths import data_path
 from localcat.maintenance import garbage
 from localcat.on_disk import CatalogOnDisk
-from localcat.rasters import write
-from localcat.rasters.write import CogOptions
-from localcat.store import database, rows
-from localcat.store.database import Database
+from localcat.rasters.writing import write
+from localcat.rasters.writing.write import CogOptions
+from localcat.store import rows
+from localcat.store.file import database
+from localcat.store.file.database import Database
 
 VARIANTS: dict[str, Callable[[], None]] = {}
 

@@ -21,7 +21,7 @@ from localcat import (
 )
 from localcat import properties as p
 from localcat.errors import CorruptCatalogError
-from localcat.rasters.dtypes import is_representable, numpy_dtype
+from localcat.rasters.files.dtypes import is_representable, numpy_dtype
 
 NEEDED = {"data_type": "Byte", "data_range": (0, 255), "band_index": 0}
 

@@ -15,10 +15,10 @@ from rasterio.warp import transform
 from localcat import AOI, XYZTile
 from localcat.earth.contexts.grid import Grid
 from localcat.errors import RasterError
-from localcat.rasters.arrays import BandLayer
-from localcat.rasters.footprint import footprint
-from localcat.rasters.read import BandSource, read_bands
-from localcat.rasters.write import CogOptions, write_cog
+from localcat.rasters.files.footprint import footprint
+from localcat.rasters.reading.read import BandSource, read_bands
+from localcat.rasters.writing.checks import BandLayer
+from localcat.rasters.writing.write import CogOptions, write_cog
 
 WGS84, WEB = CRS.from_epsg(4326), CRS.from_epsg(3857)
 ROWS, COLUMNS = 60, 360

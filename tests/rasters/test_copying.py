@@ -9,12 +9,12 @@ import rasterio
 from rio_cogeo.cogeo import cog_validate
 
 from localcat.errors import BadRequestError, CorruptImageError, ImageDeletedError
-from localcat.rasters.arrays import BandLayer
-from localcat.rasters.copying import as_cog, check_pixels, copy_raster
-from localcat.rasters.describe import describe
-from localcat.rasters.read import read_native
-from localcat.rasters.validate import validate_cog
-from localcat.rasters.write import CogOptions, write_cog
+from localcat.rasters.files.describe import describe
+from localcat.rasters.files.validate import validate_cog
+from localcat.rasters.reading.read import read_native
+from localcat.rasters.writing.checks import BandLayer
+from localcat.rasters.writing.copying import as_cog, check_pixels, copy_raster
+from localcat.rasters.writing.write import CogOptions, write_cog
 
 from .conftest import make_grid, noise
 

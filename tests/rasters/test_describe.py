@@ -12,10 +12,10 @@ from rasterio.warp import transform
 from localcat.earth.contexts.grid import Grid
 from localcat.earth.geometry import area_km2, as_geometry
 from localcat.errors import RasterError
-from localcat.rasters.arrays import BandLayer
-from localcat.rasters.describe import band_info, describe, raster_info
-from localcat.rasters.footprint import footprint
-from localcat.rasters.write import CogOptions, write_cog
+from localcat.rasters.files.describe import band_info, describe, raster_info
+from localcat.rasters.files.footprint import footprint
+from localcat.rasters.writing.checks import BandLayer
+from localcat.rasters.writing.write import CogOptions, write_cog
 
 from .conftest import make_grid, noise
 

@@ -6,7 +6,7 @@ import numpy
 import pytest
 
 from localcat.errors import BadRequestError, InvalidArrayError
-from localcat.rasters.dtypes import (
+from localcat.rasters.files.dtypes import (
     DATA_TYPES,
     common_dtype,
     data_type_name,

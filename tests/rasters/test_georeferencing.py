@@ -8,7 +8,7 @@ from affine import Affine
 from localcat.earth.contexts.grid import Grid
 from localcat.earth.crs import parse_crs
 from localcat.errors import GridMismatchError
-from localcat.rasters.georeferencing import agrees, check_crs_is_kept, is_same_place
+from localcat.rasters.files.georeferencing import agrees, check_crs_is_kept, is_same_place
 
 METRES = Affine(10, 0, 500_000, 0, -10, 5_000_000)
 DEGREES = Affine(0.01, 0, 7, 0, -0.01, 47)

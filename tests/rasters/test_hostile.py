@@ -17,13 +17,13 @@ import rasterio
 from rasterio.env import get_gdal_config
 
 from localcat.errors import CorruptImageError, ImageDeletedError, LocalcatError, TooLargeError, UnsafePathError
-from localcat.rasters.copying import check_pixels, copy_raster
-from localcat.rasters.describe import describe
-from localcat.rasters.environment import raster_environment, read_errors, write_errors
-from localcat.rasters.opening import open_raster
-from localcat.rasters.read import BandSource, read_bands, read_native
-from localcat.rasters.validate import validate_cog
-from localcat.rasters.write import CogOptions, write_cog
+from localcat.rasters.files.describe import describe
+from localcat.rasters.files.environment import raster_environment, read_errors, write_errors
+from localcat.rasters.files.opening import open_raster
+from localcat.rasters.files.validate import validate_cog
+from localcat.rasters.reading.read import BandSource, read_bands, read_native
+from localcat.rasters.writing.copying import check_pixels, copy_raster
+from localcat.rasters.writing.write import CogOptions, write_cog
 
 from .conftest import make_grid, noise
 
@@ -277,7 +277,10 @@ def test_threads_read_at_the_same_time(cog):
 
 def test_the_environment_of_the_process_cannot_open_a_side_door(cog):
     (cog.parent / "x.tif.aux.xml").write_text("<PAMDataset><Metadata><MDI key='evil'>yes</MDI></Metadata></PAMDataset>")
-    code = "import sys; from localcat.rasters.describe import describe\nassert 'evil' not in describe(sys.argv[1]).tags"
+    code = (
+        "import sys; from localcat.rasters.files.describe import describe\n"
+        "assert 'evil' not in describe(sys.argv[1]).tags"
+    )
     environment = {
         "GDAL_PAM_ENABLED": "YES",
         "GDAL_DISABLE_READDIR_ON_OPEN": "FALSE",

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from localcat.errors import GridMismatchError
-from localcat.rasters.mosaic import Canvas, masked_zeros
+from localcat.rasters.reading.mosaic import Canvas, masked_zeros
 
 SHAPE = (2, 3, 4)
 

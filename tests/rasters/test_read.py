@@ -13,12 +13,12 @@ from rasterio.vrt import WarpedVRT
 
 from localcat.earth.contexts.grid import Grid
 from localcat.errors import BadRequestError, CorruptImageError, TooLargeError
-from localcat.rasters import pieces
-from localcat.rasters.arrays import BandLayer
-from localcat.rasters.footprint import footprint
-from localcat.rasters.opening import open_raster
-from localcat.rasters.read import RESAMPLINGS, BandSource, native_window, read_bands, read_native
-from localcat.rasters.write import CogOptions, write_cog
+from localcat.rasters.files.footprint import footprint
+from localcat.rasters.files.opening import open_raster
+from localcat.rasters.reading.read import RESAMPLINGS, BandSource, native_window, read_bands, read_native
+from localcat.rasters.warping import pieces
+from localcat.rasters.writing.checks import BandLayer
+from localcat.rasters.writing.write import CogOptions, write_cog
 
 from .conftest import make_grid, noise, shifted
 

@@ -4,7 +4,7 @@ import numpy
 import pytest
 
 from localcat.errors import BadRequestError
-from localcat.rasters.scaling import BandScaling, apply_scaling, scaling_parameters
+from localcat.rasters.reading.scaling import BandScaling, apply_scaling, scaling_parameters
 
 COLORS = [BandScaling(name, "UInt16", (0, 10000), (0, 4000), (0, 1)) for name in ("red", "green", "blue")]
 BANDS = [*COLORS, BandScaling("alpha", "UInt16", (0, 1), (0, 1), is_scalable=False)]

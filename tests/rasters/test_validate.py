@@ -6,8 +6,8 @@ import rasterio.shutil
 from rasterio.enums import Resampling
 
 from localcat.errors import CorruptImageError
-from localcat.rasters.validate import validate_cog
-from localcat.rasters.write import CogOptions, write_cog
+from localcat.rasters.files.validate import validate_cog
+from localcat.rasters.writing.write import CogOptions, write_cog
 
 from .conftest import make_grid, noise
 

@@ -24,14 +24,14 @@ from localcat.errors import (
     StorageError,
     StorageFullError,
 )
-from localcat.rasters import scratch, write
-from localcat.rasters.arrays import BandLayer, check_array
-from localcat.rasters.describe import describe
-from localcat.rasters.dtypes import DATA_TYPES
-from localcat.rasters.opening import open_raster
-from localcat.rasters.read import read_native
-from localcat.rasters.validate import validate_cog
-from localcat.rasters.write import CogOptions, write_cog
+from localcat.rasters.files.describe import describe
+from localcat.rasters.files.dtypes import DATA_TYPES
+from localcat.rasters.files.opening import open_raster
+from localcat.rasters.files.validate import validate_cog
+from localcat.rasters.reading.read import read_native
+from localcat.rasters.writing import scratch, write
+from localcat.rasters.writing.checks import BandLayer, check_array
+from localcat.rasters.writing.write import CogOptions, write_cog
 
 from .conftest import make_grid, noise
 
@@ -418,9 +418,9 @@ def test_no_limit_on_the_size_of_files_goes_unnoticed(tmp_path):
     code = """
 import pathlib, resource, signal, sys
 from localcat.errors import StorageError
-from localcat.rasters.copying import check_pixels
-from localcat.rasters.read import read_native
-from localcat.rasters.write import CogOptions, write_cog
+from localcat.rasters.writing.copying import check_pixels
+from localcat.rasters.reading.read import read_native
+from localcat.rasters.writing.write import CogOptions, write_cog
 from tests.rasters.conftest import make_grid, noise
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 target, unlimited = pathlib.Path(sys.argv[1]), resource.RLIM_INFINITY

@@ -26,11 +26,11 @@ from localcat import (
     UnsupportedCatalogError,
     UntrustedCatalogError,
 )
-from localcat.store import schema
-from localcat.store.connection import OpenOptions, connect
-from localcat.store.database import Database
-from localcat.store.migrate import backup_path
-from localcat.store.trust import check_schema
+from localcat.store.file import schema
+from localcat.store.file.connection import OpenOptions, connect
+from localcat.store.file.database import Database
+from localcat.store.file.migrate import backup_path
+from localcat.store.file.trust import check_schema
 from tests import published
 
 SECOND = """-- Notes on images, and an index of their words.
@@ -234,7 +234,7 @@ def test_killed_at_any_statement_it_is_the_old_catalog_or_the_new_one(
                 connection.set_trace_callback(count_down)
                 return connection
 
-            monkeypatch.setattr("localcat.store.database.connect", traced)
+            monkeypatch.setattr("localcat.store.file.database.connect", traced)
             database = Database(path, versions=newer)
             database.settings()
             os._exit(0)

@@ -8,7 +8,7 @@ import pytest
 
 from localcat import Catalog, Product
 from localcat import properties as p
-from localcat.store import planner, timeline
+from localcat.store.query import by_time, planner
 
 AREA = (-10.0, -10.0, 10.0, 10.0)
 
@@ -45,7 +45,7 @@ def oracle(catalog: Catalog, *, newest: bool, least_clouds: float = 0) -> list[s
 def test_windows_of_time_find_what_sorting_all_finds(crowded: Catalog, limit: int, newest: bool) -> None:
     search = crowded.images.intersects(AREA).sort("-acquired" if newest else "acquired")
     with crowded.database.read() as connection:
-        assert timeline.is_crowded(planner.count_candidates(search._question()), connection)
+        assert by_time.is_crowded(planner.count_candidates(search._question()), connection)
     assert search.limit(limit).ids() == oracle(crowded, newest=newest)[:limit]
     few = search.filter(p.cloud_fraction >= 0.9)
     assert few.limit(limit).ids() == oracle(crowded, newest=newest, least_clouds=0.9)[:limit]

@@ -11,8 +11,9 @@ from contextlib import closing
 import numpy
 import pytest
 
-from localcat.store import index, schema
-from localcat.store.tree import BrokenTreeError, read_tree
+from localcat.store.file import schema
+from localcat.store.rtree.nodes import BrokenTreeError, read_tree
+from localcat.store.rtree.write import NODE_SIZE
 
 COUNT = 600  # entries; two levels of nodes above the leaves' cells
 
@@ -100,7 +101,7 @@ def test_whatever_sqlite_finds_is_found(connection: sqlite3.Connection, content:
     told = 0
     for _ in range(300):
         connection.deserialize(content)
-        change(connection, dice.choice(nodes), dice.randrange(index.NODE_SIZE), dice.randbytes(dice.randint(1, 8)))
+        change(connection, dice.choice(nodes), dice.randrange(NODE_SIZE), dice.randbytes(dice.randint(1, 8)))
         ours = faults(connection)
         (sqlites,) = connection.execute("SELECT rtreecheck('main', 'image_index')").fetchone()
         assert bool(ours) >= (sqlites != "ok"), sqlites

@@ -1,0 +1,31 @@
+"""The ``localcat`` command."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from localcat import __version__
+from localcat.cli.data import demo, merge
+from localcat.cli.keeping import backup, doctor, gc, recover, reindex, verify
+from localcat.errors import LocalcatError
+
+
+@click.group()
+@click.version_option(__version__, prog_name="localcat")
+def cli() -> None:
+    """Keep satellite images in one file and one folder, with no network and no server."""
+
+
+for command in (demo, verify, reindex, gc, backup, merge, recover, doctor):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Run the command; an error of localcat ends it with one line and status 1."""
+    try:
+        cli()
+    except LocalcatError as error:
+        click.echo(f"localcat: {error}", err=True)
+        sys.exit(1)

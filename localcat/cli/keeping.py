@@ -1,0 +1,104 @@
+"""Commands that keep a catalog in order."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from localcat.catalog import Catalog
+from localcat.cli.shared import DAMAGED, catalog_argument, opened
+from localcat.errors import CatalogError
+
+_level = click.option("--level", type=click.Choice(["quick", "files", "full"]), default="files", show_default=True)
+
+
+@click.command()
+@catalog_argument
+@_level
+@click.option("--sample", default="100%", show_default=True, help="Share of the files whose content is read.")
+@click.option("--seed", default=0, show_default=True, help="Which files are in the sample.")
+def verify(catalog: Path | None, level: str, sample: str, seed: int) -> None:
+    """Look for what is wrong with a catalog; nothing is changed.
+
+    The exit status is 0 if all is well, 3 if something is damaged, and 1 if the catalog could not be looked at.
+    """
+    try:
+        with opened(catalog) as found:
+            report = found.verify(level, sample=sample, seed=seed)
+    except CatalogError as error:
+        from localcat.maintenance.verify import report_of_failure  # not needed by the other commands
+
+        if catalog is None:
+            raise
+        report = report_of_failure(catalog, level, error)
+    click.echo(report.summary)
+    for problem in (*report.problems, *report.garbage):
+        click.echo(f"  {problem}")
+    sys.exit(0 if report.ok else DAMAGED)
+
+
+@click.command()
+@catalog_argument
+def reindex(catalog: Path | None) -> None:
+    """Build the indexes anew from the rows."""
+    with opened(catalog) as found:
+        found.reindex()
+        click.echo(f"{found.path.name}: the indexes are built anew")
+
+
+@click.command()
+@catalog_argument
+@click.option("--dry-run", is_flag=True, help="Only tell what would be removed.")
+def gc(catalog: Path | None, dry_run: bool) -> None:
+    """Remove the files in the data folder that no image refers to.
+
+    The exit status is 3 if a file had to stay, because another program reads it for one.
+    """
+    with opened(catalog) as found:
+        report = found.gc(dry_run=dry_run)
+    for href in report.removed:
+        click.echo(href)
+    click.echo(f"{'to remove' if dry_run else 'removed'}: {len(report.removed):,}, with {report.size_bytes:,} bytes")
+    for href in report.kept:
+        click.echo(f"'{href}' could not be removed; try again later", err=True)
+    sys.exit(DAMAGED if report.kept else 0)
+
+
+@click.command()
+@click.argument("catalog", type=click.Path(path_type=Path))
+@click.argument("dest", type=click.Path(path_type=Path))
+def backup(catalog: Path, dest: Path) -> None:
+    """Copy a catalog, file and data folder, to DEST, while other programs use it."""
+    with Catalog.open(catalog) as found:
+        click.echo(str(found.backup(dest)))
+
+
+@click.command()
+@click.argument("broken", type=click.Path(path_type=Path))
+@click.argument("new", type=click.Path(path_type=Path))
+@click.option("--uncertain", is_flag=True, help="Also take images from pages that may hold deleted rows.")
+def recover(broken: Path, new: Path, uncertain: bool) -> None:
+    """Save what can be read of the damaged catalog BROKEN into a NEW one.
+
+    BROKEN is not changed. The exit status is 3 if something is lost; the output says what.
+    """
+    report = Catalog.recover(broken, new, uncertain=uncertain)
+    click.echo(str(report))
+    sys.exit(0 if report.ok else DAMAGED)
+
+
+@click.command()
+@catalog_argument
+def doctor(catalog: Path | None) -> None:
+    """Look at the machine and at the place of a catalog, and say what to do.
+
+    The exit status is 3 if something keeps localcat from working.
+    """
+    from localcat.maintenance.doctor import examine  # brings rasterio
+
+    default = Catalog.default().path  # looked at only if it was made already
+    report = examine(catalog or (default if default.exists() else None))
+    click.echo(str(report))
+    sys.exit(0 if report.ok else DAMAGED)

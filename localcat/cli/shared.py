@@ -1,0 +1,18 @@
+"""What the commands share: arguments, exit statuses, and opening the catalog that was named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from localcat.catalog import Catalog
+
+DAMAGED = 3  # exit status: the command did its work, and found or left something that is wrong
+
+catalog_argument = click.argument("catalog", required=False, type=click.Path(path_type=Path))
+
+
+def opened(path: Path | None) -> Catalog:
+    """Open the catalog that was named, or else the default one."""
+    return Catalog.default() if path is None else Catalog.open(path)

@@ -1,0 +1,243 @@
+"""The attributes that hold more than one value: lists, mappings and tuples, stored as JSON text.
+
+A list or a mapping can be changed in place, without the attribute knowing. Each kind therefore checks its value again
+when it is stored.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from localcat import json_text
+from localcat.errors import AttributeValidationError, BadRequestError
+from localcat.expressions.fields import Field, Kind, Scalar
+from localcat.models.attributes.scalars import INT64, Attribute, Stored, unstorable
+
+T = TypeVar("T")
+
+
+class Structured(Attribute[T]):
+    """A value that is stored as JSON text.
+
+    `load` judges nothing, and passes over entries it does not know: a later version may have written them.
+    """
+
+    is_mutable = True
+
+    def dump(self, value: Any) -> Stored:
+        checked = self.to_json(self.coerce(value))  # again, since it may have been changed in place
+        return json.dumps(checked, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+    def load(self, stored: Any) -> T:
+        value: T = json_text.loads(stored)
+        return value
+
+    def compared(self, value: Any) -> Any:
+        return self.to_json(value)
+
+    def same_stored(self, one: Stored, other: Stored) -> bool:
+        if one == other or one is None or other is None:
+            return one == other
+        return self.load(one) == self.load(other)
+
+    def field(self) -> Field | None:
+        return None
+
+    def several(self, value: Any, rule: str) -> list[Any]:
+        """Return the items of what a user assigned; text, bytes and mappings are no lists."""
+        if type(value) in (list, tuple):
+            return list(value)
+        if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
+            raise self.refuse(value, rule)
+        try:
+            return list(value)
+        except TypeError:  # an array of no dimensions says that it can be iterated
+            raise self.refuse(value, rule) from None
+
+
+class TextList(Structured[list[str]]):
+    """A list of texts.
+
+    Parameters
+    ----------
+    most : int, optional
+        The most items it may have.
+    longest : int, optional
+        The most bytes, in UTF-8, that an item may have.
+    prefixes : sequence of str, optional
+        With one of which each item must begin, such as ``"user:"``.
+    """
+
+    kind = Kind.LIST
+    type_name = "list of str"
+
+    def __init__(
+        self,
+        doc: str = "",
+        *,
+        most: int | None = None,
+        longest: int | None = None,
+        prefixes: Sequence[str] = (),
+        **options: bool,
+    ) -> None:
+        super().__init__(doc, **options)
+        self.most = most
+        self.longest = longest
+        self.prefixes = tuple(prefixes)
+
+    def coerce(self, value: Any) -> list[str]:
+        items = [self._item(item) for item in self.several(value, "is a list of texts")]
+        if self.most is not None and len(items) > self.most:
+            raise AttributeValidationError(f"{self.name} has at most {self.most} items, not {len(items)}")
+        return items
+
+    def _item(self, value: Any) -> str:
+        text = value if type(value) is str and value.isascii() and "\x00" not in value else self._storable(value)
+        if self.longest is not None and 4 * len(text) > self.longest and len(text.encode()) > self.longest:
+            raise self.refuse(value, f"holds texts of at most {self.longest} bytes")
+        if self.prefixes and not text.startswith(self.prefixes):
+            raise self.refuse(value, f"holds texts that begin with {' or '.join(self.prefixes)}")
+        return text
+
+    def _storable(self, value: Any) -> str:
+        if not isinstance(value, str) or unstorable(value) is not None:
+            raise self.refuse(value, "holds texts that can be stored")
+        return str(value)
+
+    def bind(self, value: object) -> Scalar:
+        if not isinstance(value, str):
+            raise BadRequestError(f"the items of {self.name} are texts, and compare with text, not with {value!r}")
+        return value
+
+    def field(self) -> Field | None:
+        return Field(self.name, self.kind, self.bind, sortable=False)
+
+
+def _plain(item: Any) -> Any:
+    """Return Python's own number for one of numpy's, without importing numpy."""
+    if type(item) in (str, int, float):
+        return item
+    return item.item() if type(item).__module__ == "numpy" and hasattr(item, "item") and not item.shape else item
+
+
+class ExtraProperties(Structured[dict[str, str | int | float]]):
+    """A mapping of names to texts and numbers."""
+
+    kind = Kind.MAPPING
+    type_name = "dict"
+    MOST = 50
+
+    def coerce(self, value: Any) -> dict[str, str | int | float]:
+        if type(value) is not dict and not isinstance(value, Mapping):
+            raise self.refuse(value, "is a mapping")
+        if len(value) > self.MOST:
+            raise AttributeValidationError(f"{self.name} has at most {self.MOST} entries, not {len(value)}")
+        entries = {}
+        for key, item in value.items():
+            if not isinstance(key, str) or unstorable(key) is not None:
+                raise self.refuse(key, "has keys of text")
+            entries[key] = plain = _plain(item)
+            if isinstance(plain, str):
+                fits = unstorable(plain) is None
+            elif isinstance(plain, int):
+                fits = plain in INT64
+            else:
+                fits = isinstance(plain, float) and math.isfinite(plain)
+            if not fits:
+                raise self.refuse(plain, f"has texts and finite numbers as values (at key {key!r})")
+        return entries
+
+    def bind(self, value: object) -> Scalar:
+        raise BadRequestError(f"{self.name} is filtered by one of its keys: p.{self.name}['key'], not by {value!r}")
+
+    def field(self) -> Field | None:
+        return Field(self.name, self.kind, self.bind, sortable=False)
+
+
+class NumberTuple(Structured[tuple[float, ...]]):
+    """A tuple of real numbers.
+
+    Parameters
+    ----------
+    length : int, optional
+        The number of items it must have.
+    """
+
+    is_mutable = False
+    type_name = "tuple of float"
+
+    def __init__(self, doc: str = "", *, length: int | None = None, **options: bool) -> None:
+        super().__init__(doc, **options)
+        self.length = length
+
+    def coerce(self, value: Any) -> tuple[float, ...]:
+        items = value if type(value) is tuple else self.several(value, "is a tuple of numbers")
+        if self.length is not None and len(items) != self.length:
+            raise AttributeValidationError(
+                f"Tuple must contain exactly {self.length} items for {self.name}, not {len(items)}"
+            )
+        try:
+            numbers = tuple(map(float, items))
+        except (TypeError, ValueError, OverflowError):
+            raise self.refuse(value, "is a tuple of numbers") from None
+        if not math.isfinite(sum(numbers)) and not all(map(math.isfinite, numbers)):  # finite numbers may overflow
+            raise self.refuse(value, "is a tuple of finite numbers")
+        return numbers
+
+    def load(self, stored: Any) -> tuple[float, ...]:
+        numbers = tuple(float(number) for number in json.loads(stored))
+        if self.length is not None and len(numbers) != self.length:
+            raise ValueError(f"{len(numbers)} numbers in the place of {self.length}")
+        return numbers
+
+    def to_json(self, value: Any) -> Any:
+        return list(value)
+
+
+class Range(NumberTuple):
+    """Two numbers, the smaller first."""
+
+    def __init__(self, doc: str = "", **options: bool) -> None:
+        super().__init__(doc, length=2, **options)
+
+    def coerce(self, value: Any) -> tuple[float, ...]:
+        low, high = super().coerce(value)
+        if low > high:
+            raise self.refuse(value, "is (min, max), the smaller number first")
+        return low, high
+
+
+class NestedNumbers(Structured[tuple[Any, ...]]):
+    """A tuple of numbers, or of tuples of numbers: one entry a band; None where a band has none."""
+
+    is_mutable = False
+    type_name = "tuple"
+    _RULE = "is a tuple of finite numbers, or of tuples of them, one entry a band"
+
+    def coerce(self, value: Any) -> tuple[Any, ...]:
+        return tuple(self._entry(entry, value) for entry in self.several(value, self._RULE))
+
+    def _entry(self, entry: Any, value: Any) -> float | tuple[float | None, ...] | None:
+        if isinstance(entry, Iterable) and not isinstance(entry, str | bytes | Mapping):
+            return tuple(self._number(item, value) for item in entry)
+        return self._number(entry, value)
+
+    def _number(self, entry: Any, value: Any) -> float | None:
+        if entry is None or (isinstance(entry, int) and not isinstance(entry, bool) and entry in INT64):
+            return entry
+        try:
+            number = float(entry)
+        except (TypeError, ValueError, OverflowError):
+            raise self.refuse(value, self._RULE) from None
+        if isinstance(entry, bool | str | bytes) or not math.isfinite(number):
+            raise self.refuse(value, self._RULE)
+        return number
+
+    def load(self, stored: Any) -> tuple[Any, ...]:
+        return tuple(tuple(entry) if isinstance(entry, list) else entry for entry in json.loads(stored))
+
+    def to_json(self, value: Any) -> Any:
+        return [list(entry) if isinstance(entry, tuple) else entry for entry in value]

@@ -1,0 +1,255 @@
+"""Structured values of attributes: resolutions, files, colours and labels."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from localcat.errors import AttributeValidationError, BadRequestError
+from localcat.expressions.fields import Kind, Scalar
+from localcat.models.attributes.scalars import INT64, Attribute, Stored, unstorable
+from localcat.models.attributes.structured import Structured
+from localcat.models.enums import ResolutionUnit
+
+METRES_PER_DEGREE = 111_111.0  # of latitude; the original's rule for comparing the two units
+
+_RESOLUTION_TEXT = re.compile(
+    r"\s*(?P<value>[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?)\s*(?P<unit>[^\W\d_]+|°)\.?\s*"
+)
+_UNITS = {
+    **dict.fromkeys(("m", "meter", "meters", "metre", "metres"), ResolutionUnit.METERS.value),
+    **dict.fromkeys(("°", "deg", "degree", "degrees"), ResolutionUnit.DEGREES.value),
+}
+
+
+@dataclass(slots=True)
+class Resolution:
+    """The size of a pixel on the ground.
+
+    One may be given to several bands; changing it then changes it for all of them.
+
+    Parameters
+    ----------
+    value : float
+        The size, in `unit`.
+    unit : ResolutionUnit or str
+        ``"meters"`` or ``"degrees"``; it reads back as plain text.
+
+    Raises
+    ------
+    AttributeValidationError
+        If the value is no finite number or the unit is unknown, when it is made and when one is changed.
+    """
+
+    value: float
+    unit: ResolutionUnit | str
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, _size(value) if name == "value" else _unit(value) if name == "unit" else value)
+
+    @classmethod
+    def parse(cls, value: Any) -> Resolution:
+        """Return the resolution that a `Resolution`, a mapping or a text such as ``"60m"`` or ``"0.5 deg."`` means."""
+        if isinstance(value, Resolution):
+            return value
+        if isinstance(value, Mapping) and set(value) == {"value", "unit"}:
+            return cls(value["value"], value["unit"])
+        if isinstance(value, str):
+            match = _RESOLUTION_TEXT.fullmatch(value)
+            if match is not None and match["unit"].lower() in _UNITS:
+                return cls(float(match["value"]), match["unit"])
+        raise AttributeValidationError(
+            f"a resolution is Resolution(value=60, unit='meters') or a text such as '60m' or '0.5°', not {value!r}"
+        )
+
+    @property
+    def metres(self) -> float:
+        """The size in metres, at 111,111 m to the degree."""
+        return self.value * METRES_PER_DEGREE if self.unit == ResolutionUnit.DEGREES else self.value
+
+
+def _size(value: Any) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if isinstance(value, bool | bytes) or not math.isfinite(number):
+        raise AttributeValidationError(f"the value of a resolution is a finite number, not {value!r}")
+    return number
+
+
+def _unit(value: Any) -> str:
+    unit = _UNITS.get(value.lower()) if isinstance(value, str) else None
+    if unit is None:
+        raise AttributeValidationError(f"the unit of a resolution is 'meters' or 'degrees', not {value!r}")
+    return unit
+
+
+class ResolutionAttribute(Attribute[Resolution]):
+    """A pixel size, stored as text such as ``60.0 meters``. In a filter a plain number means metres."""
+
+    kind = Kind.NUMBER
+    is_mutable = True
+    type_name = "Resolution"
+
+    def coerce(self, value: Any) -> Resolution:
+        try:
+            return Resolution.parse(value)
+        except AttributeValidationError as error:
+            raise AttributeValidationError(f"{self.name}: {error}") from error
+
+    def dump(self, value: Any) -> Stored:
+        if not value.value > 0:  # only now: a text with a negative number parses, and a resolution changes in place
+            raise self.refuse(value, "is the size of a pixel, above 0")
+        return f"{value.value!r} {value.unit}"
+
+    def load(self, stored: Any) -> Resolution:
+        value, unit = stored.split(" ")
+        return Resolution(float(value), unit)
+
+    def to_json(self, value: Any) -> Any:
+        return {"value": value.value, "unit": value.unit}
+
+    def bind(self, value: object) -> Scalar:
+        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+            return float(value)
+        try:
+            return Resolution.parse(value).metres
+        except AttributeValidationError as error:
+            raise BadRequestError(f"in a filter, {self.name}: {error}; a plain number means metres") from error
+
+    def compared(self, value: Any) -> Any:
+        return value.metres
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file that holds pixels of an image.
+
+    Parameters
+    ----------
+    href : str, optional
+        Where it is: for a file in the catalog's data folder the POSIX path relative to that folder, for one indexed in
+        place its path, for a remote one its URL.
+    size_bytes : int, optional
+        Its size.
+    hash : str, optional
+        Its sha256, hexadecimal.
+    provider_id, provider_href : str, optional
+        How and where the provider of the image keeps it.
+    owned : bool
+        Whether it lies in the catalog's data folder. Only uploads make such files.
+    """
+
+    href: str | None = None
+    size_bytes: int | None = None
+    hash: str | None = None
+    provider_id: str | None = None
+    provider_href: str | None = None
+    owned: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("href", "hash", "provider_id", "provider_href"):
+            value = getattr(self, name)
+            if value is not None and (not isinstance(value, str) or unstorable(value) is not None):
+                raise AttributeValidationError(f"{name} of a file is text, not {value!r}")
+        size = self.size_bytes
+        if size is not None and (isinstance(size, bool) or not isinstance(size, int) or not 0 <= size < 2**63):
+            raise AttributeValidationError(f"size_bytes of a file is a whole number from 0, not {size!r}")
+        if not isinstance(self.owned, bool):
+            raise AttributeValidationError(f"owned of a file is True or False, not {self.owned!r}")
+        if not self.href and not self.provider_href:
+            raise AttributeValidationError("a file has a href or a provider_href")
+        if self.owned and not self.is_complete:
+            raise AttributeValidationError("a file in the data folder has href, size_bytes and hash")
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether it says all that is needed to read it: href, size and hash."""
+        return bool(self.href) and self.size_bytes is not None and bool(self.hash)
+
+
+class FileList(Structured[list[File]]):
+    """The files of an image, in the order that the bands' `file_index` counts; an empty list is None."""
+
+    type_name = "list of File"
+
+    def coerce(self, value: Any) -> list[File] | None:
+        if isinstance(value, File):
+            raise self.refuse(value, "is a list of files")
+        files = [self._item(item) for item in self.several(value, "is a list of files")]
+        if sum(file.size_bytes or 0 for file in files) not in INT64:
+            raise AttributeValidationError(f"{self.name} have sizes that add up to less than 2^63 bytes")
+        return files or None
+
+    def _item(self, value: Any) -> File:
+        if isinstance(value, File):
+            return value
+        if not isinstance(value, Mapping):
+            raise self.refuse(value, "holds File objects or mappings")
+        try:
+            return File(**value)
+        except TypeError:
+            names = ", ".join(field.name for field in fields(File))
+            raise self.refuse(value, f"holds mappings with the keys {names}") from None
+        except AttributeValidationError as error:
+            raise AttributeValidationError(f"{self.name}: {error}") from error
+
+    def dump(self, value: Any) -> Stored:
+        return super().dump(value) if value else None
+
+    def load(self, stored: Any) -> list[File]:
+        return [File(**{**item, "owned": bool(item["owned"])}) for item in json.loads(stored)]
+
+    def to_json(self, value: Any) -> Any:
+        return [
+            {
+                "href": item.href,
+                "size_bytes": item.size_bytes,
+                "hash": item.hash,
+                "provider_id": item.provider_id,
+                "provider_href": item.provider_href,
+                "owned": int(item.owned),
+            }
+            for item in value
+        ]
+
+
+class ColorTable(Structured[list[tuple[int, int, int, int]]]):
+    """Colours by pixel value: (red, green, blue, alpha), each 0 to 255."""
+
+    type_name = "list of (red, green, blue, alpha)"
+
+    def coerce(self, value: Any) -> list[tuple[int, int, int, int]]:
+        return [self._color(color) for color in self.several(value, "is a list of colours")]
+
+    def _color(self, color: Any) -> tuple[int, int, int, int]:
+        try:
+            red, green, blue, alpha = (part.__index__() for part in color)
+        except (TypeError, ValueError, AttributeError):
+            raise self.refuse(color, "holds (red, green, blue, alpha)") from None
+        if not all(0 <= part <= 255 for part in (red, green, blue, alpha)):
+            raise self.refuse(color, "holds numbers from 0 to 255")
+        return red, green, blue, alpha
+
+    def load(self, stored: Any) -> list[tuple[int, int, int, int]]:
+        return [(red, green, blue, alpha) for red, green, blue, alpha in json.loads(stored)]
+
+    def to_json(self, value: Any) -> Any:
+        return [list(color) if isinstance(color, Iterable) else color for color in value]
+
+
+class Labels(Structured[list[str | None]]):
+    """Texts by pixel value; None where a value has no meaning."""
+
+    type_name = "list of str or None"
+
+    def coerce(self, value: Any) -> list[str | None]:
+        items = self.several(value, "is a list of texts")
+        if not all(item is None or (isinstance(item, str) and unstorable(item) is None) for item in items):
+            raise self.refuse(value, "holds texts, or None")
+        return items

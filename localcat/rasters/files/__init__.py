@@ -1,0 +1,1 @@
+"""Raster files as they are: opened, described, validated, and what their bands hold."""

@@ -1,0 +1,308 @@
+"""Pixels of raster files on any grid, as one masked array.
+
+Where the grid is the file's own (or that of one of its overviews), pixels are copied exactly; elsewhere GDAL warps
+them. Masks are always taken from the nearest pixel, and masked pixels lend nothing to their neighbours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from os import PathLike, fspath
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import numpy
+from rasterio.enums import Resampling
+from rasterio.windows import Window
+
+from localcat.earth.contexts.grid import Grid
+from localcat.errors import BadRequestError, TooLargeError
+from localcat.rasters.files.describe import native_grid
+from localcat.rasters.files.dtypes import common_dtype, data_type_name, equals_nodata, numpy_dtype, saturated
+from localcat.rasters.files.environment import read_errors
+from localcat.rasters.files.opening import open_raster
+from localcat.rasters.files.sources import BandSource, Request, fill_of, internal_mask, nodata_of
+from localcat.rasters.reading.cutline import outside_cutline
+from localcat.rasters.warping.alignment import native_window, overview_level
+from localcat.rasters.warping.longitudes import on_each_turn
+from localcat.rasters.warping.vrt import Raster
+from localcat.rasters.warping.warp import warp
+
+_Turn: TypeAlias = "tuple[slice, Grid, Window | None]"  # columns of a grid, their grid, and the file's window it is
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike, NDArray
+    from rasterio.io import DatasetReader
+    from shapely.geometry.base import BaseGeometry
+
+    from localcat.rasters.warping.pieces import Place
+
+    MaskedArray = numpy.ma.MaskedArray[Any, Any]
+
+__all__ = ["MAX_RESULT_BYTES", "RESAMPLINGS", "BandSource", "native_window", "read_bands", "read_native"]
+
+MAX_RESULT_BYTES: Final = 8 * 2**30
+"""How large the array of one read may be, in bytes, unless the caller allows more."""
+
+RESAMPLINGS: Final = {
+    "nearest": Resampling.nearest,
+    "near": Resampling.nearest,
+    "bilinear": Resampling.bilinear,
+    "cubic": Resampling.cubic,
+    "cubicspline": Resampling.cubic_spline,
+    "cubic_spline": Resampling.cubic_spline,
+    "lanczos": Resampling.lanczos,
+    "average": Resampling.average,
+    "mode": Resampling.mode,
+    "max": Resampling.max,
+    "min": Resampling.min,
+    "med": Resampling.med,
+    "q1": Resampling.q1,
+    "q3": Resampling.q3,
+}
+"""The ways to resample a read, by name."""
+
+
+def read_bands(
+    sources: Sequence[BandSource],
+    grid: Grid,
+    *,
+    resampling: str = "nearest",
+    mask_nodata: bool = True,
+    dtype: DTypeLike | None = None,
+    cutline: BaseGeometry | None = None,
+    all_touched: bool = False,
+    max_bytes: int = MAX_RESULT_BYTES,
+    place: Place | None = None,
+    alpha: int | None = None,
+    threads: int = 1,
+    out: MaskedArray | None = None,
+) -> MaskedArray:
+    """Read bands of one or more files onto a grid.
+
+    Parameters
+    ----------
+    sources : sequence of BandSource
+        One for each band of the result, in its order.
+    grid : Grid
+        Any CRS and resolution.
+    resampling : str
+        A name in `RESAMPLINGS`. Masks and categorical bands are always resampled by nearest.
+    mask_nodata : bool
+        Whether pixels that equal their band's nodata are masked. Internal masks and the outside of a file always are.
+    dtype : dtype, optional
+        dtype of the result; by default the least general one that holds all bands.
+    cutline : shapely geometry, optional
+        In longitude and latitude; pixels outside it are masked.
+    all_touched : bool
+        Whether a pixel is inside the cutline as soon as the two touch, rather than when its centre is inside.
+    max_bytes : int
+        Largest size of the result, in bytes.
+    place : (slice, slice), optional
+        Rows and columns of the grid to read; all by default. Any part holds exactly the pixels of the whole.
+    alpha : int, optional
+        Which of the sources, by position, is 0 where the pixels of all are transparent: these are masked, and lend
+        nothing to their neighbours, if the alpha band lies on the grid of a file and the read interpolates. Else it is
+        a band like others.
+    threads : int
+        Threads that decode blocks.
+    out : masked array, shape (band, row, column), optional
+        Of `dtype`, and with a full mask; is filled and returned in place of a new array.
+
+    Returns
+    -------
+    masked array, shape (band, row, column)
+        The rows and columns of the place. With a full mask, True = invalid. Below the mask lie the file's values, and
+        outside the file nodata or 0.
+
+    Raises
+    ------
+    TooLargeError
+        If the result would be larger than `max_bytes`, before any memory is taken.
+    CorruptImageError
+        If a file cannot be decoded.
+    BadRequestError
+        If the resampling is unknown, or a band number is not in its file.
+    """
+    method = RESAMPLINGS.get(resampling)
+    if method is None:
+        raise BadRequestError(f"{resampling!r} is no resampling; choose one of {', '.join(RESAMPLINGS)}")
+    part = grid if place is None else grid.part(*place)
+    if min(part.shape) < 1:
+        raise BadRequestError(f"a grid of shape {part.shape} has no pixels")
+    if not sources:
+        raise BadRequestError("no bands to read; pass at least one")
+    files: dict[str, list[int]] = {}
+    for position, source in enumerate(sources):
+        files.setdefault(fspath(source.path), []).append(position)
+    if dtype is None:
+        names = [name for path, positions in files.items() for name in _data_types(path, sources, positions)]
+        dtype = numpy_dtype(common_dtype(names))
+    wanted = numpy_dtype(data_type_name(dtype))
+    pixels = len(sources) * part.height * part.width
+    if pixels * (wanted.itemsize + 1) > max_bytes:
+        raise TooLargeError(
+            f"{len(sources)} bands of {part.height} × {part.width} pixels take {pixels * (wanted.itemsize + 1)} bytes; "
+            f"at most {max_bytes} are read at once, choose a coarser resolution or a smaller area"
+        )
+    with read_errors(next(iter(files))):
+        if out is None:
+            shape = (len(sources), *part.shape)
+            out = numpy.ma.MaskedArray(numpy.empty(shape, dtype=wanted), mask=numpy.empty(shape, dtype=bool))
+        values, mask = numpy.ma.getdata(out), numpy.ma.getmaskarray(out)
+        if place is None:
+            place = slice(0, grid.height), slice(0, grid.width)
+        for path, positions in files.items():
+            opacity = None if alpha is None else sources[alpha]
+            request = Request(sources, positions, method, mask_nodata, threads, opacity)
+            _read_file(path, request, grid, place, values, mask)
+        if cutline is not None:
+            mask |= outside_cutline(cutline, part, all_touched=all_touched)
+    return out
+
+
+def read_native(
+    path: str | PathLike[str],
+    indexes: Sequence[int] | None = None,
+    *,
+    mask_nodata: bool = True,
+    max_bytes: int = MAX_RESULT_BYTES,
+) -> MaskedArray:
+    """Read whole bands of a file on its own grid, bit for bit, georeferenced or not.
+
+    Parameters
+    ----------
+    path : str or path
+        A GeoTIFF or JPEG 2000 file.
+    indexes : sequence of int, optional
+        GDAL's numbers of the bands, counted from 1; all by default.
+    mask_nodata : bool
+        Whether pixels that equal their band's nodata are masked. An internal mask always is.
+    max_bytes : int
+        Largest size of the result, in bytes.
+
+    Returns
+    -------
+    masked array, shape (band, row, column)
+    """
+    with open_raster(path) as dataset:
+        bands = list(dataset.indexes if indexes is None else indexes)
+        check_indexes(dataset, bands)
+        wanted = numpy_dtype(common_dtype(data_type_name(dataset.dtypes[band - 1]) for band in bands))
+        size = len(bands) * dataset.width * dataset.height * (wanted.itemsize + 1)
+        if size > max_bytes:
+            raise TooLargeError(f"{path} would take {size} bytes; at most {max_bytes} are read at once")
+        values: NDArray[Any] = dataset.read(bands, out_dtype=wanted)
+        mask = numpy.zeros(values.shape, dtype=bool)
+        invalid = internal_mask(dataset, None)
+        if invalid is not None:
+            mask |= invalid
+        if mask_nodata:
+            for at, band in enumerate(bands):
+                mask[at] |= equals_nodata(values[at], dataset.nodatavals[band - 1])
+        return numpy.ma.MaskedArray(values, mask=mask)
+
+
+def _data_types(path: str, sources: Sequence[BandSource], positions: list[int]) -> list[str]:
+    with open_raster(path, max_bytes=None) as dataset:
+        check_indexes(dataset, [sources[at].index for at in positions])
+        return [data_type_name(dataset.dtypes[sources[at].index - 1]) for at in positions]
+
+
+def check_indexes(dataset: DatasetReader, indexes: Sequence[int]) -> None:
+    """Raise BadRequestError if a file lacks one of these bands."""
+    for index in indexes:
+        if not 1 <= index <= dataset.count:
+            raise BadRequestError(f"{dataset.name} has bands 1 to {dataset.count}, not {index}")
+
+
+def _read_file(
+    path: str, request: Request, grid: Grid, place: Place, values: NDArray[Any], mask: NDArray[numpy.bool_]
+) -> None:
+    """Read the bands of one file into their places in the result."""
+    with open_raster(path, max_bytes=None, threads=request.threads) as dataset:
+        check_indexes(dataset, request.indexes)
+        native = native_grid(dataset)
+        if native is None:
+            raise BadRequestError(f"{path} has no CRS or no transform, so it cannot be read on a grid")
+        turns = _turns(native, grid)
+        is_copied = all(window is not None for *_, window in turns)
+        level = None if is_copied else overview_level(dataset, native, grid)
+        if level is None:
+            _read_turns(Raster(dataset, native), turns, place, request, values, mask)
+            return
+    with open_raster(path, overview_level=level, max_bytes=None, threads=request.threads) as overview:
+        reduced = Raster(overview, Grid(native.crs, overview.transform, overview.shape), level)
+        _read_turns(reduced, _turns(reduced.grid, grid), place, request, values, mask)
+
+
+def _turns(native: Grid, grid: Grid) -> list[_Turn]:
+    return [(columns, part, native_window(native, part)) for columns, part in on_each_turn(native, grid)]
+
+
+def _read_turns(
+    raster: Raster,
+    turns: list[_Turn],
+    place: Place,
+    request: Request,
+    values: NDArray[Any],
+    mask: NDArray[numpy.bool_],
+) -> None:
+    """Read the columns of the result that lie on each turn around the Earth, by copying where they are a window."""
+    rows, columns = place
+    for within, part, window in turns:
+        left, right = max(within.start, columns.start), min(within.stop, columns.stop)
+        if left >= right:
+            continue
+        found = slice(left - columns.start, right - columns.start)
+        wanted = rows, slice(left - within.start, right - within.start)
+        if window is None:
+            warp(raster, part, wanted, request, values[:, :, found], mask[:, :, found])
+            continue
+        corner = window.col_off + wanted[1].start, window.row_off + rows.start
+        copied = Window(*corner, right - left, rows.stop - rows.start)
+        copy_window(raster.dataset, copied, request, values[:, :, found], mask[:, :, found])
+
+
+def copy_window(
+    dataset: DatasetReader,
+    window: Window,
+    request: Request,
+    values: NDArray[Any],
+    mask: NDArray[numpy.bool_],
+) -> None:
+    """Copy pixels that lie exactly on the grid; what lies outside the file is masked."""
+    top, left = max(window.row_off, 0), max(window.col_off, 0)
+    bottom = min(window.row_off + window.height, dataset.height)
+    right = min(window.col_off + window.width, dataset.width)
+    is_inside = (bottom - top, right - left) == (window.height, window.width)
+    for at in request.positions if not is_inside else ():
+        values[at], mask[at] = fill_of(dataset, request.sources[at], values.dtype), True
+    if top >= bottom or left >= right:
+        return
+    inside = Window(left, top, right - left, bottom - top)
+    rows = slice(top - window.row_off, bottom - window.row_off)
+    columns = slice(left - window.col_off, right - window.col_off)
+    invalid = internal_mask(dataset, inside)
+    pixels = _window_pixels(dataset, inside, request, values[:, rows, columns])
+    for at, band in zip(request.positions, pixels, strict=True):
+        masked = mask[at, rows, columns]
+        if request.mask_nodata:
+            equals_nodata(band, nodata_of(dataset, request.sources[at]), out=masked)
+        else:
+            masked[...] = False
+        if invalid is not None:
+            masked |= invalid
+
+
+def _window_pixels(dataset: DatasetReader, window: Window, request: Request, values: NDArray[Any]) -> NDArray[Any]:
+    """Put the pixels of a window into their places in the result, and return them as they are stored."""
+    indexes, positions = request.indexes, request.positions
+    first, last = positions[0], positions[-1]
+    is_same = all(dataset.dtypes[index - 1] == values.dtype.name for index in indexes)
+    if is_same and positions == list(range(first, last + 1)):
+        pixels: NDArray[Any] = dataset.read(indexes, window=window, out=values[first : last + 1])
+        return pixels
+    pixels = dataset.read(indexes, window=window)
+    for at, band in zip(positions, pixels, strict=True):
+        values[at] = saturated(band, values.dtype)
+    return pixels

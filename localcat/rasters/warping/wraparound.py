@@ -1,0 +1,163 @@
+"""Files that go around the Earth, or beyond the edge of the map, shown so that GDAL finds all of their pixels.
+
+GDAL's warper reads nothing beyond the edges of a file, though a pixel at 180° has neighbours at -180°. And from another
+CRS it comes to an x on the map's own turn, though the file may count on beyond it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy
+from affine import Affine
+
+from localcat.earth.contexts.grid import Grid
+from localcat.earth.contexts.projection import turn_of
+from localcat.earth.crs import WGS84
+from localcat.forks import keep_in_children
+from localcat.rasters.files.footprint import project
+from localcat.rasters.warping.alignment import columns_under
+from localcat.rasters.warping.longitudes import moved
+from localcat.rasters.warping.vrt import Opacity, Raster, Span, in_columns
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from rasterio.crs import CRS
+
+_SEAMLESS = 0.1  # pixels; how exactly the two edges of a file that goes around the Earth must meet
+_REACH = 4  # pixels of the coarser grid; a kernel reaches 3 to either side, and the place of a pixel is a little off
+_MOST_TURNS = 2  # how wide a file may be that is shown once for each turn
+_BEYOND = 1e-3  # pixels; what reaches less far beyond the edge of the map does not
+
+
+@contextmanager
+def shown_around(
+    raster: Raster,
+    target: Grid,
+    *,
+    used: Grid | None,
+    ratio: float,
+    indexes: Sequence[int],
+    opacity: Opacity | None,
+) -> Iterator[list[Raster]]:
+    """Yield what to warp in place of a raster: each of them shows the pixels that those before it have not.
+
+    Parameters
+    ----------
+    raster : Raster
+    target : Grid
+        Onto which pixels are warped. If its CRS is the raster's own, it lies on the raster's own turn.
+    used : Grid, optional
+        The part of the target where the raster has pixels; None if their neighbours do not count.
+    ratio : float
+        Columns of the raster in one pixel of the target; not finite where nobody can tell.
+    indexes : sequence of int
+        GDAL's numbers of the bands that are to be read.
+    opacity : Opacity, optional
+        Where the raster's pixels are valid, if another band says so.
+    """
+    reach = math.ceil(_REACH * max(ratio, 1.0)) + 1 if math.isfinite(ratio) else _REACH
+    layouts = _layouts(raster.grid, target, used, reach)
+    if opacity is not None and not layouts:
+        layouts = [(raster.grid, [(0, 0, raster.grid.width)])]
+    with ExitStack() as stack:
+        shown = [stack.enter_context(in_columns(raster, grid, spans, indexes, opacity)) for grid, spans in layouts]
+        yield shown or [raster]
+
+
+def _layouts(grid: Grid, target: Grid, used: Grid | None, reach: int) -> list[tuple[Grid, list[Span]]]:
+    """Return the grids of what is shown in place of a file, and which of its columns they hold; none for the file."""
+    turn, count = turn_of(grid.crs), _columns_of_turn(grid)
+    meets, middle = False, None
+    if count is not None and used is not None:
+        reach = min(reach, count)
+        arc = _arc(columns_under(grid, used), count)
+        meets = arc is None or arc[0] < reach or arc[1] > count - reach
+        middle = None if arc is None else round(sum(arc) / 2)
+    if grid.crs == target.crs:
+        return [_around(grid, count, -reach, grid.width + reach)] if count is not None and meets else []
+    edge = _edge_of_map(grid.crs)
+    if edge is None:
+        return []
+    west, _, east, _ = grid.bounds
+    step = abs(grid.transform.a)
+    is_beyond = west < edge - _BEYOND * step or east > edge + turn + _BEYOND * step
+    sticks_out = is_beyond and grid.crs.is_projected
+    if meets and count == grid.width and middle is not None and grid.crs.is_geographic:
+        start = middle - count // 2
+        return [_around(grid, count, start, start + count)]
+    if count is not None and (meets or sticks_out or grid.width > count):
+        least, most = edge, edge + turn
+        if turn_of(target.crs) == turn:  # then GDAL may leave degrees as they are
+            least = max(min(least, target.bounds[0]), edge - turn)
+            most = min(max(most, target.bounds[2]), edge + 2 * turn)
+        start, stop = math.floor((least - west) / step) - reach, math.ceil((most - west) / step) + reach
+        return [_around(grid, count, start, stop)]
+    if not sticks_out or east - west > _MOST_TURNS * turn:
+        return []
+    first, last = math.floor((west - edge) / turn), math.ceil((east - edge) / turn) - 1
+    return [(moved(grid, -turn * number), [(0, 0, grid.width)]) for number in range(first, last + 1)]
+
+
+def _arc(columns: NDArray[Any], count: int) -> tuple[float, float] | None:
+    """Return from which column to which some places reach around the Earth; None if they take half of it or more.
+
+    The first column is on the turn of the file; the arc may end beyond it.
+    """
+    if not numpy.isfinite(columns).all():
+        return None
+    places = numpy.sort(columns % count)
+    gaps = numpy.diff(places, append=places[0] + count)
+    widest = int(gaps.argmax())
+    length = count - float(gaps[widest])
+    if length >= count / 2:
+        return None
+    first = float(places[(widest + 1) % len(places)])
+    margin = 2 + 0.05 * length  # what lies between the places may bend outwards
+    return first - margin, first + length + margin
+
+
+def _around(grid: Grid, count: int, start: int, stop: int) -> tuple[Grid, list[Span]]:
+    """Return the columns of a grid from one to another, where a number of columns makes a turn around the Earth.
+
+    Columns that the grid has itself are its own; the others are taken from a turn or more away.
+    """
+    spans = []
+    at = start
+    while at < stop:
+        if 0 <= at < grid.width:
+            first, length = at, grid.width - at
+        else:
+            first = at % count
+            length = min(count - first, -at if at < 0 else stop)
+        length = min(length, stop - at)
+        spans.append((first, at - start, length))
+        at += length
+    t = grid.transform
+    return Grid(grid.crs, Affine(t.a, 0, t.c + t.a * start, 0, t.e, t.f), (grid.height, stop - start)), spans
+
+
+def _columns_of_turn(grid: Grid) -> int | None:
+    """Return how many columns make a turn around the Earth; None where a grid covers less, or its edges do not meet."""
+    turn, t = turn_of(grid.crs), grid.transform
+    if not turn or t.b or t.d or not 0 < turn <= t.a * (grid.width + 0.5):
+        return None
+    count = round(turn / t.a)
+    return count if 0 < count <= grid.width and abs(count * t.a - turn) < _SEAMLESS * t.a else None
+
+
+@lru_cache(maxsize=256)
+def _edge_of_map(crs: CRS) -> float | None:
+    """Return the x at the western edge of a map that is torn at the antimeridian; None if it is not."""
+    turn = turn_of(crs)
+    xs, _ = project(WGS84, crs, numpy.array([-179.999, 179.999]), numpy.zeros(2))
+    west, east = float(xs[0]), float(xs[1])
+    is_torn = turn > 0 and abs(east - west - turn) < 1e-4 * turn
+    return (west + east - turn) / 2 if is_torn else None
+
+
+keep_in_children(_edge_of_map)

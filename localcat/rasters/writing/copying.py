@@ -1,0 +1,301 @@
+"""Files that exist already: copied as they are once every pixel proved readable, or rewritten as COGs."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import numpy
+from rasterio.enums import ColorInterp
+
+from localcat.errors import BadRequestError, ImageDeletedError
+from localcat.rasters.files.describe import RasterDescription, describe
+from localcat.rasters.files.dtypes import equals_nodata, is_representable, numpy_dtype
+from localcat.rasters.files.environment import read_errors, small_cache, write_errors
+from localcat.rasters.files.georeferencing import check_crs_is_kept
+from localcat.rasters.files.opening import MAX_RASTER_BYTES, open_raster, plain_path
+from localcat.rasters.files.sources import internal_mask
+from localcat.rasters.files.tiff import (
+    COMPRESSION,
+    DEFLATE,
+    IMAGE_LENGTH,
+    IMAGE_WIDTH,
+    TILE_BYTE_COUNTS,
+    TILE_LENGTH,
+    TILE_OFFSETS,
+    TILE_WIDTH,
+    TiffFile,
+)
+from localcat.rasters.writing.checks import BandLayer
+from localcat.rasters.writing.strips import FilePixels
+from localcat.rasters.writing.write import CogOptions, FileDigest, check_overviews, write_pixels
+
+if TYPE_CHECKING:
+    from rasterio.io import DatasetReader
+
+_CHUNK = 1 << 20  # bytes; read and hashed at a time
+
+
+def copy_raster(
+    source: str | PathLike[str],
+    destination: str | PathLike[str],
+    *,
+    declared: Mapping[int, BandLayer] | None = None,
+    max_bytes: int | None = MAX_RASTER_BYTES,
+) -> FileDigest:
+    """Copy a GeoTIFF or JPEG 2000 file byte for byte, after decoding every block of it.
+
+    Parameters
+    ----------
+    source : str or path
+        A regular file; see `localcat.rasters.files.opening.open_raster`.
+    destination : str or path
+        An existing file is written into, so its inode and a lock on it stay. Nothing is synced to the disk.
+    declared : mapping of int to BandLayer, optional
+        What is known of a band, by GDAL's number; its nodata, and 0 in one of opacity, is not valid. The file's own
+        nodata counts for others.
+    max_bytes : int, optional
+        Largest decoded size of the raster; None for no limit.
+
+    Returns
+    -------
+    FileDigest
+        Of the bytes that were written.
+
+    Raises
+    ------
+    CorruptImageError
+        If a block, a mask or an overview cannot be decoded.
+    ImageDeletedError
+        If the source changed while it was copied.
+    StorageError
+        If the disk refuses.
+    """
+    with _whole(source, declared, max_bytes) as (plain, fill_fraction):
+        with read_errors(plain):
+            reader = plain.open("rb")
+        with reader, write_errors(destination), Path(destination).open("wb") as writer:
+            return _read_through(reader, writer, fill_fraction)
+
+
+def digest_raster(
+    source: str | PathLike[str],
+    *,
+    declared: Mapping[int, BandLayer] | None = None,
+    max_bytes: int | None = MAX_RASTER_BYTES,
+) -> FileDigest:
+    """Return what `copy_raster` does of a GeoTIFF or JPEG 2000 file; nothing is written.
+
+    Raises
+    ------
+    CorruptImageError
+        If a block, a mask or an overview cannot be decoded.
+    ImageDeletedError
+        If the file is not there, or changed meanwhile.
+    """
+    with _whole(source, declared, max_bytes) as (plain, fill_fraction), read_errors(plain), plain.open("rb") as reader:
+        return _read_through(reader, None, fill_fraction)
+
+
+def check_pixels(
+    path: str | PathLike[str],
+    *,
+    declared: Mapping[int, BandLayer] | None = None,
+    max_bytes: int | None = MAX_RASTER_BYTES,
+) -> float:
+    """Decode every block of a file, of its mask and of its overviews; memory holds few blocks at a time.
+
+    Returns
+    -------
+    float
+        The share of its pixels that are valid in all bands: neither nodata, nor transparent, nor masked.
+
+    Raises
+    ------
+    CorruptImageError
+        If one of them cannot be decoded.
+    """
+    with small_cache():
+        with open_raster(path, max_bytes=max_bytes) as dataset:
+            levels = len(dataset.overviews(1))
+            fill_fraction = _decode(dataset, declared or {})
+            is_tiff = dataset.driver == "GTiff"
+        for level in range(levels):
+            with open_raster(path, overview_level=level, max_bytes=max_bytes) as overview:
+                _decode(overview, {})
+    if is_tiff:
+        with read_errors(path), Path(path).open("rb") as file:
+            _check_last_tiles(TiffFile(file, name=str(path)))
+    return fill_fraction
+
+
+def as_cog(
+    source: str | PathLike[str],
+    destination: str | PathLike[str],
+    *,
+    options: CogOptions | None = None,
+    tags: Mapping[str, str] | None = None,
+    declared: Mapping[int, BandLayer] | None = None,
+    max_bytes: int | None = MAX_RASTER_BYTES,
+) -> FileDigest:
+    """Rewrite a GeoTIFF or JPEG 2000 file as a Cloud-Optimized GeoTIFF with the same pixels, masks and settings.
+
+    Every block is decoded twice: none is written before all of them proved readable.
+
+    Parameters
+    ----------
+    source : str or path
+        A georeferenced file; a few rows at a time are in memory.
+    destination : str or path
+        See `localcat.rasters.writing.write.write_cog`.
+    options : CogOptions, optional
+        Compression, tiles and overviews; the source's own overviews are not kept.
+    tags : mapping of str to str, optional
+        Metadata beside the source's own.
+    declared : mapping of int to BandLayer, optional
+        What is known of a band, by GDAL's number: whether it holds codes, which overviews never average, and a nodata,
+        which counts where the source names none.
+    max_bytes : int, optional
+        As in `copy_raster`.
+
+    Raises
+    ------
+    BadRequestError
+        If the source has no CRS or no transform, or an overview would have no pixel.
+    GridMismatchError
+        If a GeoTIFF cannot keep its CRS.
+    CorruptImageError
+        If it cannot be decoded.
+    ImageDeletedError
+        If it changed meanwhile.
+    StorageError
+        If the disk refuses.
+    """
+    description = describe(source)
+    if description.grid is None:
+        raise BadRequestError(f"{source} has no CRS or no transform; give the file both before it is rewritten")
+    check_crs_is_kept(description.grid)
+    chosen = options or CogOptions()
+    check_overviews(chosen.overviews, description.grid.shape)
+    known = [(declared or {}).get(number, BandLayer()) for number in range(1, description.count + 1)]
+    bands = [
+        BandLayer(
+            description=description.descriptions[at],
+            nodata=_nodata_of(description, at, known[at].nodata),
+            is_alpha=description.alpha_index == at + 1,
+            is_categorical=known[at].is_categorical or description.colormaps[at] is not None,
+            color=description.color_interpretations[at],
+            colormap=description.colormaps[at],
+            scale=description.scales[at],
+            offset=description.offsets[at],
+            unit=description.units[at] or None,
+        )
+        for at in range(description.count)
+    ]
+    with (
+        _whole(source, declared, max_bytes) as (plain, fill_fraction),
+        small_cache(),
+        open_raster(plain, max_bytes=max_bytes) as dataset,
+    ):
+        digest = write_pixels(
+            FilePixels(dataset, numpy_dtype(description.data_type), description.has_internal_mask),
+            destination,
+            grid=description.grid,
+            options=chosen,
+            bands=bands,
+            tags={**description.tags, **(tags or {})},
+        )
+        return replace(digest, fill_fraction=fill_fraction)
+
+
+def _nodata_of(description: RasterDescription, at: int, declared: float | None) -> float | None:
+    """Return the nodata of a band: the file's own, else the declared one, unless an internal mask says all."""
+    own = description.nodata[at]
+    if own is not None or declared is None or description.has_internal_mask:
+        return own
+    return declared if is_representable(declared, numpy_dtype(description.data_type)) else None
+
+
+@contextmanager
+def _whole(
+    source: str | PathLike[str], declared: Mapping[int, BandLayer] | None, max_bytes: int | None
+) -> Iterator[tuple[Path, float]]:
+    """Give the path of a file all of whose pixels can be decoded, and the share of those that are valid.
+
+    Raises if the file changes while the block runs.
+    """
+    with read_errors(source):
+        plain = plain_path(source)
+        before = plain.stat()
+    fill_fraction = check_pixels(plain, declared=declared, max_bytes=max_bytes)
+    yield plain, fill_fraction
+    with read_errors(source):
+        after = plain.stat()
+    if _identity(before) != _identity(after):
+        raise ImageDeletedError(f"{plain} changed while it was read; try again once it is complete")
+
+
+def _read_through(reader: BinaryIO, writer: BinaryIO | None, fill_fraction: float) -> FileDigest:
+    """Hash an open file from its beginning, and copy it where there is somewhere to."""
+    digest, size = hashlib.sha256(), 0
+    while chunk := reader.read(_CHUNK):
+        if writer is not None:
+            writer.write(chunk)
+        digest.update(chunk)
+        size += len(chunk)
+    return FileDigest(size, digest.hexdigest(), fill_fraction)
+
+
+def _decode(dataset: DatasetReader, declared: Mapping[int, BandLayer]) -> float:
+    """Decode every block, and return the share of pixels that are valid in all bands."""
+    marks = dict(enumerate(dataset.nodatavals, start=1))
+    marks |= {number: layer.nodata for number, layer in declared.items() if layer.nodata is not None}
+    marks |= {number: 0 for number, layer in declared.items() if layer.is_alpha}
+    valid = 0
+    for _, window in dataset.block_windows(1):
+        mask = internal_mask(dataset, window)
+        invalid = numpy.zeros((window.height, window.width), dtype=bool) if mask is None else mask
+        for number, color in zip(dataset.indexes, dataset.colorinterp, strict=True):
+            pixels = dataset.read(number, window=window)
+            invalid |= pixels == 0 if color is ColorInterp.alpha else equals_nodata(pixels, marks[number])
+        valid += invalid.size - int(numpy.count_nonzero(invalid))
+    return valid / int(dataset.width * dataset.height)
+
+
+def _check_last_tiles(tiff: TiffFile) -> None:
+    """Compare the checksums of the bottom row of tiles, which GDAL decodes only as far as the image reaches.
+
+    It stops before the end of the stream, where the checksum stands, so damage there would pass as pixels.
+    """
+    for directory in tiff.directories():
+        if TILE_LENGTH not in directory.tags or not DEFLATE.intersection(tiff.integers(directory, COMPRESSION)):
+            continue
+        offsets, counts = (tiff.integers(directory, tag) for tag in (TILE_OFFSETS, TILE_BYTE_COUNTS))
+        tiles_down = -(-tiff.integer(directory, IMAGE_LENGTH) // tiff.integer(directory, TILE_LENGTH))
+        tiles_across = -(-tiff.integer(directory, IMAGE_WIDTH) // tiff.integer(directory, TILE_WIDTH))
+        for at, (offset, count) in enumerate(zip(offsets, counts, strict=False)):
+            if count and at // tiles_across % tiles_down == tiles_down - 1:
+                _check_stream(tiff, offset, count)
+
+
+def _check_stream(tiff: TiffFile, offset: int, count: int) -> None:
+    stream, data = zlib.decompressobj(), tiff.read(offset, count)
+    try:
+        while data and not stream.eof:
+            stream.decompress(data, _CHUNK)
+            data = stream.unconsumed_tail
+    except zlib.error as error:
+        raise tiff.damaged(f"the tile at byte {offset} cannot be decompressed ({error})") from error
+    if not stream.eof:
+        raise tiff.damaged(f"the tile at byte {offset} ends too early")
+
+
+def _identity(status: os.stat_result) -> tuple[int, int, int, int]:
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns

@@ -1,0 +1,1 @@
+"""What may be wrong with a catalog file, and what can be saved of a damaged one."""

@@ -1,0 +1,206 @@
+"""The rows of a damaged catalog file, as far as they hold together.
+
+Rows are taken from the pages that a table's root leads to. Where pages on the way are damaged, the leaves that nothing
+leads to any more are looked at too: those on SQLite's list of free pages hold deleted rows and are left out; if that
+list is damaged itself, such rows are marked as uncertain.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Self
+
+from localcat.errors import CorruptCatalogError, StorageError, UnsupportedCatalogError
+from localcat.store.damage.pages import Pages, Record
+from localcat.store.file import schema
+
+TABLES: Final = ("product", "band", "image", "image_file", "upload", "upload_event")
+"""What is salvaged, in the order in which rows refer to each other; all else is made anew from these."""
+
+_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
+    "INTEGER": (int,),
+    "REAL": (float, int),
+    "TEXT": (str,),
+    "BLOB": (bytes,),
+    "ANY": (int, float, str, bytes),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SalvagedRow:
+    """A row of a table; its columns but the id are read as of a mapping.
+
+    Parameters
+    ----------
+    row_id : int
+        Its id.
+    places : dict of str to int
+        Where each column stands in `cells`; the same for all rows of a table.
+    cells : tuple
+        The values of the columns.
+    is_certain : bool
+        False if it lay in a page that may hold deleted rows.
+    """
+
+    row_id: int
+    places: Mapping[str, int]
+    cells: tuple[Any, ...]
+    is_certain: bool = True
+
+    @classmethod
+    def of(cls, row_id: int, values: Mapping[str, Any]) -> Self:
+        """Return a row of given columns."""
+        return cls(row_id, {name: place for place, name in enumerate(values)}, tuple(values.values()))
+
+    def __getitem__(self, name: str) -> Any:
+        return self.cells[self.places[name]]
+
+    def get(self, name: str) -> Any:
+        """Return the value of a column; None if the table has none of that name."""
+        return self[name] if name in self.places else None
+
+
+@dataclass(slots=True)
+class Salvage:
+    """What could be read of a catalog file.
+
+    Parameters
+    ----------
+    settings : dict
+        Of the table ``meta``; some or all may be missing.
+    rows : dict
+        By table.
+    damaged : dict of str to int
+        How many places of each table could not be read, with rows or without.
+    """
+
+    settings: dict[str, str] = field(default_factory=dict)
+    rows: dict[str, list[SalvagedRow]] = field(default_factory=dict)
+    damaged: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """The stored columns of a table, (name, types, may be NULL), the first of which is the row id; and their places."""
+
+    columns: tuple[tuple[str, tuple[type, ...], bool], ...]
+    places: Mapping[str, int]
+
+    def row(self, record: Record, *, is_certain: bool) -> SalvagedRow | None:
+        """Return a record as a row; None if it cannot be one of this table."""
+        if len(record.values) != len(self.columns) or record.values[0] is not None or record.row_id < 1:
+            return None
+        for value, (_, types, may_be_null) in zip(record.values[1:], self.columns[1:], strict=True):
+            if value is None:
+                if not may_be_null:
+                    return None
+            elif not isinstance(value, types) or (isinstance(value, str) and "\x00" in value):
+                return None
+        return SalvagedRow(record.row_id, self.places, record.values[1:], is_certain)
+
+
+def salvage(path: Path) -> Salvage:
+    """Return the rows of a catalog file that hold together; the file is only read.
+
+    Raises
+    ------
+    CorruptCatalogError
+        If nothing of a catalog is left in it.
+    UnsupportedCatalogError
+        If it is a database, but no catalog.
+    StorageError
+        If the disk cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            if path.stat().st_size == 0:
+                raise CorruptCatalogError(f"nothing is left in '{path}': it has no bytes; restore it from a backup")
+            return _salvage(Pages(file), path)
+    except OSError as error:
+        raise StorageError(f"'{path}' cannot be read: {error.strerror or error}; check the disk") from error
+
+
+def _salvage(pages: Pages, path: Path) -> Salvage:
+    free = pages.free()
+    master = pages.tree(1)
+    roots = dict(_roots(master.records))
+    if not master.damaged and not {"image", "product"} <= roots.keys():
+        raise UnsupportedCatalogError(
+            f"'{path}' is a database but no localcat catalog; name a file that localcat created"
+        )
+    found = Salvage()
+    if "meta" in roots:
+        tree = pages.tree(roots["meta"])
+        pairs = [record.values for record in tree.records if len(record.values) == 2]
+        found.settings = {key: text for key, text in pairs if isinstance(key, str) and isinstance(text, str)}
+    layouts = _layouts()
+    for table in TABLES:
+        records, damaged = [], 1
+        if table in roots:
+            tree = pages.tree(roots[table])
+            records, damaged = tree.records, len(tree.damaged)
+        rows = [layouts[table].row(record, is_certain=True) for record in records]
+        found.rows[table] = [row for row in rows if row is not None]
+        if damaged + rows.count(None):
+            found.damaged[table] = damaged + rows.count(None)
+    if found.damaged:
+        _add_strays(pages, free, layouts, found)
+    if not any(found.rows.values()) and not {"image", "product"} <= roots.keys():
+        raise CorruptCatalogError(f"nothing of a catalog can be recognised in '{path}'; restore it from a backup")
+    return found
+
+
+def _roots(records: Sequence[Record]) -> Iterator[tuple[str, int]]:
+    """Yield the tables of a schema and their root pages."""
+    for record in records:
+        if len(record.values) == 5:
+            kind, name, _, root, _ = record.values
+            if kind == "table" and isinstance(name, str) and isinstance(root, int) and root > 1:
+                yield name, root
+
+
+def _layouts() -> dict[str, _Layout]:
+    memory = sqlite3.connect(":memory:", isolation_level=None)
+    try:
+        schema.apply(memory, schema.migrations())
+        layouts = {}
+        for table in TABLES:
+            columns = memory.execute(f"PRAGMA table_xinfo({table})").fetchall()
+            stored = tuple(
+                (name, _TYPES[kind or "ANY"], not notnull)
+                for _, name, kind, notnull, _, _, hidden in columns
+                if not hidden
+            )
+            layouts[table] = _Layout(stored, {name: place for place, (name, _, _) in enumerate(stored[1:])})
+        return layouts
+    finally:
+        memory.close()
+
+
+def _add_strays(pages: Pages, free: set[int] | None, layouts: Mapping[str, _Layout], found: Salvage) -> None:
+    """Add the rows of leaves that no damaged page leads to any more, to the tables that are damaged."""
+    known = {table: {row.row_id for row in rows} for table, rows in found.rows.items()}
+    strays: dict[str, dict[int, SalvagedRow]] = {table: {} for table in found.damaged}
+    for number, records in pages.strays():
+        if free is not None and number in free:
+            continue
+        for table in found.damaged:
+            rows = [layouts[table].row(record, is_certain=free is not None) for record in records]
+            if not rows or None in rows:
+                continue  # a page belongs to one table
+            for row in rows:
+                if row is not None and row.row_id not in known[table]:
+                    other = strays[table].get(row.row_id)
+                    if other is None or _version(other) < _version(row):
+                        strays[table][row.row_id] = row
+            break
+    for table, by_id in strays.items():
+        found.rows[table] = sorted([*found.rows[table], *by_id.values()], key=lambda row: row.row_id)
+
+
+def _version(row: SalvagedRow) -> int:
+    version = row.get("version")
+    return version if isinstance(version, int) else 0

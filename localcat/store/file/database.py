@@ -1,0 +1,550 @@
+"""One catalog file: its connections, one a thread and process, and its transactions.
+
+Every write is one ``BEGIN IMMEDIATE`` transaction: a deferred one that turns into a write later fails when another
+program wrote in between. The journal is a rollback journal with ``synchronous = EXTRA``, so that at rest the catalog is
+one file and a commit, with what it deleted, is on the disk when it returns.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import uuid
+import weakref
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from localcat.disk.filesystem import file_system_of, sync_folder
+from localcat.disk.risks import warn_of_place
+from localcat.disk.steps import reached
+from localcat.errors import (
+    CatalogError,
+    CatalogExistsError,
+    CatalogNotFoundError,
+    ClientError,
+    CommitUnknownError,
+    ReadOnlyCatalogError,
+    ReadOnlyCatalogWarning,
+    StorageError,
+)
+from localcat.forks import never_free
+from localcat.store.file import journal, schema
+from localcat.store.file.connection import (
+    QUERY_SECONDS,
+    Clock,
+    Mode,
+    OpenOptions,
+    begin_writing,
+    connect,
+    nothing_outside,
+    only_reading,
+)
+from localcat.store.file.faults import reading, sqlite_errors
+from localcat.store.file.migrate import migrate
+from localcat.store.file.trust import check_content, check_schema
+from localcat.timestamps import iso_text, now_microseconds
+from localcat.warn import warn_caller
+
+_checked_sqlite = False
+
+
+@dataclass(slots=True)
+class Transaction:
+    """A running write.
+
+    Parameters
+    ----------
+    connection : sqlite3.Connection
+        Inside ``BEGIN IMMEDIATE``.
+    on_commit, on_rollback : list of callable
+        Called without arguments after the outermost transaction ended so, in order and in reverse order. Neither is
+        called where a COMMIT left the outcome open, or Ctrl-C came right behind it.
+    about : str
+        What is changed, put before the message of a commit whose outcome is unknown.
+    is_closing : bool
+        Whether its COMMIT has begun.
+    """
+
+    connection: sqlite3.Connection
+    about: str = ""
+    is_closing: bool = False
+    on_commit: list[Callable[[], None]] = field(default_factory=list)
+    on_rollback: list[Callable[[], None]] = field(default_factory=list)
+
+
+class _Session:
+    """The connection of one thread, and the transaction it is in."""
+
+    _getpid = staticmethod(os.getpid)  # __del__ may run when Python, ending, has taken away the names of modules
+
+    def __init__(
+        self, connection: sqlite3.Connection, *, is_placeholder: bool, query_seconds: float | None = None
+    ) -> None:
+        self.connection = connection
+        self.clock = Clock(connection, query_seconds)
+        self.pid = os.getpid()
+        self.is_placeholder = is_placeholder
+        self.transaction: Transaction | None = None
+
+    def close(self) -> None:
+        if self.pid == self._getpid():
+            self.connection.close()
+        else:
+            never_free(self.connection)
+
+    def __del__(self) -> None:
+        self.close()
+
+
+class Database:
+    """A catalog file.
+
+    Parameters
+    ----------
+    path : Path
+        The file. It is made by `create`, or at the first write when `settings` are given.
+    options : OpenOptions
+        How it is opened.
+    durable : bool
+        False skips all fsyncs; for catalogs that are thrown away.
+    settings : dict, optional
+        What to write into a new catalog's table ``meta``. While the file is missing, reads find an empty catalog.
+    versions : Migrations, optional
+        The schema versions that are known; those of `schema.migrations` when left out.
+    backports : collection of str
+        The releases of SQLite before `journal.FIRST_SAFE` with which a write-ahead log is safe too.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        options: OpenOptions | None = None,
+        durable: bool = True,
+        settings: dict[str, str] | None = None,
+        versions: schema.Migrations | None = None,
+        backports: Collection[str] = journal.BACKPORTS,
+    ) -> None:
+        self.path = path
+        self.options = options or OpenOptions()
+        self.durable = durable
+        self._backports = backports
+        self._has_wal = False  # a write-ahead log, as far as is known here
+        self._is_checked = False  # as a whole, where it is not trusted
+        self._is_writable = True  # as far as its place is concerned
+        self._new_settings = settings
+        self._versions = schema.migrations() if versions is None else versions
+        self._local = threading.local()
+        self._sessions: weakref.WeakSet[_Session] = weakref.WeakSet()
+        self._write_lock = threading.RLock()
+        self._pid = os.getpid()
+        self._closed = False
+
+    # Opening and closing
+
+    def create(self) -> None:
+        """Write a new, empty catalog file.
+
+        Raises
+        ------
+        CatalogExistsError
+            If something is already at the path.
+        StorageError
+            If the file cannot be written.
+        """
+        # The catalog is written under another name and linked into place, so that a crash leaves no half catalog and of
+        # two programs that create it at once exactly one succeeds.
+        _check_sqlite_once()
+        temporary = self.path.with_name(f".localcat-{uuid.uuid4().hex}.tmp")
+        try:
+            with sqlite_errors(self.path):
+                connection = connect(temporary, "rwc", self.options, durable=self.durable)
+                try:
+                    connection.execute("BEGIN IMMEDIATE")
+                    schema.create(connection, self._new_settings or {}, self._versions)
+                    connection.execute("COMMIT")
+                finally:
+                    connection.close()
+            reached("catalog written")
+            publish(temporary, self.path, durable=self.durable)
+        except ClientError:
+            raise
+        except OSError as error:
+            raise StorageError(
+                f"catalog '{self.path}' cannot be made: {error.strerror}; check the disk and its permissions"
+            ) from error
+        finally:
+            with suppress(OSError):  # where nothing can be written, nothing was
+                temporary.unlink(missing_ok=True)
+
+    def settings(self) -> dict[str, str]:
+        """Return the catalog's own settings: schema_version, namespace, org, user, uuid, created."""
+        with self.read() as connection:
+            return schema.read_settings(connection, self.path, len(self._versions))
+
+    def close(self) -> None:
+        """Close the connections of all threads. Closing twice is allowed."""
+        self._closed = True
+        for session in list(self._sessions):
+            session.close()
+        if self._has_wal and not self.read_only and self._pid == os.getpid():
+            self._has_wal = False
+            with suppress(sqlite3.Error), closing(connect(self.path, "rw", OpenOptions(timeout=0))) as connection:
+                journal.leave_wal(connection)
+        self._local = threading.local()
+
+    # Reading and writing
+
+    def read(self) -> AbstractContextManager[sqlite3.Connection]:
+        """Give the thread's connection for reading; errors inside cross as ours."""
+        session = self._session()
+        return self._read_in_time(session) if session.clock.is_limited else reading(self.path, session.connection)
+
+    @contextmanager
+    def _read_in_time(self, session: _Session) -> Iterator[sqlite3.Connection]:
+        with sqlite_errors(self.path), session.clock.running():
+            yield session.connection
+
+    @contextmanager
+    def snapshot(self) -> Iterator[sqlite3.Connection]:
+        """Give the thread's connection, seeing one state of the catalog throughout the block."""
+        session = self._session()
+        with sqlite_errors(self.path), session.clock.running():
+            if session.connection.in_transaction:
+                yield session.connection
+                return
+            session.connection.execute("BEGIN")
+            try:
+                yield session.connection
+            finally:
+                session.connection.execute("ROLLBACK")
+
+    def select(self, query: str, params: Sequence[Any], *, seconds: float | None = None) -> list[dict[str, Any]]:
+        """Answer a query of a user's own; anything but reading is refused while it is prepared.
+
+        Parameters
+        ----------
+        query : str
+            SQL.
+        params : sequence
+            Its parameters.
+        seconds : float, optional
+            How long it may take; None for the limit of the catalog, which is none where it is trusted.
+
+        Raises
+        ------
+        QueryError
+            If it does anything but read, or SQLite cannot answer it.
+        QueryTimeoutError
+            If it takes longer.
+        """
+        session = self._session()
+        connection = session.connection
+        with sqlite_errors(self.path), session.clock.running(seconds):
+            connection.set_authorizer(only_reading)
+            try:
+                cursor = connection.execute(query, tuple(params))
+                names = [column[0] for column in cursor.description or ()]
+                return [dict(zip(names, row, strict=True)) for row in cursor]
+            finally:
+                connection.set_authorizer(None if self.options.trusted else nothing_outside)
+
+    @contextmanager
+    def separate(self) -> Iterator[sqlite3.Connection]:
+        """Give a connection for the block alone, beside the thread's: for what cannot run inside a transaction."""
+        if self._session().is_placeholder:
+            raise CatalogNotFoundError(f"there is no catalog at '{self.path}' yet; save an object first")
+        with (
+            sqlite_errors(self.path),
+            closing(connect(self.path, self._mode(), self.options, durable=self.durable)) as connection,
+        ):
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Transaction]:
+        """Run a block as one transaction, all or nothing; inside another one it is a savepoint of that.
+
+        Raises
+        ------
+        ReadOnlyCatalogError
+            If the catalog is open for reading only.
+        CatalogLockedError
+            If another program holds the catalog for longer than the timeout.
+        CommitUnknownError
+            If the last step failed in a way that leaves the outcome open.
+        """
+        with self.transaction() as transaction, sqlite_errors(self.path):
+            yield transaction
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """As `write`, for a block that runs a user's code: errors of its own leave it as they are."""
+        self._require_writing()
+        self._create_if_missing()
+        session = self._session()
+        self._require_writing()  # only the first open tells whether the place can be written to
+        if session.transaction is not None:
+            yield from self._nested(session, session.transaction)
+            return
+        transaction = Transaction(session.connection)
+        with self._lock():
+            try:
+                with sqlite_errors(self.path):  # in here, since Ctrl-C may come right behind it
+                    begin_writing(session.connection, self.options.seconds)
+                session.transaction = transaction
+                reached("transaction begun")
+                yield transaction
+                self._require_running(session.connection)
+                transaction.is_closing = True
+                with sqlite_errors(self.path):
+                    self._commit(session.connection)
+            except CommitUnknownError as error:
+                # Nothing is undone: the change may well be in the file, and need what it refers to.
+                raise CommitUnknownError(f"{transaction.about}{error}") from error
+            except BaseException:
+                if transaction.is_closing and not session.connection.in_transaction:
+                    raise  # Ctrl-C came while it was committed, and it was: nothing is undone either
+                self._roll_back(session.connection)
+                for undo in reversed(transaction.on_rollback):
+                    undo()
+                raise
+            finally:
+                session.transaction = None
+        for follow_up in transaction.on_commit:
+            follow_up()
+
+    def _nested(self, session: _Session, outer: Transaction) -> Iterator[Transaction]:
+        self._require_running(outer.connection)
+        self._execute(outer.connection, "SAVEPOINT nested")
+        inner = session.transaction = Transaction(outer.connection)
+        try:
+            yield inner
+        except BaseException:
+            session.transaction = outer
+            if outer.connection.in_transaction:  # SQLite itself ends all of it when the disk is full, for one
+                self._execute(outer.connection, "ROLLBACK TO nested")
+                self._execute(outer.connection, "RELEASE nested")
+            for undo in reversed(inner.on_rollback):
+                undo()
+            raise
+        session.transaction = outer
+        outer.on_commit += inner.on_commit  # first: whatever comes behind the RELEASE, they are the outer one's then
+        outer.on_rollback += inner.on_rollback
+        self._execute(outer.connection, "RELEASE nested")
+
+    def _require_running(self, connection: sqlite3.Connection) -> None:
+        """Refuse to go on in a transaction that SQLite has ended: what followed would be written by itself."""
+        if not connection.in_transaction:
+            raise StorageError(
+                f"catalog '{self.path}': the disk was full or failed, and the whole transaction was rolled back; leave "
+                "its block, make sure of the disk, and start it again"
+            )
+
+    def _commit(self, connection: sqlite3.Connection) -> None:
+        reached("commit due")
+        try:
+            connection.execute("COMMIT")
+            reached("committed")
+        except sqlite3.Error as error:
+            if connection.in_transaction:  # nothing reached the file; the caller rolls back
+                raise
+            raise CommitUnknownError(
+                f"catalog '{self.path}': the disk failed at the end of a commit ({error}), and whether the change was "
+                "kept is unknown; look before repeating it"
+            ) from error
+
+    def _roll_back(self, connection: sqlite3.Connection) -> None:
+        if connection.in_transaction:
+            self._execute(connection, "ROLLBACK")
+
+    def _execute(self, connection: sqlite3.Connection, statement: str) -> None:
+        with sqlite_errors(self.path):
+            connection.execute(statement)
+
+    # Connections
+
+    def _session(self) -> _Session:
+        if self._closed:
+            raise CatalogError(f"catalog '{self.path}' is closed; open it again")
+        session: _Session | None = getattr(self._local, "session", None)
+        if session is not None and session.pid == os.getpid():
+            if not (session.is_placeholder and self.path.exists()):
+                return session
+            session.close()
+        elif session is not None:
+            session.close()  # of the parent process: kept aside, not closed
+        with sqlite_errors(self.path):
+            session = self._open()
+        self._local.session = session
+        self._sessions.add(session)
+        return session
+
+    def _open(self) -> _Session:
+        _check_sqlite_once()
+        if not self.path.exists():
+            if self._new_settings is None:
+                raise CatalogNotFoundError(f"there is no catalog at '{self.path}'; Catalog.create makes one")
+            connection = connect(self.path, "memory", self.options)
+            schema.create(connection, self._new_settings, self._versions)
+            return _Session(connection, is_placeholder=True)
+        self._look_at_place()
+        journal.check_leftovers(self.path, trusted=self.options.trusted or self._is_checked)
+        connection = self._connect_checked()
+        self._is_checked = True
+        seconds = None if self.options.trusted else QUERY_SECONDS
+        return _Session(connection, is_placeholder=False, query_seconds=seconds)
+
+    def _look_at_place(self) -> None:
+        """Find out, and tell the user once, whether the file lies where it can only be read or where locks are weak."""
+        was_writable = self._is_writable
+        self._is_writable = was_writable and os.access(self.path, os.W_OK) and os.access(self.path.parent, os.W_OK)
+        if self.options.read_only:
+            return
+        if was_writable and not self._is_writable:
+            warn_caller(
+                ReadOnlyCatalogWarning(
+                    f"catalog '{self.path}' lies where nothing can be written and was opened for reading; copy it, "
+                    "with its data folder, to a writable place to change it, or pass read_only=True"
+                )
+            )
+        elif self._is_writable and self.durable:
+            warn_of_place(self.path)
+
+    def _connect_checked(self) -> sqlite3.Connection:
+        """Open a connection to a file that is a catalog of this version, with the schema that localcat makes."""
+        options, mode = self.options, self._mode()
+        try:
+            with ExitStack() as stack:
+                connection = connect(self.path, mode, options, durable=self.durable)
+                stack.callback(connection.close)
+                self._check_version(connection)
+                check_schema(connection, self.path, self._versions)
+                if not (options.trusted or self._is_checked):
+                    check_content(connection, self.path)
+                if options.journal == "wal" and not options.read_only:
+                    journal.require_wal(self.path, is_writable=self._is_writable, backports=self._backports)
+                    journal.enter_wal(connection, options.seconds)
+                if connection.execute("PRAGMA journal_mode").fetchone() == ("wal",):
+                    self._has_wal = True
+                stack.pop_all()
+                return connection
+        except sqlite3.Error as error:
+            known = None
+            if self.read_only:
+                known = journal.explain_read_only(self.path, error, is_writable=self._is_writable)
+            if known is None:
+                raise
+            raise known from error
+
+    def _mode(self) -> Mode:
+        if not self.read_only:
+            return "rw"
+        # A write-ahead log needs files beside the catalog, even for reading; where nothing can change, it does not.
+        is_still = not self._is_writable and journal.is_wal(self.path) and not journal.leftovers(self.path)
+        return "immutable" if is_still and file_system_of(self.path).is_read_only else "ro"
+
+    def _check_version(self, connection: sqlite3.Connection) -> None:
+        """Refuse a file that is no catalog or a newer one, and bring an older one to the present schema."""
+        version = schema.read_settings(connection, self.path, len(self._versions))[schema.VERSION_KEY]
+        if int(version) == len(self._versions):
+            return
+        if self.read_only:
+            raise ReadOnlyCatalogError(
+                f"catalog '{self.path}' has schema version {version} and must be brought to {len(self._versions)} "
+                "once; open it without read_only=True, or copy it to a writable place"
+            )
+        migrate(self.path, lambda path: connect(path, "rw", self.options, durable=self.durable), self._versions)
+
+    @property
+    def read_only(self) -> bool:
+        """Whether writes are refused: by choice, or since its place can only be read."""
+        return self.options.read_only or not self._is_writable
+
+    def _require_writing(self) -> None:
+        if self.options.read_only:
+            raise ReadOnlyCatalogError(
+                f"catalog '{self.path}' is open for reading only; open it without read_only=True"
+            )
+        if not self._is_writable:
+            raise ReadOnlyCatalogError(
+                f"catalog '{self.path}' lies where nothing can be written; copy it, with its data folder, to a "
+                "writable place to change it"
+            )
+
+    def _create_if_missing(self) -> None:
+        if self._new_settings is None or self.path.exists():
+            return
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError(f"the folder of catalog '{self.path}' cannot be made: {error.strerror}") from error
+        try:
+            self.create()
+        except CatalogExistsError:
+            return  # another program or thread was faster; its catalog is as good
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether the calling thread is inside `write`."""
+        session: _Session | None = getattr(self._local, "session", None)
+        return session is not None and session.pid == os.getpid() and session.transaction is not None
+
+    @contextmanager
+    def _lock(self) -> Iterator[None]:
+        """Let one thread of this process write at a time; SQLite's own lock does the same among processes."""
+        if self._pid != os.getpid():  # after a fork the lock may be held by a thread that does not exist here
+            self._write_lock, self._pid = threading.RLock(), os.getpid()
+        with self._write_lock:
+            yield
+
+
+def new_settings(*, namespace: str, org: str, user: str) -> dict[str, str]:
+    """Return the settings of a catalog that is about to be created."""
+    return {
+        "namespace": namespace,
+        "org": org,
+        "user": user,
+        "uuid": uuid.uuid4().hex,
+        "created": iso_text(now_microseconds()),
+    }
+
+
+def publish(temporary: Path, path: Path, *, durable: bool) -> None:
+    """Give a catalog file its name, unless there is something of that name.
+
+    Raises
+    ------
+    CatalogExistsError
+        If there is.
+    """
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        raise CatalogExistsError(
+            f"'{path}' already exists; open it with Catalog.open, or choose another name"
+        ) from None
+    except OSError:  # a file system without hard links: claim the name first, then replace the empty claim
+        try:
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+        except FileExistsError:
+            raise CatalogExistsError(f"'{path}' already exists; open it with Catalog.open") from None
+        try:
+            temporary.replace(path)
+        except BaseException:
+            if temporary.exists():  # and the name is a mere claim
+                path.unlink()
+            raise
+    reached("catalog named")
+    if durable:
+        sync_folder(path.parent)
+
+
+def _check_sqlite_once() -> None:
+    global _checked_sqlite  # a fact about the process, found out once
+    if not _checked_sqlite:
+        schema.check_sqlite()
+        _checked_sqlite = True

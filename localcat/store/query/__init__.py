@@ -1,0 +1,1 @@
+"""From a search to SQL: columns, conditions, plans and the exact test."""

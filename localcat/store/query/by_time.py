@@ -1,0 +1,164 @@
+"""Answers by time: what the index that holds each product's images in the order of `acquired` is good for.
+
+It leads with the product. Where a filter leaves one product it answers by itself; where it leaves several, each product
+is asked for its own part.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TypeGuard
+
+from localcat.expressions.nodes import AnyOf, Comparison, IsNull, Like, Node, Prefix, Ref, refs_of
+from localcat.store.query import planner
+from localcat.store.query.compiler import Clause, Scope, compile_where
+from localcat.store.query.conditions import Condition
+from localcat.store.query.planner import Products, Question
+from localcat.store.rtree.ask import UNSET_TIME, TimeRange
+
+MOST_BY_PRODUCT = 1000  # of each product, so that what is read and left out again stays little
+
+_ACQUIRED, _PRODUCT = Ref("acquired"), Ref("product_id")
+_COVERED = {"acquired", "cloud_fraction"}  # attributes that the index holds beside the product
+_LONGEST_FIRST = 30 * 86_400_000_000  # microseconds, of the first window
+_SHORTEST = 3_600_000_000  # microseconds
+_GROWTH = 4
+_LONG = 0.3  # share of all time above which reading every row costs less than finding them by the index
+_SPAN_SQL = (
+    "SELECT min(first), max(last) FROM (SELECT"
+    " (SELECT min(acquired) FROM image WHERE product_id = product.id) AS first,"
+    " (SELECT max(acquired) FROM image WHERE product_id = product.id) AS last FROM product)"
+)
+
+
+def span(connection: sqlite3.Connection) -> tuple[int, int] | None:
+    """Return the first and the last `acquired` of all images, in microseconds; None if it is set in none."""
+    first, last = connection.execute(_SPAN_SQL).fetchone()
+    return None if first is None else (first, last)
+
+
+def is_brief(question: Question, connection: sqlite3.Connection) -> bool:
+    """Return whether a question about the images of several products asks for a time so short that the index pays."""
+    if question.table != "image" or question.text is not None:
+        return False
+    if any(one.is_placed or _is_of_product(one.node) for one in question.conditions):
+        return False
+    asked = planner.acquired_range(question)
+    if asked.start is None and asked.end is None:
+        return False
+    known = span(connection)
+    if known is None:
+        return False
+    start, end = _within(known, asked)
+    return end - start <= _LONG * (known[1] - known[0])
+
+
+def has_ranges(question: Question, field: str) -> bool:
+    """Return whether the index answers ranges of a timestamp of images, one after the other."""
+    if field != "acquired" or question.table != "image" or question.text is not None:
+        return False
+    return planner.product_of(question) is not None or _is_covered(question)
+
+
+def comes_by_product(question: Question, limit: int | None) -> bool:
+    """Return whether the first or the last in time, of several products, are best asked of each product.
+
+    The index must hold all that the filter is about: it is then never slower than reading every row.
+    """
+    if question.table != "image" or question.text is not None or limit is None or limit > MOST_BY_PRODUCT:
+        return False
+    if not question.order or question.order[0][0] != "acquired" or planner.product_of(question) is not None:
+        return False
+    return _is_covered(question)
+
+
+def select_by_product(question: Question, columns: str, limit: int) -> Clause:
+    """Return the statement that takes the first rows of each product, and of those the first, in its order."""
+    of_products = [one.node for one in question.conditions if _is_of_product(one.node)]
+    each = replace(question, conditions=_but_of_products(question), products=Products.EACH)
+    inner = planner.select(each, "image.id", tail=Clause("LIMIT ?", (limit,)))
+    scope = Scope("product", question.scope.fields)
+    conditions = [
+        *(compile_where(replace(node, ref=Ref("id")), scope) for node in of_products),
+        Clause(f"image.id IN ({inner.sql})", inner.params),
+    ]
+    return Clause(
+        f"SELECT {columns} FROM product CROSS JOIN image WHERE {' AND '.join(part.sql for part in conditions)} "
+        f"ORDER BY {planner.order_of(question)} LIMIT ?",
+        (*(value for part in conditions for value in part.params), limit),
+    )
+
+
+def is_crowded(candidates: Clause | None, connection: sqlite3.Connection) -> bool:
+    """Return whether a place has so many candidates that the first in time are better looked for window by window.
+
+    Parameters
+    ----------
+    candidates : Clause or None
+        From `localcat.store.query.planner.count_candidates`.
+    connection : sqlite3.Connection
+        To ask.
+    """
+    if candidates is None:
+        return False
+    (number,) = connection.execute(candidates.sql, candidates.params).fetchone()
+    return bool(number == planner.CROWD)
+
+
+def windows(question: Question, connection: sqlite3.Connection) -> Iterator[Node | None]:
+    """Yield conditions on `acquired` that part the matches of a question about a place, in its order; None for all.
+
+    Windows grow from one to the next. The first ones, which are not crowded, hold only what comes first, so that few
+    of many matches are found fast. The last are the images whose `acquired` is unset.
+    """
+    is_ascending = question.order[0][1]
+    asked, known = planner.acquired_range(question), span(connection)
+    if asked == UNSET_TIME:
+        yield None
+        return
+    if known is not None:
+        first, last = _within(known, asked)
+        length = _LONGEST_FIRST
+        while length > _SHORTEST:
+            start, end = _window(first, last, length, is_ascending)
+            candidates = planner.count_candidates(planner.within(question, "acquired", start, end))
+            if not is_crowded(candidates, connection):
+                break
+            length //= _GROWTH**2
+        while first <= last:
+            start, end = _window(first, last, length, is_ascending)
+            yield planner.between("acquired", start, end)
+            first, last = (end + 1, last) if is_ascending else (first, start - 1)
+            length *= _GROWTH
+    if asked.start is None and asked.end is None:
+        yield IsNull(_ACQUIRED)
+
+
+def _within(known: tuple[int, int], asked: TimeRange) -> tuple[int, int]:
+    """Return the first and the last moment of a range of time that images may have."""
+    first, last = known
+    return (
+        first if asked.start is None else max(asked.start, first),
+        last if asked.end is None else min(asked.end, last),
+    )
+
+
+def _window(first: int, last: int, length: int, is_ascending: bool) -> tuple[int, int]:
+    """Return the part of a range of time that comes first, in microseconds."""
+    return (first, min(first + length - 1, last)) if is_ascending else (max(last - length + 1, first), last)
+
+
+def _is_covered(question: Question) -> bool:
+    """Return whether the index holds all that a filter is about."""
+    return all(ref.attribute in _COVERED for one in _but_of_products(question) for ref in refs_of(one.node))
+
+
+def _but_of_products(question: Question) -> tuple[Condition, ...]:
+    return tuple(one for one in question.conditions if not _is_of_product(one.node))
+
+
+def _is_of_product(node: Node) -> TypeGuard[Comparison | AnyOf | Like | Prefix]:
+    """Return whether a condition is about the product alone."""
+    return isinstance(node, Comparison | AnyOf | Like | Prefix) and node.ref == _PRODUCT

@@ -1,0 +1,267 @@
+"""From a filter expression to SQL: text and parameters travel together, and no value is ever part of the text."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias, assert_never
+
+from localcat.errors import BadRequestError
+from localcat.expressions.fields import Field, Fields, Kind, Scalar
+from localcat.expressions.nodes import (
+    And,
+    AnyOf,
+    Comparison,
+    IsNotNull,
+    IsNull,
+    Like,
+    Node,
+    Not,
+    Op,
+    Or,
+    Part,
+    Prefix,
+    Ref,
+    Spatial,
+    depth_of,
+)
+from localcat.expressions.patterns import check_pattern
+from localcat.store.query.columns import PRODUCT_REFERENCES, column
+
+Parameter: TypeAlias = Scalar | bytes
+
+_MOST_FLAT = 8  # terms of an AND or OR in one pair of parentheses
+_MOST_PARAMETERS = 500  # in one IN list; a longer one travels as a single JSON parameter
+_LAST_CODE_POINT = 0x10FFFF
+_SURROGATES = range(0xD800, 0xE000)
+
+
+class Clause(NamedTuple):
+    """A piece of SQL and the values of its question marks, in order."""
+
+    sql: str
+    params: tuple[Parameter, ...] = ()
+
+
+TRUE = Clause("1")
+FALSE = Clause("0")
+
+
+def joined(word: str, clauses: Sequence[Clause]) -> Clause:
+    """Join clauses by AND or OR, as a balanced tree: SQLite refuses a chain of a thousand terms as too deep."""
+    if len(clauses) == 1:
+        return clauses[0]
+    if len(clauses) <= _MOST_FLAT:  # flat where it is short, since people read it
+        return Clause(
+            f"({f' {word} '.join([clause.sql for clause in clauses])})",
+            tuple(itertools.chain.from_iterable([clause.params for clause in clauses])),
+        )
+    middle = len(clauses) // 2
+    left, right = joined(word, clauses[:middle]), joined(word, clauses[middle:])
+    return Clause(f"({left.sql} {word} {right.sql})", left.params + right.params)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The table that an expression is about.
+
+    Parameters
+    ----------
+    table : str
+        Its name.
+    fields : Fields
+        The filterable attributes of its class.
+    """
+
+    table: str
+    fields: Fields
+
+    def column(self, ref: Ref) -> str:
+        """Return the SQL of the value that a plain attribute compares as."""
+        return column(self.table, ref.attribute).compare
+
+
+def compile_where(node: Node, scope: Scope, *, is_negated: bool = False) -> Clause:
+    """Return the condition of a WHERE clause: true, false or unknown exactly as `evaluate` says.
+
+    SQL cannot judge spatial conditions. A filter with one becomes a condition that is true wherever the filter may be;
+    `localcat.store.query.exact` decides the rest. `is_negated` says that an odd number of NOTs stands around the node,
+    so that the condition has to be false wherever the node may be false.
+
+    Raises
+    ------
+    UnknownPropertyError
+        If the class has no such attribute.
+    BadRequestError
+        If a value does not fit its attribute.
+    """
+    match node:
+        case Comparison() | AnyOf() | IsNull() | IsNotNull() | Like() | Prefix():
+            field = scope.fields.resolve(node.ref)
+            if isinstance(node, AnyOf) and not node.values:
+                return FALSE
+            _check_text_match(node, field)
+            if field.kind is Kind.LIST:
+                return _list_condition(node, field, scope)
+            if node.ref.key is not None:
+                return _key_condition(node, field, scope)
+            if (scope.table, node.ref.attribute) in PRODUCT_REFERENCES:
+                return _product_condition(node, field, scope)
+            value = Clause(scope.column(node.ref)) if node.ref.part is None else _calendar_part(node.ref, scope)
+            if column(scope.table, node.ref.attribute).may_be_nan and isinstance(node, Comparison) and node.op.is_range:
+                value = Clause(f"nullif({value.sql}, 'nan')")  # text, which SQLite would order behind all numbers
+            return _scalar_condition(node, field, value)
+        case And(parts) | Or(parts):
+            clauses = [compile_where(part, scope, is_negated=is_negated) for part in parts]
+            return joined_nodes("AND" if isinstance(node, And) else "OR", parts, clauses)
+        case Not(part):
+            inner = compile_where(part, scope, is_negated=not is_negated)
+            return Clause(f"NOT {inner.sql}" if inner.sql.startswith("(") else f"NOT ({inner.sql})", inner.params)
+        case Spatial(ref):
+            scope.fields.check_place(ref)
+            return FALSE if is_negated else TRUE
+        case _:
+            assert_never(node)
+
+
+def joined_nodes(word: str, nodes: Sequence[Node], clauses: Sequence[Clause]) -> Clause:
+    """Join the clauses of conditions by AND or OR.
+
+    Of many, the one that nests deepest goes to the front, outside the balanced tree of the others: SQLite's parser then
+    has little to remember while it reads it, and a filter of any shape that `check_size` lets pass can be asked.
+    """
+    depths = [depth_of(node) for node in nodes] if len(nodes) > _MOST_FLAT else []
+    if not depths or max(depths) == 1:
+        return joined(word, clauses)
+    deepest = depths.index(max(depths))
+    first, rest = clauses[deepest], joined(word, [*clauses[:deepest], *clauses[deepest + 1 :]])
+    return Clause(f"({first.sql} {word} {rest.sql})", first.params + rest.params)
+
+
+_Leaf: TypeAlias = Comparison | AnyOf | IsNull | IsNotNull | Like | Prefix
+
+
+def _check_text_match(node: _Leaf, field: Field) -> None:
+    if not isinstance(node, Like | Prefix):
+        return
+    if field.kind not in (Kind.TEXT, Kind.LIST):
+        raise BadRequestError(f"{node.ref} is no text: prefix, like and ilike do not apply to a {field.kind}")
+    if isinstance(node, Like):
+        check_pattern(node.pattern)
+
+
+def _scalar_condition(node: _Leaf, field: Field, value: Clause) -> Clause:
+    match node:
+        case Comparison(_, op, literal):
+            return Clause(f"{value.sql} {op.value} ?", (*value.params, field.bind(literal)))
+        case AnyOf(_, literals):
+            wanted = _in_list([field.bind(literal) for literal in literals])
+            return Clause(f"{value.sql} IN {wanted.sql}", value.params + wanted.params)
+        case IsNull():
+            return Clause(f"{value.sql} IS NULL", value.params)
+        case IsNotNull():
+            return Clause(f"{value.sql} IS NOT NULL", value.params)
+        case Like(_, pattern, fold):
+            return Clause(f"localcat_like({value.sql}, ?, ?)", (*value.params, pattern, int(fold)))
+        case Prefix(_, prefix):
+            return _prefix_condition(value, prefix)
+        case _:
+            assert_never(node)
+
+
+def _prefix_condition(value: Clause, prefix: str) -> Clause:
+    """Compile a prefix as a range of code points, which an index can answer."""
+    after = _text_after(prefix)
+    if after is None:
+        return Clause(f"{value.sql} >= ?", (*value.params, prefix))
+    return Clause(f"({value.sql} >= ? AND {value.sql} < ?)", (*value.params, prefix, *value.params, after))
+
+
+def _text_after(prefix: str) -> str | None:
+    """Return the first text, by code point, behind all that begin with `prefix`; None if there is none."""
+    for end in range(len(prefix), 0, -1):
+        code = ord(prefix[end - 1]) + 1
+        if code in _SURROGATES:
+            code = _SURROGATES.stop
+        if code <= _LAST_CODE_POINT:
+            return prefix[: end - 1] + chr(code)
+    return None
+
+
+def _in_list(values: Sequence[Scalar]) -> Clause:
+    if len(values) <= _MOST_PARAMETERS:
+        return Clause(f"({', '.join('?' * len(values))})", tuple(values))
+    return Clause("(SELECT value FROM json_each(?))", (json.dumps(values, ensure_ascii=False),))
+
+
+def _product_condition(node: _Leaf, field: Field, scope: Scope) -> Clause:
+    """Compare a row's product by number, so that an index can answer it; every row has one."""
+    number = f"{scope.table}.product_id"
+    if isinstance(node, Comparison) and node.op is Op.EQ:
+        # 0 is no product's number: to equal an unknown product is false, not unknown, and its negation true.
+        return Clause(f"{number} = ifnull((SELECT id FROM product WHERE uid = ?), 0)", (field.bind(node.value),))
+    wanted = _scalar_condition(node, field, Clause("uid"))
+    return Clause(f"{number} IN (SELECT id FROM product WHERE {wanted.sql})", wanted.params)
+
+
+def _calendar_part(ref: Ref, scope: Scope) -> Clause:
+    """Return the year, month or day of a timestamp; seconds are floored first, since strftime rounds."""
+    moment = scope.column(Ref(ref.attribute))
+    seconds = f"({moment} - (({moment} % 1000000) + 1000000) % 1000000) / 1000000"
+    code = {Part.YEAR: "%Y", Part.MONTH: "%m", Part.DAY_OF_YEAR: "%j"}[ref.part or Part.YEAR]
+    return Clause(f"CAST(strftime('{code}', {seconds}, 'unixepoch') AS INTEGER)")
+
+
+def _list_condition(node: _Leaf, field: Field, scope: Scope) -> Clause:
+    """Compile a condition on the elements of a list; it is true or false, never unknown."""
+    stored = scope.column(node.ref)
+    is_set = f"({stored} IS NOT NULL AND {stored} <> '[]')"
+
+    def some(condition: str, *params: Parameter) -> Clause:
+        return Clause(f"EXISTS (SELECT 1 FROM json_each({stored}) AS item WHERE {condition})", params)
+
+    match node:
+        case Comparison(_, Op.EQ, literal):
+            return some("item.value = ?", field.bind(literal))
+        case Comparison(_, Op.NE, literal):
+            equal = some("item.value = ?", field.bind(literal))
+            return Clause(f"({is_set} AND NOT {equal.sql})", equal.params)
+        case Comparison():
+            raise BadRequestError(f"{node.ref} is a list and has no order; compare with ==, != or any_of")
+        case AnyOf(_, literals):
+            wanted = _in_list([field.bind(literal) for literal in literals])
+            return some(f"item.value IN {wanted.sql}", *wanted.params)
+        case IsNull():
+            return Clause(f"NOT {is_set}")
+        case IsNotNull():
+            return Clause(is_set)
+        case Like(_, pattern, fold):
+            return some("localcat_like(item.value, ?, ?)", pattern, int(fold))
+        case Prefix(_, prefix):
+            condition = _prefix_condition(Clause("item.value"), prefix)
+            return some(condition.sql, *condition.params)
+        case _:
+            assert_never(node)
+
+
+def _key_condition(node: _Leaf, field: Field, scope: Scope) -> Clause:
+    """Compile a condition on the value under a key of a mapping, which is text or a number.
+
+    Where the two are of different kinds they are unequal, and have no order. A missing key is unknown.
+    """
+    source = f"FROM json_each({scope.column(Ref(node.ref.attribute))}) AS item WHERE item.key = ?"
+    key: Scalar = node.ref.key
+    match node:
+        case Comparison(_, op, literal) if op.is_range:
+            value = field.bind(literal)
+            same_kind = f"(typeof(item.value) = 'text') = {int(isinstance(value, str))}"
+            return Clause(f"(SELECT CASE WHEN {same_kind} THEN item.value {op.value} ? END {source})", (value, key))
+        case Like() | Prefix():
+            inner = _scalar_condition(node, field, Clause("item.value"))
+            return Clause(
+                f"(SELECT CASE WHEN typeof(item.value) = 'text' THEN {inner.sql} END {source})", (*inner.params, key)
+            )
+        case _:
+            return _scalar_condition(node, field, Clause(f"(SELECT item.value {source})", (key,)))

@@ -1,0 +1,112 @@
+"""The conditions of a search: each is read once, when it is made, for all that is asked of it later."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from localcat.expressions.calendar import years_as_ranges
+from localcat.expressions.nodes import And, IsNull, Node, Or, Ref, Spatial, mentions_place
+from localcat.store.query.compiler import Clause, Parameter, Scope, compile_where, joined_nodes
+
+if TYPE_CHECKING:
+    from localcat.earth.geometry import Box
+
+_NO_FOOTPRINT = IsNull(Ref("geometry"))
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Where in the space-time index the matches of a condition lie: in one of the boxes, or without a footprint."""
+
+    boxes: tuple[Box, ...]
+    with_unset: bool = False
+
+    @property
+    def size(self) -> float:
+        """Square degrees."""
+        return sum((east - west) * (north - south) for west, east, south, north in self.boxes)
+
+
+class Condition(NamedTuple):
+    """A condition that every match of a search fulfils.
+
+    Parameters
+    ----------
+    node : Node
+        What it says.
+    clause : Clause
+        From `localcat.store.query.compiler.compile_where`.
+    is_placed : bool
+        Whether it mentions a place, so that SQL alone cannot judge it.
+    window : Window, optional
+        Where its matches lie, if it is about a place and confines them to one.
+    is_window : bool
+        Whether it says no more to SQL than its window does.
+    """
+
+    node: Node
+    clause: Clause
+    is_placed: bool = False
+    window: Window | None = None
+    is_window: bool = False
+
+    @property
+    def bound(self) -> Parameter:
+        """What a comparison compares with, as it is stored: the one parameter of its clause."""
+        return self.clause.params[0]
+
+
+def conditions_of(where: Node, scope: Scope) -> tuple[Condition, ...]:
+    """Return the conditions that a filter joins by AND, years as ranges; raises what `compile_where` raises."""
+    given, where = where, years_as_ranges(where)
+    if where is not given:
+        compile_where(given, scope)  # so that an error is about what was written
+    parts = where.parts if isinstance(where, And) else (where,)
+    return tuple([_condition(part, scope) for part in parts])
+
+
+def clause_of(conditions: Sequence[Condition]) -> Clause:
+    """Return what says that several conditions hold."""
+    if len(conditions) == 1:
+        return conditions[0].clause
+    return joined_nodes("AND", [one.node for one in conditions], [one.clause for one in conditions])
+
+
+def _condition(node: Node, scope: Scope) -> Condition:
+    clause = compile_where(node, scope)
+    if not mentions_place(node):
+        return Condition(node, clause)
+    return Condition(node, clause, True, _window(node), _is_window(node))
+
+
+def _window(node: Node) -> Window | None:
+    match node:
+        case Spatial():
+            # Brings shapely, which searches without a place do not need.
+            from localcat.expressions.relations import boxes_of
+
+            boxes = boxes_of(node)
+            return None if boxes is None else Window(tuple(boxes))
+        case IsNull(Ref("geometry")):
+            return Window((), with_unset=True)
+        case Or(parts):
+            windows = [_window(part) for part in parts]
+            known = [window for window in windows if window is not None]
+            if len(known) < len(windows):
+                return None
+            return Window(
+                tuple(box for window in known for box in window.boxes), any(window.with_unset for window in known)
+            )
+        case And(parts):
+            known = [window for part in parts if (window := _window(part)) is not None]
+            return min(known, key=lambda window: window.size, default=None)
+        case _:
+            return None
+
+
+def _is_window(node: Node) -> bool:
+    if isinstance(node, Or):
+        return all(map(_is_window, node.parts))
+    return isinstance(node, Spatial) or node == _NO_FOOTPRINT

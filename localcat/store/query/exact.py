@@ -1,0 +1,130 @@
+"""What SQL leaves open of a filter with spatial conditions: told of the candidates in chunks, from their footprints."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy
+import shapely
+
+from localcat.earth.geometry import from_wkb
+from localcat.expressions.nodes import And, IsNotNull, IsNull, Node, Not, Or, Ref, Spatial
+from localcat.expressions.relations import test_of
+from localcat.store.query.compiler import Clause, Scope, compile_where
+from localcat.store.query.planner import Question, count_candidates, select
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_FOOTPRINT = Ref("geometry")
+_Mask: TypeAlias = "NDArray[numpy.bool_]"
+
+
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    """Candidates as they come from the catalog: (footprint as WKB, what SQL knows already, the rest of the row)."""
+
+    rows: Sequence[tuple[Any, ...]]
+    footprints: NDArray[Any]
+
+
+_Truth: TypeAlias = "Callable[[_Chunk], tuple[_Mask, _Mask]]"
+"""Tells of each candidate whether a condition is true, and whether it is false; unknown is neither."""
+
+
+class ExactTest:
+    """The exact answer to a question with spatial conditions.
+
+    Parameters
+    ----------
+    question : Question
+        At least one of its conditions is spatial.
+    """
+
+    def __init__(self, question: Question) -> None:
+        self._question = question
+        self._known: list[Clause] = []  # conditions beside spatial ones, which SQL decides and selects
+        self._tests = [self._test(one.node, question.scope) for one in question.conditions if one.is_placed]
+
+    @functools.cached_property
+    def candidates(self) -> Clause | None:
+        """From `localcat.store.query.planner.count_candidates`."""
+        return count_candidates(self._question)
+
+    def statement(self, columns: str, *, ordered: bool = True) -> Clause:
+        """Return the statement for the candidates; `matches` takes its rows and gives `columns` back."""
+        before = [Clause(f"{self._question.table}.geometry"), *self._known]
+        sql = ", ".join([*(clause.sql for clause in before), columns])
+        chosen = Clause(sql, tuple(value for clause in before for value in clause.params))
+        return select(self._question, chosen, ordered=ordered)
+
+    def matches(self, rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+        """Return the columns asked for of those candidates that match."""
+        chunk = _Chunk(rows, from_wkb([row[0] for row in rows]))
+        hits = self._tests[0](chunk)
+        for test in self._tests[1:]:
+            hits = hits & test(chunk)
+        first = 1 + len(self._known)
+        return [row[first:] for row, hit in zip(rows, hits.tolist(), strict=True) if hit]
+
+    def _test(self, node: Node, scope: Scope) -> Callable[[_Chunk], _Mask]:
+        """Return what tells whether a condition is true, where false and unknown are the same."""
+        if isinstance(node, Spatial):
+            test = test_of(node)
+            return lambda chunk: test(chunk.footprints)
+        truth = self._truth(node, scope)
+        return lambda chunk: truth(chunk)[0]
+
+    def _truth(self, node: Node, scope: Scope) -> _Truth:
+        match node:
+            case Spatial():
+                return _of_place(node)
+            case IsNull(ref) if ref == _FOOTPRINT:
+                return lambda chunk: _opposites(shapely.is_missing(chunk.footprints))
+            case IsNotNull(ref) if ref == _FOOTPRINT:
+                return lambda chunk: _opposites(~shapely.is_missing(chunk.footprints))
+            case Not(part):
+                inner = self._truth(part, scope)
+                return lambda chunk: inner(chunk)[::-1]
+            case And(parts):
+                return _joined([self._truth(part, scope) for part in parts], decisive=1)
+            case Or(parts):
+                return _joined([self._truth(part, scope) for part in parts], decisive=0)
+            case _:
+                self._known.append(compile_where(node, scope))
+                place = len(self._known)
+                return lambda chunk: _as_told([row[place] for row in chunk.rows])
+
+
+def _of_place(condition: Spatial) -> _Truth:
+    test = test_of(condition)
+
+    def truth(chunk: _Chunk) -> tuple[_Mask, _Mask]:
+        hits = test(chunk.footprints)
+        return hits, ~(hits | shapely.is_missing(chunk.footprints))
+
+    return truth
+
+
+def _opposites(mask: _Mask) -> tuple[_Mask, _Mask]:
+    return mask, ~mask
+
+
+def _as_told(values: list[int | None]) -> tuple[_Mask, _Mask]:
+    known = numpy.array([-1 if value is None else bool(value) for value in values])
+    return known == 1, known == 0
+
+
+def _joined(truths: Sequence[_Truth], *, decisive: int) -> _Truth:
+    """Join by OR (one that is true decides: 0) or by AND (one that is false decides: 1)."""
+
+    def truth(chunk: _Chunk) -> tuple[_Mask, _Mask]:
+        told = [truth(chunk) for truth in truths]
+        some = numpy.logical_or.reduce([masks[decisive] for masks in told])
+        all_others = numpy.logical_and.reduce([masks[1 - decisive] for masks in told])
+        return (some, all_others) if decisive == 0 else (all_others, some)
+
+    return truth

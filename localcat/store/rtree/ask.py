@@ -1,0 +1,94 @@
+"""Questions to the space-time index: which images have a box that meets a place and a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from localcat.store.query.compiler import Clause, Parameter
+
+if TYPE_CHECKING:
+    from localcat.earth.geometry import Box
+
+TIME_UNIT = 365.25 * 86_400e6 / 30  # microseconds; one unit of time in the index
+
+
+@dataclass(frozen=True, slots=True)
+class TimeRange:
+    """An interval of microseconds, both ends included; None is open."""
+
+    start: int | None = None
+    end: int | None = None
+
+
+UNSET_TIME = TimeRange(0, 0)
+"""Where an image stands in the index whose `acquired` is unset."""
+
+
+class Reach(StrEnum):
+    """Which entries of the index are candidates, by how their box lies to that of a place."""
+
+    MEETING = "it meets it"
+    INSIDE = "it lies inside it"
+    CROSSING = "it meets it, and reaches out of it"
+
+
+def candidates(
+    boxes: Sequence[Box], time: TimeRange, *, with_unset: bool = False, reach: Reach = Reach.MEETING
+) -> Clause:
+    """Return the condition that picks the images whose index entry meets one of the boxes and the time range.
+
+    Parameters
+    ----------
+    boxes : sequence of Box
+        From `localcat.earth.geometry.search_boxes`.
+    time : TimeRange
+        Of `acquired`.
+    with_unset : bool
+        Also pick the images that have no footprint.
+    reach : Reach
+        Pick only some of them.
+    """
+    entries = entries_in(boxes, time, reach)
+    unset = "SELECT id FROM image WHERE geometry IS NULL"
+    selects = [*([entries.sql] if boxes else []), *([unset] if with_unset else [])]
+    return Clause(f"image.id IN ({' UNION ALL '.join(selects)})", entries.params)
+
+
+def entries_meeting(boxes: Sequence[Box], time: TimeRange, most: int) -> Clause:
+    """Return the statement that counts the entries that meet boxes and a time range, up to a number."""
+    entries = entries_in(boxes, time, Reach.MEETING)
+    return Clause(f"SELECT count(*) FROM ({entries.sql} LIMIT ?)", (*entries.params, most))
+
+
+def entries_inside(boxes: Sequence[Box], time: TimeRange) -> Clause:
+    """Return the statement that counts the entries inside one of the boxes, which do not overlap."""
+    entries = entries_in(boxes, time, Reach.INSIDE)
+    return Clause(f"SELECT count(*) FROM ({entries.sql})", entries.params)
+
+
+def entries_in(boxes: Sequence[Box], time: TimeRange, reach: Reach) -> Clause:
+    """Return the statement that gives the row ids of the entries of boxes and a time range; some perhaps twice."""
+    meets = "max_lon >= ? AND min_lon <= ? AND max_lat >= ? AND min_lat <= ?"
+    inside = "min_lon >= ? AND max_lon <= ? AND min_lat >= ? AND max_lat <= ?"
+    sql = f"SELECT id FROM image_index WHERE {inside if reach is Reach.INSIDE else meets}"
+    times: list[Parameter] = []
+    if time.start is not None:
+        sql += " AND max_time >= ?"
+        times.append(time.start / TIME_UNIT)
+    if time.end is not None:
+        sql += " AND min_time <= ?"
+        times.append(time.end / TIME_UNIT)
+    params: list[Parameter] = []
+    if reach is not Reach.CROSSING:
+        for edges in boxes:  # west, east, south, north
+            params += (*edges, *times)
+        return Clause(" UNION ALL ".join([sql] * len(boxes)), tuple(params))
+    # Asked edge by edge, the index passes over all that lies inside.
+    beyond = ("min_lon < ?", "max_lon > ?", "min_lat < ?", "max_lat > ?")
+    for edges in boxes:
+        for edge in edges:
+            params += (*edges, *times, edge)
+    return Clause(" UNION ALL ".join([f"{sql} AND {one}" for one in beyond] * len(boxes)), tuple(params))

@@ -1,0 +1,40 @@
+"""The space-time index: an R-tree over longitude, latitude and time.
+
+Its coordinates are 32-bit floats rounded outwards, so that it finds all that overlap and a few more; exact tests
+follow. Time is scaled to about 30 units a year: in raw seconds the tree would split along time alone, and be many
+times slower.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+
+from localcat.earth.geometry import footprint_boxes, from_wkb
+from localcat.store.rtree.ask import TIME_UNIT
+
+NODE_SIZE = 4 + 51 * (8 + 6 * 4)  # bytes of a node of the tree: a header and 51 entries of an id and six floats
+
+
+def add_entries(connection: sqlite3.Connection, rows: Iterable[tuple[int, bytes, int | None]]) -> None:
+    """Add (row id, WKB footprint, acquired) to the index.
+
+    An image whose `acquired` is unset stands at 1970: no condition on time finds it, since the table is asked again.
+    """
+    ids, blobs, times = [], [], []
+    for row_id, blob, acquired in rows:
+        ids.append(row_id)
+        blobs.append(blob)
+        times.append((acquired or 0) / TIME_UNIT)
+    if not ids:
+        return
+    entries = (
+        (row_id, *box, time, time)
+        for row_id, box, time in zip(ids, footprint_boxes(from_wkb(blobs)).tolist(), times, strict=True)
+    )
+    connection.executemany("INSERT INTO image_index VALUES (?, ?, ?, ?, ?, ?, ?)", entries)
+
+
+def remove_entries(connection: sqlite3.Connection, row_ids: Iterable[int]) -> None:
+    """Remove rows from the index; ids without an entry are passed over."""
+    connection.executemany("DELETE FROM image_index WHERE id = ?", ((row_id,) for row_id in row_ids))

@@ -1,0 +1,90 @@
+"""How the files of an image are written: what its bands, its options and its time say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from localcat.errors import LocalcatWarning, UploadOptionWarning
+from localcat.models.band import Band, ClassBand, GenericBand, MaskBand, MicrowaveBand, SpectralBand
+from localcat.models.enums import ImageUploadEventSeverity as Severity
+from localcat.models.enums import ImageUploadEventType as EventType
+from localcat.rasters.writing.checks import BandLayer, shared_nodata
+from localcat.rasters.writing.write import CogOptions
+from localcat.timestamps import iso_text, to_microseconds
+from localcat.warn import warn_caller
+from localcat.writing.commit import position_of
+
+if TYPE_CHECKING:
+    from localcat.models.image import Image
+    from localcat.models.requests import ImageUploadOptions
+    from localcat.writing.log import UploadRecord
+
+_COLORS = ("red", "green", "blue")
+_PHYSICAL = (SpectralBand, MicrowaveBand, GenericBand)  # the bands whose values measure something
+
+
+def layers_of(declared: list[Band], shown: Sequence[str]) -> list[BandLayer]:
+    """Return what is stored about the bands of a file, given the names of the product's display bands."""
+    if len(shown) >= len(_COLORS):
+        colors = dict(zip(shown, _COLORS, strict=False))
+    else:
+        colors = {str(band.name): str(band.name).lower() for band in declared}
+    layers = {position_of(band): layer_of(band, colors.get(str(band.name))) for band in reversed(declared)}
+    other = BandLayer(nodata=shared_nodata(list(layers.values())))  # of pixels that no band is declared for
+    return [layers.get(at, other) for at in range(position_of(declared[-1]) + 1)]
+
+
+def layer_of(band: Band, color: str | None = None) -> BandLayer:
+    """Return what a file stores about a band, which shows a color in a picture."""
+    colormap = band.colormap if isinstance(band, ClassBand) else None
+    scale, offset = _scale(band)
+    return BandLayer(
+        description=band.name,
+        nodata=band.nodata,
+        is_alpha=isinstance(band, MaskBand) and bool(band.is_alpha),
+        is_categorical=isinstance(band, ClassBand | MaskBand),
+        color=color if color in _COLORS else None,
+        colormap=None if colormap is None else dict(enumerate(colormap)),
+        scale=scale,
+        offset=offset,
+        unit=band.physical_range_unit if isinstance(band, _PHYSICAL) else None,
+    )
+
+
+def _scale(band: Band) -> tuple[float, float]:
+    """Return scale and offset that take `data_range` to `physical_range`."""
+    if not isinstance(band, _PHYSICAL) or band.data_range is None or band.physical_range is None:
+        return 1.0, 0.0
+    (low, high), (bottom, top) = band.data_range, band.physical_range
+    if low == high:
+        return 1.0, 0.0
+    scale = (top - bottom) / (high - low)
+    return scale, bottom - low * scale
+
+
+def warn_of(warning: LocalcatWarning, record: UploadRecord) -> None:
+    """Warn the caller of an upload, and keep in its events what was said."""
+    record.add(EventType.LOG, str(warning), Severity.WARNING)
+    warn_caller(warning)
+
+
+def cog_options(options: ImageUploadOptions, bands: list[Band], threads: int, record: UploadRecord) -> CogOptions:
+    """Return how files are written; warns of what would mix the values of class bands."""
+    resampler = options.overview_resampler
+    if resampler not in (None, "nearest", "mode") and any(isinstance(band, ClassBand) for band in bands):
+        text = f"overviews by {resampler!r} mix the values of class bands; 'mode' or 'nearest' keep them"
+        warn_of(UploadOptionWarning(text), record)
+    wanted = {name: getattr(options, name) for name in ("compress", "level", "blocksize", "bigtiff")}
+    return CogOptions(
+        **{name: value for name, value in wanted.items() if value is not None},
+        overviews=None if options.overviews is None else tuple(options.overviews),
+        overview_resampling=resampler,
+        threads=threads,
+    )
+
+
+def tags_of(image: Image) -> dict[str, str]:
+    """Return what a file tells of its image: when it was acquired, as TIFF 6.0 writes times, and its id."""
+    acquired = iso_text(to_microseconds(image.acquired))[:19].replace("-", ":").replace("T", " ")
+    return {"TIFFTAG_DATETIME": acquired, "LOCALCAT_IMAGE_ID": str(image.id)}
