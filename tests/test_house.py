@@ -18,9 +18,8 @@ PACKAGE = Path(localcat.__file__).parent
 FLOORS = [
     {"errors", "forks", "json_text"},
     {"exceptions", "timestamps", "progress", "warn"},
-    {"earth"},
+    {"disk", "earth"},
     {"geo", "expressions", "rasters"},
-    {"disk"},  # above rasters: the data folder turns what writing raises into our errors as rasters do
     {"store"},
     {"models"},
     {"collection"},

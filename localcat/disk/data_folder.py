@@ -19,10 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from localcat.disk.faults import write_errors
 from localcat.disk.filesystem import is_link
 from localcat.disk.steps import reached
 from localcat.errors import StorageError, StorageFullError, UnsafePathError
-from localcat.rasters.files.environment import write_errors
 
 TEMPORARY_PREFIX: Final = ".tmp-"
 _LONGEST_SLUG = 60  # characters

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from localcat.disk.data_folder import DataFolder
+from localcat.disk.faults import write_errors
 from localcat.disk.filesystem import sync_folder
 from localcat.disk.paths import absolute, data_path, in_place_href
 from localcat.errors import (
@@ -24,7 +25,7 @@ from localcat.errors import (
     CorruptImageError,
 )
 from localcat.progress import shown
-from localcat.rasters.files.environment import read_errors, write_errors
+from localcat.rasters.files.environment import read_errors
 from localcat.store.damage.check import TEXT_TABLES
 from localcat.store.file.database import publish
 from localcat.store.file.faults import sqlite_errors

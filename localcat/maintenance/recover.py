@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from localcat.disk.data_folder import DataFolder
+from localcat.disk.faults import write_errors
 from localcat.disk.paths import absolute, data_path
 from localcat.errors import CatalogNotFoundError, ClientError, CorruptCatalogError
 from localcat.maintenance.backup import new_pair, publish_pair, rebase, staged
 from localcat.maintenance.restoring import Restoring
-from localcat.rasters.files.environment import write_errors
 from localcat.store.damage.entries import rebuild
 from localcat.store.damage.problems import Problem, ProblemKind
 from localcat.store.damage.salvage import Salvage, salvage

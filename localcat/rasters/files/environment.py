@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import threading
 from collections.abc import Iterator
@@ -15,14 +14,13 @@ from rasterio.env import Env, get_gdal_config, set_gdal_config
 from rasterio.errors import CRSError, RasterioError
 from rasterio.session import DummySession
 
+from localcat.disk.faults import no_memory, reason_of, refusal
 from localcat.earth.offline import NO_FOREIGN_CODE, proj_offline
 from localcat.errors import (
     CorruptImageError,
     ImageDeletedError,
     LocalcatError,
-    ReadOnlyCatalogError,
     StorageError,
-    StorageFullError,
     TooLargeError,
 )
 
@@ -51,9 +49,6 @@ _CACHE = "GDAL_CACHEMAX"
 _PROCESS = os.getpid()  # that has loaded this module, and perhaps started threads of GDAL
 _cache_lock = threading.Lock()
 _cache_users, _cache_before = 0, 0
-
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-_FULL_WORDS = ("no space left", "disk quota", "file too large", "disk full")
 
 
 def usable_threads(share: int = 1) -> int:
@@ -131,57 +126,33 @@ def read_errors(path: str | PathLike[str]) -> Iterator[None]:
     except LocalcatError:
         raise
     except (MemoryError, CPLE_OutOfMemoryError) as error:
-        raise TooLargeError(f"not enough memory to read {name}: {_reason(error)}; read a smaller area") from error
+        raise TooLargeError(f"not enough memory to read {name}: {reason_of(error)}; read a smaller area") from error
     except (RasterioError, CPLE_BaseError, SystemError, CRSError, UnicodeError, AffineError) as error:
         raise CorruptImageError(
-            f"{name} cannot be read as a raster: {_reason(error)}; restore it from a copy or upload the image again"
+            f"{name} cannot be read as a raster: {reason_of(error)}; restore it from a copy or upload the image again"
         ) from error
     except FileNotFoundError as error:
         raise ImageDeletedError(
             f"{name} is not there; bring it back, or ask again if it was replaced meanwhile"
         ) from error
     except OSError as error:
-        raise StorageError(f"{name} cannot be read: {_reason(error)}; check the disk and its permissions") from error
+        raise StorageError(f"{name} cannot be read: {reason_of(error)}; check the disk and its permissions") from error
 
 
 @contextmanager
 def write_errors(path: str | PathLike[str]) -> Iterator[None]:
-    """Turn what rasterio and the system raise while a file is written into this library's errors.
+    """Turn what rasterio and the system raise while a raster is written into this library's errors.
 
     Raises
     ------
-    StorageFullError
-        If the disk is full, or the file would become larger than the system allows.
-    ReadOnlyCatalogError
-        If the disk can only be read.
-    StorageError
-        If the disk refuses for another reason.
-    TooLargeError
-        If memory does not suffice.
+    StorageFullError, ReadOnlyCatalogError, StorageError, TooLargeError
+        As `localcat.disk.faults.write_errors` does.
     """
-    name = fspath(path)
     try:
         yield
     except LocalcatError:
         raise
     except (MemoryError, CPLE_OutOfMemoryError) as error:
-        raise TooLargeError(f"not enough memory to write {name}: {_reason(error)}; write smaller images") from error
+        raise no_memory(path, error) from error
     except (RasterioError, CPLE_BaseError, SystemError, CRSError, OSError) as error:
-        number = getattr(error, "errno", None)
-        reason = _reason(error)
-        if number in _FULL or any(words in reason.lower() for words in _FULL_WORDS):
-            raise StorageFullError(f"no room to write {name}: {reason}; free some space and try again") from error
-        if number == errno.EROFS:
-            raise ReadOnlyCatalogError(
-                f"{name} lies on a read-only disk: {reason}; copy catalog and data folder to a writable place"
-            ) from error
-        raise StorageError(f"{name} cannot be written: {reason}; check the disk and its permissions") from error
-
-
-def _reason(error: BaseException) -> str:
-    """Return the innermost message: rasterio often says only "see previous exception"."""
-    innermost = error
-    while innermost.__cause__ is not None:
-        innermost = innermost.__cause__
-    text = str(getattr(innermost, "errmsg", "") or innermost)
-    return " ".join(text.split())[:300] or type(innermost).__name__
+        raise refusal(path, error) from error

@@ -1,0 +1,64 @@
+"""The boundary to the disk: what the system raises while it writes crosses it only as an error of ours."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from os import PathLike, fspath
+
+from localcat.errors import LocalcatError, ReadOnlyCatalogError, StorageError, StorageFullError, TooLargeError
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_FULL_WORDS = ("no space left", "disk quota", "file too large", "disk full")
+
+
+@contextmanager
+def write_errors(path: str | PathLike[str]) -> Iterator[None]:
+    """Turn what the system raises while a file is written into this library's errors.
+
+    Raises
+    ------
+    StorageFullError
+        If the disk is full, or the file would become larger than the system allows.
+    ReadOnlyCatalogError
+        If the disk can only be read.
+    StorageError
+        If the disk refuses for another reason.
+    TooLargeError
+        If memory does not suffice.
+    """
+    try:
+        yield
+    except LocalcatError:  # some are OSErrors too
+        raise
+    except MemoryError as error:
+        raise no_memory(path, error) from error
+    except OSError as error:
+        raise refusal(path, error) from error
+
+
+def no_memory(path: str | PathLike[str], error: BaseException) -> TooLargeError:
+    """Return the error of a write for which memory does not suffice."""
+    return TooLargeError(f"not enough memory to write {fspath(path)}: {reason_of(error)}; write smaller images")
+
+
+def refusal(path: str | PathLike[str], error: BaseException) -> StorageError:
+    """Return the error of a write that the disk refused, by its number or, where a library lost that, by its words."""
+    name, number, reason = fspath(path), getattr(error, "errno", None), reason_of(error)
+    if number in _FULL or any(words in reason.lower() for words in _FULL_WORDS):
+        return StorageFullError(f"no room to write {name}: {reason}; free some space and try again")
+    if number == errno.EROFS:
+        return ReadOnlyCatalogError(
+            f"{name} is on a read-only disk: {reason}; copy catalog and data folder to a writable place"
+        )
+    return StorageError(f"{name} cannot be written: {reason}; check the disk and its permissions")
+
+
+def reason_of(error: BaseException) -> str:
+    """Return the innermost message: rasterio often says only "see previous exception"."""
+    innermost = error
+    while innermost.__cause__ is not None:
+        innermost = innermost.__cause__
+    text = str(getattr(innermost, "errmsg", "") or innermost)
+    return " ".join(text.split())[:300] or type(innermost).__name__
