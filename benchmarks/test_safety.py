@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy
 
 from localcat import Catalog, Image, Product, SpectralBand
+from localcat.store.catalog_file import CatalogFile
 from localcat.store.file.connection import Journal, OpenOptions
 from localcat.store.file.database import Database
 
@@ -45,7 +46,7 @@ def saves(path: Path, journal: Journal) -> Iterator[int]:
     """Save a changed image at each step, and give the number that it holds."""
     Catalog.create(path, org="bench").close()
     options = OpenOptions(journal=journal)
-    with Catalog(Database(path, options=options, backports={sqlite3.sqlite_version})) as catalog:
+    with Catalog(CatalogFile(Database(path, options=options, backports={sqlite3.sqlite_version}))) as catalog:
         product = Product(id="x", name="X", catalog=catalog)
         product.save()
         image = Image(product=product, name="i", acquired="2024-01-01", catalog=catalog)
@@ -69,7 +70,7 @@ def test_save_of_one_image_beside_a_log(in_turns, tmp_path: Path) -> None:
 def uploads(path: Path, *, durable: bool) -> Iterator[int]:
     """Upload an array at each step, and give the number of images."""
     Catalog.create(path, org="bench").close()
-    with Catalog(Database(path, durable=durable)) as catalog:
+    with Catalog(CatalogFile(Database(path, durable=durable))) as catalog:
         product = Product(id="x", name="X", catalog=catalog)
         product.save()
         SpectralBand(name="b", product=product, data_type="UInt16", data_range=(0, 4095), band_index=0).save()

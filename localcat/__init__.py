@@ -274,6 +274,12 @@ if TYPE_CHECKING:
     )
     from localcat.models.image import Image as Image
     from localcat.models.object import CatalogObject as CatalogObject
+    from localcat.models.points import (
+        PointSeries as PointSeries,
+    )
+    from localcat.models.points import (
+        PointValues as PointValues,
+    )
     from localcat.models.product import (
         AuthCatalogObject as AuthCatalogObject,
     )
@@ -286,12 +292,6 @@ if TYPE_CHECKING:
     from localcat.models.requests import ImageUploadOptions as ImageUploadOptions
     from localcat.models.upload import ImageUpload as ImageUpload
     from localcat.models.upload import ImageUploadEvent as ImageUploadEvent
-    from localcat.reading.points import (
-        PointSeries as PointSeries,
-    )
-    from localcat.reading.points import (
-        PointValues as PointValues,
-    )
     from localcat.search import (
         GeoSearch as GeoSearch,
     )
@@ -433,7 +433,7 @@ _MODULES = {
         "File",
         "Resolution",
     ),
-    "localcat.reading.points": (
+    "localcat.models.points": (
         "PointSeries",
         "PointValues",
     ),

@@ -11,6 +11,7 @@ import numpy
 from affine import Affine
 
 from localcat.catalog import Catalog
+from localcat.disk.paths import data_path
 from localcat.earth.contexts.grid import Grid
 from localcat.earth.crs import parse_crs
 from localcat.errors import CatalogExistsError, RasterError
@@ -69,7 +70,7 @@ def run_demo(raster: Path | None, keep: Path | None, say: Say) -> None:
         if description.grid is None:
             raise RasterError(f"'{raster}' has no georeferencing; choose a GeoTIFF with a CRS and a transform")
         with Catalog.create(path, org="demo") as catalog, catalog.as_default():
-            say(f"1. A catalog: {catalog.path.name}, pixels in {catalog.data_path(catalog.path).name}/")
+            say(f"1. A catalog: {catalog.path.name}, pixels in {data_path(catalog.path).name}/")
             _tell(catalog, raster, description, say)
         if keep is not None:
             say(f"\nThe catalog stays in {path}; open it with localcat.Catalog.open, or in QGIS as a GeoPackage.")

@@ -16,6 +16,7 @@ from localcat.earth.contexts import AOI, DLTile, GeoContext, XYZTile
 from localcat.errors import BadRequestError, NotFoundError
 from localcat.expressions.properties import Expression
 from localcat.expressions.properties import properties as p
+from localcat.models.backend import bands_of
 from localcat.models.band import Band
 from localcat.models.image import Image
 from localcat.models.product import Product
@@ -96,7 +97,7 @@ class Scene:
     def __init__(self, image: Image, bands: Iterable[Band] | None = None) -> None:
         self._image = image
         if bands is None:
-            bands = image._catalog.bands.filter(p.product_id == image.product_id).sort("sort_order", "name")
+            bands = bands_of(image._catalog, str(image.product_id))
         self._properties = _properties_of(image, bands)
 
     @classmethod

@@ -42,7 +42,7 @@ def events(upload: ImageUpload) -> list[str]:
 
 
 def temporaries(catalog: Catalog) -> list[Path]:
-    return list(catalog.data_path(catalog.path).glob(f"{TEMPORARY_PREFIX}*"))
+    return list(catalog.data_folder.path.glob(f"{TEMPORARY_PREFIX}*"))
 
 
 class Gate:
@@ -265,7 +265,7 @@ def test_closing_waits_for_what_runs_and_cancels_what_is_queued(tmp_path: Path, 
         gate.wait_until_reached()
         queued = new_image(product, "b").upload_ndarray(pixels, raster_meta=meta, wait=False)
         with closing_in_another_thread(catalog):
-            queued_ended = catalog._workers.wait(queued.id, PATIENCE)
+            queued_ended = catalog.uploader._workers.wait(queued.id, PATIENCE)
             assert queued_ended in (True, None)  # None: canceled and forgotten already
             gate.opened.set()
         with pytest.raises(CatalogError, match="is closed"):
@@ -296,12 +296,12 @@ def test_a_catalog_at_rest_has_no_threads_and_no_temporary_files(
     """Choice 8."""
     upload = new_image(product).upload_ndarray(pixels, raster_meta=meta, wait=False)
     gate.wait_until_reached()
-    (thread,) = catalog._workers._threads
+    (thread,) = catalog.uploader._workers._threads
     assert len(temporaries(catalog)) == 2  # the file, and the claim of the process
     gate.opened.set()
     upload.wait_for_completion(PATIENCE)
     thread.join(PATIENCE)
-    assert (catalog._workers._threads, temporaries(catalog)) == (set(), [])
+    assert (catalog.uploader._workers._threads, temporaries(catalog)) == (set(), [])
 
 
 def test_transactions_and_the_background_do_not_mix(

@@ -69,7 +69,7 @@ def test_open_refuses_a_missing_file_and_makes_none(tmp_path: Path) -> None:
         Catalog.open(tmp_path / "none.gpkg")
     with pytest.raises(FileNotFoundError):
         Catalog.open(tmp_path / "none.gpkg")
-    with pytest.raises(CatalogNotFoundError, match="is no file"):
+    with pytest.raises(CatalogNotFoundError, match="is not a file"):
         Catalog.open(tmp_path)
     assert list(tmp_path.iterdir()) == []
 

@@ -207,7 +207,7 @@ def check_upload(product: Product, source: Image) -> None:
     catalog = product._catalog
     assert image.files is not None
     path = catalog.path_of(image.files[0])
-    assert path.is_relative_to(catalog.data_path(catalog.path))
+    assert path.is_relative_to(catalog.data_folder.path)
     is_valid, problems, _ = cog_validate(path, quiet=True)
     assert (is_valid, problems) == (True, [])
     with rasterio.open(path) as file:

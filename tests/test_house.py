@@ -25,7 +25,7 @@ FLOORS = [
     {"collection"},
     {"search"},
     {"reading", "writing", "maintenance"},
-    {"catalog_pixels", "on_disk", "sharing"},
+    {"sharing"},
     {"catalog"},
     {"client", "plot"},
     {"scenes", "demo"},

@@ -21,7 +21,7 @@ def image(catalog: Catalog, product: Product, pixels, meta) -> Image:
 
 
 def orphan(catalog: Catalog, name: str) -> Path:
-    path = catalog.data_path(catalog.path) / name
+    path = catalog.data_folder.path / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"12345")
     return path
@@ -48,7 +48,7 @@ def test_gc_takes_up_what_could_not_be_unlinked(
     with monkeypatch.context() as patch:
         patch.setattr(DataFolder, "remove", lambda self, href: False)
         image.delete()
-        assert catalog.gc().kept == [path.relative_to(catalog.data_path(catalog.path)).as_posix()]
+        assert catalog.gc().kept == [path.relative_to(catalog.data_folder.path).as_posix()]
     assert path.exists()
     assert len(catalog.gc().removed) == 1
     assert not path.exists()

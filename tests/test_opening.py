@@ -39,6 +39,7 @@ from localcat import (
 from localcat.disk import risks as places
 from localcat.disk.filesystem import FileSystem
 from localcat.models.attributes.values import File
+from localcat.store.catalog_file import CatalogFile
 from localcat.store.file import journal
 from localcat.store.file.connection import OpenOptions
 from localcat.store.file.database import Database
@@ -333,7 +334,7 @@ def test_network_shares_and_fat_are_warned_of_once(
 def with_wal(path: Path, **options: object) -> Catalog:
     """Open a catalog with a write-ahead log, whichever SQLite is at hand."""
     database = Database(path, options=OpenOptions(journal="wal", **options), backports={sqlite3.sqlite_version})
-    catalog = Catalog(database)
+    catalog = Catalog(CatalogFile(database))
     assert catalog.namespace == "acme"
     return catalog
 

@@ -26,7 +26,8 @@ from localcat import (
     Product,
     UnsupportedCatalogError,
 )
-from localcat.maintenance.recover import RecoverReport
+from localcat.disk.paths import data_path
+from localcat.maintenance.report import RecoverReport
 from localcat.store.damage.pages import Pages
 from localcat.store.damage.problems import ProblemKind as Kind
 from tests.kept import AREA, PAGE, PIXELS, damage, file_of, fill, flip, naming, upload
@@ -65,7 +66,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def broken(original: Path, tmp_path: Path) -> Path:
     """A copy of the catalog, to be damaged."""
     shutil.copy(original, tmp_path / "broken.gpkg")
-    shutil.copytree(Catalog.data_path(original), tmp_path / "broken.data")
+    shutil.copytree(data_path(original), tmp_path / "broken.data")
     return tmp_path / "broken.gpkg"
 
 
@@ -99,7 +100,7 @@ def recovered(broken: Path, **options: Any) -> tuple[RecoverReport, dict[str, di
             search.count() for search in (catalog.products, catalog.bands, catalog.images, catalog.image_uploads)
         )
         assert report.files == len(list(catalog.data_folder.hrefs()))
-    shutil.rmtree(Catalog.data_path(new), ignore_errors=True)
+    shutil.rmtree(data_path(new), ignore_errors=True)
     new.unlink()
     return report, found
 

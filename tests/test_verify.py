@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from localcat import BadRequestError, Catalog, Image, Product
 from localcat.maintenance.report import VerifyReport
+from localcat.store.catalog_file import CatalogFile
 from localcat.store.damage.check import _of_pages, check_pages
 from localcat.store.damage.problems import ProblemKind as Kind
 from localcat.store.file.database import Database
@@ -170,7 +171,7 @@ def test_a_changed_schema_is_found(kept: Catalog, statement: str) -> None:
     assert found(report) == [(Kind.SCHEMA, None)]
     assert statement.split()[2] in str(report.problems[0].found)
     kept.database.close()
-    reopened = Catalog(Database(kept.path))
+    reopened = Catalog(CatalogFile(Database(kept.path)))
     assert found(reopened.verify("quick", progress=False)) == [(Kind.SCHEMA, None)]
     reopened.close()
 
@@ -364,7 +365,7 @@ def test_a_file_too_broken_to_read_gives_a_report(kept: Catalog, damage: str) ->
         content[::512] = bytes(len(content[::512]))
     kept.database.close()
     kept.path.write_bytes(content)
-    catalog = Catalog(Database(kept.path))
+    catalog = Catalog(CatalogFile(Database(kept.path)))
     report = catalog.verify("full", progress=False)
     assert not report.ok
     assert {problem.kind for problem in report.problems} & {Kind.UNREADABLE, Kind.DATABASE}
@@ -380,7 +381,7 @@ def verify_damaged(kept: Catalog, seeds: range) -> None:
         content = bytearray(whole)
         damage(random.Random(seed), content)  # no secret
         kept.path.write_bytes(content)
-        catalog = Catalog(Database(kept.path))
+        catalog = Catalog(CatalogFile(Database(kept.path)))
         report = catalog.verify("full", progress=False)
         assert str(report)
         catalog.close()

@@ -10,7 +10,7 @@ def new_image(product: Product, name: str = "x", **attributes: object) -> Image:
 
 
 def files_in(catalog: Catalog) -> list[str]:
-    folder = catalog.data_path(catalog.path)
+    folder = catalog.data_folder.path
     return sorted(path.name for path in folder.rglob("*") if path.is_file()) if folder.exists() else []
 
 

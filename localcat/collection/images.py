@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from localcat.collection.footprints import FootprintIndex
     from localcat.earth.contexts import GeoContext
     from localcat.models.backend import Backend
-    from localcat.reading import PointSeries
+    from localcat.models.points import PointSeries
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")  # in every locale
 
@@ -186,7 +186,7 @@ class ImageCollection(Collection[Image]):
             on_error=on_error,
             max_bytes=max_bytes,
         )
-        return self._backend().read_mosaic(self._items, request)
+        return self._backend().pixels.read_mosaic(self._items, request)
 
     def stack(
         self,
@@ -262,7 +262,7 @@ class ImageCollection(Collection[Image]):
                 raise TypeError(f"flatten is a predicate or a sequence of them, as groupby takes, not {flatten!r}")
             predicates = [flatten] if isinstance(flatten, str) or callable(flatten) else list(flatten)
             groups = [list(group) for _, group in self.groupby(*predicates)]
-        return self._backend().read_stack(groups, request)
+        return self._backend().pixels.read_stack(groups, request)
 
     def point_series(
         self,
@@ -313,7 +313,7 @@ class ImageCollection(Collection[Image]):
             max_workers=max_workers,
             on_error=on_error,
         )
-        return self._backend().point_series(self._items, lon, lat, request)
+        return self._backend().pixels.point_series(self._items, lon, lat, request)
 
     def scaling_parameters(
         self,
@@ -335,7 +335,7 @@ class ImageCollection(Collection[Image]):
             If the products of the images give the same band different scales.
         """
         request = ReadRequest(bands=bands, processing_level=processing_level, scaling=scaling, data_type=data_type)
-        return self._backend().scaling_parameters(self._items, request)
+        return self._backend().pixels.scaling_of(self._items, request)
 
     # Files
 
@@ -396,7 +396,7 @@ class ImageCollection(Collection[Image]):
             progress=progress,
             max_workers=max_workers,
         )
-        return self._backend().download_images(self._items, DownloadRequest(read, dest, format, nodata))
+        return self._backend().pixels.download_images(self._items, DownloadRequest(read, dest, format, nodata))
 
     def download_mosaic(
         self,
@@ -440,7 +440,7 @@ class ImageCollection(Collection[Image]):
             data_type=data_type,
             progress=progress,
         )
-        return self._backend().download_mosaic(self._items, DownloadRequest(read, dest, format, nodata))
+        return self._backend().pixels.download_mosaic(self._items, DownloadRequest(read, dest, format, nodata))
 
     def __repr__(self) -> str:
         lines = [super().__repr__()]

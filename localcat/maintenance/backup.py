@@ -9,7 +9,6 @@ import sqlite3
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -24,6 +23,7 @@ from localcat.errors import (
     ConflictError,
     CorruptImageError,
 )
+from localcat.maintenance.report import BackupReport
 from localcat.progress import shown
 from localcat.rasters.files.environment import read_errors
 from localcat.store.damage.check import TEXT_TABLES
@@ -31,36 +31,13 @@ from localcat.store.file.database import publish
 from localcat.store.file.faults import sqlite_errors
 
 if TYPE_CHECKING:
-    from localcat.on_disk import CatalogOnDisk
+    from localcat.store.catalog_file import CatalogFile
 
 _CHUNK = 1 << 20  # bytes copied at a time
 _ATTEMPTS = 3  # the last of which keeps others from writing
 
 
-@dataclass(frozen=True, slots=True)
-class BackupReport:
-    """What `Catalog.backup` copied.
-
-    Parameters
-    ----------
-    path : Path
-        The new catalog file.
-    images, files : int
-        How many it has; files indexed in place are not copied, and not counted.
-    size_bytes : int
-        Of the catalog file and the copied files together.
-    """
-
-    path: Path
-    images: int
-    files: int
-    size_bytes: int
-
-    def __str__(self) -> str:
-        return f"{self.path.name}: {self.images:,} images, {self.files:,} files, {self.size_bytes:,} bytes"
-
-
-def backup(catalog: CatalogOnDisk, dest: str | os.PathLike[str], *, progress: bool | None = None) -> BackupReport:
+def backup(catalog: CatalogFile, dest: str | os.PathLike[str], *, progress: bool | None = None) -> BackupReport:
     """Copy a catalog; `Catalog.backup` says how."""
     if catalog.database.in_transaction:
         raise BadRequestError("a backup holds what is committed; make it outside of the transaction")
@@ -220,7 +197,7 @@ def _read(reader: BinaryIO, source: Path) -> bytes:
         return reader.read(_CHUNK)
 
 
-def _copy_rows(catalog: CatalogOnDisk, file: Path) -> None:
+def _copy_rows(catalog: CatalogFile, file: Path) -> None:
     """Write the rows as they are now into a new file, page by page; others wait meanwhile."""
     file.unlink(missing_ok=True)
     with catalog.database.separate() as source, _rows(file) as target:
@@ -233,7 +210,7 @@ def _owned_files(file: Path) -> list[tuple[str, int, str]]:
         return found.fetchall()
 
 
-def _copy_file(catalog: CatalogOnDisk, folder: DataFolder, href: str, sha256: str) -> bool:
+def _copy_file(catalog: CatalogFile, folder: DataFolder, href: str, sha256: str) -> bool:
     """Copy a file; return False if its image was deleted meanwhile.
 
     Raises
@@ -263,7 +240,7 @@ def _copy_file(catalog: CatalogOnDisk, folder: DataFolder, href: str, sha256: st
     )
 
 
-def _finish(catalog: CatalogOnDisk, rows: Path, file: Path, target: Path) -> int:
+def _finish(catalog: CatalogFile, rows: Path, file: Path, target: Path) -> int:
     """Write the copied rows anew, without free pages and what belongs to the old place; return the number of images."""
     with _rows(rows) as connection:
         connection.execute("PRAGMA journal_mode = DELETE")

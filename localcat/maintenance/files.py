@@ -25,7 +25,7 @@ from localcat.store.damage.problems import Problem, ProblemKind
 
 if TYPE_CHECKING:
     from localcat.earth.contexts.grid import Grid
-    from localcat.on_disk import CatalogOnDisk
+    from localcat.store.catalog_file import CatalogFile
 
 WRITTEN_BY_US = "LOCALCAT_IMAGE_ID"
 """The tag of files that were written from arrays, and so as COGs; files that were copied stay as they were."""
@@ -82,7 +82,7 @@ class FileRow:
         return File(href=self.href, size_bytes=self.size_bytes, hash=self.sha256, owned=self.owned)
 
 
-def rows_of(catalog: CatalogOnDisk) -> Iterator[FileRow]:
+def rows_of(catalog: CatalogFile) -> Iterator[FileRow]:
     """Yield the files that should be on this machine: in the data folder, or of images that are indexed in place.
 
     They are read a few at a time, so that others can write in between.
@@ -116,7 +116,7 @@ _FILES = f"""
 """  # constants
 
 
-def _count(catalog: CatalogOnDisk) -> int:
+def _count(catalog: CatalogFile) -> int:
     with catalog.database.read() as connection:
         return int(connection.execute(f"SELECT count(*) {_ON_THIS_MACHINE}", (0,)).fetchone()[0])
 
@@ -176,7 +176,7 @@ _WITHOUT_GRID = """
 """
 
 
-def unknown_files(catalog: CatalogOnDisk, connection: sqlite3.Connection) -> list[str]:
+def unknown_files(catalog: CatalogFile, connection: sqlite3.Connection) -> list[str]:
     """Return the relative paths of the files in the data folder that no row refers to."""
     known = {href for (href,) in connection.execute("SELECT href FROM image_file WHERE owned")}
     try:
@@ -186,7 +186,7 @@ def unknown_files(catalog: CatalogOnDisk, connection: sqlite3.Connection) -> lis
 
 
 def check_files(
-    catalog: CatalogOnDisk,
+    catalog: CatalogFile,
     unknown: Sequence[str],
     report: VerifyReport,
     *,
@@ -227,7 +227,7 @@ def _is_chosen(row: FileRow, share: float, seed: int) -> bool:
     return int.from_bytes(digest) < share * 2**64
 
 
-def _is_current(catalog: CatalogOnDisk, row: FileRow) -> bool:
+def _is_current(catalog: CatalogFile, row: FileRow) -> bool:
     """Return whether an image still has the file: another program may have deleted or replaced it meanwhile."""
     with catalog.database.read() as connection:
         sql = (
@@ -238,12 +238,12 @@ def _is_current(catalog: CatalogOnDisk, row: FileRow) -> bool:
         return connection.execute(sql, key).fetchone() is not None
 
 
-def _is_known(catalog: CatalogOnDisk, href: str) -> bool:
+def _is_known(catalog: CatalogFile, href: str) -> bool:
     with catalog.database.read() as connection:
         return connection.execute("SELECT 1 FROM image_file WHERE owned AND href = ?", (href,)).fetchone() is not None
 
 
-def _check(catalog: CatalogOnDisk, row: FileRow, *, is_read: bool) -> Iterator[Problem]:
+def _check(catalog: CatalogFile, row: FileRow, *, is_read: bool) -> Iterator[Problem]:
     def problem(kind: ProblemKind, advice: str, expected: str | None, found: str | None) -> Problem:
         return Problem(kind, advice, row.image_id, row.href, expected, found)
 

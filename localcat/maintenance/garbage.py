@@ -2,41 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from localcat.errors import BadRequestError, UnsafePathError
+from localcat.maintenance.report import GcReport
 from localcat.store import rows
 
 if TYPE_CHECKING:
     import sqlite3
 
     from localcat.disk.data_folder import DataFolder
-    from localcat.on_disk import CatalogOnDisk
+    from localcat.store.catalog_file import CatalogFile
 
 _NO_FILE = "."  # a path that no file has
 
 
-@dataclass(slots=True)
-class GcReport:
-    """What `Catalog.gc` found.
-
-    Parameters
-    ----------
-    removed : list of str
-        Paths, relative to the data folder, of the files that were unlinked; with ``dry_run`` of those that would be.
-    kept : list of str
-        Files that nothing refers to and that could not be unlinked, as while another program reads them.
-    size_bytes : int
-        Of what was removed.
-    """
-
-    removed: list[str] = field(default_factory=list)
-    kept: list[str] = field(default_factory=list)
-    size_bytes: int = 0
-
-
-def collect_garbage(catalog: CatalogOnDisk, *, dry_run: bool = False) -> GcReport:
+def collect_garbage(catalog: CatalogFile, *, dry_run: bool = False) -> GcReport:
     """Unlink the files that nothing refers to; `Catalog.gc` says how.
 
     A file gets its final name only under the write lock that this holds too, in the transaction that inserts its row: a

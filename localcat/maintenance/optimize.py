@@ -8,12 +8,12 @@ from localcat.errors import BadRequestError
 from localcat.store.damage.check import TEXT_TABLES
 
 if TYPE_CHECKING:
-    from localcat.on_disk import CatalogOnDisk
+    from localcat.store.catalog_file import CatalogFile
 
 _ANALYSIS_LIMIT = 1000  # rows of an index that ANALYZE looks at, about
 
 
-def optimize(catalog: CatalogOnDisk) -> None:
+def optimize(catalog: CatalogFile) -> None:
     """Merge the full-text indexes and give free pages back; `Catalog.optimize` says more.
 
     Our searches are written so that they need no statistics. Where another program has gathered some they are renewed,

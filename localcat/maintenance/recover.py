@@ -6,7 +6,6 @@ import os
 import shutil
 import sqlite3
 from collections import Counter
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from localcat.disk.data_folder import DataFolder
@@ -14,6 +13,7 @@ from localcat.disk.faults import write_errors
 from localcat.disk.paths import absolute, data_path
 from localcat.errors import CatalogNotFoundError, ClientError, CorruptCatalogError
 from localcat.maintenance.backup import new_pair, publish_pair, rebase, staged
+from localcat.maintenance.report import RecoverReport
 from localcat.maintenance.restoring import Restoring
 from localcat.store.damage.entries import rebuild
 from localcat.store.damage.problems import Problem, ProblemKind
@@ -24,46 +24,6 @@ from localcat.store.file.faults import sqlite_errors
 
 _UNWRITTEN = 64 * 2**20  # bytes; free pages that a journal need not hold, and no cache of ours could
 _SETTINGS = ("namespace", "org", "user", "uuid", "created")
-
-
-@dataclass(slots=True)
-class RecoverReport:
-    """What `Catalog.recover` saved, and what it could not.
-
-    Parameters
-    ----------
-    path : Path
-        The new catalog file.
-    products, bands, images, files, uploads : int
-        How many are in it; `files` are those copied into its data folder.
-    problems : list of Problem
-        What is lost, and what was made anew.
-    """
-
-    path: Path
-    products: int = 0
-    bands: int = 0
-    images: int = 0
-    files: int = 0
-    uploads: int = 0
-    problems: list[Problem] = field(default_factory=list)
-
-    @property
-    def ok(self) -> bool:
-        """Whether nothing was found to be lost."""
-        return not self.problems
-
-    @property
-    def summary(self) -> str:
-        """One line: what was saved."""
-        saved = (
-            f"{self.products:,} products, {self.bands:,} bands, {self.images:,} images, {self.files:,} files, "
-            f"{self.uploads:,} uploads"
-        )
-        return f"{self.path.name}: saved {saved}; {len(self.problems):,} problems"
-
-    def __str__(self) -> str:
-        return "\n".join([self.summary, *(f"  {problem}" for problem in self.problems)])
 
 
 def recover(

@@ -3,62 +3,20 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING
 
 from localcat.disk.paths import in_place_href, is_local, text_of
 from localcat.errors import BadRequestError
+from localcat.maintenance.report import MovedFile, RelocateReport
 from localcat.timestamps import now_microseconds
 
 if TYPE_CHECKING:
-    from localcat.on_disk import CatalogOnDisk
-
-
-@dataclass(frozen=True, slots=True)
-class MovedFile:
-    """A file under the old folder.
-
-    Parameters
-    ----------
-    image_id : str
-        The image that it belongs to.
-    old : str
-        Its path as the catalog had it.
-    new : str
-        Its path as it has it now, or would have it.
-    problem : str, optional
-        Why it was not changed.
-    """
-
-    image_id: str
-    old: str
-    new: str
-    problem: str | None = None
-
-
-@dataclass(slots=True)
-class RelocateReport:
-    """What `Catalog.relocate` found.
-
-    Parameters
-    ----------
-    moved : list of MovedFile
-        Files that are at the new place; with ``dry_run`` those that would be changed.
-    left : list of MovedFile
-        Files that are not there, or of another size; they stay as they are.
-    """
-
-    moved: list[MovedFile] = field(default_factory=list)
-    left: list[MovedFile] = field(default_factory=list)
-
-    def __str__(self) -> str:
-        lines = [f"{len(self.moved):,} files found at the new place, {len(self.left):,} not"]
-        return "\n".join([*lines, *(f"  '{file.new}': {file.problem}" for file in self.left)])
+    from localcat.store.catalog_file import CatalogFile
 
 
 def relocate(
-    catalog: CatalogOnDisk, old: str | os.PathLike[str], new: str | os.PathLike[str], *, dry_run: bool = False
+    catalog: CatalogFile, old: str | os.PathLike[str], new: str | os.PathLike[str], *, dry_run: bool = False
 ) -> RelocateReport:
     """Look for moved files under another folder; `Catalog.relocate` says how."""
     for folder in (old, new):
@@ -92,7 +50,7 @@ _IN_PLACE = (
 
 
 def _look(
-    catalog: CatalogOnDisk, rows: list[tuple[int, str, str, int | None]], old: str, new: Path, report: RelocateReport
+    catalog: CatalogFile, rows: list[tuple[int, str, str, int | None]], old: str, new: Path, report: RelocateReport
 ) -> list[tuple[str, int]]:
     """Fill a report; return (new href, row id) of the files that were found."""
     changes = []

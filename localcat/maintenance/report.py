@@ -1,4 +1,4 @@
-"""What verifying found."""
+"""What the verbs that keep a catalog in order found and did."""
 
 from __future__ import annotations
 
@@ -78,3 +78,127 @@ class VerifyReport:
         names = ("kind", "object_id", "path", "expected", "found", "advice")
         rows = (tuple(getattr(problem, name) or "" for name in names) for problem in self._all)
         return listing(self.summary, names, rows, len(self._all))
+
+
+@dataclass(frozen=True, slots=True)
+class BackupReport:
+    """What `Catalog.backup` copied.
+
+    Parameters
+    ----------
+    path : Path
+        The new catalog file.
+    images, files : int
+        How many it has; files indexed in place are not copied, and not counted.
+    size_bytes : int
+        Of the catalog file and the copied files together.
+    """
+
+    path: Path
+    images: int
+    files: int
+    size_bytes: int
+
+    def __str__(self) -> str:
+        return f"{self.path.name}: {self.images:,} images, {self.files:,} files, {self.size_bytes:,} bytes"
+
+
+@dataclass(slots=True)
+class GcReport:
+    """What `Catalog.gc` found.
+
+    Parameters
+    ----------
+    removed : list of str
+        Paths, relative to the data folder, of the files that were unlinked; with ``dry_run`` of those that would be.
+    kept : list of str
+        Files that nothing refers to and that could not be unlinked, as while another program reads them.
+    size_bytes : int
+        Of what was removed.
+    """
+
+    removed: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+    size_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MovedFile:
+    """A file under the old folder.
+
+    Parameters
+    ----------
+    image_id : str
+        The image that it belongs to.
+    old : str
+        Its path as the catalog had it.
+    new : str
+        Its path as it has it now, or would have it.
+    problem : str, optional
+        Why it was not changed.
+    """
+
+    image_id: str
+    old: str
+    new: str
+    problem: str | None = None
+
+
+@dataclass(slots=True)
+class RelocateReport:
+    """What `Catalog.relocate` found.
+
+    Parameters
+    ----------
+    moved : list of MovedFile
+        Files that are at the new place; with ``dry_run`` those that would be changed.
+    left : list of MovedFile
+        Files that are not there, or of another size; they stay as they are.
+    """
+
+    moved: list[MovedFile] = field(default_factory=list)
+    left: list[MovedFile] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        lines = [f"{len(self.moved):,} files found at the new place, {len(self.left):,} not"]
+        return "\n".join([*lines, *(f"  '{file.new}': {file.problem}" for file in self.left)])
+
+
+@dataclass(slots=True)
+class RecoverReport:
+    """What `Catalog.recover` saved, and what it could not.
+
+    Parameters
+    ----------
+    path : Path
+        The new catalog file.
+    products, bands, images, files, uploads : int
+        How many are in it; `files` are those copied into its data folder.
+    problems : list of Problem
+        What is lost, and what was made anew.
+    """
+
+    path: Path
+    products: int = 0
+    bands: int = 0
+    images: int = 0
+    files: int = 0
+    uploads: int = 0
+    problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing was found to be lost."""
+        return not self.problems
+
+    @property
+    def summary(self) -> str:
+        """One line: what was saved."""
+        saved = (
+            f"{self.products:,} products, {self.bands:,} bands, {self.images:,} images, {self.files:,} files, "
+            f"{self.uploads:,} uploads"
+        )
+        return f"{self.path.name}: saved {saved}; {len(self.problems):,} problems"
+
+    def __str__(self) -> str:
+        return "\n".join([self.summary, *(f"  {problem}" for problem in self.problems)])

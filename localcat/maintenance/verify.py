@@ -28,7 +28,7 @@ from localcat.store.damage.problems import Problem, ProblemKind
 from localcat.store.file.faults import sqlite_errors
 
 if TYPE_CHECKING:
-    from localcat.on_disk import CatalogOnDisk
+    from localcat.store.catalog_file import CatalogFile
 
 Check: TypeAlias = Callable[[sqlite3.Connection], Iterator[Problem]]
 
@@ -39,7 +39,7 @@ _RECOVER = "copy what is readable with `localcat recover`, or restore a backup"
 
 
 def verify(
-    catalog: CatalogOnDisk,
+    catalog: CatalogFile,
     *,
     level: str = "files",
     sample: float | str = 1.0,
@@ -109,7 +109,7 @@ def as_share(sample: float | str) -> float:
 
 
 @contextmanager
-def _view(catalog: CatalogOnDisk) -> Iterator[tuple[sqlite3.Connection, bool]]:
+def _view(catalog: CatalogFile) -> Iterator[tuple[sqlite3.Connection, bool]]:
     """Give a connection that sees one state of the catalog, and whether it keeps others from writing.
 
     Nothing is written, and all is rolled back; but the lock lets FTS5 check itself, and no upload is between the names
@@ -132,7 +132,7 @@ def _view(catalog: CatalogOnDisk) -> Iterator[tuple[sqlite3.Connection, bool]]:
 
 
 def _check_file(
-    catalog: CatalogOnDisk,
+    catalog: CatalogFile,
     connection: sqlite3.Connection,
     report: VerifyReport,
     *,

@@ -12,22 +12,20 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from localcat.errors import BadRequestError, CatalogError
+from localcat.expressions.properties import properties as p
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import numpy
     from numpy.typing import NDArray
 
-    from localcat.disk.data_folder import DataFolder
-    from localcat.models.attributes.values import File
     from localcat.models.band import Band
     from localcat.models.image import Image
     from localcat.models.object import CatalogObjectBase
+    from localcat.models.points import PointSeries, PointValues
     from localcat.models.requests import DownloadRequest, ReadRequest, UploadRequest
     from localcat.models.upload import ImageUpload
-    from localcat.reading import PointSeries, PointValues
     from localcat.search import ImageSearch, Search
+    from localcat.store.catalog_file import CatalogFile
     from localcat.store.file.database import Database
 
     T = TypeVar("T", bound=CatalogObjectBase)
@@ -37,8 +35,12 @@ class Backend(Protocol):
     """A catalog, as its objects see it."""
 
     @property
+    def file(self) -> CatalogFile:
+        """Its file and data folder."""
+
+    @property
     def database(self) -> Database:
-        """The file."""
+        """The file's connections and transactions."""
 
     @property
     def namespace(self) -> str:
@@ -67,22 +69,35 @@ class Backend(Protocol):
     def image_uploads(self) -> Search[ImageUpload]:
         """A search for all uploads."""
 
-    def delete_files(self, hrefs: list[str]) -> None:
-        """Unlink owned files that a committed transaction put into the trash."""
+    @property
+    def uploader(self) -> Uploader:
+        """What takes pixels in."""
+
+    @property
+    def pixels(self) -> PixelReader:
+        """What reads pixels: the functions of `localcat.reading`."""
+
+
+class Uploader(Protocol):
+    """Takes pixels into a catalog; `localcat.writing.uploader.Uploader` is the one."""
 
     def upload(self, image: Image, request: UploadRequest) -> ImageUpload:
         """Bring files or arrays into the catalog as the pixels of a new image."""
 
-    def wait_for_upload(self, uid: str, seconds: float | None) -> None:
+    def wait(self, uid: str, seconds: float | None) -> None:
         """Wait a while for an upload to end: for so long at most, or until it is worth looking again."""
 
-    def cancel_upload(self, uid: str) -> bool:
+    def cancel(self, uid: str) -> bool:
         """Cancel an upload that has not begun; return whether it had not."""
 
-    def end_abandoned_uploads(self, uid: str | None = None) -> None:
+    def end_abandoned(self, uid: str | None = None) -> None:
         """Turn uploads whose process is gone into failures: one of them, or all."""
 
-    def read_pixels(self, image: Image, request: ReadRequest) -> Any:
+
+class PixelReader(Protocol):
+    """Reads pixels of images; the module `localcat.reading` is one, whose functions say more."""
+
+    def read_image(self, image: Image, request: ReadRequest) -> Any:
         """Read bands of an image onto a grid."""
 
     def read_mosaic(self, images: Sequence[Image], request: ReadRequest) -> Any:
@@ -103,15 +118,8 @@ class Backend(Protocol):
     def point_series(self, images: Sequence[Image], lon: float, lat: float, request: ReadRequest) -> PointSeries:
         """Return the values of images at a place."""
 
-    def scaling_parameters(self, images: Sequence[Image], request: ReadRequest) -> tuple[list[Any] | None, str]:
+    def scaling_of(self, images: Sequence[Image], request: ReadRequest) -> tuple[list[Any] | None, str]:
         """Return how bands of images would be scaled, and their data type."""
-
-    @property
-    def data_folder(self) -> DataFolder:
-        """The folder of the pixels."""
-
-    def path_of(self, file: File) -> Path:
-        """Return the absolute path of a file of an image."""
 
     def download_image(self, image: Image, request: DownloadRequest) -> str:
         """Write bands of an image to a file."""
@@ -121,6 +129,11 @@ class Backend(Protocol):
 
     def download_mosaic(self, images: Sequence[Image], request: DownloadRequest) -> str:
         """Write a mosaic of images to a file."""
+
+
+def bands_of(catalog: Backend, product_id: str) -> Search[Band]:
+    """Return a search for the bands of a product, in their order."""
+    return catalog.bands.filter(p.product_id == product_id).sort("sort_order", "name")
 
 
 _lock = threading.Lock()

@@ -11,13 +11,13 @@ from localcat.models.attributes.processing import DerivedParams, ProcessingLevel
 from localcat.models.attributes.scalars import Attribute, Boolean, Choice, Integer, Number, Text
 from localcat.models.attributes.structured import NumberTuple, Range
 from localcat.models.attributes.values import ColorTable, Labels, ResolutionAttribute
-from localcat.models.backend import Backend
 from localcat.models.belongs import NamedCatalogObject
 from localcat.models.enums import BandType, Colormap, DataType
 from localcat.store import rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from localcat.models.attributes.scalars import Stored
     from localcat.store.file.database import Transaction
@@ -66,13 +66,12 @@ class Band(NamedCatalogObject, abstract=True):
         return _attributes_of_all_types() if cls is Band else super()._filterable()
 
     @classmethod
-    def _class_of(cls, row: Row, catalog: Backend) -> builtins.type[Self]:
+    def _class_of(cls, row: Row, path: Path) -> builtins.type[Self]:
         stored = row[cls._positions()["type"]]
         made: Any = cls._classes.get(str(stored))
         if made is None:
             raise CorruptCatalogError(
-                f"catalog '{catalog.database.path}' is damaged: a band has the type {stored!r}, which is none; restore "
-                "it from a backup"
+                f"catalog '{path}' is damaged: a band has the type {stored!r}, which is none; restore it from a backup"
             )
         return made  # type: ignore[no-any-return]  # a subclass of Band, though perhaps not of cls; see _accepted
 

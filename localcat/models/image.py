@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
     from localcat.earth.contexts import AOI
     from localcat.models.backend import Backend
+    from localcat.models.points import PointValues
     from localcat.models.upload import ImageUpload
-    from localcat.reading import PointValues
     from localcat.search import ImageSearch, Search
     from localcat.store.file.database import Transaction
     from localcat.store.rows import Row
@@ -170,7 +170,7 @@ class Image(NamedCatalogObject):
             warn_caller(UploadOptionWarning(f"{text}, and one that differs fails the upload"))
         options = upload_options_of(upload_options)
         request = UploadRequest(options=options, overwrite=overwrite, wait=wait, copy=copy, cog=cog, files=paths)
-        return self._catalog.upload(self, request)
+        return self._catalog.uploader.upload(self, request)
 
     def upload_ndarray(
         self,
@@ -237,7 +237,7 @@ class Image(NamedCatalogObject):
         )
         arrays, meta = arrays_of(ndarray), raster_meta_of(raster_meta)
         request = UploadRequest(options=options, overwrite=overwrite, wait=wait, arrays=arrays, raster_meta=meta)
-        return self._catalog.upload(self, request)
+        return self._catalog.uploader.upload(self, request)
 
     def _require_uploadable(self, *, overwrite: bool) -> None:
         self._require_not_deleted()
@@ -342,7 +342,7 @@ class Image(NamedCatalogObject):
             data_type=data_type,
             progress=progress,
         )
-        return self._catalog.read_pixels(self, request)
+        return self._catalog.pixels.read_image(self, request)
 
     def scaling_parameters(
         self,
@@ -373,7 +373,7 @@ class Image(NamedCatalogObject):
             ``(input_low, input_high, output_low, output_high)``; None alone if no band is scaled.
         """
         request = ReadRequest(bands=bands, processing_level=processing_level, scaling=scaling, data_type=data_type)
-        return self._catalog.scaling_parameters([self], request)
+        return self._catalog.pixels.scaling_of([self], request)
 
     def download(
         self,
@@ -429,7 +429,7 @@ class Image(NamedCatalogObject):
             data_type=data_type,
             progress=progress,
         )
-        return self._catalog.download_image(self, DownloadRequest(read, dest, format, nodata))
+        return self._catalog.pixels.download_image(self, DownloadRequest(read, dest, format, nodata))
 
     def preview(self, size: int = 512, *, bands: str | Sequence[str] | None = None) -> bytes:
         """Return a small picture of the image, as the bytes of a PNG file with opacity.
@@ -454,7 +454,7 @@ class Image(NamedCatalogObject):
         RasterError
             If the image has no pixels here, or they cannot be read.
         """
-        return self._catalog.preview_png(self, size, bands)
+        return self._catalog.pixels.preview_png(self, size, bands)
 
     def preview_array(self, size: int = 512, *, bands: str | Sequence[str] | None = None) -> NDArray[numpy.uint8]:
         """Return the picture that `preview` encodes, as red, green, blue and opacity from 0 to 255.
@@ -463,7 +463,7 @@ class Image(NamedCatalogObject):
         -------
         ndarray of uint8, shape (row, column, 4)
         """
-        return self._catalog.preview_array(self, size, bands)
+        return self._catalog.pixels.preview_array(self, size, bands)
 
     def point(
         self,
@@ -499,7 +499,7 @@ class Image(NamedCatalogObject):
             If the image has no pixels here, or they cannot be read.
         """
         request = ReadRequest(bands=bands, mask_alpha=mask_alpha, scaling=scaling, data_type=data_type)
-        return self._catalog.point_values(self, lon, lat, request)
+        return self._catalog.pixels.point_values(self, lon, lat, request)
 
     # Place and time
 
@@ -565,7 +565,7 @@ class Image(NamedCatalogObject):
             kept = {file.href for file in self._files_of(new["files"])}
             dropped = sorted({str(file.href) for file in owned if file.href not in kept})
             rows.put_in_trash(transaction.connection, dropped)
-            transaction.on_commit.append(lambda: self._catalog.delete_files(dropped))
+            transaction.on_commit.append(lambda: self._catalog.file.delete_files(dropped))
         super()._write_changes(transaction, current, new)
 
     def _files_of(self, stored: Stored) -> list[File]:
@@ -592,4 +592,4 @@ class Image(NamedCatalogObject):
     def _delete_row(self, transaction: Transaction, row_id: int) -> None:
         hrefs = rows.discard_files(transaction.connection, [row_id])
         super()._delete_row(transaction, row_id)
-        transaction.on_commit.append(lambda: self._catalog.delete_files(hrefs))
+        transaction.on_commit.append(lambda: self._catalog.file.delete_files(hrefs))

@@ -22,6 +22,8 @@ from localcat.store import rows
 from localcat.timestamps import now_microseconds
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from localcat.search import Search
     from localcat.store.file.database import Transaction
     from localcat.store.rows import Row
@@ -62,13 +64,13 @@ class CatalogObjectBase(Record, abstract=True):
     @classmethod
     def _from_row(cls, catalog: Backend, row: Row) -> Self:
         """Make an object of a row of its table, decoding nothing yet."""
-        made = cls._class_of(row, catalog)
+        made = cls._class_of(row, catalog.database.path)
         self = made.__new__(made)
         self.__dict__.update(_catalog=catalog, _row=row, _is_deleted=False, _values={})
         return self
 
     @classmethod
-    def _class_of(cls, row: Row, catalog: Backend) -> type[Self]:
+    def _class_of(cls, row: Row, path: Path) -> type[Self]:
         return cls
 
     @classmethod

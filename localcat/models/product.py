@@ -12,13 +12,14 @@ from localcat.errors import (
     BadRequestError,
     ConflictError,
     DeletedObjectError,
+    ProductNotFoundError,
     UnsavedObjectError,
 )
 from localcat.expressions.properties import properties as p
 from localcat.models.attributes.scalars import Boolean, Identifier, Number, Stored, Text, Timestamp, unstorable
 from localcat.models.attributes.structured import TextList
 from localcat.models.attributes.values import ResolutionAttribute
-from localcat.models.backend import Backend, chosen_catalog
+from localcat.models.backend import Backend, bands_of, chosen_catalog
 from localcat.models.enums import BandType, TaskState
 from localcat.models.object import CatalogObject, refuse_request_params
 from localcat.store import rows
@@ -175,7 +176,7 @@ class Product(AuthCatalogObject):
     def bands(self, request_params: Any = None, headers: Any = None) -> Search[Band]:
         """Return a search for the bands of this product, sorted by `sort_order`."""
         self._require_saved(request_params)
-        return self._catalog.bands.filter(p.product_id == self.id).sort("sort_order", "name")
+        return bands_of(self._catalog, str(self.id))
 
     def images(self, request_params: Any = None, headers: Any = None) -> ImageSearch:
         """Return a search for the images of this product."""
@@ -228,7 +229,7 @@ class Product(AuthCatalogObject):
                 rows.delete(connection, "image", images)
                 rows.delete(connection, "band", bands)
                 rows.refresh_resolutions(connection, row_id)
-                transaction.on_commit.append(lambda: self._catalog.delete_files(hrefs))
+                transaction.on_commit.append(lambda: self._catalog.file.delete_files(hrefs))
         if row_id is None:
             raise DeletedObjectError(f"product '{self.id}' was deleted from the catalog")
         deleted = len(images) + len(bands)
@@ -312,3 +313,18 @@ def _is_no_name(name: str) -> bool:
     if not isinstance(name, str):
         raise TypeError(f"a name is text, not {name!r}")
     return unstorable(name) is not None
+
+
+def saved_product(catalog: Backend, product: Product | str) -> Product:
+    """Return a product as it is saved in a catalog, whatever the caller's object holds.
+
+    Raises
+    ------
+    ProductNotFoundError
+        If it is not there.
+    """
+    uid = str(product.id) if isinstance(product, Product) else product
+    found = Product.get(uid, catalog=catalog)
+    if found is None:
+        raise ProductNotFoundError(f"there is no product '{uid}' in the catalog; save it first")
+    return found

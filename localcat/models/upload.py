@@ -20,6 +20,7 @@ from localcat.models.object import CatalogObjectBase
 from localcat.models.requests import ImageUploadOptions
 from localcat.timestamps import from_microseconds
 
+UNFINISHED = (ImageUploadStatus.PENDING.value, ImageUploadStatus.RUNNING.value)
 _FINAL = (ImageUploadStatus.SUCCESS, ImageUploadStatus.FAILURE, ImageUploadStatus.CANCELED)
 
 
@@ -149,7 +150,7 @@ class ImageUpload(CatalogObjectBase):
             remaining = None if deadline is None else deadline - time.monotonic()
             if remaining is not None and remaining <= 0:
                 raise WaitTimeoutError(f"the upload of '{self.image_id}' is still {self.status}")
-            self._catalog.wait_for_upload(str(self.id), remaining)
+            self._catalog.uploader.wait(str(self.id), remaining)
 
     def raise_for_status(self) -> None:
         """Raise what went wrong, if the upload failed.
@@ -175,7 +176,7 @@ class ImageUpload(CatalogObjectBase):
         ConflictError
             If it has.
         """
-        is_canceled = self.status not in _FINAL and self._catalog.cancel_upload(str(self.id))
+        is_canceled = self.status not in _FINAL and self._catalog.uploader.cancel(str(self.id))
         self._refresh()
         if not is_canceled:
             raise ConflictError(f"the upload of '{self.image_id}' cannot be canceled any more: {self.status}")
@@ -183,7 +184,7 @@ class ImageUpload(CatalogObjectBase):
     def _refresh(self) -> None:
         super()._refresh()
         if self.status not in _FINAL:
-            self._catalog.end_abandoned_uploads(str(self.id))
+            self._catalog.uploader.end_abandoned(str(self.id))
             super()._refresh()
         image: Image | None = self.__dict__.get("_image")
         if image is not None and self.status == ImageUploadStatus.SUCCESS and image.state is DocumentState.UNSAVED:

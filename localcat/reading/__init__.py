@@ -5,12 +5,10 @@ from __future__ import annotations
 from localcat.reading.arrays import read_image, read_mosaic, read_stack
 from localcat.reading.files import download_image, download_images, download_mosaic
 from localcat.reading.plan import scaling_of
-from localcat.reading.points import PointSeries, PointValues, point_series, point_values
+from localcat.reading.points import point_series, point_values
 from localcat.reading.preview import preview_array, preview_png
 
 __all__ = [
-    "PointSeries",
-    "PointValues",
     "download_image",
     "download_images",
     "download_mosaic",

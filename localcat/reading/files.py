@@ -132,7 +132,7 @@ def _files_for(images: Sequence[Image], request: DownloadRequest) -> list[Path]:
 
 def _require_outside(images: Sequence[Image], paths: Sequence[Path]) -> None:
     """Refuse to write into a catalog's own data folder, where the file might be an image's."""
-    folders = {catalog.data_folder.path.resolve() for catalog in (image._catalog for image in images)}
+    folders = {catalog.file.data_folder.path.resolve() for catalog in (image._catalog for image in images)}
     for path in paths:
         if not folders.isdisjoint(path.resolve().parents):
             raise BadRequestError(f"'{path}' lies in the catalog's own data folder; download to another place")

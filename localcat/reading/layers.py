@@ -263,7 +263,7 @@ def sources_of(image: Image, bands: Sequence[Band]) -> list[BandSource]:
 
 def _path_of(file: File, image: Image) -> Path:
     """Return where a file of an image lies; raises if its size is another than the catalog says."""
-    path = image._catalog.path_of(file)
+    path = image._catalog.file.path_of(file)
     size = path.stat().st_size if exists(path) else None
     if size is not None and file.size_bytes not in (None, size):
         raise CorruptImageError(

@@ -14,8 +14,8 @@ from localcat.earth.contexts import AOI, GeoContext
 from localcat.earth.contexts.grid import Grid
 from localcat.earth.crs import parse_crs
 from localcat.errors import BadRequestError, RasterError, TooLargeError, UploadOptionWarning
-from localcat.expressions.properties import properties as p
 from localcat.models.attributes.processing import ProcessingLevelsAttribute
+from localcat.models.backend import bands_of
 from localcat.models.band import Band, ClassBand, MaskBand
 from localcat.models.enums import ResampleAlgorithm
 from localcat.rasters.files.dtypes import common_dtype, numpy_dtype
@@ -246,7 +246,7 @@ def band_names(bands: str | Sequence[str] | None) -> list[str]:
 
 def bands_by_name(image: Image) -> dict[str, Band]:
     """Return the bands of an image's product, in their order."""
-    bands = image._catalog.bands.filter(p.product_id == str(image.product_id)).sort("sort_order", "name")
+    bands = bands_of(image._catalog, str(image.product_id))
     return {str(band.name): band for band in bands}
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy
 
 from localcat.errors import BadRequestError, RasterError
+from localcat.models.points import PointSeries, PointValues
 from localcat.models.requests import ReadRequest
 from localcat.rasters.files.dtypes import numpy_dtype
 from localcat.rasters.reading.point import pixel_of, place_in, read_point
@@ -28,88 +29,11 @@ from localcat.reading.plan import (
 )
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from localcat.models.image import Image
     from localcat.rasters.reading.scaling import Scale
     from localcat.reading.plan import BandChoice, ProductKey
 
     MaskedArray = numpy.ma.MaskedArray[Any, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class PointValues:
-    """The values of one image at one place.
-
-    Parameters
-    ----------
-    image_id : str
-        The image.
-    acquired : datetime, optional
-        When it was captured; aware UTC.
-    lon, lat : float
-        The place; degrees.
-    bands : tuple of str
-        Names of the bands.
-    values : tuple of float, int or None
-        One for each band; None where the image has no valid pixel there.
-    """
-
-    image_id: str
-    acquired: datetime | None
-    lon: float
-    lat: float
-    bands: tuple[str, ...]
-    values: tuple[float | None, ...]
-
-    def __getitem__(self, band: str) -> float | None:
-        """Return the value of a band by its name."""
-        return self.values[_position(self.bands, band)]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PointSeries:
-    """The values of images at one place, in the order of their times.
-
-    Parameters
-    ----------
-    lon, lat : float
-        The place; degrees.
-    bands : tuple of str
-        Names of the bands.
-    image_ids : tuple of str
-        The images that have a pixel there.
-    times : ndarray of datetime64[us], shape (image,)
-        When they were captured, in UTC; not-a-time where that is unknown.
-    values : masked array, shape (image, band)
-        Masked where an image has no valid pixel.
-    """
-
-    lon: float
-    lat: float
-    bands: tuple[str, ...]
-    image_ids: tuple[str, ...]
-    times: NDArray[numpy.datetime64]
-    values: MaskedArray
-
-    def __len__(self) -> int:
-        return len(self.image_ids)
-
-    def __getitem__(self, band: str) -> MaskedArray:
-        """Return the values of a band by its name, shape (image,)."""
-        column: MaskedArray = self.values[:, _position(self.bands, band)]
-        return column
-
-    def __iter__(self) -> Iterator[PointValues]:
-        """Yield the values of one image after the other."""
-        for image_id, time, row in zip(self.image_ids, self.times, self.values, strict=True):
-            acquired = None if numpy.isnat(time) else time.item().replace(tzinfo=UTC)
-            yield PointValues(image_id, acquired, self.lon, self.lat, self.bands, _or_none(row))
-
-    def __repr__(self) -> str:
-        seconds = self.times.astype("datetime64[s]")
-        span = f", {seconds[0]} to {seconds[-1]}" if len(self) else ""
-        return f"PointSeries of {len(self)} image(s) at ({self.lon:g}, {self.lat:g}): {', '.join(self.bands)}{span}"
 
 
 def point_values(image: Image, lon: float, lat: float, request: ReadRequest) -> PointValues:
@@ -119,7 +43,7 @@ def point_values(image: Image, lon: float, lat: float, request: ReadRequest) -> 
     def read(present: Image) -> PointValues:
         reading = _Reading.of([present], lon, lat, request)
         values = reading.of_image(present)
-        return PointValues(str(present.id), present.acquired, lon, lat, reading.bands, _or_none(values))
+        return PointValues(str(present.id), present.acquired, lon, lat, reading.bands, tuple(values.tolist()))
 
     return of_present(image, read)
 
@@ -237,14 +161,3 @@ def _datetime64(moment: datetime | None) -> numpy.datetime64:
     if moment is None:
         return numpy.datetime64("NaT", "us")
     return numpy.datetime64(moment.replace(tzinfo=None), "us")
-
-
-def _or_none(values: MaskedArray) -> tuple[float | None, ...]:
-    """Return numbers, with None for those that are masked."""
-    return tuple(values.tolist())
-
-
-def _position(bands: tuple[str, ...], band: str) -> int:
-    if band not in bands:
-        raise BadRequestError(f"there are no values of band {band!r}, only of {', '.join(bands)}")
-    return bands.index(band)

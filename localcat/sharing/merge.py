@@ -7,8 +7,9 @@ transaction gives them their names, writes all rows, and commits; as with an upl
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar, get_args
@@ -30,11 +31,12 @@ from localcat.models.image import Image
 from localcat.models.product import Product
 from localcat.progress import shown
 from localcat.store import rows
+from localcat.store.catalog_file import CatalogFile
+from localcat.store.file.connection import OpenOptions
 
 if TYPE_CHECKING:
     import sqlite3
 
-    from localcat.catalog import Catalog
     from localcat.disk.data_folder import DataFolder
     from localcat.models.object import CatalogObjectBase
 
@@ -116,9 +118,18 @@ class _Change:
 
 
 def merge(
-    catalog: Catalog, other: Catalog, *, policy: Policy = "newer", dry_run: bool = False, progress: bool | None = None
+    catalog: CatalogFile,
+    other: CatalogFile | str | os.PathLike[str],
+    *,
+    policy: Policy = "newer",
+    dry_run: bool = False,
+    progress: bool | None = None,
 ) -> MergeReport:
     """Take another catalog in; `Catalog.merge` says how."""
+    if not isinstance(other, CatalogFile):
+        theirs = CatalogFile.open(other, OpenOptions(read_only=True, trusted=False))
+        with closing(theirs):
+            return merge(catalog, theirs, policy=policy, dry_run=dry_run, progress=progress)
     if policy not in get_args(Policy):
         raise BadRequestError(f"policy is 'newer', 'ours' or 'theirs', not {policy!r}")
     if catalog.path.resolve() == other.path.resolve():
@@ -142,8 +153,8 @@ def merge(
 class _Comparison:
     """Decides, object by object, whose is taken."""
 
-    catalog: Catalog
-    other: Catalog
+    catalog: CatalogFile
+    other: CatalogFile
     policy: Policy
     report: MergeReport
 
@@ -235,7 +246,7 @@ class _Layouts:
     with_pixels: set[str]
 
     @classmethod
-    def of(cls, catalog: Catalog) -> _Layouts:
+    def of(cls, catalog: CatalogFile) -> _Layouts:
         bands: dict[str, dict[str, tuple[Stored, ...]]] = {}
         with catalog.database.read() as connection:
             for product, name, *place in connection.execute(
@@ -262,9 +273,9 @@ def _count(counts: dict[str, int], kind: type[CatalogObjectBase]) -> None:
     counts[kind.table] = counts.get(kind.table, 0) + 1
 
 
-def _values_of(catalog: Catalog, kind: type[CatalogObjectBase], uid: str, row: rows.Row) -> _Values:
+def _values_of(catalog: CatalogFile, kind: type[CatalogObjectBase], uid: str, row: rows.Row) -> _Values:
     """Return the attributes of a row as they are stored, each checked as if it were assigned; and its files."""
-    attributes = kind._class_of(row, catalog)._attributes
+    attributes = kind._class_of(row, catalog.path)._attributes
     values: dict[str, Stored] = dict.fromkeys(kind._columns())
     files: list[File] = []
     for name, position in kind._positions().items():
@@ -289,13 +300,13 @@ def _values_of(catalog: Catalog, kind: type[CatalogObjectBase], uid: str, row: r
     return values, files
 
 
-def _corrupt(catalog: Catalog, kind: type[CatalogObjectBase], uid: str, what: str) -> CorruptCatalogError:
+def _corrupt(catalog: CatalogFile, kind: type[CatalogObjectBase], uid: str, what: str) -> CorruptCatalogError:
     return CorruptCatalogError(
         f"{kind.table} '{uid}' of '{catalog.path}' is damaged: {what}; nothing was merged, mend or delete it there"
     )
 
 
-def _told(catalog: Catalog, files: list[File]) -> list[File]:
+def _told(catalog: CatalogFile, files: list[File]) -> list[File]:
     """Return files as two catalogs say them alike: an owned one has another name in each."""
     return [
         replace(file, href="owned")
@@ -308,7 +319,7 @@ def _told(catalog: Catalog, files: list[File]) -> list[File]:
 
 
 def _copied(
-    stack: ExitStack, catalog: Catalog, other: Catalog, copies: Mapping[str, File], progress: bool | None
+    stack: ExitStack, catalog: CatalogFile, other: CatalogFile, copies: Mapping[str, File], progress: bool | None
 ) -> dict[str, Path]:
     """Copy files onto our disk, under temporary names that go when the stack is closed; return these by final name."""
     temporaries: dict[str, Path] = {}
@@ -333,7 +344,7 @@ def _copied(
     return temporaries
 
 
-def _write(catalog: Catalog, other: Catalog, changes: list[_Change], temporaries: Mapping[str, Path]) -> None:
+def _write(catalog: CatalogFile, other: CatalogFile, changes: list[_Change], temporaries: Mapping[str, Path]) -> None:
     """Publish the files and write the rows, in one transaction."""
     folder, hrefs = catalog.data_folder, list(temporaries)
     discarded: list[str] = []
@@ -365,7 +376,7 @@ def _write(catalog: Catalog, other: Catalog, changes: list[_Change], temporaries
 
 
 def _write_one(
-    catalog: Catalog, connection: sqlite3.Connection, change: _Change, values: dict[str, Stored], products: set[int]
+    catalog: CatalogFile, connection: sqlite3.Connection, change: _Change, values: dict[str, Stored], products: set[int]
 ) -> list[str]:
     """Write one object; return the files of ours that it makes superfluous, and note whose resolutions may change."""
     table = change.kind.table
@@ -395,7 +406,7 @@ def _version_here(connection: sqlite3.Connection, change: _Change) -> _Version |
     return None if found is None else _version(found)
 
 
-def _changed_meanwhile(catalog: Catalog, change: _Change) -> ConflictError:
+def _changed_meanwhile(catalog: CatalogFile, change: _Change) -> ConflictError:
     return ConflictError(
         f"{change.kind.table} '{change.uid}' or its product was changed in '{catalog.path}' while it was merged; "
         "nothing was merged, merge again"

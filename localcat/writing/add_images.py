@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from localcat.disk.steps import reached
@@ -28,58 +28,16 @@ from localcat.progress import shown
 from localcat.store import rows
 from localcat.store.file.faults import sqlite_errors
 from localcat.timestamps import now_microseconds
+from localcat.writing.report import AddReport, FailedRecord
 
 if TYPE_CHECKING:
     import sqlite3
 
-    from localcat.catalog import Catalog
+    from localcat.store.catalog_file import CatalogFile
 
 _CHUNK = 2000  # records checked and written together
 _CONFLICTS = ("error", "skip", "replace")
 _COMPUTED = ("id", "product_id", "name", "created", "modified", "files", "geometry")  # not taken over as they are
-
-
-@dataclass(frozen=True, slots=True)
-class FailedRecord:
-    """A record that was not added.
-
-    Parameters
-    ----------
-    index : int
-        Its place among the records, from 0.
-    id : str or None
-        The id it would have had, if that is known.
-    error : ClientError
-        What is wrong with it.
-    """
-
-    index: int
-    id: str | None
-    error: ClientError
-
-
-@dataclass(slots=True)
-class AddReport:
-    """What became of the records of `Catalog.add_images`.
-
-    Parameters
-    ----------
-    added, replaced, skipped : int
-        How many.
-    failed : list of FailedRecord
-        Those that were refused.
-    """
-
-    added: int = 0
-    replaced: int = 0
-    skipped: int = 0
-    failed: list[FailedRecord] = field(default_factory=list)
-
-    def __repr__(self) -> str:
-        return (
-            f"AddReport: {self.added:,} added, {self.replaced:,} replaced, {self.skipped:,} skipped, "
-            f"{len(self.failed):,} failed"
-        )
 
 
 @dataclass(slots=True)
@@ -98,7 +56,7 @@ class _Record:
 class _Loader:
     """The state of one call of `add_images`."""
 
-    def __init__(self, catalog: Catalog, connection: sqlite3.Connection, on_conflict: str) -> None:
+    def __init__(self, catalog: CatalogFile, connection: sqlite3.Connection, on_conflict: str) -> None:
         self.catalog = catalog
         self.connection = connection
         self.on_conflict = on_conflict
@@ -222,7 +180,7 @@ class _Loader:
 
 
 def add_images(
-    catalog: Catalog, records: Iterable[Any], *, on_conflict: str = "error", progress: bool | None = None
+    catalog: CatalogFile, records: Iterable[Any], *, on_conflict: str = "error", progress: bool | None = None
 ) -> AddReport:
     """Add many images in one transaction; `Catalog.add_images` says how."""
     if on_conflict not in _CONFLICTS:
@@ -241,9 +199,11 @@ def add_images(
             reached("chunk written")
         transaction.on_commit.append(lambda: catalog.delete_files(loader.discarded))
     failed = {failure.index for failure in loader.report.failed}
-    for image in (
-        objects if not failed else [image for image in objects if Image.exists(str(image.id), catalog=catalog)]
-    ):
+    if failed:
+        with catalog.database.read() as connection:
+            there = rows.row_ids(connection, "image", [str(image.id) for image in objects])
+        objects = [image for image in objects if image.id in there]
+    for image in objects:
         image._refresh()
     return loader.report
 

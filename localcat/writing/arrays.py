@@ -28,9 +28,9 @@ from localcat.writing.options import cog_options, layers_of, tags_of, warn_of
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from localcat.catalog import Catalog
     from localcat.models.image import Image
     from localcat.models.requests import UploadRequest
+    from localcat.store.catalog_file import CatalogFile
     from localcat.writing.log import UploadRecord
 
 
@@ -58,13 +58,13 @@ class _ArrayFile:
 
 
 def array_steps(
-    catalog: Catalog, image: Image, request: UploadRequest, bands: list[Band], record: UploadRecord, *, threads: int
+    catalog: CatalogFile, image: Image, request: UploadRequest, bands: list[Band], record: UploadRecord, *, threads: int
 ) -> list[Step]:
     """Check arrays, and return for each the step that writes it.
 
     Parameters
     ----------
-    catalog : Catalog
+    catalog : CatalogFile
         Where to.
     image : Image
         Whose pixels they become.
@@ -247,7 +247,7 @@ def _free_value(layers: list[NDArray[Any]], masks: list[NDArray[numpy.bool_]]) -
 
 
 def _step(
-    catalog: Catalog, file: _ArrayFile, options: CogOptions, tags: Mapping[str, str], record: UploadRecord
+    catalog: CatalogFile, file: _ArrayFile, options: CogOptions, tags: Mapping[str, str], record: UploadRecord
 ) -> Step:
     def write(stack: ExitStack) -> Written:
         folder = catalog.data_folder

@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
     from rasterio.crs import CRS
 
-    from localcat.catalog import Catalog
     from localcat.disk.data_folder import DataFolder
     from localcat.models.image import Image
+    from localcat.store.catalog_file import CatalogFile
     from localcat.store.file.database import Transaction
     from localcat.writing.log import UploadRecord
 
@@ -73,7 +73,7 @@ Step: TypeAlias = Callable[[ExitStack], Written]
 class Task:
     """An upload whose arguments were found right."""
 
-    catalog: Catalog
+    catalog: CatalogFile
     image: Image
     steps: list[Step]
     overwrite: bool

@@ -22,18 +22,18 @@ from localcat.writing.commit import Step, Written, file_of, position_of
 from localcat.writing.options import cog_options, layer_of, tags_of, warn_of
 
 if TYPE_CHECKING:
-    from localcat.catalog import Catalog
     from localcat.earth.contexts.grid import Grid
     from localcat.models.image import Image
     from localcat.models.requests import UploadRequest
     from localcat.rasters.writing.checks import BandLayer
+    from localcat.store.catalog_file import CatalogFile
     from localcat.writing.log import UploadRecord
 
 _SUFFIXES = {"GTiff": ".tif", "JP2OpenJPEG": ".jp2"}
 
 
 def file_steps(
-    catalog: Catalog, image: Image, request: UploadRequest, bands: list[Band], record: UploadRecord, *, threads: int
+    catalog: CatalogFile, image: Image, request: UploadRequest, bands: list[Band], record: UploadRecord, *, threads: int
 ) -> list[Step]:
     """Return for each file the step that takes it in; those that rewrite use so many threads of GDAL's."""
     names = [path.name for path in request.files]
@@ -57,7 +57,7 @@ def file_steps(
     return [_index_step(catalog, image, path, here) for path, here in placed]
 
 
-def _copy_step(catalog: Catalog, image: Image, path: Path, bands: list[Band]) -> Step:
+def _copy_step(catalog: CatalogFile, image: Image, path: Path, bands: list[Band]) -> Step:
     def copy(stack: ExitStack) -> Written:
         found, grid = _checked(image, path, bands)
         folder = catalog.data_folder
@@ -71,7 +71,7 @@ def _copy_step(catalog: Catalog, image: Image, path: Path, bands: list[Band]) ->
     return copy
 
 
-def _rewrite_step(catalog: Catalog, image: Image, path: Path, bands: list[Band], options: CogOptions) -> Step:
+def _rewrite_step(catalog: CatalogFile, image: Image, path: Path, bands: list[Band], options: CogOptions) -> Step:
     copy = _copy_step(catalog, image, path, bands)
 
     def rewrite(stack: ExitStack) -> Written:
@@ -88,7 +88,7 @@ def _rewrite_step(catalog: Catalog, image: Image, path: Path, bands: list[Band],
     return rewrite
 
 
-def _index_step(catalog: Catalog, image: Image, path: Path, bands: list[Band]) -> Step:
+def _index_step(catalog: CatalogFile, image: Image, path: Path, bands: list[Band]) -> Step:
     def index(stack: ExitStack) -> Written:
         _, grid = _checked(image, path, bands)
         digest = digest_raster(path, declared=_declared(bands))

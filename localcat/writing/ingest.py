@@ -7,22 +7,22 @@ import itertools
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from localcat.disk.filesystem import exists, is_folder
-from localcat.errors import BadRequestError, ClientError, ProductNotFoundError, ReadOnlyCatalogError
+from localcat.errors import BadRequestError, ClientError, ReadOnlyCatalogError
 from localcat.models.image import Image
 from localcat.models.product import Product
 from localcat.progress import shown
 from localcat.rasters.files.describe import describe
 from localcat.rasters.files.environment import read_errors
 from localcat.timestamps import from_microseconds, to_microseconds
+from localcat.writing.report import IngestedFile, IngestReport
 
 if TYPE_CHECKING:
-    from localcat.catalog import Catalog
+    from localcat.store.catalog_file import CatalogFile
 
 _SUFFIXES = (".tif", ".tiff")
 _TAGS = ("ACQUISITIONDATETIME", "TIFFTAG_DATETIME")  # the second may tell when the file was made
@@ -33,63 +33,10 @@ _DATE_IN_NAME = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class IngestedFile:
-    """What became of a file.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    outcome : str
-        ``"added"``, ``"skipped"`` because an image of the product has a file of the same sha256, or ``"failed"``.
-    image_id : str or None
-        The new image, or the one that was there already.
-    error : ClientError or None
-        Why it failed.
-    """
-
-    path: Path
-    outcome: str
-    image_id: str | None = None
-    error: ClientError | None = None
-
-
-@dataclass(slots=True)
-class IngestReport:
-    """What became of the files of `Catalog.ingest`, in their order.
-
-    Parameters
-    ----------
-    items : list of IngestedFile
-        One for each file.
-    """
-
-    items: list[IngestedFile] = field(default_factory=list)
-
-    @property
-    def added(self) -> int:
-        """How many files became images."""
-        return sum(item.outcome == "added" for item in self.items)
-
-    @property
-    def skipped(self) -> int:
-        """How many were in the product already."""
-        return sum(item.outcome == "skipped" for item in self.items)
-
-    @property
-    def failed(self) -> list[IngestedFile]:
-        """Those that were refused, each with its error."""
-        return [item for item in self.items if item.outcome == "failed"]
-
-    def __repr__(self) -> str:
-        return f"IngestReport: {self.added:,} added, {self.skipped:,} skipped, {len(self.failed):,} failed"
-
-
 class _KnownFiles:
     """The files of a product's images, found by their content; a file is only hashed if its size is known."""
 
-    def __init__(self, catalog: Catalog, product: Product) -> None:
+    def __init__(self, catalog: CatalogFile, product: Product) -> None:
         self._images: dict[int, dict[str, str]] = {}
         with catalog.database.read() as connection:
             found = connection.execute(
@@ -116,24 +63,19 @@ class _KnownFiles:
 
 
 def ingest(
-    catalog: Catalog, source: Any, *, product: Product | str, copy: bool = True, progress: bool | None = None
+    catalog: CatalogFile, source: Any, *, product: Product, copy: bool = True, progress: bool | None = None
 ) -> IngestReport:
     """Take GeoTIFFs in as images of a product; `Catalog.ingest` says how."""
-    # As it is saved in this catalog, whatever the caller's object says.
-    uid = str(product.id) if isinstance(product, Product) else product
-    target = Product.get(uid, catalog=catalog)
-    if target is None:
-        raise ProductNotFoundError(f"there is no product '{uid}' in the catalog; save it first")
-    if catalog.bands_of(str(target.id)).count() == 0:
-        raise BadRequestError(f"product '{target.id}' has no bands; declare what its files hold first")
+    if product.bands().count() == 0:
+        raise BadRequestError(f"product '{product.id}' has no bands; declare what its files hold first")
     if catalog.database.read_only:
         raise ReadOnlyCatalogError(f"catalog '{catalog.path}' is open for reading only; open it without read_only=True")
     paths = list(_files_of(catalog, source))
-    known = _KnownFiles(catalog, target)
+    known = _KnownFiles(catalog, product)
     report = IngestReport()
     for path in shown(paths, "ingesting files", "files", progress):
         try:
-            report.items.append(_ingested(path, target, known, copy=copy))
+            report.items.append(_ingested(path, product, known, copy=copy))
         except ClientError as error:
             report.items.append(IngestedFile(path, "failed", error=error))
     return report
@@ -154,7 +96,7 @@ def _ingested(path: Path, product: Product, known: _KnownFiles, *, copy: bool) -
     return IngestedFile(path, "added", image.id)
 
 
-def _files_of(catalog: Catalog, source: Any) -> Iterator[Path]:
+def _files_of(catalog: CatalogFile, source: Any) -> Iterator[Path]:
     """Yield the files of a folder, of files, or of several of both; each once."""
     several = [source] if isinstance(source, str | os.PathLike) else source
     if isinstance(several, bytes | Mapping) or not isinstance(several, Iterable):

@@ -12,19 +12,18 @@ from localcat.errors import ConflictError
 from localcat.models.enums import ImageUploadEventSeverity as Severity
 from localcat.models.enums import ImageUploadEventType as EventType
 from localcat.models.enums import ImageUploadStatus
-from localcat.models.upload import ImageUpload
+from localcat.models.upload import UNFINISHED, ImageUpload
 from localcat.store import rows
 from localcat.timestamps import now_microseconds
 
 if TYPE_CHECKING:
     import sqlite3
 
-    from localcat.catalog import Catalog
     from localcat.models.requests import ImageUploadOptions
+    from localcat.store.catalog_file import CatalogFile
     from localcat.store.file.database import Transaction
 
 COMPONENT = "localcat"
-UNFINISHED = (ImageUploadStatus.PENDING.value, ImageUploadStatus.RUNNING.value)
 _TOKEN = re.compile("[0-9a-f]{32}")
 
 
@@ -106,7 +105,7 @@ def cancel(transaction: Transaction, uid: str, message: str) -> bool:
     return True
 
 
-def end_abandoned(catalog: Catalog, uid: str | None = None) -> None:
+def end_abandoned(catalog: CatalogFile, uid: str | None = None) -> None:
     """Turn uploads whose process ended before they did into failures: one of them, or all.
 
     Nothing is done in a catalog that is open for reading only.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from localcat.errors import BadRequestError, ClientError, CommitUnknownError, ConflictError
+from localcat.models.backend import bands_of
 from localcat.models.enums import ImageUploadEventSeverity as Severity
 from localcat.models.enums import ImageUploadEventType as EventType
 from localcat.models.enums import ImageUploadStatus
@@ -22,12 +23,12 @@ from localcat.writing.log import UploadRecord
 from localcat.writing.workers import WORKERS, Workers
 
 if TYPE_CHECKING:
-    from localcat.catalog import Catalog
     from localcat.models.band import Band
     from localcat.models.requests import UploadRequest
+    from localcat.store.catalog_file import CatalogFile
 
 
-def run_upload(catalog: Catalog, workers: Workers, image: Image, request: UploadRequest) -> ImageUpload:
+def run_upload(catalog: CatalogFile, workers: Workers, image: Image, request: UploadRequest) -> ImageUpload:
     """Take in files or arrays as the pixels of a new image.
 
     What is wrong with the arguments raises; what goes wrong later ends in an upload whose status is ``"failure"``, and
@@ -40,7 +41,7 @@ def run_upload(catalog: Catalog, workers: Workers, image: Image, request: Upload
         # What the caller changes from now on, in the image or in the arrays, does not reach the workers.
         uploaded = copy.deepcopy(image)
         request = replace(request, arrays=[array.copy() for array in request.arrays])
-    bands = list(catalog.bands_of(str(image.product_id)))
+    bands = list(bands_of(image._catalog, str(image.product_id)))
     if not bands:
         raise BadRequestError(f"product '{image.product_id}' has no bands; declare what its files hold first")
     _check_count(request, bands)
@@ -49,7 +50,7 @@ def run_upload(catalog: Catalog, workers: Workers, image: Image, request: Upload
     threads = usable_threads(1 if request.wait else WORKERS)
     steps_of = array_steps if request.arrays else file_steps
     steps = steps_of(catalog, uploaded, request, bands, record, threads=threads)
-    task = Task(catalog, uploaded, steps, request.overwrite, record, _source(catalog, request.raster_meta))
+    task = Task(catalog, uploaded, steps, request.overwrite, record, _source(image, request.raster_meta))
     upload = _finished(task) if request.wait else workers.submit(task)
     upload._image = image
     return upload
@@ -66,11 +67,11 @@ def _check_count(request: UploadRequest, bands: list[Band]) -> None:
             )
 
 
-def _source(catalog: Catalog, meta: Mapping[str, Any]) -> str | None:
-    """Return the id of the image of this catalog that a raster_meta was read from."""
+def _source(image: Image, meta: Mapping[str, Any]) -> str | None:
+    """Return the id of the image of the same catalog that a raster_meta was read from."""
     metadata = meta.get("metadata")
     source = metadata.get("id") if isinstance(metadata, Mapping) else None
-    return source if isinstance(source, str) and Image.exists(source, catalog=catalog) else None
+    return source if isinstance(source, str) and Image.exists(source, catalog=image._catalog) else None
 
 
 def _finished(task: Task) -> ImageUpload:
@@ -89,7 +90,7 @@ def _finished(task: Task) -> ImageUpload:
                 task.record.store(transaction, ImageUploadStatus.FAILURE)
         except ClientError:  # where not even that can be stored, the error itself is raised
             raise error from None
-    upload = ImageUpload.get(task.record.uid, catalog=task.catalog)
+    upload = ImageUpload.get(task.record.uid, catalog=task.image._catalog)
     if upload is None:
         raise ConflictError(f"upload '{task.record.uid}' was deleted meanwhile")
     upload._error = failure

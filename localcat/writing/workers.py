@@ -25,8 +25,8 @@ from localcat.models.upload import ImageUpload
 from localcat.writing.log import cancel
 
 if TYPE_CHECKING:
-    from localcat.catalog import Catalog
     from localcat.disk.data_folder import Claim
+    from localcat.store.catalog_file import CatalogFile
     from localcat.writing.commit import Task
 
 WORKERS = min(4, os.cpu_count() or 1)  # threads of a catalog; GDAL's own share the rest of the processors
@@ -74,7 +74,7 @@ class Workers:
         try:
             with task.catalog.database.write() as transaction:
                 task.record.store(transaction, ImageUploadStatus.PENDING)
-            upload = ImageUpload.get(task.record.uid, catalog=task.catalog)
+            upload = ImageUpload.get(task.record.uid, catalog=task.image._catalog)
             if upload is None:
                 raise ConflictError(f"upload '{task.record.uid}' was deleted meanwhile")
             with self._changed:
@@ -132,7 +132,7 @@ class Workers:
         if self._is_closed:
             raise CatalogError("the catalog was closed while an upload was handed to it; open it again")
 
-    def _reserve(self, catalog: Catalog) -> str:
+    def _reserve(self, catalog: CatalogFile) -> str:
         """Wait for a place in the queue; return the token of the claim."""
         with self._changed:
             self._changed.wait_for(lambda: self._is_closed or len(self._queue) + self._arriving < QUEUE_LENGTH)

@@ -14,6 +14,7 @@ import numpy
 
 from localcat import Catalog, Image, Product, SpectralBand
 from localcat.disk.data_folder import TEMPORARY_PREFIX
+from localcat.store.catalog_file import CatalogFile
 from localcat.store.file import schema
 from localcat.store.file.connection import Journal, OpenOptions
 from localcat.store.file.database import Database
@@ -64,7 +65,7 @@ class Scenario:
 def open_catalog(path: Path, versions: Migrations | None = None, journal: Journal = "delete") -> Catalog:
     """Open a catalog as a program does that knows other schema versions, or keeps a log with whichever SQLite."""
     options = OpenOptions(journal=journal)
-    return Catalog(Database(path, options=options, versions=versions, backports={sqlite3.sqlite_version}))
+    return Catalog(CatalogFile(Database(path, options=options, versions=versions, backports={sqlite3.sqlite_version})))
 
 
 def pixels(value: int) -> numpy.ndarray:

@@ -16,10 +16,10 @@ from localcat.disk import data_folder as layout
 from localcat.disk.data_folder import DataFolder
 from localcat.disk.paths import data_path
 from localcat.maintenance import garbage
-from localcat.on_disk import CatalogOnDisk
 from localcat.rasters.writing import write
 from localcat.rasters.writing.write import CogOptions
 from localcat.store import rows
+from localcat.store.catalog_file import CatalogFile
 from localcat.store.file import database
 from localcat.store.file.database import Database
 
@@ -147,12 +147,12 @@ def naive_gc() -> None:
 def unlink_after_failed_commit() -> None:
     """Take a COMMIT that failed for one that was rolled back, and unlink the new files."""
 
-    def hasty(self: CatalogOnDisk, is_committed: object, hrefs: list[str]) -> bool:
+    def hasty(self: CatalogFile, is_committed: object, hrefs: list[str]) -> bool:
         for href in hrefs:
             self.data_folder.remove(href)
         return False
 
-    CatalogOnDisk.settle = hasty  # type: ignore[method-assign]
+    CatalogFile.settle = hasty  # type: ignore[method-assign]
 
 
 @_variant

@@ -201,7 +201,7 @@ def uploaded(product: Product, pixels, meta) -> Image:
 
 
 def on_disk(catalog: Catalog) -> list[str]:
-    folder = Catalog.data_path(catalog.path)
+    folder = catalog.data_folder.path
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.tif"))
 
 

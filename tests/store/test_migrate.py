@@ -26,6 +26,7 @@ from localcat import (
     UnsupportedCatalogError,
     UntrustedCatalogError,
 )
+from localcat.store.catalog_file import CatalogFile
 from localcat.store.file import schema
 from localcat.store.file.connection import OpenOptions, connect
 from localcat.store.file.database import Database
@@ -114,7 +115,7 @@ def test_it_happens_once(path: Path, newer: schema.Migrations) -> None:
 
 
 def test_the_objects_work_after_it(path: Path, newer: schema.Migrations) -> None:
-    with Catalog(Database(path, versions=newer)) as catalog:
+    with Catalog(CatalogFile(Database(path, versions=newer))) as catalog:
         Image(product=Product.get("x", catalog=catalog), name="c").save()
         assert catalog.images.ids() == ["acme:x:a", "acme:x:b", "acme:x:c"]
         Image.get("acme:x:a", catalog=catalog).delete()
@@ -266,7 +267,7 @@ def test_a_catalog_of_each_published_version_opens_migrates_and_verifies(
         packed.extractall(tmp_path)
     path = tmp_path / published.NAME
     versions = versions_with(tmp_path / "schema", *more)
-    with Catalog(Database(path, versions=versions)) as catalog:
+    with Catalog(CatalogFile(Database(path, versions=versions))) as catalog:
         assert catalog.images.ids() == [*published.IDS[::2], published.PIXELS, *published.IDS[1::2]]
         assert Image.get(published.PIXELS, catalog=catalog).ndarray("red").sum() == 7 * 32 * 24
         assert [image.extra_properties["n"] for image in catalog.images.find_text("t3")] == [3]

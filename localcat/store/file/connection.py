@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import random
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, Self, TypeAlias
 
+from localcat.disk.paths import absolute
 from localcat.errors import BadRequestError
 from localcat.expressions.evaluate import like_matches
 
@@ -66,6 +68,22 @@ class OpenOptions:
         is_number = isinstance(self.timeout, int | float) and not isinstance(self.timeout, bool)
         if self.timeout is not None and not (is_number and 0 <= self.timeout <= 86_400):
             raise BadRequestError(f"timeout is a number of seconds, at most a day, not {self.timeout!r}")
+
+    @classmethod
+    def of(
+        cls,
+        read_only: bool,
+        trusted: bool,
+        allowed_roots: Iterable[str | os.PathLike[str]] | None,
+        journal: Journal,
+        timeout: float | None,
+    ) -> Self:
+        """Return the options that a caller gave, the folders as absolute paths."""
+        roots: Any = allowed_roots
+        if isinstance(roots, str | bytes | os.PathLike) or not isinstance(roots, Iterable | None):
+            raise BadRequestError(f"allowed_roots are several folders, as a list, not {roots!r}")
+        resolved = None if roots is None else tuple(absolute(root) for root in roots)
+        return cls(read_only, trusted, resolved, journal, timeout)
 
     @property
     def seconds(self) -> float:

@@ -27,6 +27,7 @@ from localcat.errors import (
     CatalogNotFoundError,
     ClientError,
     CommitUnknownError,
+    QueryError,
     ReadOnlyCatalogError,
     ReadOnlyCatalogWarning,
     StorageError,
@@ -242,6 +243,10 @@ class Database:
         QueryTimeoutError
             If it takes longer.
         """
+        if isinstance(params, str | bytes) or not isinstance(params, Sequence):
+            raise QueryError(
+                f"the parameters of a query are a sequence of values, not {params!r:.100}; pass a list, such as [5]"
+            )
         session = self._session()
         connection = session.connection
         with sqlite_errors(self.path), session.clock.running(seconds):

@@ -1,0 +1,258 @@
+"""A catalog on the disk, one file and one folder: what uploads, maintenance and merges work on."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import shutil
+import sqlite3
+import tempfile
+import weakref
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, Self
+
+from localcat.disk.filesystem import exists
+from localcat.disk.paths import absolute, below_roots, data_path, is_local
+from localcat.errors import (
+    BadRequestError,
+    CatalogExistsError,
+    CatalogLockedError,
+    CatalogNotFoundError,
+    LocalcatError,
+    StorageError,
+    UnsafePathError,
+)
+from localcat.store import rows
+from localcat.store.file.database import Database, new_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import sqlite_utils
+
+    from localcat.disk.data_folder import DataFolder
+    from localcat.store.file.connection import OpenOptions
+
+DEFAULT_NAME = "catalog.gpkg"
+PATH_VARIABLE = "LOCALCAT"  # the environment variable that names the default catalog
+_LONGEST_NAME = 220  # bytes; file systems allow 255, and journals and backups have longer names
+
+
+class FileReference(Protocol):
+    """Where a file of an image is; `localcat.models.attributes.values.File` is one."""
+
+    @property
+    def href(self) -> str | None:
+        """Its path: in the data folder if it is owned, else absolute or relative to the catalog's folder."""
+
+    @property
+    def owned(self) -> bool:
+        """Whether it is in the data folder."""
+
+    @property
+    def provider_href(self) -> str | None:
+        """Where its provider offers it."""
+
+
+class CatalogFile:
+    """The file of a catalog and its data folder.
+
+    Parameters
+    ----------
+    database : Database
+        The file.
+    is_temporary : bool
+        Whether its folder is deleted when it is closed, or forgotten.
+    """
+
+    def __init__(self, database: Database, *, is_temporary: bool = False) -> None:
+        self.database = database
+        self.is_temporary = is_temporary
+        if is_temporary:
+            self._remove = weakref.finalize(self, _remove_folder, database.path.parent, os.getpid())
+        self._settings: dict[str, str] | None = None
+
+    @classmethod
+    def create(cls, path: str | os.PathLike[str], settings: dict[str, str]) -> Self:
+        """Make a new, empty catalog; `Catalog.create` says what is refused."""
+        file = absolute(path)
+        too_long = len(os.fsencode(file.name)) - _LONGEST_NAME
+        if too_long > 0:
+            raise BadRequestError(f"the name of '{file}' is {too_long} bytes too long; {_LONGEST_NAME} are allowed")
+        if file.exists():
+            raise CatalogExistsError(f"'{file}' already exists; open it with Catalog.open, or choose another name")
+        folder = data_path(file)
+        if folder == file:
+            raise BadRequestError(f"'{file}' would be its own data folder; choose another suffix, such as .gpkg")
+        if not file.parent.is_dir():
+            raise CatalogNotFoundError(f"the folder '{file.parent}' does not exist; make it first")
+        if folder.exists():
+            raise CatalogExistsError(f"'{folder}' already exists and would become the data folder; move it")
+        database = Database(file, settings=settings)
+        database.create()
+        return cls(database)
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str], options: OpenOptions) -> Self:
+        """Open a catalog and read its settings; `Catalog.open` says what is refused."""
+        file = absolute(path)
+        if not exists(file):
+            raise CatalogNotFoundError(f"there is no catalog at '{file}'; Catalog.create makes one")
+        if not file.is_file():
+            raise CatalogNotFoundError(f"'{file}' is not a file; name the catalog file itself")
+        opened = cls(Database(file, options=options))
+        opened.setting("user")  # so that a file that is not a catalog is refused now
+        return opened
+
+    @classmethod
+    def temporary(cls, settings: dict[str, str]) -> Self:
+        """Make a catalog in a new folder of its own, which waits for no disk."""
+        folder = Path(tempfile.mkdtemp(prefix="localcat-"))
+        database = Database(folder / DEFAULT_NAME, durable=False, settings=settings)
+        database.create()
+        return cls(database, is_temporary=True)
+
+    @classmethod
+    def attached(cls, path: Path) -> Self:
+        """Return the temporary catalog of another process."""
+        if not path.exists():
+            raise CatalogNotFoundError(f"the temporary catalog '{path}' is closed already")
+        return cls(Database(path, durable=False))
+
+    @classmethod
+    def default(cls, settings: dict[str, str]) -> Self:
+        """Return the user's own catalog; `Catalog.default` says where. It is made by the first change."""
+        given = os.environ.get(PATH_VARIABLE)
+        if given:
+            return cls(Database(absolute(given), settings=settings))
+        import platformdirs  # only the default catalog needs it
+
+        folder = Path(platformdirs.user_data_dir("localcat", appauthor=False))
+        return cls(Database(folder / DEFAULT_NAME, settings=settings))
+
+    def close(self) -> None:
+        """Close the file; a temporary catalog is deleted. Closing twice is allowed."""
+        self.database.close()
+        if self.is_temporary:
+            self._remove()
+
+    def setting(self, name: str) -> str:
+        """Return one of the settings that were made with the catalog: ``"namespace"``, ``"org"`` or ``"user"``."""
+        if self._settings is None:
+            self._settings = self.database.settings()
+        return self._settings[name]
+
+    @property
+    def user(self) -> str:
+        """Who created the catalog."""
+        return self.setting("user")
+
+    @property
+    def path(self) -> Path:
+        """The catalog file."""
+        return self.database.path
+
+    @property
+    def data_folder(self) -> DataFolder:
+        """The folder of the pixels.
+
+        Raises
+        ------
+        UnsafePathError
+            If it is a link, in a catalog that is not trusted.
+        """
+        from localcat.disk.data_folder import DataFolder  # searches do not need it
+
+        path = data_path(self.path)
+        if not self.database.options.trusted and path.is_symlink():
+            raise UnsafePathError(f"'{path}' is a link, which is not followed in a catalog that is not trusted")
+        return DataFolder(path, durable=self.database.durable)
+
+    def path_of(self, file: FileReference) -> Path:
+        """Return the absolute path of a file of an image.
+
+        Raises
+        ------
+        UnsafePathError
+            If the file is not on this machine, or its path leads out of the data folder.
+        """
+        options = self.database.options
+        if file.owned:
+            return self.data_folder.resolve(str(file.href))
+        if file.href is None or not is_local(file.href):
+            raise UnsafePathError(
+                f"{file.href or file.provider_href!r} is not on this machine; only local files are read"
+            )
+        if not options.trusted:
+            return below_roots(file.href, self.path.parent, options.allowed_roots)
+        path = Path(file.href)
+        return path if path.is_absolute() else self.path.parent / path
+
+    def delete_files(self, hrefs: list[str]) -> None:
+        """Unlink files that a committed transaction put into the trash; what cannot be unlinked stays there."""
+        if not hrefs:
+            return
+        # The change itself is committed: a catalog that is busy or full now is no reason to report a failure, nor is a
+        # data folder that is a link and not to be followed.
+        with suppress(CatalogLockedError, StorageError, UnsafePathError):
+            gone = [(href,) for href in hrefs if self.data_folder.remove(href)]
+            with self.database.write() as transaction:
+                transaction.connection.executemany("DELETE FROM trash WHERE href = ?", gone)
+
+    def settle(self, is_committed: Callable[[sqlite3.Connection], bool], hrefs: list[str]) -> bool | None:
+        """Find out whether a failed COMMIT reached the disk, and unlink its new files only if it surely did not.
+
+        Parameters
+        ----------
+        is_committed : callable
+            Looks whether the change is in the catalog.
+        hrefs : list of str
+            The new files.
+
+        Returns
+        -------
+        bool or None
+            None where it cannot be found out: a later gc decides by the rows that it finds.
+        """
+        try:
+            with self.database.write() as transaction:
+                found = is_committed(transaction.connection)
+                if not found:
+                    rows.put_in_trash(transaction.connection, hrefs)
+                    transaction.on_commit.append(lambda: self.delete_files(hrefs))
+        except LocalcatError:
+            return None
+        return found
+
+    def tinkering(self) -> sqlite_utils.Database:
+        """Return the file as a `sqlite_utils.Database`, on a connection of its own."""
+        if not self.path.exists():
+            raise CatalogNotFoundError(f"there is no catalog at '{self.path}' yet; save an object first")
+        self.database.settings()  # refuses a catalog that is closed
+        import sqlite_utils  # slow to import where it has many plugins
+
+        mode = "ro" if self.database.read_only else "rw"
+        return sqlite_utils.Database(sqlite3.connect(f"{self.path.resolve().as_uri()}?mode={mode}", uri=True))
+
+
+def settings_of(org: str | None, user: str | None) -> dict[str, str]:
+    """Return the settings of a new catalog; `Catalog.create` says what the arguments mean."""
+    for name, value in (("org", org), ("user", user)):
+        if value is not None and (not isinstance(value, str) or ":" in value or "\x00" in value):
+            raise BadRequestError(f"{name} is text without a colon, not {value!r}")
+    login = user or _login()
+    return new_settings(namespace=login if org is None else org, org=org or "", user=login)
+
+
+def _login() -> str:
+    try:
+        return getpass.getuser().replace(":", "-")
+    except (OSError, KeyError, ImportError):  # no such user in the system's list, as in some containers
+        return "user"
+
+
+def _remove_folder(folder: Path, owner: int) -> None:
+    """Delete a temporary catalog, unless this is a fork of the process that made it."""
+    if os.getpid() == owner:
+        shutil.rmtree(folder, ignore_errors=True)
