@@ -48,7 +48,7 @@ class Catalog:
     file : CatalogFile
         The file and the data folder, which the verbs work on.
     uploader : Uploader
-        What takes pixels in; `Image.upload` and `Image.upload_ndarray` call it.
+        Takes pixels in.
 
     Examples
     --------
@@ -154,10 +154,7 @@ class Catalog:
         return cls(CatalogFile.default(settings_of(None, None)))
 
     def close(self) -> None:
-        """Close the file; a temporary catalog is deleted. Closing twice is allowed.
-
-        Waits for uploads that are running in the background, and cancels those that are queued.
-        """
+        """Wait for running uploads, cancel queued ones, and close the file; a temporary catalog is deleted."""
         self.uploader.close()
         self.file.close()
 
@@ -168,7 +165,7 @@ class Catalog:
         self.close()
 
     def as_default(self) -> AbstractContextManager[None]:
-        """Make this the catalog of objects and searches that are given none, in all threads, for a with block."""
+        """Make this the default catalog, in all threads, for a with block."""
         return backend.temporary_default(self)
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -11,94 +11,65 @@ from pathlib import Path
 import pytest
 
 import localcat
-
-PACKAGE = Path(localcat.__file__).parent
-
-# From the ground up; a module imports only from lower floors, or from its own room.
-FLOORS = [
-    {"errors", "forks", "json_text"},
-    {"exceptions", "timestamps", "progress", "warn"},
-    {"disk", "earth"},
-    {"geo", "expressions", "rasters"},
-    {"store"},
-    {"models"},
-    {"collection"},
-    {"search"},
-    {"reading", "writing", "maintenance"},
-    {"sharing"},
-    {"catalog"},
-    {"client", "plot"},
-    {"scenes", "demo"},
-    {"cli"},
-]
-FLOOR_OF = {room: height for height, rooms in enumerate(FLOORS) for room in rooms}
+from tests import house, stub
 
 
-def imports_at_run_time(tree: ast.Module) -> list[str]:
-    """Return the modules of localcat that a module imports, also inside functions, but not for annotations alone."""
-    annotations = {
-        id(inner)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
-        for statement in node.body
-        for inner in ast.walk(statement)
-    }
-    found = []
-    for node in ast.walk(tree):
-        if id(node) in annotations:
-            continue
-        if isinstance(node, ast.Import):
-            found += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module == "localcat":
-            found += [f"localcat.{alias.name}" for alias in node.names if (PACKAGE / f"{alias.name}.py").exists()]
-            found += [f"localcat.{alias.name}" for alias in node.names if (PACKAGE / alias.name).is_dir()]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found.append(node.module)
-            assert node.level == 0, "imports name the whole package"
-    return [name for name in found if name.startswith("localcat.")]
+def test_no_import_points_upwards() -> None:
+    """Imports for types count too; those of the contract's ring alone may point up, to public classes."""
+    for arrow in house.arrows():
+        for end in (arrow.source, arrow.target):
+            assert house.room_of(end) in house.FLOOR_OF, f"give {house.room_of(end)} a floor"
+        if arrow.is_upward():
+            assert arrow.for_types, f"{arrow.source} imports {arrow.target}, which is above it"
+            assert {house.room_of(arrow.source), house.room_of(arrow.target)} <= house.TYPES_RING, arrow
+            assert all(name[0].isupper() for name in arrow.names), f"{arrow} goes through names that are not classes"
 
 
-def room_of(module: str) -> str:
-    return module.split(".")[1]
+def test_rooms_of_one_floor_do_not_know_each_other() -> None:
+    found = {(arrow.source, arrow.target) for arrow in house.arrows() if arrow.is_on_one_floor()}
+    assert found == house.SAME_FLOOR.keys()
+    assert len(house.SAME_FLOOR) <= 8
+    assert all(house.SAME_FLOOR.values())
 
 
-MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
+def test_modules_import_each_other_in_no_ring() -> None:
+    assert house.rings(with_types=False) == []
+    of_types = house.rings(with_types=True)
+    assert len(of_types) == 1
+    assert {house.room_of(module) for module in of_types[0]} == house.TYPES_RING
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
-def test_no_import_points_upwards(path: Path) -> None:
-    room = path.relative_to(PACKAGE).with_suffix("").parts[0]
-    assert room in FLOOR_OF, f"give {room} a floor"
-    for module in imports_at_run_time(ast.parse(path.read_text(encoding="utf-8"))):
-        other = room_of(module)
-        is_allowed = FLOOR_OF[other] < FLOOR_OF[room] or other == room
-        assert is_allowed, f"{room} (floor {FLOOR_OF[room]}) imports {module} (floor {FLOOR_OF[other]})"
+def test_every_room_has_a_floor_and_every_floor_its_rooms() -> None:
+    assert sorted({house.room_of(module) for module in house.files()} ^ house.FLOOR_OF.keys()) == []
 
 
-def test_every_room_with_a_floor_is_there() -> None:
-    rooms = {path.relative_to(PACKAGE).with_suffix("").parts[0] for path in MODULES}
-    assert sorted(rooms ^ FLOOR_OF.keys()) == []
+@pytest.mark.parametrize("room", house.INNER_FLOORS)
+def test_rooms_inside_a_room_have_floors_too(room: str) -> None:
+    floor = {inner: height for height, inner in enumerate(house.INNER_FLOORS[room])}
+    for arrow in house.arrows():
+        if arrow.source.startswith(f"{room}.") and arrow.target.startswith(f"{room}."):
+            source, target = arrow.source.split(".")[1], arrow.target.split(".")[1]
+            assert floor[target] <= floor[source], arrow
 
 
-def test_modules_import_each_other_in_no_circle() -> None:
-    graph = {}
-    for path in MODULES:
-        parts = path.relative_to(PACKAGE).with_suffix("").parts
-        name = ".".join(("localcat", *(parts[:-1] if parts[-1] == "__init__" else parts)))
-        graph[name] = set(imports_at_run_time(ast.parse(path.read_text(encoding="utf-8"))))
-    done: set[str] = set()
+def test_the_house_stays_of_human_size() -> None:
+    assert len(house.loose_modules()) <= house.MOST_LOOSE, house.loose_modules()
+    assert [module for module in house.files() if house.lines_of(module) > house.MOST_LINES] == []
+    assert house.undocumented() == []
 
-    def visit(name: str, above: tuple[str, ...]) -> None:
-        assert name not in above, " -> ".join((*above, name))
-        if name in done or name not in graph:
-            return
-        for other in sorted(graph[name]):
-            if other != name and not name.startswith(f"{other}."):
-                visit(other, (*above, name))
-        done.add(name)
 
-    for name in graph:
-        visit(name, ())
+def test_no_two_files_of_a_room_have_one_name() -> None:
+    assert house.twins() == []
+
+
+def test_the_report_names_all_rooms() -> None:
+    report = house.report()
+    assert all(room in report for room in house.FLOOR_OF)
+    assert "rings at run time: 0" in report
+
+
+def test_the_stub_has_the_public_names() -> None:
+    assert stub.STUB.read_text(encoding="utf-8") == stub.render(), "run python -m tests.stub"
 
 
 def run(code: str) -> str:
@@ -180,8 +151,8 @@ def test_the_public_names_are_the_documented_ones() -> None:
 def test_every_error_and_warning_is_in_the_tree_and_public() -> None:
     """Whatever can reach a user is declared in errors.py, drawn in its tree and importable from localcat."""
     declared = {
-        node.name: path.relative_to(PACKAGE).as_posix()
-        for path in PACKAGE.rglob("*.py")
+        node.name: path.relative_to(house.PACKAGE).as_posix()
+        for path in house.PACKAGE.rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.ClassDef) and re.fullmatch(r"[A-Z]\w*(Error|Warning)", node.name)
     }
@@ -272,10 +243,10 @@ def test_enumerations_have_the_originals_values(name: str) -> None:
 def test_no_write_begins_as_a_read() -> None:
     """A deferred transaction that turns into a write fails where another program wrote in between."""
     begins = {"BEGIN": set(), "BEGIN IMMEDIATE": set()}
-    for path in PACKAGE.rglob("*.py"):
+    for path in house.PACKAGE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith("BEGIN"):
-                begins[node.value].add(path.relative_to(PACKAGE).as_posix())
+                begins[node.value].add(path.relative_to(house.PACKAGE).as_posix())
     assert begins["BEGIN"] == {"store/file/database.py", "maintenance/verify.py"}, (
         "one sees a state, the other writes nothing"
     )
@@ -284,5 +255,7 @@ def test_no_write_begins_as_a_read() -> None:
 
 def test_parameters_of_sql_have_no_numbers():
     """Python 3.12.0 to 3.12.3 takes ?1 for a name, and warns at each statement that a sequence came for it."""
-    numbered = [path.name for path in PACKAGE.rglob("*.py") if re.search(r"\?\d", path.read_text(encoding="utf-8"))]
+    numbered = [
+        path.name for path in house.PACKAGE.rglob("*.py") if re.search(r"\?\d", path.read_text(encoding="utf-8"))
+    ]
     assert numbered == []

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from localcat.errors import BadRequestError, CatalogError
-from localcat.expressions.properties import properties as p
 
 if TYPE_CHECKING:
     import numpy
@@ -133,6 +132,8 @@ class PixelReader(Protocol):
 
 def bands_of(catalog: Backend, product_id: str) -> Search[Band]:
     """Return a search for the bands of a product, in their order."""
+    from localcat.expressions.properties import properties as p  # importing localcat itself does not need them
+
     return catalog.bands.filter(p.product_id == product_id).sort("sort_order", "name")
 
 

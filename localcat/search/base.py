@@ -17,8 +17,9 @@ from localcat.models.image import Image
 from localcat.models.object import CatalogObjectBase
 from localcat.models.product import Product
 from localcat.store import rows
+from localcat.store.clauses import Clause
 from localcat.store.query import by_time, planner
-from localcat.store.query.compiler import Clause, Scope
+from localcat.store.query.compiler import Scope
 from localcat.store.query.conditions import Condition, conditions_of
 from localcat.store.query.planner import Products, Question
 

@@ -25,8 +25,8 @@ from localcat.search.timeseries import (
     grouping_sql,
     interval_after,
 )
+from localcat.store.clauses import Clause
 from localcat.store.query import by_time, planner
-from localcat.store.query.compiler import Clause
 from localcat.store.query.planner import Products
 from localcat.store.rtree.ask import Reach
 from localcat.timestamps import from_microseconds, to_microseconds

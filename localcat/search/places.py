@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Self
 from localcat.expressions.conditions import spatial
 from localcat.expressions.nodes import IsNull, Node, Ref, Relation, Spatial, one_of
 from localcat.search.base import Search, T
+from localcat.store.clauses import Clause
 from localcat.store.query import by_time, planner
-from localcat.store.query.compiler import Clause
 from localcat.store.query.conditions import Condition, conditions_of
 from localcat.store.rtree.ask import Reach
 

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 from localcat.errors import CorruptCatalogError
+from localcat.store.clauses import Parameter
 from localcat.store.query.columns import column
-from localcat.store.query.compiler import Parameter
 
 Row: TypeAlias = tuple[Parameter, ...]
 """(row id, version, then the attributes in the order of `selected`)."""

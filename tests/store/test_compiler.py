@@ -14,8 +14,9 @@ from localcat.expressions.nodes import And, AnyOf, Comparison, Like, Node, Not, 
 from localcat.expressions.properties import Expression
 from localcat.expressions.properties import properties as p
 from localcat.models.band import Band
+from localcat.store.clauses import Clause
 from localcat.store.query.columns import column
-from localcat.store.query.compiler import Clause, Scope, compile_where
+from localcat.store.query.compiler import Scope, compile_where
 
 SCOPES = {
     "image": Scope("image", Image.fields()),

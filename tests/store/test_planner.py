@@ -12,8 +12,8 @@ import shapely
 from localcat import Catalog, Expression, Image
 from localcat import properties as p
 from localcat.search import ImageSearch, Search
+from localcat.store.clauses import Clause
 from localcat.store.query import planner
-from localcat.store.query.compiler import Clause
 from localcat.timestamps import to_microseconds
 
 try:

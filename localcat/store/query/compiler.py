@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias, assert_never
+from typing import TypeAlias, assert_never
 
 from localcat.errors import BadRequestError
 from localcat.expressions.fields import Field, Fields, Kind, Scalar
@@ -28,39 +27,12 @@ from localcat.expressions.nodes import (
     depth_of,
 )
 from localcat.expressions.patterns import check_pattern
+from localcat.store.clauses import FALSE, MOST_FLAT, TRUE, Clause, Parameter, joined
 from localcat.store.query.columns import PRODUCT_REFERENCES, column
 
-Parameter: TypeAlias = Scalar | bytes
-
-_MOST_FLAT = 8  # terms of an AND or OR in one pair of parentheses
 _MOST_PARAMETERS = 500  # in one IN list; a longer one travels as a single JSON parameter
 _LAST_CODE_POINT = 0x10FFFF
 _SURROGATES = range(0xD800, 0xE000)
-
-
-class Clause(NamedTuple):
-    """A piece of SQL and the values of its question marks, in order."""
-
-    sql: str
-    params: tuple[Parameter, ...] = ()
-
-
-TRUE = Clause("1")
-FALSE = Clause("0")
-
-
-def joined(word: str, clauses: Sequence[Clause]) -> Clause:
-    """Join clauses by AND or OR, as a balanced tree: SQLite refuses a chain of a thousand terms as too deep."""
-    if len(clauses) == 1:
-        return clauses[0]
-    if len(clauses) <= _MOST_FLAT:  # flat where it is short, since people read it
-        return Clause(
-            f"({f' {word} '.join([clause.sql for clause in clauses])})",
-            tuple(itertools.chain.from_iterable([clause.params for clause in clauses])),
-        )
-    middle = len(clauses) // 2
-    left, right = joined(word, clauses[:middle]), joined(word, clauses[middle:])
-    return Clause(f"({left.sql} {word} {right.sql})", left.params + right.params)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +104,7 @@ def joined_nodes(word: str, nodes: Sequence[Node], clauses: Sequence[Clause]) ->
     Of many, the one that nests deepest goes to the front, outside the balanced tree of the others: SQLite's parser then
     has little to remember while it reads it, and a filter of any shape that `check_size` lets pass can be asked.
     """
-    depths = [depth_of(node) for node in nodes] if len(nodes) > _MOST_FLAT else []
+    depths = [depth_of(node) for node in nodes] if len(nodes) > MOST_FLAT else []
     if not depths or max(depths) == 1:
         return joined(word, clauses)
     deepest = depths.index(max(depths))

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from localcat.expressions.calendar import years_as_ranges
 from localcat.expressions.nodes import And, IsNull, Node, Or, Ref, Spatial, mentions_place
-from localcat.store.query.compiler import Clause, Parameter, Scope, compile_where, joined_nodes
+from localcat.store.clauses import Clause, Parameter
+from localcat.store.query.compiler import Scope, compile_where, joined_nodes
 
 if TYPE_CHECKING:
     from localcat.earth.geometry import Box

@@ -13,7 +13,8 @@ import shapely
 from localcat.earth.geometry import from_wkb
 from localcat.expressions.nodes import And, IsNotNull, IsNull, Node, Not, Or, Ref, Spatial
 from localcat.expressions.relations import test_of
-from localcat.store.query.compiler import Clause, Scope, compile_where
+from localcat.store.clauses import Clause
+from localcat.store.query.compiler import Scope, compile_where
 from localcat.store.query.planner import Question, count_candidates, select
 
 if TYPE_CHECKING:

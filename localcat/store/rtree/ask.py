@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from localcat.store.query.compiler import Clause, Parameter
+from localcat.store.clauses import Clause, Parameter
 
 if TYPE_CHECKING:
     from localcat.earth.geometry import Box
