@@ -39,6 +39,7 @@ from localcat.errors import InvalidGeometryError as InvalidGeometryError
 from localcat.errors import LocalcatError as LocalcatError
 from localcat.errors import LocalcatWarning as LocalcatWarning
 from localcat.errors import NotFoundError as NotFoundError
+from localcat.errors import ProcessingLevelWarning as ProcessingLevelWarning
 from localcat.errors import ProductNotFoundError as ProductNotFoundError
 from localcat.errors import QueryError as QueryError
 from localcat.errors import QueryTimeoutError as QueryTimeoutError
@@ -182,6 +183,7 @@ __all__ = [
     "OverviewResampler",
     "PointSeries",
     "PointValues",
+    "ProcessingLevelWarning",
     "ProcessingLevelsAttribute",
     "ProcessingStepAttribute",
     "Product",

@@ -44,6 +44,7 @@ NAMES: dict[str, tuple[str, ...]] = {
         "LocalcatError",
         "LocalcatWarning",
         "NotFoundError",
+        "ProcessingLevelWarning",
         "ProductNotFoundError",
         "QueryError",
         "QueryTimeoutError",

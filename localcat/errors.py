@@ -45,6 +45,7 @@
     ├── FileSystemWarning                    the catalog lies on a network share or a FAT
     ├── GeoContextWarning                    a context that is probably not what was meant
     ├── GeometryWarning                      a geometry that was changed to make it usable
+    ├── ProcessingLevelWarning               a level whose steps are stored and not computed
     ├── RasterWarning                        a raster that was written in another way than was asked for
     ├── ReadOnlyCatalogWarning               the catalog lies where it can only be read
     └── UploadOptionWarning (FutureWarning)  an argument that is not used, or used otherwise than meant
@@ -272,6 +273,10 @@ class GeoContextWarning(LocalcatWarning):
 
 class GeometryWarning(LocalcatWarning):
     """A geometry was changed to make it usable."""
+
+
+class ProcessingLevelWarning(LocalcatWarning):
+    """A processing level was asked for whose steps are stored and not computed; pixels are read as they are."""
 
 
 class RasterWarning(LocalcatWarning):

@@ -70,6 +70,8 @@ class ReadOnlyProperties(Mapping[str, Any]):
     def __delattr__(self, name: str) -> NoReturn:
         raise TypeError(f"the properties of a scene are read-only; {name!r} cannot be deleted")
 
+    __setitem__, __delitem__ = __setattr__, __delattr__
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._values)
 
@@ -126,6 +128,10 @@ class Scene:
     def properties(self) -> ReadOnlyProperties:
         """What is known of the scene: id, product, crs, date, bands, and the attributes of the image."""
         return self._properties
+
+    @properties.setter
+    def properties(self, value: object) -> NoReturn:
+        raise TypeError("the properties of a scene are read-only; change its image")
 
     @property
     def geometry(self) -> BaseGeometry | None:

@@ -26,11 +26,11 @@ from localcat import (
     Image,
     ImageCollection,
     ImageDeletedError,
+    ProcessingLevelWarning,
     Product,
     RasterError,
     TooLargeError,
     UnsavedObjectError,
-    UploadOptionWarning,
     XYZTile,
 )
 
@@ -174,7 +174,7 @@ def test_processing_levels_are_not_computed(shifted, recwarn: pytest.WarningsRec
     red.save()
     for read in (images[0].ndarray, images.mosaic, images.stack, images.scaling_parameters):
         with pytest.warns(
-            UploadOptionWarning, match="band 'acme:p:red' declares steps for the processing level 'best'"
+            ProcessingLevelWarning, match="band 'acme:p:red' declares steps for the processing level 'best'"
         ) as w:
             read("red", processing_level="best")
         assert w[0].filename == __file__

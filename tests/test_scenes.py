@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import pickle
+from typing import Any
 
 import numpy
 import pytest
@@ -78,6 +79,22 @@ def test_a_context_is_required(image: Image) -> None:
         scene.ndarray("blue")  # type: ignore[call-arg]
     with pytest.raises(BadRequestError, match="ctx is an AOI, a DLTile or an XYZTile, not None"):
         scene.ndarray("blue", None)  # type: ignore[arg-type]
+
+
+def test_properties_are_not_written(image: Image) -> None:
+    """3.10: they are what the image said when the scene was made; every way to write is a TypeError."""
+    scene, _ = Scene.from_id("guide:scene1")
+    properties: Any = scene.properties
+    for write in (
+        lambda: setattr(scene, "properties", {}),
+        lambda: setattr(properties, "cloud_fraction", 0.5),
+        lambda: properties.__setitem__("cloud_fraction", 0.5),
+        lambda: properties.__delitem__("id"),
+        lambda: delattr(properties, "id"),
+    ):
+        with pytest.raises(TypeError, match="the properties of a scene are read-only"):
+            write()
+    assert properties.id == "guide:scene1"
 
 
 def test_properties_are_read_by_attribute_and_by_item(image: Image) -> None:

@@ -47,6 +47,11 @@ class Band(NamedCatalogObject, abstract=True):
     processing_levels = ProcessingLevels("How its processing levels are made; stored, not computed.")
     derived_params = DerivedParams("How it is derived of other bands; stored, not computed.")
 
+    holds_codes: ClassVar[bool] = False
+    """Whether its values stand for something, as classes do, so that they are neither scaled nor averaged."""
+    is_mask: ClassVar[bool] = False
+    """Whether its values only say which pixels are masked."""
+
     def __init_subclass__(cls, *, band_type: BandType | None = None, **options: Any) -> None:
         super().__init_subclass__(**options)
         if band_type is not None:  # else a program's own subclass of one of the five
@@ -79,6 +84,26 @@ class Band(NamedCatalogObject, abstract=True):
     def band_type(cls) -> BandType | None:
         """Return the type of the class's bands; None for `Band` itself, which stands for all."""
         return getattr(cls, "_type", None)
+
+    @property
+    def is_opacity(self) -> bool:
+        """Whether pixels that are 0 here are transparent when the image is read."""
+        return False
+
+    @property
+    def file_position(self) -> int:
+        """Which of an image's files holds it, from 0; the first if `file_index` is unset."""
+        return self.file_index or 0
+
+    @property
+    def position(self) -> int:
+        """Which band of its file it is, from 0; the first if `band_index` is unset."""
+        return self.band_index or 0
+
+    @property
+    def colors(self) -> list[tuple[int, int, int, int]] | None:
+        """Its colours by pixel value, if it is of a type that has a `colormap`, and declares one."""
+        return getattr(self, "colormap", None)
 
     def _prepare(self, transaction: Transaction) -> None:
         super()._prepare(transaction)
@@ -134,9 +159,17 @@ class MicrowaveBand(Band, band_type=BandType.MICROWAVE):
 class MaskBand(Band, band_type=BandType.MASK):
     """A binary band: 0 is masked, 1 is not."""
 
+    holds_codes = True
+    is_mask = True
+
     is_alpha = Boolean("Whether pixels that are 0 here are transparent when the image is read.")
     data_range = Range("(0, 1).", immutable=True)
     display_range = NumberTuple("(0, 1).", length=2, immutable=True)
+
+    @property
+    def is_opacity(self) -> bool:
+        """Whether pixels that are 0 here are transparent when the image is read."""
+        return bool(self.is_alpha)
 
     def _fill(self, attributes: dict[str, Any]) -> None:
         super()._fill({"data_range": (0, 1), "display_range": (0, 1), **attributes})
@@ -144,6 +177,8 @@ class MaskBand(Band, band_type=BandType.MASK):
 
 class ClassBand(Band, band_type=BandType.CLASS):
     """A band whose values stand for classes, such as kinds of land use."""
+
+    holds_codes = True
 
     colormap_name = Choice("A named colour map to show it with.", choices=Colormap)
     colormap = ColorTable("Colours by pixel value: (red, green, blue, alpha), each 0 to 255.")

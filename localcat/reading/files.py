@@ -16,7 +16,6 @@ import numpy
 from localcat.disk.filesystem import is_folder
 from localcat.disk.paths import text_of
 from localcat.errors import BadRequestError, ClientError, DownloadError
-from localcat.models.band import ClassBand, MaskBand
 from localcat.models.enums import DownloadFileFormat
 from localcat.rasters.files.dtypes import is_representable
 from localcat.rasters.files.environment import write_errors
@@ -27,6 +26,7 @@ from localcat.reading.arrays import Reading, in_threads, read_many, read_one
 from localcat.reading.plan import band_names
 
 if TYPE_CHECKING:
+    from localcat.models.band import Band
     from localcat.models.image import Image
     from localcat.models.requests import DownloadRequest
 
@@ -183,7 +183,7 @@ def _write_tif(reading: Reading, path: Path, nodata: float | None) -> None:
             description=str(band.name),
             nodata=None if has_alpha and at == len(values) - 1 else marks[at],
             is_alpha=has_alpha and at == len(values) - 1,
-            is_categorical=isinstance(band, ClassBand | MaskBand),
+            is_categorical=band.holds_codes,
             colormap=_colormap(band, values) if len(values) == 1 else None,
         )
         for at, band in enumerate(choice.kept)
@@ -191,10 +191,10 @@ def _write_tif(reading: Reading, path: Path, nodata: float | None) -> None:
     write_cog(values, path, grid=plan.grid, bands=layers, mask=None if has_alpha and marks[0] is None else mask)
 
 
-def _colormap(band: Any, values: Any) -> dict[int, tuple[int, int, int, int]] | None:
-    if not isinstance(band, ClassBand) or band.colormap is None or values.dtype.name not in COLORMAP_DTYPES:
+def _colormap(band: Band, values: Any) -> dict[int, tuple[int, int, int, int]] | None:
+    if not band.holds_codes or band.colors is None or values.dtype.name not in COLORMAP_DTYPES:
         return None
-    return dict(enumerate(band.colormap))
+    return dict(enumerate(band.colors))
 
 
 def _write_picture(reading: Reading, path: Path, format: DownloadFileFormat) -> None:

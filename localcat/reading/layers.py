@@ -16,7 +16,7 @@ from localcat.errors import (
     StorageError,
     UnsavedObjectError,
 )
-from localcat.models.band import Band, ClassBand, MaskBand
+from localcat.models.band import Band
 from localcat.models.enums import DocumentState, StorageState
 from localcat.models.image import Image
 from localcat.rasters.reading.mosaic import Canvas, clear, masked_zeros
@@ -249,15 +249,14 @@ def sources_of(image: Image, bands: Sequence[Band]) -> list[BandSource]:
     paths: dict[int, Path] = {}
     found = []
     for band in bands:
-        position = band.file_index or 0
+        position = band.file_position
         if position >= len(files):
             raise RasterError(
                 f"band '{band.name}' lies in file {position} and image '{image.id}' has {len(files)} files"
             )
         if position not in paths:
             paths[position] = _path_of(files[position], image)
-        is_code = isinstance(band, ClassBand | MaskBand)
-        found.append(BandSource(paths[position], (band.band_index or 0) + 1, band.nodata, is_categorical=is_code))
+        found.append(BandSource(paths[position], band.position + 1, band.nodata, is_categorical=band.holds_codes))
     return found
 
 

@@ -13,10 +13,10 @@ from affine import Affine
 from localcat.earth.contexts import AOI, GeoContext
 from localcat.earth.contexts.grid import Grid
 from localcat.earth.crs import parse_crs
-from localcat.errors import BadRequestError, RasterError, TooLargeError, UploadOptionWarning
+from localcat.errors import BadRequestError, ProcessingLevelWarning, RasterError, TooLargeError
 from localcat.models.attributes.processing import ProcessingLevelsAttribute
 from localcat.models.backend import bands_of
-from localcat.models.band import Band, ClassBand, MaskBand
+from localcat.models.band import Band
 from localcat.models.enums import ResampleAlgorithm
 from localcat.rasters.files.dtypes import common_dtype, numpy_dtype
 from localcat.rasters.files.environment import usable_threads
@@ -343,7 +343,7 @@ def _check_level(choices: Mapping[ProductKey, BandChoice], level: str | None) ->
         levels = band.processing_levels or ProcessingLevelsAttribute()
         if levels.steps(level):
             warn_caller(
-                UploadOptionWarning(
+                ProcessingLevelWarning(
                     f"band '{band.id}' declares steps for the processing level {level!r}; levels are stored and not "
                     "computed, its pixels are read as they are"
                 )
@@ -366,7 +366,7 @@ def _band_scaling(band: Band) -> BandScaling:
         data_range=_pair(band.data_range),
         display_range=_pair(band.display_range),
         physical_range=_pair(getattr(band, "physical_range", None)),
-        is_scalable=not isinstance(band, ClassBand | MaskBand),
+        is_scalable=not band.holds_codes,
     )
 
 

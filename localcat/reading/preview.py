@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy
 
 from localcat.errors import BadRequestError
-from localcat.models.band import Band, ClassBand, GenericBand, MaskBand
+from localcat.models.band import Band
 from localcat.models.requests import ReadRequest
 from localcat.rasters.writing.picture import encoded_picture
 from localcat.reading.arrays import read_one
@@ -44,7 +44,7 @@ def _picture(image: Image, size: int, bands: Any) -> NDArray[numpy.uint8]:
     available = bands_by_name(image)
     names = _names(image, available) if bands is None else band_names(bands)
     last = available.get(names[-1])
-    has_alpha = len(names) in (2, 4) and isinstance(last, MaskBand) and bool(last.is_alpha)
+    has_alpha = len(names) in (2, 4) and last is not None and last.is_opacity
     shown = names[:-1] if has_alpha else names
     if len(shown) not in (1, 3):
         raise BadRequestError(f"a preview shows 1 or 3 bands, and perhaps an alpha band, not {', '.join(names)}")
@@ -76,7 +76,7 @@ def _names(image: Image, available: dict[str, Band]) -> Sequence[str]:
         return list(product.default_display_bands)
     if all(name in available for name in _COLORS):
         return _COLORS
-    measured = [name for name, band in available.items() if not isinstance(band, MaskBand)]
+    measured = [name for name, band in available.items() if not band.is_mask]
     names = measured or list(available)
     if not names:
         raise BadRequestError(f"product '{image.product_id}' has no bands to show")
@@ -101,7 +101,7 @@ def _shade(layer: MaskedArray, band: Band) -> NDArray[numpy.uint8]:
 
 def _color_table(band: Band | None) -> NDArray[numpy.uint8] | None:
     """Return the colours (RGBA) of a band by pixel value, if it declares them."""
-    declared = band.colormap if isinstance(band, ClassBand | GenericBand) else None
+    declared = None if band is None else band.colors
     return None if not declared else numpy.array(declared, dtype=numpy.uint8)
 
 
@@ -116,7 +116,7 @@ def _looked_up(layer: MaskedArray, table: NDArray[numpy.uint8]) -> NDArray[numpy
 
 def _named_colors(band: Band) -> NDArray[numpy.uint8] | None:
     """Return the 256 colours (RGBA) of a band's named colour map, None where matplotlib is missing or lacks it."""
-    name = band.colormap_name if isinstance(band, ClassBand | GenericBand) else None
+    name = getattr(band, "colormap_name", None)
     if name is None:
         return None
     try:

@@ -14,7 +14,7 @@ from affine import Affine
 from localcat.earth.contexts.grid import Grid
 from localcat.earth.crs import parse_crs
 from localcat.errors import BadRequestError, InvalidArrayError, RasterWarning, UploadOptionWarning
-from localcat.models.band import Band, MaskBand
+from localcat.models.band import Band
 from localcat.models.enums import ImageUploadEventSeverity as Severity
 from localcat.models.enums import ImageUploadEventType as EventType
 from localcat.rasters.files.dtypes import equals_nodata, numpy_dtype
@@ -22,7 +22,7 @@ from localcat.rasters.writing.checks import BandLayer, check_array, check_layers
 from localcat.rasters.writing.strips import ArrayPixels, differ, row_strips, strips_of
 from localcat.rasters.writing.write import CogOptions, check_overviews, departures, write_pixels
 from localcat.warn import warn_caller
-from localcat.writing.commit import Step, Written, file_of, position_of
+from localcat.writing.commit import Step, Written
 from localcat.writing.options import cog_options, layers_of, tags_of, warn_of
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def _array_files(image: Image, request: UploadRequest, bands: list[Band], record
     files = []
     for position, given in enumerate(request.arrays):
         pixels = check_array(numpy.asanyarray(given))
-        declared = sorted((band for band in bands if file_of(band) == position), key=position_of)
+        declared = sorted((band for band in bands if band.file_position == position), key=lambda band: band.position)
         if not declared:
             raise InvalidArrayError(
                 f"{len(request.arrays)} arrays were given; product '{image.product_id}' has no bands in file {position}"
@@ -148,10 +148,10 @@ def _georeferencing(image: Image, meta: Mapping[str, Any]) -> tuple[Any, Affine]
 def _lacks_alpha(pixels: NDArray[Any], declared: list[Band], image: Image) -> bool:
     """Return whether an array lacks the alpha band that its product declares last; no other may be lacking."""
     last = declared[-1]
-    expected = position_of(last) + 1
-    lacks_alpha = len(pixels) == expected - 1 and isinstance(last, MaskBand) and bool(last.is_alpha)
+    expected = last.position + 1
+    lacks_alpha = len(pixels) == expected - 1 and last.is_opacity
     if len(pixels) != expected and not lacks_alpha:
-        named = {position_of(band): str(band.name) for band in declared}
+        named = {band.position: str(band.name) for band in declared}
         names = ", ".join(named.get(at, "one without a name") for at in range(expected))
         raise InvalidArrayError(
             f"product '{image.product_id}' declares {expected} bands ({names}) and the array has {len(pixels)}; "
@@ -162,7 +162,7 @@ def _lacks_alpha(pixels: NDArray[Any], declared: list[Band], image: Image) -> bo
 
 def _check_types(pixels: NDArray[Any], declared: list[Band], image: Image) -> None:
     for band in declared:
-        wanted = None if band.data_type is None or isinstance(band, MaskBand) else numpy_dtype(band.data_type)
+        wanted = None if band.data_type is None or band.is_mask else numpy_dtype(band.data_type)
         if wanted is not None and pixels.dtype != wanted:
             raise InvalidArrayError(
                 f"band '{band.name}' of product '{image.product_id}' stores {wanted.name} but the array is "
@@ -174,7 +174,7 @@ def _warn_of_values(
     pixels: NDArray[Any], mask: NDArray[numpy.bool_] | None, declared: list[Band], record: UploadRecord
 ) -> None:
     for band in declared:
-        at = position_of(band)
+        at = band.position
         if band.data_range is None or at == len(pixels):  # the alpha band that is made
             continue
         least, most = band.data_range

@@ -18,7 +18,6 @@ from localcat.earth.geometry import area_km2
 from localcat.errors import CommitUnknownError, DuplicateError
 from localcat.models.attributes.structured import ExtraProperties
 from localcat.models.attributes.values import File
-from localcat.models.band import Band
 from localcat.models.enums import ImageUploadEventType as EventType
 from localcat.models.enums import ImageUploadStatus, StorageState
 from localcat.rasters.files.footprint import footprint
@@ -123,16 +122,6 @@ class Task:
     def _is_committed(self, connection: sqlite3.Connection) -> bool:
         found = connection.execute("SELECT status FROM upload WHERE uid = ?", (self.record.uid,)).fetchone()
         return found is not None and found[0] == ImageUploadStatus.SUCCESS.value
-
-
-def file_of(band: Band) -> int:
-    """Return which file of an image holds a band, from 0."""
-    return band.file_index or 0
-
-
-def position_of(band: Band) -> int:
-    """Return the place of a band in its file, from 0."""
-    return band.band_index or 0
 
 
 def _file(folder: DataFolder, image: Image, written: Written) -> File:

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 from localcat.disk.paths import in_place_href
 from localcat.earth.crs import crs_name, parse_crs
 from localcat.errors import BadRequestError, GridMismatchError, RasterError, RasterWarning
-from localcat.models.band import Band, MaskBand
+from localcat.models.band import Band
 from localcat.rasters.files.describe import RasterDescription, describe
 from localcat.rasters.files.dtypes import numpy_dtype
 from localcat.rasters.files.georeferencing import agrees
 from localcat.rasters.files.validate import validate_cog
 from localcat.rasters.writing.copying import as_cog, copy_raster, digest_raster
 from localcat.rasters.writing.write import CogOptions, departures
-from localcat.writing.commit import Step, Written, file_of, position_of
+from localcat.writing.commit import Step, Written
 from localcat.writing.options import cog_options, layer_of, tags_of, warn_of
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def file_steps(
     record.options = replace(request.options, upload_type="file", image_files=names)
     # Without ".." in it, but not resolved: a path through a link keeps to where the link points.
     paths = [Path(os.path.abspath(path)) for path in request.files]  # noqa: PTH100
-    placed = [(path, [band for band in bands if file_of(band) == place]) for place, path in enumerate(paths)]
+    placed = [(path, [band for band in bands if band.file_position == place]) for place, path in enumerate(paths)]
     if request.cog:
         options = cog_options(request.options, bands, threads, record)
         for text in departures((), options):
@@ -99,7 +99,7 @@ def _index_step(catalog: CatalogFile, image: Image, path: Path, bands: list[Band
 
 def _declared(bands: list[Band]) -> dict[int, BandLayer]:
     """Return what the bands of a file say of their pixels, by GDAL's number of the band."""
-    return {position_of(band) + 1: layer_of(band) for band in bands}
+    return {band.position + 1: layer_of(band) for band in bands}
 
 
 def _checked(image: Image, path: Path, bands: list[Band]) -> tuple[RasterDescription, Grid]:
@@ -116,12 +116,12 @@ def _checked(image: Image, path: Path, bands: list[Band]) -> tuple[RasterDescrip
             f"{crs_name(found.grid.crs)!r}; leave cs_code and projection unset"
         )
     for band in bands:
-        position = position_of(band)
+        position = band.position
         if position >= found.count:
             raise RasterError(
                 f"'{path}' has {found.count} bands and band '{band.name}' is declared as number {position}"
             )
-        if band.data_type is None or isinstance(band, MaskBand):
+        if band.data_type is None or band.is_mask:
             continue
         declared = numpy_dtype(band.data_type).name
         if declared != found.dtypes[position]:

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from localcat.errors import LocalcatWarning, UploadOptionWarning
-from localcat.models.band import Band, ClassBand, GenericBand, MaskBand, MicrowaveBand, SpectralBand
+from localcat.models.band import Band
 from localcat.models.enums import ImageUploadEventSeverity as Severity
 from localcat.models.enums import ImageUploadEventType as EventType
 from localcat.rasters.writing.checks import BandLayer, shared_nodata
 from localcat.rasters.writing.write import CogOptions
 from localcat.timestamps import iso_text, to_microseconds
 from localcat.warn import warn_caller
-from localcat.writing.commit import position_of
 
 if TYPE_CHECKING:
     from localcat.models.image import Image
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from localcat.writing.log import UploadRecord
 
 _COLORS = ("red", "green", "blue")
-_PHYSICAL = (SpectralBand, MicrowaveBand, GenericBand)  # the bands whose values measure something
 
 
 def layers_of(declared: list[Band], shown: Sequence[str]) -> list[BandLayer]:
@@ -30,33 +28,34 @@ def layers_of(declared: list[Band], shown: Sequence[str]) -> list[BandLayer]:
         colors = dict(zip(shown, _COLORS, strict=False))
     else:
         colors = {str(band.name): str(band.name).lower() for band in declared}
-    layers = {position_of(band): layer_of(band, colors.get(str(band.name))) for band in reversed(declared)}
+    layers = {band.position: layer_of(band, colors.get(str(band.name))) for band in reversed(declared)}
     other = BandLayer(nodata=shared_nodata(list(layers.values())))  # of pixels that no band is declared for
-    return [layers.get(at, other) for at in range(position_of(declared[-1]) + 1)]
+    return [layers.get(at, other) for at in range(declared[-1].position + 1)]
 
 
 def layer_of(band: Band, color: str | None = None) -> BandLayer:
     """Return what a file stores about a band, which shows a color in a picture."""
-    colormap = band.colormap if isinstance(band, ClassBand) else None
+    colors = band.colors if band.holds_codes else None
     scale, offset = _scale(band)
     return BandLayer(
         description=band.name,
         nodata=band.nodata,
-        is_alpha=isinstance(band, MaskBand) and bool(band.is_alpha),
-        is_categorical=isinstance(band, ClassBand | MaskBand),
+        is_alpha=band.is_opacity,
+        is_categorical=band.holds_codes,
         color=color if color in _COLORS else None,
-        colormap=None if colormap is None else dict(enumerate(colormap)),
+        colormap=None if colors is None else dict(enumerate(colors)),
         scale=scale,
         offset=offset,
-        unit=band.physical_range_unit if isinstance(band, _PHYSICAL) else None,
+        unit=getattr(band, "physical_range_unit", None),
     )
 
 
 def _scale(band: Band) -> tuple[float, float]:
     """Return scale and offset that take `data_range` to `physical_range`."""
-    if not isinstance(band, _PHYSICAL) or band.data_range is None or band.physical_range is None:
+    physical = getattr(band, "physical_range", None)
+    if band.data_range is None or physical is None:
         return 1.0, 0.0
-    (low, high), (bottom, top) = band.data_range, band.physical_range
+    (low, high), (bottom, top) = band.data_range, physical
     if low == high:
         return 1.0, 0.0
     scale = (top - bottom) / (high - low)
@@ -72,7 +71,7 @@ def warn_of(warning: LocalcatWarning, record: UploadRecord) -> None:
 def cog_options(options: ImageUploadOptions, bands: list[Band], threads: int, record: UploadRecord) -> CogOptions:
     """Return how files are written; warns of what would mix the values of class bands."""
     resampler = options.overview_resampler
-    if resampler not in (None, "nearest", "mode") and any(isinstance(band, ClassBand) for band in bands):
+    if resampler not in (None, "nearest", "mode") and any(band.holds_codes and not band.is_mask for band in bands):
         text = f"overviews by {resampler!r} mix the values of class bands; 'mode' or 'nearest' keep them"
         warn_of(UploadOptionWarning(text), record)
     wanted = {name: getattr(options, name) for name in ("compress", "level", "blocksize", "bigtiff")}

@@ -17,7 +17,7 @@ from localcat.models.image import Image
 from localcat.models.upload import ImageUpload
 from localcat.rasters.files.environment import usable_threads
 from localcat.writing.arrays import array_steps
-from localcat.writing.commit import Task, file_of
+from localcat.writing.commit import Task
 from localcat.writing.files import file_steps
 from localcat.writing.log import UploadRecord
 from localcat.writing.workers import WORKERS, Workers
@@ -60,7 +60,7 @@ def _check_count(request: UploadRequest, bands: list[Band]) -> None:
     """Raise an error if the upload lacks a file in which a band is declared to lie."""
     given = len(request.arrays or request.files)
     for band in bands:
-        if file_of(band) >= given:
+        if band.file_position >= given:
             raise BadRequestError(
                 f"band '{band.name}' lies in file {band.file_index} of an image, counted from 0, and only {given} "
                 "came; pass all files or arrays of the image at once"
