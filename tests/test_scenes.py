@@ -94,7 +94,7 @@ def test_properties_are_not_written(image: Image) -> None:
     ):
         with pytest.raises(TypeError, match="the properties of a scene are read-only"):
             write()
-    assert properties.id == "guide:scene1"
+    assert properties.id == "acme:guide:scene1"
 
 
 def test_properties_are_read_by_attribute_and_by_item(image: Image) -> None:

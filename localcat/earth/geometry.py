@@ -126,6 +126,12 @@ def footprint_boxes(shapes: NDArray[Any]) -> NDArray[numpy.float64]:
     return boxes
 
 
+def boxes_of(shapes: Sequence[BaseGeometry | None]) -> list[Box | None]:
+    """Return the `footprint_box` of each geometry, None for None."""
+    boxes = iter(footprint_boxes(numpy.array([shape for shape in shapes if shape is not None], dtype=object)).tolist())
+    return [None if shape is None else tuple(next(boxes)) for shape in shapes]
+
+
 def fills_its_box(geometry: BaseGeometry) -> bool:
     """Return whether a geometry from `as_geometry` is all of its `footprint_box`: a rectangle, or one split at 180°."""
     parts = [geometry] if isinstance(geometry, shapely.Polygon) else list(getattr(geometry, "geoms", ()))

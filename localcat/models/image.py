@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from localcat.earth.contexts import AOI
+    from localcat.earth.geometry import Box
     from localcat.models.backend import Backend
     from localcat.models.points import PointValues
     from localcat.models.upload import ImageUpload
@@ -129,23 +130,22 @@ class Image(NamedCatalogObject):
         Parameters
         ----------
         files : path, open file, or several of them
-            GeoTIFF or JPEG 2000; their order is what the bands' `file_index` counts. Georeferencing comes from the
-            first; an image whose `cs_code` or `projection` says otherwise is not taken in.
+            GeoTIFF or JPEG 2000, in the order of the bands' `file_index`. The first gives the georeferencing; the
+            upload fails if the image's `cs_code` or `projection` differs from it.
         upload_options : ImageUploadOptions, optional
-            Overviews, compression and tiles are used with ``cog=True`` only: else files are taken as they are.
+            Overviews, compression and tiles; used only with ``cog=True``.
         overwrite : bool
             Replace an image with the same id, if there is one.
         copy : bool
-            Copy the files into the data folder. With False they are checked and indexed where they lie, and never
-            changed or deleted: the image keeps their path, relative to the catalog's folder for files below it.
+            Copy the files into the data folder. With False they are checked and indexed in place, and localcat never
+            changes or deletes them. The image keeps their path, relative to the catalog's folder for files below it.
         cog : bool
-            Rewrite files that are not Cloud-Optimized GeoTIFFs as such: with tiles and overviews a part of a large
-            image is read quickly. Pixels, masks, nodata, colours and the file's general tags stay the same, but for its
-            time, which becomes `acquired`; size, hash, tags of bands and of other domains do not. Files that are
-            Cloud-Optimized already are copied as they are, whatever the options say.
+            Rewrite files as Cloud-Optimized GeoTIFFs, of which a part is read quickly; those that are already are
+            copied as they are, whatever the options. Pixels, masks, nodata, colours and general tags stay the same,
+            except the time, which becomes `acquired`. Size, hash, and tags of bands and other domains change.
         wait : bool
-            Return when the upload has ended. With False it goes to the catalog's background workers, and the files must
-            stay until it has ended.
+            Return when the upload has ended. With False it goes to the catalog's background workers, and the files
+            must stay until it has ended.
 
         Returns
         -------
@@ -156,8 +156,8 @@ class Image(NamedCatalogObject):
         Raises
         ------
         BadRequestError
-            If id or `acquired` are unset, the image is saved already, its id is taken, the files are not given as
-            paths or open files, are fewer than the bands' `file_index` asks for, or are to be rewritten where they lie.
+            If id or `acquired` are unset, the image is saved already, its id is taken, `files` are not paths or open
+            files or fewer than the bands' `file_index` asks for, or ``cog=True`` is combined with ``copy=False``.
         DeletedObjectError
             If the image was deleted.
         """
@@ -188,17 +188,17 @@ class Image(NamedCatalogObject):
         Parameters
         ----------
         ndarray : ndarray, masked array, or list of them
-            Shape (band, row, column) or (row, column); one file each, whose order is what the bands' `file_index`
-            counts. Of type uint8, int16, uint16, int32, uint32, float32 or float64. Masked pixels become the bands'
-            nodata if they declare one; else an alpha band, if the product declares one that the array lacks; else an
-            internal mask, or, since a file has but one for all its bands, a nodata of the file's own that no valid
-            pixel has.
+            Shape (band, row, column) or (row, column); each becomes a file, in the order of the bands' `file_index`.
+            Of type uint8, int16, uint16, int32, uint32, float32 or float64. Masked pixels are stored as the bands'
+            nodata if they declare one; else as the alpha band, if the product declares one and the array lacks it;
+            else in the file's internal mask. If the masks of the bands differ, which one internal mask cannot hold,
+            they are stored as a nodata value that no valid pixel has.
         upload_options : ImageUploadOptions, optional
-            The overviews, over which the arguments below win, and how the files are compressed and tiled.
+            Overviews (the arguments below win), compression and tiles.
         raster_meta : mapping, optional
             Georeferencing as `ndarray` returns it with ``raster_info=True``; the image's own `geotrans`, `cs_code` and
-            `projection` win over it. The id of the image that it came from becomes ``derived_from`` in the
-            `extra_properties`, unless they have that entry already or no room for it.
+            `projection` win. The id of the image it was read from becomes ``derived_from`` in the `extra_properties`,
+            unless they have that entry or are full.
         overviews : sequence of int, optional
             Decimation factors of the overviews, such as ``[2, 4]``. None makes powers of two down to one tile; an empty
             list makes none.
@@ -295,18 +295,17 @@ class Image(NamedCatalogObject):
         mask_nodata : bool
             Mask pixels that are their band's nodata.
         mask_alpha : bool or str, optional
-            Mask pixels where an alpha band is 0: None, if the product has a band ``alpha``; True requires it; a text
-            names another band.
+            Mask pixels where an alpha band is 0. By default the band ``alpha``, if the product has one; with True it
+            must have one; a string names another band.
         bands_axis : int
             Where in the result the axis of bands stands, -2 to 2.
         raster_info : bool
             Also return the georeferencing of the result, which `upload_ndarray` takes as `raster_meta`.
         resampler : ResampleAlgorithm or str
-            How pixels are brought onto another grid; masks always by nearest. Transparent pixels lend nothing to their
-            neighbours where the alpha band is read from the same file, and count as any other where it lies in one of
-            its own.
+            How pixels are resampled to another grid; masks always by nearest. Pixels that the alpha band makes
+            transparent do not mix into their neighbours, unless the alpha band is in another file.
         processing_level : str, optional
-            Levels are stored, not computed: one that a band declares steps for gives a warning.
+            Levels are stored and not computed; one with steps gives a `ProcessingLevelWarning`.
         scaling, data_type
             As in `scaling_parameters`.
         progress : bool, optional
@@ -315,7 +314,7 @@ class Image(NamedCatalogObject):
         Returns
         -------
         ndarray, shape (band, row, column), or (ndarray, dict) with ``raster_info=True``
-            A masked array if anything is masked by, else a plain one; always three axes.
+            Always three axes. A plain array if neither nodata nor an alpha band can mask, else a masked one.
 
         Raises
         ------
@@ -358,7 +357,7 @@ class Image(NamedCatalogObject):
         bands : str or sequence of str
             Names of bands; in one text, separated by spaces.
         processing_level : str, optional
-            Levels are stored, not computed: one that a band declares steps for gives a warning.
+            Levels are stored and not computed; one with steps gives a `ProcessingLevelWarning`.
         scaling : str, sequence, mapping or None
             A mode for all bands (``"raw"``, ``"auto"``, ``"display"``, ``"physical"``), a list with one value a band,
             or a mapping by name of band, with ``"default_"`` for the others. A value is None, a mode, or a tuple of 0,
@@ -399,9 +398,9 @@ class Image(NamedCatalogObject):
         Parameters
         ----------
         dest : path, optional
-            A file, whose suffix decides the format, or an existing folder. A file that is there is replaced, folders
-            that are missing are made. When left out, ``<id>-<bands>.<format>`` in the current folder, where characters
-            that some systems refuse in names, such as the colons of the id, are replaced by underscores.
+            A file, whose suffix decides the format, or an existing folder. An existing file is replaced; missing
+            folders are made. When left out, ``<id>-<bands>.<format>`` in the current folder, with characters that
+            some systems refuse in names, such as the colons of the id, replaced by underscores.
         format : DownloadFileFormat or str
             ``"tif"``, ``"png"`` or ``"jpg"``, for a `dest` that names no file.
         nodata : float, optional
@@ -434,10 +433,10 @@ class Image(NamedCatalogObject):
     def preview(self, size: int = 512, *, bands: str | Sequence[str] | None = None) -> bytes:
         """Return a small picture of the image, as the bytes of a PNG file with opacity.
 
-        It is the image's own grid, made coarser; north is up unless the grid is turned. Values from the display range
-        of a band (its data range, where it has none) become 0 to 255. Bands with a `colormap` are shown in its colours,
-        values without one transparent; those with a `colormap_name` in that map's, if matplotlib is installed (extra
-        ``plot``) and knows it, and else in grey. Masked pixels are transparent.
+        The image's own grid, made coarser. A band's display range (else its data range) becomes 0 to 255. A band with
+        a `colormap` is shown in its colours, and values without a colour are transparent. A band with a
+        `colormap_name` is shown in that map if matplotlib is installed (extra ``plot``) and knows it, else in grey.
+        Masked pixels are transparent.
 
         Parameters
         ----------
@@ -457,12 +456,7 @@ class Image(NamedCatalogObject):
         return self._catalog.pixels.preview_png(self, size, bands)
 
     def preview_array(self, size: int = 512, *, bands: str | Sequence[str] | None = None) -> NDArray[numpy.uint8]:
-        """Return the picture that `preview` encodes, as red, green, blue and opacity from 0 to 255.
-
-        Returns
-        -------
-        ndarray of uint8, shape (row, column, 4)
-        """
+        """Return the picture that `preview` encodes: uint8, shape (row, column, 4), in red, green, blue, opacity."""
         return self._catalog.pixels.preview_array(self, size, bands)
 
     def point(
@@ -475,7 +469,7 @@ class Image(NamedCatalogObject):
         scaling: Any = None,
         data_type: str | None = None,
     ) -> PointValues:
-        """Return the values of the pixel in which a place lies; of each file one block is read.
+        """Return the values of the pixel at a place; one block of each file is read.
 
         Parameters
         ----------
@@ -494,7 +488,7 @@ class Image(NamedCatalogObject):
         Raises
         ------
         BadRequestError
-            If a band is unknown, or the place is none on Earth.
+            If a band is unknown, or the place is not on Earth.
         RasterError
             If the image has no pixels here, or they cannot be read.
         """
@@ -568,16 +562,23 @@ class Image(NamedCatalogObject):
             transaction.on_commit.append(lambda: self._catalog.file.delete_files(dropped))
         super()._write_changes(transaction, current, new)
 
+    def _box(self, written: Mapping[str, Stored]) -> Box | None:
+        if written.get("geometry") is None or self.geometry is None:
+            return None
+        from localcat.earth.geometry import footprint_box  # brings shapely, as its footprint did
+
+        return footprint_box(self.geometry)
+
     def _files_of(self, stored: Stored) -> list[File]:
         return [] if stored is None else self._attributes["files"].load(stored)
 
     def _refuse_invented(self, known: Collection[File]) -> None:
-        """Refuse files that claim to lie in the data folder and are not known to be this image's there."""
+        """Refuse files that claim to be in the data folder and are not known to be this image's."""
         for file in self._attributes["files"].coerce(self.files or []) or []:
             if file.owned and file not in known:
                 raise BadRequestError(
-                    f"'{file.href}' is no file of image '{self.id}' in the data folder; only uploads put files there, "
-                    "set owned=False for others"
+                    f"'{file.href}' is not a file of image '{self.id}' in the data folder; only uploads "
+                    "put files there, set owned=False for others"
                 )
 
     def _after_write(self, transaction: Transaction) -> None:
@@ -585,7 +586,7 @@ class Image(NamedCatalogObject):
         files = self.files or []
         if self.storage_state == StorageState.AVAILABLE and not (files and all(file.is_complete for file in files)):
             raise BadRequestError(
-                f"image '{self.id}' is said to be available, and needs files with href, size_bytes and hash; "
+                f"image '{self.id}' has storage_state 'available' and needs files with href, size_bytes and hash; "
                 "set its files, or storage_state to 'remote'"
             )
 

@@ -24,6 +24,7 @@ from localcat.timestamps import now_microseconds
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from localcat.earth.geometry import Box
     from localcat.search import Search
     from localcat.store.file.database import Transaction
     from localcat.store.rows import Row
@@ -340,11 +341,15 @@ class CatalogObjectBase(Record, abstract=True):
         return None if attribute is None or value is None else attribute.dump(value)
 
     def _insert(self, transaction: Transaction, values: Mapping[str, Stored]) -> int:
-        return rows.insert(transaction.connection, self.table, values)
+        return rows.insert(transaction.connection, self.table, values, box=self._box(values))
 
     def _write_changes(self, transaction: Transaction, current: Row, new: Mapping[str, Stored]) -> None:
         """Write the changed attributes into the row, which is `current` now."""
-        rows.update(transaction.connection, self.table, int(current[_ROW_ID] or 0), new)
+        rows.update(transaction.connection, self.table, int(current[_ROW_ID] or 0), new, box=self._box(new))
+
+    def _box(self, written: Mapping[str, Stored]) -> Box | None:
+        """Return the box of the footprint among the values that are written, so that nobody has to decode it."""
+        return None
 
     def _prepare(self, transaction: Transaction) -> None:
         """Fill in, before a first save, what the catalog decides."""

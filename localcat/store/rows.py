@@ -6,11 +6,14 @@ import functools
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from localcat.errors import CorruptCatalogError
 from localcat.store.clauses import Parameter
 from localcat.store.query.columns import column
+
+if TYPE_CHECKING:
+    from localcat.earth.geometry import Box
 
 Row: TypeAlias = tuple[Parameter, ...]
 """(row id, version, then the attributes in the order of `selected`)."""
@@ -64,7 +67,9 @@ def hydrate(
         yield from connection.execute(sql, (json.dumps(list(chunk)),))
 
 
-def insert(connection: sqlite3.Connection, table: str, values: Mapping[str, Parameter]) -> int:
+def insert(
+    connection: sqlite3.Connection, table: str, values: Mapping[str, Parameter], *, box: Box | None = None
+) -> int:
     """Insert a row and its entries in the indexes; return its row id.
 
     Parameters
@@ -75,6 +80,8 @@ def insert(connection: sqlite3.Connection, table: str, values: Mapping[str, Para
         Where to.
     values : mapping
         Stored value by column name.
+    box : tuple of float, optional
+        The box of an image's footprint for the space-time index; found from its WKB when left out.
     """
     files = values.get(FILES)
     values = {name: value for name, value in values.items() if name != FILES}
@@ -86,7 +93,7 @@ def insert(connection: sqlite3.Connection, table: str, values: Mapping[str, Para
         raise AssertionError("an INSERT into a rowid table gives a row id")
     if files is not None:
         write_files(connection, row_id, str(files))
-    _add_to_indexes(connection, table, row_id)
+    _add_to_indexes(connection, table, row_id, box)
     return row_id
 
 
@@ -95,6 +102,7 @@ def insert_images(
     attributes: Sequence[str],
     values: Sequence[tuple[Parameter, ...]],
     files: Sequence[tuple[Parameter, ...]],
+    boxes: Sequence[Box | None],
 ) -> None:
     """Insert many images and their entries in the indexes, in one pass each.
 
@@ -108,8 +116,10 @@ def insert_images(
         (row id, then the stored values), one tuple an image.
     files : sequence of tuple
         (row id, position, owned, href, size_bytes, hash, provider_id, provider_href), one tuple a file.
+    boxes : sequence of tuple or None
+        The box of each image's footprint, None if it has none.
     """
-    from localcat.store.rtree.write import add_entries  # brings shapely, which rows without a footprint do not need
+    from localcat.store.rtree.write import add_boxes  # brings shapely, which rows without a footprint do not need
 
     names = ", ".join(("id", *(column("image", name).name for name in attributes)))
     marks = ", ".join("?" * (len(attributes) + 1))
@@ -120,16 +130,15 @@ def insert_images(
         "INSERT INTO image_text (rowid, name, tags) VALUES (?, ?, ?)",
         ((row[0], row[name], None if tags is None else row[tags]) for row in values),
     )
-    if "geometry" in place:
-        geometry, acquired = place["geometry"], place.get("acquired")
-        add_entries(
-            connection,
-            (
-                (row[0], row[geometry], None if acquired is None else row[acquired])  # type: ignore[misc]
-                for row in values
-                if row[geometry] is not None
-            ),
-        )
+    acquired = place.get("acquired")
+    add_boxes(
+        connection,
+        (
+            (row[0], box, None if acquired is None else row[acquired])  # type: ignore[misc]
+            for row, box in zip(values, boxes, strict=True)
+            if box is not None
+        ),
+    )
     if tags is not None:
         connection.executemany(
             "INSERT OR IGNORE INTO image_tag (tag, image_id) VALUES (?, ?)",
@@ -153,7 +162,14 @@ def all_row_ids(connection: sqlite3.Connection, table: str) -> list[int]:
     return [row_id for (row_id,) in connection.execute(f"SELECT id FROM {table} ORDER BY uid")]
 
 
-def update(connection: sqlite3.Connection, table: str, row_id: int, changes: Mapping[str, Parameter]) -> None:
+def update(
+    connection: sqlite3.Connection,
+    table: str,
+    row_id: int,
+    changes: Mapping[str, Parameter],
+    *,
+    box: Box | None = None,
+) -> None:
     """Change columns of a row, counting its version up, and its entries in the indexes."""
     is_indexed = not changes.keys().isdisjoint({*_TEXT_COLUMNS.get(table, ()), "geometry", "acquired"})
     if is_indexed:
@@ -166,7 +182,7 @@ def update(connection: sqlite3.Connection, table: str, row_id: int, changes: Map
         files = changes[FILES]
         write_files(connection, row_id, None if files is None else str(files))
     if is_indexed:
-        _add_to_indexes(connection, table, row_id)
+        _add_to_indexes(connection, table, row_id, box)
 
 
 def delete(connection: sqlite3.Connection, table: str, row_ids: Iterable[int]) -> None:
@@ -271,7 +287,7 @@ def product_row_id(connection: sqlite3.Connection, uid: str) -> int | None:
     return None if found is None else found[0]
 
 
-def _add_to_indexes(connection: sqlite3.Connection, table: str, row_id: int) -> None:
+def _add_to_indexes(connection: sqlite3.Connection, table: str, row_id: int, box: Box | None) -> None:
     names = ", ".join(_TEXT_COLUMNS.get(table, ()))
     if names:
         connection.execute(
@@ -284,9 +300,12 @@ def _add_to_indexes(connection: sqlite3.Connection, table: str, row_id: int) -> 
             raise CorruptCatalogError(f"row {row_id} of table 'image', just written, is not there")
         geometry, acquired, tags = found
         if geometry is not None:
-            from localcat.store.rtree.write import add_entries  # brings shapely, as above
+            from localcat.store.rtree.write import add_boxes, add_entries  # brings shapely, as above
 
-            add_entries(connection, [(row_id, geometry, acquired)])
+            if box is None:
+                add_entries(connection, [(row_id, geometry, acquired)])
+            else:
+                add_boxes(connection, [(row_id, box, acquired)])
         if tags is not None:
             connection.execute(
                 "INSERT OR IGNORE INTO image_tag (tag, image_id) SELECT value, ? FROM json_each(?)", (row_id, tags)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from localcat.disk.steps import reached
-from localcat.earth.geometry import as_footprints, to_wkbs
+from localcat.earth.geometry import as_footprints, boxes_of, to_wkbs
 from localcat.errors import (
     AttributeValidationError,
     BadRequestError,
@@ -33,6 +33,7 @@ from localcat.writing.report import AddReport, FailedRecord
 if TYPE_CHECKING:
     import sqlite3
 
+    from localcat.earth.geometry import Box
     from localcat.store.catalog_file import CatalogFile
 
 _CHUNK = 2000  # records checked and written together
@@ -51,6 +52,7 @@ class _Record:
     values: dict[str, Any]  # stored form by attribute
     files: list[File]
     footprint: Any  # as given
+    box: Box | None = None  # of the footprint, once that was checked
 
 
 class _Loader:
@@ -119,14 +121,15 @@ class _Loader:
     def _with_footprints(self, records: list[_Record]) -> list[_Record]:
         """Put the footprints, checked together, into the records' values."""
         shapes = as_footprints([record.footprint for record in records])
-        blobs = to_wkbs([None if isinstance(shape, ClientError) else shape for shape in shapes])
+        usable = [None if isinstance(shape, ClientError) else shape for shape in shapes]
         passed = []
-        for record, shape, blob in zip(records, shapes, blobs, strict=True):
+        for record, shape, blob, box in zip(records, shapes, to_wkbs(usable), boxes_of(usable), strict=True):
             if isinstance(shape, ClientError):
                 self._fail(record.index, record.uid, AttributeValidationError(f"geometry: {shape}"))
                 continue
             if blob is not None:
                 record.values["geometry"] = blob
+                record.box = box
             passed.append(record)
         return passed
 
@@ -176,6 +179,7 @@ class _Loader:
                 for row_id, record in numbered
                 for place, file in enumerate(record.files)
             ],
+            [record.box for record in records],
         )
 
 

@@ -330,7 +330,7 @@ class Boolean(Attribute[bool]):
 
 
 _remembered_microseconds = functools.lru_cache(maxsize=1024)(to_microseconds)
-"""For filters, which are read several times on their way to an answer."""
+"""For texts, which are parsed once though they are checked, stored and compared."""
 
 
 class Timestamp(Attribute[datetime]):
@@ -349,7 +349,7 @@ class Timestamp(Attribute[datetime]):
 
     def dump(self, value: Any) -> Stored:
         try:
-            return to_microseconds(value)
+            return _remembered_microseconds(value) if type(value) is str else to_microseconds(value)
         except BadRequestError as error:
             raise AttributeValidationError(f"{self.name}: {error}") from error
 
@@ -360,7 +360,7 @@ class Timestamp(Attribute[datetime]):
         if type(value) not in (str, datetime):
             return super().bind(value)
         try:
-            return _remembered_microseconds(value)
+            return _remembered_microseconds(value) if type(value) is str else to_microseconds(value)
         except BadRequestError as error:
             raise BadRequestError(f"in a filter, {self.name}: {error}") from error
 

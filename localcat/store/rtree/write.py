@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable
 
-from localcat.earth.geometry import footprint_boxes, from_wkb
+from localcat.earth.geometry import Box, footprint_boxes, from_wkb
 from localcat.store.rtree.ask import TIME_UNIT
 
 NODE_SIZE = 4 + 51 * (8 + 6 * 4)  # bytes of a node of the tree: a header and 51 entries of an id and six floats
@@ -21,17 +21,15 @@ def add_entries(connection: sqlite3.Connection, rows: Iterable[tuple[int, bytes,
 
     An image whose `acquired` is unset stands at 1970: no condition on time finds it, since the table is asked again.
     """
-    ids, blobs, times = [], [], []
-    for row_id, blob, acquired in rows:
-        ids.append(row_id)
-        blobs.append(blob)
-        times.append((acquired or 0) / TIME_UNIT)
-    if not ids:
-        return
-    entries = (
-        (row_id, *box, time, time)
-        for row_id, box, time in zip(ids, footprint_boxes(from_wkb(blobs)).tolist(), times, strict=True)
-    )
+    found = list(rows)
+    boxes = footprint_boxes(from_wkb([blob for _, blob, _ in found])).tolist() if found else []
+    add_boxes(connection, ((row_id, box, acquired) for (row_id, _, acquired), box in zip(found, boxes, strict=True)))
+
+
+def add_boxes(connection: sqlite3.Connection, rows: Iterable[tuple[int, Box, int | None]]) -> None:
+    """Add (row id, box of the footprint, acquired) to the index, where the box is known already."""
+    times = ((row_id, box, (acquired or 0) / TIME_UNIT) for row_id, box, acquired in rows)
+    entries = ((row_id, *box, time, time) for row_id, box, time in times)
     connection.executemany("INSERT INTO image_index VALUES (?, ?, ?, ?, ?, ?, ?)", entries)
 
 
