@@ -1,4 +1,4 @@
-"""The guide's flow on real pixels, told step by step."""
+"""The guide's flow on real pixels, step by step."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def run_demo(raster: Path | None, keep: Path | None, say: Say) -> None:
         If the raster has no georeferencing, or cannot be read.
     """
     if raster is not None:
-        describe(raster)  # a file that is no raster is refused before anything is made
+        describe(raster)  # a file that is not a raster is refused before anything is made
     with ExitStack() as stack:
         folder = keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="localcat-demo-")))
         with write_errors(folder):

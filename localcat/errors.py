@@ -42,12 +42,12 @@
 
     LocalcatWarning (UserWarning)            every warning of localcat
     ├── FailedImagesWarning                  images that could not be read were left out
-    ├── FileSystemWarning                    the catalog lies on a network share or a FAT
+    ├── FileSystemWarning                    the catalog is on a network share or a FAT
     ├── GeoContextWarning                    a context that is probably not what was meant
     ├── GeometryWarning                      a geometry that was changed to make it usable
     ├── ProcessingLevelWarning               a level whose steps are stored and not computed
     ├── RasterWarning                        a raster that was written in another way than was asked for
-    ├── ReadOnlyCatalogWarning               the catalog lies where it can only be read
+    ├── ReadOnlyCatalogWarning               the catalog is where it can only be read
     └── UploadOptionWarning (FutureWarning)  an argument that is not used, or used otherwise than meant
 
     ServerError                              kept for programs that catch it; localcat has no server
@@ -170,7 +170,7 @@ class CatalogLockedError(CatalogError, TimeoutError):
 
 
 class UnsupportedCatalogError(CatalogError):
-    """The file is no localcat catalog, or a newer localcat wrote it."""
+    """The file is not a localcat catalog, or a newer localcat wrote it."""
 
 
 class UntrustedCatalogError(CatalogError):
@@ -190,7 +190,7 @@ class StorageFullError(StorageError):
 
 
 class ReadOnlyCatalogError(StorageError, ForbiddenError):
-    """The catalog, or the disk it lies on, can only be read."""
+    """The catalog, or the disk it is on, can only be read."""
 
 
 class CommitUnknownError(StorageError):
@@ -209,7 +209,7 @@ class CommitUnknownError(StorageError):
 
 
 class RasterError(LocalcatError, ValueError):
-    """Something is wrong with pixels or with the grid they lie on."""
+    """A fault of pixels or of their grid."""
 
 
 class InvalidArrayError(RasterError):
@@ -264,7 +264,7 @@ class FailedImagesWarning(LocalcatWarning):
 
 
 class FileSystemWarning(LocalcatWarning):
-    """The catalog lies on a network share or a FAT, where less is promised."""
+    """The catalog is on a network share or a FAT, where less is promised."""
 
 
 class GeoContextWarning(LocalcatWarning):
@@ -284,7 +284,7 @@ class RasterWarning(LocalcatWarning):
 
 
 class ReadOnlyCatalogWarning(LocalcatWarning):
-    """The catalog lies where nothing can be written, and was opened for reading."""
+    """The catalog is where nothing can be written, and was opened for reading."""
 
 
 class UploadOptionWarning(LocalcatWarning, FutureWarning):

@@ -77,7 +77,7 @@ def test_verify_reindex_and_gc_tell_what_they_find(kept: Catalog) -> None:
         "kept.gpkg (files): damaged; 4 images, 2 files, 0 of them read as a whole; 3 space-time index, 1 orphan"
     )
     assert report[-1] == "  orphan 'stray.tif': found 3 bytes; Catalog.gc() removes it"
-    assert run("reindex", path) == "kept.gpkg: the indexes are built anew\n"
+    assert run("reindex", path) == "kept.gpkg: the indexes are rebuilt\n"
     assert run("verify", path).splitlines()[1:] == ["  orphan 'stray.tif': found 3 bytes; Catalog.gc() removes it"]
     assert run("gc", path, "--dry-run") == "stray.tif\nto remove: 1, with 3 bytes\n"
     assert run("gc", path) == "stray.tif\nremoved: 1, with 3 bytes\n"

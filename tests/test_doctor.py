@@ -89,7 +89,7 @@ def test_a_write_ahead_log_and_leftovers_are_told(kept: Catalog) -> None:
     report = examine(kept.path)
     assert about(report, "journal mode")[0].value == "a write-ahead log"
     (found,) = about(report, "unfinished")
-    assert found.value == "'kept.gpkg-wal' lies beside the catalog"
+    assert found.value == "'kept.gpkg-wal' is beside the catalog"
     connection.close()
 
 

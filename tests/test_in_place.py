@@ -125,7 +125,7 @@ def test_files_in_place_are_checked_as_when_they_are_copied(catalog: Catalog, pl
 def test_files_of_the_data_folder_are_not_indexed_in_place(catalog: Catalog, plain: Product, tmp_path: Path) -> None:
     image = new_image(plain)
     image.upload(make_tif(tmp_path / "a.tif")).raise_for_status()
-    with pytest.raises(BadRequestError, match="lies in the catalog's own data folder"):
+    with pytest.raises(BadRequestError, match="is in the catalog's own data folder"):
         new_image(plain, "y").upload(catalog.path_of(image.files[0]), copy=False)
 
 

@@ -80,9 +80,9 @@ def test_bands_are_a_text_or_a_list(image: Image) -> None:
 @pytest.mark.parametrize(
     ("bands", "error", "message"),
     [
-        (5, TypeError, "bands is a text or a list of texts, not 5"),
-        (None, TypeError, "bands is a text or a list of texts"),
-        ({"red": 1}, TypeError, "bands is a text or a list of texts"),
+        (5, TypeError, "bands is a string or a list of strings, not 5"),
+        (None, TypeError, "bands is a string or a list of strings"),
+        ({"red": 1}, TypeError, "bands is a string or a list of strings"),
         ("", ValueError, "bands names no band"),
         (" ", ValueError, "bands names no band"),
         ([], ValueError, "bands names no band"),

@@ -81,7 +81,7 @@ def test_several_arrays_become_several_files(catalog: Catalog, meta) -> None:
     assert image.ndarray("b1 b0")[:, 0, 0].tolist() == [2, 1]
     with pytest.raises(InvalidArrayError, match="has no bands in file 2"):
         new_image(product, "y").upload_ndarray([*arrays, arrays[0]], raster_meta=meta)
-    message = "band 'b1' lies in file 1 of an image, counted from 0, and only 1 came; pass all"
+    message = "band 'b1' is in file 1 of an image, counted from 0, and only 1 came; pass all"
     with pytest.raises(BadRequestError, match=message):
         new_image(product, "y").upload_ndarray(arrays[:1], raster_meta=meta)
     with pytest.raises(BadRequestError, match=message):
@@ -409,7 +409,7 @@ def test_a_download_into_the_data_folder_is_refused(catalog: Catalog, product: P
     """3.6, ours."""
     image = new_image(product)
     image.upload_ndarray(pixels, raster_meta=meta)
-    with pytest.raises(BadRequestError, match="lies in the catalog's own data folder"):
+    with pytest.raises(BadRequestError, match="is in the catalog's own data folder"):
         image.download("blue", dest=catalog.path_of(image.files[0]))
     assert numpy.array_equal(image.ndarray("blue").filled(0), pixels.filled(0))
 

@@ -35,7 +35,7 @@ def demo(raster: Path | None, keep: Path | None) -> None:
 @click.argument("catalog", type=click.Path(path_type=Path))
 @click.argument("other", type=click.Path(path_type=Path))
 @click.option("--policy", type=click.Choice(["newer", "ours", "theirs"]), default="newer", show_default=True)
-@click.option("--dry-run", is_flag=True, help="Only tell what would be done.")
+@click.option("--dry-run", is_flag=True, help="Only report what would be done.")
 def merge(catalog: Path, other: Path, policy: Policy, dry_run: bool) -> None:
     """Take all objects and files of the catalog OTHER into CATALOG: all or nothing.
 

@@ -20,7 +20,7 @@ _level = click.option("--level", type=click.Choice(["quick", "files", "full"]), 
 @click.option("--sample", default="100%", show_default=True, help="Share of the files whose content is read.")
 @click.option("--seed", default=0, show_default=True, help="Which files are in the sample.")
 def verify(catalog: Path | None, level: str, sample: str, seed: int) -> None:
-    """Look for what is wrong with a catalog; nothing is changed.
+    """Look for faults of a catalog; nothing is changed.
 
     The exit status is 0 if all is well, 3 if something is damaged, and 1 if the catalog could not be looked at.
     """
@@ -42,19 +42,19 @@ def verify(catalog: Path | None, level: str, sample: str, seed: int) -> None:
 @click.command()
 @catalog_argument
 def reindex(catalog: Path | None) -> None:
-    """Build the indexes anew from the rows."""
+    """Rebuild the indexes from the rows."""
     with opened(catalog) as found:
         found.reindex()
-        click.echo(f"{found.path.name}: the indexes are built anew")
+        click.echo(f"{found.path.name}: the indexes are rebuilt")
 
 
 @click.command()
 @catalog_argument
-@click.option("--dry-run", is_flag=True, help="Only tell what would be removed.")
+@click.option("--dry-run", is_flag=True, help="Only report what would be removed.")
 def gc(catalog: Path | None, dry_run: bool) -> None:
     """Remove the files in the data folder that no image refers to.
 
-    The exit status is 3 if a file had to stay, because another program reads it for one.
+    The exit status is 3 if a file had to stay, for example because another program reads it.
     """
     with opened(catalog) as found:
         report = found.gc(dry_run=dry_run)

@@ -1,4 +1,4 @@
-"""Names on disk: where the files of a catalog's data folder lie, and how a new one gets there.
+"""Names on disk: the files in a catalog's data folder, and how a new one gets there.
 
 Final names are generated, never text of a user, and never used twice. A file is written under a temporary name, made
 durable, and only then renamed.
@@ -138,12 +138,13 @@ class DataFolder:
             If the path leads out of the folder, also by a link inside it.
         """
         if not isinstance(href, str):  # in a damaged catalog
-            raise UnsafePathError(f"{href!r} is no path inside the data folder '{self.path}'")
+            raise UnsafePathError(f"{href!r} is not a path inside the data folder '{self.path}'")
         parts = PurePosixPath(href).parts
         is_plain = bool(parts) and not href.startswith(("/", "\\")) and not {"..", ".", ""} & set(parts)
         if not is_plain or re.search(r'[\x00-\x1f\\:*?"<>|]', href):
             raise UnsafePathError(
-                f"{href!r} is no path inside the data folder '{self.path}'; delete the image, another program wrote it"
+                f"{href!r} is not a path inside the data folder '{self.path}'; delete the image, which another program "
+                "wrote"
             )
         path = self.path
         for part in parts:
@@ -250,7 +251,7 @@ class DataFolder:
                     path.rmdir()
 
     def require_space(self, needed: int) -> None:
-        """Raise StorageFullError if the disk has not room for so many bytes and a little more."""
+        """Raise StorageFullError if the disk has no room for this many bytes and a little more."""
         folder = self.path
         while not folder.exists():
             folder = folder.parent

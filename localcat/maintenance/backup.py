@@ -90,7 +90,7 @@ def new_pair(path: str | os.PathLike[str], *, outside: Path) -> Path:
     CatalogNotFoundError
         If there is no such folder.
     BadRequestError
-        If it would be its own data folder, or lie in another one.
+        If it would be its own data folder, or be in another one.
     """
     target = absolute(path)
     data = data_path(target)
@@ -99,7 +99,7 @@ def new_pair(path: str | os.PathLike[str], *, outside: Path) -> Path:
     if not target.parent.is_dir():
         raise CatalogNotFoundError(f"the folder '{target.parent}' does not exist; make it first")
     if target.resolve().is_relative_to(outside.resolve()):
-        raise BadRequestError(f"'{target}' lies in the data folder '{outside}' itself; choose another place")
+        raise BadRequestError(f"'{target}' is in the data folder '{outside}' itself; choose another place")
     for one in (target, data):
         if os.path.lexists(one):
             raise CatalogExistsError(f"'{one}' already exists; choose another name, or move it away")
@@ -134,7 +134,7 @@ def publish_pair(file: Path, target: Path) -> None:
     Raises
     ------
     CatalogExistsError
-        If something came to be at one of the names meanwhile.
+        If something appeared at one of the names.
     """
     staged_data, data = data_path(file), data_path(target)
     has_data = staged_data.is_dir()
@@ -198,7 +198,7 @@ def _read(reader: BinaryIO, source: Path) -> bytes:
 
 
 def _copy_rows(catalog: CatalogFile, file: Path) -> None:
-    """Write the rows as they are now into a new file, page by page; others wait meanwhile."""
+    """Write the rows as they are now into a new file, page by page; other programs wait while it does."""
     file.unlink(missing_ok=True)
     with catalog.database.separate() as source, _rows(file) as target:
         source.backup(target)
@@ -235,13 +235,13 @@ def _copy_file(catalog: CatalogFile, folder: DataFolder, href: str, sha256: str)
         return False
     state = "is not what was written" if is_there else "is missing"
     raise CorruptImageError(
-        f"the file '{source}' of image '{found[0]}' {state}, and a backup without it is none; restore it or delete the "
+        f"the file '{source}' of image '{found[0]}' {state}, and a backup needs it; restore it or delete the "
         "image, or copy all that is whole with `localcat recover`"
     )
 
 
 def _finish(catalog: CatalogFile, rows: Path, file: Path, target: Path) -> int:
-    """Write the copied rows anew, without free pages and what belongs to the old place; return the number of images."""
+    """Rewrite the copied rows without free pages and what belongs to the old place; return the number of images."""
     with _rows(rows) as connection:
         connection.execute("PRAGMA journal_mode = DELETE")
         connection.execute("BEGIN IMMEDIATE")

@@ -1,4 +1,4 @@
-"""What the machine, and the place where a catalog lies, are like; and what to do where they are not fit for it."""
+"""Whether the machine and the disk of a catalog are fit for it, and what to do if they are not."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def _machine() -> Iterator[Finding]:
     yield Finding("GDAL", f"{rasterio.__gdal_version__}, rasterio {rasterio.__version__}")
     with raster_environment() as environment:
         drivers = environment.drivers()
-    yield from _required("GeoTIFF", "GTiff" in drivers, "install rasterio anew, from its wheel", Status.ERROR)
+    yield from _required("GeoTIFF", "GTiff" in drivers, "reinstall rasterio, from its wheel", Status.ERROR)
     yield from _required("JPEG 2000", "JP2OpenJPEG" in drivers, "such files cannot be taken in", Status.WARNING)
     yield from _proj()
     yield Finding("GEOS", f"{shapely.geos_version_string}, shapely {shapely.__version__}")
@@ -151,7 +151,7 @@ def _proj() -> Iterator[Finding]:
         yield Finding("PROJ", f"{version}, knows EPSG codes")
     except CRSError as error:
         given = [name for name in ("PROJ_DATA", "PROJ_LIB") if name in os.environ]
-        advice = f"unset {' and '.join(given)}, which may name another PROJ's" if given else "install rasterio anew"
+        advice = f"unset {' and '.join(given)}, which may name another PROJ's" if given else "reinstall rasterio"
         yield Finding("PROJ", f"{version}, without its database: {error}", Status.ERROR, advice)
 
 
@@ -170,9 +170,9 @@ def _place(path: Path) -> Iterator[Finding]:
     if path.is_file():
         yield from _file(path)
     elif os.path.lexists(path):
-        yield Finding("catalog", f"'{path}' is no file", Status.ERROR, "name the catalog file itself")
+        yield Finding("catalog", f"'{path}' is not a file", Status.ERROR, "name the catalog file itself")
     else:
-        yield Finding("catalog", f"there is none at '{path}'", Status.WARNING, "Catalog.create makes one")
+        yield Finding("catalog", f"there is no catalog at '{path}'", Status.WARNING, "Catalog.create makes one")
     yield from _data_folder(data_path(path))
     yield from _trash(path)
 
@@ -207,7 +207,7 @@ def _file(path: Path) -> Iterator[Finding]:
     if left:
         names = ", ".join(f"'{one.name}'" for one in left)
         advice = "if no program uses the catalog, let localcat open it once where it can be written; never delete it"
-        yield Finding("unfinished", f"{names} lies beside the catalog", Status.WARNING, advice)
+        yield Finding("unfinished", f"{names} is beside the catalog", Status.WARNING, advice)
     database = Database(path, options=OpenOptions(read_only=True))
     try:
         settings = database.settings()

@@ -50,11 +50,11 @@ class FileRow:
     position : int
         What the bands' `file_index` counts.
     owned : bool
-        Whether it lies in the data folder.
+        Whether it is in the data folder.
     href : str
         Its path, as the row has it.
     size_bytes, sha256
-        None where the row does not tell.
+        None if the row does not say.
     shape : tuple of (int or None)
         Rows and columns that the image says it has.
     geotrans : str, optional
@@ -62,7 +62,7 @@ class FileRow:
     crs : str, optional
         In the words of the image.
     bands : tuple of tuple
-        (name, position in the file, data type or None, is a mask) of each band that should lie in it.
+        (name, position in the file, data type or None, is a mask) of each band that should be in it.
     """
 
     image_id: str
@@ -142,7 +142,7 @@ def check_sizes(connection: sqlite3.Connection) -> Iterator[Problem]:
 
 
 def check_grids(connection: sqlite3.Connection) -> Iterator[Problem]:
-    """Yield the images whose rows alone show that their pixels lie nowhere."""
+    """Yield the images whose rows alone show that they have no pixels."""
     advice = "set geotrans, x_pixels and y_pixels as its file has them, or upload the image again"
     for uid, geotrans, columns, rows in connection.execute(_WITHOUT_GRID):
         is_sized = columns is not None and rows is not None
@@ -153,7 +153,7 @@ def check_grids(connection: sqlite3.Connection) -> Iterator[Problem]:
 
 def check_keys(connection: sqlite3.Connection) -> Iterator[Problem]:
     """Yield the objects of whose extra properties SQLite would take another value than Python: a key is there twice."""
-    advice, state = "set extra_properties anew, and save", "a key twice in extra_properties"
+    advice, state = "assign extra_properties again and save", "a key twice in extra_properties"
     for table in ("product", "band", "image"):
         found = connection.execute(
             f"SELECT uid FROM {table} WHERE json_valid(extra_properties) "  # noqa: S608  # constants
@@ -194,7 +194,7 @@ def check_files(
     seed: int,
     progress: bool | None,
 ) -> None:
-    """Check files, those deleted meanwhile left out, and add what is wrong with them to a report."""
+    """Check files, those deleted meanwhile left out, and add their faults to a report."""
     for row in shown(rows_of(catalog), "checking files", "files", progress, total=_count(catalog)):
         is_read = report.level == "full" and _is_chosen(row, share, seed)
         report.files_checked += 1
@@ -247,7 +247,7 @@ def _check(catalog: CatalogFile, row: FileRow, *, is_read: bool) -> Iterator[Pro
     def problem(kind: ProblemKind, advice: str, expected: str | None, found: str | None) -> Problem:
         return Problem(kind, advice, row.image_id, row.href, expected, found)
 
-    advice = _RESTORE if row.owned else "bring it back, or tell where it is now with Catalog.relocate()"
+    advice = _RESTORE if row.owned else "bring it back, or name its new folder with Catalog.relocate()"
     try:
         path = catalog.path_of(row.file)
     except UnsafePathError as error:

@@ -175,7 +175,7 @@ class RecoverReport:
     products, bands, images, files, uploads : int
         How many are in it; `files` are those copied into its data folder.
     problems : list of Problem
-        What is lost, and what was made anew.
+        What is lost, and what was made again.
     """
 
     path: Path

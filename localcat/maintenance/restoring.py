@@ -112,7 +112,7 @@ class Restoring:
                     "set its name and its other attributes again",
                     product_uid,
                     expected="the row of the product",
-                    found="only those that name it; made anew with its id",
+                    found="only those that name it; made again with its id",
                 )
 
     def _insert_part(self, table: str, kind: type[CatalogObjectBase], row: SalvagedRow) -> bool:
@@ -137,7 +137,7 @@ class Restoring:
             self._refuse(row, "values that can be used", reason)
         elif kept is not row:
             state = f"a key twice in extra_properties, its first value kept: {row['extra_properties']:.200}"
-            advice = "set extra_properties anew, and save"
+            advice = "assign extra_properties again and save"
             self._tell(ProblemKind.VALUE, advice, str(row["uid"]), expected="each key once", found=state)
         return reason is None
 
@@ -148,7 +148,7 @@ class Restoring:
     # Files
 
     def files(self, old: DataFolder, new: DataFolder, progress: bool | None) -> None:
-        """Copy the files of the images, and insert their rows; tell which files no row refers to."""
+        """Copy the files of the images, and insert their rows; report which files no row refers to."""
         by_image: dict[int, list[SalvagedRow]] = defaultdict(list)
         for row in sorted(self._found.rows["image_file"], key=lambda row: int(row["position"] or 0)):
             by_image[int(row["image_id"] or 0)].append(row)
@@ -268,12 +268,12 @@ def _any_owned(files: Sequence[SalvagedRow]) -> bool:
 
 
 def _by_image(folder: DataFolder, hrefs: Sequence[str]) -> dict[str | None, list[str]]:
-    """Return files by the id of the image that they say they belong to; None for those that do not tell."""
+    """Return files by the id of the image that they say they belong to; None for those that do not say."""
     found: dict[str | None, list[str]] = defaultdict(list)
     for href in hrefs:
         try:
             image_id = describe(folder.resolve(href), max_bytes=None).tags.get(WRITTEN_BY_US)
-        except ClientError:  # no raster, or a damaged one: told as a file of nobody
+        except ClientError:  # not a raster, or a damaged one: reported as a file of nobody
             image_id = None
         found[image_id].append(href)
     return found

@@ -46,7 +46,7 @@ def verify(
     seed: int = 0,
     progress: bool | None = None,
 ) -> VerifyReport:
-    """Look for what is wrong with a catalog; `Catalog.verify` says how."""
+    """Look for faults of a catalog; `Catalog.verify` says how."""
     if level not in LEVELS:
         raise BadRequestError(f"level is 'quick', 'files' or 'full', not {level!r}")
     share = as_share(sample)

@@ -1,6 +1,6 @@
 """What catalog objects ask of their catalog, and the catalog they get when they are given none.
 
-Models stand below the catalog and do not import it: a catalog hands itself to its objects, and the package tells this
+Models stand below the catalog and do not import it: a catalog hands itself to its objects, and the package gives this
 module how to find the default one.
 """
 

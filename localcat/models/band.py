@@ -76,7 +76,7 @@ class Band(NamedCatalogObject, abstract=True):
         made: Any = cls._classes.get(str(stored))
         if made is None:
             raise CorruptCatalogError(
-                f"catalog '{path}' is damaged: a band has the type {stored!r}, which is none; restore it from a backup"
+                f"catalog '{path}' is damaged: a band has the unknown type {stored!r}; restore it from a backup"
             )
         return made  # type: ignore[no-any-return]  # a subclass of Band, though perhaps not of cls; see _accepted
 
@@ -120,7 +120,7 @@ class Band(NamedCatalogObject, abstract=True):
             nodata, data_type = cls._merged("nodata", new, current), cls._merged("data_type", new, current)
             if nodata is not None and data_type in list(DataType) and not DataType(data_type).holds(float(nodata)):
                 raise BadRequestError(
-                    f"nodata {float(nodata):g} is no value of data type {data_type}; choose another, or None"
+                    f"nodata {float(nodata):g} is not a value of data type {data_type}; choose another, or None"
                 )
 
     def _after_write(self, transaction: Transaction) -> None:

@@ -25,7 +25,7 @@ class Name(Identifier):
     def coerce(self, value: Any) -> str:
         if isinstance(value, str) and _NAME.fullmatch(value):
             return str(value)
-        Text.coerce(self, value)  # which tells what is no text, or none that can be stored
+        Text.coerce(self, value)  # which refuses what is not text, or cannot be stored
         raise self.refuse(
             value, f"has 1 to {_LONGEST_NAME} characters from a-z A-Z 0-9 . _ - (make_valid_name makes one)"
         )
@@ -67,7 +67,7 @@ class NamedCatalogObject(CatalogObject, abstract=True):
 
     @staticmethod
     def make_valid_name(text: str) -> str:
-        """Return a text with each run of characters that a name cannot have replaced by one underscore."""
+        """Return a string with each run of characters that a name cannot have replaced by one underscore."""
         return _NOT_IN_NAMES.sub("_", text)
 
     @classmethod
@@ -100,7 +100,7 @@ class NamedCatalogObject(CatalogObject, abstract=True):
         self.product_id = None
 
     def _require_usable(self, value: Any) -> None:
-        """Refuse as `product` what is none, was never saved, or lies in another catalog."""
+        """Refuse what is not a product, was never saved, or is in another catalog."""
         if not isinstance(value, Product):
             raise AttributeValidationError(f"product is a Product, not {value!r}")
         if value._row is None or value._is_deleted:

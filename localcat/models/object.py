@@ -130,7 +130,7 @@ class CatalogObjectBase(Record, abstract=True):
         refuse_request_params(request_params)
         catalog = cls._of(catalog, client)
         if not isinstance(ids, list) or not all(isinstance(item, str) for item in ids):
-            raise TypeError(f"ids is a list of texts, not {ids!r}")
+            raise TypeError(f"ids is a list of strings, not {ids!r}")
         with catalog.database.snapshot() as connection:
             candidates = {candidate for item in ids for candidate in cls._candidate_ids(item, catalog)}
             found = rows.find_many(connection, cls.table, cls._columns(), sorted(candidates))
@@ -301,7 +301,7 @@ class CatalogObjectBase(Record, abstract=True):
         read = self._row or ()
         if current[_ROW_ID] != read[_ROW_ID]:
             raise ConflictError(
-                f"{type(self).__name__} '{self.id}' was deleted and created again meanwhile; get it anew, "
+                f"{type(self).__name__} '{self.id}' was deleted and created again meanwhile; get it again, "
                 "or overwrite it with save(force=True)"
             )
         # All values are compared, whatever the version: a version seen inside a transaction that was rolled back is
@@ -314,7 +314,7 @@ class CatalogObjectBase(Record, abstract=True):
                 raise ConflictError(
                     f"{name} of {type(self).__name__} '{self.id}' was changed meanwhile: it is "
                     f"{_shown(attribute, theirs)} in the catalog and {_shown(attribute, ours)} here; "
-                    "get the object anew, or overwrite it with save(force=True)"
+                    "get the object again, or overwrite it with save(force=True)"
                 )
 
     @classmethod

@@ -153,7 +153,7 @@ class Product(AuthCatalogObject):
         last = self.get_band(names[-1]) if len(names) in (2, 4) else None
         if last is not None and not (last.type == BandType.MASK and getattr(last, "is_alpha", False)):
             raise BadRequestError(
-                f"default_display_bands {names!r}: the last of two or four is an alpha band, and '{last.name}' is none"
+                f"default_display_bands {names!r}: the last of two or four is an alpha band; '{last.name}' is not one"
             )
 
     # Relatives

@@ -199,7 +199,7 @@ class UploadRequest:
     wait : bool
         Return when the upload has ended; else hand it to the background workers.
     copy : bool
-        Copy files into the data folder; else they are indexed where they lie.
+        Copy files into the data folder; else they are indexed in place.
     cog : bool
         Rewrite files that are no Cloud-Optimized GeoTIFF as one.
     files : sequence of Path

@@ -118,7 +118,7 @@ class Record:
         except _DAMAGE as error:
             raise CorruptCatalogError(
                 f"{attribute.name} of {type(self).__name__} {self._stored('id')!r} is damaged in catalog "
-                f"'{self._catalog.database.path}': {error}; assign it anew, or restore the catalog from a backup"
+                f"'{self._catalog.database.path}': {error}; assign it again, or restore the catalog from a backup"
             ) from error
         self._values[attribute.name] = value
         return value
@@ -206,7 +206,7 @@ class Record:
             return not self._attributes[name].equals_stored(value, self._stored(name))
         except AttributeValidationError:  # changed in place to what cannot be stored; `save` says so
             return True
-        except _DAMAGE:  # what the file holds is no value of the attribute; a new one mends it
+        except _DAMAGE:  # the file holds an impossible value; a new one mends it
             return True
 
     def _undo(self) -> Callable[[], None]:

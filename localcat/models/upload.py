@@ -136,7 +136,7 @@ class ImageUpload(CatalogObjectBase):
         concurrent.futures.TimeoutError
             If the upload has not ended by then.
         BadRequestError
-            If `timeout` is no number, or the calling thread is in a transaction of the catalog, for whose end the
+            If `timeout` is not a number, or the calling thread is in a transaction of the catalog, for whose end the
             upload itself waits.
         """
         given: Any = timeout

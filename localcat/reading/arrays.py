@@ -163,7 +163,7 @@ def in_threads(function: Callable[[T], R], items: Iterable[T], request: ReadRequ
 
 
 def _workers(request: ReadRequest, tasks: int) -> int:
-    """Return how many threads carry out so many tasks."""
+    """Return how many threads carry out a number of tasks."""
     workers = request.max_workers or min(os.cpu_count() or 1, _MOST_WORKERS)
     return max(1, min(workers, tasks))
 

@@ -135,7 +135,7 @@ def _require_outside(images: Sequence[Image], paths: Sequence[Path]) -> None:
     folders = {catalog.file.data_folder.path.resolve() for catalog in (image._catalog for image in images)}
     for path in paths:
         if not folders.isdisjoint(path.resolve().parents):
-            raise BadRequestError(f"'{path}' lies in the catalog's own data folder; download to another place")
+            raise BadRequestError(f"'{path}' is in the catalog's own data folder; download to another place")
 
 
 # How
@@ -161,7 +161,7 @@ def _replacing(path: Path) -> Iterator[Path]:
         with write_errors(path):
             temporary.replace(path)
     finally:
-        with suppress(OSError):  # a name that is too long, for one
+        with suppress(OSError):  # a name that is too long, for example
             temporary.unlink(missing_ok=True)
 
 

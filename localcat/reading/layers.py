@@ -38,7 +38,7 @@ Failures: TypeAlias = dict[int, tuple[str, Exception]]
 
 R = TypeVar("R")
 
-FAILURES = (RasterError, StorageError)  # of one image; what is wrong with the question raises in any case
+FAILURES = (RasterError, StorageError)  # of one image; a fault of the request raises in any case
 _TRIES = 3  # a replaced image has other files; how often to look again before giving up
 
 
@@ -236,7 +236,7 @@ def require_pixels(image: Image) -> Sequence[File]:
 
 
 def sources_of(image: Image, bands: Sequence[Band]) -> list[BandSource]:
-    """Return where the bands of an image lie on the disk.
+    """Return in which files the bands of an image are.
 
     Raises
     ------
@@ -251,9 +251,7 @@ def sources_of(image: Image, bands: Sequence[Band]) -> list[BandSource]:
     for band in bands:
         position = band.file_position
         if position >= len(files):
-            raise RasterError(
-                f"band '{band.name}' lies in file {position} and image '{image.id}' has {len(files)} files"
-            )
+            raise RasterError(f"band '{band.name}' is in file {position} and image '{image.id}' has {len(files)} files")
         if position not in paths:
             paths[position] = _path_of(files[position], image)
         found.append(BandSource(paths[position], band.position + 1, band.nodata, is_categorical=band.holds_codes))
@@ -261,7 +259,7 @@ def sources_of(image: Image, bands: Sequence[Band]) -> list[BandSource]:
 
 
 def _path_of(file: File, image: Image) -> Path:
-    """Return where a file of an image lies; raises if its size is another than the catalog says."""
+    """Return the path of a file of an image; raises if its size differs from the catalog's."""
     path = image._catalog.file.path_of(file)
     size = path.stat().st_size if exists(path) else None
     if size is not None and file.size_bytes not in (None, size):

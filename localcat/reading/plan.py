@@ -158,7 +158,7 @@ class ReadPlan:
         return sum(1 for _ in self.strips())
 
     def nothing(self, *layers: int) -> MaskedArray:
-        """Return a result of which no pixel is valid, to be filled; of so many layers, if a number is given."""
+        """Return a result of which no pixel is valid, to be filled; with that many layers, if a number is given."""
         return masked_zeros((*layers, len(self.any_choice.kept), *self.grid.shape), numpy_dtype(self.data_type))
 
     def nodata(self, position: int) -> float | None:
@@ -219,7 +219,7 @@ def scaling_of(images: Sequence[Image], request: ReadRequest) -> tuple[list[Scal
 
 
 def product_key(image: Image) -> ProductKey:
-    """Return what tells an image's product from all others."""
+    """Return what identifies an image's product among all catalogs."""
     return image._catalog.database.path, str(image.product_id)
 
 
@@ -238,7 +238,7 @@ def band_names(bands: str | Sequence[str] | None) -> list[str]:
     elif isinstance(bands, list | tuple) and all(isinstance(name, str) for name in bands):
         names = list(bands)
     else:
-        raise TypeError(f"bands is a text or a list of texts, not {bands!r}")
+        raise TypeError(f"bands is a string or a list of strings, not {bands!r}")
     if not names:
         raise BadRequestError("bands names no band; pass for example 'red green blue'")
     return names

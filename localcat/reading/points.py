@@ -134,7 +134,7 @@ def _checked(lon: Any, lat: Any) -> tuple[float, float]:
 
 
 def _holding(images: Sequence[Image], lon: float, lat: float) -> list[Image]:
-    """Return the images whose grids hold a place, and those that do not say where theirs lies."""
+    """Return the images whose grids hold a place, and those without georeferencing."""
     found = []
     places: dict[str, tuple[float, float]] = {}  # most images share few CRSs
     for image in images:

@@ -48,7 +48,7 @@ _Values: TypeAlias = tuple[dict[str, Stored], list[File]]  # attributes as they 
 
 _KINDS: tuple[type[CatalogObjectBase], ...] = (Product, Band, Image)
 _CHUNK = 500  # objects looked at together
-_UNCOMPARED = ("created", "modified", rows.FILES)  # when it was saved is no part of what an object is
+_UNCOMPARED = ("created", "modified", rows.FILES)  # when it was saved does not count
 _FROM_BANDS = ("resolution_min", "resolution_max")
 _NAMES = ("id", "name", "product_id")
 
@@ -180,7 +180,7 @@ class _Comparison:
                         yield change
 
     def _require_one_layout(self) -> None:
-        """Refuse products whose bands lie at other places in the files here than there: pixels would be read wrong."""
+        """Refuse products whose bands have other positions in the files here than there: pixels would be read wrong."""
         ours, theirs = _Layouts.of(self.catalog), _Layouts.of(self.other)
         for product in sorted({*ours.bands} & {*theirs.bands} & {*ours.with_pixels, *theirs.with_pixels}):
             here, there = ours.bands[product], theirs.bands[product]
@@ -189,9 +189,9 @@ class _Comparison:
             differing += sorted(name for name, place in there.items() if name not in here and place in taken)
             if differing:
                 raise ConflictError(
-                    f"band '{differing[0]}' of product '{product}' lies elsewhere in the files of '{self.other.path}', "
-                    "has another data type or the place of another band; images would be read wrong, and nothing was "
-                    "merged: make the bands alike, or give one of the products another id"
+                    f"band '{differing[0]}' of product '{product}' has another position or data type in the files of "
+                    f"'{self.other.path}', or the position of another band; images would be read wrong, and nothing "
+                    "was merged: make the bands alike, or give one of the products another id"
                 )
 
     def _change(self, kind: type[CatalogObjectBase], uid: str, row: rows.Row, known: rows.Row | None) -> _Change | None:
@@ -240,7 +240,7 @@ class _Comparison:
 
 @dataclass(frozen=True, slots=True)
 class _Layouts:
-    """Where bands lie in the files: (file, band, layer, data type) by name, by product; and products with pixels."""
+    """Positions of bands in files: (file, band, layer, data type) by name, by product; and products with pixels."""
 
     bands: dict[str, dict[str, tuple[Stored, ...]]]
     with_pixels: set[str]
@@ -291,7 +291,7 @@ def _values_of(catalog: CatalogFile, kind: type[CatalogObjectBase], uid: str, ro
                 value = attribute.coerce(value)
             values[name] = attribute.dump(value)
         except (ClientError, ValueError, TypeError, LookupError, ArithmeticError, RecursionError) as error:
-            raise _corrupt(catalog, kind, uid, f"its {name} is no value of that attribute: {error}") from error
+            raise _corrupt(catalog, kind, uid, f"its {name} is not a possible value: {error}") from error
         if name == rows.FILES:
             files = value or []
     if kind is not Product and uid != f"{values['product_id']!s}:{values['name']!s}":

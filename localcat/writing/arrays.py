@@ -73,7 +73,7 @@ def array_steps(
     bands : list of Band
         Those of the image's product.
     record : UploadRecord
-        Is told the size, and about values out of range.
+        Gets the size, and warnings of values out of range.
     threads : int
         Threads that GDAL may use for each file.
     """
@@ -219,7 +219,7 @@ def _telling_masks_apart(layers: list[BandLayer], pixels: NDArray[Any], mask: ND
 
 
 def _free_value(layers: list[NDArray[Any]], masks: list[NDArray[numpy.bool_]]) -> float | None:
-    """Return a value that no valid pixel has; None if there is none, or, of more than 16 bits, no easy one."""
+    """Return a value that no valid pixel has; None if there is none, or with more than 16 bits none is found easily."""
 
     def valid() -> Iterator[NDArray[Any]]:
         for layer, hidden in zip(layers, masks, strict=True):

@@ -41,14 +41,14 @@ _LINEAGE = "derived_from"  # the key of extra_properties that names the image wh
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A file that is whole: under a temporary name and on the disk, or where it lay.
+    """A file that is whole: under a temporary name and on the disk, or in place.
 
     Parameters
     ----------
     digest : FileDigest
         Its size and sha256, and the share of its pixels that are valid.
     grid : Grid
-        Where its pixels lie.
+        The grid of its pixels.
     temporary : Path, optional
         Its temporary name in the data folder; None for one that is indexed in place.
     suffix : str
@@ -165,7 +165,7 @@ def _note_lineage(image: Image, source: str | None) -> None:
 
 
 def _describe_image(image: Image, written: list[Written], files: list[File]) -> None:
-    """Set where the pixels lie, and fill in what else they say of the image where the user has not."""
+    """Set the grid of the pixels, and fill in what else follows from them and the user left unset."""
     grid = written[0].grid
     outline = footprint(grid)
     image.geotrans = grid.geotransform

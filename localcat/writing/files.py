@@ -1,4 +1,4 @@
-"""Files as the pixels of an image: copied or rewritten into the data folder, or indexed where they lie."""
+"""Files as the pixels of an image: copied or rewritten into the data folder, or indexed in place."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _SUFFIXES = {"GTiff": ".tif", "JP2OpenJPEG": ".jp2"}
 def file_steps(
     catalog: CatalogFile, image: Image, request: UploadRequest, bands: list[Band], record: UploadRecord, *, threads: int
 ) -> list[Step]:
-    """Return for each file the step that takes it in; those that rewrite use so many threads of GDAL's."""
+    """Return for each file the step that takes it in; those that rewrite use that many threads of GDAL."""
     names = [path.name for path in request.files]
     record.options = replace(request.options, upload_type="file", image_files=names)
     # Without ".." in it, but not resolved: a path through a link keeps to where the link points.
@@ -51,7 +51,7 @@ def file_steps(
     for path in paths:
         if path.resolve().is_relative_to(catalog.data_folder.path.resolve()):
             raise BadRequestError(
-                f"'{path}' lies in the catalog's own data folder, where files come and go with their images; "
+                f"'{path}' is in the catalog's own data folder, where files come and go with their images; "
                 "move it elsewhere to index it in place, or leave out copy=False"
             )
     return [_index_step(catalog, image, path, here) for path, here in placed]
@@ -103,7 +103,7 @@ def _declared(bands: list[Band]) -> dict[int, BandLayer]:
 
 
 def _checked(image: Image, path: Path, bands: list[Band]) -> tuple[RasterDescription, Grid]:
-    """Compare a file's header with the image's CRS, if it has one, and with the bands declared to lie in the file."""
+    """Compare a file's header with the image's CRS, if it has one, and with the bands declared to be in the file."""
     if not os.path.lexists(path):
         raise RasterError(f"{path} is not there; pass the path of a GeoTIFF or JPEG 2000 file to upload")
     found = describe(path)

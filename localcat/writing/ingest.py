@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from localcat.store.catalog_file import CatalogFile
 
 _SUFFIXES = (".tif", ".tiff")
-_TAGS = ("ACQUISITIONDATETIME", "TIFFTAG_DATETIME")  # the second may tell when the file was made
+_TAGS = ("ACQUISITIONDATETIME", "TIFFTAG_DATETIME")  # the second may be when the file was made
 _TIFF_TIME = re.compile(r"(\d{4}):(\d\d):(\d\d) (\d\d):(\d\d):(\d\d)")
 _DATE_IN_NAME = re.compile(
     r"(?<!\d)((?:19|20)\d\d)([-_]?)(\d\d)\2(\d\d)"  # a day, its parts separated alike

@@ -56,7 +56,7 @@ class UploadRecord:
         self.events.append((now_microseconds(), kind, severity, message))
 
     def forget_since(self, count: int) -> None:
-        """Forget the events after the first `count`: what they tell was rolled back."""
+        """Forget the events after the first `count`: what they report was rolled back."""
         del self.events[count:]
 
     def store(
@@ -67,7 +67,7 @@ class UploadRecord:
         Raises
         ------
         ConflictError
-            If the row has come to another status than those expected, by a cancellation for one.
+            If the row has come to another status than those expected, by a cancellation for example.
         """
         if self.is_stored:
             if not set_status(transaction.connection, self.uid, status, expected=expected):
@@ -143,7 +143,7 @@ def set_status(
 def add_events(
     connection: sqlite3.Connection, uid: str, events: list[tuple[int, EventType, Severity, str]], token: str = ""
 ) -> None:
-    """Store events of an upload; a token after the number of the process tells who works on it."""
+    """Store events of an upload; a token after the process number names who works on it."""
     process = f"{os.getpid()}-{token}" if token else str(os.getpid())
     connection.executemany(
         "INSERT INTO upload_event "

@@ -63,7 +63,7 @@ def _scale(band: Band) -> tuple[float, float]:
 
 
 def warn_of(warning: LocalcatWarning, record: UploadRecord) -> None:
-    """Warn the caller of an upload, and keep in its events what was said."""
+    """Warn the caller of an upload, and keep the warning in its events."""
     record.add(EventType.LOG, str(warning), Severity.WARNING)
     warn_caller(warning)
 
@@ -84,6 +84,6 @@ def cog_options(options: ImageUploadOptions, bands: list[Band], threads: int, re
 
 
 def tags_of(image: Image) -> dict[str, str]:
-    """Return what a file tells of its image: when it was acquired, as TIFF 6.0 writes times, and its id."""
+    """Return what a file says about its image: when it was acquired, as TIFF 6.0 writes times, and its id."""
     acquired = iso_text(to_microseconds(image.acquired))[:19].replace("-", ":").replace("T", " ")
     return {"TIFFTAG_DATETIME": acquired, "LOCALCAT_IMAGE_ID": str(image.id)}

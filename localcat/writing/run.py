@@ -62,7 +62,7 @@ def _check_count(request: UploadRequest, bands: list[Band]) -> None:
     for band in bands:
         if band.file_position >= given:
             raise BadRequestError(
-                f"band '{band.name}' lies in file {band.file_index} of an image, counted from 0, and only {given} "
+                f"band '{band.name}' is in file {band.file_index} of an image, counted from 0, and only {given} "
                 "came; pass all files or arrays of the image at once"
             )
 

@@ -57,7 +57,7 @@ class Workers:
         self._jobs: dict[str, _Job] = {}  # those queued or running, by the id of the upload
         self._threads: set[threading.Thread] = set()
         self._arriving = 0  # uploads that have a place in the queue and are not in it yet
-        self._claim: Claim | None = None  # tells other processes that this one lives
+        self._claim: Claim | None = None  # shows other processes that this one is alive
         self._is_closed = False
 
     # For callers
@@ -194,14 +194,14 @@ def _carry_out(job: _Job) -> None:
         task.run()
     except ClientError as error:
         failure = error
-    except BaseException as error:  # noqa: BLE001  # nobody stands above a worker: whatever it was, the events must tell
+    except BaseException as error:  # noqa: BLE001  # nobody stands above a worker: whatever it was, the events must name it
         failure = UploadError(f"the upload of '{record.image_id}' failed: {type(error).__name__}: {error}")
         failure.__cause__ = error
     else:
         return
     job.upload._error = failure
     record.add(EventType.COMPLETE, str(failure), Severity.ERROR)
-    # Where not even that can be stored, the row stays as it is, and is told as abandoned once the claim is released.
+    # If not even that can be stored, the row stays, and is reported as abandoned once the claim is released.
     with contextlib.suppress(ClientError), task.catalog.database.write() as transaction:
         record.store(transaction, ImageUploadStatus.FAILURE)
 

@@ -145,7 +145,7 @@ def test_the_last_of_two_or_four_display_bands_is_an_alpha_band(product: Product
     product.save()
     for wrong in (["alpha", "blue"], ["blue", "blue", "blue", "blue"]):
         product.default_display_bands = wrong
-        with pytest.raises(BadRequestError, match="the last of two or four is an alpha band, and 'blue' is none"):
+        with pytest.raises(BadRequestError, match="the last of two or four is an alpha band; 'blue' is not one"):
             product.save()
     product.default_display_bands = ["blue", "not-declared-yet"]
     product.save()

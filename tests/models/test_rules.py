@@ -92,13 +92,13 @@ def test_a_data_range_has_the_smaller_number_first(product: Product) -> None:
 def test_nodata_is_a_value_of_the_data_type(product: Product, data_type: str, nodata: float) -> None:
     """3.4, ours."""
     wrong = ClassBand(name="x", product=product, **{**NEEDED, "data_type": data_type, "nodata": nodata})
-    with pytest.raises(BadRequestError, match=rf"nodata .* is no value of data type {data_type}; choose another"):
+    with pytest.raises(BadRequestError, match=rf"nodata .* is not a value of data type {data_type}; choose another"):
         wrong.save()
     assert not Band.exists(product.named_id("x"))
     wrong.nodata = 0
     wrong.save()
     wrong.nodata = nodata
-    with pytest.raises(BadRequestError, match="is no value of data type"):
+    with pytest.raises(BadRequestError, match="is not a value of data type"):
         wrong.save()
     assert Band.get(wrong.id).nodata == 0
 
@@ -176,7 +176,7 @@ def test_damaged_values_are_told_by_name(catalog: Catalog, product: Product, col
         transaction.connection.execute(f"UPDATE image SET {column} = ?", (stored,))  # names of this test
     damaged = Image.get(image.id)
     with pytest.raises(
-        CorruptCatalogError, match=f"{column} of Image 'acme:a:x' is damaged in catalog .*; assign it anew"
+        CorruptCatalogError, match=f"{column} of Image 'acme:a:x' is damaged in catalog .*; assign it again"
     ):
         getattr(damaged, column)
 

@@ -268,7 +268,7 @@ def test_both_sides_changing_one_attribute_is_a_conflict(catalog: Catalog) -> No
     with pytest.raises(
         ConflictError,
         match="^name of Product 'acme:x' was changed meanwhile: it is 'first' in the catalog and 'second' here; "
-        r"get the object anew, or overwrite it with save\(force=True\)$",
+        r"get the object again, or overwrite it with save\(force=True\)$",
     ):
         second.save()
     assert (second.state, second.name, Product.get("x").name) == ("modified", "second", "first")
@@ -316,7 +316,7 @@ def test_an_object_replaced_meanwhile_is_a_conflict(catalog: Catalog) -> None:
     Product.delete("x")
     saved("x", description="the new one")
     product.name = "Y"
-    with pytest.raises(ConflictError, match="was deleted and created again meanwhile; get it anew"):
+    with pytest.raises(ConflictError, match="was deleted and created again meanwhile; get it again"):
         product.save()
     assert (product.state, Product.get("x").name) == ("modified", "x")
     product.save(force=True)
