@@ -435,7 +435,7 @@ def test_an_id_can_be_used_again(catalog: Catalog) -> None:
 
 
 def test_objects_saved_in_a_transaction_that_fails_are_as_before(product: Product, catalog: Catalog) -> None:
-    """Section 4 of the design: all or nothing, in the objects too."""
+    """3.11, ours: all or nothing, in the objects too."""
     product.description = "pending"
     new = Product(id="new", name="New", start_datetime="2020-01-01")
     gone = saved("gone")
@@ -470,7 +470,7 @@ def test_objects_saved_in_a_transaction_that_fails_are_as_before(product: Produc
 
 
 def test_a_failed_inner_transaction_leaves_the_outer_one_be(catalog: Catalog) -> None:
-    """Section 4 of the design: blocks may be nested."""
+    """3.11, ours: blocks may be nested."""
     outer, inner = Product(id="outer", name="O"), Product(id="inner", name="I")
     with catalog.transaction():
         outer.save()
