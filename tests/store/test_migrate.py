@@ -275,4 +275,5 @@ def test_a_catalog_of_each_published_version_opens_migrates_and_verifies(
         Image(product_id="acme:p1", name="new", catalog=catalog).save()
         report = catalog.verify(level="full")
         assert report.ok, report.problems
-    assert backup_path(path, int(archive.stem.removeprefix("schema-"))).exists() is bool(more)
+    old = int(archive.stem.removeprefix("schema-"))
+    assert backup_path(path, old).exists() is (old < OLD + len(more))
