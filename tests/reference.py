@@ -13,8 +13,8 @@ HEADER = """# Attributes
 
 Every attribute of every class, as the code declares it. *Filter* and *sort* mark those that the original documents so;
 localcat filters and sorts by every attribute that is a string, a number, a time or a boolean. It filters lists by their
-items and `extra_properties` by key. *Set* says how often you can set it: once (immutable), never (the catalog sets it), or,
-if empty, as often as you like.
+items and `extra_properties` by key. *Set* says how often you can set it: once (immutable), never (the
+catalog does), or, if empty, as often as you like.
 """
 
 
