@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import localcat
+from tests import house
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -61,3 +62,11 @@ def test_the_modules_that_the_documents_name_are_there() -> None:
         inside = [name for name in named if not name.startswith(("tests/", "schema/", "docs/", "benchmarks/", "dist/"))]
         assert len(inside) > 5, "the documents name modules"
         assert [name for name in inside if not (PACKAGE / name).exists()] == [], document.name
+
+
+def test_the_floors_of_the_architecture_are_those_of_the_house() -> None:
+    picture = blocks(ROOT / "docs" / "architecture.md", "text")[0]
+    drawn = {
+        int(height): set(rooms.split(", ")) for height, rooms in re.findall(r"^ *(\d+)  (\w+(?:, \w+)*)", picture, re.M)
+    }
+    assert drawn == dict(enumerate(house.FLOORS))
