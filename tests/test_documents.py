@@ -64,6 +64,14 @@ def test_the_modules_that_the_documents_name_are_there() -> None:
         assert [name for name in inside if not (PACKAGE / name).exists()] == [], document.name
 
 
+def test_the_tests_that_the_documents_name_are_there() -> None:
+    for document in DOCUMENTS:
+        text = document.read_text(encoding="utf-8")
+        named = set(re.findall(r"\btests/(?:\w+/)*(?:\w+\.py)?", text))
+        named |= {f"{name.replace('.', '/')}.py" for name in re.findall(r"python -m (tests\.\w+)", text)}
+        assert [name for name in sorted(named) if not (ROOT / name).exists()] == [], document.name
+
+
 def test_the_floors_of_the_architecture_are_those_of_the_house() -> None:
     picture = blocks(ROOT / "docs" / "architecture.md", "text")[0]
     drawn = {
