@@ -1,4 +1,4 @@
-"""Arrays as pictures, on the screen or in a file. Needs matplotlib: ``pip install localcat[plot]``."""
+"""Arrays as pictures, on the screen or in a file. Needs matplotlib: ``pip install '.[plot]'``."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from localcat.errors import BadRequestError
 from localcat.plot import _arrangement, _pixels, _stretched, display, save_image
 from localcat.rasters.files.opening import quiet_georeferencing
 
-matplotlib = pytest.importorskip("matplotlib", reason="pictures need the extra localcat[plot]")
+matplotlib = pytest.importorskip("matplotlib", reason="pictures need the extra plot")
 matplotlib.use("Agg")
 
 GREY = numpy.ma.masked_equal(numpy.arange(12, dtype="uint16").reshape(1, 3, 4), 0)
