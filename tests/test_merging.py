@@ -157,7 +157,8 @@ def test_bands_that_lie_elsewhere_keep_all_out(
     ours.merge(theirs)
     kept.raw(theirs, statement)
     before = told(ours)
-    with pytest.raises(ConflictError, match=f"band '{name}' of product 'acme:guide' has another position or data type in the files"):
+    refused = f"band '{name}' of product 'acme:guide' has another position or data type in the files"
+    with pytest.raises(ConflictError, match=refused):
         ours.merge(theirs, policy=policy)
     assert told(ours) == before
 
