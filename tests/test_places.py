@@ -129,7 +129,7 @@ def test_summaries_honour_conditions_on_a_place(images):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: p.geometry.within("here"), "'here' is no well-known text"),
+        (lambda: p.geometry.within("here"), "'here' is not the well-known text"),
         (lambda: p.geometry.within((0, 91, 1, 92)), "latitude 92 is beyond"),
         (lambda: p.geometry.within_distance(SQUARE, -1), "finite number from 0, not -1"),
         (lambda: p.geometry.within_distance(SQUARE, float("nan")), "finite number from 0, not nan"),
@@ -244,8 +244,8 @@ def test_cql2_that_others_write(source, wanted):
     [
         ("S_INTERSECTS(geometry, POINT(1 2.5)", r"has the end at character 35, where '\)'"),
         ("S_INTERSECTS(geometry, POINT(1 2.5", r"has the end at character 34, where '\)'"),
-        ("S_INTERSECTS(geometry, POINT(1 x))", "no well-known text"),
-        ("S_INTERSECTS(geometry, POINT)", "no well-known text"),
+        ("S_INTERSECTS(geometry, POINT(1 x))", "not the well-known text"),
+        ("S_INTERSECTS(geometry, POINT)", "not the well-known text"),
         ("S_INTERSECTS(geometry, geometry)", "is no geometry; it should be GeoJSON"),
         ("S_INTERSECTS(POINT(0 0), POINT(0 0))", "is about a property"),
         ("S_INTERSECTS(geometry, 5)", "5 is no geometry"),

@@ -13,11 +13,12 @@ from shapely.affinity import translate
 
 from localcat.earth import sphere
 from localcat.earth.geometry import as_geometry, footprint_box
+from localcat.earth.wkt import as_area, as_geojson, as_text
 from localcat.errors import InvalidGeometryError
 from localcat.expressions.conditions import spatial
 from localcat.expressions.nodes import Ref, Relation, Spatial
-from localcat.expressions.relations import as_area, as_geojson, as_text, boxes_of
-from localcat.expressions.relations import test_of as make_test
+from localcat.expressions.spatial import boxes_of
+from localcat.expressions.spatial import test_of as make_test
 from tests.strategies import shapes
 
 FOOTPRINT = Ref("geometry")

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy
 import rtree.index
 
-from localcat.collection.nearest import as_place, nearest_to
 from localcat.earth.geometry import as_geometry, footprint_box, intersecting, search_boxes
+from localcat.earth.nearest import as_place, nearest_to
 from localcat.expressions.nodes import Ref, Relation, Spatial
-from localcat.expressions.relations import boxes_of
+from localcat.expressions.spatial import boxes_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

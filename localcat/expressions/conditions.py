@@ -85,7 +85,7 @@ def spatial(ref: Ref, relation: Relation, geometry: object, metres: object = Non
     BadRequestError
         If the distance is no finite number from 0.
     """
-    from localcat.expressions.relations import as_area  # brings shapely, which conditions without a place do not need
+    from localcat.earth.wkt import as_area  # brings shapely, which conditions without a place do not need
 
     if relation is not Relation.WITHIN_DISTANCE:
         return Spatial(ref, relation, as_area(geometry))

@@ -111,7 +111,7 @@ def _write(node: Node) -> dict[str, Json]:
         case Prefix(ref, prefix):
             return _call("like", _property(ref), escape(prefix) + "%")
         case Spatial(ref, relation, area):
-            from localcat.expressions.relations import as_geojson  # brings shapely, which other conditions do not need
+            from localcat.earth.wkt import as_geojson  # brings shapely, which other conditions do not need
 
             return _call(spatial_operator(ref, relation), _property(ref), as_geojson(area))
         case And(parts):

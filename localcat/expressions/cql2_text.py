@@ -101,7 +101,7 @@ def _write(node: Node) -> str:
         case Prefix(ref, prefix):
             return f"{_name(ref)} LIKE {_text(ref, escape(prefix) + '%')}"
         case Spatial(ref, relation, area):
-            from localcat.expressions.relations import as_text  # brings shapely, which other conditions do not need
+            from localcat.earth.wkt import as_text  # brings shapely, which other conditions do not need
 
             return f"{spatial_operator(ref, relation).upper()}({_name(ref)}, {as_text(area)})"
         case And(parts):
@@ -384,10 +384,7 @@ class _Parser:
 
 
 def _geojson(text: str) -> Json:
-    from localcat.expressions.relations import (  # brings shapely, which other conditions do not need
-        as_geojson,
-        as_shape,
-    )
+    from localcat.earth.wkt import as_geojson, as_shape  # brings shapely, which other conditions do not need
 
     return as_geojson(as_shape(text))
 

@@ -118,7 +118,7 @@ def _place(node: Spatial, fields: Fields) -> Matcher:
     import numpy  # with shapely, which conditions without a place do not need
 
     from localcat.earth.geometry import as_geometry
-    from localcat.expressions.relations import test_of
+    from localcat.expressions.spatial import test_of
 
     fields.check_place(node.ref)
     test = test_of(node)

@@ -139,7 +139,7 @@ class Relation(StrEnum):
 class Spatial:
     """The footprint lies so to an area; an unset footprint is unknown.
 
-    `area` is what `localcat.expressions.relations.as_area` returned; `metres` belongs to
+    `area` is what `localcat.earth.wkt.as_area` returned; `metres` belongs to
     `Relation.WITHIN_DISTANCE` alone.
     """
 

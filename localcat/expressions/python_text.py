@@ -40,7 +40,7 @@ def to_python(node: Node) -> str:
             return f"p.{ref}.prefix({prefix!r})"
         case Spatial(ref, relation, area, metres):
             # Brings shapely, which conditions without a place do not need.
-            from localcat.expressions.relations import as_text
+            from localcat.earth.wkt import as_text
 
             return f"p.{ref}.{relation}({as_text(area)!r}{'' if metres is None else f', {metres!r}'})"
         case And(parts):

@@ -162,7 +162,7 @@ def _item(op: str, ref: Ref, value: Json) -> dict[str, Json]:
 
 def _place(node: Spatial) -> Json:
     # Brings shapely, which conditions without a place do not need.
-    from localcat.expressions.relations import as_geojson
+    from localcat.earth.wkt import as_geojson
 
     area: Json = as_geojson(node.area)
     return area if node.metres is None else {"geometry": area, "metres": node.metres}

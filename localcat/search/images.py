@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from localcat.collection import ImageCollection
-from localcat.collection.nearest import as_place, nearest_to
+from localcat.earth.nearest import as_place, nearest_to
 from localcat.errors import BadRequestError, CorruptCatalogError
 from localcat.expressions.nodes import Ref, Relation, Spatial
 from localcat.expressions.properties import properties as p

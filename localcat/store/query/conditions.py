@@ -86,7 +86,7 @@ def _window(node: Node) -> Window | None:
     match node:
         case Spatial():
             # Brings shapely, which searches without a place do not need.
-            from localcat.expressions.relations import boxes_of
+            from localcat.expressions.spatial import boxes_of
 
             boxes = boxes_of(node)
             return None if boxes is None else Window(tuple(boxes))

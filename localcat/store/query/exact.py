@@ -12,7 +12,7 @@ import shapely
 
 from localcat.earth.geometry import from_wkb
 from localcat.expressions.nodes import And, IsNotNull, IsNull, Node, Not, Or, Ref, Spatial
-from localcat.expressions.relations import test_of
+from localcat.expressions.spatial import test_of
 from localcat.store.clauses import Clause
 from localcat.store.query.compiler import Scope, compile_where
 from localcat.store.query.planner import Question, count_candidates, select

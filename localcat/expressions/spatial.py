@@ -6,17 +6,14 @@ and 180° are one line: what a split at the antimeridian parted counts as joined
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy
 import shapely
-import shapely.errors
 
-from localcat.earth.geometry import Box, as_geometry, footprint_box, intersecting
+from localcat.earth.geometry import Box, footprint_box, intersecting
 from localcat.earth.sphere import grown_box, within_reach
-from localcat.errors import InvalidGeometryError
 from localcat.expressions.nodes import Relation, Spatial
 
 if TYPE_CHECKING:
@@ -26,54 +23,7 @@ if TYPE_CHECKING:
 Test: TypeAlias = "Callable[[NDArray[Any]], NDArray[numpy.bool_]]"
 """Tells of an array of footprints which fulfil a condition; None fulfils none."""
 
-_DEEPEST_TEXT = 50  # parentheses within each other; a collection of multipolygons has five
 _INDEX_WEST, _INDEX_EAST = -180.0, 540.0  # longitudes between which boxes in the space-time index lie
-
-
-def as_area(value: object) -> BaseGeometry:
-    """Return what `localcat.earth.geometry.as_geometry` does, of well-known text (WKT) also."""
-    return as_geometry(as_shape(value) if isinstance(value, str) else value)
-
-
-def as_shape(text: str) -> BaseGeometry:
-    """Return what well-known text says, as it is written."""
-    depth = 0
-    for parenthesis in re.findall(r"[()]", text):
-        depth += 1 if parenthesis == "(" else -1
-        if depth > _DEEPEST_TEXT:  # GEOS reads by recursion, without a limit
-            raise InvalidGeometryError(f"well-known text is nested more than {_DEEPEST_TEXT} levels deep")
-    try:
-        return shapely.from_wkt(text)
-    except shapely.errors.ShapelyError as error:
-        raise InvalidGeometryError(f"{text[:100]!r} is no well-known text of a geometry: {error}") from error
-
-
-def as_text(geometry: BaseGeometry) -> str:
-    """Return a geometry as well-known text that `as_area` reads back unchanged."""
-    if isinstance(geometry, shapely.GeometryCollection):
-        return f"GEOMETRYCOLLECTION ({', '.join(map(as_text, geometry.geoms))})"
-    coordinates = geometry.__geo_interface__["coordinates"]
-    places = _places([coordinates] if geometry.geom_type == "Point" else coordinates)
-    return f"{geometry.geom_type.upper()} {places}"
-
-
-def _places(coordinates: Any) -> str:
-    """Return coordinates in full: the text that shapely writes loses the last digits."""
-    if isinstance(coordinates[0], float):
-        return " ".join(repr(number).removesuffix(".0") for number in coordinates)
-    return f"({', '.join(map(_places, coordinates))})"
-
-
-def as_geojson(geometry: BaseGeometry) -> dict[str, Any]:
-    """Return a geometry as GeoJSON, of dicts, lists and numbers."""
-    if isinstance(geometry, shapely.GeometryCollection):
-        return {"type": geometry.geom_type, "geometries": [as_geojson(part) for part in geometry.geoms]}
-    interface = geometry.__geo_interface__
-    return {"type": interface["type"], "coordinates": _listed(interface["coordinates"])}
-
-
-def _listed(coordinates: Any) -> Any:
-    return [_listed(inner) for inner in coordinates] if isinstance(coordinates, list | tuple) else coordinates
 
 
 def test_of(condition: Spatial) -> Test:

@@ -20,8 +20,8 @@ _DIGITS = 3  # of a metre; what is as far but for the noise of arithmetic is tie
 
 
 def as_place(value: Any) -> BaseGeometry:
-    """Return the geometry of a place: what `localcat.expressions.relations.as_area` takes, or (longitude, latitude)."""
-    from localcat.expressions.relations import as_area  # brings shapely, which other searches do not need
+    """Return the geometry of a place: what `localcat.earth.wkt.as_area` takes, or (longitude, latitude)."""
+    from localcat.earth.wkt import as_area  # brings shapely, which other searches do not need
 
     if isinstance(value, Sequence) and not isinstance(value, str | bytes) and len(value) == 2:
         value = {"type": "Point", "coordinates": list(value)}
