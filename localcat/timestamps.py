@@ -82,21 +82,21 @@ def _parse(value: object) -> datetime:
     if isinstance(value, date):
         return datetime(value.year, value.month, value.day, tzinfo=UTC)
     raise BadRequestError(
-        f"{value!r} is no timestamp; pass a datetime, or text such as '2020-01-31' or '2020-01-31T10:00:00Z'"
+        f"{value!r} is not a timestamp; pass a datetime, or text such as '2020-01-31' or '2020-01-31T10:00:00Z'"
     )
 
 
 def _of_datetime64(value: Any) -> int:
     year = int(value.astype("datetime64[Y]").astype("int64")) + 1970  # NaT is the smallest of all
     if not MINYEAR <= year <= MAXYEAR:
-        raise BadRequestError(f"{value!r} is no timestamp of the years 1 to 9999")
+        raise BadRequestError(f"{value!r} is not a timestamp of the years 1 to 9999")
     return int(value.astype("datetime64[us]").astype("int64"))
 
 
 def _plain(moment: datetime) -> datetime:
     """Return the datetime that an object of a subclass stands for; a pandas Timestamp has an arithmetic of its own."""
     if moment != moment:  # pandas' NaT, which has no parts
-        raise BadRequestError(f"{moment!r} is no timestamp; leave the attribute unset instead")
+        raise BadRequestError(f"{moment!r} is not a timestamp; leave the attribute unset instead")
     clock = (moment.hour, moment.minute, moment.second, moment.microsecond)
     return datetime(moment.year, moment.month, moment.day, *clock, tzinfo=moment.tzinfo, fold=moment.fold)
 
@@ -115,7 +115,7 @@ def _parse_loosely(text: str) -> datetime:
     except BadRequestError:
         raise
     except (ValueError, OverflowError, TypeError, AttributeError) as error:
-        raise BadRequestError(f"{text[:100]!r} is no timestamp; write for example '2020-01-31T10:00:00Z'") from error
+        raise BadRequestError(f"{text[:100]!r} is not a timestamp; write for example '2020-01-31T10:00:00Z'") from error
     if moment != other:
         raise BadRequestError(f"{text[:100]!r} names no year; write for example '2020-01-31T10:00:00Z'")
     return moment

@@ -130,7 +130,7 @@ def test_pixels_are_read_through_a_web_map_tile(catalog: Catalog) -> None:
         ({"scaling": ["raw", "raw"]}, BadRequestError, "scaling lists 2 values for 1 bands"),
         ({"data_type": "Int64"}, BadRequestError, "'Int64' is no data type"),
         ({"on_error": "ignore"}, BadRequestError, "on_error is one of 'raise', 'mask', 'skip', not 'ignore'"),
-        ({"geocontext": 5}, ValueError, "is no geometry"),
+        ({"geocontext": 5}, ValueError, "is not a geometry"),
         ({"max_bytes": 1000}, TooLargeError, "1 bands of 40 × 30 pixels take 3,600 bytes and 1,000 are allowed"),
     ],
 )  # fmt: skip

@@ -16,7 +16,7 @@ def absolute(path: str | os.PathLike[str]) -> Path:
     Raises
     ------
     CatalogError
-        If it is no text, or empty.
+        If it is not text, or empty.
     """
     text = text_of(path)
     if text is None:

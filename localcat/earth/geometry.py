@@ -52,7 +52,7 @@ def as_geometry(value: object) -> BaseGeometry:
     Raises
     ------
     InvalidGeometryError
-        If the value is no geometry, is empty, has coordinates that are not finite or latitudes beyond ±90°, or is a
+        If the value is not a geometry, is empty, has coordinates that are not finite or latitudes beyond ±90°, or is a
         polygon without area.
 
     Warns
@@ -261,14 +261,14 @@ def _parse(value: object) -> BaseGeometry:
     if isinstance(value, Sequence) and not isinstance(value, str | bytes) and len(value) == 4:
         return _from_bbox(value)
     raise InvalidGeometryError(
-        f"{str(value)[:100]!r} is no geometry; pass GeoJSON, a shapely geometry, an object with __geo_interface__, "
+        f"{str(value)[:100]!r} is not a geometry; pass GeoJSON, a shapely geometry, an object with __geo_interface__, "
         "or (min_lon, min_lat, max_lon, max_lat)"
     )
 
 
 def _from_geojson(mapping: Mapping[Any, Any] | None) -> BaseGeometry:
     if mapping is None:  # a Feature may lie nowhere: RFC 7946, section 3.2
-        raise InvalidGeometryError("the GeoJSON of type 'Feature' is no geometry: its geometry is null")
+        raise InvalidGeometryError("the GeoJSON of type 'Feature' is not a geometry: its geometry is null")
     kind = mapping.get("type")
     try:
         if kind == "Feature":
@@ -287,7 +287,7 @@ def _from_geojson(mapping: Mapping[Any, Any] | None) -> BaseGeometry:
         TypeError,
         ValueError,
     ) as error:
-        raise InvalidGeometryError(f"the GeoJSON of type {kind!r} is no geometry: {error}") from error
+        raise InvalidGeometryError(f"the GeoJSON of type {kind!r} is not a geometry: {error}") from error
 
 
 def _from_bbox(bbox: Sequence[Any]) -> BaseGeometry:

@@ -34,7 +34,7 @@ _LINKS = ("COMPARE_OP", "CONTAINS_OP", "IS_OP")
 class Link:
     """A comparison in a chain that is followed by another one with the same middle operand.
 
-    `op` and `next_op` are the operators as written, `next_offset` is the place of the next comparison in the code.
+    `op` and `next_op` are the operators as written, `next_offset` is the position of the next comparison in the code.
     """
 
     op: Op
@@ -52,10 +52,10 @@ def _links(code: CodeType) -> Mapping[int, Link]:
     """Find the chains in a code object; the key is the offset of the instruction that tests the truth."""
     links = {}
     instructions = [one for one in dis.get_instructions(code) if one.opname not in ("EXTENDED_ARG", "NOP", "CACHE")]
-    for place, instruction in enumerate(instructions):
-        if instruction.opname == "COMPARE_OP" and place and _is_copy(instructions[place - 1], 2):
-            test = _truth_test(instructions, place)
-            following = _next_link(instructions, place)
+    for position, instruction in enumerate(instructions):
+        if instruction.opname == "COMPARE_OP" and position and _is_copy(instructions[position - 1], 2):
+            test = _truth_test(instructions, position)
+            following = _next_link(instructions, position)
             if test is not None and following is not None:
                 links[test.offset] = Link(_op(instruction), _op(following), following.offset)
     return links

@@ -81,7 +81,7 @@ def spatial(ref: Ref, relation: Relation, geometry: object, metres: object = Non
     Raises
     ------
     InvalidGeometryError
-        If it is no geometry.
+        If it is not a geometry.
     BadRequestError
         If the distance is no finite number from 0.
     """

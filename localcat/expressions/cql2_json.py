@@ -49,7 +49,7 @@ from localcat.timestamps import from_microseconds, to_microseconds
 
 _OPS = {op.value: op for op in Op}
 
-_PLACES = {
+_RELATIONS = {
     "s_intersects": Relation.INTERSECTS,
     "s_within": Relation.WITHIN,
     "s_contains": Relation.CONTAINS,
@@ -157,7 +157,7 @@ def timestamp_text(moment: datetime) -> str:
 
 def spatial_operator(ref: Ref, relation: Relation) -> str:
     """Return the standard's name of a spatial condition; raise `BadRequestError` if it has none."""
-    name = next((name for name, known in _PLACES.items() if known is relation), None)
+    name = next((name for name, known in _RELATIONS.items() if known is relation), None)
     if name is None:
         raise BadRequestError(f"{ref}.{relation} has no CQL2 form: the standard has no such operator")
     return name
@@ -222,8 +222,8 @@ def _read(part: object, levels: int) -> Node:
             return _read_in(operand, _read_list(op, values))
         case "like":
             return _read_like(*_take(2, op, args))
-        case _ if op in _PLACES:
-            return _read_place(_PLACES[op], *_take(2, op, args))
+        case _ if op in _RELATIONS:
+            return _read_spatial(_RELATIONS[op], *_take(2, op, args))
         case "a_contains" | "a_overlaps":
             operand, values = _take(2, op, args)
             ref, elements = _read_property(operand, op), [_read_literal(value) for value in _read_list(op, values)]
@@ -234,7 +234,7 @@ def _read(part: object, levels: int) -> Node:
             raise lacking(op)
 
 
-def _read_place(relation: Relation, left: object, right: object) -> Node:
+def _read_spatial(relation: Relation, left: object, right: object) -> Node:
     if _is_property(right):
         left, right, relation = right, left, _TURNED.get(relation, relation)
     ref = _read_property(left, f"s_{relation}")
@@ -242,7 +242,7 @@ def _read_place(relation: Relation, left: object, right: object) -> Node:
         return conditions.spatial(ref, relation, right["bbox"])
     if isinstance(right, Mapping) and ("coordinates" in right or "geometries" in right):
         return conditions.spatial(ref, relation, right)
-    raise BadRequestError(f"{brief(right)} is no geometry; it should be GeoJSON, or an object with 'bbox'")
+    raise BadRequestError(f"{brief(right)} is not a geometry; it should be GeoJSON, or an object with 'bbox'")
 
 
 def lacking(op: str) -> BadRequestError:

@@ -169,7 +169,7 @@ _MOST_TOKENS = 200_000  # a polygon of 66,000 vertices has as many
 class _Token:
     kind: str  # number, word, quoted, text, sign or end
     text: str
-    place: int  # characters from the start
+    position: int  # characters from the start
 
     @property
     def word(self) -> str:
@@ -179,16 +179,18 @@ class _Token:
 
 def _tokens(source: str) -> list[_Token]:
     found: list[_Token] = []
-    place, end = 0, len(source.rstrip())
-    while place < end:
-        match = _TOKEN.match(source, place)
+    position, end = 0, len(source.rstrip())
+    while position < end:
+        match = _TOKEN.match(source, position)
         if match is None or match.lastgroup is None:
-            place += len(source[place:]) - len(source[place:].lstrip())
-            raise BadRequestError(f"CQL2 text cannot be read at character {place}: {brief(source[place : place + 30])}")
+            position += len(source[position:]) - len(source[position:].lstrip())
+            raise BadRequestError(
+                f"CQL2 text cannot be read at character {position}: {brief(source[position : position + 30])}"
+            )
         if len(found) == _MOST_TOKENS:
             raise BadRequestError(f"CQL2 text has at most {_MOST_TOKENS:,} words and signs; use JSON, or any_of")
         found.append(_Token(match.lastgroup, match[match.lastgroup], match.start(match.lastgroup)))
-        place = match.end()
+        position = match.end()
     return [*found, _Token("end", "", end)]
 
 
@@ -209,7 +211,7 @@ class _Parser:
     def _error(self, wanted: str, token: _Token | None = None) -> BadRequestError:
         token = token or self._next
         seen = "the end" if token.kind == "end" else brief(token.text)
-        return BadRequestError(f"CQL2 text has {seen} at character {token.place}, where {wanted} should be")
+        return BadRequestError(f"CQL2 text has {seen} at character {token.position}, where {wanted} should be")
 
     def _accept(self, *words: str) -> str | None:
         """Take the next token if it is one of these keywords or signs."""
@@ -286,9 +288,9 @@ class _Parser:
         op = name.lower()
         if op in ("s_intersects", "s_within", "s_contains", "s_disjoint"):
             self._expect("(")
-            left = self._place()
+            left = self._geometry_or_property()
             self._expect(",")
-            right = self._place()
+            right = self._geometry_or_property()
             self._expect(")")
             return {"op": op, "args": [left, right]}
         if op not in ("a_contains", "a_overlaps"):
@@ -301,7 +303,7 @@ class _Parser:
         self._expect(")")
         return {"op": op, "args": [left, values]}
 
-    def _place(self) -> Json:
+    def _geometry_or_property(self) -> Json:
         """Read a property, a bounding box, or well-known text of a geometry."""
         token = self._next
         if token.word == "BBOX":
@@ -316,7 +318,7 @@ class _Parser:
             if part.kind == "end":
                 raise self._error("')'", part)
             if part.text == ")" and depth <= 0:
-                return _geojson(self._source[token.place : part.place + 1])
+                return _geojson(self._source[token.position : part.position + 1])
 
     def _list(self, opening: str, closing: str) -> list[Json]:
         self._expect(opening)

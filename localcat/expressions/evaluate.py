@@ -14,13 +14,14 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, assert_never, runtime_checkable
 
 from localcat.errors import BadRequestError
-from localcat.expressions.fields import Field, Fields, Kind, Scalar
+from localcat.expressions.fields import Field, Fields, Kind, Scalar, check_text_match
 from localcat.expressions.nodes import (
     And,
     AnyOf,
     Comparison,
     IsNotNull,
     IsNull,
+    Leaf,
     Like,
     Node,
     Not,
@@ -32,7 +33,7 @@ from localcat.expressions.nodes import (
     Spatial,
     check_size,
 )
-from localcat.expressions.patterns import check_pattern, like_matches
+from localcat.expressions.patterns import like_matches
 from localcat.timestamps import from_microseconds, to_microseconds
 
 __all__ = ["Filterable", "Matcher", "Read", "Stored", "evaluate", "evaluate_plain", "like_matches", "matcher"]
@@ -106,7 +107,7 @@ def _matcher(node: Node, fields: Fields) -> Matcher:
         case Or(parts):
             return _joined([_matcher(part, fields) for part in parts], decisive=True)
         case Spatial():
-            return _place(node, fields)
+            return _spatial(node, fields)
         case _:
             field = fields.resolve(node.ref)
             test, whole = _condition(node, field), Ref(node.ref.attribute)
@@ -114,13 +115,13 @@ def _matcher(node: Node, fields: Fields) -> Matcher:
             return lambda read: test(pick(read(whole)))
 
 
-def _place(node: Spatial, fields: Fields) -> Matcher:
+def _spatial(node: Spatial, fields: Fields) -> Matcher:
     import numpy  # with shapely, which conditions without a place do not need
 
     from localcat.earth.geometry import as_geometry
     from localcat.expressions.spatial import test_of
 
-    fields.check_place(node.ref)
+    fields.check_footprint(node.ref)
     test = test_of(node)
 
     def matches(read: Read) -> bool | None:
@@ -181,10 +182,8 @@ _ORDER: dict[Op, Callable[[Any, Any], bool]] = {  # Any: two texts or two number
     Op.GE: operator.ge,
 }
 
-_Leaf: TypeAlias = Comparison | AnyOf | IsNull | IsNotNull | Like | Prefix
 
-
-def _condition(node: _Leaf, field: Field) -> Callable[[Stored], bool | None]:
+def _condition(node: Leaf, field: Field) -> Callable[[Stored], bool | None]:
     """Return the test that a condition makes of one value."""
     is_list = field.kind is Kind.LIST
     match node:
@@ -204,19 +203,13 @@ def _condition(node: _Leaf, field: Field) -> Callable[[Stored], bool | None]:
         case IsNotNull():
             return (lambda stored: bool(stored)) if is_list else (lambda stored: stored is not None)
         case Like(ref, pattern, fold):
-            _check_text(ref, field)
-            check_pattern(pattern)
+            check_text_match(node, field)
             return _texts(lambda text: like_matches(text, pattern, fold), is_list)
         case Prefix(ref, prefix):
-            _check_text(ref, field)
+            check_text_match(node, field)
             return _texts(lambda text: text.startswith(prefix), is_list)
         case _:
             assert_never(node)
-
-
-def _check_text(ref: Ref, field: Field) -> None:
-    if field.kind not in (Kind.TEXT, Kind.LIST):
-        raise BadRequestError(f"{ref} is no text: prefix, like and ilike do not apply to a {field.kind}")
 
 
 def _compared(op: Op, wanted: Scalar) -> Callable[[Stored], bool | None]:
@@ -303,8 +296,8 @@ class _PlainFields(Fields):
             return Field(name, Kind.MAPPING, _plain_scalar)
         return Field(name, Kind.TEXT, _plain_scalar)
 
-    def check_place(self, ref: Ref) -> None:
-        """Let any value be a footprint: what is no geometry is refused when it is read as one."""
+    def check_footprint(self, ref: Ref) -> None:
+        """Let any value be a footprint: what is not a geometry is refused when it is read as one."""
 
     def resolve(self, ref: Ref) -> Field:
         """Return how the value compares; an unset one has every key and every calendar part."""

@@ -9,7 +9,8 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from localcat.errors import BadRequestError, UnknownPropertyError
-from localcat.expressions.nodes import Part, Ref
+from localcat.expressions.nodes import Leaf, Like, Part, Ref, TextMatch
+from localcat.expressions.patterns import check_pattern
 
 Scalar: TypeAlias = str | int | float | None
 """A value as the store keeps it: text, integer (also booleans and timestamps in microseconds) or real."""
@@ -104,18 +105,30 @@ class Fields:
             )
         if ref.part is not None:
             if field.kind is not Kind.TIMESTAMP:
-                raise BadRequestError(f"{self.owner} attribute {field.name} is no timestamp and has no {ref.part}")
+                raise BadRequestError(f"{self.owner} attribute {field.name} is not a timestamp and has no {ref.part}")
             return Field(str(ref), Kind.NUMBER, _bind_part(ref, ref.part))
         return field
 
-    def check_place(self, ref: Ref) -> None:
+    def check_footprint(self, ref: Ref) -> None:
         """Raise `BadRequestError` unless a spatial condition can be about a reference."""
         if self.resolve(ref).kind is not Kind.GEOMETRY:
-            raise BadRequestError(f"{self.owner} attribute {ref} is no geometry and has no place")
+            raise BadRequestError(f"{self.owner} attribute {ref} is not a geometry and has no area")
+
+
+def check_text_match(condition: Leaf, field: Field) -> None:
+    """Raise `BadRequestError` for a pattern or a prefix that cannot be asked of a field; other conditions pass."""
+    if not isinstance(condition, TextMatch):
+        return
+    if field.kind not in (Kind.TEXT, Kind.LIST):
+        raise BadRequestError(
+            f"{condition.ref} is not text: prefix, like and ilike do not apply to a {field.kind}; compare it with =="
+        )
+    if isinstance(condition, Like):
+        check_pattern(condition.pattern)
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """Return ``"; did you mean 'a' or 'b'?"`` for the names closest to a wrong one, or an empty text."""
+    """Return ``"; did you mean 'a' or 'b'?"`` for the names closest to a wrong one, or an empty string."""
     close = difflib.get_close_matches(name, list(names), n=3, cutoff=0.6)
     return f"; did you mean {' or '.join(repr(match) for match in close)}?" if close else ""
 

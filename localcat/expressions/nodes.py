@@ -7,6 +7,7 @@ is a type error in every reading that was not taught it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
@@ -125,7 +126,7 @@ class Prefix:
 
 
 class Relation(StrEnum):
-    """How a footprint lies to an area, in the words of simple features (OGC 06-103r4)."""
+    """How a footprint and an area are related, in the words of simple features (OGC 06-103r4)."""
 
     INTERSECTS = "intersects"
     WITHIN = "within"
@@ -137,7 +138,7 @@ class Relation(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Spatial:
-    """The footprint lies so to an area; an unset footprint is unknown.
+    """The footprint has a relation to an area; if it is unset, the answer is unknown.
 
     `area` is what `localcat.earth.wkt.as_area` returned; `metres` belongs to
     `Relation.WITHIN_DISTANCE` alone.
@@ -170,7 +171,13 @@ class Not:
     part: Node
 
 
-Node: TypeAlias = Comparison | AnyOf | IsNull | IsNotNull | Like | Prefix | Spatial | And | Or | Not
+TextMatch: TypeAlias = Like | Prefix
+"""A condition on text, or on the texts of a list."""
+
+Leaf: TypeAlias = Comparison | AnyOf | IsNull | IsNotNull | TextMatch
+"""A condition on one value; a new one goes here, and mypy then names the readings that must be taught it."""
+
+Node: TypeAlias = Leaf | Spatial | And | Or | Not
 
 
 def all_of(*nodes: Node) -> Node:
@@ -195,47 +202,31 @@ def one_of(*nodes: Node) -> Node:
     return parts[0] if len(parts) == 1 else Or(tuple(parts))
 
 
-def mentions_place(node: Node) -> bool:
-    """Return whether a spatial condition is anywhere in a tree."""
-    waiting = [node]
+def walk(node: Node) -> Iterator[tuple[Node, int]]:
+    """Yield every node of a tree with its level, from 1 for the root; a node comes before its parts."""
+    waiting = [(node, 1)]
     while waiting:
-        current = waiting.pop()
-        if isinstance(current, Spatial):
-            return True
+        current, level = waiting.pop()
+        yield current, level
         if isinstance(current, And | Or):
-            waiting.extend(current.parts)
+            waiting.extend((part, level + 1) for part in current.parts)
         elif isinstance(current, Not):
-            waiting.append(current.part)
-    return False
+            waiting.append((current.part, level + 1))
+
+
+def is_spatial(node: Node) -> bool:
+    """Return whether a spatial condition is anywhere in a tree."""
+    return any(isinstance(inner, Spatial) for inner, _ in walk(node))
 
 
 def refs_of(node: Node) -> set[Ref]:
-    """Return what the conditions of a tree are about."""
-    refs: set[Ref] = set()
-    waiting = [node]
-    while waiting:
-        current = waiting.pop()
-        if isinstance(current, And | Or):
-            waiting.extend(current.parts)
-        elif isinstance(current, Not):
-            waiting.append(current.part)
-        else:
-            refs.add(current.ref)
-    return refs
+    """Return the attributes, keys and calendar parts that the conditions of a tree are about."""
+    return {inner.ref for inner, _ in walk(node) if not isinstance(inner, And | Or | Not)}
 
 
 def depth_of(node: Node) -> int:
-    """Return how many nodes lie on the longest way from this one to a leaf, itself included."""
-    deepest = 0
-    waiting: list[tuple[Node, int]] = [(node, 1)]
-    while waiting:
-        current, depth = waiting.pop()
-        deepest = max(deepest, depth)
-        if isinstance(current, And | Or):
-            waiting.extend((part, depth + 1) for part in current.parts)
-        elif isinstance(current, Not):
-            waiting.append((current.part, depth + 1))
-    return deepest
+    """Return the number of nodes on the longest way from this one to a leaf, itself included."""
+    return max(level for _, level in walk(node))
 
 
 def check_depth(depth: int) -> None:
@@ -249,19 +240,12 @@ def check_depth(depth: int) -> None:
 
 def check_size(node: Node) -> None:
     """Raise `BadRequestError` for a tree that is nested too deep or has too many conditions to be read in good time."""
-    waiting: list[tuple[Node, int]] = [(node, 1)]
     deepest = count = 0
-    while waiting:
-        current, depth = waiting.pop()
-        deepest = max(deepest, depth)
-        if isinstance(current, And | Or):
-            waiting.extend((part, depth + 1) for part in current.parts)
-        elif isinstance(current, Not):
-            waiting.append((current.part, depth + 1))
-        elif isinstance(current, AnyOf) and len(current.values) > MAX_VALUES:
-            raise BadRequestError(f"any_of has {len(current.values):,} values; at most {MAX_VALUES:,} are supported")
-        else:
-            count += 1
+    for inner, level in walk(node):
+        deepest = max(deepest, level)
+        if isinstance(inner, AnyOf) and len(inner.values) > MAX_VALUES:
+            raise BadRequestError(f"any_of has {len(inner.values):,} values; at most {MAX_VALUES:,} are supported")
+        count += not isinstance(inner, And | Or | Not)
     check_depth(deepest)
     if count > MAX_CONDITIONS:
         raise BadRequestError(

@@ -73,7 +73,7 @@ class _Runs:
         first, *middle, last = self.runs
         if len(text) < len(first) + len(last) or not text.startswith(first) or not text.endswith(last):
             return False
-        # The leftmost place for each run is the best one, as it leaves most room for those that follow.
+        # The leftmost position for each run is the best one, as it leaves most room for those that follow.
         start, end = len(first), len(text) - len(last)
         for run in middle:
             start = text.find(run, start, end)
@@ -121,9 +121,9 @@ def _compiled(pattern: str, fold: bool) -> _Runs | _Steps:
             runs[-1] += folded
     if None not in elements:
         return _Runs(tuple(runs))
-    any_character = sum(2 << place for place, element in enumerate(elements) if element is None)
+    any_character = sum(2 << position for position, element in enumerate(elements) if element is None)
     accepting: dict[str, int] = {}
-    for place, element in enumerate(elements):
+    for position, element in enumerate(elements):
         if element is not None:
-            accepting[element] = accepting.get(element, any_character) | 2 << place
+            accepting[element] = accepting.get(element, any_character) | 2 << position
     return _Steps(accepting, any_character, staying, 1 << len(elements))

@@ -268,9 +268,9 @@ class Property:
 
     def __init__(self, ref: Ref) -> None:
         object.__setattr__(self, "ref", ref)
-        # Chains that wait for their second comparison, by the identity of their frame and the place in its code, so
+        # Chains that wait for their second comparison, by the identity of their frame and the position in its code, so
         # that threads, coroutines, recursive calls and nested chains that share a handle do not meet. One that was
-        # abandoned (the last operand raised) stays without effect: no frame reaches that place in the code with this
+        # abandoned (the last operand raised) stays without effect: no frame reaches that position in the code with this
         # handle on the left but through the first comparison again, which writes a new entry.
         object.__setattr__(self, "_expected", {})
 
@@ -380,7 +380,7 @@ class Property:
         """The condition that the attribute is set; of a list: set and not empty."""
         return Expression._of(conditions.is_not_null(self.ref), 1)
 
-    # Places
+    # Areas
 
     def intersects(self, geometry: object) -> Expression:
         """Make the condition that the footprint shares a point with a geometry.
@@ -388,34 +388,34 @@ class Property:
         Parameters
         ----------
         geometry : GeoJSON, shapely geometry, object with ``__geo_interface__``, bounding box, or WKT
-            In longitude and latitude; the same for all conditions on a place.
+            In longitude and latitude; the same for all conditions on a footprint.
         """
-        return self._place(Relation.INTERSECTS, geometry)
+        return self._spatial(Relation.INTERSECTS, geometry)
 
     def within(self, geometry: object) -> Expression:
         """Make the condition that the footprint lies in a geometry, and not on its boundary alone."""
-        return self._place(Relation.WITHIN, geometry)
+        return self._spatial(Relation.WITHIN, geometry)
 
     def covered_by(self, geometry: object) -> Expression:
         """Make the condition that no point of the footprint lies outside a geometry; its boundary belongs to it."""
-        return self._place(Relation.COVERED_BY, geometry)
+        return self._spatial(Relation.COVERED_BY, geometry)
 
     def contains(self, geometry: object) -> Expression:
         """Make the condition that a geometry lies in the footprint, and not on its boundary alone."""
-        return self._place(Relation.CONTAINS, geometry)
+        return self._spatial(Relation.CONTAINS, geometry)
 
     def disjoint(self, geometry: object) -> Expression:
         """Make the condition that the footprint is set and shares no point with a geometry."""
-        return self._place(Relation.DISJOINT, geometry)
+        return self._spatial(Relation.DISJOINT, geometry)
 
     def within_distance(self, geometry: object, metres: float) -> Expression:
         """Make the condition that the footprint lies at most so many metres from a geometry.
 
         Distances are on a sphere with the Earth's mean radius, right to a metre; see `localcat.earth.sphere`.
         """
-        return self._place(Relation.WITHIN_DISTANCE, geometry, metres)
+        return self._spatial(Relation.WITHIN_DISTANCE, geometry, metres)
 
-    def _place(self, relation: Relation, geometry: object, metres: object = None) -> Expression:
+    def _spatial(self, relation: Relation, geometry: object, metres: object = None) -> Expression:
         return Expression._of(conditions.spatial(self.ref, relation, self._value(geometry), metres), 1)
 
     # Calendar parts
@@ -437,7 +437,7 @@ class Property:
 
     def _part(self, part: Part) -> Property:
         if self.ref.key is not None or self.ref.part is not None:
-            raise BadRequestError(f"{self} is no timestamp and has no {part}")
+            raise BadRequestError(f"{self} is not a timestamp and has no {part}")
         return Property(Ref(self.ref.attribute, part=part))
 
     # What a bare handle cannot do

@@ -89,7 +89,7 @@ def _nested(node: Node) -> dict[str, Json]:
         case Prefix(ref, prefix):
             return {"prefix": {write_name(ref): prefix}}
         case Spatial(ref, relation):
-            return {relation.value: {write_name(ref): _place(node)}}
+            return {relation.value: {write_name(ref): _area_of(node)}}
         case And(parts):
             merged = _merged(parts)
             return merged[0] if len(merged) == 1 else {"and": [*merged]}
@@ -145,7 +145,7 @@ def _items(node: Node) -> dict[str, Json]:
         case Prefix(ref, prefix):
             return _item("prefix", ref, prefix)
         case Spatial(ref, relation):
-            return _item(relation.value, ref, _place(node))
+            return _item(relation.value, ref, _area_of(node))
         case And(parts):
             return {"and": [_items(part) for part in parts]}
         case Or(parts):
@@ -160,7 +160,7 @@ def _item(op: str, ref: Ref, value: Json) -> dict[str, Json]:
     return {"op": op, "name": write_name(ref), "val": value}
 
 
-def _place(node: Spatial) -> Json:
+def _area_of(node: Spatial) -> Json:
     # Brings shapely, which conditions without a place do not need.
     from localcat.earth.wkt import as_geojson
 

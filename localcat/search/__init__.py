@@ -6,8 +6,8 @@ a compact list of row numbers seen in one state of the catalog, and its objects 
 
 from __future__ import annotations
 
+from localcat.search.areas import GeoSearch
 from localcat.search.base import Search
 from localcat.search.images import ImageSearch, ImageSummaryResult, SummaryResult, SummarySearchMixin
-from localcat.search.places import GeoSearch
 
 __all__ = ["GeoSearch", "ImageSearch", "ImageSummaryResult", "Search", "SummaryResult", "SummarySearchMixin"]

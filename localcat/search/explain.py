@@ -190,7 +190,7 @@ def explain(search: Search[Any]) -> Explanation:
 
 def _in_order(conditions: Sequence[Condition]) -> list[Condition]:
     """Return the conditions on the product first, those on a place last, and else as they were given."""
-    return sorted(conditions, key=lambda one: 2 if one.is_placed else 0 if _is_about(one.node, "product_id") else 1)
+    return sorted(conditions, key=lambda one: 2 if one.is_spatial else 0 if _is_about(one.node, "product_id") else 1)
 
 
 def _is_about(node: Node, attribute: str) -> bool:
@@ -217,7 +217,7 @@ def _unset(asked: Search[Any], condition: Condition, before: int, left: int) -> 
     node = condition.node
     if isinstance(node, Spatial):  # those that are false would have to be tested one by one
         return asked._also(IsNull(node.ref)).count()
-    if isinstance(node, Or) and condition.is_placed and IsNull(Ref("geometry")) in node.parts:
+    if isinstance(node, Or) and condition.is_spatial and IsNull(Ref("geometry")) in node.parts:
         return 0
     return before - left - asked._also(Not(node)).count()
 
@@ -240,15 +240,15 @@ def _time_misses(search: Search[Any], conditions: Sequence[Condition]) -> Iterat
 
 def _space_misses(search: Search[Any], conditions: Sequence[Condition], text: str | None) -> Iterator[SpaceMiss]:
     """Yield the images nearest to the place that was asked for, of those that fit else."""
-    asked = next((place for one in conditions if (place := _place_of(one.node)) is not None), None)
+    asked = next((spatial for one in conditions if (spatial := _spatial_of(one.node)) is not None), None)
     if asked is None or asked.relation is Relation.DISJOINT:
         return
-    others = search._only([one for one in conditions if not one.is_placed], text)
+    others = search._only([one for one in conditions if not one.is_spatial], text)
     for metres, (uid, _) in others._nearest(asked.area, _MISSES):  # type: ignore[attr-defined]  # asked of images alone
         yield SpaceMiss(uid, metres)
 
 
-def _place_of(node: Node) -> Spatial | None:
+def _spatial_of(node: Node) -> Spatial | None:
     inner = node.parts if isinstance(node, Or) else (node,)
     return next((one for one in inner if isinstance(one, Spatial)), None)
 
@@ -261,7 +261,7 @@ def _plan(search: Search[Any]) -> Iterator[str]:
     yield from said
     if search._goes_by_windows():
         yield "looks in ever longer windows of time, until enough is found"
-    if any(one.is_placed for one in search._question().conditions):
+    if any(one.is_spatial for one in search._question().conditions):
         yield "tests the footprints of what the index gives, exactly"
 
 

@@ -15,7 +15,7 @@ from localcat.expressions.nodes import Ref, Relation, Spatial
 from localcat.expressions.properties import properties as p
 from localcat.models.enums import AggregateDateField, Interval
 from localcat.models.image import Image
-from localcat.search.places import GeoSearch
+from localcat.search.areas import GeoSearch
 from localcat.search.timeseries import (
     MOST_RANGES,
     Bucket,
@@ -122,7 +122,7 @@ class ImageSearch(GeoSearch[Image], SummarySearchMixin):
         """Return count, size and products of the images that match, whatever the sort and the limit."""
         question = self._question()
         product = planner.product_of(question)
-        if product is not None and not self._is_placed():  # one group: counting without grouping is a third faster
+        if product is not None and not self._is_spatial():  # one group: counting without grouping is a third faster
             statement = self._select("count(*), coalesce(sum(image.size_bytes), 0)")
             with self._catalog.database.read() as connection:
                 count, size = connection.execute(statement.sql, statement.params).fetchone()
@@ -211,7 +211,7 @@ class ImageSearch(GeoSearch[Image], SummarySearchMixin):
     def _buckets_to_ask(self, field: str, length: Interval) -> list[Bucket]:
         """Return the intervals and the end of the last, where asking one by one is cheaper than grouping; else none."""
         question = self._question()
-        if self._is_placed() or not by_time.has_ranges(question, field):
+        if self._is_spatial() or not by_time.has_ranges(question, field):
             return []
         ends = [self.sort(order).limit(1)._matches(f"image.{field}") for order in (field, f"-{field}")]
         if not all(ends):
@@ -241,7 +241,7 @@ class ImageSearch(GeoSearch[Image], SummarySearchMixin):
     def _totals(self, group: str) -> dict[int, tuple[int, int]]:
         """Return (count, bytes) of the images that match, by the value of an SQL expression."""
         columns, tail = f"{group} AS grouped, count(*), sum(image.size_bytes)", Clause("GROUP BY grouped")
-        if not self._is_placed():
+        if not self._is_spatial():
             statement = self._select(columns, tail=tail)
             with self._catalog.database.read() as connection:
                 return {key: (count, size) for key, count, size in connection.execute(statement.sql, statement.params)}

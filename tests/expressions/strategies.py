@@ -40,7 +40,7 @@ KEYS = ("sensor", "orbit", "it's", 'say "x"', "a.b")
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
-        raise BadRequestError(f"{value!r} is no text")
+        raise BadRequestError(f"{value!r} is not text")
     return value
 
 

@@ -287,7 +287,7 @@ def test_an_operator_that_is_lacking_is_named(name):
         ("x = DATE(5)", "has '5' at character 9, where a quoted date"),
         ("x = TIMESTAMP('2017-01-01')", "is not a timestamp in UTC, as in '2020-01-31T10:00:00Z'"),
         ("x = TIMESTAMP('2017-01-01T00:00:00+02:00')", "is not a timestamp in UTC"),
-        ("x = TIMESTAMP('2017-01-01T25:00:00Z')", "is no timestamp"),
+        ("x = TIMESTAMP('2017-01-01T25:00:00Z')", "is not a timestamp"),
         ("x = 1e999", "compares with a finite number"),
         ("x = " + "9" * 41, "has more than 40 digits"),
         ("x = " + "9" * 30, "a whole number of at most 64 bits"),

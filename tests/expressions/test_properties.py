@@ -198,7 +198,7 @@ def test_a_number_must_be_finite(value):
         (lambda: p.x.ilike("a" * 10_001), "at most 10000 characters"),
         (lambda: p.x[5], "has no keys to filter by"),
         (lambda: p.x["a"]["b"], "has no keys to filter by"),
-        (lambda: p.x["a"].month, "is no timestamp"),
+        (lambda: p.x["a"].month, "is not a timestamp"),
         (lambda: p.product < "a", "only; for the rest use p.product_id"),
         (lambda: p.product.isnull, "only; for the rest use p.product_id"),
         (lambda: p.product.isnotnull, "only; for the rest use p.product_id"),

@@ -447,7 +447,7 @@ def test_sizes_of_files_add_up_to_what_can_be_stored(product: Product) -> None:
 )
 def test_a_feature_that_lies_nowhere_is_no_geometry(catalog: Catalog, nowhere: dict) -> None:
     """3.2."""
-    message = "the GeoJSON of type 'Feature' is no geometry: its geometry is null"
+    message = "the GeoJSON of type 'Feature' is not a geometry: its geometry is null"
     with pytest.raises(AttributeValidationError, match=f"^geometry: {message}$"):
         Image(geometry=nowhere)
     with pytest.raises(InvalidGeometryError, match=f"^{message}$"):

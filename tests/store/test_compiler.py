@@ -172,13 +172,13 @@ def test_golden(scope, expression, sql, params):
         ("image", AnyOf(Ref("cloud"), ()), "Image has no attribute cloud"),
         ("image", Comparison(Ref("cloud_fraction"), Op.LT, "many"), "cloud_fraction is a number"),
         ("image", Comparison(Ref("tags"), Op.LT, "a"), "tags is a list and has no order"),
-        ("image", Prefix(Ref("cloud_fraction"), "0"), "cloud_fraction is no text"),
-        ("image", Like(Ref("acquired"), "2017%"), "acquired is no text"),
+        ("image", Prefix(Ref("cloud_fraction"), "0"), "cloud_fraction is not text"),
+        ("image", Like(Ref("acquired"), "2017%"), "acquired is not text"),
         ("image", Like(Ref("name"), "a\\"), "ends in a lone backslash"),
         ("image", Comparison(Ref("extra_properties"), Op.EQ, "a"), "by one of its keys"),
         ("image", Comparison(Ref("name", key="a"), Op.EQ, "a"), "has no keys"),
         ("band", Comparison(Ref("resolution"), Op.EQ, "60"), "a plain number means metres"),
-        ("product", Comparison(Ref("start_datetime"), Op.EQ, "soon"), "no timestamp"),
+        ("product", Comparison(Ref("start_datetime"), Op.EQ, "soon"), "not a timestamp"),
     ],
 )
 def test_what_does_not_fit_is_refused(scope, node, message):

@@ -44,7 +44,7 @@ def is_brief(question: Question, connection: sqlite3.Connection) -> bool:
     """Return whether a question about the images of several products asks for a time so short that the index pays."""
     if question.table != "image" or question.text is not None:
         return False
-    if any(one.is_placed or _is_of_product(one.node) for one in question.conditions):
+    if any(one.is_spatial or _is_of_product(one.node) for one in question.conditions):
         return False
     asked = planner.acquired_range(question)
     if asked.start is None and asked.end is None:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias, assert_never
+from typing import assert_never
 
 from localcat.errors import BadRequestError
-from localcat.expressions.fields import Field, Fields, Kind, Scalar
+from localcat.expressions.fields import Field, Fields, Kind, Scalar, check_text_match
 from localcat.expressions.nodes import (
     And,
     AnyOf,
     Comparison,
     IsNotNull,
     IsNull,
+    Leaf,
     Like,
     Node,
     Not,
@@ -26,7 +27,6 @@ from localcat.expressions.nodes import (
     Spatial,
     depth_of,
 )
-from localcat.expressions.patterns import check_pattern
 from localcat.store.clauses import FALSE, MOST_FLAT, TRUE, Clause, Parameter, joined
 from localcat.store.query.columns import PRODUCT_REFERENCES, column
 
@@ -74,7 +74,7 @@ def compile_where(node: Node, scope: Scope, *, is_negated: bool = False) -> Clau
             field = scope.fields.resolve(node.ref)
             if isinstance(node, AnyOf) and not node.values:
                 return FALSE
-            _check_text_match(node, field)
+            check_text_match(node, field)
             if field.kind is Kind.LIST:
                 return _list_condition(node, field, scope)
             if node.ref.key is not None:
@@ -92,7 +92,7 @@ def compile_where(node: Node, scope: Scope, *, is_negated: bool = False) -> Clau
             inner = compile_where(part, scope, is_negated=not is_negated)
             return Clause(f"NOT {inner.sql}" if inner.sql.startswith("(") else f"NOT ({inner.sql})", inner.params)
         case Spatial(ref):
-            scope.fields.check_place(ref)
+            scope.fields.check_footprint(ref)
             return FALSE if is_negated else TRUE
         case _:
             assert_never(node)
@@ -112,19 +112,7 @@ def joined_nodes(word: str, nodes: Sequence[Node], clauses: Sequence[Clause]) ->
     return Clause(f"({first.sql} {word} {rest.sql})", first.params + rest.params)
 
 
-_Leaf: TypeAlias = Comparison | AnyOf | IsNull | IsNotNull | Like | Prefix
-
-
-def _check_text_match(node: _Leaf, field: Field) -> None:
-    if not isinstance(node, Like | Prefix):
-        return
-    if field.kind not in (Kind.TEXT, Kind.LIST):
-        raise BadRequestError(f"{node.ref} is no text: prefix, like and ilike do not apply to a {field.kind}")
-    if isinstance(node, Like):
-        check_pattern(node.pattern)
-
-
-def _scalar_condition(node: _Leaf, field: Field, value: Clause) -> Clause:
+def _scalar_condition(node: Leaf, field: Field, value: Clause) -> Clause:
     match node:
         case Comparison(_, op, literal):
             return Clause(f"{value.sql} {op.value} ?", (*value.params, field.bind(literal)))
@@ -168,7 +156,7 @@ def _in_list(values: Sequence[Scalar]) -> Clause:
     return Clause("(SELECT value FROM json_each(?))", (json.dumps(values, ensure_ascii=False),))
 
 
-def _product_condition(node: _Leaf, field: Field, scope: Scope) -> Clause:
+def _product_condition(node: Leaf, field: Field, scope: Scope) -> Clause:
     """Compare a row's product by number, so that an index can answer it; every row has one."""
     number = f"{scope.table}.product_id"
     if isinstance(node, Comparison) and node.op is Op.EQ:
@@ -186,7 +174,7 @@ def _calendar_part(ref: Ref, scope: Scope) -> Clause:
     return Clause(f"CAST(strftime('{code}', {seconds}, 'unixepoch') AS INTEGER)")
 
 
-def _list_condition(node: _Leaf, field: Field, scope: Scope) -> Clause:
+def _list_condition(node: Leaf, field: Field, scope: Scope) -> Clause:
     """Compile a condition on the elements of a list; it is true or false, never unknown."""
     stored = scope.column(node.ref)
     is_set = f"({stored} IS NOT NULL AND {stored} <> '[]')"
@@ -218,7 +206,7 @@ def _list_condition(node: _Leaf, field: Field, scope: Scope) -> Clause:
             assert_never(node)
 
 
-def _key_condition(node: _Leaf, field: Field, scope: Scope) -> Clause:
+def _key_condition(node: Leaf, field: Field, scope: Scope) -> Clause:
     """Compile a condition on the value under a key of a mapping, which is text or a number.
 
     Where the two are of different kinds they are unequal, and have no order. A missing key is unknown.

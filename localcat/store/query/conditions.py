@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from localcat.expressions.calendar import years_as_ranges
-from localcat.expressions.nodes import And, IsNull, Node, Or, Ref, Spatial, mentions_place
+from localcat.expressions.nodes import And, IsNull, Node, Or, Ref, Spatial, is_spatial
 from localcat.store.clauses import Clause, Parameter
 from localcat.store.query.compiler import Scope, compile_where, joined_nodes
 
@@ -39,17 +39,17 @@ class Condition(NamedTuple):
         What it says.
     clause : Clause
         From `localcat.store.query.compiler.compile_where`.
-    is_placed : bool
-        Whether it mentions a place, so that SQL alone cannot judge it.
+    is_spatial : bool
+        Whether it is about a footprint, so that SQL alone cannot decide it.
     window : Window, optional
-        Where its matches lie, if it is about a place and confines them to one.
+        Where its matches are, if it confines them to an area.
     is_window : bool
         Whether it says no more to SQL than its window does.
     """
 
     node: Node
     clause: Clause
-    is_placed: bool = False
+    is_spatial: bool = False
     window: Window | None = None
     is_window: bool = False
 
@@ -77,9 +77,9 @@ def clause_of(conditions: Sequence[Condition]) -> Clause:
 
 def _condition(node: Node, scope: Scope) -> Condition:
     clause = compile_where(node, scope)
-    if not mentions_place(node):
+    if not is_spatial(node):
         return Condition(node, clause)
-    return Condition(node, clause, True, _window(node), _is_window(node))
+    return Condition(node, clause, is_spatial=True, window=_window(node), is_window=_is_window(node))
 
 
 def _window(node: Node) -> Window | None:

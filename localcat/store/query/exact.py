@@ -48,7 +48,7 @@ class ExactTest:
     def __init__(self, question: Question) -> None:
         self._question = question
         self._known: list[Clause] = []  # conditions beside spatial ones, which SQL decides and selects
-        self._tests = [self._test(one.node, question.scope) for one in question.conditions if one.is_placed]
+        self._tests = [self._test(one.node, question.scope) for one in question.conditions if one.is_spatial]
 
     @functools.cached_property
     def candidates(self) -> Clause | None:
@@ -82,7 +82,7 @@ class ExactTest:
     def _truth(self, node: Node, scope: Scope) -> _Truth:
         match node:
             case Spatial():
-                return _of_place(node)
+                return _truth_of_spatial(node)
             case IsNull(ref) if ref == _FOOTPRINT:
                 return lambda chunk: _opposites(shapely.is_missing(chunk.footprints))
             case IsNotNull(ref) if ref == _FOOTPRINT:
@@ -96,11 +96,11 @@ class ExactTest:
                 return _joined([self._truth(part, scope) for part in parts], decisive=0)
             case _:
                 self._known.append(compile_where(node, scope))
-                place = len(self._known)
-                return lambda chunk: _as_told([row[place] for row in chunk.rows])
+                column = len(self._known)
+                return lambda chunk: _as_masks([row[column] for row in chunk.rows])
 
 
-def _of_place(condition: Spatial) -> _Truth:
+def _truth_of_spatial(condition: Spatial) -> _Truth:
     test = test_of(condition)
 
     def truth(chunk: _Chunk) -> tuple[_Mask, _Mask]:
@@ -114,7 +114,7 @@ def _opposites(mask: _Mask) -> tuple[_Mask, _Mask]:
     return mask, ~mask
 
 
-def _as_told(values: list[int | None]) -> tuple[_Mask, _Mask]:
+def _as_masks(values: list[int | None]) -> tuple[_Mask, _Mask]:
     known = numpy.array([-1 if value is None else bool(value) for value in values])
     return known == 1, known == 0
 

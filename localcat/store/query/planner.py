@@ -142,14 +142,14 @@ def _windowed(conditions: Sequence[Condition]) -> tuple[Window | None, Sequence[
 
 def is_told_by_boxes(question: Question) -> bool:
     """Return whether a footprint matches the place for sure if its box lies inside one of the window's."""
-    places = [one.node for one in question.conditions if one.is_placed]
-    if len(places) != 1 or not isinstance(place := places[0], Spatial):
+    spatial = [one.node for one in question.conditions if one.is_spatial]
+    if len(spatial) != 1 or not isinstance(asked := spatial[0], Spatial):
         return False
-    if place.relation not in (Relation.INTERSECTS, Relation.COVERED_BY):
+    if asked.relation not in (Relation.INTERSECTS, Relation.COVERED_BY):
         return False
     from localcat.earth.geometry import fills_its_box  # brings shapely, which searches without a place do not need
 
-    return bool(place.area.area >= _LARGE) and fills_its_box(place.area)
+    return bool(asked.area.area >= _LARGE) and fills_its_box(asked.area)
 
 
 def count_inside(question: Question) -> Clause:

@@ -1,4 +1,4 @@
-"""Searches for objects that have a place."""
+"""Searches for objects that have a footprint: those that meet an area, lie in it, or are near it."""
 
 from __future__ import annotations
 
@@ -25,17 +25,19 @@ _SMALLEST_CHUNK, _LARGEST_CHUNK = 128, 4096  # candidates whose footprints are t
 
 @dataclass(frozen=True, slots=True, repr=False)
 class GeoSearch(Search[T]):
-    """A search that can also ask for a place.
+    """A search that can also ask for a relation between footprints and a geometry.
 
-    Of each of `intersects`, `within`, `covered_by`, `contains`, `disjoint` and `within_distance` one call counts, the
-    last; those of different names are joined by AND. For anything else, filter by ``p.geometry.intersects(...)`` and
-    its like, joined as any condition. All take a geometry in longitude and latitude: GeoJSON, a shapely geometry, an
-    object with ``__geo_interface__``, well-known text (WKT), or a bounding box ``(min_lon, min_lat, max_lon,
-    max_lat)``, with ``min_lon > max_lon`` across the antimeridian; and all raise `InvalidGeometryError` for what is
-    none. With `match_null_geometry` they also find objects without a footprint.
+    Calling the same method again (`intersects`, `within`, `covered_by`, `contains`, `disjoint` or `within_distance`)
+    replaces its condition; conditions of different methods are joined by AND. For OR and NOT, filter by
+    ``p.geometry.intersects(...)`` and the like, which can be joined like any condition.
+
+    All of them take a geometry in longitude and latitude: GeoJSON, a shapely geometry, an object with
+    ``__geo_interface__``, well-known text (WKT), or a bounding box ``(min_lon, min_lat, max_lon, max_lat)``, with
+    ``min_lon > max_lon`` across the antimeridian. They raise `InvalidGeometryError` for anything else. With
+    `match_null_geometry` they also find objects without a footprint.
     """
 
-    _places: tuple[tuple[Spatial, Condition], ...] = ()  # beside each what it asks for, with match_null_geometry
+    _spatial: tuple[tuple[Spatial, Condition], ...] = ()  # each with what it asks for: match_null_geometry adds to it
     _exact_tests: dict[tuple[str, Reach, bool], tuple[Clause, ExactTest]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )  # made so far, by what is asked
@@ -61,7 +63,7 @@ class GeoSearch(Search[T]):
         return self._at(Relation.DISJOINT, geometry, match_null_geometry)
 
     def within_distance(self, geometry: Any, metres: float, match_null_geometry: bool = False) -> Self:
-        """Return a search for objects whose footprint lies at most so many metres from a geometry.
+        """Return a search for objects whose footprint is at most a number of metres from a geometry.
 
         Parameters
         ----------
@@ -75,9 +77,9 @@ class GeoSearch(Search[T]):
         Raises
         ------
         InvalidGeometryError
-            If the geometry is none.
+            If the geometry is in none of these forms.
         BadRequestError
-            If the distance is none.
+            If the distance is negative or not finite.
 
         Notes
         -----
@@ -86,28 +88,28 @@ class GeoSearch(Search[T]):
         return self._at(Relation.WITHIN_DISTANCE, geometry, match_null_geometry, metres)
 
     def _at(self, relation: Relation, geometry: Any, with_unset: bool, metres: float | None = None) -> Self:
-        place = spatial(Ref("geometry"), relation, geometry, metres)
-        others = tuple(other for other in self._places if other[0].relation is not relation)
-        (condition,) = conditions_of(one_of(place, IsNull(place.ref)) if with_unset else place, self._scope)
-        return replace(self, _places=(*others, (place, condition)))
+        asked = spatial(Ref("geometry"), relation, geometry, metres)
+        others = tuple(other for other in self._spatial if other[0].relation is not relation)
+        (condition,) = conditions_of(one_of(asked, IsNull(asked.ref)) if with_unset else asked, self._scope)
+        return replace(self, _spatial=(*others, (asked, condition)))
 
     @property
     def _area(self) -> BaseGeometry | None:
         """The geometry whose pixels are probably wanted."""
-        areas = {place.relation: place.area for place, _ in self._places}
+        areas = {asked.relation: asked.area for asked, _ in self._spatial}
         wanted = (Relation.INTERSECTS, Relation.WITHIN, Relation.COVERED_BY, Relation.CONTAINS)
         return next((areas[relation] for relation in wanted if relation in areas), None)
 
     def _only(self, conditions: Sequence[Condition] = (), text: str | None = None) -> Self:
-        return replace(self, _conditions=tuple(conditions), _text=text, _order=(), _limit=None, _places=())
+        return replace(self, _conditions=tuple(conditions), _text=text, _order=(), _limit=None, _spatial=())
 
-    def _is_placed(self) -> bool:
+    def _is_spatial(self) -> bool:
         """Return whether footprints must be tested."""
-        return bool(self._places) or any(one.is_placed for one in self._conditions)
+        return bool(self._spatial) or any(one.is_spatial for one in self._conditions)
 
     def count(self) -> int:
         """Return how many objects match, whatever the limit; exact, with and without a geometry."""
-        if not self._is_placed():
+        if not self._is_spatial():
             # Named explicitly: a dataclass with slots is a new class, which super() without arguments does not know.
             return Search.count(self)
         everything = self._everything()
@@ -124,13 +126,13 @@ class GeoSearch(Search[T]):
         return replace(self, _order=(), _limit=None) if self._order or self._limit is not None else self
 
     def _given(self) -> tuple[Node, ...]:
-        return (*(condition.node for _, condition in self._places), *Search._given(self))
+        return (*(condition.node for _, condition in self._spatial), *Search._given(self))
 
     def _all_conditions(self) -> tuple[Condition, ...]:
-        return (*(condition for _, condition in self._places), *self._conditions)
+        return (*(condition for _, condition in self._spatial), *self._conditions)
 
     def _matches(self, columns: str) -> list[tuple[Any, ...]]:
-        if not self._is_placed():
+        if not self._is_spatial():
             return Search._matches(self, columns)
         limit, crowd = self._limit, self._possible_crowd(columns)
         if limit is None or crowd is None:
@@ -147,14 +149,14 @@ class GeoSearch(Search[T]):
             return matches
 
     def _possible_crowd(self, columns: str) -> Clause | None:
-        """Return what counts the candidates of a place whose first in time are asked for; None if not worth asking."""
+        """Return the statement that counts the candidates, if the first in time are asked for; None if not worth it."""
         if self._limit is None or not self._order or self._order[0][0] != "acquired":
             return None
         _, test = self._exact_test(columns)
         return test.candidates
 
     def _goes_by_windows(self) -> bool:
-        crowd = self._possible_crowd("image.id") if self._is_placed() else None
+        crowd = self._possible_crowd("image.id") if self._is_spatial() else None
         with self._catalog.database.read() as connection:
             return by_time.is_crowded(crowd, connection)
 
@@ -177,9 +179,7 @@ class GeoSearch(Search[T]):
     ) -> tuple[Clause, ExactTest]:
         known = self._exact_tests.get((columns, reach, ordered))
         if known is None:
-            from localcat.store.query.exact import (
-                ExactTest,  # brings shapely, which searches without a place do not need
-            )
+            from localcat.store.query.exact import ExactTest  # brings shapely, which other searches do not need
 
             question = self._question()
             test = ExactTest(question if reach is question.reach else replace(question, reach=reach))
