@@ -25,7 +25,7 @@ from localcat.rasters.writing import strips
 
 what, side, tile, folder = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4])
 if tile < 512:  # everything smaller by the same factor
-    strips.ROW_MULTIPLE = tile
+    strips.BLOCK = tile
     strips.STRIP_BYTES = plan._STRIP_BYTES = environment.CACHE_BYTES = 2**22
 TILED = {"tiled": True, "blockxsize": tile, "blockysize": tile}
 META = {"geoTransform": [500_000, 10, 0, 4_000_000, 0, -10], "coordinateSystem": {"epsg": 32618}}

@@ -51,7 +51,7 @@ def few_rows(monkeypatch: pytest.MonkeyPatch):
 
     def begin() -> None:
         monkeypatch.setattr(plan, "_STRIP_BYTES", 1)
-        monkeypatch.setattr(strips, "ROW_MULTIPLE", 64)
+        monkeypatch.setattr(strips, "BLOCK", 64)
 
     return begin
 

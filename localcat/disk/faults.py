@@ -50,7 +50,7 @@ def refusal(path: str | PathLike[str], error: BaseException) -> StorageError:
         return StorageFullError(f"no room to write {name}: {reason}; free some space and try again")
     if number == errno.EROFS:
         return ReadOnlyCatalogError(
-            f"{name} is on a read-only disk: {reason}; copy catalog and data folder to a writable place"
+            f"{name} is on a read-only disk: {reason}; copy catalog and data folder to a writable folder"
         )
     return StorageError(f"{name} cannot be written: {reason}; check the disk and its permissions")
 

@@ -1,4 +1,4 @@
-"""Places that a catalog had better not lie on: said once, since it works there most of the time."""
+"""Kinds of file system on which a catalog is at risk; a warning is given once a process, since it mostly works."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from localcat.warn import warn_caller
 _told: set[Path] = set()
 
 
-def warn_of_place(path: Path) -> None:
+def warn_of_risks(path: Path) -> None:
     """Warn, once in a process, of a catalog on a network share or a FAT."""
     if path in _told:
         return

@@ -74,9 +74,9 @@ def as_footprints(values: Sequence[object]) -> list[BaseGeometry | InvalidGeomet
     given = [position for position, value in enumerate(values) if value is not None]
     shapes = numpy.empty(len(given), dtype=object)
     with numpy.errstate(all="ignore"):
-        for place, position in enumerate(given):
+        for at, position in enumerate(given):
             try:
-                shapes[place] = _parse(values[position])
+                shapes[at] = _parse(values[position])
             except InvalidGeometryError as error:
                 found[position] = error
         min_lon, min_lat, max_lon, max_lat = shapely.bounds(shapes).T
@@ -91,12 +91,12 @@ def as_footprints(values: Sequence[object]) -> list[BaseGeometry | InvalidGeomet
             & (max_lat <= 90)
             & ((shapely.get_dimensions(shapes) < 2) | (shapely.area(shapes) > 0))
         )
-    for place, position in enumerate(given):
-        if is_plain[place]:
-            found[position] = shapes[place]
+    for at, position in enumerate(given):
+        if is_plain[at]:
+            found[position] = shapes[at]
         elif found[position] is None:
             try:
-                found[position] = as_geometry(shapes[place])
+                found[position] = as_geometry(shapes[at])
             except InvalidGeometryError as error:
                 found[position] = error
     return found

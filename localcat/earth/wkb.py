@@ -38,7 +38,7 @@ def check_depth(blob: bytes) -> None:
 
 
 def _after(blob: bytes, at: int) -> tuple[int, int]:
-    """Return where the parts, or what follows, of the geometry at a place begin, and how many parts it has."""
+    """Return where the parts, or what follows, of the geometry at an offset begin, and how many parts it has."""
     order = "<" if blob[at] else ">"
     (code,) = struct.unpack_from(f"{order}I", blob, at + 1)
     at += 9 if code & _HAS_SRID else 5

@@ -127,7 +127,7 @@ class Restoring:
         kept = row if kind is None else _with_keys_once(kind, row)
         reason = None if kind is None else _undecodable(table, kind, kept)
         if reason is None:
-            names = ("id", *row.places)
+            names = ("id", *row.positions)
             sql = f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"  # noqa: S608  # ours
             try:
                 self._connection.execute(sql, (kept.row_id, *kept.cells))
@@ -297,8 +297,8 @@ def _with_keys_once(kind: type[CatalogObjectBase], row: SalvagedRow) -> Salvaged
         return row
     with suppress(ClientError, ValueError):  # more is wrong with it than a key
         text = attribute.dump(json_text.first_of_keys(stored))
-        place = row.places["extra_properties"]
-        return replace(row, cells=(*row.cells[:place], text, *row.cells[place + 1 :]))
+        at = row.positions["extra_properties"]
+        return replace(row, cells=(*row.cells[:at], text, *row.cells[at + 1 :]))
     return row
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from localcat.models.attributes.values import File
-    from localcat.rasters.warping.pieces import Place
+    from localcat.rasters.warping.pieces import Region
 
     MaskedArray = numpy.ma.MaskedArray[Any, Any]
 
@@ -155,11 +155,11 @@ class Mosaic:
 def _lay_present(image: Image, part: ReadPlan, canvas: Canvas) -> Image:
     """Read an image where it has pixels that are missing, and return it; where it has none, no file is opened."""
     require_pixels(image)
-    place: Place | None = slice(0, part.grid.height), slice(0, part.grid.width)
+    region: Region | None = slice(0, part.grid.height), slice(0, part.grid.width)
     # What is not masked by alpha or nodata shows the file's own nodata outside it, too.
     if part.is_masked and image.geotrans is not None:
-        place = overlap(native_grid(image), part.grid)
-    missing = None if place is None else canvas.missing_within(place)
+        region = overlap(native_grid(image), part.grid)
+    missing = None if region is None else canvas.missing_within(region)
     if missing is not None:
         canvas.lay(missing, lambda out: image_layer(image, part.part(*missing), out))
     return image
@@ -187,13 +187,13 @@ def of_present(image: Image, read: Callable[[Image], R]) -> R:
 def image_layer(image: Image, plan: ReadPlan, out: MaskedArray | None = None) -> MaskedArray:
     """Return the stored pixels of one image on the plan's grid, without the alpha band unless it was asked for.
 
-    `out`, of the plan's stored dtype, is filled and returned in place of a new array.
+    `out`, of the plan's stored dtype, is filled and returned instead of a new array.
     """
     choice = plan.choice_of(image)
     pixels = read_bands(
         sources_of(image, choice.bands),
         plan.whole or plan.grid,
-        place=plan.place,
+        region=plan.region,
         alpha=None if choice.alpha is None else len(choice.bands) - 1,
         resampling=plan.resampling,
         mask_nodata=plan.request.mask_nodata,

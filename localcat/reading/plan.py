@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from localcat.models.image import Image
     from localcat.models.requests import ReadRequest
-    from localcat.rasters.warping.pieces import Place
+    from localcat.rasters.warping.pieces import Region
 
     MaskedArray = numpy.ma.MaskedArray[Any, Any]
 
@@ -96,7 +96,7 @@ class ReadPlan:
         Of the result.
     whole : Grid, optional
         The grid of the whole result, where this plan is a part of one.
-    place : (slice, slice), optional
+    region : (slice, slice), optional
         The rows and columns of the whole that this part is.
     threads : int
         Threads that decode the blocks of one file.
@@ -112,7 +112,7 @@ class ReadPlan:
     scales: list[Scale] | None
     data_type: str
     whole: Grid | None = None
-    place: Place | None = None
+    region: Region | None = None
     threads: int = field(default_factory=usable_threads)
 
     def choice_of(self, image: Image) -> BandChoice:
@@ -148,9 +148,9 @@ class ReadPlan:
     def part(self, rows: slice, columns: slice = slice(None)) -> ReadPlan:
         """Return the plan of some of the rows and columns."""
         (top, bottom, _), (left, right, _) = rows.indices(self.grid.height), columns.indices(self.grid.width)
-        above, before = (0, 0) if self.place is None else (self.place[0].start, self.place[1].start)
-        place = slice(above + top, above + bottom), slice(before + left, before + right)
-        return replace(self, grid=self.grid.part(rows, columns), whole=self.whole or self.grid, place=place)
+        above, before = (0, 0) if self.region is None else (self.region[0].start, self.region[1].start)
+        region = slice(above + top, above + bottom), slice(before + left, before + right)
+        return replace(self, grid=self.grid.part(rows, columns), whole=self.whole or self.grid, region=region)
 
     @property
     def strip_count(self) -> int:

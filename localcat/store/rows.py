@@ -124,13 +124,13 @@ def insert_images(
     names = ", ".join(("id", *(column("image", name).name for name in attributes)))
     marks = ", ".join("?" * (len(attributes) + 1))
     connection.executemany(f"INSERT INTO image ({names}) VALUES ({marks})", values)
-    place = {name: position for position, name in enumerate(attributes, 1)}
-    name, tags = place["name"], place.get("tags")
+    at = {name: position for position, name in enumerate(attributes, 1)}
+    name, tags = at["name"], at.get("tags")
     connection.executemany(
         "INSERT INTO image_text (rowid, name, tags) VALUES (?, ?, ?)",
         ((row[0], row[name], None if tags is None else row[tags]) for row in values),
     )
-    acquired = place.get("acquired")
+    acquired = at.get("acquired")
     add_boxes(
         connection,
         (
@@ -223,7 +223,7 @@ def related_to_product(connection: sqlite3.Connection, product_id: int) -> tuple
 
 
 def next_sort_order(connection: sqlite3.Connection, product_id: int) -> int:
-    """Return the place behind the last of a product's bands."""
+    """Return the position after the last of a product's bands."""
     (highest,) = connection.execute("SELECT max(sort_order) FROM band WHERE product_id = ?", (product_id,)).fetchone()
     return 1 if highest is None else highest + 1
 

@@ -150,7 +150,7 @@ def test_each_state_opens_or_explains_itself(tmp_path: Path) -> None:
             (line,) = told[f"{name} {read_only}"][:1]
             assert line.startswith("ReadOnlyCatalogError: ")
             assert "was not closed cleanly" in line
-            assert f"copy it, with '{journal}' and its data folder, to a writable place" in line
+            assert f"copy it, with '{journal}' and its data folder, to a writable folder" in line
     assert "create StorageError: " in found
 
 

@@ -227,7 +227,7 @@ def test_overviews_have_no_seam_either(tmp_path, name):
     assert not oracle.mask.any()
     whole = numpy.ma.getdata(oracle)
     for rows in (slice(0, 33), slice(33, 80)):
-        part = read_bands(both(paths[0]), target, resampling=name, place=(rows, slice(10, 40)))
+        part = read_bands(both(paths[0]), target, resampling=name, region=(rows, slice(10, 40)))
         assert_allclose(part.data, whole[:, rows, 10:40], rtol=1e-5)
 
 

@@ -146,7 +146,7 @@ def test_parts_hold_the_same_pixels_as_the_whole(plain, name, grid):
     assert whole.count() > 10_000
     for start in range(0, grid.height, 33):
         rows = slice(start, min(start + 33, grid.height))
-        part = read_bands(sources(plain, 1, 2), grid, place=(rows, slice(0, grid.width)), resampling=name)
+        part = read_bands(sources(plain, 1, 2), grid, region=(rows, slice(0, grid.width)), resampling=name)
         assert (part.mask == whole.mask[:, rows]).all()
         assert (part.data == whole.data[:, rows]).all()
 
@@ -185,7 +185,7 @@ def test_any_part_holds_the_pixels_of_the_whole_however_it_is_cut(
     top, left = (data.draw(st.integers(0, length - 1)) for length in grid.shape)
     rows = slice(top, data.draw(st.integers(top + 1, grid.height)))
     columns = slice(left, data.draw(st.integers(left + 1, grid.width)))
-    part = read_bands(sources(varied[kind], 1, 2), grid, place=(rows, columns), **asked)
+    part = read_bands(sources(varied[kind], 1, 2), grid, region=(rows, columns), **asked)
     assert (part.mask == whole.mask[:, rows, columns]).all()
     assert (part.data == whole.data[:, rows, columns]).all()
 

@@ -11,8 +11,9 @@ from contextlib import closing
 import numpy
 import pytest
 
+from localcat.errors import CorruptCatalogError
 from localcat.store.file import schema
-from localcat.store.rtree.nodes import BrokenTreeError, read_tree
+from localcat.store.rtree.nodes import read_tree
 from localcat.store.rtree.write import NODE_SIZE
 
 COUNT = 600  # entries; two levels of nodes above the leaves' cells
@@ -41,7 +42,7 @@ def connection(content: bytes) -> Iterator[sqlite3.Connection]:
 def faults(connection: sqlite3.Connection) -> tuple[str, ...]:
     try:
         return read_tree(connection).faults
-    except BrokenTreeError as error:
+    except CorruptCatalogError as error:
         return (str(error),)
 
 
@@ -50,25 +51,25 @@ def test_the_entries_are_those_of_the_index(connection: sqlite3.Connection) -> N
     rows = connection.execute("SELECT * FROM image_index ORDER BY id").fetchall()
     assert tree.faults == ()
     assert tree.ids.tolist() == [row[0] for row in rows]
-    assert numpy.array_equal(tree.places, [row[1:] for row in rows])
+    assert numpy.array_equal(tree.boxes, [row[1:] for row in rows])
 
 
 def test_an_empty_index_is_in_order() -> None:
     with closing(sqlite3.connect(":memory:")) as connection:
         connection.execute(schema.statement_of("image_index"))
         tree = read_tree(connection)
-        assert (tree.faults, tree.ids.tolist(), tree.places.shape) == ((), [], (0, 6))
+        assert (tree.faults, tree.ids.tolist(), tree.boxes.shape) == ((), [], (0, 6))
 
 
 DAMAGE = {
-    "UPDATE image_index_parent SET parentnode = parentnode + 1": "the table of its nodes tells otherwise",
-    "DELETE FROM image_index_rowid WHERE rowid = 7": "the table of its rows tells otherwise",
-    "INSERT INTO image_index_rowid VALUES (7000, 2)": "the table of its rows tells otherwise",
-    "UPDATE image_index_rowid SET nodeno = 'x' WHERE rowid = 7": "the table of its rows tells otherwise",
+    "UPDATE image_index_parent SET parentnode = parentnode + 1": "the table of its nodes disagrees",
+    "DELETE FROM image_index_rowid WHERE rowid = 7": "the table of its rows disagrees",
+    "INSERT INTO image_index_rowid VALUES (7000, 2)": "the table of its rows disagrees",
+    "UPDATE image_index_rowid SET nodeno = 'x' WHERE rowid = 7": "the table of its rows disagrees",
     "DELETE FROM image_index_node WHERE nodeno = (SELECT max(nodeno) FROM image_index_node)": "a node is missing",
-    "DELETE FROM image_index_node": "its nodes are of no size, or of several",
-    "UPDATE image_index_node SET data = NULL": "its nodes are of no size, or of several",
-    "UPDATE image_index_node SET data = data || x'00' WHERE nodeno = 2": "its nodes are of no size, or of several",
+    "DELETE FROM image_index_node": "its nodes have no size, or several",
+    "UPDATE image_index_node SET data = NULL": "its nodes have no size, or several",
+    "UPDATE image_index_node SET data = data || x'00' WHERE nodeno = 2": "its nodes have no size, or several",
 }
 
 

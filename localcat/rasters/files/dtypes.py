@@ -106,7 +106,7 @@ def equals_nodata(
     Parameters
     ----------
     out : ndarray of bool, optional
-        Is filled and returned in place of a new array.
+        Is filled and returned instead of a new array.
     """
     if out is None:
         out = numpy.empty(array.shape, dtype=bool)

@@ -133,7 +133,7 @@ def _ring(grid: Grid, points: int) -> NDArray[Any]:
 
 
 def _unwrapped(ring: NDArray[Any]) -> NDArray[Any]:
-    """Return a ring whose longitudes run on beyond ±180° in place of jumping."""
+    """Return a ring whose longitudes run on beyond ±180° instead of jumping."""
     return numpy.column_stack((numpy.unwrap(ring[:, 0], period=360), ring[:, 1]))
 
 

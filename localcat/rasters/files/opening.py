@@ -55,7 +55,7 @@ def open_raster(
     path : str or path
         A regular file; no symbolic link, no URL, no virtual file of GDAL.
     overview_level : int, optional
-        Open this overview (0 is the finest) in place of the full resolution.
+        Open this overview (0 is the finest) instead of the full resolution.
     max_bytes : int, optional
         Largest decoded size of the raster; None for no limit. One block never exceeds `MAX_BLOCK_BYTES`.
     threads : int

@@ -12,7 +12,7 @@ from localcat.errors import GridMismatchError
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
 
-    from localcat.rasters.warping.pieces import Place
+    from localcat.rasters.warping.pieces import Region
 
     MaskedArray: TypeAlias = numpy.ma.MaskedArray[Any, Any]
 
@@ -46,9 +46,9 @@ class Canvas:
         """Whether every pixel is found."""
         return not self._missing.any()
 
-    def missing_within(self, place: Place) -> Place | None:
-        """Return the rows and columns of a place outside which no pixel is missing; None if none is missing at all."""
-        rows, columns = place
+    def missing_within(self, region: Region) -> Region | None:
+        """Return the rows and columns of a region that hold all its missing pixels; None if no pixel is missing."""
+        rows, columns = region
         missing: NDArray[numpy.bool_] = numpy.logical_or.reduce(self._missing[:, rows, columns], axis=0)
         down, across = numpy.flatnonzero(missing.any(axis=1)), numpy.flatnonzero(missing.any(axis=0))
         if not len(down):
@@ -59,12 +59,12 @@ class Canvas:
             slice(left + int(across[0]), left + int(across[-1]) + 1),
         )
 
-    def lay(self, place: Place, read: Callable[[MaskedArray | None], MaskedArray]) -> None:
-        """Take from an image the pixels that are missing still.
+    def lay(self, region: Region, read: Callable[[MaskedArray | None], MaskedArray]) -> None:
+        """Take the pixels that are still missing from an image.
 
         Parameters
         ----------
-        place : (slice, slice)
+        region : (slice, slice)
             Its rows and columns here.
         read : function
             Returns its pixels there, with a full mask. Where no pixel is found yet, it is given an array to fill; what
@@ -73,9 +73,9 @@ class Canvas:
         Raises
         ------
         GridMismatchError
-            If the pixels do not have the shape of their place.
+            If the pixels do not have the shape of the region.
         """
-        rows, columns = place
+        rows, columns = region
         free = self._missing[:, rows, columns]
         if free.all():
             try:
@@ -86,7 +86,7 @@ class Canvas:
             return
         found = read(None)
         if found.shape != free.shape:
-            raise GridMismatchError(f"an image of shape {found.shape} does not fit its place of shape {free.shape}")
+            raise GridMismatchError(f"an image of shape {found.shape} does not fit its region of shape {free.shape}")
         mask = numpy.ma.getmaskarray(found)
         numpy.copyto(self._values[:, rows, columns], numpy.ma.getdata(found), where=numpy.greater(free, mask))
         free &= mask

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from rasterio.io import DatasetReader
     from shapely.geometry.base import BaseGeometry
 
-    from localcat.rasters.warping.pieces import Place
+    from localcat.rasters.warping.pieces import Region
 
     MaskedArray = numpy.ma.MaskedArray[Any, Any]
 
@@ -72,7 +72,7 @@ def read_bands(
     cutline: BaseGeometry | None = None,
     all_touched: bool = False,
     max_bytes: int = MAX_RESULT_BYTES,
-    place: Place | None = None,
+    region: Region | None = None,
     alpha: int | None = None,
     threads: int = 1,
     out: MaskedArray | None = None,
@@ -97,7 +97,7 @@ def read_bands(
         Whether a pixel is inside the cutline as soon as the two touch, rather than when its centre is inside.
     max_bytes : int
         Largest size of the result, in bytes.
-    place : (slice, slice), optional
+    region : (slice, slice), optional
         Rows and columns of the grid to read; all by default. Any part holds exactly the pixels of the whole.
     alpha : int, optional
         Which of the sources, by position, is 0 where the pixels of all are transparent: these are masked, and lend
@@ -106,12 +106,12 @@ def read_bands(
     threads : int
         Threads that decode blocks.
     out : masked array, shape (band, row, column), optional
-        Of `dtype`, and with a full mask; is filled and returned in place of a new array.
+        Of `dtype`, and with a full mask; is filled and returned instead of a new array.
 
     Returns
     -------
     masked array, shape (band, row, column)
-        The rows and columns of the place. With a full mask, True = invalid. Below the mask lie the file's values, and
+        The rows and columns of the region. With a full mask, True = invalid. Below the mask lie the file's values, and
         outside the file nodata or 0.
 
     Raises
@@ -126,7 +126,7 @@ def read_bands(
     method = RESAMPLINGS.get(resampling)
     if method is None:
         raise BadRequestError(f"{resampling!r} is no resampling; choose one of {', '.join(RESAMPLINGS)}")
-    part = grid if place is None else grid.part(*place)
+    part = grid if region is None else grid.part(*region)
     if min(part.shape) < 1:
         raise BadRequestError(f"a grid of shape {part.shape} has no pixels")
     if not sources:
@@ -149,12 +149,12 @@ def read_bands(
             shape = (len(sources), *part.shape)
             out = numpy.ma.MaskedArray(numpy.empty(shape, dtype=wanted), mask=numpy.empty(shape, dtype=bool))
         values, mask = numpy.ma.getdata(out), numpy.ma.getmaskarray(out)
-        if place is None:
-            place = slice(0, grid.height), slice(0, grid.width)
+        if region is None:
+            region = slice(0, grid.height), slice(0, grid.width)
         for path, positions in files.items():
             opacity = None if alpha is None else sources[alpha]
             request = Request(sources, positions, method, mask_nodata, threads, opacity)
-            _read_file(path, request, grid, place, values, mask)
+            _read_file(path, request, grid, region, values, mask)
         if cutline is not None:
             mask |= outside_cutline(cutline, part, all_touched=all_touched)
     return out
@@ -216,9 +216,9 @@ def check_indexes(dataset: DatasetReader, indexes: Sequence[int]) -> None:
 
 
 def _read_file(
-    path: str, request: Request, grid: Grid, place: Place, values: NDArray[Any], mask: NDArray[numpy.bool_]
+    path: str, request: Request, grid: Grid, region: Region, values: NDArray[Any], mask: NDArray[numpy.bool_]
 ) -> None:
-    """Read the bands of one file into their places in the result."""
+    """Read the bands of one file into their positions in the result."""
     with open_raster(path, max_bytes=None, threads=request.threads) as dataset:
         check_indexes(dataset, request.indexes)
         native = native_grid(dataset)
@@ -228,11 +228,11 @@ def _read_file(
         is_copied = all(window is not None for *_, window in turns)
         level = None if is_copied else overview_level(dataset, native, grid)
         if level is None:
-            _read_turns(Raster(dataset, native), turns, place, request, values, mask)
+            _read_turns(Raster(dataset, native), turns, region, request, values, mask)
             return
     with open_raster(path, overview_level=level, max_bytes=None, threads=request.threads) as overview:
         reduced = Raster(overview, Grid(native.crs, overview.transform, overview.shape), level)
-        _read_turns(reduced, _turns(reduced.grid, grid), place, request, values, mask)
+        _read_turns(reduced, _turns(reduced.grid, grid), region, request, values, mask)
 
 
 def _turns(native: Grid, grid: Grid) -> list[_Turn]:
@@ -242,13 +242,13 @@ def _turns(native: Grid, grid: Grid) -> list[_Turn]:
 def _read_turns(
     raster: Raster,
     turns: list[_Turn],
-    place: Place,
+    region: Region,
     request: Request,
     values: NDArray[Any],
     mask: NDArray[numpy.bool_],
 ) -> None:
     """Read the columns of the result that lie on each turn around the Earth, by copying where they are a window."""
-    rows, columns = place
+    rows, columns = region
     for within, part, window in turns:
         left, right = max(within.start, columns.start), min(within.stop, columns.stop)
         if left >= right:
@@ -295,7 +295,7 @@ def copy_window(
 
 
 def _window_pixels(dataset: DatasetReader, window: Window, request: Request, values: NDArray[Any]) -> NDArray[Any]:
-    """Put the pixels of a window into their places in the result, and return them as they are stored."""
+    """Put the pixels of a window into their positions in the result, and return them as they are stored."""
     indexes, positions = request.indexes, request.positions
     first, last = positions[0], positions[-1]
     is_same = all(dataset.dtypes[index - 1] == values.dtype.name for index in indexes)

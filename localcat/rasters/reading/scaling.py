@@ -129,7 +129,7 @@ def apply_scaling(
     dtype : dtype
         numpy dtype of the result. Towards integers, values are rounded.
     out : masked array, optional
-        Of that dtype, and with a full mask; is filled and returned in place of a new array.
+        Of that dtype, and with a full mask; is filled and returned instead of a new array.
 
     Returns
     -------

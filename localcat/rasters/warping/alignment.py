@@ -35,7 +35,7 @@ def native_window(native: Grid, grid: Grid) -> Window | None:
     inverse = ~native.transform
     corners = [(column, row) for column in (0, width) for row in (0, height)]
     found = [_moved(inverse, *_moved(grid.transform, *corner)) for corner in corners]
-    if not all(math.isfinite(coordinate) for place in found for coordinate in place):
+    if not all(math.isfinite(coordinate) for point in found for coordinate in point):
         return None
     left, top = round(found[0][0]), round(found[0][1])
     error = max(
@@ -97,7 +97,7 @@ def _mesh(grid: Grid, points: int) -> tuple[NDArray[Any], NDArray[Any]]:
 
 
 def columns_under(native: Grid, grid: Grid) -> NDArray[Any]:
-    """Return the native columns at places all over a grid; not finite where there is none."""
+    """Return the native columns at points all over a grid; not finite where there is none."""
     return _native_pixels(native, grid, *_mesh(grid, _MESH))[0]
 
 
@@ -129,7 +129,7 @@ def overview_level(dataset: DatasetReader, native: Grid, grid: Grid) -> int | No
 
 
 def _coarseness(native: Grid, grid: Grid) -> float:
-    """Return how many native pixels a side of a grid's pixel covers, at the place where it covers fewest."""
+    """Return how many native pixels a side of a grid's pixel covers, at the point where it covers fewest."""
     right, down = (numpy.hypot(*step) for step in _steps(native, grid))
     sides = numpy.concatenate((right, down))
     sides = sides[numpy.isfinite(sides)]
@@ -139,7 +139,7 @@ def _coarseness(native: Grid, grid: Grid) -> float:
 def _steps(native: Grid, grid: Grid) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return the native columns and rows by which one leaves a pixel of a grid, to the right and down.
 
-    Each of shape (2, place), at places all over the grid; not finite where these have no native position.
+    Each of shape (2, point), at points all over the grid; not finite where these have no native position.
     """
     columns, rows = _mesh(grid, _MESH)
     step = min(*grid.shape, 16) / 2

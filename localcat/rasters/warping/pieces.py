@@ -1,7 +1,8 @@
 """The pieces in which a grid is warped: always the same ones, whichever part of the grid is asked for.
 
-GDAL finds the places of the pixels in a row to an eighth of a pixel, from a few places in that row, and cuts what is
-large as it likes. So a row that begins or ends elsewhere may hold other neighbours; the same call never does.
+GDAL computes the positions of the pixels in a row to an eighth of a pixel, from a few positions in that row, and
+divides large grids as it likes. So a pixel may come out differently if its row begins or ends elsewhere; if the same
+piece is warped again, all pixels come out the same.
 """
 
 from __future__ import annotations
@@ -9,17 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, TypeAlias
 
-from localcat.rasters.writing.strips import ROW_MULTIPLE
-
-Place: TypeAlias = tuple[slice, slice]
+Region: TypeAlias = tuple[slice, slice]
 """Rows and columns, with a start and a stop."""
 
-BLOCK: Final = ROW_MULTIPLE  # pixels; pieces are whole blocks, so that few of them are cut by a strip
+BLOCK: Final = 512  # pixels; pieces are whole tiles of most files, so that few tiles are decoded twice
 MOST_COLUMNS: Final = 4 * BLOCK
 MOST_SAMPLES: Final = 2**20  # pixels times bands, and less than a strip has
 
 
-def pieces_of(shape: tuple[int, int], extent: Place, wanted: Place, count: int) -> Iterator[Place]:
+def pieces_of(shape: tuple[int, int], extent: Region, wanted: Region, count: int) -> Iterator[Region]:
     """Yield the pieces of a grid that share pixels with some rows and columns of it.
 
     Parameters
@@ -46,8 +45,8 @@ def pieces_of(shape: tuple[int, int], extent: Place, wanted: Place, count: int) 
                 yield piece
 
 
-def shared(first: Place, second: Place) -> Place:
-    """Return the rows and columns that two places share."""
+def shared(first: Region, second: Region) -> Region:
+    """Return the rows and columns that two regions share."""
     (rows, columns), (other_rows, other_columns) = first, second
     return (
         slice(max(rows.start, other_rows.start), min(rows.stop, other_rows.stop)),
@@ -55,9 +54,9 @@ def shared(first: Place, second: Place) -> Place:
     )
 
 
-def relative(place: Place, to: Place) -> Place:
-    """Return a place as rows and columns of another one that holds it."""
-    (rows, columns), (other_rows, other_columns) = place, to
+def relative(region: Region, to: Region) -> Region:
+    """Return a region as rows and columns of another one that contains it."""
+    (rows, columns), (other_rows, other_columns) = region, to
     return (
         slice(rows.start - other_rows.start, rows.stop - other_rows.start),
         slice(columns.start - other_columns.start, columns.stop - other_columns.start),

@@ -130,7 +130,7 @@ def simple_source(
     source, target : tuple of int
         (column, row, columns, rows) in the file and in the virtual band.
     overview_level : int, optional
-        Read this overview in place of the full resolution.
+        Read this overview instead of the full resolution.
     """
     rects = "".join(
         f'<{name} xOff="{column}" yOff="{row}" xSize="{columns}" ySize="{rows}"/>'

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from rasterio.io import DatasetReader
 
     from localcat.earth.contexts.grid import Grid
-    from localcat.rasters.warping.pieces import Place
+    from localcat.rasters.warping.pieces import Region
     from localcat.rasters.warping.vrt import Raster
 
 _CODES = (ColorInterp.alpha, ColorInterp.palette)
@@ -39,7 +39,7 @@ _NEARLY_WHOLE = 0.05  # pixels; GDAL takes ratios this near to a whole number fo
 def warp(
     raster: Raster,
     grid: Grid,
-    place: Place,
+    region: Region,
     request: Request,
     values: NDArray[Any],
     mask: NDArray[numpy.bool_],
@@ -61,11 +61,11 @@ def warp(
         options = {}
         if grid.crs == raster.grid.crs:  # else GDAL moves what lies half a turn from the middle of a wide file
             options["INSERT_CENTER_LONG"] = "NO"
-        if len(rasters) > 1:  # else GDAL may miss the first places that lie in one of them
+        if len(rasters) > 1:  # else GDAL may miss the first pixels that are in one of them
             options["SAMPLE_STEPS"] = "ALL"
-        for piece in pieces_of(grid.shape, extent, place, len(request.positions)):
-            found = shared(piece, place)
-            rows, columns = relative(found, place)
+        for piece in pieces_of(grid.shape, extent, region, len(request.positions)):
+            found = shared(piece, region)
+            rows, columns = relative(found, region)
             for shown in rasters:
                 warped = _Warped(shown, grid.part(*piece), request, kernel, options)
                 warped.put(relative(found, piece), values[:, rows, columns], mask[:, rows, columns])
@@ -104,10 +104,10 @@ class _Warped:
     kernel: dict[str, str]
     options: dict[str, str]
 
-    def put(self, place: Place, values: NDArray[Any], mask: NDArray[numpy.bool_]) -> None:
-        """Put the pixels of some rows and columns into their places in the result, as far as none is valid there."""
+    def put(self, region: Region, values: NDArray[Any], mask: NDArray[numpy.bool_]) -> None:
+        """Put the pixels of some rows and columns into the result, where it has no valid pixel yet."""
         dataset, request = self.raster.dataset, self.request
-        outside = self._outside()[place]
+        outside = self._outside()[region]
         groups: dict[tuple[str, Resampling], list[int]] = {}
         for at in request.positions:
             nodata = nodata_of(dataset, request.sources[at])
@@ -121,11 +121,11 @@ class _Warped:
                 pixels = self._resampled(indexes, method, nodata, **self.kernel)
                 nearest = pixels if nodata is None else self._resampled(indexes, Resampling.nearest, nodata)
             for at, whole, codes in zip(members, pixels, nearest, strict=True):
-                band = whole[place]
-                missing = equals_nodata(codes[place], nodata)
+                band = whole[region]
+                missing = equals_nodata(codes[region], nodata)
                 if nodata is not None and nearest is not pixels:
                     # A pixel is there exactly when its nearest neighbour is.
-                    band = numpy.where(missing | equals_nodata(band, nodata), codes[place], band)
+                    band = numpy.where(missing | equals_nodata(band, nodata), codes[region], band)
                 is_free = mask[at] & ~outside
                 numpy.copyto(values[at], saturated(band, values.dtype), where=is_free)
                 mask[at] &= outside | missing if request.mask_nodata else outside

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from rasterio.crs import CRS
 
 _SEAMLESS = 0.1  # pixels; how exactly the two edges of a file that goes around the Earth must meet
-_REACH = 4  # pixels of the coarser grid; a kernel reaches 3 to either side, and the place of a pixel is a little off
+_REACH = 4  # pixels of the coarser grid; a kernel reaches 3 to either side, and the position of a pixel is a little off
 _MOST_TURNS = 2  # how wide a file may be that is shown once for each turn
 _BEYOND = 1e-3  # pixels; what reaches less far beyond the edge of the map does not
 
@@ -44,7 +44,7 @@ def shown_around(
     indexes: Sequence[int],
     opacity: Opacity | None,
 ) -> Iterator[list[Raster]]:
-    """Yield what to warp in place of a raster: each of them shows the pixels that those before it have not.
+    """Yield what to warp instead of a raster: each of them shows the pixels that those before it have not.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def shown_around(
 
 
 def _layouts(grid: Grid, target: Grid, used: Grid | None, reach: int) -> list[tuple[Grid, list[Span]]]:
-    """Return the grids of what is shown in place of a file, and which of its columns they hold; none for the file."""
+    """Return the grids of what is shown instead of a file, and which of its columns they hold; none for the file."""
     turn, count = turn_of(grid.crs), _columns_of_turn(grid)
     meets, middle = False, None
     if count is not None and used is not None:
@@ -104,20 +104,20 @@ def _layouts(grid: Grid, target: Grid, used: Grid | None, reach: int) -> list[tu
 
 
 def _arc(columns: NDArray[Any], count: int) -> tuple[float, float] | None:
-    """Return from which column to which some places reach around the Earth; None if they take half of it or more.
+    """Return from which column to which some columns reach around the Earth; None if they take half of it or more.
 
     The first column is on the turn of the file; the arc may end beyond it.
     """
     if not numpy.isfinite(columns).all():
         return None
-    places = numpy.sort(columns % count)
-    gaps = numpy.diff(places, append=places[0] + count)
+    sorted_columns = numpy.sort(columns % count)
+    gaps = numpy.diff(sorted_columns, append=sorted_columns[0] + count)
     widest = int(gaps.argmax())
     length = count - float(gaps[widest])
     if length >= count / 2:
         return None
-    first = float(places[(widest + 1) % len(places)])
-    margin = 2 + 0.05 * length  # what lies between the places may bend outwards
+    first = float(sorted_columns[(widest + 1) % len(sorted_columns)])
+    margin = 2 + 0.05 * length  # what lies between them may bend outwards
     return first - margin, first + length + margin
 
 

@@ -148,7 +148,7 @@ def scratch_path(beside: Path) -> Iterator[Path]:
     Raises
     ------
     StorageFullError
-        In place of what GDAL reports, if there is hardly any room left while the scratch file still exists.
+        Instead of what GDAL reports, if there is hardly any room left while the scratch file still exists.
     """
     path = beside.with_name(f"{beside.name}.{uuid4().hex}.tif")
     try:
@@ -242,7 +242,7 @@ def _check_length(group: _Group, source: PixelSource, layout: Layout) -> None:
     length = Path(group.name).stat().st_size
     if length < least:
         raise StorageFullError(
-            f"the scratch file {group.name} has {length} bytes in place of {least} or more; free some space"
+            f"the scratch file {group.name} has {length} bytes instead of {least} or more; free some space"
         )
 
 

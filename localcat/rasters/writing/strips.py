@@ -1,4 +1,4 @@
-"""Pixels a few rows at a time, so that a large raster needs no second place in memory."""
+"""Pixels a few rows at a time, so that a large raster is not in memory a second time."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from rasterio.windows import Window
 from localcat.errors import GridMismatchError, InvalidArrayError
 from localcat.rasters.files.environment import read_errors
 from localcat.rasters.files.sources import internal_mask
+from localcat.rasters.warping.pieces import BLOCK
 from localcat.rasters.writing.checks import BandLayer
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from rasterio.io import DatasetReader
 
 STRIP_BYTES = 32 * 2**20
-ROW_MULTIPLE = 512  # pixels; strips end where the tiles of most files do, so that no tile is decoded twice
 
 
 class PixelSource(Protocol):
@@ -54,7 +54,7 @@ def row_strips(shape: tuple[int, ...], itemsize: int, *, most_bytes: int | None 
     *others, height, width = shape
     row_bytes = width * itemsize * int(numpy.prod(others))
     limit = STRIP_BYTES if most_bytes is None else most_bytes
-    step = max(limit // max(row_bytes, 1) // ROW_MULTIPLE, 1) * ROW_MULTIPLE
+    step = max(limit // max(row_bytes, 1) // BLOCK, 1) * BLOCK
     for start in range(0, height, step):
         yield slice(start, min(start + step, height))
 

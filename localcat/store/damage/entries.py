@@ -16,7 +16,7 @@ from localcat.store.damage.check import REINDEX, TEXT_TABLES
 from localcat.store.damage.problems import Problem, ProblemKind
 from localcat.store.file import schema
 from localcat.store.rtree.ask import TIME_UNIT
-from localcat.store.rtree.nodes import BrokenTreeError, read_tree
+from localcat.store.rtree.nodes import read_tree
 from localcat.store.rtree.write import NODE_SIZE, add_entries
 
 _CHUNK = 10_000  # images looked at together
@@ -29,13 +29,13 @@ _FOOTPRINTS = """
 
 
 def check_entries(connection: sqlite3.Connection) -> Iterator[Problem]:
-    """Yield what is wrong in the space-time index: in its structure, and where an entry is not what the row says."""
+    """Yield the faults of the space-time index: of its structure, and of entries that differ from their rows."""
     try:
         tree = read_tree(connection)
-    except BrokenTreeError as error:
+    except CorruptCatalogError as error:
         yield Problem(ProblemKind.SPACE_TIME_INDEX, REINDEX, "image_index", found=f"a broken tree: {error}")
         return
-    ids, places = tree.ids, tree.places
+    ids, indexed = tree.ids, tree.boxes
     for fault in tree.faults:
         yield Problem(ProblemKind.SPACE_TIME_INDEX, REINDEX, "image_index", found=fault)
     is_extra = numpy.ones(len(ids), dtype=bool)
@@ -50,14 +50,14 @@ def check_entries(connection: sqlite3.Connection) -> Iterator[Problem]:
         for row_id in wanted[is_usable & ~is_there].tolist():
             yield _problem(connection, row_id, expected="an entry", found="none")
         for row_id in wanted[~is_usable].tolist():
-            advice = "set the geometry anew, and save"
+            advice = "set the geometry again, and save"
             yield Problem(
                 ProblemKind.VALUE, advice, _uid(connection, row_id), expected="a footprint", found="damaged WKB"
             )
         times = numpy.array([row[2] for row in rows], dtype=numpy.float64) / TIME_UNIT
         exact = numpy.column_stack((boxes, times, times))
         compared = is_there & is_usable
-        is_wrong = ~_fits(places[at[compared]], exact[compared])
+        is_wrong = ~_fits(indexed[at[compared]], exact[compared])
         for row_id in wanted[compared][is_wrong].tolist():
             yield _problem(connection, row_id, expected="its footprint and time", found="another place or time")
     for row_id in ids[is_extra].tolist():
@@ -83,9 +83,9 @@ def _shape(blob: bytes) -> Any:
         return None
 
 
-def _fits(places: NDArray[numpy.float64], exact: NDArray[numpy.float64]) -> NDArray[numpy.bool_]:
+def _fits(indexed: NDArray[numpy.float64], exact: NDArray[numpy.float64]) -> NDArray[numpy.bool_]:
     """Return which entries are what they should be, rounded outwards to 32-bit floats."""
-    outwards = numpy.where(numpy.arange(exact.shape[1]) % 2 == 0, exact - places, places - exact)
+    outwards = numpy.where(numpy.arange(exact.shape[1]) % 2 == 0, exact - indexed, indexed - exact)
     fits: NDArray[numpy.bool_] = (outwards >= 0) & (outwards <= numpy.abs(exact) * _ROUNDING + 1e-30)
     return numpy.asarray(fits.all(axis=1))
 

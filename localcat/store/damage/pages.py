@@ -27,7 +27,7 @@ _SMALLEST_CELL = 4  # bytes
 _MOST_TRIES = 4  # chains that fail may share a page so often: damage leads them into those of others
 
 
-class DamagedPageError(Exception):
+class _DamagedPageError(Exception):
     """A page or a record does not hold together; never leaves `localcat.store`."""
 
 
@@ -101,12 +101,12 @@ class Pages:
 
         Raises
         ------
-        DamagedPageError
+        _DamagedPageError
             If the file has none of that number, or the disk cannot read it.
         """
         page = self._read((number - 1) * self.size, self.size) if 1 <= number <= self.count else b""
         if len(page) != self.size:
-            raise DamagedPageError
+            raise _DamagedPageError
         return page[: self._usable]
 
     def free(self) -> set[int] | None:
@@ -125,7 +125,7 @@ class Pages:
                 if leaves > self._usable // 4 - 2:
                     return None
                 found.update(struct.unpack_from(f">{leaves}I", page, 8))
-        except DamagedPageError:
+        except _DamagedPageError:
             return None
         return found if len(found) == expected else None
 
@@ -142,7 +142,7 @@ class Pages:
             self.used.add(number)
             try:
                 kind, cells, right = self._node(number)
-            except DamagedPageError:
+            except _DamagedPageError:
                 found.damaged.append(number)
                 continue
             page = self.page(number)
@@ -159,7 +159,7 @@ class Pages:
                     else:
                         known.add(record.row_id)
                         found.records.append(record)
-                except (DamagedPageError, IndexError, struct.error, UnicodeDecodeError):
+                except (_DamagedPageError, IndexError, struct.error, UnicodeDecodeError):
                     found.damaged.append(number)
             pending += reversed([*below, *([right] if right else [])])
         return found
@@ -171,7 +171,7 @@ class Pages:
                 continue
             try:
                 kind, cells, _ = self._node(number)
-            except DamagedPageError:
+            except _DamagedPageError:
                 continue
             if kind != _TABLE_LEAF:
                 continue
@@ -180,7 +180,7 @@ class Pages:
             for at, end in cells:
                 try:
                     records.append(self._record(page, at, end, kind))
-                except (DamagedPageError, IndexError, struct.error, UnicodeDecodeError):
+                except (_DamagedPageError, IndexError, struct.error, UnicodeDecodeError):
                     continue
             yield number, records
 
@@ -190,22 +190,22 @@ class Pages:
         start = _HEADER if number == 1 else 0
         kind = page[start]
         if kind not in (_TABLE_LEAF, _TABLE_INTERIOR, _INDEX_LEAF, _INDEX_INTERIOR):
-            raise DamagedPageError
+            raise _DamagedPageError
         is_leaf = kind in (_TABLE_LEAF, _INDEX_LEAF)
         (count,) = struct.unpack_from(">H", page, start + 3)
         first = start + (8 if is_leaf else 12)
         if first + 2 * count > self._usable:
-            raise DamagedPageError
+            raise _DamagedPageError
         cells = struct.unpack_from(f">{count}H", page, first)
         if any(not first + 2 * count <= at <= self._usable - _SMALLEST_CELL for at in cells):
-            raise DamagedPageError
+            raise _DamagedPageError
         ends = dict(pairwise([*sorted(set(cells)), self._usable]))
         spans = [(at, ends.pop(at, at)) for at in cells]  # one that is repeated has no room
         return kind, spans, 0 if is_leaf else int.from_bytes(page[start + 8 : start + 12])
 
     def _record(self, page: bytes, at: int, end: int, kind: int) -> Record:
         if end - at < _SMALLEST_CELL:
-            raise DamagedPageError
+            raise _DamagedPageError
         if kind == _INDEX_INTERIOR:
             at += 4  # the child
         length, at = _varint(page, at)
@@ -225,7 +225,7 @@ class Pages:
             local = local if local <= most else least
         missing = length - local
         if at + local + (4 if missing else 0) > end or length > self._length:
-            raise DamagedPageError
+            raise _DamagedPageError
         first = page[at : at + local]
         return first + self._chain(int.from_bytes(page[at + local : at + local + 4]), missing) if missing else first
 
@@ -238,7 +238,7 @@ class Pages:
                 parts[following] = overflow[4 : 4 + missing]
                 missing -= len(parts[following])
                 following = int.from_bytes(overflow[:4])
-        except DamagedPageError:
+        except _DamagedPageError:
             self._tries.update(parts.keys())
             raise
         self.used.update(parts)
@@ -246,10 +246,10 @@ class Pages:
 
     def _overflow(self, number: int, before: Collection[int]) -> bytes:
         if number in self.used or number in before or self._tries[number] >= _MOST_TRIES:  # a chain is nobody else's
-            raise DamagedPageError
+            raise _DamagedPageError
         page = self.page(number)
         if not any(page):  # which its last page would not be
-            raise DamagedPageError
+            raise _DamagedPageError
         return page
 
 
@@ -257,7 +257,7 @@ def _values(payload: bytes) -> tuple[Value, ...]:
     """Return the columns of a record: a header with the type of each, then their values."""
     end, at = _varint(payload, 0)
     if not at <= end <= len(payload):
-        raise DamagedPageError
+        raise _DamagedPageError
     kinds = []
     while at < end:
         kind = payload[at]
@@ -266,7 +266,7 @@ def _values(payload: bytes) -> tuple[Value, ...]:
             kind, at = _varint(payload, at - 1)
         kinds.append(kind)
     if at != end or len(kinds) > _MOST_COLUMNS:
-        raise DamagedPageError
+        raise _DamagedPageError
     values: list[Value] = []
     for kind in kinds:
         if kind == 0:
@@ -275,7 +275,7 @@ def _values(payload: bytes) -> tuple[Value, ...]:
         size = _INTEGER_BYTES.get(kind, 8 if kind == 7 else (kind - 12) // 2 if kind >= 12 else 0)
         part = payload[at : at + size]
         if len(part) != size or kind in (10, 11):
-            raise DamagedPageError
+            raise _DamagedPageError
         at += size
         if kind >= 12:
             values.append(part.decode() if kind % 2 else part)
@@ -284,7 +284,7 @@ def _values(payload: bytes) -> tuple[Value, ...]:
         else:
             values.append(struct.unpack(">d", part)[0] if kind == 7 else kind - 8)
     if at != len(payload):
-        raise DamagedPageError
+        raise _DamagedPageError
     return tuple(values)
 
 

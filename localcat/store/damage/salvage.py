@@ -37,7 +37,7 @@ class SalvagedRow:
     ----------
     row_id : int
         Its id.
-    places : dict of str to int
+    positions : dict of str to int
         Where each column stands in `cells`; the same for all rows of a table.
     cells : tuple
         The values of the columns.
@@ -46,21 +46,21 @@ class SalvagedRow:
     """
 
     row_id: int
-    places: Mapping[str, int]
+    positions: Mapping[str, int]
     cells: tuple[Any, ...]
     is_certain: bool = True
 
     @classmethod
     def of(cls, row_id: int, values: Mapping[str, Any]) -> Self:
         """Return a row of given columns."""
-        return cls(row_id, {name: place for place, name in enumerate(values)}, tuple(values.values()))
+        return cls(row_id, {name: position for position, name in enumerate(values)}, tuple(values.values()))
 
     def __getitem__(self, name: str) -> Any:
-        return self.cells[self.places[name]]
+        return self.cells[self.positions[name]]
 
     def get(self, name: str) -> Any:
         """Return the value of a column; None if the table has none of that name."""
-        return self[name] if name in self.places else None
+        return self[name] if name in self.positions else None
 
 
 @dataclass(slots=True)
@@ -74,7 +74,7 @@ class Salvage:
     rows : dict
         By table.
     damaged : dict of str to int
-        How many places of each table could not be read, with rows or without.
+        How many spots in the pages of each table could not be read, whether they held rows or not.
     """
 
     settings: dict[str, str] = field(default_factory=dict)
@@ -84,10 +84,10 @@ class Salvage:
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """The stored columns of a table, (name, types, may be NULL), the first of which is the row id; and their places."""
+    """The stored columns of a table, (name, types, may be NULL), and their positions; the first is the row id."""
 
     columns: tuple[tuple[str, tuple[type, ...], bool], ...]
-    places: Mapping[str, int]
+    positions: Mapping[str, int]
 
     def row(self, record: Record, *, is_certain: bool) -> SalvagedRow | None:
         """Return a record as a row; None if it cannot be one of this table."""
@@ -99,7 +99,7 @@ class _Layout:
                     return None
             elif not isinstance(value, types) or (isinstance(value, str) and "\x00" in value):
                 return None
-        return SalvagedRow(record.row_id, self.places, record.values[1:], is_certain)
+        return SalvagedRow(record.row_id, self.positions, record.values[1:], is_certain)
 
 
 def salvage(path: Path) -> Salvage:
@@ -174,7 +174,7 @@ def _layouts() -> dict[str, _Layout]:
                 for _, name, kind, notnull, _, _, hidden in columns
                 if not hidden
             )
-            layouts[table] = _Layout(stored, {name: place for place, (name, _, _) in enumerate(stored[1:])})
+            layouts[table] = _Layout(stored, {name: position for position, (name, _, _) in enumerate(stored[1:])})
         return layouts
     finally:
         memory.close()

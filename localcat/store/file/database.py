@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from localcat.disk.filesystem import file_system_of, sync_folder
-from localcat.disk.risks import warn_of_place
+from localcat.disk.risks import warn_of_risks
 from localcat.disk.steps import reached
 from localcat.errors import (
     CatalogError,
@@ -136,7 +136,7 @@ class Database:
         self._backports = backports
         self._has_wal = False  # a write-ahead log, as far as is known here
         self._is_checked = False  # as a whole, where it is not trusted
-        self._is_writable = True  # as far as its place is concerned
+        self._is_writable = True  # as far as its location is concerned
         self._new_settings = settings
         self._versions = schema.migrations() if versions is None else versions
         self._local = threading.local()
@@ -291,7 +291,7 @@ class Database:
         self._require_writing()
         self._create_if_missing()
         session = self._session()
-        self._require_writing()  # only the first open tells whether the place can be written to
+        self._require_writing()  # only the first open finds out whether the location can be written to
         if session.transaction is not None:
             yield from self._nested(session, session.transaction)
             return
@@ -396,14 +396,14 @@ class Database:
             connection = connect(self.path, "memory", self.options)
             schema.create(connection, self._new_settings, self._versions)
             return _Session(connection, is_placeholder=True)
-        self._look_at_place()
+        self._check_location()
         journal.check_leftovers(self.path, trusted=self.options.trusted or self._is_checked)
         connection = self._connect_checked()
         self._is_checked = True
         seconds = None if self.options.trusted else QUERY_SECONDS
         return _Session(connection, is_placeholder=False, query_seconds=seconds)
 
-    def _look_at_place(self) -> None:
+    def _check_location(self) -> None:
         """Find out, and tell the user once, whether the file lies where it can only be read or where locks are weak."""
         was_writable = self._is_writable
         self._is_writable = was_writable and os.access(self.path, os.W_OK) and os.access(self.path.parent, os.W_OK)
@@ -413,11 +413,11 @@ class Database:
             warn_caller(
                 ReadOnlyCatalogWarning(
                     f"catalog '{self.path}' lies where nothing can be written and was opened for reading; copy it, "
-                    "with its data folder, to a writable place to change it, or pass read_only=True"
+                    "with its data folder, to a writable folder to change it, or pass read_only=True"
                 )
             )
         elif self._is_writable and self.durable:
-            warn_of_place(self.path)
+            warn_of_risks(self.path)
 
     def _connect_checked(self) -> sqlite3.Connection:
         """Open a connection to a file that is a catalog of this version, with the schema that localcat makes."""
@@ -460,13 +460,13 @@ class Database:
         if self.read_only:
             raise ReadOnlyCatalogError(
                 f"catalog '{self.path}' has schema version {version} and must be brought to {len(self._versions)} "
-                "once; open it without read_only=True, or copy it to a writable place"
+                "once; open it without read_only=True, or copy it to a writable folder"
             )
         migrate(self.path, lambda path: connect(path, "rw", self.options, durable=self.durable), self._versions)
 
     @property
     def read_only(self) -> bool:
-        """Whether writes are refused: by choice, or since its place can only be read."""
+        """Whether writes are refused: by choice, or because its location can only be read."""
         return self.options.read_only or not self._is_writable
 
     def _require_writing(self) -> None:
@@ -477,7 +477,7 @@ class Database:
         if not self._is_writable:
             raise ReadOnlyCatalogError(
                 f"catalog '{self.path}' lies where nothing can be written; copy it, with its data folder, to a "
-                "writable place to change it"
+                "writable folder to change it"
             )
 
     def _create_if_missing(self) -> None:

@@ -72,7 +72,7 @@ def translated(error: Exception, path: Path | str) -> ClientError:
     if primary == sqlite3.SQLITE_FULL or (is_refused and _is_full(path)):  # a journal that finds no room "cannot open"
         return StorageFullError(f"{where}: the disk is full; free some space and try again, nothing was changed")
     if primary == sqlite3.SQLITE_READONLY:
-        return ReadOnlyCatalogError(f"{where} can only be read ({error}); copy it to a writable place to change it")
+        return ReadOnlyCatalogError(f"{where} can only be read ({error}); copy it to a writable folder to change it")
     if primary == sqlite3.SQLITE_NOTADB:
         return UnsupportedCatalogError(f"'{path}' is no SQLite file; open a catalog that localcat created")
     if primary == sqlite3.SQLITE_CORRUPT or isinstance(error, UnicodeDecodeError | SystemError):

@@ -91,7 +91,7 @@ def explain_read_only(path: Path, error: sqlite3.Error, *, is_writable: bool) ->
     remedy = (
         "open it once without read_only=True"
         if is_writable
-        else f"copy it, with '{journal.name}' and its data folder, to a writable place and open it there"
+        else f"copy it, with '{journal.name}' and its data folder, to a writable folder and open it there"
     )
     return ReadOnlyCatalogError(
         f"catalog '{path}' was not closed cleanly, and reading alone cannot bring its last changes to an end; {remedy}"

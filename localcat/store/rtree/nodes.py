@@ -14,6 +14,8 @@ from typing import Any, Final, TypeAlias
 import numpy
 from numpy.typing import NDArray
 
+from localcat.errors import CorruptCatalogError
+
 Whole: TypeAlias = NDArray[numpy.int64]
 
 _ROOT: Final = 1  # the number of its node
@@ -26,30 +28,26 @@ _HOLDERS: Final = (
     "SELECT group_concat(cell), group_concat(holder) "
     "FROM (SELECT rowid AS cell, nodeno AS holder FROM image_index_rowid ORDER BY rowid)"
 )
-_CELL: Final = numpy.dtype([("id", ">i8"), ("place", ">f4", (6,))])  # in the columns' order: least, most, least, …
+_CELL: Final = numpy.dtype([("id", ">i8"), ("box", ">f4", (6,))])  # in the columns' order: least, most, least, …
 _NONE: Final[Whole] = numpy.array([], dtype=numpy.int64)
-
-
-class BrokenTreeError(Exception):
-    """The tree cannot be followed to its leaves; never leaves `localcat.store`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """What is in the index.
+    """The entries of the index, and its faults.
 
     Parameters
     ----------
     ids : ndarray, shape (entry,)
         The rows, ascending.
-    places : ndarray, shape (entry, 6)
+    boxes : ndarray, shape (entry, 6)
         Of each, min_lon, max_lon, min_lat, max_lat, min_time, max_time.
     faults : tuple of str
-        What is wrong with the tree itself, though it can be followed.
+        Faults of the tree that do not keep it from being followed.
     """
 
     ids: Whole
-    places: NDArray[numpy.float64]
+    boxes: NDArray[numpy.float64]
     faults: tuple[str, ...]
 
 
@@ -58,39 +56,39 @@ def read_tree(connection: sqlite3.Connection) -> Tree:
 
     Raises
     ------
-    BrokenTreeError
-        If it cannot be followed.
+    CorruptCatalogError
+        If it cannot be followed from the root to the leaves.
     """
     numbers, nodes = _nodes(connection)
     faults: dict[str, None] = {}
     is_met = numpy.zeros(len(nodes), dtype=bool)
-    level, above = _places_of(numbers, numpy.array([_ROOT])), numpy.full((1, 6), numpy.nan)
+    level, above = _positions_of(numbers, numpy.array([_ROOT])), numpy.full((1, 6), numpy.nan)
     known = [(_NONE, _NONE)]  # the nodes below each other, and the one above each
     for depth in range(int(nodes["depth"][level[0]]), -1, -1):
         if is_met[level].any() or len(numpy.unique(level)) != len(level):
-            raise BrokenTreeError("a node is met twice")
+            raise CorruptCatalogError("a node is met twice")
         is_met[level] = True
         counts = nodes["count"][level].astype(numpy.int64)
         capacity = nodes["cells"].shape[1]
         if (counts > capacity).any():
-            raise BrokenTreeError("a node has more cells than room")
+            raise CorruptCatalogError("a node has more cells than room")
         cells = nodes["cells"][level][numpy.arange(capacity) < counts[:, None]]
-        ids, places = cells["id"].astype(numpy.int64), cells["place"]
-        if not (places[:, ::2] <= places[:, 1::2]).all():
+        ids, boxes = cells["id"].astype(numpy.int64), cells["box"]
+        if not (boxes[:, ::2] <= boxes[:, 1::2]).all():
             faults["an entry ends before it begins"] = None
         around = numpy.repeat(above, counts, axis=0)
-        if (places[:, ::2] < around[:, ::2]).any() or (places[:, 1::2] > around[:, 1::2]).any():
+        if (boxes[:, ::2] < around[:, ::2]).any() or (boxes[:, 1::2] > around[:, 1::2]).any():
             faults["an entry lies outside of its node"] = None
         holders = numpy.repeat(numbers[level], counts)
         if depth:
             known.append((ids, holders))
-            level, above = _places_of(numbers, ids), places
-    if not _is_told(connection, _PARENTS, known):
-        faults["the table of its nodes tells otherwise"] = None
-    if not _is_told(connection, _HOLDERS, [(ids, holders)]):
-        faults["the table of its rows tells otherwise"] = None
+            level, above = _positions_of(numbers, ids), boxes
+    if not _agrees(connection, _PARENTS, known):
+        faults["the table of its nodes disagrees"] = None
+    if not _agrees(connection, _HOLDERS, [(ids, holders)]):
+        faults["the table of its rows disagrees"] = None
     order = numpy.argsort(ids, kind="stable")
-    return Tree(ids[order], _as_float64(places[order]), tuple(faults))
+    return Tree(ids[order], _as_float64(boxes[order]), tuple(faults))
 
 
 def _nodes(connection: sqlite3.Connection) -> tuple[Whole, NDArray[Any]]:
@@ -100,7 +98,7 @@ def _nodes(connection: sqlite3.Connection) -> tuple[Whole, NDArray[Any]]:
     size = sizes.pop() if len(sizes) == 1 else 0
     capacity, rest = divmod(size - _HEADER, _CELL.itemsize)
     if capacity < 1:
-        raise BrokenTreeError("its nodes are of no size, or of several")
+        raise CorruptCatalogError("its nodes have no size, or several")
     kind = [("depth", ">u2"), ("count", ">u2"), ("cells", _CELL, (capacity,)), ("rest", f"V{rest}")]
     return (
         numpy.array([number for number, _ in rows], dtype=numpy.int64),
@@ -108,15 +106,15 @@ def _nodes(connection: sqlite3.Connection) -> tuple[Whole, NDArray[Any]]:
     )
 
 
-def _places_of(numbers: Whole, wanted: Whole) -> Whole:
+def _positions_of(numbers: Whole, wanted: Whole) -> Whole:
     """Return where nodes of given numbers lie."""
     at = numpy.searchsorted(numbers, wanted)
     if (at == len(numbers)).any() or (numbers[at] != wanted).any():
-        raise BrokenTreeError("a node is missing")
+        raise CorruptCatalogError("a node is missing")
     return at
 
 
-def _is_told(connection: sqlite3.Connection, query: str, pairs: list[tuple[Whole, Whole]]) -> bool:
+def _agrees(connection: sqlite3.Connection, query: str, pairs: list[tuple[Whole, Whole]]) -> bool:
     """Return whether a table holds these pairs (cell, number of its node) and no others."""
     cells, holders = (numpy.concatenate([_NONE, *parts]) for parts in zip(*pairs, strict=True))
     order = numpy.argsort(cells, kind="stable")
@@ -125,6 +123,6 @@ def _is_told(connection: sqlite3.Connection, query: str, pairs: list[tuple[Whole
     return tuple(text or "" for text in connection.execute(query).fetchone()) == wanted
 
 
-def _as_float64(places: NDArray[Any]) -> NDArray[numpy.float64]:
+def _as_float64(boxes: NDArray[Any]) -> NDArray[numpy.float64]:
     with numpy.errstate(invalid="ignore"):  # damaged bytes may be a number that signals
-        return places.astype(numpy.float64)
+        return boxes.astype(numpy.float64)
