@@ -53,7 +53,8 @@ from localcat import (
 )
 from localcat import properties as p
 from localcat.disk.filesystem import FileSystem
-from localcat.rasters.writing.write import CogOptions, write_cog
+from localcat.rasters.writing.options import CogOptions
+from localcat.rasters.writing.write import write_cog
 from localcat.store.file import database, journal
 from tests.campaigns.scenarios import META, NAME, build, noise, pixels
 from tests.rasters.conftest import make_grid

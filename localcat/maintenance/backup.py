@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import sqlite3
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from localcat.disk.data_folder import DataFolder
+from localcat.disk.digest import hash_stream
 from localcat.disk.faults import write_errors
 from localcat.disk.filesystem import sync_folder
 from localcat.disk.paths import absolute, data_path, in_place_href
@@ -33,7 +33,6 @@ from localcat.store.file.faults import sqlite_errors
 if TYPE_CHECKING:
     from localcat.store.catalog_file import CatalogFile
 
-_CHUNK = 1 << 20  # bytes copied at a time
 _ATTEMPTS = 3  # the last of which keeps others from writing
 
 
@@ -180,21 +179,17 @@ def copy_checked(source: Path, folder: DataFolder, href: str) -> tuple[int, str]
     destination = folder.resolve(href)
     with read_errors(source):
         reader = source.open("rb")
-    digest, size = hashlib.sha256(), 0
     with reader, write_errors(destination):
         destination.parent.mkdir(parents=True, exist_ok=True)
         with destination.open("xb") as writer:
-            while chunk := _read(reader, source):
-                writer.write(chunk)
-                digest.update(chunk)
-                size += len(chunk)
+            size, sha256 = hash_stream(lambda most: _read(reader, source, most), writer.write)
     folder.sync(destination)
-    return size, digest.hexdigest()
+    return size, sha256
 
 
-def _read(reader: BinaryIO, source: Path) -> bytes:
+def _read(reader: BinaryIO, source: Path, most: int) -> bytes:
     with read_errors(source):
-        return reader.read(_CHUNK)
+        return reader.read(most)
 
 
 def _copy_rows(catalog: CatalogFile, file: Path) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from localcat.disk.digest import hash_stream
 from localcat.earth.crs import crs_name, parse_crs
 from localcat.errors import ClientError, InvalidCRSError, UnsafePathError
 from localcat.maintenance.report import VerifyReport
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 WRITTEN_BY_US = "LOCALCAT_IMAGE_ID"
 """The tag of files that were written from arrays, and so as COGs; files that were copied stay as they were."""
 
-_CHUNK = 1 << 20  # bytes read at a time
 _ROWS = 1000  # rows read at a time
 _GC = "Catalog.gc() removes it"
 _RESTORE = "restore it from a backup, or delete the image and upload it again"
@@ -297,11 +297,8 @@ def sha256_of(path: Path) -> str:
     ImageDeletedError
         If there is no such file.
     """
-    digest = hashlib.sha256()
     with read_errors(path), path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return hash_stream(file.read)[1]
 
 
 def _disagreements(row: FileRow, found: RasterDescription) -> Iterator[tuple[str, str]]:

@@ -19,8 +19,9 @@ from localcat.models.enums import ImageUploadEventSeverity as Severity
 from localcat.models.enums import ImageUploadEventType as EventType
 from localcat.rasters.files.dtypes import equals_nodata, numpy_dtype
 from localcat.rasters.writing.checks import BandLayer, check_array, check_layers
+from localcat.rasters.writing.options import CogOptions
 from localcat.rasters.writing.strips import ArrayPixels, differ, row_strips, strips_of
-from localcat.rasters.writing.write import CogOptions, check_overviews, departures, write_pixels
+from localcat.rasters.writing.write import check_overviews, departures, write_pixels
 from localcat.warn import warn_caller
 from localcat.writing.commit import Step, Written
 from localcat.writing.options import cog_options, layers_of, tags_of, warn_of

@@ -17,7 +17,8 @@ from localcat.rasters.files.dtypes import numpy_dtype
 from localcat.rasters.files.georeferencing import agrees
 from localcat.rasters.files.validate import validate_cog
 from localcat.rasters.writing.copying import as_cog, copy_raster, digest_raster
-from localcat.rasters.writing.write import CogOptions, departures
+from localcat.rasters.writing.options import CogOptions
+from localcat.rasters.writing.write import departures
 from localcat.writing.commit import Step, Written
 from localcat.writing.options import cog_options, layer_of, tags_of, warn_of
 

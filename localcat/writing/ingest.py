@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import os
 import re
@@ -11,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from localcat.disk.digest import hash_stream
 from localcat.disk.filesystem import exists, is_folder
 from localcat.errors import BadRequestError, ClientError, ReadOnlyCatalogError
 from localcat.models.image import Image
@@ -55,7 +55,7 @@ class _KnownFiles:
             if images is None:
                 return None
             with path.open("rb") as file:
-                return images.get(hashlib.file_digest(file, "sha256").hexdigest())
+                return images.get(hash_stream(file.read)[1])
 
     def add(self, image: Image) -> None:
         for file in image.files or []:

@@ -10,7 +10,7 @@ from localcat.models.band import Band
 from localcat.models.enums import ImageUploadEventSeverity as Severity
 from localcat.models.enums import ImageUploadEventType as EventType
 from localcat.rasters.writing.checks import BandLayer, shared_nodata
-from localcat.rasters.writing.write import CogOptions
+from localcat.rasters.writing.options import CogOptions
 from localcat.timestamps import iso_text, to_microseconds
 from localcat.warn import warn_caller
 

@@ -17,7 +17,7 @@ from localcat.disk.data_folder import DataFolder
 from localcat.disk.paths import data_path
 from localcat.maintenance import garbage
 from localcat.rasters.writing import write
-from localcat.rasters.writing.write import CogOptions
+from localcat.rasters.writing.options import CogOptions
 from localcat.store import rows
 from localcat.store.catalog_file import CatalogFile
 from localcat.store.file import database

@@ -16,7 +16,8 @@ from localcat import AOI, Catalog, DLTile, Image, ImageCollection, Product, Spec
 from localcat.earth.contexts.grid import Grid
 from localcat.rasters.reading.read import BandSource, read_bands
 from localcat.rasters.writing.checks import BandLayer
-from localcat.rasters.writing.write import CogOptions, write_cog
+from localcat.rasters.writing.options import CogOptions
+from localcat.rasters.writing.write import write_cog
 
 WORLD = numpy.random.default_rng(8).integers(1, 60_000, (60, 360)).astype("uint16")  # 30° N to 30° S, from 0° on, 1°
 WGS84 = CRS.from_epsg(4326)

@@ -18,7 +18,8 @@ from localcat.errors import RasterError
 from localcat.rasters.files.footprint import footprint
 from localcat.rasters.reading.read import BandSource, read_bands
 from localcat.rasters.writing.checks import BandLayer
-from localcat.rasters.writing.write import CogOptions, write_cog
+from localcat.rasters.writing.options import CogOptions
+from localcat.rasters.writing.write import write_cog
 
 WGS84, WEB = CRS.from_epsg(4326), CRS.from_epsg(3857)
 ROWS, COLUMNS = 60, 360

@@ -14,7 +14,8 @@ from localcat.rasters.files.validate import validate_cog
 from localcat.rasters.reading.read import read_native
 from localcat.rasters.writing.checks import BandLayer
 from localcat.rasters.writing.copying import as_cog, check_pixels, copy_raster
-from localcat.rasters.writing.write import CogOptions, write_cog
+from localcat.rasters.writing.options import CogOptions
+from localcat.rasters.writing.write import write_cog
 
 from .conftest import make_grid, noise
 

@@ -15,7 +15,8 @@ from localcat.errors import RasterError
 from localcat.rasters.files.describe import band_info, describe, raster_info
 from localcat.rasters.files.footprint import footprint
 from localcat.rasters.writing.checks import BandLayer
-from localcat.rasters.writing.write import CogOptions, write_cog
+from localcat.rasters.writing.options import CogOptions
+from localcat.rasters.writing.write import write_cog
 
 from .conftest import make_grid, noise
 

@@ -15,10 +15,12 @@ from localcat.earth.contexts.grid import Grid
 from localcat.errors import BadRequestError, CorruptImageError, TooLargeError
 from localcat.rasters.files.footprint import footprint
 from localcat.rasters.files.opening import open_raster
-from localcat.rasters.reading.read import RESAMPLINGS, BandSource, native_window, read_bands, read_native
+from localcat.rasters.files.resampling import READ_RESAMPLINGS
+from localcat.rasters.reading.read import BandSource, native_window, read_bands, read_native
 from localcat.rasters.warping import pieces
 from localcat.rasters.writing.checks import BandLayer
-from localcat.rasters.writing.write import CogOptions, write_cog
+from localcat.rasters.writing.options import CogOptions
+from localcat.rasters.writing.write import write_cog
 
 from .conftest import make_grid, noise, shifted
 
@@ -135,7 +137,7 @@ def test_a_warp_equals_that_of_bare_rasterio(plain, name, grid):
     assert 0 < result.mask.mean() < 0.5
 
 
-@pytest.mark.parametrize("name", sorted(RESAMPLINGS))
+@pytest.mark.parametrize("name", sorted(READ_RESAMPLINGS))
 @pytest.mark.parametrize(
     "grid",
     [BEYOND, shifted(GRID, -3.3, 4.7, scale=0.7), ZONE, FINE_ZONE],
@@ -190,7 +192,7 @@ def test_any_part_holds_the_pixels_of_the_whole_however_it_is_cut(
     assert (part.data == whole.data[:, rows, columns]).all()
 
 
-@pytest.mark.parametrize("name", sorted(RESAMPLINGS))
+@pytest.mark.parametrize("name", sorted(READ_RESAMPLINGS))
 def test_a_small_read_holds_the_same_pixels_as_a_large_one(plain, name):
     whole = read_bands(sources(plain, 1), BEYOND, resampling=name)
     small = read_bands(sources(plain, 1), BEYOND.part(slice(60, 80), slice(0, 30)), resampling=name)

@@ -7,7 +7,8 @@ from rasterio.enums import Resampling
 
 from localcat.errors import CorruptImageError
 from localcat.rasters.files.validate import validate_cog
-from localcat.rasters.writing.write import CogOptions, write_cog
+from localcat.rasters.writing.options import CogOptions
+from localcat.rasters.writing.write import write_cog
 
 from .conftest import make_grid, noise
 

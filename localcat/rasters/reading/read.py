@@ -11,7 +11,6 @@ from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy
-from rasterio.enums import Resampling
 from rasterio.windows import Window
 
 from localcat.earth.contexts.grid import Grid
@@ -20,6 +19,7 @@ from localcat.rasters.files.describe import native_grid
 from localcat.rasters.files.dtypes import common_dtype, data_type_name, equals_nodata, numpy_dtype, saturated
 from localcat.rasters.files.environment import read_errors
 from localcat.rasters.files.opening import open_raster
+from localcat.rasters.files.resampling import READ_RESAMPLINGS, method_of
 from localcat.rasters.files.sources import BandSource, Request, fill_of, internal_mask, nodata_of
 from localcat.rasters.reading.cutline import outside_cutline
 from localcat.rasters.warping.alignment import native_window, overview_level
@@ -38,28 +38,10 @@ if TYPE_CHECKING:
 
     MaskedArray = numpy.ma.MaskedArray[Any, Any]
 
-__all__ = ["MAX_RESULT_BYTES", "RESAMPLINGS", "BandSource", "native_window", "read_bands", "read_native"]
+__all__ = ["MAX_RESULT_BYTES", "BandSource", "native_window", "read_bands", "read_native"]
 
 MAX_RESULT_BYTES: Final = 8 * 2**30
 """How large the array of one read may be, in bytes, unless the caller allows more."""
-
-RESAMPLINGS: Final = {
-    "nearest": Resampling.nearest,
-    "near": Resampling.nearest,
-    "bilinear": Resampling.bilinear,
-    "cubic": Resampling.cubic,
-    "cubicspline": Resampling.cubic_spline,
-    "cubic_spline": Resampling.cubic_spline,
-    "lanczos": Resampling.lanczos,
-    "average": Resampling.average,
-    "mode": Resampling.mode,
-    "max": Resampling.max,
-    "min": Resampling.min,
-    "med": Resampling.med,
-    "q1": Resampling.q1,
-    "q3": Resampling.q3,
-}
-"""The ways to resample a read, by name."""
 
 
 def read_bands(
@@ -86,7 +68,8 @@ def read_bands(
     grid : Grid
         Any CRS and resolution.
     resampling : str
-        A name in `RESAMPLINGS`. Masks and categorical bands are always resampled by nearest.
+        A name in `localcat.rasters.files.resampling.READ_RESAMPLINGS`. Masks and categorical bands are always resampled
+        by nearest.
     mask_nodata : bool
         Whether pixels that equal their band's nodata are masked. Internal masks and the outside of a file always are.
     dtype : dtype, optional
@@ -123,9 +106,8 @@ def read_bands(
     BadRequestError
         If the resampling is unknown, or a band number is not in its file.
     """
-    method = RESAMPLINGS.get(resampling)
-    if method is None:
-        raise BadRequestError(f"{resampling!r} is no resampling; choose one of {', '.join(RESAMPLINGS)}")
+    if resampling not in READ_RESAMPLINGS:
+        raise BadRequestError(f"{resampling!r} is not a resampling; choose one of {', '.join(READ_RESAMPLINGS)}")
     part = grid if region is None else grid.part(*region)
     if min(part.shape) < 1:
         raise BadRequestError(f"a grid of shape {part.shape} has no pixels")
@@ -153,7 +135,7 @@ def read_bands(
             region = slice(0, grid.height), slice(0, grid.width)
         for path, positions in files.items():
             opacity = None if alpha is None else sources[alpha]
-            request = Request(sources, positions, method, mask_nodata, threads, opacity)
+            request = Request(sources, positions, method_of(resampling), mask_nodata, threads, opacity)
             _read_file(path, request, grid, region, values, mask)
         if cutline is not None:
             mask |= outside_cutline(cutline, part, all_touched=all_touched)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import zlib
 from collections.abc import Iterator, Mapping
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy
 from rasterio.enums import ColorInterp
 
+from localcat.disk.digest import CHUNK, hash_stream
 from localcat.errors import BadRequestError, ImageDeletedError
 from localcat.rasters.files.describe import RasterDescription, describe
 from localcat.rasters.files.dtypes import equals_nodata, is_representable, numpy_dtype
@@ -34,13 +34,12 @@ from localcat.rasters.files.tiff import (
     TiffFile,
 )
 from localcat.rasters.writing.checks import BandLayer
+from localcat.rasters.writing.options import CogOptions
 from localcat.rasters.writing.strips import FilePixels
-from localcat.rasters.writing.write import CogOptions, FileDigest, check_overviews, write_pixels
+from localcat.rasters.writing.write import FileDigest, check_overviews, write_pixels
 
 if TYPE_CHECKING:
     from rasterio.io import DatasetReader
-
-_CHUNK = 1 << 20  # bytes; read and hashed at a time
 
 
 def copy_raster(
@@ -244,13 +243,8 @@ def _whole(
 
 def _read_through(reader: BinaryIO, writer: BinaryIO | None, fill_fraction: float) -> FileDigest:
     """Hash an open file from its beginning, and copy it where there is somewhere to."""
-    digest, size = hashlib.sha256(), 0
-    while chunk := reader.read(_CHUNK):
-        if writer is not None:
-            writer.write(chunk)
-        digest.update(chunk)
-        size += len(chunk)
-    return FileDigest(size, digest.hexdigest(), fill_fraction)
+    size, digest = hash_stream(reader.read, None if writer is None else writer.write)
+    return FileDigest(size, digest, fill_fraction)
 
 
 def _decode(dataset: DatasetReader, declared: Mapping[int, BandLayer]) -> float:
@@ -289,7 +283,7 @@ def _check_stream(tiff: TiffFile, offset: int, count: int) -> None:
     stream, data = zlib.decompressobj(), tiff.read(offset, count)
     try:
         while data and not stream.eof:
-            stream.decompress(data, _CHUNK)
+            stream.decompress(data, CHUNK)
             data = stream.unconsumed_tail
     except zlib.error as error:
         raise tiff.damaged(f"the tile at byte {offset} cannot be decompressed ({error})") from error

@@ -28,6 +28,7 @@ from localcat.errors import StorageFullError
 from localcat.rasters.files.dtypes import data_type_name
 from localcat.rasters.files.environment import overviews_compressed
 from localcat.rasters.files.opening import quiet_georeferencing
+from localcat.rasters.files.resampling import method_of
 from localcat.rasters.warping.vrt import simple_source, virtual_head
 from localcat.rasters.writing.checks import BandLayer, invalid_pixels, shared_nodata
 from localcat.rasters.writing.strips import PixelSource, strips_of
@@ -37,15 +38,6 @@ if TYPE_CHECKING:
 
     from localcat.earth.contexts.grid import Grid
 
-_RESAMPLINGS = {
-    "nearest": Resampling.nearest,
-    "average": Resampling.average,
-    "gauss": Resampling.gauss,
-    "cubic": Resampling.cubic,
-    "cubicspline": Resampling.cubic_spline,
-    "lanczos": Resampling.lanczos,
-    "mode": Resampling.mode,
-}
 _NO_ROOM = 4 * 2**20  # bytes; a write that failed with less than this free failed for want of room
 _COLORS = ("gray", "red", "green", "blue")
 
@@ -80,7 +72,7 @@ class Layout:
         band = self.bands[at]
         if band.is_alpha or band.is_categorical or band.colormap is not None:
             return Resampling.mode if self.resampling == "mode" and not band.is_alpha else Resampling.nearest
-        return _RESAMPLINGS[self.resampling or "average"]
+        return method_of(self.resampling or "average")
 
 
 @dataclass(slots=True)

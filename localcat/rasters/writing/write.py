@@ -7,22 +7,24 @@ that went over the disk are read back and compared.
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Final
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy
 import rasterio.shutil
 from rasterio.io import MemoryFile
 
+from localcat.disk.digest import hash_stream
 from localcat.errors import BadRequestError, CorruptImageError, RasterWarning, StorageError, StorageFullError
 from localcat.rasters.files.environment import overviews_compressed, raster_environment, small_cache, write_errors
 from localcat.rasters.files.opening import open_raster
+from localcat.rasters.files.resampling import COMPLEX_RESAMPLINGS
 from localcat.rasters.writing.checks import BandLayer, check_array, check_layers, layers_for
+from localcat.rasters.writing.options import LEAST_BLOCKSIZE, MOST_OVERVIEWS, CogOptions
 from localcat.rasters.writing.scratch import Layout, assemble, scratch_bytes, scratch_path
 from localcat.rasters.writing.strips import ArrayPixels, FilePixels, PixelSource, size_of, strips_of
 from localcat.warn import warn_caller
@@ -33,81 +35,7 @@ if TYPE_CHECKING:
 
     from localcat.earth.contexts.grid import Grid
 
-SMALL_BYTES: Final = 64 * 2**20
-"""Up to this size of pixels, a file is encoded in memory."""
-
-_COMPRESSIONS = ("DEFLATE", "ZSTD", "LZW", "NONE")  # lossless ones only: what is stored is what was given
-_LEVELS = {"DEFLATE": range(1, 13), "ZSTD": range(1, 23)}
-_BIGTIFF = ("YES", "NO", "IF_NEEDED", "IF_SAFER")
-_RESAMPLINGS = (
-    "nearest",
-    "average",
-    "gauss",
-    "cubic",
-    "cubicspline",
-    "lanczos",
-    "mode",
-    "average_mp",
-    "average_magphase",
-)
-_COMPLEX_RESAMPLINGS = ("average_mp", "average_magphase")
 _BLOCKSIZE = 512  # pixels
-_LEAST_BLOCKSIZE = 128  # pixels; GDAL's COG driver complains below
-_MOST_OVERVIEWS = 16
-_CHUNK = 1 << 20  # bytes; read and hashed at a time
-
-
-@dataclass(frozen=True, slots=True)
-class CogOptions:
-    """How a Cloud-Optimized GeoTIFF is written.
-
-    Parameters
-    ----------
-    compress : str
-        ``"DEFLATE"``, ``"ZSTD"``, ``"LZW"`` or ``"NONE"``; all of them keep every bit.
-    level : int, optional
-        Effort of DEFLATE (1 to 12) or ZSTD (1 to 22).
-    blocksize : int, optional
-        Edge of a tile in pixels; a multiple of 16, and at least 128. None for 512, or less where that holds a raster.
-    bigtiff : str
-        ``"IF_SAFER"``, ``"IF_NEEDED"``, ``"YES"`` or ``"NO"``.
-    overviews : sequence of int, optional
-        Decimation factors, such as ``(2, 4)``; empty for none, None for powers of two down to a single tile.
-    overview_resampling : str, optional
-        How overviews are computed; by default the nearest pixel for categorical bands and the mean for others.
-    threads : int
-        Threads that compress blocks.
-    small_bytes : int
-        Largest array, in bytes, that is encoded in memory.
-    """
-
-    compress: str = "DEFLATE"
-    level: int | None = None
-    blocksize: int | None = None
-    bigtiff: str = "IF_SAFER"
-    overviews: Sequence[int] | None = None
-    overview_resampling: str | None = None
-    threads: int = 1
-    small_bytes: int = SMALL_BYTES
-
-    def __post_init__(self) -> None:
-        if self.compress.upper() not in _COMPRESSIONS:
-            raise BadRequestError(f"compression {self.compress!r} is not one of {', '.join(_COMPRESSIONS)}")
-        levels = _LEVELS.get(self.compress.upper())
-        if self.level is not None and (levels is None or self.level not in levels):
-            allowed = f"{levels[0]} to {levels[-1]}" if levels else "none"
-            raise BadRequestError(f"{self.compress} has no level {self.level}; allowed: {allowed}")
-        if self.blocksize is not None and (self.blocksize < _LEAST_BLOCKSIZE or self.blocksize % 16):
-            raise BadRequestError(
-                f"a tile edge of {self.blocksize} pixels is refused; choose a multiple of 16 from {_LEAST_BLOCKSIZE} on"
-            )
-        if self.bigtiff.upper() not in _BIGTIFF:
-            raise BadRequestError(f"bigtiff {self.bigtiff!r} is not one of {', '.join(_BIGTIFF)}")
-        if self.overview_resampling is not None and self.overview_resampling not in _RESAMPLINGS:
-            choices = ", ".join(_RESAMPLINGS)
-            raise BadRequestError(f"overview resampling {self.overview_resampling!r} is not one of {choices}")
-        if self.overviews is not None:
-            _check_factors(self.overviews)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +141,7 @@ def write_pixels(
         grid=grid,
         bands=tuple(bands),
         factors=overview_factors(grid.shape, options),
-        resampling="average" if options.overview_resampling in _COMPLEX_RESAMPLINGS else options.overview_resampling,
+        resampling=options.overview_resampling,
         blocksize=_tile_edge(grid.shape, options),
         tags=dict(tags or {}),
     )
@@ -231,7 +159,7 @@ def overview_factors(shape: tuple[int, int], options: CogOptions) -> tuple[int, 
         return tuple(sorted(set(options.overviews)))
     factors: list[int] = []
     factor, tile = 1, _tile_edge(shape, options)
-    while max(shape) > tile * factor and min(shape) >= 2 * factor and len(factors) < _MOST_OVERVIEWS:
+    while max(shape) > tile * factor and min(shape) >= 2 * factor and len(factors) < MOST_OVERVIEWS:
         factor *= 2
         factors.append(factor)
     return tuple(factors)
@@ -240,25 +168,25 @@ def overview_factors(shape: tuple[int, int], options: CogOptions) -> tuple[int, 
 def _tile_edge(shape: tuple[int, int], options: CogOptions) -> int:
     """Return the edge of a tile: what was asked for, or 512, or less where that holds the whole raster.
 
-    What a tile is larger than its raster is compressed and decoded for nothing: it made an upload of 64 × 64 pixels
-    take 24 ms instead of 15, and the file a third larger.
+    The part of a tile outside the raster is compressed and decoded too, for nothing: with tiles of 512 pixels an upload
+    of 64 × 64 pixels takes 24 ms instead of 15, and its file is a third larger.
     """
     if options.blocksize is not None:
         return options.blocksize
     whole = -(-max(shape) // 16) * 16
-    return min(max(whole, _LEAST_BLOCKSIZE), _BLOCKSIZE)
+    return min(max(whole, LEAST_BLOCKSIZE), _BLOCKSIZE)
 
 
 def _creation_options(options: CogOptions, layout: Layout) -> dict[str, str]:
     """Return GDAL's creation options for its COG driver."""
     created = {
-        "COMPRESS": options.compress.upper(),
+        "COMPRESS": options.compress,
         "BLOCKSIZE": str(layout.blocksize),
-        "BIGTIFF": options.bigtiff.upper(),
+        "BIGTIFF": options.bigtiff,
         "OVERVIEWS": "FORCE_USE_EXISTING" if layout.factors else "NONE",
         "NUM_THREADS": str(options.threads),
     }
-    if options.compress.upper() != "NONE":
+    if options.compress != "NONE":
         created["PREDICTOR"] = "YES"  # horizontal differences for integers, floating point ones for floats
     if options.level is not None:
         created["LEVEL"] = str(options.level)
@@ -292,12 +220,7 @@ def _write_large(source: PixelSource, layout: Layout, options: CogOptions, targe
 
 def _copied(source: BinaryIO | MemoryFile, file: BinaryIO) -> FileDigest:
     """Copy bytes into an open file and hash them on the way."""
-    digest, size = hashlib.sha256(), 0
-    while chunk := source.read(_CHUNK):
-        file.write(chunk)
-        digest.update(chunk)
-        size += len(chunk)
-    return FileDigest(size, digest.hexdigest())
+    return FileDigest(*hash_stream(source.read, file.write))
 
 
 def _check_room(needed: int, target: Path) -> None:
@@ -326,14 +249,6 @@ def _compare(source: PixelSource, target: Path) -> None:
         ) from error
 
 
-def _check_factors(factors: Sequence[int]) -> None:
-    if len(factors) > _MOST_OVERVIEWS:
-        raise BadRequestError(f"{len(factors)} overviews are too many; at most {_MOST_OVERVIEWS} are kept")
-    for factor in factors:
-        if isinstance(factor, bool) or not isinstance(factor, int) or factor < 2:
-            raise BadRequestError(f"an overview has a whole decimation factor of at least 2, not {factor!r}")
-
-
 def check_overviews(factors: Sequence[int] | None, shape: tuple[int, int]) -> None:
     """Raise BadRequestError if an overview of a raster of this shape, (height, width), would have no pixel."""
     coarsest = max(factors or [0])
@@ -347,7 +262,7 @@ def check_overviews(factors: Sequence[int] | None, shape: tuple[int, int]) -> No
 def departures(bands: Sequence[BandLayer], options: CogOptions) -> list[str]:
     """Return in which ways a file will be written otherwise than is asked for."""
     found = []
-    if options.overview_resampling in _COMPLEX_RESAMPLINGS:
+    if options.overview_resampling in COMPLEX_RESAMPLINGS:
         found.append(
             f"overview resampling {options.overview_resampling!r} is for complex numbers; overviews are averaged"
         )
