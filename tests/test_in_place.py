@@ -23,7 +23,7 @@ from localcat import (
     UnsafePathError,
 )
 from localcat.models import requests
-from localcat.rasters.writing import write
+from localcat.rasters.writing import options
 
 PLACE = {"crs": "EPSG:32618", "transform": rasterio.Affine(60, 0, 500_000, 0, -60, 4_000_000)}
 
@@ -165,9 +165,8 @@ def test_settings_that_make_no_sense_are_refused(wrong: dict) -> None:
 
 
 def test_options_and_the_writer_agree() -> None:
-    assert tuple(requests._LEVELS) == write._COMPRESSIONS
-    assert {name: levels for name, levels in requests._LEVELS.items() if levels} == write._LEVELS
-    assert (requests._BIGTIFF, requests._LEAST_BLOCKSIZE) == (write._BIGTIFF, write._LEAST_BLOCKSIZE)
+    assert requests._LEVELS == options.COMPRESSION_LEVELS
+    assert (requests._BIGTIFF, requests._LEAST_BLOCKSIZE) == (options.BIGTIFF, options.LEAST_BLOCKSIZE)
 
 
 def make_rgb(display: list[str] | None) -> Product:

@@ -21,11 +21,13 @@ from affine import Affine
 from localcat import Catalog, Image, ImageCollection, ImageUploadOptions, MaskBand, Product, SpectralBand
 from localcat.reading import plan
 from localcat.rasters.files import environment
+from localcat.rasters.warping import pieces
 from localcat.rasters.writing import strips
 
 what, side, tile, folder = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4])
 if tile < 512:  # everything smaller by the same factor
-    strips.BLOCK = tile
+    strips.BLOCK = pieces.BLOCK = tile
+    pieces.MOST_COLUMNS = 4 * tile
     strips.STRIP_BYTES = plan._STRIP_BYTES = environment.CACHE_BYTES = 2**22
 TILED = {"tiled": True, "blockxsize": tile, "blockysize": tile}
 META = {"geoTransform": [500_000, 10, 0, 4_000_000, 0, -10], "coordinateSystem": {"epsg": 32618}}

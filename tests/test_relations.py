@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from shapely.affinity import translate
 
 from localcat.earth import sphere
-from localcat.earth.geometry import as_geometry, footprint_box
+from localcat.earth.geometry import RADIUS, as_geometry, footprint_box
 from localcat.earth.wkt import as_area, as_geojson, as_text
 from localcat.errors import InvalidGeometryError
 from localcat.expressions.conditions import spatial
@@ -22,7 +22,7 @@ from localcat.expressions.spatial import test_of as make_test
 from tests.strategies import shapes
 
 FOOTPRINT = Ref("geometry")
-DEGREE = math.pi / 180 * sphere.RADIUS  # metres
+DEGREE = math.pi / 180 * RADIUS  # metres
 
 
 def holds(relation: str, footprint: object, area: object, metres: float | None = None) -> bool:
@@ -125,7 +125,7 @@ def test_text_that_is_no_geometry_is_refused(text):
 def haversine(one: tuple[float, float], other: tuple[float, float]) -> float:
     (lon1, lat1), (lon2, lat2) = (map(math.radians, place) for place in (one, other))
     half = math.sin((lat2 - lat1) / 2) ** 2 + math.cos(lat1) * math.cos(lat2) * math.sin((lon2 - lon1) / 2) ** 2
-    return 2 * sphere.RADIUS * math.asin(min(1.0, math.sqrt(half)))
+    return 2 * RADIUS * math.asin(min(1.0, math.sqrt(half)))
 
 
 def brute_force(one: shapely.Geometry, other: shapely.Geometry, count: int = 400) -> float:
@@ -140,7 +140,7 @@ def brute_force(one: shapely.Geometry, other: shapely.Geometry, count: int = 400
             )
         )
     cosine = numpy.clip((unit[0] @ unit[1].T).max(), -1, 1)
-    return float(sphere.RADIUS * math.acos(cosine))
+    return float(RADIUS * math.acos(cosine))
 
 
 def distance(one: object, other: object) -> float:

@@ -28,7 +28,7 @@ Box: TypeAlias = tuple[float, float, float, float]
 """(min_lon, max_lon, min_lat, max_lat) in degrees; a box across the antimeridian has max_lon > 180."""
 
 _FARTHEST = 3600.0  # degrees of longitude; what lies beyond ten turns is in other units
-_SPHERE_RADIUS = 6_371_008.8  # metres; mean Earth radius R1 of GRS 80
+RADIUS = 6_371_008.8  # metres; mean Earth radius R1 of GRS 80
 _TOLERANCE = 1e-9  # degrees, 0.1 mm; by so much a computed coordinate may miss the antimeridian or a pole
 _DECIMALS = 11  # of a degree; turning a longitude by 360° and back loses more, and would show in what users wrote
 
@@ -238,7 +238,7 @@ def area_km2(geometry: BaseGeometry) -> float:
     projected = shapely.transform(
         dense, lambda lonlat: numpy.column_stack((numpy.radians(lonlat[:, 0]), numpy.sin(numpy.radians(lonlat[:, 1]))))
     )
-    return float(shapely.area(projected)) * _SPHERE_RADIUS**2 / 1e6
+    return float(shapely.area(projected)) * RADIUS**2 / 1e6
 
 
 def _polygonal(geometry: BaseGeometry) -> BaseGeometry:

@@ -15,13 +15,12 @@ from typing import TYPE_CHECKING, Any
 import numpy
 import shapely
 
-from localcat.earth.geometry import Box, intersecting
+from localcat.earth.geometry import RADIUS, Box, intersecting
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
 
-RADIUS = 6_371_008.8  # metres; mean Earth radius R1 of GRS 80
 FARTHEST = math.pi * RADIUS  # metres; no two places are further apart
 
 _FIRST_STEP, _LAST_STEP = 1.0, 0.05  # degrees
