@@ -14,19 +14,8 @@ from enum import Enum
 from numbers import Integral, Real
 
 from localcat.errors import BadRequestError
-from localcat.expressions.nodes import (
-    AnyOf,
-    Comparison,
-    IsNotNull,
-    IsNull,
-    Like,
-    Node,
-    Op,
-    Prefix,
-    Ref,
-    Relation,
-    Spatial,
-)
+from localcat.expressions import nodes
+from localcat.expressions.nodes import Node, Op, Ref, Relation
 from localcat.expressions.patterns import check_pattern
 
 _PRODUCT = Ref("product")
@@ -42,7 +31,7 @@ def compare(ref: Ref, op: Op, value: object) -> Node:
         return is_null(ref) if op is Op.EQ else is_not_null(ref)
     if op.is_range:
         ref = _no_product(ref)
-    return Comparison(*_operand(ref, op, value))
+    return nodes.Comparison(*_operand(ref, op, value))
 
 
 def any_of(ref: Ref, values: Iterable[object]) -> Node:
@@ -50,32 +39,32 @@ def any_of(ref: Ref, values: Iterable[object]) -> Node:
     if isinstance(values, str | bytes) or not isinstance(values, Iterable):
         raise BadRequestError(f"any_of takes several values, as in any_of(['a', 'b']), not {values!r}")
     operands = [_operand(ref, Op.EQ, value) for value in values]
-    return AnyOf(_PRODUCT_ID if ref == _PRODUCT else ref, tuple(value for _, _, value in operands))
+    return nodes.AnyOf(_PRODUCT_ID if ref == _PRODUCT else ref, tuple(value for _, _, value in operands))
 
 
 def is_null(ref: Ref) -> Node:
     """Make the condition that the attribute is unset."""
-    return IsNull(_no_product(ref))
+    return nodes.IsNull(_no_product(ref))
 
 
 def is_not_null(ref: Ref) -> Node:
     """Make the condition that the attribute is set."""
-    return IsNotNull(_no_product(ref))
+    return nodes.IsNotNull(_no_product(ref))
 
 
 def like(ref: Ref, pattern: object, *, fold: bool) -> Node:
     """Make the condition that the attribute fits a pattern."""
     text = plain_text(_no_product(ref), pattern)
     check_pattern(text)
-    return Like(ref, text, fold)
+    return nodes.Like(ref, text, fold)
 
 
 def prefix(ref: Ref, text: object) -> Node:
     """Make the condition that the attribute begins with a text."""
-    return Prefix(_no_product(ref), plain_text(ref, text))
+    return nodes.Prefix(_no_product(ref), plain_text(ref, text))
 
 
-def spatial(ref: Ref, relation: Relation, geometry: object, metres: object = None) -> Spatial:
+def spatial(ref: Ref, relation: Relation, geometry: object, metres: object = None) -> nodes.Spatial:
     """Make the condition that a footprint lies so to a geometry; `metres` is for `Relation.WITHIN_DISTANCE`.
 
     Raises
@@ -88,10 +77,10 @@ def spatial(ref: Ref, relation: Relation, geometry: object, metres: object = Non
     from localcat.earth.wkt import as_area  # brings shapely, which conditions without a place do not need
 
     if relation is not Relation.WITHIN_DISTANCE:
-        return Spatial(ref, relation, as_area(geometry))
+        return nodes.Spatial(ref, relation, as_area(geometry))
     if isinstance(metres, bool) or not isinstance(metres, Real) or not 0 <= float(metres) < math.inf:
         raise BadRequestError(f"within_distance takes metres, a finite number from 0, not {metres!r}")
-    return Spatial(ref, relation, as_area(geometry), float(metres))
+    return nodes.Spatial(ref, relation, as_area(geometry), float(metres))
 
 
 def _operand(ref: Ref, op: Op, value: object) -> tuple[Ref, Op, object]:

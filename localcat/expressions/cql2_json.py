@@ -23,27 +23,9 @@ from datetime import UTC, date, datetime
 from typing import assert_never
 
 from localcat.errors import BadRequestError
-from localcat.expressions import conditions
+from localcat.expressions import conditions, nodes
 from localcat.expressions.names import brief, read_name, write_name
-from localcat.expressions.nodes import (
-    And,
-    AnyOf,
-    Comparison,
-    IsNotNull,
-    IsNull,
-    Like,
-    Node,
-    Not,
-    Op,
-    Or,
-    Prefix,
-    Ref,
-    Relation,
-    Spatial,
-    all_of,
-    check_size,
-    one_of,
-)
+from localcat.expressions.nodes import Node, Op, Ref, Relation, all_of, check_size, one_of
 from localcat.expressions.serialize import MAX_NESTING, Json
 from localcat.timestamps import from_microseconds, to_microseconds
 
@@ -94,31 +76,31 @@ def to_cql2_json(node: Node) -> dict[str, Json]:
 
 def _write(node: Node) -> dict[str, Json]:
     match node:
-        case Comparison(ref, op, value):
+        case nodes.Comparison(ref, op, value):
             return _call(op.value, _property(ref), _literal(ref, value))
-        case AnyOf(ref, ()):
+        case nodes.AnyOf(ref, ()):
             raise no_empty_any_of(ref)
-        case AnyOf(ref, values):
+        case nodes.AnyOf(ref, values):
             return _call("in", _property(ref), [_literal(ref, value) for value in values])
-        case IsNull(ref):
+        case nodes.IsNull(ref):
             return _call("isNull", _property(ref))
-        case IsNotNull(ref):
+        case nodes.IsNotNull(ref):
             return _call("not", _call("isNull", _property(ref)))
-        case Like(ref, pattern, True):
+        case nodes.Like(ref, pattern, True):
             return _call("like", _call("casei", _property(ref)), _call("casei", pattern))
-        case Like(ref, pattern, _):
+        case nodes.Like(ref, pattern, _):
             return _call("like", _property(ref), pattern)
-        case Prefix(ref, prefix):
+        case nodes.Prefix(ref, prefix):
             return _call("like", _property(ref), escape(prefix) + "%")
-        case Spatial(ref, relation, area):
+        case nodes.Spatial(ref, relation, area):
             from localcat.earth.wkt import as_geojson  # brings shapely, which other conditions do not need
 
             return _call(spatial_operator(ref, relation), _property(ref), as_geojson(area))
-        case And(parts):
+        case nodes.And(parts):
             return _call("and", *(_write(part) for part in parts))
-        case Or(parts):
+        case nodes.Or(parts):
             return _call("or", *(_write(part) for part in parts))
-        case Not(part):
+        case nodes.Not(part):
             return _call("not", _write(part))
         case _:
             assert_never(node)
@@ -206,7 +188,7 @@ def _read(part: object, levels: int) -> Node:
         case "not":
             (arg,) = _take(1, op, args)
             inner = _read(arg, levels - 1)
-            return IsNotNull(inner.ref) if isinstance(inner, IsNull) else Not(inner)
+            return nodes.IsNotNull(inner.ref) if isinstance(inner, nodes.IsNull) else nodes.Not(inner)
         case "isNull":
             (operand,) = _take(1, op, args)
             return conditions.is_null(_read_property(operand, op))
@@ -284,7 +266,7 @@ def _read_folded(op: Op, left: object, right: object) -> Node:
         raise BadRequestError(f"the CQL2 function 'casei' goes with =, <>, in and like here, not with {op.value!r}")
     ref, text = _read_folded_pair(left, right)
     equal = conditions.like(ref, escape(text), fold=True)
-    return equal if op is Op.EQ else Not(equal)
+    return equal if op is Op.EQ else nodes.Not(equal)
 
 
 def _read_in(operand: object, values: Sequence[object]) -> Node:

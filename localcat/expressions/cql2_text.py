@@ -14,6 +14,7 @@ from datetime import date, datetime
 from typing import assert_never
 
 from localcat.errors import BadRequestError
+from localcat.expressions import nodes
 from localcat.expressions.cql2_json import (
     escape,
     from_cql2_json,
@@ -24,21 +25,7 @@ from localcat.expressions.cql2_json import (
     timestamp_text,
 )
 from localcat.expressions.names import brief, write_name
-from localcat.expressions.nodes import (
-    And,
-    AnyOf,
-    Comparison,
-    IsNotNull,
-    IsNull,
-    Like,
-    Node,
-    Not,
-    Or,
-    Prefix,
-    Ref,
-    Spatial,
-    check_size,
-)
+from localcat.expressions.nodes import Node, Ref, check_size
 from localcat.expressions.serialize import MAX_NESTING, Json
 
 _GEOMETRIES = {
@@ -84,38 +71,38 @@ def to_cql2_text(node: Node) -> str:
 
 def _write(node: Node) -> str:
     match node:
-        case Comparison(ref, op, value):
+        case nodes.Comparison(ref, op, value):
             return f"{_name(ref)} {op.value} {_literal(ref, value)}"
-        case AnyOf(ref, ()):
+        case nodes.AnyOf(ref, ()):
             raise no_empty_any_of(ref)
-        case AnyOf(ref, values):
+        case nodes.AnyOf(ref, values):
             return f"{_name(ref)} IN ({', '.join(_literal(ref, value) for value in values)})"
-        case IsNull(ref):
+        case nodes.IsNull(ref):
             return f"{_name(ref)} IS NULL"
-        case IsNotNull(ref):
+        case nodes.IsNotNull(ref):
             return f"{_name(ref)} IS NOT NULL"
-        case Like(ref, pattern, True):
+        case nodes.Like(ref, pattern, True):
             return f"CASEI({_name(ref)}) LIKE CASEI({_text(ref, pattern)})"
-        case Like(ref, pattern, _):
+        case nodes.Like(ref, pattern, _):
             return f"{_name(ref)} LIKE {_text(ref, pattern)}"
-        case Prefix(ref, prefix):
+        case nodes.Prefix(ref, prefix):
             return f"{_name(ref)} LIKE {_text(ref, escape(prefix) + '%')}"
-        case Spatial(ref, relation, area):
+        case nodes.Spatial(ref, relation, area):
             from localcat.earth.wkt import as_text  # brings shapely, which other conditions do not need
 
             return f"{spatial_operator(ref, relation).upper()}({_name(ref)}, {as_text(area)})"
-        case And(parts):
+        case nodes.And(parts):
             return " AND ".join(_operand(part) for part in parts)
-        case Or(parts):
+        case nodes.Or(parts):
             return " OR ".join(_operand(part) for part in parts)
-        case Not(part):
+        case nodes.Not(part):
             return f"NOT ({_write(part)})"
         case _:
             assert_never(node)
 
 
 def _operand(node: Node) -> str:
-    return f"({_write(node)})" if isinstance(node, And | Or) else _write(node)
+    return f"({_write(node)})" if isinstance(node, nodes.And | nodes.Or) else _write(node)
 
 
 def _name(ref: Ref) -> str:

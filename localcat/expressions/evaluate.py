@@ -14,25 +14,9 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, assert_never, runtime_checkable
 
 from localcat.errors import BadRequestError
+from localcat.expressions import nodes
 from localcat.expressions.fields import Field, Fields, Kind, Scalar, check_text_match
-from localcat.expressions.nodes import (
-    And,
-    AnyOf,
-    Comparison,
-    IsNotNull,
-    IsNull,
-    Leaf,
-    Like,
-    Node,
-    Not,
-    Op,
-    Or,
-    Part,
-    Prefix,
-    Ref,
-    Spatial,
-    check_size,
-)
+from localcat.expressions.nodes import Node, Op, Part, Ref, check_size
 from localcat.expressions.patterns import like_matches
 from localcat.timestamps import from_microseconds, to_microseconds
 
@@ -100,13 +84,13 @@ def matcher(node: Node, fields: Fields) -> Matcher:
 
 def _matcher(node: Node, fields: Fields) -> Matcher:
     match node:
-        case Not(part):
+        case nodes.Not(part):
             return _negated(_matcher(part, fields))
-        case And(parts):
+        case nodes.And(parts):
             return _joined([_matcher(part, fields) for part in parts], decisive=False)
-        case Or(parts):
+        case nodes.Or(parts):
             return _joined([_matcher(part, fields) for part in parts], decisive=True)
-        case Spatial():
+        case nodes.Spatial():
             return _spatial(node, fields)
         case _:
             field = fields.resolve(node.ref)
@@ -115,7 +99,7 @@ def _matcher(node: Node, fields: Fields) -> Matcher:
             return lambda read: test(pick(read(whole)))
 
 
-def _spatial(node: Spatial, fields: Fields) -> Matcher:
+def _spatial(node: nodes.Spatial, fields: Fields) -> Matcher:
     import numpy  # with shapely, which conditions without a place do not need
 
     from localcat.earth.geometry import as_geometry
@@ -183,11 +167,11 @@ _ORDER: dict[Op, Callable[[Any, Any], bool]] = {  # Any: two texts or two number
 }
 
 
-def _condition(node: Leaf, field: Field) -> Callable[[Stored], bool | None]:
+def _condition(node: nodes.Leaf, field: Field) -> Callable[[Stored], bool | None]:
     """Return the test that a condition makes of one value."""
     is_list = field.kind is Kind.LIST
     match node:
-        case Comparison(ref, op, value):
+        case nodes.Comparison(ref, op, value):
             if is_list and op.is_range:
                 raise BadRequestError(f"{ref} is a list and has no order; ask with ==, !=, any_of, prefix or like")
             wanted = field.bind(value)
@@ -196,16 +180,16 @@ def _condition(node: Leaf, field: Field) -> Callable[[Stored], bool | None]:
             if is_list:
                 return _contains(wanted) if op is Op.EQ else _lacks(wanted)
             return _compared(op, wanted)
-        case AnyOf(_, values):
+        case nodes.AnyOf(_, values):
             return _any_of([field.bind(value) for value in values], is_list)
-        case IsNull():
+        case nodes.IsNull():
             return (lambda stored: not stored) if is_list else (lambda stored: stored is None)
-        case IsNotNull():
+        case nodes.IsNotNull():
             return (lambda stored: bool(stored)) if is_list else (lambda stored: stored is not None)
-        case Like(ref, pattern, fold):
+        case nodes.Like(ref, pattern, fold):
             check_text_match(node, field)
             return _texts(lambda text: like_matches(text, pattern, fold), is_list)
-        case Prefix(ref, prefix):
+        case nodes.Prefix(ref, prefix):
             check_text_match(node, field)
             return _texts(lambda text: text.startswith(prefix), is_list)
         case _:

@@ -4,20 +4,8 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from localcat.expressions.nodes import (
-    And,
-    AnyOf,
-    Comparison,
-    IsNotNull,
-    IsNull,
-    Like,
-    Node,
-    Not,
-    Op,
-    Or,
-    Prefix,
-    Spatial,
-)
+from localcat.expressions import nodes
+from localcat.expressions.nodes import Node, Op
 
 _PYTHON = {Op.EQ: "==", Op.NE: "!="}
 _LONGEST = 90  # characters of a condition that is shown on a line with others
@@ -26,28 +14,28 @@ _LONGEST = 90  # characters of a condition that is shown on a line with others
 def to_python(node: Node) -> str:
     """Return the code that makes an expression, given ``properties as p`` and ``import datetime``."""
     match node:
-        case Comparison(ref, op, value):
+        case nodes.Comparison(ref, op, value):
             return f"p.{ref} {_PYTHON.get(op, op.value)} {value!r}"
-        case AnyOf(ref, values):
+        case nodes.AnyOf(ref, values):
             return f"p.{ref}.any_of({list(values)!r})"
-        case IsNull(ref):
+        case nodes.IsNull(ref):
             return f"p.{ref}.isnull"
-        case IsNotNull(ref):
+        case nodes.IsNotNull(ref):
             return f"p.{ref}.isnotnull"
-        case Like(ref, pattern, fold):
+        case nodes.Like(ref, pattern, fold):
             return f"p.{ref}.{'ilike' if fold else 'like'}({pattern!r})"
-        case Prefix(ref, prefix):
+        case nodes.Prefix(ref, prefix):
             return f"p.{ref}.prefix({prefix!r})"
-        case Spatial(ref, relation, area, metres):
+        case nodes.Spatial(ref, relation, area, metres):
             # Brings shapely, which conditions without a place do not need.
             from localcat.earth.wkt import as_text
 
             return f"p.{ref}.{relation}({as_text(area)!r}{'' if metres is None else f', {metres!r}'})"
-        case And(parts):
+        case nodes.And(parts):
             return " & ".join(map(_operand_text, parts))
-        case Or(parts):
+        case nodes.Or(parts):
             return " | ".join(map(_operand_text, parts))
-        case Not(part):
+        case nodes.Not(part):
             return f"~{_operand_text(part)}"
         case _:
             assert_never(node)
@@ -60,4 +48,4 @@ def shortened(node: Node) -> str:
 
 
 def _operand_text(node: Node) -> str:
-    return f"({to_python(node)})" if isinstance(node, Comparison | And | Or) else to_python(node)
+    return f"({to_python(node)})" if isinstance(node, nodes.Comparison | nodes.And | nodes.Or) else to_python(node)

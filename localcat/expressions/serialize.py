@@ -35,27 +35,9 @@ from typing import TypeAlias, assert_never
 
 from localcat import json_text
 from localcat.errors import BadRequestError
-from localcat.expressions import conditions
+from localcat.expressions import conditions, nodes
 from localcat.expressions.names import brief, read_name, write_name
-from localcat.expressions.nodes import (
-    And,
-    AnyOf,
-    Comparison,
-    IsNotNull,
-    IsNull,
-    Like,
-    Node,
-    Not,
-    Op,
-    Or,
-    Prefix,
-    Ref,
-    Relation,
-    Spatial,
-    all_of,
-    check_size,
-    one_of,
-)
+from localcat.expressions.nodes import Node, Op, Ref, Relation, all_of, check_size, one_of
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 
@@ -74,28 +56,28 @@ def to_nested(node: Node) -> dict[str, Json]:
 
 def _nested(node: Node) -> dict[str, Json]:
     match node:
-        case Comparison(ref, op, value) if op.is_range:
+        case nodes.Comparison(ref, op, value) if op.is_range:
             return {"range": {write_name(ref): {_OP_NAMES[op]: _json_value(ref, value)}}}
-        case Comparison(ref, op, value):
+        case nodes.Comparison(ref, op, value):
             return {_OP_NAMES[op]: {write_name(ref): _json_value(ref, value)}}
-        case AnyOf(ref, values):
+        case nodes.AnyOf(ref, values):
             return {"any_of": {write_name(ref): [_json_value(ref, value) for value in values]}}
-        case IsNull(ref):
+        case nodes.IsNull(ref):
             return {"isnull": write_name(ref)}
-        case IsNotNull(ref):
+        case nodes.IsNotNull(ref):
             return {"isnotnull": write_name(ref)}
-        case Like(ref, pattern, fold):
+        case nodes.Like(ref, pattern, fold):
             return {"ilike" if fold else "like": {write_name(ref): pattern}}
-        case Prefix(ref, prefix):
+        case nodes.Prefix(ref, prefix):
             return {"prefix": {write_name(ref): prefix}}
-        case Spatial(ref, relation):
+        case nodes.Spatial(ref, relation):
             return {relation.value: {write_name(ref): _area_of(node)}}
-        case And(parts):
+        case nodes.And(parts):
             merged = _merged(parts)
             return merged[0] if len(merged) == 1 else {"and": [*merged]}
-        case Or(parts):
+        case nodes.Or(parts):
             return {"or": [_nested(part) for part in parts]}
-        case Not(part):
+        case nodes.Not(part):
             return {"not": _nested(part)}
         case _:
             assert_never(node)
@@ -108,9 +90,9 @@ def _merged(parts: Sequence[Node]) -> list[dict[str, Json]]:
     while waiting:
         part = waiting.pop()
         if (
-            isinstance(part, Comparison)
+            isinstance(part, nodes.Comparison)
             and waiting
-            and isinstance(other := waiting[-1], Comparison)
+            and isinstance(other := waiting[-1], nodes.Comparison)
             and part.ref == other.ref
             and part.op.is_range
             and other.op.is_range
@@ -132,25 +114,25 @@ def to_items(node: Node) -> dict[str, Json]:
 
 def _items(node: Node) -> dict[str, Json]:
     match node:
-        case Comparison(ref, op, value):
+        case nodes.Comparison(ref, op, value):
             return _item(_OP_NAMES[op], ref, _json_value(ref, value))
-        case AnyOf(ref, values):
+        case nodes.AnyOf(ref, values):
             return _item("any_of", ref, [_json_value(ref, value) for value in values])
-        case IsNull(ref):
+        case nodes.IsNull(ref):
             return {"op": "isnull", "name": write_name(ref)}
-        case IsNotNull(ref):
+        case nodes.IsNotNull(ref):
             return {"op": "isnotnull", "name": write_name(ref)}
-        case Like(ref, pattern, fold):
+        case nodes.Like(ref, pattern, fold):
             return _item("ilike" if fold else "like", ref, pattern)
-        case Prefix(ref, prefix):
+        case nodes.Prefix(ref, prefix):
             return _item("prefix", ref, prefix)
-        case Spatial(ref, relation):
+        case nodes.Spatial(ref, relation):
             return _item(relation.value, ref, _area_of(node))
-        case And(parts):
+        case nodes.And(parts):
             return {"and": [_items(part) for part in parts]}
-        case Or(parts):
+        case nodes.Or(parts):
             return {"or": [_items(part) for part in parts]}
-        case Not(part):
+        case nodes.Not(part):
             return {"not": _items(part)}
         case _:
             assert_never(node)
@@ -160,7 +142,7 @@ def _item(op: str, ref: Ref, value: Json) -> dict[str, Json]:
     return {"op": op, "name": write_name(ref), "val": value}
 
 
-def _area_of(node: Spatial) -> Json:
+def _area_of(node: nodes.Spatial) -> Json:
     # Brings shapely, which conditions without a place do not need.
     from localcat.earth.wkt import as_geojson
 
@@ -226,7 +208,7 @@ def _parse(part: object, levels: int) -> Node:
         case "or":
             return one_of(*_parts("'or'", operand, levels))
         case "not":
-            return Not(_parse(operand, levels - 1))
+            return nodes.Not(_parse(operand, levels - 1))
         case "isnull" | "isnotnull":
             return _condition(op, operand, None, part)
         case "range":

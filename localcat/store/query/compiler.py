@@ -8,25 +8,9 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from localcat.errors import BadRequestError
+from localcat.expressions import nodes
 from localcat.expressions.fields import Field, Fields, Kind, Scalar, check_text_match
-from localcat.expressions.nodes import (
-    And,
-    AnyOf,
-    Comparison,
-    IsNotNull,
-    IsNull,
-    Leaf,
-    Like,
-    Node,
-    Not,
-    Op,
-    Or,
-    Part,
-    Prefix,
-    Ref,
-    Spatial,
-    depth_of,
-)
+from localcat.expressions.nodes import Node, Op, Part, Ref, depth_of
 from localcat.store.clauses import FALSE, MOST_FLAT, TRUE, Clause, Parameter, joined
 from localcat.store.query.columns import PRODUCT_REFERENCES, column
 
@@ -70,9 +54,9 @@ def compile_where(node: Node, scope: Scope, *, is_negated: bool = False) -> Clau
         If a value does not fit its attribute.
     """
     match node:
-        case Comparison() | AnyOf() | IsNull() | IsNotNull() | Like() | Prefix():
+        case nodes.Comparison() | nodes.AnyOf() | nodes.IsNull() | nodes.IsNotNull() | nodes.Like() | nodes.Prefix():
             field = scope.fields.resolve(node.ref)
-            if isinstance(node, AnyOf) and not node.values:
+            if isinstance(node, nodes.AnyOf) and not node.values:
                 return FALSE
             check_text_match(node, field)
             if field.kind is Kind.LIST:
@@ -82,29 +66,33 @@ def compile_where(node: Node, scope: Scope, *, is_negated: bool = False) -> Clau
             if (scope.table, node.ref.attribute) in PRODUCT_REFERENCES:
                 return _product_condition(node, field, scope)
             value = Clause(scope.column(node.ref)) if node.ref.part is None else _calendar_part(node.ref, scope)
-            if column(scope.table, node.ref.attribute).may_be_nan and isinstance(node, Comparison) and node.op.is_range:
+            if (
+                column(scope.table, node.ref.attribute).may_be_nan
+                and isinstance(node, nodes.Comparison)
+                and node.op.is_range
+            ):
                 value = Clause(f"nullif({value.sql}, 'nan')")  # text, which SQLite would order behind all numbers
             return _scalar_condition(node, field, value)
-        case And(parts) | Or(parts):
+        case nodes.And(parts) | nodes.Or(parts):
             clauses = [compile_where(part, scope, is_negated=is_negated) for part in parts]
-            return joined_nodes("AND" if isinstance(node, And) else "OR", parts, clauses)
-        case Not(part):
+            return joined_nodes("AND" if isinstance(node, nodes.And) else "OR", parts, clauses)
+        case nodes.Not(part):
             inner = compile_where(part, scope, is_negated=not is_negated)
             return Clause(f"NOT {inner.sql}" if inner.sql.startswith("(") else f"NOT ({inner.sql})", inner.params)
-        case Spatial(ref):
+        case nodes.Spatial(ref):
             scope.fields.check_footprint(ref)
             return FALSE if is_negated else TRUE
         case _:
             assert_never(node)
 
 
-def joined_nodes(word: str, nodes: Sequence[Node], clauses: Sequence[Clause]) -> Clause:
+def joined_nodes(word: str, conditions: Sequence[Node], clauses: Sequence[Clause]) -> Clause:
     """Join the clauses of conditions by AND or OR.
 
     Of many, the one that nests deepest goes to the front, outside the balanced tree of the others: SQLite's parser then
     has little to remember while it reads it, and a filter of any shape that `check_size` lets pass can be asked.
     """
-    depths = [depth_of(node) for node in nodes] if len(nodes) > MOST_FLAT else []
+    depths = [depth_of(node) for node in conditions] if len(conditions) > MOST_FLAT else []
     if not depths or max(depths) == 1:
         return joined(word, clauses)
     deepest = depths.index(max(depths))
@@ -112,20 +100,20 @@ def joined_nodes(word: str, nodes: Sequence[Node], clauses: Sequence[Clause]) ->
     return Clause(f"({first.sql} {word} {rest.sql})", first.params + rest.params)
 
 
-def _scalar_condition(node: Leaf, field: Field, value: Clause) -> Clause:
+def _scalar_condition(node: nodes.Leaf, field: Field, value: Clause) -> Clause:
     match node:
-        case Comparison(_, op, literal):
+        case nodes.Comparison(_, op, literal):
             return Clause(f"{value.sql} {op.value} ?", (*value.params, field.bind(literal)))
-        case AnyOf(_, literals):
+        case nodes.AnyOf(_, literals):
             wanted = _in_list([field.bind(literal) for literal in literals])
             return Clause(f"{value.sql} IN {wanted.sql}", value.params + wanted.params)
-        case IsNull():
+        case nodes.IsNull():
             return Clause(f"{value.sql} IS NULL", value.params)
-        case IsNotNull():
+        case nodes.IsNotNull():
             return Clause(f"{value.sql} IS NOT NULL", value.params)
-        case Like(_, pattern, fold):
+        case nodes.Like(_, pattern, fold):
             return Clause(f"localcat_like({value.sql}, ?, ?)", (*value.params, pattern, int(fold)))
-        case Prefix(_, prefix):
+        case nodes.Prefix(_, prefix):
             return _prefix_condition(value, prefix)
         case _:
             assert_never(node)
@@ -156,10 +144,10 @@ def _in_list(values: Sequence[Scalar]) -> Clause:
     return Clause("(SELECT value FROM json_each(?))", (json.dumps(values, ensure_ascii=False),))
 
 
-def _product_condition(node: Leaf, field: Field, scope: Scope) -> Clause:
+def _product_condition(node: nodes.Leaf, field: Field, scope: Scope) -> Clause:
     """Compare a row's product by number, so that an index can answer it; every row has one."""
     number = f"{scope.table}.product_id"
-    if isinstance(node, Comparison) and node.op is Op.EQ:
+    if isinstance(node, nodes.Comparison) and node.op is Op.EQ:
         # 0 is no product's number: to equal an unknown product is false, not unknown, and its negation true.
         return Clause(f"{number} = ifnull((SELECT id FROM product WHERE uid = ?), 0)", (field.bind(node.value),))
     wanted = _scalar_condition(node, field, Clause("uid"))
@@ -174,7 +162,7 @@ def _calendar_part(ref: Ref, scope: Scope) -> Clause:
     return Clause(f"CAST(strftime('{code}', {seconds}, 'unixepoch') AS INTEGER)")
 
 
-def _list_condition(node: Leaf, field: Field, scope: Scope) -> Clause:
+def _list_condition(node: nodes.Leaf, field: Field, scope: Scope) -> Clause:
     """Compile a condition on the elements of a list; it is true or false, never unknown."""
     stored = scope.column(node.ref)
     is_set = f"({stored} IS NOT NULL AND {stored} <> '[]')"
@@ -183,30 +171,30 @@ def _list_condition(node: Leaf, field: Field, scope: Scope) -> Clause:
         return Clause(f"EXISTS (SELECT 1 FROM json_each({stored}) AS item WHERE {condition})", params)
 
     match node:
-        case Comparison(_, Op.EQ, literal):
+        case nodes.Comparison(_, Op.EQ, literal):
             return some("item.value = ?", field.bind(literal))
-        case Comparison(_, Op.NE, literal):
+        case nodes.Comparison(_, Op.NE, literal):
             equal = some("item.value = ?", field.bind(literal))
             return Clause(f"({is_set} AND NOT {equal.sql})", equal.params)
-        case Comparison():
+        case nodes.Comparison():
             raise BadRequestError(f"{node.ref} is a list and has no order; compare with ==, != or any_of")
-        case AnyOf(_, literals):
+        case nodes.AnyOf(_, literals):
             wanted = _in_list([field.bind(literal) for literal in literals])
             return some(f"item.value IN {wanted.sql}", *wanted.params)
-        case IsNull():
+        case nodes.IsNull():
             return Clause(f"NOT {is_set}")
-        case IsNotNull():
+        case nodes.IsNotNull():
             return Clause(is_set)
-        case Like(_, pattern, fold):
+        case nodes.Like(_, pattern, fold):
             return some("localcat_like(item.value, ?, ?)", pattern, int(fold))
-        case Prefix(_, prefix):
+        case nodes.Prefix(_, prefix):
             condition = _prefix_condition(Clause("item.value"), prefix)
             return some(condition.sql, *condition.params)
         case _:
             assert_never(node)
 
 
-def _key_condition(node: Leaf, field: Field, scope: Scope) -> Clause:
+def _key_condition(node: nodes.Leaf, field: Field, scope: Scope) -> Clause:
     """Compile a condition on the value under a key of a mapping, which is text or a number.
 
     Where the two are of different kinds they are unequal, and have no order. A missing key is unknown.
@@ -214,11 +202,11 @@ def _key_condition(node: Leaf, field: Field, scope: Scope) -> Clause:
     source = f"FROM json_each({scope.column(Ref(node.ref.attribute))}) AS item WHERE item.key = ?"
     key: Scalar = node.ref.key
     match node:
-        case Comparison(_, op, literal) if op.is_range:
+        case nodes.Comparison(_, op, literal) if op.is_range:
             value = field.bind(literal)
             same_kind = f"(typeof(item.value) = 'text') = {int(isinstance(value, str))}"
             return Clause(f"(SELECT CASE WHEN {same_kind} THEN item.value {op.value} ? END {source})", (value, key))
-        case Like() | Prefix():
+        case nodes.Like() | nodes.Prefix():
             inner = _scalar_condition(node, field, Clause("item.value"))
             return Clause(
                 f"(SELECT CASE WHEN typeof(item.value) = 'text' THEN {inner.sql} END {source})", (*inner.params, key)
