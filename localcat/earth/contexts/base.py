@@ -1,4 +1,4 @@
-"""What every geo context offers: the values that say where, how fine and on which grid pixels are wanted."""
+"""The base of all geo contexts: the area, the resolution and the grid on which pixels are wanted."""
 
 from __future__ import annotations
 
@@ -123,6 +123,37 @@ class GeoContext(ABC):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restored, (type(self), {name: getattr(self, name) for name in self.__slots__})
+
+
+class TileContext(GeoContext):
+    """A tile with a fixed grid, all of whose pixels are wanted."""
+
+    __slots__: tuple[str, ...] = ()
+
+    @property
+    @abstractmethod
+    def geometry(self) -> BaseGeometry:
+        """The tile in longitude and latitude, EPSG:4326."""
+
+    @property
+    def cutline(self) -> None:
+        """None: a tile is filled to its edges."""
+        return
+
+    @property
+    def all_touched(self) -> bool:
+        """False."""
+        return False
+
+    @property
+    def align_pixels(self) -> bool:
+        """False: a tile has a grid of its own."""
+        return False
+
+    @property
+    def __geo_interface__(self) -> dict[str, Any]:
+        """GeoJSON of `geometry`."""
+        return to_geojson(self.geometry)
 
 
 def _restored(kind: type[GeoContext], state: dict[str, Any]) -> GeoContext:

@@ -14,7 +14,7 @@ from affine import Affine
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
-from localcat.earth.contexts.base import UNSET, Bounds, GeoContext, Unset, to_geojson
+from localcat.earth.contexts.base import UNSET, Bounds, TileContext, Unset
 from localcat.earth.contexts.checks import positive_resolution, whole_number
 from localcat.earth.contexts.extent import footprint_of_bounds
 from localcat.earth.contexts.grid import Grid
@@ -42,7 +42,7 @@ _NUMBER = r"\d+(?:\.\d*)?(?:[eE][-+]?\d+)?"
 _KEY = re.compile(rf"(\d{{1,9}}):(\d{{1,9}}):({_NUMBER}):(\d{{1,2}}):(-?\d{{1,9}}):(-?\d{{1,9}})", re.ASCII)
 
 
-class DLTile(GeoContext):
+class DLTile(TileContext):
     """A square tile of a UTM zone.
 
     Tile (ti, tj) begins, without its pad, ``ti * tilesize * resolution`` metres east of the central meridian and
@@ -342,26 +342,6 @@ class DLTile(GeoContext):
             If the index of the tile lies beyond the Earth.
         """
         return _footprint(self.bounds, self._zone)
-
-    @property
-    def cutline(self) -> None:
-        """None: a tile is filled to its edges."""
-        return
-
-    @property
-    def all_touched(self) -> bool:
-        """False."""
-        return False
-
-    @property
-    def align_pixels(self) -> bool:
-        """False: tiles lie on their own grid."""
-        return False
-
-    @property
-    def __geo_interface__(self) -> dict[str, Any]:
-        """GeoJSON of `geometry`."""
-        return to_geojson(self.geometry)
 
     def grid(self) -> Grid:
         """Return the pixel grid of the tile with its pads."""

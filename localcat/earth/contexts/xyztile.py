@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import shapely
 from affine import Affine
 from shapely.geometry.base import BaseGeometry
 
-from localcat.earth.contexts.base import Bounds, GeoContext, to_geojson
+from localcat.earth.contexts.base import Bounds, TileContext
 from localcat.earth.contexts.checks import whole_number
 from localcat.earth.contexts.grid import Grid
 from localcat.earth.contexts.projection import crs_of
@@ -21,7 +20,7 @@ _HALF_WORLD = math.pi * 6_378_137  # metres; half the equator of WGS 84, the edg
 _WEB_MERCATOR = "EPSG:3857"
 
 
-class XYZTile(GeoContext):
+class XYZTile(TileContext):
     """A tile of a web map: 256 x 256 pixels of Web Mercator, EPSG:3857.
 
     Parameters
@@ -108,26 +107,6 @@ class XYZTile(GeoContext):
         return shapely.box(
             west / count * 360 - 180, _latitude(south / count), east / count * 360 - 180, _latitude(north / count)
         )
-
-    @property
-    def cutline(self) -> None:
-        """None: a tile is filled to its edges."""
-        return
-
-    @property
-    def all_touched(self) -> bool:
-        """False."""
-        return False
-
-    @property
-    def align_pixels(self) -> bool:
-        """False: tiles lie on their own grid."""
-        return False
-
-    @property
-    def __geo_interface__(self) -> dict[str, Any]:
-        """GeoJSON of `geometry`."""
-        return to_geojson(self.geometry)
 
     def grid(self) -> Grid:
         """Return the pixel grid of the tile."""
