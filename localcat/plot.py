@@ -149,7 +149,7 @@ def _pixels(array: Any, bands_axis: int) -> MaskedArray:
             pixels = pixels[..., 0]
     if not (pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[-1] == 3)) or not pixels.size:
         raise BadRequestError(
-            f"an array of shape {numpy.shape(array)} is no picture; "
+            f"an array of shape {numpy.shape(array)} is not a picture; "
             "pass (row, column), or 1 or 3 bands along bands_axis"
         )
     return pixels

@@ -30,7 +30,7 @@ def to_microseconds(value: object) -> int:
     Raises
     ------
     BadRequestError
-        If the value is no moment in the years 1 to 9999.
+        If the value is not a moment in the years 1 to 9999.
     """
     if not isinstance(value, str) and type(value).__name__ == "datetime64":  # numpy's, without importing numpy
         return _of_datetime64(value)

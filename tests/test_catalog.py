@@ -76,7 +76,7 @@ def test_open_refuses_a_missing_file_and_makes_none(tmp_path: Path) -> None:
 
 def foreign_files(folder: Path) -> dict[str, Path]:
     files = {name: folder / name for name in ("text", "empty", "sqlite", "geopackage", "newer", "version")}
-    files["text"].write_text("this is no database, it is a letter to a friend. " * 50)
+    files["text"].write_text("this is not a database, it is a letter to a friend. " * 50)
     files["empty"].write_bytes(b"")
     with contextlib.closing(sqlite3.connect(files["sqlite"])) as connection, connection:
         connection.execute("CREATE TABLE meta (key, value)")

@@ -248,7 +248,7 @@ TRIANGLE = [(0, 0), (1, 0), (0, 1)]
         ((0, 0, math.nan, 1), "not finite"),
         ((0, 0, 1, math.inf), "not finite"),
         ((0, 5, 1, 4), r"has its south 5 above its north 4"),
-        ((0, 0, "x", 1), "no bounding box of four numbers"),
+        ((0, 0, "x", 1), "not a bounding box of four numbers"),
         (
             shapely.Point(10, 100),
             r"latitude 100 is beyond ±90°; longitude comes first, are the two swapped\?|are \(long",

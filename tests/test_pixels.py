@@ -126,9 +126,9 @@ def test_pixels_are_read_through_a_web_map_tile(catalog: Catalog) -> None:
         ({"mask_alpha": 1.5}, BadRequestError, "mask_alpha is True, False, None or the name of a band, not 1.5"),
         ({"mask_alpha": "cloud"}, BadRequestError, "no alpha band 'cloud' for product 'acme:p'"),
         ({"resampler": "best"}, BadRequestError, "resampler is one of 'near', 'bilinear'"),
-        ({"scaling": "bright"}, BadRequestError, "'bright' is no scaling mode"),
+        ({"scaling": "bright"}, BadRequestError, "'bright' is not a scaling mode"),
         ({"scaling": ["raw", "raw"]}, BadRequestError, "scaling lists 2 values for 1 bands"),
-        ({"data_type": "Int64"}, BadRequestError, "'Int64' is no data type"),
+        ({"data_type": "Int64"}, BadRequestError, "'Int64' is not a data type"),
         ({"on_error": "ignore"}, BadRequestError, "on_error is one of 'raise', 'mask', 'skip', not 'ignore'"),
         ({"geocontext": 5}, ValueError, "is not a geometry"),
         ({"max_bytes": 1000}, TooLargeError, "1 bands of 40 × 30 pixels take 3,600 bytes and 1,000 are allowed"),
@@ -162,7 +162,7 @@ def test_a_large_result_is_refused_before_anything_is_read(shifted, catalog: Cat
 
 
 def test_processing_levels_are_not_computed(shifted, recwarn: pytest.WarningsRecorder) -> None:
-    """3.4: stored; one that is absent is no error for default, toa and surface."""
+    """3.4: stored; one that is absent is not an error for default, toa and surface."""
     images, layers = shifted
     for level in ("default", "toa", "surface"):
         assert_array_equal(images[0].ndarray("red", processing_level=level).filled(0), layers[0][0][:1])

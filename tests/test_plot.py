@@ -78,7 +78,7 @@ def test_arrangements() -> None:
 
 @pytest.mark.parametrize("shape", [(5,), (2, 3, 4), (4, 3, 4), (1, 1, 3, 4), (0, 4)])
 def test_other_shapes_are_no_pictures(shape, tmp_path: Path) -> None:
-    with pytest.raises(BadRequestError, match="is no picture"):
+    with pytest.raises(BadRequestError, match="is not a picture"):
         save_image(tmp_path / "x.png", numpy.zeros(shape))
 
 

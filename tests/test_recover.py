@@ -449,7 +449,7 @@ def test_a_journal_that_sqlite_cannot_play_back_is_told(crashed: Path, truth: di
     journal.write_bytes(bytes(512) + journal.read_bytes()[512:])
     report, found = recovered(crashed, uncertain=True)
     require_true(found, truth, report)
-    assert str(report.problems[0].found).startswith(f"not played back: '{crashed}' is no SQLite file")
+    assert str(report.problems[0].found).startswith(f"not played back: '{crashed}' is not a SQLite file")
 
 
 def test_what_a_write_ahead_log_holds_is_taken(broken: Path, truth: dict[str, dict[str, Any]], tmp_path: Path) -> None:

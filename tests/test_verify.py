@@ -129,7 +129,7 @@ IN_ROWS = {
         ],
         [(Kind.VALUE, "acme:guide"), (Kind.VALUE, "acme:guide:blue"), (Kind.VALUE, "acme:guide:b")],
     ),
-    "a size that is no number": (
+    "a size that is not a number": (
         ["PRAGMA ignore_check_constraints = ON", "UPDATE image SET size_bytes = 'x' WHERE uid = 'acme:guide:far'"],
         [(Kind.DATABASE, None), (Kind.DISAGREEMENT, "acme:guide:far")],
     ),

@@ -81,7 +81,7 @@ def _parsed(value: str | int) -> CRS:
             )
         return CRS.from_proj4(text)
     raise InvalidCRSError(
-        f"{str(value)[:200]!r} is no coordinate reference system; pass a code like 'EPSG:32618', WKT or PROJ.4 text"
+        f"{str(value)[:200]!r} is not a coordinate reference system; pass a code like 'EPSG:32618', WKT or PROJ.4 text"
     )
 
 

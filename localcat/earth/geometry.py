@@ -295,7 +295,7 @@ def _from_bbox(bbox: Sequence[Any]) -> BaseGeometry:
         west, south, east, north = (float(number) for number in bbox)
     except (OverflowError, TypeError, ValueError) as error:
         raise InvalidGeometryError(
-            f"{bbox!r} is no bounding box of four numbers (min_lon, min_lat, max_lon, max_lat)"
+            f"{bbox!r} is not a bounding box of four numbers (min_lon, min_lat, max_lon, max_lat)"
         ) from error
     if not all(map(math.isfinite, (west, south, east, north))):
         raise InvalidGeometryError(f"the bounding box {bbox!r} has numbers that are not finite")

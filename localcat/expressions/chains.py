@@ -81,7 +81,7 @@ def _truth_test(instructions: list[dis.Instruction], comparison: int) -> dis.Ins
 
 
 def _next_link(instructions: list[dis.Instruction], comparison: int) -> dis.Instruction | None:
-    """Return the next comparison of the chain; None where it is no comparison by order or equality, or is in doubt."""
+    """Return the next comparison of the chain; None if it is another comparison, or in doubt."""
     whole = instructions[comparison].positions
     later = [one for one in instructions[comparison + 1 :] if one.opname in _LINKS]
     if whole is not None and None not in (whole.lineno, whole.end_lineno, whole.col_offset, whole.end_col_offset):

@@ -72,7 +72,7 @@ def spatial(ref: Ref, relation: Relation, geometry: object, metres: object = Non
     InvalidGeometryError
         If it is not a geometry.
     BadRequestError
-        If the distance is no finite number from 0.
+        If the distance is not a finite number from 0.
     """
     from localcat.earth.wkt import as_area  # brings shapely, which conditions without a place do not need
 

@@ -164,7 +164,7 @@ def from_cql2_json(source: object) -> Node:
     Raises
     ------
     BadRequestError
-        If it is no CQL2, or uses an operator that filters here lack; the message names it.
+        If it is not CQL2, or uses an operator that filters here lack; the message names it.
     """
     node = _read(source, MAX_NESTING)
     check_size(node)
@@ -237,7 +237,7 @@ def lacking(op: str) -> BadRequestError:
 
 def _operation(part: object) -> tuple[str, Sequence[object]]:
     if not isinstance(part, Mapping) or set(part) != {"op", "args"}:
-        raise BadRequestError(f"{brief(part)} is no CQL2 condition; it should be an object with 'op' and 'args'")
+        raise BadRequestError(f"{brief(part)} is not a CQL2 condition; it should be an object with 'op' and 'args'")
     op, args = part["op"], part["args"]
     if not isinstance(op, str) or not isinstance(args, list | tuple):
         raise BadRequestError(f"'op' should be a text and 'args' a list in the CQL2 condition {brief(part)}")
@@ -332,7 +332,7 @@ def _read_literal(value: object) -> object:
             return _read_date(value["date"])
         if set(value) == {"timestamp"}:
             return _read_timestamp(value["timestamp"])
-    raise BadRequestError(f"{brief(value)} is no CQL2 value; it should be text, a number, a truth value or a date")
+    raise BadRequestError(f"{brief(value)} is not a CQL2 value; it should be text, a number, a truth value or a date")
 
 
 def _read_date(text: object) -> date:

@@ -141,7 +141,7 @@ def from_cql2_text(source: str) -> Node:
     Raises
     ------
     BadRequestError
-        If it is no CQL2, or uses an operator that filters here lack; the message says where or which.
+        If it is not CQL2, or uses an operator that filters here lack; the message says where or which.
     """
     parser = _Parser(source)
     tree = parser.condition(MAX_NESTING)

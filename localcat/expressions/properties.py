@@ -174,7 +174,7 @@ class Expression:
         Raises
         ------
         BadRequestError
-            If it is no filter; the message shows the part that is wrong.
+            If it is not a filter; the message shows the part that is wrong.
         """
         return cls(parse(source))
 
@@ -208,7 +208,7 @@ class Expression:
         Raises
         ------
         BadRequestError
-            If it is no CQL2, or uses an operator that filters here lack; the message names it.
+            If it is not CQL2, or uses an operator that filters here lack; the message names it.
         """
         from localcat.expressions.cql2_json import from_cql2_json  # likewise
         from localcat.expressions.cql2_text import from_cql2_text

@@ -174,7 +174,7 @@ def parse(source: object) -> Node:
     Raises
     ------
     BadRequestError
-        If it is no filter; the message shows the part that is wrong.
+        If it is not a filter; the message shows the part that is wrong.
     """
     node = _parse(load_json(source) if isinstance(source, str | bytes) else source, MAX_NESTING)
     check_size(node)
@@ -196,7 +196,7 @@ def _parse(part: object, levels: int) -> Node:
     if isinstance(part, list | tuple):
         return all_of(*_parts("a list of conditions", part, levels))
     if not isinstance(part, Mapping):
-        raise BadRequestError(f"{brief(part)} is no filter; it should be an object such as {{'eq': {{'name': 1}}}}")
+        raise BadRequestError(f"{brief(part)} is not a filter; it should be an object such as {{'eq': {{'name': 1}}}}")
     if "op" in part:
         return _parse_item(part)
     if len(part) != 1:

@@ -172,7 +172,7 @@ class ImageSearch(GeoSearch[Image], SummarySearchMixin):
             found = self._between(field, start, end)._by_interval(field, length)
         except (OverflowError, TypeError) as error:
             raise CorruptCatalogError(
-                f"catalog '{self._catalog.database.path}' is damaged: the {field} of an image is no time in a year "
+                f"catalog '{self._catalog.database.path}' is damaged: the {field} of an image is not a time in a year "
                 "from 1 to 9999; restore it from a backup"
             ) from error
         starts = sorted(found)

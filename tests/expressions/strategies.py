@@ -46,7 +46,7 @@ def _text(value: object) -> str:
 
 def _number(value: object) -> int | float:
     if not isinstance(value, int | float):
-        raise BadRequestError(f"{value!r} is no number")
+        raise BadRequestError(f"{value!r} is not a number")
     return value
 
 

@@ -266,7 +266,7 @@ def test_calendar_parts_are_those_of_utc():
         (p.name < 5, BadRequestError, "5 is not text"),
         (p.bits.like("a"), BadRequestError, "bits is not text: prefix, like and ilike do not apply to a number"),
         (p.acquired.prefix("2017"), BadRequestError, "acquired is not text"),
-        (p.bits.any_of(["x"]), BadRequestError, "'x' is no number"),
+        (p.bits.any_of(["x"]), BadRequestError, "'x' is not a number"),
         (p.extra_properties == "x", BadRequestError, "filtered by one of its keys"),
         (p.name["k"] == "x", BadRequestError, "has no keys"),
         (p.bits.month == 1, BadRequestError, "is not a timestamp"),

@@ -94,7 +94,7 @@ class TestFromLatlon:
 
     @pytest.mark.parametrize(("lat", "lon"), [(91, 0), (-90.1, 0), (float("nan"), 0), (0, float("inf"))])
     def test_what_is_no_point_is_refused(self, lat: float, lon: float) -> None:
-        with pytest.raises(BadRequestError, match="no point on Earth"):
+        with pytest.raises(BadRequestError, match="not a point on Earth"):
             DLTile.from_latlon(lat, lon, 10, 1000, 0)
 
 

@@ -361,7 +361,7 @@ def test_ranges_of_a_mask_are_implied(product: Product) -> None:
 
 
 def test_nodata_may_be_nan(product: Product) -> None:
-    """3.4: a NaN is no change of itself."""
+    """3.4: a NaN is not a change of itself."""
     band = SpectralBand(name="x", product=product, nodata=float("nan"), **{**NEEDED, "data_type": "Float32"})
     band.save()
     found = Band.get("guide:x")

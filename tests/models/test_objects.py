@@ -123,7 +123,7 @@ def test_abstract_classes_have_nothing_to_search_or_get(catalog: Catalog, kind: 
 
 
 def test_an_immutable_attribute_is_set_once(product: Product) -> None:
-    """3.2: AttributeValidationError, also when it is deleted; an equal value is no change."""
+    """3.2: AttributeValidationError, also when it is deleted; an equal value is not a change."""
     band = SpectralBand(name="red", product=product)
     message = "^Can't set 'name' item because it is an immutable attribute$"
     with pytest.raises(AttributeValidationError, match=message):
@@ -446,7 +446,7 @@ def test_serialize_of_what_is_modified(product: Product) -> None:
     product.name = "New"
     product.start_datetime = "2020-01-01"
     product.description = None
-    product.tags  # noqa: B018  # reading is no change
+    product.tags  # noqa: B018  # reading is not a change
     assert product.serialize(modified_only=True) == {
         "name": "New",
         "description": None,

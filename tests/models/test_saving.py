@@ -238,7 +238,7 @@ def test_saving_writes_changed_attributes_only(catalog: Catalog) -> None:
     saved("x", description="d", tags=["t"])
     first, second = Product.get("x"), Product.get("x")
     first.name, second.description = "first", "second"
-    second.tags  # noqa: B018  # reading is no change
+    second.tags  # noqa: B018  # reading is not a change
     first.save()
     second.save()
     found = Product.get("x")
@@ -247,7 +247,7 @@ def test_saving_writes_changed_attributes_only(catalog: Catalog) -> None:
 
 
 def test_saving_takes_over_what_others_changed_in_lists_that_were_read(catalog: Catalog) -> None:
-    """3.2: a list read before is no change of ours."""
+    """3.2: a list read before is not a change of ours."""
     saved("x", tags=["old"])
     first, second = Product.get("x"), Product.get("x")
     assert first.tags == ["old"]

@@ -55,7 +55,7 @@ def kinds() -> dict[str, tuple[numpy.ndarray, dict]]:
     return {
         "plain": (WORLD, {}),
         "nodata": (holes, {"bands": [BandLayer(nodata=0)] * 2}),
-        "nodata that is no number": (
+        "nodata that is not a number": (
             numpy.where(hidden, numpy.float32("nan"), WORLD),
             {"bands": [BandLayer(nodata=float("nan"))] * 2},
         ),

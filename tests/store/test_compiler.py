@@ -188,7 +188,7 @@ def test_what_does_not_fit_is_refused(scope, node, message):
 
 def test_a_column_is_a_plain_lower_case_name():
     for name in ("a b", "a;", "A", "1a", "", "a.b", 'a"'):
-        with pytest.raises(ValueError, match="no column name"):
+        with pytest.raises(ValueError, match="not a column name"):
             column("image", name)
 
 

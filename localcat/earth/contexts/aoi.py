@@ -53,7 +53,7 @@ class AOI(GeoContext):
     Raises
     ------
     TypeError
-        If the resolution is no number, the shape is not two whole numbers, or the bounds are not four numbers.
+        If the resolution is not a number, the shape is not two whole numbers, or the bounds are not four numbers.
     BadRequestError
         If values are out of range, resolution and shape are both set, the geometry lies outside the bounds, or the
         bounds are smaller than a pixel and `all_touched` is False.

@@ -22,7 +22,7 @@ def whole_number(name: str, value: object, *, least: int | None = None, most: in
 
 
 def positive_resolution(value: object) -> float:
-    """Return a resolution; TypeError if it is no number, BadRequestError unless it is positive and finite."""
+    """Return a resolution; TypeError if it is not a number, BadRequestError unless it is positive and finite."""
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"a resolution is a number of CRS units per pixel, not {value!r}")
     number = float(value)

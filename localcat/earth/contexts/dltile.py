@@ -65,7 +65,7 @@ class DLTile(TileContext):
     Raises
     ------
     TypeError
-        If a value is no number, or no whole number where one is asked for.
+        If a value is not a number, or not a whole number where one is asked for.
     BadRequestError
         If a value is out of range.
 
@@ -112,12 +112,12 @@ class DLTile(TileContext):
         Raises
         ------
         BadRequestError
-            If the text is no key, or a part of it is out of range.
+            If the text is not a key, or a part of it is out of range.
         """
         found = _KEY.fullmatch(key) if isinstance(key, str) else None
         if found is None:
             raise BadRequestError(
-                f"{str(key)[:100]!r} is no tile key; one looks like '2048:16:30.0:15:3:80', "
+                f"{str(key)[:100]!r} is not a tile key; one looks like '2048:16:30.0:15:3:80', "
                 "tilesize:pad:resolution:zone:ti:tj"
             )
         tilesize, pad, resolution, zone, ti, tj = found.groups()
@@ -145,7 +145,7 @@ class DLTile(TileContext):
         if not all(isinstance(degrees, Real) for degrees in place):
             raise TypeError(f"latitude and longitude are numbers, not {lat!r}, {lon!r}")
         if not (abs(lon) < math.inf and -90 <= lat <= 90):
-            raise BadRequestError(f"latitude {lat!r}, longitude {lon!r} is no point on Earth; latitude comes first")
+            raise BadRequestError(f"latitude {lat!r}, longitude {lon!r} is not a point on Earth; latitude comes first")
         if abs(lon) > 180:
             lon = (lon + 180) % 360 - 180
         origin = cls(tilesize, pad, resolution=resolution, zone=zone_of(lon), ti=0, tj=0)
@@ -394,7 +394,7 @@ class DLTile(TileContext):
         Raises
         ------
         TypeError, BadRequestError
-            If `n` does not divide `tilesize`, or the edge of a new tile is no whole number of pixels.
+            If `n` does not divide `tilesize`, or the edge of a new tile is not a whole number of pixels.
         """
         n = whole_number("n", n, least=1)
         if self._tilesize % n:
@@ -404,7 +404,7 @@ class DLTile(TileContext):
         pixels = size * self._resolution / step
         if round(pixels) < 1 or not math.isclose(pixels, round(pixels), rel_tol=1e-9):
             raise BadRequestError(
-                f"an edge of {size * self._resolution:g} metres is no whole number of pixels of {step:g} metres"
+                f"an edge of {size * self._resolution:g} metres is not a whole number of pixels of {step:g} metres"
             )
         corner = type(self)(
             round(pixels),

@@ -33,7 +33,7 @@ class XYZTile(TileContext):
     Raises
     ------
     TypeError
-        If a value is no whole number.
+        If a value is not a whole number.
     BadRequestError
         If there is no such tile.
 

@@ -42,7 +42,7 @@ class Resolution:
     Raises
     ------
     AttributeValidationError
-        If the value is no finite number or the unit is unknown, when it is made and when one is changed.
+        If the value is not a finite number or the unit is unknown, when it is made and when one is changed.
     """
 
     value: float

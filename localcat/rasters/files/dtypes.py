@@ -44,7 +44,7 @@ def numpy_dtype(data_type: str) -> numpy.dtype[Any]:
         If no data type has that name.
     """
     if data_type not in DATA_TYPES:
-        raise BadRequestError(f"{data_type!r} is no data type; choose one of {', '.join(DATA_TYPES)}")
+        raise BadRequestError(f"{data_type!r} is not a data type; choose one of {', '.join(DATA_TYPES)}")
     return numpy.dtype(DATA_TYPES[data_type])
 
 

@@ -155,7 +155,7 @@ def _without_poles(ring: NDArray[Any]) -> NDArray[Any]:
     if not is_pole.any() or is_pole.all():
         return ring
     ring, is_pole = ring[:-1], is_pole[:-1]
-    start = int(numpy.argmin(is_pole))  # a point that is no pole, so that every pole has one before it
+    start = int(numpy.argmin(is_pole))  # a point that is not a pole, so that every pole has one before it
     ring, is_pole = numpy.roll(ring, -start, axis=0), numpy.roll(is_pole, -start)
     others = numpy.flatnonzero(~is_pole)
     points: list[tuple[float, float]] = []

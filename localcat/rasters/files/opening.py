@@ -102,7 +102,7 @@ def plain_path(path: str | PathLike[str]) -> Path:
     """
     text = fspath(path)
     if text.startswith(("/vsi", "\\vsi")) or "://" in text or "\x00" in text or text.lstrip().startswith("<"):
-        raise UnsafePathError(f"{text[:200]!r} is no plain file; pass the path of a local GeoTIFF or JPEG 2000 file")
+        raise UnsafePathError(f"{text[:200]!r} is not a plain file; pass the path of a local GeoTIFF or JPEG 2000 file")
     plain = Path(text).absolute()
     mode = plain.lstat().st_mode
     if not stat.S_ISREG(mode):

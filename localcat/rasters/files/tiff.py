@@ -132,7 +132,7 @@ class TiffFile:
             return ()
         code = _INTEGERS.get(tag.kind)
         if code is None:
-            raise self.damaged(f"TIFF tag {number} is no integer")
+            raise self.damaged(f"TIFF tag {number} is not an integer")
         count = min(tag.count, most)
         return struct.unpack(
             f"{self.order}{count}{code}", self._bytes(tag.position, count * struct.calcsize(f"={code}"))

@@ -60,9 +60,9 @@ def validate_cog(path: str | PathLike[str]) -> CogReport:
     Raises
     ------
     CorruptImageError
-        If the file is no TIFF, or its directories cannot be followed.
+        If the file is not a TIFF, or its directories cannot be followed.
     UnsafePathError
-        If the path is no regular file.
+        If the path is not a regular file.
     """
     with read_errors(path):
         plain = plain_path(path)
@@ -87,7 +87,7 @@ def _report(tiff: TiffFile) -> CogReport:
     if _kind(tiff, pages[0]) & REDUCED_IMAGE:
         problems.append("the first image of the file is an overview")
     if any(not _kind(tiff, page) & REDUCED_IMAGE for page in pages[1:]):
-        problems.append("the file holds a second image that is no overview")
+        problems.append("the file holds a second image that is not an overview")
     if sizes != sorted(sizes, reverse=True) or len(set(sizes)) < len(sizes):
         problems.append("overviews do not shrink from each to the next")
     offsets = [directory.offset for directory in directories]

@@ -193,10 +193,10 @@ def _wish(value: object) -> Wish:
         return None
     if isinstance(value, str):
         if value not in MODES:
-            raise BadRequestError(f"{value!r} is no scaling mode; choose one of {', '.join(MODES)}")
+            raise BadRequestError(f"{value!r} is not a scaling mode; choose one of {', '.join(MODES)}")
         return value
     if not isinstance(value, Sequence) or len(value) not in (0, 2, 4):
-        raise BadRequestError(f"{value!r} is no scale; pass None, a mode, or a tuple of 0, 2 or 4 entries")
+        raise BadRequestError(f"{value!r} is not a scale; pass None, a mode, or a tuple of 0, 2 or 4 entries")
     for bound in value:
         is_number = isinstance(bound, int | float | numpy.number) and not isinstance(bound, bool)
         if not (numpy.isfinite(float(bound)) if is_number else isinstance(bound, str) and _PERCENT.fullmatch(bound)):
@@ -278,7 +278,7 @@ def _scale(band: BandScaling, wish: Wish, mode: str | None, data_type: str) -> S
                 _bound(out_low, target, is_whole=is_whole),
                 _bound(out_high, target, is_whole=is_whole),
             )
-    raise BadRequestError(f"{wish!r} is no scale; pass None, a mode, or a tuple of 0, 2 or 4 entries")
+    raise BadRequestError(f"{wish!r} is not a scale; pass None, a mode, or a tuple of 0, 2 or 4 entries")
 
 
 def _output_range(band: BandScaling, mode: str | None, data_type: str) -> Range:

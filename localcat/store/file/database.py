@@ -453,7 +453,7 @@ class Database:
         return "immutable" if is_still and file_system_of(self.path).is_read_only else "ro"
 
     def _check_version(self, connection: sqlite3.Connection) -> None:
-        """Refuse a file that is no catalog or a newer one, and bring an older one to the present schema."""
+        """Refuse a file that is not a catalog or a newer one, and bring an older one to the present schema."""
         version = schema.read_settings(connection, self.path, len(self._versions))[schema.VERSION_KEY]
         if int(version) == len(self._versions):
             return

@@ -26,7 +26,7 @@ _PRIMARY = 0xFF  # the low byte of an extended result code is the primary one
 class sqlite_errors:  # noqa: N801  # reads as a function, and costs each query a third of one with a generator
     """Turn what sqlite3 raises inside the block into localcat's errors, naming the catalog file.
 
-    Damaged files make sqlite3 raise more than its own classes: text that is no UTF-8 comes as UnicodeDecodeError or
+    Damaged files make sqlite3 raise more than its own classes: text that is not UTF-8 comes as UnicodeDecodeError or
     as an OperationalError without a result code.
     """
 
@@ -74,7 +74,7 @@ def translated(error: Exception, path: Path | str) -> ClientError:
     if primary == sqlite3.SQLITE_READONLY:
         return ReadOnlyCatalogError(f"{where} can only be read ({error}); copy it to a writable folder to change it")
     if primary == sqlite3.SQLITE_NOTADB:
-        return UnsupportedCatalogError(f"'{path}' is no SQLite file; open a catalog that localcat created")
+        return UnsupportedCatalogError(f"'{path}' is not a SQLite file; open a catalog that localcat created")
     if primary == sqlite3.SQLITE_CORRUPT or isinstance(error, UnicodeDecodeError | SystemError):
         return CorruptCatalogError(  # SQLite says the same of a disk that does not read
             f"{where} is damaged, or its disk cannot read it ({error}); restore it from a backup"

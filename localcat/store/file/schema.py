@@ -82,7 +82,7 @@ def read_settings(connection: sqlite3.Connection, path: Path, latest: int) -> di
     Raises
     ------
     UnsupportedCatalogError
-        If the file is no catalog, or was written by a newer localcat. The file is not touched.
+        If the file is not a catalog, or was written by a newer localcat. The file is not touched.
     """
     (application_id,) = connection.execute("PRAGMA application_id").fetchone()
     # Nothing is asked of an object that only calls itself a table: a view could keep the query busy for ever.

@@ -49,7 +49,7 @@ def column(table: str, attribute: str) -> Column:
     Both come from the declarations of the models, never from a user; anything but a plain lower-case name is a fault.
     """
     if not (_IDENTIFIER.fullmatch(table) and _IDENTIFIER.fullmatch(attribute)):
-        raise ValueError(f"{table}.{attribute} is no column name")
+        raise ValueError(f"{table}.{attribute} is not a column name")
     plain = f"{table}.{attribute}"
     if attribute == "id":
         return Column("uid", f"{table}.uid", f"{table}.uid")

@@ -148,7 +148,7 @@ def _product_condition(node: nodes.Leaf, field: Field, scope: Scope) -> Clause:
     """Compare a row's product by number, so that an index can answer it; every row has one."""
     number = f"{scope.table}.product_id"
     if isinstance(node, nodes.Comparison) and node.op is Op.EQ:
-        # 0 is no product's number: to equal an unknown product is false, not unknown, and its negation true.
+        # No product has number 0: to equal an unknown product is false, not unknown, and its negation true.
         return Clause(f"{number} = ifnull((SELECT id FROM product WHERE uid = ?), 0)", (field.bind(node.value),))
     wanted = _scalar_condition(node, field, Clause("uid"))
     return Clause(f"{number} IN (SELECT id FROM product WHERE {wanted.sql})", wanted.params)
