@@ -1,4 +1,4 @@
-"""What the tests share: real catalogs, small grids, and the folder of real data where it is at hand."""
+"""What the tests share: real catalogs, small arrays, and no network."""
 
 from __future__ import annotations
 
@@ -14,14 +14,11 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from localcat import Catalog, DataType, MaskBand, Product, Resolution, SpectralBand
-from tests.kept import fill
+from tests.damage import fill
+from tests.real_data import RASTERS
 
 settings.register_profile("localcat", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("localcat")
-
-REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
-needs_real_data = pytest.mark.skipif(not REAL_DATA.is_dir(), reason="no folder of real rasters here")
-
 
 _REFUSED = {"socket.connect", "socket.sendto", "socket.sendmsg", "socket.getaddrinfo", "socket.gethostbyname"}
 
@@ -43,7 +40,7 @@ def catalog() -> Iterator[Catalog]:
 
 @pytest.fixture(scope="session")
 def kept_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a closed catalog with the objects of `tests.kept.fill`; only to be copied."""
+    """The folder of a closed catalog with the objects of `tests.damage.fill`; only to be copied."""
     folder = tmp_path_factory.mktemp("kept")
     with Catalog.create(folder / "kept.gpkg", org="acme") as catalog:
         fill(catalog)
@@ -52,7 +49,7 @@ def kept_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def kept(kept_template: Path, tmp_path: Path) -> Iterator[Catalog]:
-    """A catalog on the disk, with the objects of `tests.kept.fill`."""
+    """A catalog on the disk, with the objects of `tests.damage.fill`."""
     shutil.copytree(kept_template, tmp_path, dirs_exist_ok=True)
     with Catalog.open(tmp_path / "kept.gpkg") as catalog:
         yield catalog
@@ -83,3 +80,11 @@ def pixels() -> numpy.ma.MaskedArray:
 def meta() -> dict:
     """Georeferencing of `pixels`: 60 m pixels in UTM zone 18 N."""
     return {"geoTransform": [500_000, 60, 0, 4_000_000, 0, -60], "coordinateSystem": {"epsg": 32618}}
+
+
+@pytest.fixture(scope="session")
+def real_files() -> Path:
+    """The folder of real rasters."""
+    if not RASTERS.is_dir():
+        pytest.skip(f"the real files are not there: {RASTERS}")
+    return RASTERS

@@ -1,4 +1,7 @@
-"""Hypothesis strategies for whole catalogs and for the searches to ask them.
+"""Hypothesis strategies: conditions and filters, shapes, whole catalogs, and the searches to ask them.
+
+``expressions(fields)`` draws expressions over the attributes of any `Fields`; ``THING`` and ``things()`` are a small
+class of one attribute of each kind, with values that are missing, tied, empty and at the edges.
 
 A catalog is drawn as records: what the store keeps of each attribute, which is also what the oracle compares. `fill`
 writes the records through the store's own rows, so that a catalog of a dozen objects takes a few milliseconds.
@@ -8,8 +11,9 @@ from __future__ import annotations
 
 import functools
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
 import shapely
@@ -17,9 +21,10 @@ from hypothesis import strategies as st
 
 from localcat import Catalog, Image, Product, Resolution
 from localcat.earth.geometry import as_geometry
-from localcat.errors import GeometryWarning
-from localcat.expressions.fields import Fields, Kind
+from localcat.errors import BadRequestError, GeometryWarning
+from localcat.expressions.fields import Field, Fields, Kind
 from localcat.expressions.nodes import (
+    And,
     AnyOf,
     Comparison,
     IsNotNull,
@@ -28,17 +33,168 @@ from localcat.expressions.nodes import (
     Node,
     Not,
     Op,
+    Or,
+    Part,
     Prefix,
     Ref,
+    Relation,
+    Spatial,
     all_of,
     one_of,
 )
+from localcat.expressions.properties import Expression
 from localcat.models.attributes.values import File
 from localcat.models.band import Band
 from localcat.models.object import CatalogObjectBase
 from localcat.store import rows
 from localcat.timestamps import EARLIEST, LATEST, from_microseconds, to_microseconds
-from tests.expressions.strategies import conditions
+
+# Conditions on any fields
+
+THING_KEYS = ("sensor", "orbit", "it's", 'say "x"', "a.b")
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise BadRequestError(f"{value!r} is not text")
+    return value
+
+
+def _number(value: object) -> int | float:
+    if not isinstance(value, int | float):
+        raise BadRequestError(f"{value!r} is not a number")
+    return value
+
+
+THING = Fields(
+    "Thing",
+    [
+        Field("name", Kind.TEXT, _text),
+        Field("product_id", Kind.TEXT, _text),
+        Field("bits", Kind.NUMBER, _number),
+        Field("cloud_fraction", Kind.NUMBER, _number),
+        Field("acquired", Kind.TIMESTAMP, to_microseconds),
+        Field("tags", Kind.LIST, _text),
+        Field("extra_properties", Kind.MAPPING, _text),
+    ],
+)
+
+# Letters that fold in odd ways, wildcards and escapes, quotes, and code points beyond UTF-16's first plane.
+odd_texts = st.text(alphabet="aAbßſİσς%_\\'\" \U0001f6f0\ufffd", max_size=4) | st.sampled_from(
+    ["", "a", "B", "TRUE", "2020-01-01"]
+)
+patterns = st.lists(st.sampled_from(["a", "B", "ß", "%", "%", "_", r"\%", r"\_", r"\\", "s"]), max_size=5).map("".join)
+integers = st.integers(-3, 3) | st.sampled_from([2**53, 2**53 + 1, -(2**63), 2**63 - 1])
+floats = st.sampled_from([0.0, 0.2, 0.5, 1.0, -1.5, 1e300, 2.0**53]) | st.floats(0, 1)
+numbers = integers | floats
+zones = st.sampled_from([UTC, timezone(timedelta(hours=2)), timezone(-timedelta(hours=5, minutes=30)), None])
+datetimes = st.builds(
+    lambda moment, zone: moment.replace(tzinfo=zone),
+    st.sampled_from([datetime(2016, 12, 31, 23, 59, 59, 999999), datetime(2017, 1, 1), datetime(1969, 12, 31, 12)])
+    | st.datetimes(datetime(2016, 1, 1), datetime(2017, 12, 31)),
+    zones,
+)
+dates = st.dates(date(2016, 12, 30), date(2017, 1, 2))
+timestamps = datetimes | dates
+
+PARTS = {Part.YEAR: st.integers(2015, 2018), Part.MONTH: st.integers(1, 12), Part.DAY_OF_YEAR: st.integers(1, 366)}
+VALUES: dict[Kind, st.SearchStrategy[Any]] = {
+    Kind.TEXT: odd_texts,
+    Kind.LIST: odd_texts,
+    Kind.NUMBER: numbers | st.booleans(),
+    Kind.TIMESTAMP: timestamps,
+    Kind.MAPPING: odd_texts | numbers,
+    Kind.GEOMETRY: st.sampled_from([shapely.Point(0, 0), shapely.box(0, 0, 1, 1), shapely.box(170, -10, 180, 10)]),
+}
+METRES = [0.0, 0.1, 1000.0, 1_112_000.0, 5_000_000.0, 20_100_000.0]
+
+
+def conditions(
+    fields: Fields = THING, *, values: Mapping[str, st.SearchStrategy[Any]] | None = None
+) -> st.SearchStrategy[Node]:
+    """Draw one condition that is valid for the fields; `values` replaces what is drawn for an attribute, by name."""
+    found = [fields[name] for name in fields]
+    return st.one_of([_about(field, (values or {}).get(field.name, VALUES[field.kind])) for field in found])
+
+
+def _about(field: Field, operand: st.SearchStrategy[Any]) -> st.SearchStrategy[Node]:
+    if field.kind is Kind.GEOMETRY:
+        ref = st.just(Ref(field.name))
+        relations = st.sampled_from([one for one in Relation if one is not Relation.WITHIN_DISTANCE])
+        places = st.builds(Spatial, ref, relations, operand)
+        near = st.builds(Spatial, ref, st.just(Relation.WITHIN_DISTANCE), operand, st.sampled_from(METRES))
+        return places | near | st.builds(IsNull, ref) | st.builds(IsNotNull, ref)
+    if field.kind is Kind.MAPPING:
+        return _tests(
+            st.sampled_from([Ref(field.name, key=key) for key in THING_KEYS]), operand, list(Op), is_text=True
+        )
+    if field.kind is Kind.LIST:
+        return _tests(st.just(Ref(field.name)), operand, [Op.EQ, Op.NE], is_text=True)
+    whole = _tests(st.just(Ref(field.name)), operand, list(Op), is_text=field.kind is Kind.TEXT)
+    if field.kind is not Kind.TIMESTAMP:
+        return whole
+    refs = [(st.just(Ref(field.name, part=part)), values) for part, values in PARTS.items()]
+    return whole | st.one_of([_tests(ref, values, list(Op), is_text=False) for ref, values in refs])
+
+
+def _tests(
+    refs: st.SearchStrategy[Ref], operand: st.SearchStrategy[Any], ops: list[Op], *, is_text: bool
+) -> st.SearchStrategy[Node]:
+    choices: list[st.SearchStrategy[Node]] = [
+        st.builds(Comparison, refs, st.sampled_from(ops), operand),
+        st.builds(AnyOf, refs, st.lists(operand, max_size=3).map(tuple)),
+        st.builds(IsNull, refs) | st.builds(IsNotNull, refs),
+    ]
+    if is_text:
+        choices.append(st.builds(Like, refs, patterns, st.booleans()))
+        choices.append(st.builds(Prefix, refs, odd_texts))
+    return st.one_of(choices)
+
+
+def nodes(
+    fields: Fields = THING, *, values: Mapping[str, st.SearchStrategy[Any]] | None = None, max_leaves: int = 6
+) -> st.SearchStrategy[Node]:
+    """Draw trees of valid conditions, joined as the operators would join them."""
+
+    def joined(inner: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
+        some = st.lists(inner, min_size=2, max_size=3)
+        return (
+            some.map(lambda parts: And(_flat(And, parts)))
+            | some.map(lambda parts: Or(_flat(Or, parts)))
+            | inner.map(Not)
+        )
+
+    return st.recursive(conditions(fields, values=values), joined, max_leaves=max_leaves)
+
+
+def _flat(kind: type[And] | type[Or], parts: list[Node]) -> tuple[Node, ...]:
+    return tuple(leaf for part in parts for leaf in (part.parts if isinstance(part, kind) else (part,)))
+
+
+def expressions(
+    fields: Fields = THING, *, values: Mapping[str, st.SearchStrategy[Any]] | None = None, max_leaves: int = 6
+) -> st.SearchStrategy[Expression]:
+    """Draw expressions over the attributes of a class."""
+    return nodes(fields, values=values, max_leaves=max_leaves).map(Expression)
+
+
+def things() -> st.SearchStrategy[dict[str, Any]]:
+    """Draw objects of the class `THING`: stored values by attribute."""
+    return st.fixed_dictionaries(
+        {
+            "name": st.none() | odd_texts,
+            "product_id": odd_texts,
+            "bits": st.none() | integers,
+            "cloud_fraction": st.none() | floats,
+            "acquired": st.none() | timestamps.map(to_microseconds),
+            "tags": st.none() | st.lists(odd_texts, max_size=3),
+            "extra_properties": st.none()
+            | st.dictionaries(st.sampled_from(THING_KEYS), odd_texts | numbers, max_size=3),
+        }
+    )
+
+
+# Whole catalogs
 
 # Few values each, so that ties are frequent and filters hit; all of them are awkward in some way.
 TEXTS = ["", "a", "A", "aa", "ab", "b", "ß", "ss", "a%b", "a_b", "a\\b", "%", "_", '"', "it's", "é", "e\u0301"]
@@ -157,11 +313,11 @@ def record(kind: type[CatalogObjectBase], given: dict[str, Any]) -> Record:
     return Record(kind, values, stored, given.get("geometry"), sum(file.size_bytes or 0 for file in files))
 
 
-_moments = st.sampled_from(MOMENTS).map(from_microseconds)
-_texts = st.sampled_from(TEXTS)
+_stored_moments = st.sampled_from(MOMENTS).map(from_microseconds)
+_stored_texts = st.sampled_from(TEXTS)
 _tags = st.lists(st.sampled_from([*TEXTS[:8], *WORDS]), max_size=3)
 _extra = st.dictionaries(
-    st.sampled_from(KEYS), _texts | st.sampled_from(NUMBERS) | st.sampled_from(INTEGERS), max_size=3
+    st.sampled_from(KEYS), _stored_texts | st.sampled_from(NUMBERS) | st.sampled_from(INTEGERS), max_size=3
 )
 _files = st.lists(st.sampled_from([0, 1, 7, 2**40]), min_size=1, max_size=2).map(
     lambda sizes: [File(href=f"{size}.tif", size_bytes=size) for size in sizes]
@@ -173,33 +329,33 @@ _resolutions = st.sampled_from(
 OFTEN: dict[str, st.SearchStrategy[Any]] = {"tags": _tags, "extra_properties": _extra}
 RARELY: dict[type[CatalogObjectBase], dict[str, st.SearchStrategy[Any]]] = {
     Product: {
-        "description": _texts | st.sampled_from(WORDS),
+        "description": _stored_texts | st.sampled_from(WORDS),
         "is_core": st.booleans(),
         "revisit_period_minutes_min": st.sampled_from(NUMBERS),
-        "end_datetime": _moments,
+        "end_datetime": _stored_moments,
         "resolution_min": _resolutions,
         "resolution_max": _resolutions,
         "owners": st.just(["user:a", "org:b"]),
         "default_display_bands": st.sampled_from([["a"], ["%", "it's"], ["red", "green", "blue"]]),
     },
     Band: {
-        "description": _texts | st.sampled_from(WORDS),
+        "description": _stored_texts | st.sampled_from(WORDS),
         "vendor_order": st.sampled_from([-3, 0, 2]),
         "nodata": st.sampled_from([*NUMBERS, float("nan")]),
-        "vendor_band_name": _texts,
+        "vendor_band_name": _stored_texts,
         "resolution": _resolutions,
     },
     Image: {
-        "acquired_end": _moments,
-        "published": _moments,
+        "acquired_end": _stored_moments,
+        "published": _stored_moments,
         "area": st.sampled_from(NUMBERS),
         "fill_fraction": st.sampled_from(NUMBERS),
         "x_pixels": st.sampled_from(INTEGERS),
-        "satellite_id": _texts,
-        "provider_id": _texts,
-        "processing_pipeline_id": _texts,
+        "satellite_id": _stored_texts,
+        "provider_id": _stored_texts,
+        "processing_pipeline_id": _stored_texts,
         "cs_code": st.sampled_from(["EPSG:4326", "EPSG:32618"]),
-        "preview_url": _texts,
+        "preview_url": _stored_texts,
         "storage_state": st.sampled_from(["available", "remote"]),
     },
 }
@@ -214,14 +370,14 @@ def records(draw: Callable[..., Any]) -> list[Record]:
         for name in draw(st.lists(st.sampled_from(sorted(RARELY[kind])), max_size=3, unique=True)):
             given[name] = draw(RARELY[kind][name])
         # Of the same few moments, so that creation and change tie, too.
-        return {**given, "created": draw(_moments), "modified": draw(_moments)}
+        return {**given, "created": draw(_stored_moments), "modified": draw(_stored_moments)}
 
     found = []
     products = draw(st.lists(st.sampled_from(PRODUCT_IDS), min_size=1, max_size=3, unique=True))
     for uid in products:
-        given = {"id": uid, "name": draw(_texts), **attributes(Product)}
+        given = {"id": uid, "name": draw(_stored_texts), **attributes(Product)}
         if draw(st.booleans()):
-            given["start_datetime"] = draw(_moments)
+            given["start_datetime"] = draw(_stored_moments)
         found.append(record(Product, given))
     belongs = st.tuples(st.sampled_from(products), st.sampled_from(NAMES))
     for product, name in draw(st.lists(belongs, max_size=3, unique=True)):
@@ -235,7 +391,7 @@ def records(draw: Callable[..., Any]) -> list[Record]:
     for product, name in draw(st.lists(belongs, max_size=8, unique=True)):
         given = {"id": f"{product}:{name}", "product_id": product, "name": name, **attributes(Image)}
         for attribute, values in (
-            ("acquired", _moments),
+            ("acquired", _stored_moments),
             ("cloud_fraction", st.sampled_from(NUMBERS[:8])),
             ("geometry", shapes()),
             ("files", _files),
@@ -265,16 +421,16 @@ def fill(catalog: Catalog, found: list[Record]) -> None:
 def _operands(kind: type[CatalogObjectBase], fields: Fields) -> dict[str, st.SearchStrategy[Any]]:
     """Return what to compare each attribute with, where any value of its kind would mostly miss or be refused."""
     by_kind: dict[Kind, st.SearchStrategy[Any]] = {
-        Kind.TEXT: _texts,
+        Kind.TEXT: _stored_texts,
         Kind.LIST: st.sampled_from([*TEXTS[:8], *WORDS, "user:a"]),
         Kind.NUMBER: st.sampled_from(NUMBERS),
-        Kind.TIMESTAMP: _moments,
-        Kind.MAPPING: _texts | st.sampled_from(NUMBERS) | st.sampled_from(INTEGERS),
+        Kind.TIMESTAMP: _stored_moments,
+        Kind.MAPPING: _stored_texts | st.sampled_from(NUMBERS) | st.sampled_from(INTEGERS),
     }
     special = {
         "id": st.builds("{}:{}".format, st.sampled_from(PRODUCT_IDS), st.sampled_from(NAMES)),
         "product_id": st.sampled_from([*PRODUCT_IDS, "unknown"]),
-        "name": st.sampled_from(NAMES) | _texts,
+        "name": st.sampled_from(NAMES) | _stored_texts,
         "type": st.sampled_from(["spectral", "mask", "class"]),
         "storage_state": st.sampled_from(["available", "remote"]),
         "is_core": st.booleans(),
@@ -297,14 +453,14 @@ def _operands(kind: type[CatalogObjectBase], fields: Fields) -> dict[str, st.Sea
 
 def _about_keys() -> st.SearchStrategy[Node]:
     refs = st.sampled_from(KEYS).map(lambda key: Ref("extra_properties", key=key))
-    values = _texts | st.sampled_from(NUMBERS) | st.sampled_from(INTEGERS)
+    values = _stored_texts | st.sampled_from(NUMBERS) | st.sampled_from(INTEGERS)
     return st.one_of(
         st.builds(Comparison, refs, st.sampled_from(list(Op)), values),
         st.builds(AnyOf, refs, st.lists(values, max_size=3).map(tuple)),
         st.builds(IsNull, refs),
         st.builds(IsNotNull, refs),
         st.builds(Like, refs, st.sampled_from(["a%", "%", r"a\%b", "_", "%ss"]), st.booleans()),
-        st.builds(Prefix, refs, _texts),
+        st.builds(Prefix, refs, _stored_texts),
     )
 
 
@@ -379,3 +535,49 @@ def asked_of(kind: type[CatalogObjectBase]) -> st.SearchStrategy[Asked]:
 def asked() -> st.SearchStrategy[Asked]:
     """Draw a search; most are for images."""
     return st.sampled_from([Image, Image, Image, Product, Band]).flatmap(asked_of)
+
+
+# Conditions on a place, and images to ask for
+
+
+def places() -> st.SearchStrategy[Spatial]:
+    """Draw one condition on a place."""
+    ref = st.just(Ref("geometry"))
+    relations = st.sampled_from([one for one in Relation if one is not Relation.WITHIN_DISTANCE])
+    near = st.builds(Spatial, ref, st.just(Relation.WITHIN_DISTANCE), shapes(), st.sampled_from(METRES))
+    return st.builds(Spatial, ref, relations, shapes()) | near
+
+
+def filters_on_places() -> st.SearchStrategy[Node]:
+    """Draw filters of a few conditions, most of them on a place."""
+    leaves = (
+        places()
+        | places()
+        | st.builds(Comparison, st.just(Ref("cloud_fraction")), st.sampled_from(list(Op)), st.sampled_from([0.1, 0.2]))
+        | st.builds(Comparison, st.just(Ref("acquired")), st.sampled_from(list(Op)), st.sampled_from(["2017-01-01"]))
+        | st.builds(Comparison, st.just(Ref("product_id")), st.just(Op.EQ), st.sampled_from(["a", "b"]))
+        | st.sampled_from([IsNull(Ref("geometry")), IsNotNull(Ref("geometry"))])
+    )
+
+    def joined(inner: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
+        some = st.lists(inner, min_size=2, max_size=3)
+        return some.map(lambda parts: all_of(*parts)) | some.map(lambda parts: one_of(*parts)) | inner.map(Not)
+
+    return st.recursive(leaves, joined, max_leaves=6)
+
+
+@st.composite
+def records_with_places(draw: Callable[..., Any]) -> list[Record]:
+    """Draw a catalog of two products and up to twelve images, most of them with a footprint."""
+    found = [record(Product, {"id": uid, "name": uid, "created": "2020", "modified": "2020"}) for uid in "ab"]
+    for number in range(draw(st.integers(1, 12))):
+        given = {"id": f"a:{number:02d}", "product_id": draw(st.sampled_from("ab")), "name": f"{number:02d}"}
+        given |= {"created": "2020", "modified": "2020"}
+        if draw(st.integers(0, 5)):
+            given["geometry"] = draw(shapes())
+        if draw(st.booleans()):
+            given["cloud_fraction"] = draw(st.sampled_from([0.1, 0.2]))
+        if draw(st.booleans()):
+            given["acquired"] = draw(st.sampled_from(["2016-06-01", "2017-01-01", "2018-01-01"]))
+        found.append(record(Image, given))
+    return found

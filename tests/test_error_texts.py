@@ -57,8 +57,8 @@ from localcat.rasters.writing.options import CogOptions
 from localcat.rasters.writing.write import write_cog
 from localcat.store.file import database, journal
 from tests.campaigns.scenarios import META, NAME, build, noise, pixels
-from tests.rasters.conftest import make_grid
-from tests.test_opening import leave_journal
+from tests.journals import leave_journal
+from tests.small_rasters import make_grid
 
 
 @pytest.fixture

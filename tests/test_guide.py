@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy
 import pytest
 import rasterio
-from conftest import REAL_DATA, needs_real_data
 from rio_cogeo.cogeo import cog_validate
 
 from localcat import (
@@ -28,6 +27,7 @@ from localcat import (
     SpectralBand,
 )
 from localcat import properties as p
+from tests.real_data import REAL_DATA, needs_real_data
 
 TRIANGLE = {
     "type": "Polygon",

@@ -25,8 +25,7 @@ from localcat.rasters.files.describe import describe
 from localcat.rasters.reading.read import read_native
 from localcat.rasters.writing.copying import copy_raster
 from localcat.rasters.writing.write import write_cog
-from tests.rasters.conftest import make_grid, noise
-from tests.rasters.test_hostile import sparse_tiff
+from tests.small_rasters import make_grid, noise, sparse_tiff
 
 ROOM = 300 * 2**20  # bytes that may be taken beyond what the program itself needs
 DEPTH = 100_000

@@ -36,7 +36,7 @@ from localcat.rasters.reading.read import BandSource, read_bands, read_native
 from localcat.rasters.writing.copying import check_pixels
 from localcat.rasters.writing.options import CogOptions
 from localcat.rasters.writing.write import write_cog
-from tests.rasters.conftest import make_grid, noise
+from tests.small_rasters import make_grid, noise
 
 PAGE = 4096  # bytes of a page of SQLite
 SECTOR = 512

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Self
 
 from localcat.store.file.schema import Migrations
-from tests.campaigns import checker, scenarios
+from tests import checker
+from tests.campaigns import scenarios
 from tests.campaigns.child import Request, as_line
 from tests.campaigns.scenarios import NAME, SCENARIOS
 

@@ -19,7 +19,7 @@ from localcat.store.file import schema
 from localcat.store.file.connection import Journal, OpenOptions
 from localcat.store.file.database import Database
 from localcat.store.file.schema import Migrations
-from tests.campaigns.checker import data_folder
+from tests.checker import data_folder
 
 State: TypeAlias = dict[str, str | None]
 """The `provider_id` of each image by its id: what says which upload it is of."""

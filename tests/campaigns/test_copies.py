@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from localcat import Catalog
-from tests.campaigns import checker
+from tests import checker
 from tests.campaigns.harness import Workshop
 from tests.campaigns.report import Tally
 from tests.campaigns.scenarios import NAME

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from tests.campaigns import checker
+from tests import checker
 from tests.campaigns.harness import Outcome, Workshop
 from tests.campaigns.report import Tally
 from tests.campaigns.scenarios import NAME, SCENARIOS

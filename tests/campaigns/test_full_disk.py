@@ -12,7 +12,7 @@ import numpy
 import pytest
 import rasterio
 
-from tests.campaigns import checker
+from tests import checker
 from tests.campaigns.harness import Outcome, Workshop
 from tests.campaigns.report import Tally
 from tests.campaigns.scenarios import noise

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from localcat import Catalog, Product
-from tests.campaigns import checker
+from tests import checker
 from tests.campaigns.report import Tally
 from tests.campaigns.scenarios import NAME, build
 

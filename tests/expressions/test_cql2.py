@@ -25,7 +25,7 @@ from localcat.expressions.nodes import (
 from localcat.expressions.properties import Expression
 from localcat.expressions.properties import properties as p
 from localcat.timestamps import from_microseconds, to_microseconds
-from tests.expressions.strategies import THING, expressions, things
+from tests.strategies import THING, expressions, things
 
 
 def prop(name):

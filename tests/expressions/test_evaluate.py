@@ -15,7 +15,7 @@ from localcat.expressions.nodes import And, AnyOf, Comparison, IsNotNull, IsNull
 from localcat.expressions.properties import Expression
 from localcat.expressions.properties import properties as p
 from localcat.timestamps import to_microseconds
-from tests.expressions.strategies import THING, nodes, things
+from tests.strategies import THING, nodes, things
 
 
 class Thing:

@@ -15,7 +15,7 @@ from localcat.errors import BadRequestError, UnknownPropertyError
 from localcat.expressions.nodes import MAX_DEPTH, And, AnyOf, Comparison, Not, Op, Or, Ref, check_size
 from localcat.expressions.properties import Expression, Properties, Property
 from localcat.expressions.properties import properties as p
-from tests.expressions.strategies import expressions
+from tests.strategies import expressions
 
 UTC = datetime.UTC
 

@@ -11,7 +11,7 @@ from localcat.expressions.names import read_name, write_name
 from localcat.expressions.nodes import And, AnyOf, Comparison, Node, Not, Op, Or, Part, Ref
 from localcat.expressions.properties import Expression
 from localcat.expressions.properties import properties as p
-from tests.expressions.strategies import THING, expressions, things
+from tests.strategies import THING, expressions, things
 
 FORMS = [
     (p.x == 1, {"eq": {"x": 1}}, {"op": "eq", "name": "x", "val": 1}),

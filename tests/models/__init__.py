@@ -1,1 +1,0 @@
-"""Tests of the objects of a catalog."""

@@ -25,7 +25,7 @@ from localcat import (
 )
 from localcat import properties as p
 from localcat.errors import GeoContextWarning
-from models.helpers import rolled_back
+from tests.models.rollback import rolled_back
 
 UTC = dt.UTC
 SQUARE = {"type": "Polygon", "coordinates": [[[0, 0], [2, 0], [2, 2], [0, 2], [0, 0]]]}

@@ -26,7 +26,7 @@ from localcat import (
     UnsavedObjectError,
 )
 from localcat import properties as p
-from models.helpers import rolled_back
+from tests.models.rollback import rolled_back
 
 
 def add_band(product: Product, name: str, resolution: object = None) -> SpectralBand:

@@ -18,7 +18,7 @@ from localcat import (
     SpectralBand,
     UnsavedObjectError,
 )
-from models.helpers import rolled_back
+from tests.models.rollback import rolled_back
 
 
 def saved(name: str, **attributes: object) -> Product:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-EXAMPLE = ROOT / "tests" / "typing_example.py"
+EXAMPLE = ROOT / "tests" / "models" / "typing_example.py"
 
 
 def run(*command: str) -> str:

@@ -16,8 +16,7 @@ from localcat.rasters.writing.checks import BandLayer
 from localcat.rasters.writing.copying import as_cog, check_pixels, copy_raster
 from localcat.rasters.writing.options import CogOptions
 from localcat.rasters.writing.write import write_cog
-
-from .conftest import make_grid, noise
+from tests.small_rasters import make_grid, noise
 
 GRID = make_grid((140, 301))
 

@@ -17,8 +17,7 @@ from localcat.rasters.files.footprint import footprint
 from localcat.rasters.writing.checks import BandLayer
 from localcat.rasters.writing.options import CogOptions
 from localcat.rasters.writing.write import write_cog
-
-from .conftest import make_grid, noise
+from tests.small_rasters import make_grid, noise
 
 
 def grid_of(crs, origin, resolution, shape) -> Grid:

@@ -25,8 +25,7 @@ from localcat.rasters.reading.read import BandSource, read_bands, read_native
 from localcat.rasters.writing.copying import check_pixels, copy_raster
 from localcat.rasters.writing.options import CogOptions
 from localcat.rasters.writing.write import write_cog
-
-from .conftest import make_grid, noise
+from tests.small_rasters import make_grid, noise, sparse_tiff
 
 GRID = make_grid()
 
@@ -134,28 +133,6 @@ def test_reading_leaves_no_file_behind(cog):
     read_native(cog)
     read_bands([BandSource(cog, 1)], make_grid((20, 20), resolution=33), resampling="cubic")
     assert list(cog.parent.iterdir()) == [cog]
-
-
-def sparse_tiff(path, *, width, height, tile, bands=1):
-    """Write a BigTIFF of a few hundred bytes whose tiles were never written."""
-    count = -(-width // tile) * -(-height // tile)
-    entries = [
-        (256, 4, 1, width),
-        (257, 4, 1, height),
-        (258, 3, 1, 8),
-        (259, 3, 1, 8),
-        (262, 3, 1, 1),
-        (277, 3, 1, bands),
-        (322, 4, 1, tile),
-        (323, 4, 1, tile),
-        (324, 16, count, 4096),
-        (325, 16, count, 4096),
-    ]
-    directory = struct.pack("<Q", len(entries)) + b"".join(struct.pack("<HHQQ", *entry) for entry in entries)
-    with path.open("wb") as file:
-        file.write(b"II+\0" + struct.pack("<HHQ", 8, 0, 16) + directory + struct.pack("<Q", 0))
-        file.truncate(4096 + 8 * count)
-    return path
 
 
 def test_bombs_are_refused_before_memory_is_taken(tmp_path):

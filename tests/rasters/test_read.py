@@ -21,8 +21,7 @@ from localcat.rasters.warping import pieces
 from localcat.rasters.writing.checks import BandLayer
 from localcat.rasters.writing.options import CogOptions
 from localcat.rasters.writing.write import write_cog
-
-from .conftest import make_grid, noise, shifted
+from tests.small_rasters import make_grid, noise, shifted
 
 SHAPE = (140, 301)
 GRID = make_grid(SHAPE)

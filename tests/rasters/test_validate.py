@@ -9,8 +9,7 @@ from localcat.errors import CorruptImageError
 from localcat.rasters.files.validate import validate_cog
 from localcat.rasters.writing.options import CogOptions
 from localcat.rasters.writing.write import write_cog
-
-from .conftest import make_grid, noise
+from tests.small_rasters import make_grid, noise
 
 GRID = make_grid((300, 420))
 

@@ -33,8 +33,7 @@ from localcat.rasters.writing import scratch, write
 from localcat.rasters.writing.checks import BandLayer, check_array
 from localcat.rasters.writing.options import CogOptions
 from localcat.rasters.writing.write import write_cog
-
-from .conftest import make_grid, noise
+from tests.small_rasters import make_grid, noise
 
 LARGE = CogOptions(small_bytes=0, blocksize=128)
 SMALL = CogOptions(blocksize=128)
@@ -423,7 +422,7 @@ from localcat.rasters.writing.copying import check_pixels
 from localcat.rasters.reading.read import read_native
 from localcat.rasters.writing.options import CogOptions
 from localcat.rasters.writing.write import write_cog
-from tests.rasters.conftest import make_grid, noise
+from tests.small_rasters import make_grid, noise
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 target, unlimited = pathlib.Path(sys.argv[1]), resource.RLIM_INFINITY
 array, failures, written = noise((2, 200, 300), high=60000), 0, 0

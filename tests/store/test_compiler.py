@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import random
 import sqlite3
 
@@ -17,6 +16,7 @@ from localcat.models.band import Band
 from localcat.store.clauses import Clause
 from localcat.store.query.columns import column
 from localcat.store.query.compiler import Scope, compile_where
+from tests.store.hostile_texts import PAYLOADS, snapshot
 
 SCOPES = {
     "image": Scope("image", Image.fields()),
@@ -262,35 +262,6 @@ def test_long_lists_keep_numbers_exact():
 
 
 # Injection
-
-OPENINGS = ["'", '"', "`", "]", ")", "')", "'))", '")', "\\", "%", "*/", "\n", "'||'", "x' OR '1'='1", '" OR 1=1', "$."]
-STATEMENTS = [
-    "; DROP TABLE image",
-    "; DELETE FROM product",
-    "; UPDATE image SET name = 'x'",
-    "; ATTACH DATABASE 'x.db' AS x",
-    "; PRAGMA writable_schema = 1",
-    " UNION SELECT sql FROM sqlite_schema",
-    " OR 1 = 1",
-    " AND (SELECT load_extension('x'))",
-    " NEAR(a b) OR name : *",
-    "; CREATE TRIGGER t AFTER INSERT ON image BEGIN DELETE FROM product; END",
-    " RETURNING *",
-    " LIMIT -1",
-]
-CLOSINGS = ["", "--", " --", "/*", ";", "'", '"', "')--", " #", "* ", " COLLATE NOCASE", "\x1a"]
-PAYLOADS = ["".join(parts) for parts in itertools.product(OPENINGS, STATEMENTS, CLOSINGS)]
-
-
-def snapshot(catalog: Catalog) -> list[object]:
-    with catalog.database.read() as connection:
-        schema = connection.execute("SELECT type, name, sql FROM sqlite_schema ORDER BY name").fetchall()
-        rows = [
-            connection.execute(f"SELECT * FROM {table} ORDER BY id").fetchall()
-            for table in ("product", "band", "image")
-        ]
-        databases = [row[1] for row in connection.execute("PRAGMA database_list")]
-    return [schema, rows, databases]
 
 
 def test_there_are_enough_payloads():

@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 
 from localcat import Catalog, Image, Product
 from localcat import properties as p
-from tests.campaigns import checker
+from tests import checker
 
 WORDS = ["lake", "river", "snow", "größe"]
 names = st.sampled_from(["a", "b", "c", "d", "e", "f"])

@@ -11,7 +11,7 @@ from localcat import AttributeValidationError, Band, Catalog, Image, Product, Sp
 from localcat import properties as p
 from localcat.errors import LocalcatError
 from localcat.expressions.properties import Expression
-from tests.store.test_compiler import PAYLOADS, snapshot
+from tests.store.hostile_texts import PAYLOADS, snapshot
 
 NOTHING = (None, False, 0, [])
 

@@ -32,7 +32,7 @@ from localcat.store.file.connection import OpenOptions, connect
 from localcat.store.file.database import Database
 from localcat.store.file.migrate import backup_path
 from localcat.store.file.trust import check_schema
-from tests import published
+from tests import schema_fixtures as published
 
 SECOND = """-- Notes on images, and an index of their words.
 CREATE TABLE image_note (

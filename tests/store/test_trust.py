@@ -21,7 +21,7 @@ from localcat import (
     UnsupportedCatalogError,
     UntrustedCatalogError,
 )
-from tests.kept import naming
+from tests.journals import naming
 
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i AS id, 'x' AS uid FROM n"
 

@@ -1,0 +1,494 @@
+"""A backup is a pair that belongs together, made while others write, or nothing."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy
+import pytest
+
+from localcat import (
+    BadRequestError,
+    Catalog,
+    CatalogExistsError,
+    CatalogNotFoundError,
+    ConflictError,
+    CorruptImageError,
+    Image,
+    Product,
+    StorageError,
+    StorageFullError,
+)
+from localcat import properties as p
+from localcat.maintenance import backup as module
+from localcat.store.file import database
+from tests.damage import PIXELS, file_of, flip, raw, upload
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
+
+
+def test_a_backup_is_the_same_catalog(kept: Catalog, tmp_path: Path) -> None:
+    (tmp_path / "copies").mkdir()
+    report = kept.backup(tmp_path / "copies" / "monday.gpkg", progress=False)
+    files = names(kept.data_folder.path)
+    assert names(tmp_path / "copies") == ["monday.data", *(f"monday.data/{name}" for name in files), "monday.gpkg"]
+    size = sum(path.stat().st_size for path in (tmp_path / "copies").rglob("*") if path.is_file())
+    assert (report.images, report.files, report.size_bytes) == (4, 2, size)
+    assert str(report) == f"monday.gpkg: 4 images, 2 files, {size:,} bytes"
+    shutil.rmtree(kept.data_folder.path)
+    with Catalog.open(report.path) as copy:
+        assert copy.verify("full", progress=False).problems == []
+        assert copy.images.ids() == kept.images.ids()
+        assert (copy.org, copy.database.settings()) == ("acme", kept.database.settings())
+        image = Image.get("acme:guide:a", catalog=copy)
+        assert numpy.array_equal(image.ndarray("blue").filled(0)[0], PIXELS[0].filled(0))
+        assert image.tags == ["red", "green"]
+        upload(Product.get("acme:guide", catalog=copy), "new")
+    assert kept.images.count() == 4
+
+
+def test_a_catalog_without_files_has_no_data_folder(tmp_path: Path) -> None:
+    with Catalog.temporary(org="acme") as catalog:
+        catalog.backup(tmp_path / "empty.gpkg", progress=False)
+    assert names(tmp_path) == ["empty.gpkg"]
+
+
+def test_a_catalog_that_was_never_written_has_no_backup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCALCAT", str(tmp_path / "none.gpkg"))
+    with Catalog.default() as catalog, pytest.raises(CatalogNotFoundError, match="save an object first"):
+        catalog.backup(tmp_path / "copy.gpkg", progress=False)
+    assert names(tmp_path) == []
+
+
+def test_a_reader_can_make_a_backup(kept: Catalog, tmp_path: Path) -> None:
+    with Catalog.open(kept.path, read_only=True) as reader:
+        reader.backup(tmp_path / "copy.gpkg", progress=False)
+    with Catalog.open(tmp_path / "copy.gpkg") as copy:
+        assert copy.verify("full", progress=False).problems == []
+
+
+def test_a_catalog_with_a_write_ahead_log_is_copied_without(kept: Catalog, tmp_path: Path) -> None:
+    raw(kept, "PRAGMA journal_mode = WAL")
+    with Catalog.open(kept.path) as catalog:
+        upload(Product.get("acme:guide", catalog=catalog), "late")
+        catalog.backup(tmp_path / "copy.gpkg", progress=False)
+    assert (tmp_path / "copy.gpkg").read_bytes()[18:20] == b"\x01\x01"
+    with Catalog.open(tmp_path / "copy.gpkg") as copy:
+        assert copy.images.count() == 5
+        assert copy.verify("full", progress=False).problems == []
+
+
+def test_a_stranger_s_catalog_is_verified_and_copied(kept: Catalog, tmp_path: Path) -> None:
+    with Catalog.open(kept.path, trusted=False) as stranger:
+        assert stranger.verify("full", progress=False).problems == []
+        stranger.backup(tmp_path / "copy.gpkg", progress=False)
+    with Catalog.open(tmp_path / "copy.gpkg", trusted=False) as copy:
+        assert copy.verify("full", progress=False).problems == []
+
+
+def test_what_is_there_is_not_touched(kept: Catalog, tmp_path: Path) -> None:
+    (tmp_path / "taken.gpkg").write_bytes(b"mine")
+    (tmp_path / "other.data").mkdir()
+    before = names(tmp_path)
+    for dest, error in (
+        ("taken.gpkg", CatalogExistsError),
+        ("other.gpkg", CatalogExistsError),
+        ("kept.gpkg", CatalogExistsError),
+        ("nowhere/a.gpkg", CatalogNotFoundError),
+        ("kept.data/a.gpkg", BadRequestError),
+        ("a.data", BadRequestError),
+    ):
+        with pytest.raises(error):
+            kept.backup(tmp_path / dest, progress=False)
+    with pytest.raises(BadRequestError, match="outside of the transaction"), kept.transaction():
+        kept.backup(tmp_path / "b.gpkg", progress=False)
+    assert names(tmp_path) == before
+    assert (tmp_path / "taken.gpkg").read_bytes() == b"mine"
+
+
+def test_a_default_catalog_that_was_never_written_is_not_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOCALCAT", str(tmp_path / "never.gpkg"))
+    with Catalog.default() as catalog, pytest.raises(CatalogNotFoundError, match="never.gpkg' yet; save an object"):
+        catalog.backup(tmp_path / "copy.gpkg", progress=False)
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("fault", ["missing", "changed", "interrupted", "full"])
+def test_what_fails_leaves_nothing(kept: Catalog, tmp_path: Path, fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = file_of(kept, "b")
+    expected: type[BaseException] = CorruptImageError
+    if fault == "missing":
+        path.unlink()
+    elif fault == "changed":
+        flip(path, path.stat().st_size // 2)
+    elif fault == "interrupted":
+        expected, copied = KeyboardInterrupt, []
+
+        def interrupted(*args: object) -> tuple[int, str]:
+            if copied:
+                raise KeyboardInterrupt
+            copied.append(args)
+            return copy(*args)
+
+        copy = module.copy_checked
+        monkeypatch.setattr(module, "copy_checked", interrupted)
+    else:
+        expected = StorageFullError
+        usage = shutil.disk_usage(tmp_path)
+        monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage._replace(free=1000))
+    before = names(tmp_path)
+    with pytest.raises(expected) as caught:
+        kept.backup(tmp_path / "copy.gpkg", progress=False)
+    assert names(tmp_path) == before
+    if expected is CorruptImageError:
+        assert "of image 'acme:guide:b' is" in str(caught.value)
+
+
+def delete_what_was_just_listed(kept: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let an image come before each listing of the rows and go right behind it, as by another program."""
+    product = Product.get("acme:guide", catalog=kept)
+    rows = module._copy_rows
+
+    def hurried(catalog: Catalog, file: Path) -> None:
+        if kept.database.in_transaction:  # another program could not write now
+            return rows(catalog, file)
+        image = upload(product, "short-lived")
+        rows(catalog, file)
+        return image.delete()
+
+    monkeypatch.setattr(module, "_copy_rows", hurried)
+
+
+def test_files_that_go_before_they_are_copied(kept: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    delete_what_was_just_listed(kept, monkeypatch)
+    assert kept.backup(tmp_path / "copy.gpkg", progress=False).files == 2
+    with Catalog.open(tmp_path / "copy.gpkg") as copy:
+        assert copy.verify("full", progress=False).problems == []
+        assert copy.images.count() == 4
+    assert sorted(copy.data_folder.hrefs()) == sorted(kept.data_folder.hrefs())
+
+
+def test_a_reader_cannot_stop_others_from_deleting(
+    kept: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delete_what_was_just_listed(kept, monkeypatch)
+    before = names(tmp_path)
+    with (
+        Catalog.open(kept.path, read_only=True) as reader,
+        pytest.raises(ConflictError, match="were deleted while their files were copied, 3 times"),
+    ):
+        reader.backup(tmp_path / "copy.gpkg", progress=False)
+    assert names(tmp_path) == before
+
+
+def test_nothing_of_deleted_rows_is_in_the_copy(kept: Catalog, tmp_path: Path) -> None:
+    secrets = [b"topsecretname", b"classifiedtag", b"confidentialtext"]
+    kept.add_images(
+        [{"id": f"acme:guide:topsecretname{n}", "tags": ["classifiedtag"], "provider_id": "confidentialtext" * 9}
+         for n in range(300)],
+        progress=False,
+    )  # fmt: skip
+    connection = sqlite3.connect(kept.path, isolation_level=None)
+    connection.execute("PRAGMA secure_delete = OFF")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute(
+        "INSERT INTO image_text (image_text, rowid, name, tags) "
+        "SELECT 'delete', id, name, tags FROM image WHERE name LIKE 'topsecret%'"
+    )
+    connection.execute("DELETE FROM image WHERE name LIKE 'topsecret%'")
+    connection.close()
+    assert all(secret in kept.path.read_bytes() for secret in secrets)
+    kept.backup(tmp_path / "copy.gpkg", progress=False)
+    assert not any(secret in (tmp_path / "copy.gpkg").read_bytes() for secret in secrets)
+    with Catalog.open(tmp_path / "copy.gpkg") as copy:
+        assert copy.verify("full", progress=False).problems == []
+
+
+def test_files_in_place_are_found_from_the_new_place(kept: Catalog, tmp_path: Path) -> None:
+    (tmp_path / "scenes").mkdir()
+    (tmp_path / "deep" / "er").mkdir(parents=True)
+    shutil.copy(file_of(kept, "a"), tmp_path / "scenes" / "x.tif")
+    image = Image(product_id="acme:guide", name="x", acquired="2020-01-01", catalog=kept)
+    image.upload(tmp_path / "scenes" / "x.tif", copy=False).raise_for_status()
+    assert image.files[0].href == "scenes/x.tif"
+    kept.backup(tmp_path / "deep" / "er" / "copy.gpkg", progress=False)
+    kept.backup(tmp_path / "beside.gpkg", progress=False)
+    for path, href in (("deep/er/copy.gpkg", str(tmp_path / "scenes" / "x.tif")), ("beside.gpkg", "scenes/x.tif")):
+        with Catalog.open(tmp_path / path) as copy:
+            (file,) = Image.get("acme:guide:x", catalog=copy).files
+            assert file.href == href
+            assert copy.verify("full", progress=False).problems == []
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from localcat import Catalog, Image, Product
+from tests.damage import upload
+
+path, who, stop = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
+with Catalog.open(path) as catalog:
+    product = Product.get("acme:guide", catalog=catalog)
+    number = 0
+    while not stop.exists():
+        upload(product, f"{who}{number}")
+        print(f"acme:guide:{who}{number}", flush=True)
+        if number % 3 == 2:
+            Image.delete(f"acme:guide:{who}{number - 1}", catalog=catalog)
+        number += 1
+"""
+
+
+def test_a_backup_beside_two_writers_has_all_that_was_acknowledged_before(kept: Catalog, tmp_path: Path) -> None:
+    stop = tmp_path / "stop"
+    logs = [tmp_path / "p.log", tmp_path / "q.log"]
+    root = Path(__file__).resolve().parents[2]
+    writers = []
+    try:
+        for log in logs:
+            command = [sys.executable, "-c", WRITER, str(kept.path), log.stem, str(stop)]
+            with log.open("wb") as output:
+                writers.append(subprocess.Popen(command, cwd=root, stdout=output))
+        for number in range(2):
+            seen = {log: len(log.read_text().split()) for log in logs}
+            while not all(len(log.read_text().split()) >= seen[log] + 3 for log in logs):
+                assert all(writer.poll() is None for writer in writers)
+                time.sleep(0.01)
+            acknowledged = {name for log in logs for name in log.read_text().split()[:-3]}
+            kept.backup(tmp_path / f"copy{number}.gpkg", progress=False)
+            with Catalog.open(tmp_path / f"copy{number}.gpkg") as copy:
+                report = copy.verify("full", progress=False)
+                assert report.problems == []
+                there = set(copy.images.ids())
+            kept_names = {name for name in acknowledged if int(name.rpartition(":")[2][1:]) % 3 != 1}
+            assert kept_names <= there
+            assert report.files_hashed == len(there) - 2
+    finally:
+        stop.touch()
+        codes = [writer.wait(60) for writer in writers]
+    assert codes == [0, 0]
+    assert kept.verify("full", progress=False).problems == []
+
+
+CRASHES = """
+import errno, os, sys
+from pathlib import Path
+from localcat import Catalog
+from localcat.maintenance import backup, recover
+
+def copy(source, dest, how):
+    if how == "recover":
+        Catalog.recover(source, dest, progress=False)
+    else:
+        with Catalog.open(source) as catalog:
+            catalog.backup(dest, progress=False)
+
+source, how, end = Path(sys.argv[1]), *sys.argv[2:]
+at, crashed = 0, 9
+while crashed == 9:
+    dest = source.with_name(f"{how}{at}.gpkg")
+    child = os.fork()
+    if child == 0:
+        steps = []
+        def listen(event, args):
+            if event == "localcat.step":
+                steps.append(args)
+                if len(steps) == at + 1:
+                    if end == "crash":
+                        os._exit(9)
+                    raise KeyboardInterrupt if end == "interrupt" else OSError(errno.EIO, "the disk failed")
+        sys.addaudithook(listen)
+        try:
+            copy(source, dest, how)
+        except BaseException:
+            os._exit(9)
+        os._exit(0)
+    crashed = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    state = "none"
+    if dest.exists():
+        with Catalog.open(dest) as made:
+            state = str(made.verify("full", progress=False).problems)
+    elif end != "crash" and list(dest.parent.glob(f"*{dest.stem}*")):
+        state = "parts"
+    print(crashed, state)
+    at += 1
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="nothing can be forked here")
+@pytest.mark.parametrize("end", ["crash", "interrupt", "fault"])
+@pytest.mark.parametrize("how", ["backup", "recover"])
+def test_an_end_at_any_step_leaves_a_whole_copy_or_none(kept: Catalog, how: str, end: str) -> None:
+    root = Path(__file__).resolve().parents[2]
+    command = [sys.executable, "-c", CRASHES, str(kept.path), how, end]
+    output = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert len(output) > 6
+    assert set(output[:-1]) <= ({"9 none", "9 []"} if end == "crash" else {"9 none"})
+    assert output[0] == "9 none"
+    assert output[-1] == "0 []"
+    assert kept.verify("full", progress=False).problems == []
+
+
+@pytest.mark.parametrize("fault", ["sync", "sync where there are no hard links", "name where there are none"])
+def test_a_copy_that_fails_at_its_last_step_is_removed(
+    kept: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    def failing(*names: object) -> None:
+        raise OSError(errno.EIO, "the disk failed")
+
+    if "where" in fault:
+        monkeypatch.setattr(os, "link", failing)
+    if "sync" in fault:
+        monkeypatch.setattr(database, "sync_folder", failing)
+    else:
+        monkeypatch.setattr(Path, "replace", failing)
+    before = names(tmp_path)
+    with pytest.raises(StorageError, match="the disk failed"):
+        kept.backup(tmp_path / "copy.gpkg", progress=False)
+    monkeypatch.undo()
+    assert names(tmp_path) == before
+    kept.backup(tmp_path / "copy.gpkg", progress=False)
+
+
+def test_relocate_finds_files_that_were_moved(kept: Catalog, tmp_path: Path) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    (old / "sub").mkdir(parents=True)
+    content = file_of(kept, "a").read_bytes()
+    for name in ("x", "sub/y", "gone", "changed"):
+        (old / f"{name}.tif").write_bytes(content)
+        image = Image(product_id="acme:guide", name=name.replace("/", "-"), acquired="2020-01-01", catalog=kept)
+        image.upload(old / f"{name}.tif", copy=False).raise_for_status()
+    old.rename(new)
+    (new / "gone.tif").unlink()
+    (new / "changed.tif").write_bytes(content[:-1])
+    held = Image.get("acme:guide:x", catalog=kept)
+    seen = kept.relocate(old, new, dry_run=True)
+    assert [(file.image_id, file.old, file.new) for file in seen.moved] == [
+        ("acme:guide:sub-y", "old/sub/y.tif", "new/sub/y.tif"),
+        ("acme:guide:x", "old/x.tif", "new/x.tif"),
+    ]
+    assert [(file.image_id, file.problem) for file in seen.left] == [
+        ("acme:guide:changed", f"{len(content) - 1:,} bytes in place of {len(content):,}"),
+        ("acme:guide:gone", "there is no such file"),
+    ]
+    assert len(kept.verify(progress=False).problems) == 4
+    report = kept.relocate(old, new)
+    assert report == seen
+    assert str(report).splitlines()[0] == "2 files found at the new place, 2 not"
+    assert sorted(problem.object_id for problem in kept.verify("full", progress=False).problems) == [
+        "acme:guide:changed",
+        "acme:guide:gone",
+    ]
+    held.reload()
+    assert held.ndarray("blue").shape == (1, 64, 48)
+    assert kept.relocate(old, new).moved == []
+    with pytest.raises(BadRequestError, match="there is no folder"):
+        kept.relocate(old, tmp_path / "none")
+
+
+def test_relocate_takes_folders_by_name(kept: Catalog, tmp_path: Path) -> None:
+    for old, new in ((b"far", tmp_path), (None, tmp_path), (tmp_path, None), (tmp_path, 3), ("", tmp_path)):
+        with pytest.raises(BadRequestError, match="a folder is named by text"):
+            kept.relocate(old, new)  # type: ignore[arg-type]
+
+
+def test_relocate_understands_paths_of_another_system(kept: Catalog, tmp_path: Path) -> None:
+    (tmp_path / "scenes").mkdir()
+    (tmp_path / "scenes" / "x.tif").write_bytes(b"12345")
+    files = [
+        {"href": r"E:\Satellite\scenes\x.tif", "size_bytes": 5},
+        {"href": "https://x.org/E:/Satellite/scenes/x.tif", "size_bytes": 5},
+        {"href": r"E:\Satellite\scenes2\x.tif", "size_bytes": 5},
+    ]
+    kept.add_images([{"id": "acme:guide:w", "files": files}], progress=False)
+    report = kept.relocate("e:/satellite/scenes", tmp_path / "scenes")
+    assert [(file.old, file.new) for file in report.moved] == [(files[0]["href"], "scenes/x.tif")]
+    assert report.left == []
+    hrefs = [file.href for file in Image.get("acme:guide:w", catalog=kept).files]
+    assert hrefs == ["scenes/x.tif", files[1]["href"], files[2]["href"]]
+
+
+def test_optimize_gives_room_back_and_changes_no_answer(kept: Catalog) -> None:
+    records = [
+        {"id": f"acme:guide:i{n}", "acquired": "2020-02-02", "geometry": (n, 0, n + 1, 1), "tags": [f"t{n % 7}"]}
+        for n in range(150)
+    ]
+    kept.add_images(records, progress=False)
+    for image in list(kept.images)[100:]:
+        image.delete()
+    searches = [
+        kept.images.intersects((5, 0, 9, 1)),
+        kept.images.sort("-acquired").limit(5),
+        kept.images.find_text("t3"),
+    ]
+    before = [(search.ids(), search.explain().plan) for search in searches]
+    size = kept.path.stat().st_size
+    kept.optimize()
+    assert kept.path.stat().st_size < size
+    assert [(search.ids(), search.explain().plan) for search in searches] == before
+    assert kept.verify("full", progress=False).problems == []
+    with pytest.raises(BadRequestError, match="after the transaction"), kept.transaction():
+        kept.optimize()
+    with Catalog.open(kept.path) as reopened:
+        assert reopened.images.count() == kept.images.count()
+
+
+def test_optimize_tidies_up_a_stranger_s_catalog(kept: Catalog) -> None:
+    kept.add_images([{"id": f"acme:guide:i{n}", "provider_id": "x" * 3000} for n in range(50)], progress=False)
+    for image in kept.images.filter(p.name.prefix("i")):
+        image.delete()
+    kept.close()
+    size = kept.path.stat().st_size
+    with Catalog.open(kept.path, trusted=False) as stranger:
+        stranger.optimize()
+        assert stranger.verify("full", progress=False).problems == []
+        for reach in (f"ATTACH '{kept.path.parent / 'other'}' AS other", "PRAGMA writable_schema = ON"):
+            with stranger.database.separate() as connection, pytest.raises(sqlite3.DatabaseError, match="authorized"):
+                connection.execute(reach)
+    assert kept.path.stat().st_size < size
+
+
+def test_optimize_renews_the_statistics_of_another_program(kept: Catalog) -> None:
+    statistics = "SELECT stat FROM sqlite_stat1 WHERE tbl = 'image' AND idx = 'image_by_time'"
+    raw(kept, "ANALYZE")
+    assert kept.sql(statistics)[0]["stat"].split()[0] == "4"
+    kept.add_images([{"id": f"acme:guide:i{n}"} for n in range(50)], progress=False)
+    kept.optimize()
+    assert kept.sql(statistics)[0]["stat"].split()[0] == "54"
+
+
+def test_the_digest_of_a_copy_is_that_of_its_bytes(kept: Catalog, tmp_path: Path) -> None:
+    from localcat.disk.data_folder import DataFolder
+
+    source = file_of(kept, "a")
+    size, digest = module.copy_checked(source, DataFolder(tmp_path / "to"), "p/x.tif")
+    content = (tmp_path / "to" / "p" / "x.tif").read_bytes()
+    assert (size, digest) == (len(content), hashlib.sha256(source.read_bytes()).hexdigest())
+
+
+@pytest.mark.parametrize(
+    ("raised", "expected"), [(StorageFullError("no room"), StorageFullError), (KeyboardInterrupt(), KeyboardInterrupt)]
+)
+def test_a_disk_that_fails_while_tidying_up_does_not_hide_what_was_raised(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, raised: BaseException, expected: type[BaseException]
+) -> None:
+    def fail(descriptor: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with pytest.raises(expected), module.staged(tmp_path / "x.gpkg") as staging:
+        (staging / "inner").mkdir()
+        monkeypatch.setattr(os, "close", fail)
+        raise raised
+    monkeypatch.undo()

@@ -1,0 +1,177 @@
+"""Small pictures: which bands, which colours, what is transparent, decoded again by GDAL."""
+
+from __future__ import annotations
+
+import builtins
+import sys
+
+import numpy
+import pytest
+from numpy.testing import assert_array_equal
+from rasterio.io import MemoryFile
+
+from localcat import (
+    BadRequestError,
+    Catalog,
+    ClassBand,
+    GenericBand,
+    Image,
+    MaskBand,
+    Product,
+    RasterError,
+    SpectralBand,
+    UnsavedObjectError,
+)
+from tests.overlapping_images import add, info, make_product, noise
+
+
+def decoded(png: bytes) -> numpy.ndarray:
+    assert png[:8] == b"\x89PNG\r\n\x1a\n"
+    with MemoryFile(png) as file, pytest.warns(UserWarning, match="no geotransform"), file.open() as dataset:
+        return numpy.moveaxis(dataset.read(), 0, -1)
+
+
+def product_of(*bands, shown=None) -> Product:
+    product = Product(id="p", name="P")
+    product.save()
+    for index, band in enumerate(bands):
+        band.product, band.band_index = product, index
+        band.data_type = band.data_type or "Byte"
+        band.save()
+    product.default_display_bands = shown
+    product.save()
+    return product
+
+
+def image_of(product: Product, array: numpy.ndarray) -> Image:
+    image = Image(product=product, name="i", acquired="2020-01-01")
+    image.upload_ndarray(array, raster_meta=info()).raise_for_status()
+    return image
+
+
+def test_default_bands_in_their_ranges(catalog: Catalog) -> None:
+    bands = [SpectralBand(name=name, data_range=(0, 200), display_range=(50, 150)) for name in ("a", "b", "c", "d")]
+    product = product_of(*bands, shown=["d", "b", "a"])
+    array = numpy.random.default_rng(1).integers(0, 200, (4, 40, 30)).astype("uint8")
+    picture = image_of(product, array).preview_array()
+    assert (picture.shape, picture.dtype) == ((40, 30, 4), numpy.uint8)
+    expected = numpy.rint((array.astype(float) - 50).clip(0, 100) / 100 * 255)
+    assert_array_equal(picture[..., :3], numpy.moveaxis(expected[[3, 1, 0]], 0, -1))
+    assert (picture[..., 3] == 255).all()
+
+
+def test_a_preview_is_that_picture_as_png(catalog: Catalog) -> None:
+    image = add(make_product(), "i", noise(3))
+    assert_array_equal(decoded(image.preview()), image.preview_array())
+    assert_array_equal(decoded(image.preview(20, bands="green")), image.preview_array(20, bands=["green"]))
+
+
+def test_without_default_bands_colours_are_shown_or_else_the_first_band(catalog: Catalog) -> None:
+    array = numpy.arange(1, 5, dtype="uint8").repeat(1200).reshape(4, 40, 30)
+    names = ("blue", "nir", "green", "red")
+    product = product_of(*(SpectralBand(name=name, data_range=(0, 255)) for name in names))
+    assert image_of(product, array).preview_array()[0, 0].tolist() == [4, 3, 1, 255]
+    product = make_product("other")
+    assert add(product, "i", noise(2, high=2) + 2000).preview_array()[0, 0].tolist() == [128, 128, 128, 255]
+
+
+def test_nodata_and_alpha_are_transparent(catalog: Catalog) -> None:
+    alpha = MaskBand(name="cover", is_alpha=True)
+    product = product_of(SpectralBand(name="a", data_range=(0, 255), nodata=7), alpha, shown=["a", "cover"])
+    array = numpy.full((2, 40, 30), 100, "uint8")
+    array[0, :5], array[1, :, :3] = 7, 0
+    picture = image_of(product, array).preview_array()
+    opaque = numpy.ones((40, 30), bool)
+    opaque[:5] = opaque[:, :3] = False
+    assert_array_equal(picture[..., 3], numpy.where(opaque, 255, 0))
+    assert_array_equal(picture[opaque][:, :3], 100)
+    assert not picture[~opaque].any()
+
+
+def test_classes_have_their_colours(catalog: Catalog) -> None:
+    colors = [(0, 0, 0, 0), (255, 0, 0, 255), (0, 128, 0, 200)]
+    product = product_of(ClassBand(name="kind", data_range=(0, 2), colormap=colors), shown=["kind"])
+    array = numpy.random.default_rng(5).integers(0, 4, (1, 40, 30)).astype("uint8")
+    picture = image_of(product, array).preview_array()
+    table = numpy.array([*colors, (0, 0, 0, 0)], "uint8")  # a value without a colour is transparent
+    assert_array_equal(picture, table[array[0]])
+
+
+def test_classes_are_never_mixed(catalog: Catalog) -> None:
+    colors = [(0, 0, 0, 255), (255, 255, 255, 255)]
+    product = product_of(ClassBand(name="kind", data_range=(0, 1), colormap=colors))
+    array = numpy.random.default_rng(5).integers(0, 2, (1, 160, 120)).astype("uint8")
+    picture = image_of(product, array).preview_array(40)
+    assert picture.shape == (40, 30, 4)
+    assert set(numpy.unique(picture[..., 0]).tolist()) == {0, 255}
+
+
+def test_a_named_colour_map_needs_matplotlib_and_is_grey_without(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from matplotlib import colormaps
+
+    band = GenericBand(name="heat", data_range=(0, 255), colormap_name="viridis")
+    array = numpy.arange(1200, dtype="uint16").reshape(1, 40, 30) % 256
+    image = image_of(product_of(band), array.astype("uint8"))
+    colors = colormaps["viridis"](numpy.arange(256) / 255, bytes=True)
+    assert_array_equal(image.preview_array(), colors[array[0]])
+
+    def without(name, *rest, **options):
+        if name == "matplotlib":
+            raise ImportError(name)
+        return plain_import(name, *rest, **options)
+
+    plain_import = builtins.__import__
+    monkeypatch.delitem(sys.modules, "matplotlib")
+    monkeypatch.setattr(builtins, "__import__", without)
+    assert_array_equal(image.preview_array()[..., :3], array[0][..., numpy.newaxis].repeat(3, axis=-1))
+
+
+def test_a_larger_image_is_averaged_and_a_smaller_one_stays(catalog: Catalog) -> None:
+    product = product_of(SpectralBand(name="a", data_range=(0, 255)))
+    array = numpy.random.default_rng(2).integers(0, 256, (1, 160, 120)).astype("uint8")
+    image = image_of(product, array)
+    assert image.preview_array().shape == (160, 120, 4)
+    small = image.preview_array(40)
+    assert small.shape == (40, 30, 4)
+    means = array[0].reshape(40, 4, 30, 4).mean(axis=(1, 3))
+    assert numpy.abs(small[..., 0] - means).max() <= 1
+    assert image.preview_array(1).shape == (1, 1, 4)
+
+
+def test_an_overview_serves_a_preview(catalog: Catalog) -> None:
+    """The full resolution is not even readable any more."""
+    product = product_of(SpectralBand(name="a", data_range=(0, 255)))
+    array = numpy.random.default_rng(2).integers(0, 256, (1, 1500, 1100)).astype("uint8")
+    image = image_of(product, array)
+    before = image.preview_array(300)
+    path = catalog.path_of(image.files[0])
+    content = bytearray(path.read_bytes())
+    content[-600_000:] = bytes(600_000)  # overviews come first
+    path.write_bytes(bytes(content))
+    assert_array_equal(image.preview_array(300), before)
+    with pytest.raises(RasterError):
+        image.ndarray("a")
+
+
+@pytest.mark.parametrize("size", [0, -1, 2.5, "x", None, True, 10**6])
+def test_a_size_is_a_number_of_pixels(catalog: Catalog, size) -> None:
+    with pytest.raises(BadRequestError, match="size of a preview"):
+        add(make_product(), "i", noise(1)).preview(size)
+
+
+def test_what_cannot_be_shown_is_refused(catalog: Catalog) -> None:
+    product = make_product()
+    image = add(product, "i", noise(1))
+    with pytest.raises(BadRequestError, match="shows 1 or 3 bands, and perhaps an alpha band, not red, green"):
+        image.preview(bands="red green")
+    with pytest.raises(BadRequestError, match="band 'blue' is not available"):
+        image.preview(bands="blue")
+    with pytest.raises(UnsavedObjectError):
+        Image(product=product, name="new").preview()
+    remote = Image(product=product, name="far", acquired="2020-01-01", storage_state="remote")
+    remote.files = [{"provider_href": "s3://far/away"}]
+    remote.save()
+    with pytest.raises(RasterError, match="has no pixels in this catalog"):
+        remote.preview()

@@ -1,0 +1,70 @@
+"""A catalog of each published schema version, in ``tests/fixtures``: made once, by the localcat that published it.
+
+``python -m tests.schema_fixtures`` writes that of the present version, if there is none yet.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import tempfile
+import zipfile
+from pathlib import Path
+
+import numpy
+
+from localcat import Catalog, Image, MaskBand, Product, SpectralBand
+from localcat.store.file import schema
+
+FOLDER = Path(__file__).resolve().parent / "fixtures"
+NAME = "survey.gpkg"
+META = {"geoTransform": [500_000, 60, 0, 4_000_000, 0, -60], "coordinateSystem": {"epsg": 32618}}
+IDS = [f"acme:p{number % 2}:i{number}" for number in range(6)]
+PIXELS = "acme:p0:pixels"
+
+
+def archives() -> list[Path]:
+    return sorted(FOLDER.glob("schema-*.zip"))
+
+
+def build(folder: Path) -> None:
+    """Write a catalog with something in each of its tables, the same each time."""
+    with Catalog.create(folder / NAME, org="acme", user="mara") as catalog:
+        for number in range(2):
+            product = Product(id=f"p{number}", name=f"Product {number}", tags=["a"], catalog=catalog)
+            product.save()
+            SpectralBand(name="red", product=product, data_type="UInt16", data_range=(0, 9), band_index=0).save()
+            MaskBand(name="alpha", product=product, data_type="UInt16", is_alpha=True, band_index=1).save()
+        catalog.add_images(
+            {
+                "id": uid,
+                "acquired": f"2020-01-{number + 1:02d}",
+                "geometry": (number, 0, number + 2, 2),
+                "cloud_fraction": number / 10,
+                "tags": [f"t{number}"],
+                "extra_properties": {"n": number},
+            }
+            for number, uid in enumerate(IDS)
+        )
+        image = Image(product_id="acme:p0", name="pixels", acquired="2020-05-01", catalog=catalog)
+        image.upload_ndarray(numpy.full((2, 32, 24), 7, "uint16"), raster_meta=META).raise_for_status()
+    with contextlib.closing(sqlite3.connect(folder / NAME)) as connection, connection:
+        connection.execute("UPDATE meta SET value = '0' WHERE key = 'uuid'")
+        connection.execute("UPDATE meta SET value = '2020-01-01T00:00:00Z' WHERE key = 'created'")
+
+
+def main() -> None:
+    archive = FOLDER / f"schema-{len(schema.migrations())}.zip"
+    if archive.exists():
+        return
+    FOLDER.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
+        build(Path(folder))
+        for path in sorted(path for path in Path(folder).rglob("*") if path.is_file()):
+            entry = zipfile.ZipInfo(path.relative_to(folder).as_posix(), (2020, 1, 1, 0, 0, 0))
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            packed.writestr(entry, path.read_bytes())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+"""Small grids, arrays and files; unequal sides catch swapped axes."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import numpy
+from affine import Affine
+from rasterio.crs import CRS
+
+from localcat.earth.contexts.grid import Grid
+
+
+def make_grid(shape=(48, 64), *, crs="EPSG:32618", origin=(500_000.0, 5_000_000.0), resolution=10.0) -> Grid:
+    """Return a north-up grid."""
+    return Grid(CRS.from_string(crs), Affine(resolution, 0, origin[0], 0, -resolution, origin[1]), shape)
+
+
+def shifted(grid: Grid, columns: float, rows: float, *, scale: float = 1.0, shape=None) -> Grid:
+    """Return a grid moved by pixels, its pixels `scale` times as large."""
+    t = grid.transform
+    transform = Affine(t.a * scale, 0, t.c + columns * t.a, 0, t.e * scale, t.f + rows * t.e)
+    return Grid(grid.crs, transform, shape or grid.shape)
+
+
+def noise(shape, dtype="uint16", *, low=1, high=120, seed=0):
+    """Return an array of whole numbers, the same for the same seed."""
+    return numpy.random.default_rng(seed).integers(low, high, shape).astype(dtype)
+
+
+def sparse_tiff(path: Path, *, width, height, tile, bands=1) -> Path:
+    """Write a BigTIFF of a few hundred bytes whose tiles were never written."""
+    count = -(-width // tile) * -(-height // tile)
+    entries = [
+        (256, 4, 1, width),
+        (257, 4, 1, height),
+        (258, 3, 1, 8),
+        (259, 3, 1, 8),
+        (262, 3, 1, 1),
+        (277, 3, 1, bands),
+        (322, 4, 1, tile),
+        (323, 4, 1, tile),
+        (324, 16, count, 4096),
+        (325, 16, count, 4096),
+    ]
+    directory = struct.pack("<Q", len(entries)) + b"".join(struct.pack("<HHQQ", *entry) for entry in entries)
+    with path.open("wb") as file:
+        file.write(b"II+\0" + struct.pack("<HHQ", 8, 0, 16) + directory + struct.pack("<Q", 0))
+        file.truncate(4096 + 8 * count)
+    return path
