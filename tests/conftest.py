@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import shutil
 import socket
 import sys
@@ -13,9 +14,9 @@ import numpy
 import pytest
 from hypothesis import HealthCheck, settings
 
-from localcat import Catalog, DataType, MaskBand, Product, Resolution, SpectralBand
-from tests.damage import fill
+from localcat import Catalog, Product
 from tests.real_data import RASTERS
+from tests.small_catalog import META, PIXELS, fill_guide, make_guide
 
 settings.register_profile("localcat", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("localcat")
@@ -40,16 +41,16 @@ def catalog() -> Iterator[Catalog]:
 
 @pytest.fixture(scope="session")
 def kept_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a closed catalog with the objects of `tests.damage.fill`; only to be copied."""
+    """The folder of a closed catalog with the objects of `tests.small_catalog.fill_guide`; only to be copied."""
     folder = tmp_path_factory.mktemp("kept")
     with Catalog.create(folder / "kept.gpkg", org="acme") as catalog:
-        fill(catalog)
+        fill_guide(catalog)
     return folder
 
 
 @pytest.fixture
 def kept(kept_template: Path, tmp_path: Path) -> Iterator[Catalog]:
-    """A catalog on the disk, with the objects of `tests.damage.fill`."""
+    """A catalog on the disk, with the objects of `tests.small_catalog.fill_guide`."""
     shutil.copytree(kept_template, tmp_path, dirs_exist_ok=True)
     with Catalog.open(tmp_path / "kept.gpkg") as catalog:
         yield catalog
@@ -58,14 +59,7 @@ def kept(kept_template: Path, tmp_path: Path) -> Iterator[Catalog]:
 @pytest.fixture
 def product(catalog: Catalog) -> Product:
     """A product with a spectral band ``blue`` and an alpha band, as in the guide."""
-    product = Product(id="guide", name="Guide")
-    product.save()
-    band = SpectralBand(name="blue", product=product, data_type=DataType.UINT16, data_range=(0, 10000), band_index=0)
-    band.resolution = Resolution(60, "meters")
-    band.save()
-    alpha = MaskBand(name="alpha", product=product, is_alpha=True, data_type=DataType.UINT16, band_index=1)
-    alpha.resolution = band.resolution
-    alpha.save()
+    product = make_guide()
     product.reload()
     return product
 
@@ -73,13 +67,13 @@ def product(catalog: Catalog) -> Product:
 @pytest.fixture
 def pixels() -> numpy.ma.MaskedArray:
     """One band of 64 rows, of which three are masked, and 48 columns; unequal sides catch swapped axes."""
-    return numpy.ma.masked_less(numpy.arange(2, 2 + 64 * 48, dtype="uint16").reshape(1, 64, 48), 146)
+    return PIXELS.copy()
 
 
 @pytest.fixture
 def meta() -> dict:
     """Georeferencing of `pixels`: 60 m pixels in UTM zone 18 N."""
-    return {"geoTransform": [500_000, 60, 0, 4_000_000, 0, -60], "coordinateSystem": {"epsg": 32618}}
+    return copy.deepcopy(META)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Catalogs on the disk that are damaged by hand, and how."""
+"""Damage that other programs and disks do to catalogs and their files."""
 
 from __future__ import annotations
 
@@ -6,38 +6,9 @@ import random
 import sqlite3
 from pathlib import Path
 
-import numpy
-
-from localcat import Catalog, DataType, Image, MaskBand, Product, SpectralBand
+from localcat import Catalog, Image
 
 PAGE = 4096  # bytes of a page of the catalog file
-AREA = {"type": "Polygon", "coordinates": [[[10, 0], [12, 0], [12, 3], [10, 0]]]}
-PIXELS = numpy.ma.masked_less(numpy.arange(2, 2 + 64 * 48, dtype="uint16").reshape(1, 64, 48), 146)
-META = {"geoTransform": [500_000, 60, 0, 4_000_000, 0, -60], "coordinateSystem": {"epsg": 32618}}
-
-
-def fill(catalog: Catalog) -> Product:
-    """Put a product, two bands and four images in: a and b uploaded, far and nowhere without pixels."""
-    product = Product(id="guide", name="Guide", catalog=catalog)
-    product.save()
-    SpectralBand(
-        name="blue", product=product, data_type=DataType.UINT16, data_range=(0, 10000), band_index=0, catalog=catalog
-    ).save()
-    MaskBand(
-        name="alpha", product=product, is_alpha=True, data_type=DataType.UINT16, band_index=1, catalog=catalog
-    ).save()
-    upload(product, "a", tags=["red", "green"])
-    upload(product, "b")
-    far = {"id": "acme:guide:far", "acquired": "2021-06-01", "geometry": AREA, "files": [{"href": "https://x.org/f"}]}
-    catalog.add_images([far, {"id": "acme:guide:nowhere"}], progress=False)
-    return product
-
-
-def upload(product: Product, name: str, *, overwrite: bool = False, tags: list[str] | None = None) -> Image:
-    """Upload small pixels as an image."""
-    image = Image(product=product, name=name, acquired="2020-01-01", tags=tags, catalog=product._catalog)
-    image.upload_ndarray(PIXELS, raster_meta=META, overwrite=overwrite).raise_for_status()
-    return image
 
 
 def raw(catalog: Catalog, *statements: str) -> None:

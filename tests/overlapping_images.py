@@ -5,27 +5,22 @@ from __future__ import annotations
 import numpy
 import pytest
 
-from localcat import AOI, Catalog, Image, ImageCollection, MaskBand, Product, SpectralBand
+from localcat import AOI, Catalog, Image, ImageCollection, Product
+from tests.small_catalog import alpha, make_product, spectral, upload
 
 ROWS, COLUMNS = 40, 30
 CRS = 32618
 X0, Y0, SIZE = 500_000, 4_000_000, 10
 
 
-def make_product(
-    name: str = "p", *, nodata: float | None = 0, data_type: str = "UInt16", alpha: bool = False
+def red_green_product(
+    id: str = "p", *, nodata: float | None = 0, data_type: str = "UInt16", has_alpha: bool = False
 ) -> Product:
-    """Make a product with bands ``red`` and ``green``, and perhaps an alpha band."""
-    product = Product(id=name, name=name)
-    product.save()
-    for index, band in enumerate(("red", "green")):
-        SpectralBand(
-            name=band, product=product, data_type=data_type, data_range=(0, 10000), display_range=(0, 4000),
-            band_index=index, nodata=nodata, resolution=f"{SIZE}m",
-        ).save()  # fmt: skip
-    if alpha:
-        MaskBand(name="alpha", product=product, is_alpha=True, data_type=data_type, band_index=2).save()
-    return product
+    """Save a product with bands ``red`` and ``green``, and perhaps an alpha band."""
+    colours = [
+        spectral(name, display_range=(0, 4000), nodata=nodata, resolution=f"{SIZE}m") for name in ("red", "green")
+    ]
+    return make_product(id, *colours, *([alpha()] if has_alpha else []), data_type=data_type)
 
 
 def info(column: int = 0, row: int = 0) -> dict:
@@ -42,9 +37,8 @@ def noise(seed: int, *, bands: int = 2, high: int = 4, dtype: str = "uint16") ->
 
 
 def add(product: Product, name: str, array: numpy.ndarray, column: int = 0, row: int = 0, **attributes) -> Image:
-    image = Image(product=product, name=name, acquired=attributes.pop("acquired", "2020-01-01"), **attributes)
-    image.upload_ndarray(array, raster_meta=info(column, row)).raise_for_status()
-    return image
+    """Upload pixels that begin some pixels beside those of the others."""
+    return upload(product, name, array, meta=info(column, row), **attributes)
 
 
 def context(column: int = 0, row: int = 0, rows: int = ROWS, columns: int = COLUMNS) -> AOI:
@@ -76,7 +70,7 @@ def laid_over(layers: list[tuple[numpy.ndarray, numpy.ndarray]]) -> tuple[numpy.
 @pytest.fixture
 def shifted(catalog: Catalog) -> tuple[ImageCollection, list[tuple[numpy.ndarray, numpy.ndarray]]]:
     """Three images that partly overlap, and their (values, validity) on the grid of `context()`."""
-    product = make_product()
+    product = red_green_product()
     places = ((0, 0), (7, -5), (-11, 13))
     arrays = [noise(seed) for seed in range(3)]
     images = [add(product, f"i{n}", array, *place) for n, (array, place) in enumerate(zip(arrays, places, strict=True))]

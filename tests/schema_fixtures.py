@@ -13,12 +13,12 @@ from pathlib import Path
 
 import numpy
 
-from localcat import Catalog, Image, MaskBand, Product, SpectralBand
+from localcat import Catalog, Image
 from localcat.store.file import schema
+from tests.small_catalog import META, alpha, make_product, spectral
 
 FOLDER = Path(__file__).resolve().parent / "fixtures"
 NAME = "survey.gpkg"
-META = {"geoTransform": [500_000, 60, 0, 4_000_000, 0, -60], "coordinateSystem": {"epsg": 32618}}
 IDS = [f"acme:p{number % 2}:i{number}" for number in range(6)]
 PIXELS = "acme:p0:pixels"
 
@@ -31,10 +31,8 @@ def build(folder: Path) -> None:
     """Write a catalog with something in each of its tables, the same each time."""
     with Catalog.create(folder / NAME, org="acme", user="mara") as catalog:
         for number in range(2):
-            product = Product(id=f"p{number}", name=f"Product {number}", tags=["a"], catalog=catalog)
-            product.save()
-            SpectralBand(name="red", product=product, data_type="UInt16", data_range=(0, 9), band_index=0).save()
-            MaskBand(name="alpha", product=product, data_type="UInt16", is_alpha=True, band_index=1).save()
+            bands = [spectral("red", data_range=(0, 9)), alpha()]
+            make_product(f"p{number}", *bands, catalog=catalog, name=f"Product {number}", tags=["a"])
         catalog.add_images(
             {
                 "id": uid,

@@ -6,6 +6,7 @@ import struct
 from pathlib import Path
 
 import numpy
+import rasterio
 from affine import Affine
 from rasterio.crs import CRS
 
@@ -27,6 +28,18 @@ def shifted(grid: Grid, columns: float, rows: float, *, scale: float = 1.0, shap
 def noise(shape, dtype="uint16", *, low=1, high=120, seed=0):
     """Return an array of whole numbers, the same for the same seed."""
     return numpy.random.default_rng(seed).integers(low, high, shape).astype(dtype)
+
+
+def make_tif(
+    path: Path, value: int = 5, dtype: str = "uint16", count: int = 1, *, tags: dict[str, str] | None = None
+) -> Path:
+    """Write a GeoTIFF of 64 rows and 48 columns of 60 m in UTM zone 18 N, all of one value."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    grid = {"crs": "EPSG:32618", "transform": Affine(60, 0, 500_000, 0, -60, 4_000_000)}
+    with rasterio.open(path, "w", driver="GTiff", width=48, height=64, count=count, dtype=dtype, **grid) as file:
+        file.write(numpy.full((count, 64, 48), value, dtype))
+        file.update_tags(**(tags or {}))
+    return path
 
 
 def sparse_tiff(path: Path, *, width, height, tile, bands=1) -> Path:

@@ -56,9 +56,10 @@ from localcat.disk.filesystem import FileSystem
 from localcat.rasters.writing.options import CogOptions
 from localcat.rasters.writing.write import write_cog
 from localcat.store.file import database, journal
-from tests.campaigns.scenarios import META, NAME, build, noise, pixels
 from tests.journals import leave_journal
+from tests.small_catalog import META
 from tests.small_rasters import make_grid
+from tests.survey import NAME, build, noise, pixels
 
 
 @pytest.fixture

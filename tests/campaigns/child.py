@@ -29,8 +29,9 @@ import localcat.writing.add_images
 import localcat.writing.run  # noqa: F401
 from localcat import Catalog, CatalogLockedError, CommitUnknownError
 from localcat.disk.steps import EVENT
-from tests.campaigns.scenarios import GOING_ON, NAME, SCENARIOS, open_catalog, upload_version
+from tests.campaigns.scenarios import GOING_ON, SCENARIOS, open_catalog
 from tests.campaigns.variants import VARIANTS
+from tests.survey import NAME, upload_version
 
 CRASHED = 70  # exit status of a child that ended itself at a step
 

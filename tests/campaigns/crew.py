@@ -21,8 +21,9 @@ import localcat.writing.run  # noqa: F401  # imported once, before the forks
 from localcat import Catalog, ClientError, Image, Product
 from localcat.store.file.connection import Journal
 from localcat.store.file.journal import is_wal
+from tests import survey
 from tests.campaigns import scenarios
-from tests.campaigns.scenarios import NAME
+from tests.survey import NAME
 
 
 @dataclass(slots=True)
@@ -86,7 +87,7 @@ def together(*workers: Callable[[Work, Any], None]) -> list[Work]:
 
 def build(folder: Path) -> Path:
     """Make the catalog that all of them use."""
-    scenarios.build(folder)
+    survey.build(folder)
     return folder / NAME
 
 
@@ -101,7 +102,7 @@ def insert(folder: Path, count: int, writers: str = "8", journal: Journal = "del
         def write(work: Work, _: Any) -> None:
             with opened() as catalog:
                 for index in range(count):
-                    image = scenarios.new_image(catalog, "one", f"w{number}-{index}", "1")
+                    image = survey.new_image(catalog, "one", f"w{number}-{index}", "1")
                     work.try_to(image.save)
 
         return write
@@ -133,13 +134,13 @@ def upload(folder: Path, count: int, uploaders: int = 4) -> dict[str, object]:
     path = build(folder)
     with Catalog.open(path) as catalog:
         for index in range(count):
-            scenarios.upload_version(catalog, f"d{index}", "1")
+            survey.upload_version(catalog, f"d{index}", "1")
 
     def uploader(number: int) -> Callable[[Work, Any], None]:
         def take_in(work: Work, _: Any) -> None:
             with Catalog.open(path) as catalog:
                 for index in range(count):
-                    work.try_to(lambda: scenarios.upload_version(catalog, f"u{number}-{index}", "1"))  # noqa: B023
+                    work.try_to(lambda: survey.upload_version(catalog, f"u{number}-{index}", "1"))  # noqa: B023
 
         return take_in
 

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Self
 
 from localcat.store.file.schema import Migrations
-from tests import checker
+from tests import checker, survey
 from tests.campaigns import scenarios
 from tests.campaigns.child import Request, as_line
-from tests.campaigns.scenarios import NAME, SCENARIOS
+from tests.campaigns.scenarios import SCENARIOS
+from tests.survey import NAME
 
 
 @dataclass(slots=True)
@@ -118,7 +119,7 @@ class Workshop:
             plain = self.bases / "plain"
             if not plain.exists():
                 plain.mkdir(parents=True)
-                scenarios.build(plain)
+                survey.build(plain)
             shutil.copytree(plain, base)
             SCENARIOS[scenario].prepare(base)
         return base

@@ -10,9 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-import numpy
-
-from localcat import Catalog, Image, Product, SpectralBand
+from localcat import Catalog, Image
 from localcat.disk.data_folder import TEMPORARY_PREFIX
 from localcat.store.catalog_file import CatalogFile
 from localcat.store.file import schema
@@ -20,19 +18,19 @@ from localcat.store.file.connection import Journal, OpenOptions
 from localcat.store.file.database import Database
 from localcat.store.file.schema import Migrations
 from tests.checker import data_folder
+from tests.small_catalog import META, make_product, spectral
+from tests.survey import NAME, new_image, noise, pixels, remote_records, upload_version
 
 State: TypeAlias = dict[str, str | None]
 """The `provider_id` of each image by its id: what says which upload it is of."""
 Act: TypeAlias = Callable[[Catalog, Callable[[], None]], None]
 
-NAME = "survey.gpkg"
 COPIES = "copies"  # a folder beside the catalog, for its copies
 NEWER: Migrations = (  # a schema version that does not exist yet, and touches every row
     *schema.migrations(),
     ("CREATE TABLE note (text TEXT NOT NULL) STRICT;", "UPDATE image SET cloud_fraction = 0.5;"),
 )
 GOING_ON = ("z", "9")  # name and version of an image that a child uploads after a fault
-META = {"geoTransform": [500_000, 60, 0, 4_000_000, 0, -60], "coordinateSystem": {"epsg": 32618}}
 _REMOTE = {f"acme:one:r{number}": "0" for number in range(5)}
 _BEFORE: State = {"acme:one:a": "1", "acme:one:b": "1", **_REMOTE}
 
@@ -68,62 +66,9 @@ def open_catalog(path: Path, versions: Migrations | None = None, journal: Journa
     return Catalog(CatalogFile(Database(path, options=options, versions=versions, backports={sqlite3.sqlite_version})))
 
 
-def pixels(value: int) -> numpy.ndarray:
-    return numpy.full((64, 48), value, "uint16")
-
-
-def new_image(catalog: Catalog, product: str, name: str, version: str) -> Image:
-    return Image(
-        id=f"acme:{product}:{name}", catalog=catalog, acquired="2020-01-01", provider_id=version, tags=[f"v{version}"]
-    )
-
-
-def upload_version(catalog: Catalog, name: str, version: str, **options: object) -> None:
-    image = new_image(catalog, "one", name, version)
-    image.upload_ndarray(pixels(int(version)), raster_meta=META, **options).raise_for_status()
-
-
-def build(folder: Path) -> None:
-    """Make the catalog on which all of them act: two images with pixels, five without."""
-    with Catalog.create(folder / NAME, org="acme") as catalog:
-        for name, files in (("one", 1), ("two", 2)):
-            product = Product(id=name, name=name, catalog=catalog)
-            product.save()
-            for index in range(files):
-                band = SpectralBand(name=f"b{index}", product=product, band_index=0, file_index=index)
-                band.data_type, band.data_range = "UInt16", (0, 10_000)
-                band.save()
-        for name in ("a", "b"):
-            upload_version(catalog, name, "1")
-        catalog.add_images(_records(range(5), "0"), progress=False)
-    source = folder / "source"
-    source.mkdir()
-    first = next(data_folder(folder / NAME).rglob("a-*.tif"))
-    for number in (0, 1):
-        (source / f"{number}.tif").write_bytes(first.read_bytes())
-
-
-def _records(numbers: range, version: str) -> list[dict[str, object]]:
-    return [
-        {
-            "id": f"acme:one:r{number}",
-            "acquired": "2020-01-01",
-            "geometry": (number, 0, number + 1, 1),
-            "provider_id": version,
-            "tags": ["remote"],
-        }
-        for number in numbers
-    ]
-
-
 def _upload(catalog: Catalog, ack: Callable[[], None]) -> None:
     upload_version(catalog, "c", "1")
     ack()
-
-
-def noise() -> numpy.ndarray:
-    """Return pixels that no compression makes smaller than the catalog file: about 1 MB."""
-    return numpy.random.default_rng(7).integers(0, 10_000, (720, 720), "uint16")
 
 
 def _upload_noise(catalog: Catalog, ack: Callable[[], None]) -> None:
@@ -162,7 +107,7 @@ def _everything(catalog: Catalog, ack: Callable[[], None]) -> None:
 
 
 def _bulk(catalog: Catalog, ack: Callable[[], None]) -> None:
-    records = [*_records(range(40), "2"), {**_records(range(1), "2")[0], "id": "acme:one:b"}]
+    records = [*remote_records(range(40), "2"), {**remote_records(range(1), "2")[0], "id": "acme:one:b"}]
     catalog.add_images(records, on_conflict="replace", progress=False)
     ack()
 
@@ -175,9 +120,7 @@ def _merge(catalog: Catalog, ack: Callable[[], None]) -> None:
 def _bring_stick(folder: Path) -> None:
     """Put another catalog beside: a newer version of one image, and one of its own."""
     with Catalog.create(folder / "stick.gpkg", org="acme") as catalog:
-        product = Product(id="one", name="one", catalog=catalog)
-        product.save()
-        SpectralBand(name="b0", product=product, band_index=0, data_type="UInt16", data_range=(0, 9)).save()
+        make_product("one", spectral("b0", data_range=(0, 9)), catalog=catalog)
         upload_version(catalog, "a", "2")
         upload_version(catalog, "c", "1")
 

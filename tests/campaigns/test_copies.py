@@ -11,8 +11,8 @@ from localcat import Catalog
 from tests import checker
 from tests.campaigns.harness import Workshop
 from tests.campaigns.report import Tally
-from tests.campaigns.scenarios import NAME
 from tests.campaigns.tracing import calls, run_traced
+from tests.survey import NAME
 
 pytestmark = pytest.mark.campaign
 

@@ -9,8 +9,9 @@ import pytest
 from tests import checker
 from tests.campaigns.harness import Outcome, Workshop
 from tests.campaigns.report import Tally
-from tests.campaigns.scenarios import NAME, SCENARIOS
+from tests.campaigns.scenarios import SCENARIOS
 from tests.campaigns.tracing import Call, calls, parse, run_traced
+from tests.survey import NAME
 
 pytestmark = pytest.mark.campaign
 

@@ -15,7 +15,7 @@ import rasterio
 from tests import checker
 from tests.campaigns.harness import Outcome, Workshop
 from tests.campaigns.report import Tally
-from tests.campaigns.scenarios import noise
+from tests.survey import noise
 
 WAYS = ["without_space_check", "on_a_full_disk"]  # in memory, and through scratch files
 SCENARIO = "upload of noise"

@@ -10,8 +10,9 @@ import pytest
 from tests.campaigns.harness import Workshop, judge
 from tests.campaigns.reorder import OPTIONS, Recording
 from tests.campaigns.report import Tally
-from tests.campaigns.scenarios import NAME, SCENARIOS
+from tests.campaigns.scenarios import SCENARIOS
 from tests.campaigns.tracing import Call, calls, run_here, run_traced
+from tests.survey import NAME
 
 pytestmark = pytest.mark.campaign
 

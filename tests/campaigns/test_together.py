@@ -18,7 +18,7 @@ import pytest
 from localcat import Catalog, Product
 from tests import checker
 from tests.campaigns.report import Tally
-from tests.campaigns.scenarios import NAME, build
+from tests.survey import NAME, build
 
 
 def crew(plan: str, folder: Path, number: int, *options: str) -> dict[str, Any]:

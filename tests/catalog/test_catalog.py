@@ -29,18 +29,13 @@ from localcat import (
     ReadOnlyCatalogError,
     UnsupportedCatalogError,
 )
-
-
-def add_product(catalog: Catalog, name: str = "x") -> Product:
-    product = Product(id=name, name=name, catalog=catalog)
-    product.save()
-    return product
+from tests.small_catalog import make_product
 
 
 def test_create_makes_one_file_and_open_finds_it(tmp_path: Path) -> None:
     path = tmp_path / "survey.gpkg"
     with Catalog.create(path, org="acme") as catalog:
-        add_product(catalog)
+        make_product("x", catalog=catalog)
     assert [item.name for item in tmp_path.iterdir()] == ["survey.gpkg"]
     with Catalog.open(path) as catalog:
         assert catalog.products.ids() == ["acme:x"]
@@ -103,7 +98,7 @@ def test_open_refuses_a_foreign_file_and_does_not_touch_it(tmp_path: Path, name:
 def test_a_truncated_catalog_is_corrupt(tmp_path: Path) -> None:
     path = tmp_path / "survey.gpkg"
     with Catalog.create(path) as catalog:
-        add_product(catalog)
+        make_product("x", catalog=catalog)
     path.write_bytes(path.read_bytes()[:20_000])
     with pytest.raises((CorruptCatalogError, UnsupportedCatalogError)):
         Catalog.open(path).products.ids()
@@ -112,14 +107,14 @@ def test_a_truncated_catalog_is_corrupt(tmp_path: Path) -> None:
 def test_open_or_create_does_either(tmp_path: Path) -> None:
     path = tmp_path / "survey.gpkg"
     with Catalog.open_or_create(path, org="acme") as catalog:
-        add_product(catalog)
+        make_product("x", catalog=catalog)
     with Catalog.open_or_create(path, org="other") as catalog:
         assert catalog.products.ids() == ["acme:x"]
 
 
 def test_a_temporary_catalog_is_gone_when_closed() -> None:
     with Catalog.temporary() as catalog:
-        add_product(catalog)
+        make_product("x", catalog=catalog)
         folder = catalog.path.parent
         assert folder.exists()
     assert not folder.exists()
@@ -131,13 +126,13 @@ def test_a_temporary_catalog_is_gone_when_closed() -> None:
 def test_the_namespace_is_the_org(org: str, expected: str) -> None:
     """Choice 7."""
     with Catalog.temporary(org=org) as catalog:
-        assert add_product(catalog).id == expected
+        assert make_product("x", catalog=catalog).id == expected
 
 
 def test_the_namespace_is_the_user_without_an_org() -> None:
     """Choice 7."""
     with Catalog.temporary(user="mara") as catalog:
-        assert add_product(catalog).id == "mara:x"
+        assert make_product("x", catalog=catalog).id == "mara:x"
 
 
 @pytest.mark.parametrize("org", ["a:b", 5])
@@ -153,18 +148,18 @@ def test_read_only_refuses_to_write(tmp_path: Path) -> None:
     with Catalog.open(path, read_only=True) as catalog:
         assert catalog.products.count() == 0
         with pytest.raises(ReadOnlyCatalogError, match="open for reading only; open it without read_only=True"):
-            add_product(catalog)
+            make_product("x", catalog=catalog)
         with pytest.raises(OSError, match="reading only"):
-            add_product(catalog)
+            make_product("x", catalog=catalog)
 
 
 def test_a_duplicate_product_is_refused(catalog: Catalog) -> None:
     """3.2: ConflictError and BadRequestError."""
-    add_product(catalog)
+    make_product("x", catalog=catalog)
     with pytest.raises(localcat.ConflictError, match="Product 'acme:x' already exists"):
-        add_product(catalog)
+        make_product("x", catalog=catalog)
     with pytest.raises(BadRequestError):
-        add_product(catalog)
+        make_product("x", catalog=catalog)
     assert catalog.products.count() == 1
 
 
@@ -256,9 +251,9 @@ def test_a_transaction_is_all_or_nothing(catalog: Catalog) -> None:
 
 def test_a_nested_transaction_rolls_back_alone(catalog: Catalog) -> None:
     with catalog.transaction():
-        add_product(catalog, "outer")
+        make_product("outer", catalog=catalog)
         with pytest.raises(RuntimeError), catalog.transaction():
-            add_product(catalog, "inner")
+            make_product("inner", catalog=catalog)
             raise RuntimeError
     assert catalog.products.ids() == ["acme:outer"]
 
@@ -270,7 +265,7 @@ def test_threads_share_a_catalog(tmp_path: Path) -> None:
         def work(number: int) -> None:
             try:
                 for index in range(10):
-                    add_product(catalog, f"p{number}-{index}")
+                    make_product(f"p{number}-{index}", catalog=catalog)
                     assert catalog.products.count() > 0
             except BaseException as error:  # noqa: BLE001  # whatever it is, the test shows it
                 errors.append(error)
@@ -287,7 +282,7 @@ def test_threads_share_a_catalog(tmp_path: Path) -> None:
 def write_some(path: str, number: int, count: int) -> None:
     with Catalog.open_or_create(path, org="acme") as catalog:
         for index in range(count):
-            add_product(catalog, f"p{number}-{index}")
+            make_product(f"p{number}-{index}", catalog=catalog)
 
 
 def test_processes_share_a_catalog_that_they_create_at_once(tmp_path: Path) -> None:
@@ -307,11 +302,11 @@ def test_processes_share_a_catalog_that_they_create_at_once(tmp_path: Path) -> N
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_a_forked_child_opens_its_own_connection(tmp_path: Path) -> None:
     with Catalog.create(tmp_path / "survey.gpkg", org="acme") as catalog:
-        add_product(catalog, "parent")
+        make_product("parent", catalog=catalog)
         child = os.fork()
         if child == 0:
             try:
-                add_product(catalog, "child")
+                make_product("child", catalog=catalog)
                 os._exit(0)
             finally:
                 os._exit(1)
@@ -333,7 +328,7 @@ def test_a_forked_child_does_not_delete_its_parents_temporary_catalog() -> None:
 def test_a_catalog_and_its_objects_pickle(tmp_path: Path) -> None:
     """3.2: with the path, not a connection."""
     with Catalog.create(tmp_path / "survey.gpkg", org="acme") as catalog:
-        product = add_product(catalog)
+        product = make_product("x", catalog=catalog)
         product.description = "changed"
         again = pickle.loads(pickle.dumps(product))
         assert (again.id, again.description, again.state) == ("acme:x", "changed", "modified")
@@ -348,7 +343,7 @@ def test_a_catalog_and_its_objects_pickle(tmp_path: Path) -> None:
 
 
 def test_sql_reads_the_documented_views_and_changes_nothing(catalog: Catalog) -> None:
-    add_product(catalog)
+    make_product("x", catalog=catalog)
     assert catalog.sql("SELECT product_id, name FROM products WHERE name = ?", ["x"]) == [
         {"product_id": "acme:x", "name": "x"}
     ]
@@ -358,11 +353,11 @@ def test_sql_reads_the_documented_views_and_changes_nothing(catalog: Catalog) ->
     with pytest.raises(QueryError, match="no such column"):
         catalog.sql("SELECT missing FROM products")
     assert catalog.products.count() == 1
-    add_product(catalog, "y")
+    make_product("y", catalog=catalog)
 
 
 def test_db_is_a_sqlite_utils_database(catalog: Catalog) -> None:
-    add_product(catalog)
+    make_product("x", catalog=catalog)
     database = catalog.db
     assert [row["uid"] for row in database["product"].rows] == ["acme:x"]
     database.conn.close()

@@ -18,38 +18,27 @@ from localcat import (
     ImageCollection,
     InvalidGeometryError,
     Product,
-    SpectralBand,
     XYZTile,
 )
 from localcat import properties as p
+from tests.small_catalog import make_product, new_image, spectral
 
 BOX = (-75.0, 36.0, -74.9, 36.1)
 
 
-def make_product(name: str, *resolutions: str | None) -> Product:
-    product = Product(id=name, name=name)
-    product.save()
-    for index, resolution in enumerate(resolutions):
-        SpectralBand(
-            name=f"b{index}",
-            product=product,
-            data_type="UInt16",
-            data_range=(0, 1),
-            band_index=index,
-            resolution=resolution,
-        ).save()
-    return product
+def product_of(name: str, *resolutions: str | None) -> Product:
+    return make_product(name, *(spectral(f"b{at}", resolution=resolution) for at, resolution in enumerate(resolutions)))
 
 
 def make_image(product: Product, name: str, **attributes) -> Image:
-    image = Image(product=product, name=name, acquired="2020-01-01", **attributes)
+    image = new_image(product, name, **attributes)
     image.save()
     return image
 
 
 def test_without_a_context_there_is_none(catalog: Catalog) -> None:
     """3.7: ValueError where pixels are asked for."""
-    image = make_image(make_product("a", "10m"), "x", cs_code="EPSG:32618")
+    image = make_image(product_of("a", "10m"), "x", cs_code="EPSG:32618")
     collection = ImageCollection([image])
     assert collection.geocontext is None
     with pytest.raises(ValueError, match=r"this ImageCollection has no geocontext; pass one, such as images\[0\]"):
@@ -65,7 +54,7 @@ def test_an_empty_collection_has_no_pixels(catalog: Catalog) -> None:
 
 def test_a_geometry_becomes_an_aoi_with_the_commonest_crs_and_the_finest_resolution(catalog: Catalog) -> None:
     """3.7: over the bands of all products."""
-    first, second = make_product("a", "30m", "10m"), make_product("b", "20m", None)
+    first, second = product_of("a", "30m", "10m"), product_of("b", "20m", None)
     images = [
         make_image(first, "1", cs_code="EPSG:32617"),
         make_image(second, "2", cs_code="EPSG:32618"),
@@ -94,7 +83,7 @@ def test_a_geometry_becomes_an_aoi_with_the_commonest_crs_and_the_finest_resolut
 )
 def test_resolutions_are_brought_to_the_units_of_the_crs(catalog: Catalog, resolutions, crs, expected) -> None:
     """3.7: 111,111 m per degree; the unit of most bands decides."""
-    image = make_image(make_product("a", *resolutions), "x", cs_code=crs)
+    image = make_image(product_of("a", *resolutions), "x", cs_code=crs)
     context = ImageCollection([image], geocontext=BOX).geocontext
     assert context is not None
     assert context.resolution == pytest.approx(expected, rel=1e-12)
@@ -102,7 +91,7 @@ def test_resolutions_are_brought_to_the_units_of_the_crs(catalog: Catalog, resol
 
 def test_what_a_context_says_stays(catalog: Catalog) -> None:
     """3.7: only what is missing is filled in."""
-    images = [make_image(make_product("a", "10m"), "x", cs_code="EPSG:32618")]
+    images = [make_image(product_of("a", "10m"), "x", cs_code="EPSG:32618")]
     for given in (
         AOI(BOX, crs="EPSG:3857", resolution=50),
         AOI(BOX, crs="EPSG:3857", shape=(5, 6)),
@@ -119,7 +108,7 @@ def test_what_a_context_says_stays(catalog: Catalog) -> None:
 
 def test_without_facts_the_context_stays_incomplete(catalog: Catalog) -> None:
     """3.7, 3.8: using it is a ValueError."""
-    image = make_image(make_product("a", None), "x", cs_code="EPSG:32618")
+    image = make_image(product_of("a", None), "x", cs_code="EPSG:32618")
     context = ImageCollection([image], geocontext=BOX).geocontext
     assert (context.crs, context.resolution) == ("EPSG:32618", None)
     with pytest.raises(BadRequestError, match="this AOI has no resolution or shape"):
@@ -130,13 +119,13 @@ def test_an_empty_collection_completes_its_context_once_it_has_images(catalog: C
     """3.7, ours."""
     collection = ImageCollection(geocontext=BOX)
     assert collection.geocontext == AOI(BOX)
-    collection.append(make_image(make_product("a", "10m"), "x", cs_code="EPSG:32618"))
+    collection.append(make_image(product_of("a", "10m"), "x", cs_code="EPSG:32618"))
     assert collection.geocontext == AOI(BOX, crs="EPSG:32618", resolution=10)
 
 
 def test_derived_collections_keep_the_context(catalog: Catalog) -> None:
     """3.7: however they are derived."""
-    product = make_product("a", "10m")
+    product = product_of("a", "10m")
     images = [make_image(product, str(zone), cs_code=f"EPSG:326{zone}") for zone in (17, 18)]
     images.append(make_image(product, "third", cs_code="EPSG:32618"))
     collection = ImageCollection(images, geocontext=BOX)
@@ -157,7 +146,7 @@ def test_derived_collections_keep_the_context(catalog: Catalog) -> None:
 
 def test_a_context_that_cannot_be_completed_fails_only_when_it_is_used(catalog: Catalog) -> None:
     """3.7, ours."""
-    image = make_image(make_product("a", "1deg"), "x", cs_code="EPSG:4326")
+    image = make_image(product_of("a", "1deg"), "x", cs_code="EPSG:4326")
     collection = ImageCollection([image], geocontext=(-75.0, 36.0, -74.9, 36.1))
     assert len(collection[:1]) == 1
     with pytest.raises(BadRequestError, match="smaller than one pixel"):
@@ -166,7 +155,7 @@ def test_a_context_that_cannot_be_completed_fails_only_when_it_is_used(catalog: 
 
 def test_collect_takes_the_searched_area_as_context(catalog: Catalog) -> None:
     """3.5: the geometry of intersects, unless collect(geocontext) names another."""
-    make_image(make_product("a", "10m"), "x", cs_code="EPSG:32618", geometry=BOX)
+    make_image(product_of("a", "10m"), "x", cs_code="EPSG:32618", geometry=BOX)
     search = Image.search().intersects(BOX)
     assert search.collect().geocontext == AOI(BOX, crs="EPSG:32618", resolution=10)
     tile = XYZTile(4, 5, 4)
@@ -182,7 +171,7 @@ def test_collect_takes_the_searched_area_as_context(catalog: Catalog) -> None:
 @pytest.fixture
 def row(catalog: Catalog) -> ImageCollection:
     """Footprints of one degree at longitudes 0, 2, 4, 6, 8 and latitudes 0 to 1, the last of them without one."""
-    product = make_product("row")
+    product = product_of("row")
     images = [make_image(product, f"x{west}", geometry=(west, 0, west + 1, 1)) for west in (0, 2, 4, 6)]
     return ImageCollection([*images, make_image(product, "nowhere")], geocontext=BOX)
 
@@ -246,7 +235,7 @@ def test_the_index_follows_what_is_added_and_removed(row: ImageCollection) -> No
 
 def test_images_across_the_antimeridian_are_found_from_both_sides(catalog: Catalog) -> None:
     """Choice 14."""
-    product = make_product("pacific")
+    product = product_of("pacific")
     fiji = make_image(product, "fiji", geometry=(179, -18, -179, -17))
     west = make_image(product, "west", geometry=(-178, -18, -177, -17))
     images = ImageCollection([fiji, west])
@@ -262,7 +251,7 @@ def test_images_across_the_antimeridian_are_found_from_both_sides(catalog: Catal
 def test_nearest_agrees_with_the_search_over_the_same_images(catalog: Catalog) -> None:
     """3.7, ours."""
     random = numpy.random.default_rng(7)
-    product = make_product("many")
+    product = product_of("many")
     for number in range(60):
         west, south = random.uniform(-180, 178), random.uniform(-85, 83)
         width, height = random.uniform(0.1, 2, 2)

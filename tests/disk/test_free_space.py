@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from localcat import Catalog, Image, StorageFullError
-from tests.damage import META, PIXELS, file_of
+from tests.damage import file_of
+from tests.small_catalog import META, PIXELS
 
 
 @pytest.mark.parametrize("what", ["array", "file"])

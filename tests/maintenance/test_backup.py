@@ -30,7 +30,8 @@ from localcat import (
 from localcat import properties as p
 from localcat.maintenance import backup as module
 from localcat.store.file import database
-from tests.damage import PIXELS, file_of, flip, raw, upload
+from tests.damage import file_of, flip, raw
+from tests.small_catalog import PIXELS, upload
 
 
 def names(folder: Path) -> list[str]:
@@ -236,7 +237,7 @@ WRITER = """
 import sys
 from pathlib import Path
 from localcat import Catalog, Image, Product
-from tests.damage import upload
+from tests.small_catalog import upload
 
 path, who, stop = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
 with Catalog.open(path) as catalog:

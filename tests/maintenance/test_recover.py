@@ -30,8 +30,9 @@ from localcat.disk.paths import data_path
 from localcat.maintenance.report import RecoverReport
 from localcat.store.damage.pages import Pages
 from localcat.store.damage.problems import ProblemKind as Kind
-from tests.damage import AREA, PAGE, PIXELS, damage, file_of, fill, flip, upload
+from tests.damage import PAGE, damage, file_of, flip
 from tests.journals import naming
+from tests.small_catalog import AREA, PIXELS, fill_guide, upload
 
 _numbers = itertools.count()
 
@@ -41,7 +42,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A closed catalog with a few hundred images, so that its tables have more than one page."""
     path = tmp_path_factory.mktemp("original") / "big.gpkg"
     with Catalog.create(path, org="acme") as catalog:
-        product = fill(catalog)
+        product = fill_guide(catalog)
         for name in ("c", "d"):
             upload(product, name)
         catalog.add_images(

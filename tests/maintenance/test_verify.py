@@ -23,7 +23,8 @@ from localcat.store.catalog_file import CatalogFile
 from localcat.store.damage.check import _of_pages, check_pages
 from localcat.store.damage.problems import ProblemKind as Kind
 from localcat.store.file.database import Database
-from tests.damage import AREA, damage, file_of, fill, flip, raw, upload
+from tests.damage import damage, file_of, flip, raw
+from tests.small_catalog import AREA, fill_guide, upload
 
 
 def found(report: VerifyReport) -> list[tuple[Kind, str | None]]:
@@ -433,14 +434,14 @@ steps = st.one_of(
 @given(history=st.lists(steps, max_size=12))
 def test_after_any_history_a_catalog_is_clean(history: list[tuple[str, str, Any, Any]]) -> None:
     with Catalog.temporary(org="acme") as catalog:
-        fill(catalog)
+        fill_guide(catalog)
         product = Product.get("acme:guide", catalog=catalog)
         for what, name, given_, tags in history:
             image = Image.get(f"acme:guide:{name}", catalog=catalog)
             if what == "add" and image is None:
                 Image(product=product, name=name, acquired="2020-05-05", geometry=given_, tags=tags).save()
             elif what == "upload" and (image is None or given_):
-                upload(product, name, overwrite=image is not None)
+                upload(product, name, options={"overwrite": image is not None})
             elif what == "change" and image is not None:
                 image.geometry, image.tags = given_, tags
                 image.save()

@@ -19,13 +19,7 @@ from localcat import (
     UnsavedObjectError,
 )
 from tests.models.rollback import rolled_back
-
-
-def saved(name: str, **attributes: object) -> Product:
-    product = Product(id=name, name=name, **attributes)
-    product.save()
-    return product
-
+from tests.small_catalog import make_product
 
 # get, get_many, get_or_create, exists
 
@@ -40,11 +34,11 @@ def test_get_returns_a_saved_object_or_none(product: Product) -> None:
 
 def test_get_tries_the_id_as_given_then_with_the_namespace(catalog: Catalog) -> None:
     """Choice 7."""
-    saved("x")
+    make_product("x")
     assert [Product.get(name).id for name in ("x", "acme:x")] == ["acme:x", "acme:x"]
     with catalog.database.write() as transaction:
         transaction.connection.execute("UPDATE product SET uid = 'y' WHERE uid = 'acme:x'")
-    saved("y")
+    make_product("y")
     assert [Product.get(name).id for name in ("y", "acme:y")] == ["y", "acme:y"]
 
 
@@ -86,7 +80,7 @@ def test_get_of_a_band_returns_its_own_class(product: Product) -> None:
 def test_get_many_keeps_order_and_repetitions(catalog: Catalog) -> None:
     """3.2: guaranteed; the namespace is added as in get."""
     for name in "abc":
-        saved(name)
+        make_product(name)
     found = Product.get_many(["c", "acme:a", "c", "b"])
     assert [product.id for product in found] == ["acme:c", "acme:a", "acme:c", "acme:b"]
     found[0].name = "changed"
@@ -96,7 +90,7 @@ def test_get_many_keeps_order_and_repetitions(catalog: Catalog) -> None:
 
 def test_get_many_names_what_is_missing(catalog: Catalog) -> None:
     """3.2: NotFoundError unless ignored."""
-    saved("a")
+    make_product("a")
     with pytest.raises(NotFoundError, match=r"^Objects not found for ids: 'b', 'c'$"):
         Product.get_many(["a", "b", "c"])
     assert [product.id for product in Product.get_many(["b", "a", "c"], ignore_missing=True)] == ["acme:a"]
@@ -111,7 +105,7 @@ def test_get_or_create_of_something_missing_gives_an_unsaved_object(catalog: Cat
 
 def test_get_or_create_of_something_there_applies_the_attributes(catalog: Catalog) -> None:
     """3.2: saved if nothing differs, else modified; it never saves."""
-    saved("x", tags=["a"])
+    make_product("x", tags=["a"])
     assert Product.get_or_create("x", name="x", tags=["a"]).state == "saved"
     changed = Product.get_or_create("x", name="Y")
     assert (changed.state, changed.id) == ("modified", "acme:x")
@@ -185,7 +179,7 @@ def test_saving_sets_created_and_modified(catalog: Catalog) -> None:
 
 def test_modified_grows_even_when_the_clock_does_not(catalog: Catalog) -> None:
     """3.2."""
-    product = saved("x")
+    product = make_product("x")
     moments = [product.modified]
     for number in range(50):
         product.name = str(number)
@@ -196,7 +190,7 @@ def test_modified_grows_even_when_the_clock_does_not(catalog: Catalog) -> None:
 
 def test_a_taken_id_is_refused(catalog: Catalog) -> None:
     """3.2: with an error that is a ConflictError and a BadRequestError; the object stays unsaved, its id as it was."""
-    saved("x")
+    make_product("x")
     for kind in (ConflictError, BadRequestError):
         twin = Product(id="x", name="Twin")
         with pytest.raises(kind, match=r"^Product 'acme:x' already exists; choose another id, or get and change it$"):
@@ -235,7 +229,7 @@ def test_a_required_attribute_cannot_be_unset(product: Product) -> None:
 
 def test_saving_writes_changed_attributes_only(catalog: Catalog) -> None:
     """3.2: two objects of one id, changed apart, are merged."""
-    saved("x", description="d", tags=["t"])
+    make_product("x", description="d", tags=["t"])
     first, second = Product.get("x"), Product.get("x")
     first.name, second.description = "first", "second"
     second.tags  # noqa: B018  # reading is not a change
@@ -248,7 +242,7 @@ def test_saving_writes_changed_attributes_only(catalog: Catalog) -> None:
 
 def test_saving_takes_over_what_others_changed_in_lists_that_were_read(catalog: Catalog) -> None:
     """3.2: a list read before is not a change of ours."""
-    saved("x", tags=["old"])
+    make_product("x", tags=["old"])
     first, second = Product.get("x"), Product.get("x")
     assert first.tags == ["old"]
     second.tags = ["new"]
@@ -260,7 +254,7 @@ def test_saving_takes_over_what_others_changed_in_lists_that_were_read(catalog: 
 
 def test_both_sides_changing_one_attribute_is_a_conflict(catalog: Catalog) -> None:
     """Choice 20: ConflictError names the attribute and both values."""
-    saved("x", extra_properties={"a": 1})
+    make_product("x", extra_properties={"a": 1})
     first, second = Product.get("x"), Product.get("x")
     first.name, second.name = "first", "second"
     first.extra_properties["b"] = 2
@@ -280,7 +274,7 @@ def test_both_sides_changing_one_attribute_is_a_conflict(catalog: Catalog) -> No
 
 def test_both_sides_changing_to_one_value_is_no_conflict(catalog: Catalog) -> None:
     """Choice 20: whatever the order of the keys."""
-    saved("x")
+    make_product("x")
     first, second = Product.get("x"), Product.get("x")
     first.update(name="same", extra_properties={"a": 1, "b": 2}, start_datetime="2020-01-01")
     second.update(name="same", extra_properties={"b": 2, "a": 1}, start_datetime="2020-01-01T00:00Z")
@@ -291,7 +285,7 @@ def test_both_sides_changing_to_one_value_is_no_conflict(catalog: Catalog) -> No
 
 def test_force_overwrites_what_others_changed(catalog: Catalog) -> None:
     """Choice 20: save(force=True); attributes that were not changed here keep theirs."""
-    saved("x")
+    make_product("x")
     first, second = Product.get("x"), Product.get("x")
     first.update(name="first", description="first")
     first.save()
@@ -302,7 +296,7 @@ def test_force_overwrites_what_others_changed(catalog: Catalog) -> None:
 
 def test_an_object_removed_meanwhile_cannot_be_saved(catalog: Catalog) -> None:
     """3.2: DeletedObjectError, state deleted."""
-    product = saved("x")
+    product = make_product("x")
     Product.delete("x")
     product.name = "Y"
     with pytest.raises(DeletedObjectError, match=r"^Product 'acme:x' was deleted from the catalog meanwhile$"):
@@ -312,9 +306,9 @@ def test_an_object_removed_meanwhile_cannot_be_saved(catalog: Catalog) -> None:
 
 def test_an_object_replaced_meanwhile_is_a_conflict(catalog: Catalog) -> None:
     """Choice 20: its id was deleted and created again elsewhere."""
-    product = saved("x")
+    product = make_product("x")
     Product.delete("x")
-    saved("x", description="the new one")
+    make_product("x", description="the new one")
     product.name = "Y"
     with pytest.raises(ConflictError, match="was deleted and created again meanwhile; get it again"):
         product.save()
@@ -325,7 +319,7 @@ def test_an_object_replaced_meanwhile_is_a_conflict(catalog: Catalog) -> None:
 
 def test_a_value_seen_in_a_transaction_that_failed_hides_no_conflict(catalog: Catalog) -> None:
     """Choice 20: conflicts are judged by values, not by a count of changes."""
-    saved("x")
+    make_product("x")
     with rolled_back(catalog):
         inside = Product.get("x")
         inside.name = "inside"
@@ -351,7 +345,7 @@ def test_saving_what_is_saved_does_nothing(product: Product, catalog: Catalog) -
 
 def test_reload_reads_everything_again(catalog: Catalog) -> None:
     """3.2."""
-    product = saved("x", tags=["a"])
+    product = make_product("x", tags=["a"])
     product.tags  # noqa: B018  # it is held from here on
     other = Product.get("x")
     other.update(name="Y", tags=["b"])
@@ -382,7 +376,7 @@ def test_reload_needs_a_saved_object(catalog: Catalog) -> None:
 
 def test_deleting_by_id(product: Product) -> None:
     """3.2: True, False when there is none, ConflictError when bands or images exist."""
-    saved("empty")
+    make_product("empty")
     assert (Product.delete("empty"), Product.delete("empty"), Product.delete("none")) == (True, False, False)
     with pytest.raises(ConflictError, match="still has 2 bands and 0 images"):
         Product.delete("guide")
@@ -394,7 +388,7 @@ def test_deleting_by_id_what_another_program_deletes_meanwhile(
     catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """3.2: False, as when there was none."""
-    product, stale = saved("x"), Product.get("x")
+    product, stale = make_product("x"), Product.get("x")
     product.delete()
     monkeypatch.setattr(Product, "get", lambda *arguments, **options: stale)
     assert Product.delete("x") is False
@@ -419,7 +413,7 @@ def test_deleting_an_object(catalog: Catalog) -> None:
 
 def test_a_modified_object_can_be_deleted(catalog: Catalog) -> None:
     """3.2."""
-    product = saved("x")
+    product = make_product("x")
     product.name = "Y"
     product.delete()
     assert (product.state, product.name, catalog.products.count()) == ("deleted", "Y", 0)
@@ -427,8 +421,8 @@ def test_a_modified_object_can_be_deleted(catalog: Catalog) -> None:
 
 def test_an_id_can_be_used_again(catalog: Catalog) -> None:
     """3.2."""
-    saved("x").delete()
-    assert saved("x").id == "acme:x"
+    make_product("x").delete()
+    assert make_product("x").id == "acme:x"
 
 
 # Transactions
@@ -438,7 +432,7 @@ def test_objects_saved_in_a_transaction_that_fails_are_as_before(product: Produc
     """3.11, ours: all or nothing, in the objects too."""
     product.description = "pending"
     new = Product(id="new", name="New", start_datetime="2020-01-01")
-    gone = saved("gone")
+    gone = make_product("gone")
     band = product.get_band("blue")
     band.resolution = "10 m"
     with rolled_back(catalog):
@@ -481,7 +475,7 @@ def test_a_failed_inner_transaction_leaves_the_outer_one_be(catalog: Catalog) ->
 
 def test_a_deletion_noticed_in_a_transaction_that_fails_is_forgotten(catalog: Catalog) -> None:
     """3.2: state deleted means that the object is gone."""
-    product, stale = saved("x"), Product.get("x")
+    product, stale = make_product("x"), Product.get("x")
     stale.name = "Y"
     with rolled_back(catalog):
         product.delete()

@@ -6,8 +6,9 @@ import numpy
 import pytest
 from numpy.testing import assert_array_equal
 
-from localcat import AOI, Catalog, Image, MaskBand, Product, SpectralBand
+from localcat import AOI, Catalog, Image
 from tests.overlapping_images import X0, Y0, info
+from tests.small_catalog import alpha, make_product, new_image, spectral, upload
 
 SHAPE = (60, 90)
 RANDOM = numpy.random.default_rng(4)
@@ -21,27 +22,17 @@ CONTEXTS = {
 }
 
 
-def image_of(name: str, arrays: list[numpy.ndarray], alpha: dict | None, *, overviews=(), **band) -> Image:
-    product = Product(id=name, name=name)
-    product.save()
-    SpectralBand(
-        name="v", product=product, data_type="UInt16", data_range=(0, 60_000), band_index=0, file_index=0, **band
-    ).save()
-    if alpha is not None:
-        kind = "Byte" if arrays[-1].dtype == "uint8" else "UInt16"
-        MaskBand(name="alpha", product=product, is_alpha=True, data_type=kind, **alpha).save()
-    image = Image(product=product, name="x", acquired="2020-01-01")
-    image.upload_ndarray(arrays, raster_meta=info(), overviews=overviews).raise_for_status()
-    return image
+def image_of(name: str, arrays: list[numpy.ndarray], mask: dict | None, *, overviews=(), **band) -> Image:
+    bands = [spectral("v", data_range=(0, 60_000), band_index=0, file_index=0, **band)]
+    if mask is not None:
+        bands.append(alpha(data_type="Byte" if arrays[-1].dtype == "uint8" else "UInt16", **mask))
+    return upload(make_product(name, *bands), "x", arrays, meta=info(), options={"overviews": overviews})
 
 
 def of_files(catalog: Catalog, images: list[Image]) -> Image:
     """Return an image of the files of two others, the second of which is its alpha band."""
-    product = Product(id="both", name="Both")
-    product.save()
-    SpectralBand(name="v", product=product, data_type="UInt16", data_range=(0, 9), band_index=0, file_index=0).save()
-    MaskBand(name="alpha", product=product, is_alpha=True, data_type="UInt16", band_index=0, file_index=1).save()
-    image = Image(product=product, name="x", acquired="2020-01-01")
+    product = make_product("both", spectral("v", file_index=0), alpha(band_index=0, file_index=1))
+    image = new_image(product)
     image.upload([catalog.path_of(each.files[0]) for each in images]).raise_for_status()
     return image
 

@@ -16,14 +16,14 @@ from localcat import (
     RasterError,
 )
 from tests.damage import raw
-from tests.overlapping_images import add, make_product, noise
+from tests.overlapping_images import add, noise, red_green_product
 
 NO_AREA = ["[500000,10,0,4000000,0,0]", "[500000,0,0,4000000,0,0]"]
 
 
 @pytest.fixture
 def image(catalog: Catalog) -> Image:
-    return add(make_product(), "one", noise(1, high=9))
+    return add(red_green_product(), "one", noise(1, high=9))
 
 
 def again(image: Image) -> Image:

@@ -24,7 +24,7 @@ from localcat import (
     StorageError,
 )
 from localcat.rasters.files.opening import quiet_georeferencing
-from tests.overlapping_images import COLUMNS, ROWS, add, context, make_product, noise, shifted
+from tests.overlapping_images import COLUMNS, ROWS, add, context, noise, red_green_product, shifted
 
 __all__ = ["shifted"]  # a fixture
 
@@ -85,7 +85,7 @@ def test_default_names_are_safe_on_every_system(shifted, tmp_path: Path, monkeyp
 
 def test_long_names_are_cut(catalog: Catalog, tmp_path: Path) -> None:
     """3.6, ours."""
-    image = add(make_product(), "n" * 900, noise(1))
+    image = add(red_green_product(), "n" * 900, noise(1))
     path = Path(image.download("red", dest=tmp_path))
     assert path.exists()
     assert len(path.name) == 204
@@ -148,7 +148,7 @@ def test_bands_with_different_nodata_get_a_mask(catalog: Catalog, tmp_path: Path
 def test_alpha_is_kept_as_alpha_and_otherwise_becomes_a_mask(catalog: Catalog, tmp_path: Path) -> None:
     """3.6, ours."""
     array = noise(1, bands=3, high=2)
-    image = add(make_product(nodata=None, alpha=True), "x", array)
+    image = add(red_green_product(nodata=None, has_alpha=True), "x", array)
     values, masks, facts = read(image.download("red green alpha", dest=tmp_path / "a.tif"))
     assert_array_equal(values, array)
     assert facts["colors"][2] is ColorInterp.alpha
@@ -193,7 +193,7 @@ def test_a_png_is_transparent_where_pixels_are_masked(shifted, tmp_path: Path) -
 
 def test_a_picture_without_masked_pixels_has_no_alpha(catalog: Catalog, tmp_path: Path) -> None:
     """3.6, ours."""
-    image = add(make_product(nodata=None, alpha=True), "x", noise(1, bands=3) + 1)
+    image = add(red_green_product(nodata=None, has_alpha=True), "x", noise(1, bands=3) + 1)
     assert read(image.download("red", dest=tmp_path / "a.png"))[0].shape[0] == 1
     assert read(image.download("red alpha", dest=tmp_path / "b.png"))[0].shape[0] == 2
     values, _, facts = read(image.download("red green red", dest=tmp_path / "c.jpeg", scaling="display"))
@@ -224,7 +224,7 @@ def test_what_a_file_cannot_hold_is_refused(shifted, options, message, tmp_path,
 
 def test_jpeg_holds_no_alpha(catalog: Catalog, tmp_path: Path) -> None:
     """3.6: jpg."""
-    image = add(make_product(alpha=True, data_type="Byte"), "x", noise(1, bands=3, dtype="uint8"))
+    image = add(red_green_product(has_alpha=True, data_type="Byte"), "x", noise(1, bands=3, dtype="uint8"))
     with pytest.raises(BadRequestError, match="a jpg holds 1 or 3 bands, not 2"):
         image.download("red alpha", dest=tmp_path / "a.jpg")
 
@@ -298,7 +298,7 @@ def test_a_mosaic_is_written(shifted, tmp_path: Path) -> None:
 
 def test_scaling_follows_the_bands_that_are_asked_for(catalog: Catalog) -> None:
     """3.6: scaling_parameters returns (scales, data_type)."""
-    image = add(make_product(nodata=None, alpha=True), "x", noise(1, bands=3, high=4000))
+    image = add(red_green_product(nodata=None, has_alpha=True), "x", noise(1, bands=3, high=4000))
     expected = ([(0, 4000, 0, 255), (0, 10000, 0, 255)], "Byte")
     for scaling in (["display", (0, 10000)], {"red": "display", "green": (0, 10000)}):
         assert image.scaling_parameters("red green", scaling=scaling) == expected
@@ -312,7 +312,7 @@ def test_scaling_follows_the_bands_that_are_asked_for(catalog: Catalog) -> None:
 
 def test_products_have_to_agree_on_scaling(catalog: Catalog) -> None:
     """3.7: incompatible results for a band are a ValueError."""
-    first, second = make_product("a"), make_product("b")
+    first, second = red_green_product("a"), red_green_product("b")
     images = ImageCollection([add(first, "x", noise(1)), add(second, "y", noise(2))], geocontext=context())
     assert images.scaling_parameters("red", scaling="display") == ([(0, 4000, 0, 255)], "Byte")
     assert images.scaling_parameters("red green") == (None, "UInt16")
@@ -333,7 +333,7 @@ def test_a_data_type_holds_those_of_all_products(catalog: Catalog) -> None:
     """3.7."""
     images = ImageCollection(
         [
-            Image(product=make_product(name, data_type=kind), name="x")
+            Image(product=red_green_product(name, data_type=kind), name="x")
             for name, kind in (("a", "UInt16"), ("b", "Int16"))
         ]
     )

@@ -19,7 +19,8 @@ from localcat import (
 )
 from localcat.rasters.writing import strips
 from localcat.reading import layers, plan
-from tests.overlapping_images import X0, Y0, info, make_product
+from tests.overlapping_images import X0, Y0, info, red_green_product
+from tests.small_catalog import upload
 
 SIDE = 300
 TILES = ImageUploadOptions(blocksize=128, overviews=[2, 4])
@@ -27,15 +28,13 @@ TILES = ImageUploadOptions(blocksize=128, overviews=[2, 4])
 
 @pytest.fixture
 def product(catalog: Catalog) -> Product:
-    return make_product()
+    return red_green_product()
 
 
 def big(product: Product, name: str, seed: int, column: int = 0, row: int = 0, **options) -> Image:
     array = numpy.random.default_rng(seed).integers(0, 5000, (2, SIDE, SIDE)).astype("uint16")
     array[array < 1500] = 0
-    image = Image(product=product, name=name, acquired="2020-01-01")
-    image.upload_ndarray(array, upload_options=TILES, raster_meta=info(column, row), **options).raise_for_status()
-    return image
+    return upload(product, name, array, meta=info(column, row), options={"upload_options": TILES, **options})
 
 
 @pytest.fixture

@@ -23,8 +23,8 @@ from tests.overlapping_images import (
     add,
     context,
     laid_over,
-    make_product,
     noise,
+    red_green_product,
     shifted,
 )
 
@@ -77,7 +77,7 @@ def test_an_image_that_fails_between_two_looks_at_it_leaves_nothing(shifted, mon
 
 def test_alpha_is_transparent_in_a_mosaic(catalog: Catalog) -> None:
     """3.7, choice 21."""
-    product = make_product(nodata=None, alpha=True)
+    product = red_green_product(nodata=None, has_alpha=True)
     arrays = [noise(seed, bands=3, high=3) for seed in range(3)]
     images = ImageCollection([add(product, str(n), array) for n, array in enumerate(arrays)], geocontext=context())
     layers = [(array[:2], numpy.broadcast_to(array[2] != 0, (2, ROWS, COLUMNS))) for array in arrays]
@@ -97,7 +97,7 @@ def test_alpha_is_transparent_in_a_mosaic(catalog: Catalog) -> None:
 
 def test_with_alpha_unmasked_nodata_lies_beneath_valid_pixels_only(catalog: Catalog) -> None:
     """3.7, ours."""
-    product = make_product(nodata=0, alpha=True)
+    product = red_green_product(nodata=0, has_alpha=True)
     arrays = [noise(seed, bands=3, high=3) for seed in range(2)]
     images = ImageCollection([add(product, str(n), array) for n, array in enumerate(arrays)], geocontext=context())
     opaque = [numpy.broadcast_to(array[2] != 0, (2, ROWS, COLUMNS)) for array in arrays]
@@ -113,7 +113,7 @@ def test_with_alpha_unmasked_nodata_lies_beneath_valid_pixels_only(catalog: Cata
 
 def test_alpha_masks_only_if_all_products_have_it(catalog: Catalog) -> None:
     """3.7."""
-    with_alpha, without = make_product("a", nodata=None, alpha=True), make_product("b", nodata=None)
+    with_alpha, without = red_green_product("a", nodata=None, has_alpha=True), red_green_product("b", nodata=None)
     first = add(with_alpha, "x", numpy.concatenate((noise(1) + 1, numpy.zeros((1, ROWS, COLUMNS), "uint16"))))
     second = add(without, "y", noise(2) + 1)
     images = ImageCollection([second, first], geocontext=context())
@@ -129,7 +129,7 @@ def test_alpha_masks_only_if_all_products_have_it(catalog: Catalog) -> None:
 
 def test_masked_arrays_without_nodata_come_back(catalog: Catalog) -> None:
     """3.9, choice 21: an internal mask is honoured beside alpha and nodata."""
-    product = make_product(nodata=None)
+    product = red_green_product(nodata=None)
     hole = numpy.zeros((2, ROWS, COLUMNS), dtype=bool)
     hole[:, 5:9, 3:20] = True
     top = add(product, "top", numpy.ma.MaskedArray(noise(1), mask=hole))
@@ -162,7 +162,7 @@ def test_a_mosaic_stretches_its_own_range(shifted) -> None:
 
 def test_a_mosaic_stops_reading_when_nothing_is_missing(catalog: Catalog) -> None:
     """3.7, ours: memory and time are bounded."""
-    product = make_product(nodata=None)
+    product = red_green_product(nodata=None)
     images = ImageCollection([add(product, "below", noise(1)), add(product, "top", noise(2))], geocontext=context())
     catalog.path_of(images[0].files[0]).unlink()
     assert_array_equal(images.mosaic("red"), noise(2)[:1])
@@ -170,7 +170,7 @@ def test_a_mosaic_stops_reading_when_nothing_is_missing(catalog: Catalog) -> Non
 
 def test_products_of_several_types_meet_in_one_that_holds_all(catalog: Catalog) -> None:
     """3.6, 3.7."""
-    small, large = make_product("a", data_type="Byte"), make_product("b", data_type="Int16")
+    small, large = red_green_product("a", data_type="Byte"), red_green_product("b", data_type="Int16")
     first = add(small, "x", noise(1, dtype="uint8"))
     second = add(large, "y", -noise(2, dtype="int16"))
     images = ImageCollection([first, second], geocontext=context())
@@ -182,9 +182,9 @@ def test_products_of_several_types_meet_in_one_that_holds_all(catalog: Catalog) 
 
 def test_images_of_two_catalogs_are_read_together(catalog: Catalog) -> None:
     """3.7, ours."""
-    ours = add(make_product(), "x", noise(1))
+    ours = add(red_green_product(), "x", noise(1))
     with Catalog.temporary(org="acme") as other, other.as_default():
-        theirs = add(make_product(), "x", noise(2))
+        theirs = add(red_green_product(), "x", noise(2))
         found = ImageCollection([ours, theirs], geocontext=context()).mosaic("red")
     assert_array_equal(found.filled(0), numpy.where(noise(2)[:1] != 0, noise(2)[:1], noise(1)[:1]))
 
@@ -208,7 +208,7 @@ def test_a_stack_has_the_images_in_their_order(shifted) -> None:
 
 def test_flatten_lays_groups_over_each_other_sorted_by_key(catalog: Catalog) -> None:
     """3.7: groupby predicates; each group a mosaic."""
-    product = make_product()
+    product = red_green_product()
     days = ("2020-05-02", "2019-07-01", "2020-05-01", "2019-01-01")
     arrays = [noise(seed) for seed in range(4)]
     images = ImageCollection(
@@ -284,7 +284,7 @@ def test_threads_end_with_the_stack(shifted) -> None:
 )
 def test_memory_holds_the_result_and_one_image(catalog: Catalog, read, layers_at_once) -> None:
     """3.7, ours: memory is bounded."""
-    product = make_product()
+    product = red_green_product()
     images = []
     for number in range(6):
         array = numpy.zeros((2, 700, 700), dtype="uint16")
@@ -301,7 +301,7 @@ def test_memory_holds_the_result_and_one_image(catalog: Catalog, read, layers_at
 
 def test_one_worker_sees_what_the_callers_transaction_has_added(catalog: Catalog) -> None:
     """3.7, ours."""
-    product = make_product()
+    product = red_green_product()
     with catalog.transaction():
         images = ImageCollection([add(product, str(n), noise(n)) for n in range(2)], geocontext=context())
         assert_array_equal(images.stack("red", max_workers=1)[1].filled(0), noise(1)[:1])

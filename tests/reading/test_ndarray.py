@@ -25,7 +25,7 @@ from localcat import (
     SpectralBand,
     XYZTile,
 )
-from tests.overlapping_images import COLUMNS, ROWS, add, context, info, make_product, noise
+from tests.overlapping_images import COLUMNS, ROWS, add, context, info, noise, red_green_product
 
 WHERE = "bands geocontext crs resolution all_touched"
 HOW = "processing_level scaling data_type"
@@ -66,7 +66,7 @@ def test_positional_arguments_are_the_originals(method: Callable[..., Any], name
 @pytest.fixture
 def image(catalog: Catalog) -> Image:
     """An image with bands red and green, whose nodata is 0, and alpha; of few different numbers."""
-    return add(make_product(alpha=True), "x", noise(1, bands=3))
+    return add(red_green_product(has_alpha=True), "x", noise(1, bands=3))
 
 
 def test_bands_are_a_text_or_a_list(image: Image) -> None:
@@ -142,7 +142,7 @@ def test_without_masking_the_array_is_a_plain_one(image: Image) -> None:
     """3.6: a MaskedArray when masking is on, even where nothing is masked."""
     assert type(image.ndarray("red", mask_nodata=False, mask_alpha=False)) is numpy.ndarray
     assert isinstance(image.ndarray("red", mask_nodata=False), numpy.ma.MaskedArray)
-    bare = add(make_product("bare", nodata=None), "x", noise(1))
+    bare = add(red_green_product("bare", nodata=None), "x", noise(1))
     assert isinstance(bare.ndarray("red"), numpy.ma.MaskedArray)
     assert not bare.ndarray("red").mask.any()
     assert type(bare.ndarray("red", mask_nodata=False)) is numpy.ndarray  # it has no alpha to mask by
@@ -154,7 +154,7 @@ def test_alpha_is_used_if_the_product_has_it(image: Image) -> None:
     assert_array_equal(image.ndarray("red").mask, image.ndarray("red", mask_alpha="alpha").mask)
     green = noise(1, bands=3)[1]
     assert_array_equal(image.ndarray("red", mask_nodata=False, mask_alpha="green").mask, [green == 0])
-    bare = add(make_product("bare"), "x", noise(1))
+    bare = add(red_green_product("bare"), "x", noise(1))
     assert_array_equal(bare.ndarray("red").mask, noise(1)[:1] == 0)
     with pytest.raises(ValueError, match=r"Cannot mask alpha: no alpha band .* for product 'acme:bare'\. Try setting "):
         bare.ndarray("red", mask_alpha=True)
@@ -174,7 +174,7 @@ def test_alpha_that_is_not_asked_for_is_dropped_again(image: Image) -> None:
 
 def test_the_images_own_footprint_is_no_cutline(catalog: Catalog) -> None:
     """3.6: only a context that is passed cuts, be it that of the image."""
-    product = make_product(nodata=None)
+    product = red_green_product(nodata=None)
     whole = add(product, "whole", noise(1))
     west, south, east, north = whole.geometry.bounds
     half = add(product, "half", noise(1), geometry=shapely.box(west, south, (west + east) / 2, north))
@@ -290,7 +290,7 @@ def test_every_resampler_is_taken_by_member_and_by_text(image: Image, resampler:
 
 def test_pixels_can_be_read_only_where_they_are(catalog: Catalog) -> None:
     """3.6: a remote image cannot be rastered."""
-    image = Image(product=make_product(), name="far", files=[{"href": "https://example.org/a.tif"}])
+    image = Image(product=red_green_product(), name="far", files=[{"href": "https://example.org/a.tif"}])
     image.save()
     for call in (image.ndarray, image.download):
         with pytest.raises(RasterError, match=r"has no pixels in this catalog \(storage_state 'remote'\)"):

@@ -29,8 +29,8 @@ from tests.overlapping_images import (
     context,
     info,
     laid_over,
-    make_product,
     noise,
+    red_green_product,
     shifted,
 )
 
@@ -81,7 +81,7 @@ def test_changes_of_the_context(shifted) -> None:
 
 def test_pixels_are_read_through_a_dltile(catalog: Catalog) -> None:
     """3.6, 3.8."""
-    product = make_product()
+    product = red_green_product()
     tile = DLTile.from_latlon(36.14, -75.0, SIZE, 32, 4)
     grid = tile.grid()
     array = numpy.arange(1, 1 + 2 * 40 * 40, dtype="uint16").reshape(2, 40, 40)
@@ -98,7 +98,7 @@ def test_pixels_are_read_through_a_dltile(catalog: Catalog) -> None:
 
 def test_pixels_are_read_through_a_web_map_tile(catalog: Catalog) -> None:
     """3.6, 3.8."""
-    product = make_product()
+    product = red_green_product()
     tile = XYZTile(1193, 1608, 12)
     grid = tile.grid()
     array = numpy.random.default_rng(3).integers(1, 9, (2, 256, 256)).astype("uint16")
@@ -146,7 +146,7 @@ def test_wrong_arguments_are_named(shifted, options, error, message) -> None:
 
 def test_alpha_comes_last(catalog: Catalog) -> None:
     """3.6."""
-    image = add(make_product(alpha=True), "x", noise(1, bands=3))
+    image = add(red_green_product(has_alpha=True), "x", noise(1, bands=3))
     with pytest.raises(ValueError, match="Alpha must be the last band in order to reduce rasterization errors"):
         image.ndarray("alpha red")
 
@@ -220,7 +220,7 @@ def test_an_image_is_not_taken_for_another_whose_id_has_the_namespace(catalog: C
 def test_an_image_without_pixels_here_says_so(catalog: Catalog) -> None:
     """3.6: a remote image cannot be rastered."""
     image = Image(
-        product=make_product(), name="far", acquired="2020-01-01", files=[{"href": "https://example.org/a.tif"}]
+        product=red_green_product(), name="far", acquired="2020-01-01", files=[{"href": "https://example.org/a.tif"}]
     )
     image.save()
     with pytest.raises(

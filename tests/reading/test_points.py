@@ -27,7 +27,7 @@ from localcat import (
     SpectralBand,
     UnsavedObjectError,
 )
-from tests.overlapping_images import COLUMNS, ROWS, SIZE, X0, Y0, add, info, make_product, noise
+from tests.overlapping_images import COLUMNS, ROWS, SIZE, X0, Y0, add, info, noise, red_green_product
 
 
 def lonlat(column: float, row: float) -> tuple[float, float]:
@@ -38,7 +38,7 @@ def lonlat(column: float, row: float) -> tuple[float, float]:
 
 def test_a_point_is_the_pixel_it_lies_in(catalog: Catalog) -> None:
     array = noise(1, high=9)
-    image = add(make_product(), "one", array, acquired="2020-05-06T07:08:09Z")
+    image = add(red_green_product(), "one", array, acquired="2020-05-06T07:08:09Z")
     for column, row in ((0.01, 0.01), (3.5, 7.2), (29.99, 39.99), (12.999, 13.001)):
         values = array[:, int(row), int(column)].tolist()
         found = image.point(*lonlat(column, row), "red green")
@@ -50,7 +50,7 @@ def test_a_point_is_the_pixel_it_lies_in(catalog: Catalog) -> None:
 
 
 def test_a_point_outside_has_no_values(catalog: Catalog) -> None:
-    image = add(make_product(), "one", noise(1))
+    image = add(red_green_product(), "one", noise(1))
     for column, row in ((-0.01, 5), (30.01, 5), (5, -0.01), (5, 40.01)):
         assert image.point(*lonlat(column, row)).values == (None, None)
     assert image.point(105, -36).values == (None, None)
@@ -58,7 +58,7 @@ def test_a_point_outside_has_no_values(catalog: Catalog) -> None:
 
 
 def test_alpha_and_scaling_count_for_points(catalog: Catalog) -> None:
-    product = make_product(nodata=None, alpha=True)
+    product = red_green_product(nodata=None, has_alpha=True)
     array = numpy.full((3, ROWS, COLUMNS), 2000, "uint16")
     array[2] = 1
     array[2, 0, 0] = 0
@@ -87,7 +87,7 @@ def test_places_around_the_antimeridian(catalog: Catalog) -> None:
 
 def test_one_block_is_read_and_not_the_file(catalog: Catalog) -> None:
     """All other blocks may even be damaged."""
-    product = make_product(nodata=None)
+    product = red_green_product(nodata=None)
     array = numpy.random.default_rng(0).integers(0, 60_000, (2, 1200, 1200)).astype("uint16")
     image = Image(product=product, name="big", acquired="2020-01-01")
     image.upload_ndarray(array, raster_meta=info(), overviews=[]).raise_for_status()
@@ -107,7 +107,7 @@ def test_one_block_is_read_and_not_the_file(catalog: Catalog) -> None:
     "place", [(numpy.nan, 0), (0, 91), ("x", 0), (None, 0), (0, numpy.inf)], ids=["nan", "91", "x", "none", "inf"]
 )
 def test_what_is_no_place_is_refused(catalog: Catalog, place) -> None:
-    image = add(make_product(), "one", noise(1))
+    image = add(red_green_product(), "one", noise(1))
     with pytest.raises(BadRequestError, match="a place"):
         image.point(*place)
     with pytest.raises(BadRequestError, match="a place"):
@@ -115,7 +115,7 @@ def test_what_is_no_place_is_refused(catalog: Catalog, place) -> None:
 
 
 def test_wrong_points_are_named(catalog: Catalog) -> None:
-    product = make_product()
+    product = red_green_product()
     image = add(product, "one", noise(1))
     with pytest.raises(BadRequestError, match="band 'blue' is not available"):
         image.point(*lonlat(1, 1), "blue")
@@ -139,7 +139,7 @@ DAYS = st.lists(st.integers(1, 28), min_size=1, max_size=5)
 @given(days=DAYS, column=st.integers(-3, COLUMNS + 2), row=st.integers(-3, ROWS + 2), data=st.data())
 def test_a_series_is_what_numpy_says(days, column, row, data) -> None:
     with Catalog.temporary(org="acme") as catalog, catalog.as_default():
-        product = make_product()
+        product = red_green_product()
         images, expected = [], []
         for number, day in enumerate(days):
             array = noise(number, high=3)
@@ -161,7 +161,7 @@ def test_a_series_is_what_numpy_says(days, column, row, data) -> None:
 
 
 def test_a_series_shows_itself(catalog: Catalog) -> None:
-    image = add(make_product(), "one", noise(1, high=2) + 1, acquired="2020-02-03T12:00:00+02:00")
+    image = add(red_green_product(), "one", noise(1, high=2) + 1, acquired="2020-02-03T12:00:00+02:00")
     series = ImageCollection([image]).point_series(*lonlat(1.5, 1.5), "red")
     assert isinstance(series, PointSeries)
     assert repr(series).startswith("PointSeries of 1 image(s) at (-74.9998, 36.1446): red, 2020-02-03T10:00:00 to")
@@ -172,7 +172,7 @@ def test_a_series_shows_itself(catalog: Catalog) -> None:
 
 
 def test_a_series_tells_of_images_that_cannot_be_read(catalog: Catalog) -> None:
-    product = make_product()
+    product = red_green_product()
     images = ImageCollection([add(product, f"i{n}", noise(n) + 1, acquired=f"2020-01-0{n + 1}") for n in range(3)])
     Path(catalog.path_of(images[1].files[0])).write_bytes(b"damaged")
     where = lonlat(4.5, 4.5)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import sys
+from functools import partial
 
 import numpy
 import pytest
@@ -16,13 +17,12 @@ from localcat import (
     ClassBand,
     GenericBand,
     Image,
-    MaskBand,
     Product,
     RasterError,
-    SpectralBand,
     UnsavedObjectError,
 )
-from tests.overlapping_images import add, info, make_product, noise
+from tests.overlapping_images import add, noise, red_green_product
+from tests.small_catalog import NewBand, alpha, make_product, spectral
 
 
 def decoded(png: bytes) -> numpy.ndarray:
@@ -31,29 +31,19 @@ def decoded(png: bytes) -> numpy.ndarray:
         return numpy.moveaxis(dataset.read(), 0, -1)
 
 
-def product_of(*bands, shown=None) -> Product:
-    product = Product(id="p", name="P")
-    product.save()
-    for index, band in enumerate(bands):
-        band.product, band.band_index = product, index
-        band.data_type = band.data_type or "Byte"
-        band.save()
-    product.default_display_bands = shown
-    product.save()
-    return product
+def product_of(*bands: NewBand, shown: list[str] | None = None) -> Product:
+    return make_product("p", *bands, data_type="Byte", default_display_bands=shown)
 
 
-def image_of(product: Product, array: numpy.ndarray) -> Image:
-    image = Image(product=product, name="i", acquired="2020-01-01")
-    image.upload_ndarray(array, raster_meta=info()).raise_for_status()
-    return image
+def grey(name: str, **attributes) -> NewBand:
+    return spectral(name, **{"data_range": (0, 255), **attributes})
 
 
 def test_default_bands_in_their_ranges(catalog: Catalog) -> None:
-    bands = [SpectralBand(name=name, data_range=(0, 200), display_range=(50, 150)) for name in ("a", "b", "c", "d")]
+    bands = [spectral(name, data_range=(0, 200), display_range=(50, 150)) for name in ("a", "b", "c", "d")]
     product = product_of(*bands, shown=["d", "b", "a"])
     array = numpy.random.default_rng(1).integers(0, 200, (4, 40, 30)).astype("uint8")
-    picture = image_of(product, array).preview_array()
+    picture = add(product, "i", array).preview_array()
     assert (picture.shape, picture.dtype) == ((40, 30, 4), numpy.uint8)
     expected = numpy.rint((array.astype(float) - 50).clip(0, 100) / 100 * 255)
     assert_array_equal(picture[..., :3], numpy.moveaxis(expected[[3, 1, 0]], 0, -1))
@@ -61,7 +51,7 @@ def test_default_bands_in_their_ranges(catalog: Catalog) -> None:
 
 
 def test_a_preview_is_that_picture_as_png(catalog: Catalog) -> None:
-    image = add(make_product(), "i", noise(3))
+    image = add(red_green_product(), "i", noise(3))
     assert_array_equal(decoded(image.preview()), image.preview_array())
     assert_array_equal(decoded(image.preview(20, bands="green")), image.preview_array(20, bands=["green"]))
 
@@ -69,18 +59,17 @@ def test_a_preview_is_that_picture_as_png(catalog: Catalog) -> None:
 def test_without_default_bands_colours_are_shown_or_else_the_first_band(catalog: Catalog) -> None:
     array = numpy.arange(1, 5, dtype="uint8").repeat(1200).reshape(4, 40, 30)
     names = ("blue", "nir", "green", "red")
-    product = product_of(*(SpectralBand(name=name, data_range=(0, 255)) for name in names))
-    assert image_of(product, array).preview_array()[0, 0].tolist() == [4, 3, 1, 255]
-    product = make_product("other")
+    product = product_of(*(grey(name) for name in names))
+    assert add(product, "i", array).preview_array()[0, 0].tolist() == [4, 3, 1, 255]
+    product = red_green_product("other")
     assert add(product, "i", noise(2, high=2) + 2000).preview_array()[0, 0].tolist() == [128, 128, 128, 255]
 
 
 def test_nodata_and_alpha_are_transparent(catalog: Catalog) -> None:
-    alpha = MaskBand(name="cover", is_alpha=True)
-    product = product_of(SpectralBand(name="a", data_range=(0, 255), nodata=7), alpha, shown=["a", "cover"])
+    product = product_of(grey("a", nodata=7), alpha("cover"), shown=["a", "cover"])
     array = numpy.full((2, 40, 30), 100, "uint8")
     array[0, :5], array[1, :, :3] = 7, 0
-    picture = image_of(product, array).preview_array()
+    picture = add(product, "i", array).preview_array()
     opaque = numpy.ones((40, 30), bool)
     opaque[:5] = opaque[:, :3] = False
     assert_array_equal(picture[..., 3], numpy.where(opaque, 255, 0))
@@ -90,18 +79,18 @@ def test_nodata_and_alpha_are_transparent(catalog: Catalog) -> None:
 
 def test_classes_have_their_colours(catalog: Catalog) -> None:
     colors = [(0, 0, 0, 0), (255, 0, 0, 255), (0, 128, 0, 200)]
-    product = product_of(ClassBand(name="kind", data_range=(0, 2), colormap=colors), shown=["kind"])
+    product = product_of(partial(ClassBand, name="kind", data_range=(0, 2), colormap=colors), shown=["kind"])
     array = numpy.random.default_rng(5).integers(0, 4, (1, 40, 30)).astype("uint8")
-    picture = image_of(product, array).preview_array()
+    picture = add(product, "i", array).preview_array()
     table = numpy.array([*colors, (0, 0, 0, 0)], "uint8")  # a value without a colour is transparent
     assert_array_equal(picture, table[array[0]])
 
 
 def test_classes_are_never_mixed(catalog: Catalog) -> None:
     colors = [(0, 0, 0, 255), (255, 255, 255, 255)]
-    product = product_of(ClassBand(name="kind", data_range=(0, 1), colormap=colors))
+    product = product_of(partial(ClassBand, name="kind", data_range=(0, 1), colormap=colors))
     array = numpy.random.default_rng(5).integers(0, 2, (1, 160, 120)).astype("uint8")
-    picture = image_of(product, array).preview_array(40)
+    picture = add(product, "i", array).preview_array(40)
     assert picture.shape == (40, 30, 4)
     assert set(numpy.unique(picture[..., 0]).tolist()) == {0, 255}
 
@@ -111,9 +100,9 @@ def test_a_named_colour_map_needs_matplotlib_and_is_grey_without(
 ) -> None:
     from matplotlib import colormaps
 
-    band = GenericBand(name="heat", data_range=(0, 255), colormap_name="viridis")
+    band = partial(GenericBand, name="heat", data_range=(0, 255), colormap_name="viridis")
     array = numpy.arange(1200, dtype="uint16").reshape(1, 40, 30) % 256
-    image = image_of(product_of(band), array.astype("uint8"))
+    image = add(product_of(band), "i", array.astype("uint8"))
     colors = colormaps["viridis"](numpy.arange(256) / 255, bytes=True)
     assert_array_equal(image.preview_array(), colors[array[0]])
 
@@ -129,9 +118,9 @@ def test_a_named_colour_map_needs_matplotlib_and_is_grey_without(
 
 
 def test_a_larger_image_is_averaged_and_a_smaller_one_stays(catalog: Catalog) -> None:
-    product = product_of(SpectralBand(name="a", data_range=(0, 255)))
+    product = product_of(grey("a"))
     array = numpy.random.default_rng(2).integers(0, 256, (1, 160, 120)).astype("uint8")
-    image = image_of(product, array)
+    image = add(product, "i", array)
     assert image.preview_array().shape == (160, 120, 4)
     small = image.preview_array(40)
     assert small.shape == (40, 30, 4)
@@ -142,9 +131,9 @@ def test_a_larger_image_is_averaged_and_a_smaller_one_stays(catalog: Catalog) ->
 
 def test_an_overview_serves_a_preview(catalog: Catalog) -> None:
     """The full resolution is not even readable any more."""
-    product = product_of(SpectralBand(name="a", data_range=(0, 255)))
+    product = product_of(grey("a"))
     array = numpy.random.default_rng(2).integers(0, 256, (1, 1500, 1100)).astype("uint8")
-    image = image_of(product, array)
+    image = add(product, "i", array)
     before = image.preview_array(300)
     path = catalog.path_of(image.files[0])
     content = bytearray(path.read_bytes())
@@ -158,11 +147,11 @@ def test_an_overview_serves_a_preview(catalog: Catalog) -> None:
 @pytest.mark.parametrize("size", [0, -1, 2.5, "x", None, True, 10**6])
 def test_a_size_is_a_number_of_pixels(catalog: Catalog, size) -> None:
     with pytest.raises(BadRequestError, match="size of a preview"):
-        add(make_product(), "i", noise(1)).preview(size)
+        add(red_green_product(), "i", noise(1)).preview(size)
 
 
 def test_what_cannot_be_shown_is_refused(catalog: Catalog) -> None:
-    product = make_product()
+    product = red_green_product()
     image = add(product, "i", noise(1))
     with pytest.raises(BadRequestError, match="shows 1 or 3 bands, and perhaps an alpha band, not red, green"):
         image.preview(bands="red green")

@@ -12,7 +12,7 @@ from rio_cogeo.cogeo import cog_info, cog_validate
 
 from localcat import Catalog, Image, ImageCollection, Product, SpectralBand
 from localcat.rasters.files.dtypes import DATA_TYPES
-from tests.overlapping_images import COLUMNS, ROWS, add, context, info, make_product, noise, placed
+from tests.overlapping_images import COLUMNS, ROWS, add, context, info, noise, placed, red_green_product
 
 ORDERS = {
     "C": lambda array: array.copy(),
@@ -95,7 +95,7 @@ def test_mosaics_and_stacks_are_what_numpy_says(data, has_alpha: bool, mask_noda
         st.lists(st.tuples(st.integers(-COLUMNS, COLUMNS), st.integers(-ROWS, ROWS)), min_size=1, max_size=4)
     )
     with Catalog.temporary(org="acme") as catalog, catalog.as_default():
-        product = make_product(nodata=0, alpha=has_alpha)
+        product = red_green_product(nodata=0, has_alpha=has_alpha)
         images, layers = [], []
         for number, (column, row) in enumerate(offsets):
             array = noise(seed + number, bands=2 + has_alpha, high=3)

@@ -26,7 +26,8 @@ from localcat.errors import (
 )
 from localcat.sharing import merge as merging
 from localcat.store.file.database import Database
-from tests import damage as kept
+from tests.damage import file_of, flip, raw
+from tests.small_catalog import AREA, META, PIXELS, fill_guide
 
 EVERYTHING = {"product": 1, "band": 2, "image": 4}
 
@@ -35,7 +36,7 @@ EVERYTHING = {"product": 1, "band": 2, "image": 4}
 def theirs(tmp_path: Path) -> Iterator[Catalog]:
     (tmp_path / "theirs").mkdir()
     with Catalog.create(tmp_path / "theirs" / "stick.gpkg", org="acme") as made:
-        kept.fill(made)
+        fill_guide(made)
         yield made
 
 
@@ -70,13 +71,13 @@ def test_all_of_another_catalog_is_taken_in(ours: Catalog, theirs: Catalog) -> N
     assert str(report) == f"added: 1 product, 2 bands, 4 images; copied: 2 files, {report.size_bytes:,} bytes"
     assert told(ours) == told(theirs)
     assert ours.verify("full").ok
-    assert ours.images.intersects(kept.AREA).ids() == ["acme:guide:far"]
+    assert ours.images.intersects(AREA).ids() == ["acme:guide:far"]
     assert ours.images.find_text("green").ids() == ["acme:guide:a"]
     assert ours.images.filter(p.tags == "red").ids() == ["acme:guide:a"]
     assert ours.images.summary().bytes == theirs.images.summary().bytes
     image, other = (Image.get("acme:guide:a", catalog=one) for one in (ours, theirs))
     assert (image.created, image.modified) == (other.created, other.modified)
-    assert numpy.ma.allequal(image.ndarray("blue"), kept.PIXELS)
+    assert numpy.ma.allequal(image.ndarray("blue"), PIXELS)
     assert ours.gc().removed == []
 
 
@@ -112,9 +113,9 @@ def test_of_two_that_differ_the_policy_chooses(
     product = Product.get("acme:guide", catalog=ours)
     product.description = "ours"
     product.save()  # the later one
-    old = kept.file_of(ours, "a")
+    old = file_of(ours, "a")
     replaced = Image(product=Product.get("acme:guide", catalog=theirs), name="a", acquired="2020-02-02", catalog=theirs)
-    replaced.upload_ndarray(kept.PIXELS + numpy.uint16(1), raster_meta=kept.META, overwrite=True).raise_for_status()
+    replaced.upload_ndarray(PIXELS + numpy.uint16(1), raster_meta=META, overwrite=True).raise_for_status()
 
     report = ours.merge(theirs, policy=policy)
     assert [(one.kind, one.id, one.taken) for one in report.conflicts] == [
@@ -123,8 +124,8 @@ def test_of_two_that_differ_the_policy_chooses(
     ]
     assert Product.get("acme:guide", catalog=ours).description == product_taken
     image = Image.get("acme:guide:a", catalog=ours)
-    assert numpy.ma.allequal(image.ndarray("blue"), kept.PIXELS + numpy.uint16(image_taken == "theirs"))
-    assert (old == kept.file_of(ours, "a"), old.exists()) == ((image_taken == "ours"),) * 2
+    assert numpy.ma.allequal(image.ndarray("blue"), PIXELS + numpy.uint16(image_taken == "theirs"))
+    assert (old == file_of(ours, "a"), old.exists()) == ((image_taken == "ours"),) * 2
     assert report.files == (image_taken == "theirs")
     assert ours.verify("full").ok
     assert ours.gc().removed == []
@@ -155,7 +156,7 @@ def test_bands_that_lie_elsewhere_keep_all_out(
 ) -> None:
     """Else images with pixels would be read with another band's."""
     ours.merge(theirs)
-    kept.raw(theirs, statement)
+    raw(theirs, statement)
     before = told(ours)
     refused = f"band '{name}' of product 'acme:guide' has another position or data type in the files"
     with pytest.raises(ConflictError, match=refused):
@@ -165,13 +166,13 @@ def test_bands_that_lie_elsewhere_keep_all_out(
 
 def test_pixels_are_not_given_up_for_a_newer_record_without(ours: Catalog, theirs: Catalog) -> None:
     ours.merge(theirs)
-    kept.raw(theirs, "UPDATE image SET storage_state = 'remote', modified = modified + 9", "DELETE FROM image_file")
+    raw(theirs, "UPDATE image SET storage_state = 'remote', modified = modified + 9", "DELETE FROM image_file")
     assert [(one.id, one.taken) for one in ours.merge(theirs).conflicts] == [
         ("acme:guide:a", "ours"),
         ("acme:guide:b", "ours"),
         ("acme:guide:far", "theirs"),
     ]
-    assert numpy.ma.allequal(Image.get("acme:guide:a", catalog=ours).ndarray("blue"), kept.PIXELS)
+    assert numpy.ma.allequal(Image.get("acme:guide:a", catalog=ours).ndarray("blue"), PIXELS)
     assert ours.merge(theirs, policy="theirs").replaced == {"image": 2}
     assert Image.get("acme:guide:a", catalog=ours).storage_state == "remote"
 
@@ -241,11 +242,11 @@ def test_a_commit_of_unknown_outcome_keeps_rows_and_files_together(
 
 @pytest.mark.parametrize("damage", ["missing", "flipped", "short"])
 def test_a_damaged_file_keeps_all_out(ours: Catalog, theirs: Catalog, damage: str) -> None:
-    path = kept.file_of(theirs, "b")
+    path = file_of(theirs, "b")
     if damage == "missing":
         path.unlink()
     elif damage == "flipped":
-        kept.flip(path, 500)
+        flip(path, 500)
     else:
         path.write_bytes(path.read_bytes()[:-1])
     before = on_disk(ours)
@@ -269,7 +270,7 @@ def test_a_damaged_file_keeps_all_out(ours: Catalog, theirs: Catalog, damage: st
     ],
 )
 def test_damaged_values_keep_all_out(ours: Catalog, theirs: Catalog, statement: str) -> None:
-    kept.raw(theirs, statement)
+    raw(theirs, statement)
     with pytest.raises(CorruptCatalogError, match="is damaged: .*; nothing was merged, mend or delete it there"):
         ours.merge(theirs)
     assert told(ours) == {}
@@ -278,19 +279,19 @@ def test_damaged_values_keep_all_out(ours: Catalog, theirs: Catalog, statement: 
 def test_files_in_place_stay_where_they_are(tmp_path: Path, ours: Catalog, theirs: Catalog) -> None:
     raster = theirs.path.parent / "scans" / "x.tif"
     raster.parent.mkdir()
-    raster.write_bytes(kept.file_of(theirs, "a").read_bytes())
+    raster.write_bytes(file_of(theirs, "a").read_bytes())
     product = Product.get("acme:guide", catalog=theirs)
     Image(product=product, name="x", acquired="2020-01-01").upload(raster, copy=False).raise_for_status()
     assert ours.merge(theirs.path).files == 2
     image = Image.get("acme:guide:x", catalog=ours)
     assert image.files[0].href == "theirs/scans/x.tif"
-    assert numpy.ma.allequal(image.ndarray("blue"), kept.PIXELS)
+    assert numpy.ma.allequal(image.ndarray("blue"), PIXELS)
     assert ours.merge(theirs.path).unchanged == {**EVERYTHING, "image": 5}
 
 
 def test_a_stranger_names_no_files_outside_its_folder(tmp_path: Path, ours: Catalog, theirs: Catalog) -> None:
     secret = tmp_path / "secret.tif"
-    secret.write_bytes(kept.file_of(theirs, "a").read_bytes())
+    secret.write_bytes(file_of(theirs, "a").read_bytes())
     product = Product.get("acme:guide", catalog=theirs)
     Image(product=product, name="x", acquired="2020-01-01").upload(secret, copy=False).raise_for_status()
     with pytest.raises(UnsafePathError, match="name its folder in allowed_roots"):
@@ -303,7 +304,7 @@ def test_a_stranger_names_no_files_outside_its_folder(tmp_path: Path, ours: Cata
 def test_ids_of_other_namespaces_stay(ours: Catalog, tmp_path: Path) -> None:
     with Catalog.create(tmp_path / "foreign.gpkg", org="else") as foreign:
         Product(id="x", name="X", catalog=foreign).save()
-        kept.raw(
+        raw(
             foreign,
             "INSERT INTO image (uid, product_id, name, created, modified) VALUES ('else:x:a:b', 1, 'a:b', 1, 1)",
         )
@@ -341,7 +342,7 @@ def test_merging_agrees_with_merging_dictionaries(mine, other, policy) -> None:
             Product(id="x", name="X", catalog=catalog).save()
             for name, (value, modified) in state.items():
                 Image(id=f"x:{name}", cloud_fraction=value / 10, catalog=catalog).save()
-                kept.raw(catalog, f"UPDATE image SET modified = {modified} WHERE name = '{name}'")
+                raw(catalog, f"UPDATE image SET modified = {modified} WHERE name = '{name}'")
         report = ours.merge(theirs, policy=policy)
         wanted = {
             name: (

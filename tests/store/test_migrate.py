@@ -32,7 +32,7 @@ from localcat.store.file.connection import OpenOptions, connect
 from localcat.store.file.database import Database
 from localcat.store.file.migrate import backup_path
 from localcat.store.file.trust import check_schema
-from tests import schema_fixtures as published
+from tests import schema_fixtures
 
 SECOND = """-- Notes on images, and an index of their words.
 CREATE TABLE image_note (
@@ -255,21 +255,22 @@ def test_killed_at_any_statement_it_is_the_old_catalog_or_the_new_one(
 
 
 def test_each_published_version_has_its_catalog() -> None:
-    assert [archive.name for archive in published.archives()] == [f"schema-{number + 1}.zip" for number in range(OLD)]
+    names = [archive.name for archive in schema_fixtures.archives()]
+    assert names == [f"schema-{number + 1}.zip" for number in range(OLD)]
 
 
-@pytest.mark.parametrize("archive", published.archives(), ids=lambda archive: archive.stem)
+@pytest.mark.parametrize("archive", schema_fixtures.archives(), ids=lambda archive: archive.stem)
 @pytest.mark.parametrize("more", [(), (SECOND,)], ids=["present", "next"])
 def test_a_catalog_of_each_published_version_opens_migrates_and_verifies(
     tmp_path: Path, archive: Path, more: tuple[str, ...]
 ) -> None:
     with zipfile.ZipFile(archive) as packed:
         packed.extractall(tmp_path)
-    path = tmp_path / published.NAME
+    path = tmp_path / schema_fixtures.NAME
     versions = versions_with(tmp_path / "schema", *more)
     with Catalog(CatalogFile(Database(path, versions=versions))) as catalog:
-        assert catalog.images.ids() == [*published.IDS[::2], published.PIXELS, *published.IDS[1::2]]
-        assert Image.get(published.PIXELS, catalog=catalog).ndarray("red").sum() == 7 * 32 * 24
+        assert catalog.images.ids() == [*schema_fixtures.IDS[::2], schema_fixtures.PIXELS, *schema_fixtures.IDS[1::2]]
+        assert Image.get(schema_fixtures.PIXELS, catalog=catalog).ndarray("red").sum() == 7 * 32 * 24
         assert [image.extra_properties["n"] for image in catalog.images.find_text("t3")] == [3]
         assert catalog.database.settings()["schema_version"] == str(OLD + len(more))
         Image(product_id="acme:p1", name="new", catalog=catalog).save()

@@ -19,22 +19,17 @@ from localcat import (
     Catalog,
     CatalogError,
     ConflictError,
-    Image,
     ImageUpload,
     InvalidArrayError,
     Product,
-    SpectralBand,
     StorageFullError,
     UploadError,
 )
 from localcat.disk.data_folder import TEMPORARY_PREFIX, DataFolder
 from localcat.writing import workers as background
+from tests.small_catalog import make_product, new_image, spectral
 
 PATIENCE = 60  # seconds after which a test that waits for another thread has failed
-
-
-def new_image(product: Product, name: str = "x", **attributes: object) -> Image:
-    return Image(product=product, name=name, **{"acquired": "2020-01-01", **attributes})
 
 
 def events(upload: ImageUpload) -> list[str]:
@@ -260,7 +255,7 @@ def test_closing_waits_for_what_runs_and_cancels_what_is_queued(tmp_path: Path, 
     """Choice 8."""
     catalog = Catalog.create(tmp_path / "c.gpkg", org="acme")
     with catalog.as_default():
-        product = make_product(catalog)
+        product = make_product("guide", spectral("blue"), catalog=catalog)
         running = new_image(product, "a").upload_ndarray(pixels, raster_meta=meta, wait=False)
         gate.wait_until_reached()
         queued = new_image(product, "b").upload_ndarray(pixels, raster_meta=meta, wait=False)
@@ -279,15 +274,6 @@ def test_closing_waits_for_what_runs_and_cancels_what_is_queued(tmp_path: Path, 
         )
         assert again.images.ids() == ["acme:guide:a"]
     assert temporaries(again) == []
-
-
-def make_product(catalog: Catalog) -> Product:
-    product = Product(id="guide", name="Guide", catalog=catalog)
-    product.save()
-    SpectralBand(
-        name="blue", product=product, data_type="UInt16", data_range=(0, 10000), band_index=0, catalog=catalog
-    ).save()
-    return product
 
 
 def test_a_catalog_at_rest_has_no_threads_and_no_temporary_files(
@@ -343,7 +329,7 @@ def run(script: str, path: Path) -> str:
 @pytest.fixture
 def prepared(tmp_path: Path) -> Path:
     with Catalog.create(tmp_path / "c.gpkg", org="acme") as catalog:
-        make_product(catalog)
+        make_product("guide", spectral("blue"), catalog=catalog)
     return tmp_path / "c.gpkg"
 
 

@@ -24,27 +24,15 @@ from localcat import (
 )
 from localcat.models import requests
 from localcat.rasters.writing import options
+from tests.small_catalog import make_product, new_image, spectral
+from tests.small_rasters import make_tif
 
 PLACE = {"crs": "EPSG:32618", "transform": rasterio.Affine(60, 0, 500_000, 0, -60, 4_000_000)}
 
 
-def make_tif(path: Path, value: int = 5, dtype: str = "uint16", count: int = 1) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with rasterio.open(path, "w", driver="GTiff", width=48, height=64, count=count, dtype=dtype, **PLACE) as file:
-        file.write(numpy.full((count, 64, 48), value, dtype))
-    return path
-
-
-def new_image(product: Product, name: str = "x", **attributes: object) -> Image:
-    return Image(product=product, name=name, **{"acquired": "2020-01-01", **attributes})
-
-
 @pytest.fixture
 def plain(catalog: Catalog) -> Product:
-    product = Product(id="plain", name="Plain")
-    product.save()
-    SpectralBand(name="blue", product=product, data_type="UInt16", data_range=(0, 10000), band_index=0).save()
-    return product
+    return make_product("plain", spectral("blue"), name="Plain")
 
 
 # Files in place

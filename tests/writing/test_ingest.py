@@ -6,38 +6,33 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy
 import pytest
 import rasterio
 
 from localcat import BadRequestError, Catalog, Image, NotFoundError, Product, ReadOnlyCatalogError, SpectralBand
+from tests.small_catalog import make_product, spectral
+from tests.small_rasters import make_tif
 
 PLACE = {"crs": "EPSG:32618", "transform": rasterio.Affine(60, 0, 500_000, 0, -60, 4_000_000)}
 MTIME = 1_500_000_000  # 2017-07-14T02:40:00Z
 
 
-def make_tif(path: Path, value: int = 5, dtype: str = "uint16", **tags: str) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with rasterio.open(path, "w", driver="GTiff", width=48, height=64, count=1, dtype=dtype, **PLACE) as file:
-        file.write(numpy.full((1, 64, 48), value, dtype))
-        file.update_tags(**tags)
+def dated_tif(path: Path, value: int = 5, dtype: str = "uint16", **tags: str) -> Path:
+    make_tif(path, value, dtype, tags=tags)
     os.utime(path, (MTIME, MTIME))
     return path
 
 
 @pytest.fixture
 def plain(catalog: Catalog) -> Product:
-    product = Product(id="plain", name="Plain")
-    product.save()
-    SpectralBand(name="blue", product=product, data_type="UInt16", data_range=(0, 10000), band_index=0).save()
-    return product
+    return make_product("plain", spectral("blue"), name="Plain")
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    make_tif(tmp_path / "in" / "b.tif", 1)
-    make_tif(tmp_path / "in" / "a" / "c.TIFF", 2)
-    make_tif(tmp_path / "in" / "wrong.tif", 3, dtype="float32")
+    dated_tif(tmp_path / "in" / "b.tif", 1)
+    dated_tif(tmp_path / "in" / "a" / "c.TIFF", 2)
+    dated_tif(tmp_path / "in" / "wrong.tif", 3, dtype="float32")
     (tmp_path / "in" / "notes.txt").write_text("not a raster")
     (tmp_path / "in" / "text.tif").write_text("no raster either")
     return tmp_path / "in"
@@ -66,8 +61,8 @@ def test_a_folder_is_taken_in(catalog: Catalog, plain: Product, folder: Path, co
 
 def test_what_is_there_already_is_skipped(catalog: Catalog, plain: Product, folder: Path) -> None:
     catalog.ingest(folder, product="plain", progress=False)
-    make_tif(folder / "copy of b.tif", 1)
-    make_tif(folder / "new.tif", 9)
+    dated_tif(folder / "copy of b.tif", 1)
+    dated_tif(folder / "new.tif", 9)
     report = catalog.ingest([folder, folder / "b.tif"], product="acme:plain", progress=False)
     assert [(item.path.name, item.outcome, item.image_id) for item in report.items] == [
         ("c.TIFF", "skipped", "acme:plain:c"),
@@ -80,7 +75,7 @@ def test_what_is_there_already_is_skipped(catalog: Catalog, plain: Product, fold
 
 
 def test_names_are_made_valid_and_unique(catalog: Catalog, plain: Product, tmp_path: Path) -> None:
-    paths = [make_tif(tmp_path / str(number) / "käse 1.tif", number) for number in range(3)]
+    paths = [dated_tif(tmp_path / str(number) / "käse 1.tif", number) for number in range(3)]
     report = catalog.ingest(paths, product=plain, progress=False)
     name = Image.make_valid_name("käse 1")
     expected = [f"acme:plain:{name}", f"acme:plain:{name}-2", f"acme:plain:{name}-3"]
@@ -109,7 +104,7 @@ def test_names_are_made_valid_and_unique(catalog: Catalog, plain: Product, tmp_p
 def test_times_come_from_tags_then_names_then_the_file(
     catalog: Catalog, plain: Product, tmp_path: Path, name: str, tags: dict[str, str], acquired: tuple[int, ...]
 ) -> None:
-    path = make_tif(tmp_path / f"{name}.tif", **tags)
+    path = dated_tif(tmp_path / f"{name}.tif", **tags)
     (item,) = catalog.ingest(path, product=plain, progress=False).items
     assert item.error is None
     assert Image.get(item.image_id).acquired == datetime(*acquired, tzinfo=UTC)
@@ -135,7 +130,7 @@ def test_ctrl_c_keeps_what_was_added(
 
 
 def test_the_data_folder_itself_is_left_out(tmp_path: Path) -> None:
-    make_tif(tmp_path / "a.tif")
+    dated_tif(tmp_path / "a.tif")
     with Catalog.create(tmp_path / "c.gpkg", org="acme") as catalog, catalog.as_default():
         product = Product(id="plain", name="Plain")
         product.save()

@@ -24,8 +24,9 @@ from localcat import (
     UploadOptionWarning,
 )
 from localcat.disk.data_folder import DataFolder
+from tests.leftovers import check_nothing_left
 from tests.real_data import REAL_DATA, needs_real_data, uploaded
-from tests.uploads import check_nothing_left, new_image
+from tests.small_catalog import make_product, new_image, spectral
 
 TRANSFORM = rasterio.Affine(10, 0, 500_000, 0, -10, 4_000_000)
 ARRAY = numpy.random.default_rng(3).integers(0, 9, (2, 140, 301)).astype("uint16")
@@ -33,13 +34,7 @@ ARRAY = numpy.random.default_rng(3).integers(0, 9, (2, 140, 301)).astype("uint16
 
 @pytest.fixture
 def product(catalog: Catalog) -> Product:
-    product = Product(id="p", name="P")
-    product.save()
-    for index, name in enumerate(("red", "green")):
-        SpectralBand(
-            name=name, product=product, data_type="UInt16", data_range=(0, 9), nodata=0, band_index=index
-        ).save()
-    return product
+    return make_product("p", *(spectral(name, data_range=(0, 9), nodata=0) for name in ("red", "green")))
 
 
 @pytest.fixture

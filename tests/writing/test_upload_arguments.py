@@ -23,12 +23,9 @@ from localcat import (
     SpectralBand,
 )
 from localcat.earth.crs import parse_crs
+from tests.small_catalog import new_image
 
 UTM17, UTM18 = (rasterio.crs.CRS.from_epsg(code) for code in (32617, 32618))
-
-
-def new_image(product: Product, name: str = "x", **attributes: object) -> Image:
-    return Image(product=product, name=name, **{"acquired": "2020-01-01", **attributes})
 
 
 @pytest.mark.parametrize(

@@ -27,8 +27,9 @@ from localcat import (
 )
 from localcat import properties as p
 from localcat.disk.data_folder import DataFolder
+from tests.leftovers import check_nothing_left
 from tests.real_data import REAL_DATA, needs_real_data
-from tests.uploads import check_nothing_left, new_image
+from tests.small_catalog import new_image
 
 # Arguments
 

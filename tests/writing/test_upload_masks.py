@@ -13,7 +13,8 @@ from localcat import (
     Product,
     SpectralBand,
 )
-from tests.uploads import check_nothing_left, new_image
+from tests.leftovers import check_nothing_left
+from tests.small_catalog import new_image
 
 
 def test_an_array_with_its_alpha_band_is_stored_as_it_is(catalog: Catalog, product: Product, meta) -> None:

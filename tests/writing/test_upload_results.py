@@ -30,7 +30,8 @@ from localcat.disk.data_folder import DataFolder
 from localcat.earth.crs import parse_crs
 from localcat.errors import RasterWarning
 from localcat.store.file.database import Database
-from tests.uploads import check_nothing_left, files_in, new_image
+from tests.leftovers import check_nothing_left, files_in
+from tests.small_catalog import new_image
 
 WKT = rasterio.crs.CRS.from_epsg(32618).to_wkt()
 

@@ -1,12 +1,8 @@
-"""What several tests of uploads use."""
+"""What uploads leave behind: files and rows."""
 
 from __future__ import annotations
 
-from localcat import Catalog, Image, Product
-
-
-def new_image(product: Product, name: str = "x", **attributes: object) -> Image:
-    return Image(product=product, name=name, **{"acquired": "2020-01-01", **attributes})
+from localcat import Catalog
 
 
 def files_in(catalog: Catalog) -> list[str]:
