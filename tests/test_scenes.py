@@ -75,7 +75,7 @@ def test_the_guides_call_reads_one_band_at_another_resolution(image: Image) -> N
 def test_a_context_is_required(image: Image) -> None:
     """3.10."""
     scene, _ = Scene.from_id("guide:scene1")
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="ctx"):
         scene.ndarray("blue")  # type: ignore[call-arg]
     with pytest.raises(BadRequestError, match="ctx is an AOI, a DLTile or an XYZTile, not None"):
         scene.ndarray("blue", None)  # type: ignore[arg-type]
@@ -137,7 +137,7 @@ def test_properties_are_read_only(image: Image, change) -> None:
 
 def test_item_assignment_is_a_type_error(image: Image) -> None:
     """3.10."""
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="item assignment"):
         Scene(image).properties["date"] = None  # type: ignore[index]
 
 

@@ -60,9 +60,9 @@ def test_create_refuses_a_missing_folder(tmp_path: Path) -> None:
 
 
 def test_open_refuses_a_missing_file_and_makes_none(tmp_path: Path) -> None:
-    with pytest.raises(CatalogNotFoundError, match=r"there is no catalog at '.*none.gpkg'; Catalog.create makes one"):
+    with pytest.raises(CatalogNotFoundError, match=r"none\.gpkg'; Catalog\.create"):
         Catalog.open(tmp_path / "none.gpkg")
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError, match=r"none\.gpkg"):
         Catalog.open(tmp_path / "none.gpkg")
     with pytest.raises(CatalogNotFoundError, match="is not a file"):
         Catalog.open(tmp_path)
@@ -100,7 +100,7 @@ def test_a_truncated_catalog_is_corrupt(tmp_path: Path) -> None:
     with Catalog.create(path) as catalog:
         make_product("x", catalog=catalog)
     path.write_bytes(path.read_bytes()[:20_000])
-    with pytest.raises((CorruptCatalogError, UnsupportedCatalogError)):
+    with pytest.raises((CorruptCatalogError, UnsupportedCatalogError), match=r"survey\.gpkg"):
         Catalog.open(path).products.ids()
 
 
@@ -158,7 +158,7 @@ def test_a_duplicate_product_is_refused(catalog: Catalog) -> None:
     make_product("x", catalog=catalog)
     with pytest.raises(localcat.ConflictError, match="Product 'acme:x' already exists"):
         make_product("x", catalog=catalog)
-    with pytest.raises(BadRequestError):
+    with pytest.raises(BadRequestError, match="acme:x"):
         make_product("x", catalog=catalog)
     assert catalog.products.count() == 1
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
+import re
 import shutil
 import sqlite3
 import threading
@@ -135,11 +136,14 @@ def test_files_in_place_are_read_below_the_roots_only(path: Path, tmp_path: Path
         image = Image.get("acme:x:b", catalog=catalog)
         with pytest.raises(UnsafePathError, match="outside of the folders"):
             image.ndarray("red")
-        with pytest.raises(UnsafePathError):
+        with pytest.raises(UnsafePathError, match=rf"{re.escape(href)}'.*allowed_roots"):
             catalog.path_of(image.files[0])
     with Catalog.open(path, trusted=False, allowed_roots=[tmp_path]) as catalog:
         assert Image.get("acme:x:b", catalog=catalog).ndarray("red").shape == (1, 64, 48)
-    with Catalog.open(path, trusted=False, allowed_roots=[]) as catalog, pytest.raises(UnsafePathError):
+    with (
+        Catalog.open(path, trusted=False, allowed_roots=[]) as catalog,
+        pytest.raises(UnsafePathError, match="allowed_roots"),
+    ):
         Image.get("acme:x:b", catalog=catalog).ndarray("red")
 
 
@@ -173,9 +177,9 @@ def test_every_query_of_a_stranger_has_its_time(path: Path, monkeypatch: pytest.
     change(path, f"CREATE VIEW mine AS {ENDLESS}")
     monkeypatch.setattr("localcat.store.file.database.QUERY_SECONDS", 0.2)
     with Catalog.open(path, trusted=False) as catalog:
-        with pytest.raises(TimeoutError):
+        with pytest.raises(TimeoutError, match="ask for less"):
             catalog.sql("SELECT s FROM mine")
-        with pytest.raises(QueryTimeoutError), catalog.database.snapshot() as connection:
+        with pytest.raises(QueryTimeoutError, match="ask for less"), catalog.database.snapshot() as connection:
             connection.execute(ENDLESS).fetchall()
 
 
@@ -194,7 +198,7 @@ def test_every_query_of_a_stranger_has_its_time(path: Path, monkeypatch: pytest.
 )
 def test_what_a_query_may_ask_is_bounded(path: Path, query: str) -> None:
     with Catalog.open(path, trusted=False) as catalog:
-        with pytest.raises(QueryError):
+        with pytest.raises(QueryError, match="correct it, or ask for less"):
             catalog.sql(query)
         assert catalog.sql("SELECT 1 AS one") == [{"one": 1}]
 
@@ -261,11 +265,11 @@ def test_a_catalog_on_read_only_media_opens_for_reading_with_one_warning(path: P
         with pytest.raises(ReadOnlyCatalogError, match="lies where nothing can be written"):
             product.save()
         image = Image(product_id="acme:x", name="c", acquired="2020-02-29", catalog=catalog)
-        with pytest.raises(ReadOnlyCatalogError):
+        with pytest.raises(ReadOnlyCatalogError, match="with its data folder"):
             image.upload_ndarray(numpy.ones((1, 64, 48), "uint16"), raster_meta=META)
-        with pytest.raises(ReadOnlyCatalogError), catalog.transaction():
+        with pytest.raises(ReadOnlyCatalogError, match="with its data folder"), catalog.transaction():
             pass
-        with pytest.raises(ReadOnlyCatalogError):
+        with pytest.raises(ReadOnlyCatalogError, match="with its data folder"):
             catalog.gc()
     assert sorted(item.name for item in path.parent.iterdir()) == before
 
@@ -406,9 +410,7 @@ def test_a_log_is_refused_where_it_is_not_safe(
 ) -> None:
     monkeypatch.setattr(journal, "FIRST_SAFE", version)
     monkeypatch.setattr(journal, "file_system_of", lambda path: FileSystem(system))
-    with pytest.raises(
-        BadRequestError, match=f"cannot have a write-ahead log: {reason}.*open it without journal='wal'"
-    ):
+    with pytest.raises(BadRequestError, match=f"{reason}.*open it without journal='wal'"):
         journal.require_wal(path, is_writable=writable, backports=frozenset())
     if system == "ext4":
         journal.require_wal(path, is_writable=True, backports={sqlite3.sqlite_version})
@@ -426,11 +428,11 @@ def test_open_refuses_a_log_with_an_old_sqlite(path: Path, monkeypatch: pytest.M
 
 @pytest.mark.parametrize("name", ["n" * 300, "ü" * 200, "a/" + "b" * 300])
 def test_names_that_are_too_long(tmp_path: Path, name: str) -> None:
-    with pytest.raises(CatalogNotFoundError):
+    with pytest.raises(CatalogNotFoundError, match=re.escape(name)):
         Catalog.open(tmp_path / name)
-    with pytest.raises((BadRequestError, CatalogError)):
+    with pytest.raises((BadRequestError, CatalogError), match=re.escape(name)):
         Catalog.create(tmp_path / name)
-    with pytest.raises((BadRequestError, CatalogError)):
+    with pytest.raises((BadRequestError, CatalogError), match=re.escape(name)):
         Catalog.open_or_create(tmp_path / name)
     assert list(tmp_path.iterdir()) == []
 
@@ -454,12 +456,12 @@ def test_what_is_no_path_is_refused(path: object) -> None:
 
 def test_a_place_where_nothing_can_be_made(tmp_path: Path) -> None:
     for call in (Catalog.create, Catalog.open_or_create):
-        with pytest.raises(CatalogError):
+        with pytest.raises(CatalogError, match="/proc/self/nowhere.*make it first"):
             call("/proc/self/nowhere/x.gpkg")
 
 
 def test_files_keep_their_paths_in_a_trusted_catalog(path: Path) -> None:
     with Catalog.open(path) as catalog:
         assert catalog.path_of(File(href="place/b.tif")) == path.parent / "place" / "b.tif"
-        with pytest.raises(UnsafePathError):
+        with pytest.raises(UnsafePathError, match="/vsicurl/http://127.0.0.1/x.tif.*only local files"):
             catalog.path_of(File(href="/vsicurl/http://127.0.0.1/x.tif"))

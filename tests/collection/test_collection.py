@@ -261,7 +261,7 @@ def test_filter_takes_functions_and_expressions(images: ImageCollection) -> None
 @pytest.mark.parametrize("predicate", ["name", None, p.name, 5])
 def test_what_is_no_filter_is_refused(images: ImageCollection, predicate: object) -> None:
     """3.7: a TypeError that says what it takes."""
-    with pytest.raises(TypeError, match=r"filter takes a function or an expression such as p\.name == 'x', not"):
+    with pytest.raises(TypeError, match=r"such as p\.name == 'x', not"):
         images.filter(predicate)  # type: ignore[arg-type]
 
 

@@ -41,7 +41,7 @@ def test_without_a_context_there_is_none(catalog: Catalog) -> None:
     image = make_image(product_of("a", "10m"), "x", cs_code="EPSG:32618")
     collection = ImageCollection([image])
     assert collection.geocontext is None
-    with pytest.raises(ValueError, match=r"this ImageCollection has no geocontext; pass one, such as images\[0\]"):
+    with pytest.raises(ValueError, match=r"pass one, such as images\[0\]"):
         collection.mosaic("b0")
 
 
@@ -189,7 +189,7 @@ def test_intersecting_images_keep_their_order(row: ImageCollection) -> None:
     assert names(row.intersecting(shapely.Point(3, 1))) == ["x2"]
     assert names(row.intersecting(AOI((5.9, 0, 7, 1)))) == ["x6"]
     assert row.intersecting(BOX).geocontext == row.geocontext
-    with pytest.raises(InvalidGeometryError):
+    with pytest.raises(InvalidGeometryError, match="'here'"):
         row.intersecting("here")
 
 
@@ -201,7 +201,7 @@ def test_many_areas_are_asked_at_once(row: ImageCollection) -> None:
     assert found == [row.intersecting(area) for area in areas]
     assert all(images.geocontext == row.geocontext for images in found)
     assert row.intersecting_each([]) == []
-    with pytest.raises(InvalidGeometryError):
+    with pytest.raises(InvalidGeometryError, match="'here'"):
         row.intersecting_each([areas[0], "here"])
 
 
@@ -217,8 +217,8 @@ def test_nearest_images_come_nearest_first(row: ImageCollection) -> None:
         with pytest.raises(BadRequestError, match="k is a whole number from 1"):
             row.nearest((0, 0), k)
     assert names(row.nearest((3.5, 0, 4.4, 1), 2)) == ["x4", "x2"]  # a place may be an area
-    for place in (None, "here", (0, 91), 5):
-        with pytest.raises(InvalidGeometryError):
+    for place, words in ((None, "'None'"), ("here", "'here'"), ((0, 91), "latitude 91"), (5, "'5'")):
+        with pytest.raises(InvalidGeometryError, match=words):
             row.nearest(place)
 
 

@@ -24,7 +24,7 @@ def test_an_upload_that_would_not_fit_is_refused_before_it_writes(
     image = Image(product_id="acme:guide", name="x", acquired="2020-01-01", catalog=kept)
     upload = image.upload_ndarray(PIXELS, raster_meta=META) if what == "array" else image.upload(source)
     assert upload.status == "failure"
-    with pytest.raises(StorageFullError, match=f"needs about {needed:,} bytes more and the disk has 12,345 free"):
+    with pytest.raises(StorageFullError, match=f"{needed:,} bytes more .*12,345 free"):
         upload.raise_for_status()
     assert sorted(path.name for path in kept.data_folder.path.rglob("*")) == files
     assert kept.images.count() == 4

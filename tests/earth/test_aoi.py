@@ -4,6 +4,7 @@ import copy
 import json
 import math
 import pickle
+import re
 import warnings
 
 import numpy
@@ -73,7 +74,7 @@ class TestParts:
         assert AOI(crs=CRS.from_proj4("+proj=sinu +R=6371007.181")).assign(resolution=500).crs is not None
         with pytest.raises(InvalidCRSError, match="EPSG:999999"):
             AOI(crs="EPSG:999999")
-        with pytest.raises(InvalidCRSError):
+        with pytest.raises(InvalidCRSError, match="'/etc/passwd'"):
             AOI(bounds_crs="/etc/passwd")
 
     @pytest.mark.parametrize("resolution", ["10", True, (10, 10), 10j])
@@ -92,9 +93,19 @@ class TestParts:
         assert AOI(shape=numpy.array([3, 4])).shape == (3, 4)
         assert AOI(bounds=numpy.array([1, 2, 3, 4])).assign(bounds=numpy.array([1, 2, 3, 5])).bounds == (1, 2, 3, 5)
 
-    @pytest.mark.parametrize("value", [7, (1, 2, 3), (1.5, 2), "ab", (True, 2), [None, 2]])
-    def test_a_shape_is_two_whole_numbers(self, value: object) -> None:
-        with pytest.raises(TypeError):
+    @pytest.mark.parametrize(
+        ("value", "shown"),
+        [
+            (7, "7"),
+            ((1, 2, 3), "(1, 2, 3)"),
+            ((1.5, 2), "1.5"),
+            ("ab", "'ab'"),
+            ((True, 2), "True"),
+            ([None, 2], "None"),
+        ],
+    )
+    def test_a_shape_is_two_whole_numbers(self, value: object, shown: str) -> None:
+        with pytest.raises(TypeError, match=f"not {re.escape(shown)}"):
             AOI(shape=value)  # type: ignore[arg-type]
 
     def test_a_shape_is_positive(self) -> None:
@@ -118,7 +129,7 @@ class TestParts:
         assert AOI(resolution=10).assign(shape=(3, 4), resolution=None).shape == (3, 4)
 
     def test_a_broken_geometry_is_refused(self) -> None:
-        with pytest.raises(InvalidGeometryError):
+        with pytest.raises(InvalidGeometryError, match="pass one with coordinates"):
             AOI(Point())
 
 

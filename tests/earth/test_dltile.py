@@ -38,27 +38,27 @@ class TestKey:
         assert DLTile.from_key("10:0:0.25:15:3:80").key == "10:0:0.25:15:3:80"
 
     @pytest.mark.parametrize(
-        "key",
+        ("key", "words"),
         [
-            "",
-            "2048:16:30.0:15:3",
-            "2048:16:30.0:15:3:80:1",
-            "2048:16:30.0:15:3:80 ",
-            "a:16:30.0:15:3:80",
-            "2048:-1:30.0:15:3:80",
-            "2048:16:inf:15:3:80",
-            "2048:16:nan:15:3:80",
-            "2048:16:-30.0:15:3:80",
-            "0:16:30.0:15:3:80",
-            "2048:16:0.0:15:3:80",
-            "2048:16:30.0:0:3:80",
-            "2048:16:30.0:61:3:80",
-            None,
-            7,
+            ("", "^'' "),
+            ("2048:16:30.0:15:3", "^'2048:16:30.0:15:3' "),
+            ("2048:16:30.0:15:3:80:1", "^'2048:16:30.0:15:3:80:1' "),
+            ("2048:16:30.0:15:3:80 ", "^'2048:16:30.0:15:3:80 ' "),
+            ("a:16:30.0:15:3:80", "^'a:16:30.0:15:3:80' "),
+            ("2048:-1:30.0:15:3:80", "^'2048:-1:30.0:15:3:80' "),
+            ("2048:16:inf:15:3:80", "^'2048:16:inf:15:3:80' "),
+            ("2048:16:nan:15:3:80", "^'2048:16:nan:15:3:80' "),
+            ("2048:16:-30.0:15:3:80", "^'2048:16:-30.0:15:3:80' "),
+            ("0:16:30.0:15:3:80", "tilesize is at least 1, not 0"),
+            ("2048:16:0.0:15:3:80", "positive and finite, not 0.0"),
+            ("2048:16:30.0:0:3:80", "zone is at least 1, not 0"),
+            ("2048:16:30.0:61:3:80", "zone is at most 60, not 61"),
+            (None, "^'None' "),
+            (7, "^'7' "),
         ],
     )
-    def test_what_is_no_key_is_refused(self, key: str) -> None:
-        with pytest.raises(BadRequestError):
+    def test_what_is_no_key_is_refused(self, key: str, words: str) -> None:
+        with pytest.raises(BadRequestError, match=words):
             DLTile.from_key(key)
 
     def test_parts_have_types(self) -> None:
@@ -194,7 +194,7 @@ class TestFromShape:
     def test_anything_that_describes_a_geometry_will_do(self) -> None:
         assert len(DLTile.from_shape(AOI(SAN_FRANCISCO), 1.0, 500, 0)) == 31
         assert len(DLTile.from_shape(shapely.geometry.mapping(SAN_FRANCISCO), 1.0, 500, 0)) == 31
-        with pytest.raises(InvalidGeometryError):
+        with pytest.raises(InvalidGeometryError, match="'San Francisco'"):
             DLTile.from_shape("San Francisco", 1.0, 500, 0)
 
     def test_wrong_arguments_are_found_by_the_call(self) -> None:
@@ -282,7 +282,7 @@ class TestSubtile:
             WISCONSIN.subtile(2, resolution=70)
         with pytest.raises(BadRequestError, match="n is at least 1"):
             WISCONSIN.subtile(0)
-        with pytest.raises(TypeError):
+        with pytest.raises(TypeError, match="n is a whole number, not 2.0"):
             WISCONSIN.subtile(2.0)  # type: ignore[call-overload]
 
 

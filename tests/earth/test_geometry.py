@@ -90,7 +90,7 @@ def test_collections_in_collections_are_laid_flat():
         deep = {"type": "GeometryCollection", "geometries": [deep]}
     inner = shapely.GeometryCollection([shapely.Point(1, 2), shapely.GeometryCollection([SQUARE])])
     assert [part.geom_type for part in as_geometry(inner).geoms] == ["Point", "Polygon"]
-    with pytest.raises(InvalidGeometryError):
+    with pytest.raises(InvalidGeometryError, match="GeometryCollection"):
         as_geometry(deep)
 
 
@@ -251,10 +251,10 @@ TRIANGLE = [(0, 0), (1, 0), (0, 1)]
         ((0, 0, "x", 1), "not a bounding box of four numbers"),
         (
             shapely.Point(10, 100),
-            r"latitude 100 is beyond ±90°; longitude comes first, are the two swapped\?|are \(long",
+            r"latitude 100 .*are the two swapped|are \(long",
         ),
-        (shapely.box(48, 100, 50, 110), r"latitude 110 is beyond ±90°; longitude comes first, are the two swapped\?"),
-        (shapely.box(100, -95, 110, 0), r"latitude -95 is beyond ±90°; coordinates are \(longitude, latitude\)"),
+        (shapely.box(48, 100, 50, 110), "latitude 110 .*are the two swapped"),
+        (shapely.box(100, -95, 110, 0), r"latitude -95 .*\(longitude, latitude\)"),
         (shapely.Point(500_000, 0), r"longitude 500000 is many turns around the globe; pass degrees"),
         (shapely.box(500_000, 4_000_000, 500_060, 4_000_060), r"latitude 4.00006e\+06 is beyond"),
         (shapely.Polygon([(0, 0), (1, 1), (2, 2)]), "has no area"),
@@ -460,9 +460,12 @@ def test_a_damaged_blob_is_named():
         from_wkb([b"\x01\x02"])
 
 
-@pytest.mark.parametrize("value", [{"type": "Point", "coordinates": [0, 10**400]}, (0, 0, 1, 10**400)])
-def test_numbers_beyond_every_float_are_refused(value: object) -> None:
-    with pytest.raises(InvalidGeometryError):
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [({"type": "Point", "coordinates": [0, 10**400]}, "'Point'"), ((0, 0, 1, 10**400), r"\(0, 0, 1, 100000")],
+)
+def test_numbers_beyond_every_float_are_refused(value: object, words: str) -> None:
+    with pytest.raises(InvalidGeometryError, match=words):
         as_geometry(value)
 
 

@@ -30,7 +30,7 @@ def test_a_rotated_grid() -> None:
 def test_grids_are_values() -> None:
     grid = Grid(UTM_18, Affine(10.0, 0.0, 500000.0, 0.0, -10.0, 4600000.0), (48, 64))
     assert grid == Grid(CRS.from_epsg(32618), Affine(10.0, 0.0, 500000.0, 0.0, -10.0, 4600000.0), (48, 64))
-    with pytest.raises(AttributeError):
+    with pytest.raises(AttributeError, match="shape"):
         grid.shape = (1, 1)  # type: ignore[misc]
 
 

@@ -57,9 +57,18 @@ def test_family() -> None:
         XYZTile(0, 0, 30).children()
 
 
-@pytest.mark.parametrize("parts", [(0, 0, -1), (0, 0, 31), (-1, 0, 1), (2, 0, 1), (0, 2, 1)])
-def test_no_such_tile(parts: tuple[int, int, int]) -> None:
-    with pytest.raises(BadRequestError):
+@pytest.mark.parametrize(
+    ("parts", "words"),
+    [
+        ((0, 0, -1), "zoom level .*, not -1"),
+        ((0, 0, 31), "zoom level .*, not 31"),
+        ((-1, 0, 1), "^x .*, not -1"),
+        ((2, 0, 1), "^x .*, not 2"),
+        ((0, 2, 1), "^y .*, not 2"),
+    ],
+)
+def test_no_such_tile(parts: tuple[int, int, int], words: str) -> None:
+    with pytest.raises(BadRequestError, match=words):
         XYZTile(*parts)
 
 

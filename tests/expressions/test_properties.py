@@ -237,7 +237,7 @@ def test_a_product_stands_for_its_id():
     ],
 )
 def test_a_bare_property_explains_precedence(make):
-    with pytest.raises(TypeError, match=r"is a property, not a condition: & \| ~ bind tighter than comparisons"):
+    with pytest.raises(TypeError, match=r"not a condition: & \| ~ bind tighter"):
         make()
 
 
@@ -298,7 +298,7 @@ def test_nesting_has_a_limit():
     for _ in range(MAX_DEPTH - 1):
         expression = ~expression
     assert expression.evaluate(SimpleNamespace(x=0)) is (MAX_DEPTH % 2 == 1)
-    with pytest.raises(BadRequestError, match=f"nests {MAX_DEPTH + 1} levels of and, or and not; at most {MAX_DEPTH}"):
+    with pytest.raises(BadRequestError, match=f"{MAX_DEPTH + 1} levels .*at most {MAX_DEPTH}"):
         _ = ~expression
     with pytest.raises(BadRequestError, match="levels of and, or and not"):
         expression & (p.x == 1)

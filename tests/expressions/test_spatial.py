@@ -113,9 +113,19 @@ def test_text_and_geojson_read_back_unchanged(shape):
     assert as_area(as_geojson(shape)) == shape
 
 
-@pytest.mark.parametrize("text", ["", "here", "POINT (1", "POINT EMPTY", "POINT (0 91)", "POLYGON" + "(" * 10_000])
-def test_text_that_is_no_geometry_is_refused(text):
-    with pytest.raises(InvalidGeometryError):
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "^''"),
+        ("here", "^'here'"),
+        ("POINT (1", r"^'POINT \(1'"),
+        ("POINT EMPTY", "pass one with coordinates"),
+        ("POINT (0 91)", "latitude 91"),
+        ("POLYGON" + "(" * 10_000, "more than 50 levels"),
+    ],
+)
+def test_text_that_is_no_geometry_is_refused(text, words):
+    with pytest.raises(InvalidGeometryError, match=words):
         as_area(text)
 
 

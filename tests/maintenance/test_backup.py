@@ -101,15 +101,15 @@ def test_what_is_there_is_not_touched(kept: Catalog, tmp_path: Path) -> None:
     (tmp_path / "taken.gpkg").write_bytes(b"mine")
     (tmp_path / "other.data").mkdir()
     before = names(tmp_path)
-    for dest, error in (
-        ("taken.gpkg", CatalogExistsError),
-        ("other.gpkg", CatalogExistsError),
-        ("kept.gpkg", CatalogExistsError),
-        ("nowhere/a.gpkg", CatalogNotFoundError),
-        ("kept.data/a.gpkg", BadRequestError),
-        ("a.data", BadRequestError),
+    for dest, error, words in (
+        ("taken.gpkg", CatalogExistsError, "taken.gpkg' .*choose another name"),
+        ("other.gpkg", CatalogExistsError, "other.data' .*choose another name"),
+        ("kept.gpkg", CatalogExistsError, "kept.gpkg' .*choose another name"),
+        ("nowhere/a.gpkg", CatalogNotFoundError, "nowhere' .*make it first"),
+        ("kept.data/a.gpkg", BadRequestError, "kept.data' .*choose another"),
+        ("a.data", BadRequestError, "a.data' .*choose another suffix"),
     ):
-        with pytest.raises(error):
+        with pytest.raises(error, match=words):
             kept.backup(tmp_path / dest, progress=False)
     with pytest.raises(BadRequestError, match="outside of the transaction"), kept.transaction():
         kept.backup(tmp_path / "b.gpkg", progress=False)

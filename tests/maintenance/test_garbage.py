@@ -151,5 +151,5 @@ def test_a_dry_run_needs_no_writing(tmp_path: Path) -> None:
         catalog.close()
     with Catalog.open(tmp_path / "a.gpkg", read_only=True) as catalog:
         assert catalog.gc(dry_run=True).removed == ["x/lost.tif"]
-        with pytest.raises(ReadOnlyCatalogError):
+        with pytest.raises(ReadOnlyCatalogError, match=r"a\.gpkg.*read_only=True"):
             catalog.gc()

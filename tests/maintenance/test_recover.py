@@ -490,17 +490,17 @@ def test_what_cannot_be_recovered_is_refused(broken: Path, tmp_path: Path) -> No
     sqlite3.connect(tmp_path / "foreign.gpkg").execute("CREATE TABLE x (y)").connection.close()
     (tmp_path / "taken.gpkg").write_bytes(b"mine")
     before = sorted(path.name for path in tmp_path.rglob("*"))
-    for name, new, error in (
-        ("nothing.gpkg", "new.gpkg", CorruptCatalogError),
-        ("text.gpkg", "new.gpkg", CorruptCatalogError),
-        ("foreign.gpkg", "new.gpkg", UnsupportedCatalogError),
-        ("none.gpkg", "new.gpkg", CatalogNotFoundError),
-        ("broken.gpkg", "taken.gpkg", CatalogExistsError),
-        ("broken.gpkg", "broken.gpkg", CatalogExistsError),
-        ("broken.gpkg", "no/folder/new.gpkg", CatalogNotFoundError),
-        ("broken.gpkg", "broken.data/new.gpkg", BadRequestError),
+    for name, new, error, words in (
+        ("nothing.gpkg", "new.gpkg", CorruptCatalogError, "nothing.gpkg'.*restore it"),
+        ("text.gpkg", "new.gpkg", CorruptCatalogError, "text.gpkg'.*restore it"),
+        ("foreign.gpkg", "new.gpkg", UnsupportedCatalogError, "foreign.gpkg'.*name a file that localcat created"),
+        ("none.gpkg", "new.gpkg", CatalogNotFoundError, "none.gpkg'"),
+        ("broken.gpkg", "taken.gpkg", CatalogExistsError, "taken.gpkg'.*choose another name"),
+        ("broken.gpkg", "broken.gpkg", CatalogExistsError, "broken.gpkg'.*choose another name"),
+        ("broken.gpkg", "no/folder/new.gpkg", CatalogNotFoundError, "no/folder'.*make it first"),
+        ("broken.gpkg", "broken.data/new.gpkg", BadRequestError, "broken.data'.*choose another"),
     ):
-        with pytest.raises(error):
+        with pytest.raises(error, match=words):
             Catalog.recover(tmp_path / name, tmp_path / new, progress=False)
     assert sorted(path.name for path in tmp_path.rglob("*")) == before
 

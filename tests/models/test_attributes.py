@@ -354,5 +354,5 @@ def test_points_and_lines_need_no_area(product: Product, value: dict) -> None:
 
 def test_a_geometry_cannot_be_filtered_by_comparison(product: Product) -> None:
     """3.6: filterable through intersects."""
-    with pytest.raises(BadRequestError):
+    with pytest.raises(BadRequestError, match=r"geometry .*p\.geometry\.intersects"):
         Image.search().filter(p.geometry == "x")

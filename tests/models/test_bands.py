@@ -87,7 +87,7 @@ def test_contradictions_are_refused(catalog: Catalog, given: dict) -> None:
     with pytest.raises(AttributeValidationError, match=r"contradicts|immutable"):
         SpectralBand(**given)
     band = SpectralBand()
-    with pytest.raises(AttributeValidationError):
+    with pytest.raises(AttributeValidationError, match=r"contradicts|immutable"):
         band.update(**given)
     assert (band.id, band.name, band.product_id) == (None, None, None)
 
@@ -101,10 +101,13 @@ def test_product_and_product_id_must_agree(product: Product) -> None:
             SpectralBand(**given)
 
 
-@pytest.mark.parametrize("id", ["red", ":red", "acme:guide:", "", "acme:guide:r d", 5])
-def test_an_id_needs_a_product_and_a_name(catalog: Catalog, id: object) -> None:
+@pytest.mark.parametrize(
+    ("id", "shown"),
+    [("red", "'red'"), (":red", "':red'"), ("acme:guide:", "''"), ("", "''"), ("acme:guide:r d", "'r d'"), (5, "5")],
+)
+def test_an_id_needs_a_product_and_a_name(catalog: Catalog, id: object, shown: str) -> None:
     """3.4: one without a colon is refused."""
-    with pytest.raises(AttributeValidationError):
+    with pytest.raises(AttributeValidationError, match=f"not {shown}$"):
         SpectralBand(id=id)
 
 
@@ -196,9 +199,9 @@ def test_the_product_is_read_when_asked_for_and_kept(product: Product) -> None:
 def test_the_product_must_be_in_the_catalog_when_saving(product: Product) -> None:
     """3.4: an error that helps, both a NotFoundError and a BadRequestError."""
     for kind in (NotFoundError, BadRequestError):
-        with pytest.raises(kind, match=r"^there is no product 'guide' in the catalog; did you mean 'acme:guide'\?$"):
+        with pytest.raises(kind, match=r"'guide' .*did you mean 'acme:guide'\?$"):
             SpectralBand(id="guide:red", **NEEDED).save()
-    with pytest.raises(NotFoundError, match=r"^there is no product 'nothing' in the catalog; save it first$"):
+    with pytest.raises(NotFoundError, match="'nothing' .*save it first$"):
         Image(id="nothing:a").save()
 
 

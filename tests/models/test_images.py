@@ -151,9 +151,7 @@ def test_images_are_remote_unless_they_have_pixels(product: Product) -> None:
 def test_available_images_need_whole_files(product: Product, files: list | None) -> None:
     """3.6: href, size and hash of each; nothing is left behind."""
     image = Image(name="x", product=product, storage_state="available", files=files)
-    with pytest.raises(
-        BadRequestError, match="has storage_state .available. and needs files with href, size_bytes and hash"
-    ):
+    with pytest.raises(BadRequestError, match="files with href, size_bytes and hash"):
         image.save()
     assert (image.state, Image.search().count()) == ("unsaved", 0)
     image.storage_state = "remote"
@@ -391,7 +389,7 @@ def test_coverage_of_nothing(catalog: Catalog) -> None:
     """3.6: an image without a footprint covers nothing; nonsense is refused either way."""
     assert Image().coverage(SQUARE) == 0.0
     for image in (Image(), Image(geometry=SQUARE)):
-        with pytest.raises(InvalidGeometryError):
+        with pytest.raises(InvalidGeometryError, match="'here'"):
             image.coverage("here")
 
 
@@ -447,8 +445,8 @@ def test_sizes_of_files_add_up_to_what_can_be_stored(product: Product) -> None:
 )
 def test_a_feature_that_lies_nowhere_is_no_geometry(catalog: Catalog, nowhere: dict) -> None:
     """3.2."""
-    message = "the GeoJSON of type 'Feature' is not a geometry: its geometry is null"
-    with pytest.raises(AttributeValidationError, match=f"^geometry: {message}$"):
+    message = "'Feature' .*its geometry is null"
+    with pytest.raises(AttributeValidationError, match=f"^geometry: .*{message}"):
         Image(geometry=nowhere)
-    with pytest.raises(InvalidGeometryError, match=f"^{message}$"):
+    with pytest.raises(InvalidGeometryError, match=message):
         Image.search().intersects(nowhere)

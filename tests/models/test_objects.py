@@ -238,7 +238,7 @@ def test_what_cannot_be_filtered_says_so(catalog: Catalog, kind: type, name: str
         lambda: kind.search().filter(getattr(p, name) == "x"),
         lambda: kind.search().sort(name),
     ):
-        with pytest.raises(BadRequestError, match=f"^{kind.__name__} attribute {name} cannot be filtered or sorted by"):
+        with pytest.raises(BadRequestError, match=f"^{kind.__name__} attribute {name} .*filtered"):
             call()
 
 
@@ -396,7 +396,7 @@ def test_update_sets_several_attributes(product: Product) -> None:
 def test_update_sets_all_or_nothing(product: Product, bad: dict) -> None:
     """3.2: on an error everything is rolled back and the error raised."""
     product.tags = ["kept"]
-    with pytest.raises((AttributeValidationError, AttributeError)):
+    with pytest.raises((AttributeValidationError, AttributeError), match=rf"\b{next(iter(bad))}\b"):
         product.update(description="new", tags=["gone"], **bad)
     assert (product.name, product.description, product.tags) == ("Guide", None, ["kept"])
 
@@ -410,7 +410,7 @@ def test_update_can_pass_over_errors(product: Product) -> None:
 def test_update_of_a_new_band_rolls_its_identity_back(product: Product) -> None:
     """3.2."""
     band = SpectralBand()
-    with pytest.raises(AttributeValidationError):
+    with pytest.raises(AttributeValidationError, match="band_index .*, not -1"):
         band.update(name="red", product=product, band_index=-1)
     assert (band.name, band.product, band.product_id, band.id) == (None, None, None, None)
 

@@ -307,7 +307,7 @@ def test_a_product_with_relatives_is_not_deleted(product: Product) -> None:
     Image(name="scene", product=product).save()
     with pytest.raises(
         ConflictError,
-        match=r"^product 'acme:guide' still has 2 bands and 1 images; call delete_related_objects\(\) first$",
+        match=r"'acme:guide' .*2 bands and 1 images; call delete_related_objects",
     ):
         product.delete()
     assert (product.state, Product.exists("guide")) == ("saved", True)

@@ -73,7 +73,7 @@ def test_ranges_of_products_and_wavelengths_are_in_order(product: Product) -> No
     product.revisit_period_minutes_max = 2
     product.save()
     band = SpectralBand(name="x", product=product, wavelength_nm_min=500, wavelength_nm_max=400, **NEEDED)
-    with pytest.raises(BadRequestError, match="wavelength_nm_max of SpectralBand is not below wavelength_nm_min"):
+    with pytest.raises(BadRequestError, match="wavelength_nm_max .*wavelength_nm_min"):
         band.save()
     assert not Band.exists(product.named_id("x"))
 
@@ -92,7 +92,7 @@ def test_a_data_range_has_the_smaller_number_first(product: Product) -> None:
 def test_nodata_is_a_value_of_the_data_type(product: Product, data_type: str, nodata: float) -> None:
     """3.4, ours."""
     wrong = ClassBand(name="x", product=product, **{**NEEDED, "data_type": data_type, "nodata": nodata})
-    with pytest.raises(BadRequestError, match=rf"nodata .* is not a value of data type {data_type}; choose another"):
+    with pytest.raises(BadRequestError, match=f"nodata .*{data_type}; choose another"):
         wrong.save()
     assert not Band.exists(product.named_id("x"))
     wrong.nodata = 0
@@ -175,9 +175,7 @@ def test_damaged_values_are_told_by_name(catalog: Catalog, product: Product, col
     with catalog.database.write() as transaction:
         transaction.connection.execute(f"UPDATE image SET {column} = ?", (stored,))  # names of this test
     damaged = Image.get(image.id)
-    with pytest.raises(
-        CorruptCatalogError, match=f"{column} of Image 'acme:a:x' is damaged in catalog .*; assign it again"
-    ):
+    with pytest.raises(CorruptCatalogError, match=f"{column} of Image 'acme:a:x' .*; assign it"):
         getattr(damaged, column)
 
 

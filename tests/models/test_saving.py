@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from localcat import (
@@ -53,15 +55,15 @@ def test_no_object_has_an_odd_id(product: Product, odd: str) -> None:
 
 def test_ids_are_text(product: Product) -> None:
     """3.2: ids of get_many must be a list of str, else TypeError."""
-    for call in (
-        lambda: Product.get(5),
-        lambda: Product.get_many("guide"),
-        lambda: Product.get_many(("guide",)),
-        lambda: Product.get_many(["guide", 5]),
-        lambda: product.get_band(5),
-        lambda: Product.namespace_id(None),
+    for call, shown in (
+        (lambda: Product.get(5), "5"),
+        (lambda: Product.get_many("guide"), "'guide'"),
+        (lambda: Product.get_many(("guide",)), "('guide',)"),
+        (lambda: Product.get_many(["guide", 5]), "['guide', 5]"),
+        (lambda: product.get_band(5), "5"),
+        (lambda: Product.namespace_id(None), "None"),
     ):
-        with pytest.raises(TypeError):
+        with pytest.raises(TypeError, match=f"not {re.escape(shown)}$"):
             call()
 
 
@@ -73,7 +75,7 @@ def test_get_of_a_band_returns_its_own_class(product: Product) -> None:
     assert (MaskBand.exists("guide:blue"), SpectralBand.exists("guide:blue")) == (False, True)
     assert [type(band) for band in Band.get_many(["guide:alpha", "guide:blue"])] == [MaskBand, SpectralBand]
     assert MaskBand.delete("guide:blue") is False
-    with pytest.raises(NotFoundError):
+    with pytest.raises(NotFoundError, match="'guide:blue'"):
         MaskBand.get_many(["guide:blue"])
 
 
@@ -193,7 +195,7 @@ def test_a_taken_id_is_refused(catalog: Catalog) -> None:
     make_product("x")
     for kind in (ConflictError, BadRequestError):
         twin = Product(id="x", name="Twin")
-        with pytest.raises(kind, match=r"^Product 'acme:x' already exists; choose another id, or get and change it$"):
+        with pytest.raises(kind, match="'acme:x' already exists; choose another id"):
             twin.save()
         assert (twin.state, twin.id, twin.owners) == ("unsaved", "x", None)
     assert Product.get("x").name == "x"
@@ -261,14 +263,14 @@ def test_both_sides_changing_one_attribute_is_a_conflict(catalog: Catalog) -> No
     first.save()
     with pytest.raises(
         ConflictError,
-        match="^name of Product 'acme:x' was changed meanwhile: it is 'first' in the catalog and 'second' here; "
-        r"get the object again, or overwrite it with save\(force=True\)$",
+        match="^name of Product 'acme:x' .*'first' .*'second' "
+        r".*save\(force=True\)$",
     ):
         second.save()
     assert (second.state, second.name, Product.get("x").name) == ("modified", "second", "first")
     second.name = "x"  # as it was read
     second.extra_properties["c"] = 3
-    with pytest.raises(ConflictError, match=r"^extra_properties of .* is \{'a': 1, 'b': 2\} in .* \{'a': 1, 'c': 3\}"):
+    with pytest.raises(ConflictError, match=r"extra_properties .*\{'a': 1, 'b': 2\} .*\{'a': 1, 'c': 3\}"):
         second.save()
 
 
@@ -366,7 +368,7 @@ def test_reload_needs_a_saved_object(catalog: Catalog) -> None:
         product.reload()
     product.name = "X"
     Product.delete("x")
-    with pytest.raises(DeletedObjectError):
+    with pytest.raises(DeletedObjectError, match="acme:x"):
         product.reload()
     assert product.state == "deleted"
 
@@ -403,7 +405,7 @@ def test_deleting_an_object(catalog: Catalog) -> None:
     twin = Product.get("x")
     assert product.delete() is None
     assert Product.get("x") is None
-    with pytest.raises(DeletedObjectError):
+    with pytest.raises(DeletedObjectError, match="acme:x"):
         product.delete()
     assert twin.state == "saved"
     with pytest.raises(DeletedObjectError, match="deleted from the catalog already"):
@@ -479,7 +481,7 @@ def test_a_deletion_noticed_in_a_transaction_that_fails_is_forgotten(catalog: Ca
     stale.name = "Y"
     with rolled_back(catalog):
         product.delete()
-        with pytest.raises(DeletedObjectError):
+        with pytest.raises(DeletedObjectError, match="acme:x"):
             stale.save()
         assert stale.state == "deleted"
     assert (product.state, stale.state) == ("saved", "modified")

@@ -123,11 +123,11 @@ class Histories(RuleBasedStateMachine):
     def do_save(self, held: Held, force: bool) -> None:
         key = held.product.id.removeprefix("acme:")
         if held.is_deleted:
-            with pytest.raises(DeletedObjectError):
+            with pytest.raises(DeletedObjectError, match=held.product.id):
                 held.product.save()
         elif held.born is None:
             if key in self.stored:
-                with pytest.raises(ConflictError):
+                with pytest.raises(ConflictError, match=held.product.id):
                     held.product.save(force=force)
                 return
             held.product.save(force=force)
@@ -138,7 +138,7 @@ class Histories(RuleBasedStateMachine):
         elif not held.changed:
             held.product.save(force=force)
         elif key not in self.stored:
-            with pytest.raises(DeletedObjectError):
+            with pytest.raises(DeletedObjectError, match=held.product.id):
                 held.product.save(force=force)
             held.is_deleted = True
         else:
@@ -147,7 +147,7 @@ class Histories(RuleBasedStateMachine):
                 now[name] != held.read[name] and now[name] != held.values[name] for name in held.changed
             )
             if is_in_conflict and not force:
-                with pytest.raises(ConflictError):
+                with pytest.raises(ConflictError, match=held.product.id):
                     held.product.save()
                 return
             held.product.save(force=force)
@@ -158,13 +158,13 @@ class Histories(RuleBasedStateMachine):
     def reload(self, held: Held) -> None:
         key = held.product.id.removeprefix("acme:")
         if held.is_deleted:
-            with pytest.raises(DeletedObjectError):
+            with pytest.raises(DeletedObjectError, match=held.product.id):
                 held.product.reload()
         elif held.born is None or held.changed:
             with pytest.raises(ValueError, match="has not been saved"):
                 held.product.reload()
         elif key not in self.stored:
-            with pytest.raises(DeletedObjectError):
+            with pytest.raises(DeletedObjectError, match=held.product.id):
                 held.product.reload()
             held.is_deleted = True
         else:
@@ -179,7 +179,7 @@ class Histories(RuleBasedStateMachine):
             self.all.remove(held)
             return
         if held.is_deleted or key not in self.stored:
-            with pytest.raises(DeletedObjectError):
+            with pytest.raises(DeletedObjectError, match=held.product.id):
                 held.product.delete()
         else:
             held.product.delete()

@@ -185,46 +185,46 @@ def test_standard_processing_levels_need_no_entry(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "levels",
+    ("levels", "words"),
     [
-        5,
-        ["toa"],
-        {"toa": 5},
-        {"toa": None},
-        {5: "toa"},
-        {"toa": [5]},
-        {"toa": [{}]},
-        {"toa": [{"function": 5}]},
-        {"toa": [{"function": "f", "colour": "red"}]},
-        {"toa": [{"function": "f", "data_type": "uint8"}]},
-        {"toa": [{"function": "f", "data_range": (0, 1, 2)}]},
-        {"toa": [{"function": "f", "data_range": (0, float("nan"))}]},
-        {"toa": [{"function": "f", "index": 1.5}]},
-        {"toa": "\ud800"},
-        {"\ud800": "toa"},
+        (5, "not 5"),
+        (["toa"], r"not \['toa'\]"),
+        ({"toa": 5}, "'toa' .*, not 5"),
+        ({"toa": None}, "'toa' .*, not None"),
+        ({5: "toa"}, "not 5"),
+        ({"toa": [5]}, "^5 "),
+        ({"toa": [{}]}, "^function .*, not None"),
+        ({"toa": [{"function": 5}]}, "^function .*, not 5"),
+        ({"toa": [{"function": "f", "colour": "red"}]}, "'colour'"),
+        ({"toa": [{"function": "f", "data_type": "uint8"}]}, "^data_type .*, not 'uint8'"),
+        ({"toa": [{"function": "f", "data_range": (0, 1, 2)}]}, r"^data_range .*, not \(0, 1, 2\)"),
+        ({"toa": [{"function": "f", "data_range": (0, float("nan"))}]}, r"^data_range .*, not \(0, nan\)"),
+        ({"toa": [{"function": "f", "index": 1.5}]}, "^index .*, not 1.5"),
+        ({"toa": "\ud800"}, r"'toa' .*, not '\\ud800'"),
+        ({"\ud800": "toa"}, r", not '\\ud800'"),
     ],
 )
-def test_what_is_no_processing_level(catalog: Catalog, levels: object) -> None:
+def test_what_is_no_processing_level(catalog: Catalog, levels: object, words: str) -> None:
     """3.4: the name of a level or a list of steps."""
-    with pytest.raises(AttributeValidationError):
+    with pytest.raises(AttributeValidationError, match=words):
         SpectralBand(processing_levels=levels)
 
 
 @pytest.mark.parametrize(
-    "derived",
+    ("derived", "words"),
     [
-        {},
-        {"function": "f"},
-        {"bands": ["a"]},
-        {"function": "f", "bands": "ab"},
-        {"function": "f", "bands": [5]},
-        {"function": "f", "bands": ["a"], "x": 1},
-        "f",
+        ({}, "^function .*, not None"),
+        ({"function": "f"}, "^bands .*, not None"),
+        ({"bands": ["a"]}, "^function .*, not None"),
+        ({"function": "f", "bands": "ab"}, "^bands .*, not 'ab'"),
+        ({"function": "f", "bands": [5]}, "bands .*, not 5"),
+        ({"function": "f", "bands": ["a"], "x": 1}, "'x'"),
+        ("f", "^'f' "),
     ],
 )
-def test_what_are_no_derived_params(catalog: Catalog, derived: object) -> None:
+def test_what_are_no_derived_params(catalog: Catalog, derived: object, words: str) -> None:
     """3.4: function and bands are needed."""
-    with pytest.raises(AttributeValidationError):
+    with pytest.raises(AttributeValidationError, match=words):
         SpectralBand(derived_params=derived)
 
 
@@ -232,10 +232,10 @@ def test_values_stay_valid_when_they_are_changed() -> None:
     """3.2: nested fields are checked, too."""
     step = ProcessingStepAttribute(function="f")
     for name, value in (("function", None), ("data_type", "x"), ("index", "1"), ("physical_range", 5)):
-        with pytest.raises(AttributeValidationError):
+        with pytest.raises(AttributeValidationError, match=f"^{name} .*, not {value!r}"):
             setattr(step, name, value)
     derived = DerivedParamsAttribute(function="f", bands=["a"])
-    with pytest.raises(AttributeValidationError):
+    with pytest.raises(AttributeValidationError, match="^bands .*, not None"):
         derived.bands = None
     assert (step, derived.bands) == (ProcessingStepAttribute(function="f"), ["a"])
 

@@ -40,15 +40,15 @@ def test_damage_is_found_wherever_it_is(tmp_path):
     content = path.read_bytes()
     for at in range(2596, len(content) - 400, 1499):
         path.write_bytes(content[:at] + b"\xff" * 40 + content[at + 40 :])
-        with pytest.raises(CorruptImageError):
+        with pytest.raises(CorruptImageError, match=r"x\.tif .*restore it"):
             copy_raster(path, tmp_path / "copy.tif")
     path.write_bytes(content[:-100])
-    with pytest.raises(CorruptImageError):
+    with pytest.raises(CorruptImageError, match=r"x\.tif .*restore it"):
         copy_raster(path, tmp_path / "copy.tif")
 
 
 def test_a_missing_source_is_told(tmp_path):
-    with pytest.raises(ImageDeletedError):
+    with pytest.raises(ImageDeletedError, match=r"x\.tif .*bring it back"):
         copy_raster(tmp_path / "x.tif", tmp_path / "y.tif")
 
 

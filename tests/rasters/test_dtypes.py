@@ -29,7 +29,7 @@ def test_unknown_names_and_dtypes_are_refused():
         numpy_dtype("UInt64")
     with pytest.raises(InvalidArrayError, match="int64"):
         data_type_name("int64")
-    with pytest.raises(BadRequestError):
+    with pytest.raises(BadRequestError, match="pass at least one"):
         common_dtype([])
 
 

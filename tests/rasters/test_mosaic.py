@@ -98,5 +98,5 @@ def test_agrees_with_painting_one_over_the_other(count, seed, trimmed):
 def test_pixels_of_another_shape_than_their_place_are_refused():
     canvas = Canvas(masked_zeros((1, 1, 2), int))
     lay(canvas, masked([[[1]]], [[[0]]]), (slice(0, 1), slice(0, 1)))
-    with pytest.raises(GridMismatchError):
+    with pytest.raises(GridMismatchError, match=r"\(1, 1, 3\).*\(1, 1, 2\)"):
         lay(canvas, masked([[[1, 2, 3]]], [[[0, 0, 0]]]), (slice(0, 1), slice(0, 2)))

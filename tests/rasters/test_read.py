@@ -330,21 +330,21 @@ def test_a_cutline_masks_what_lies_outside(plain):
 
 
 @pytest.mark.parametrize(
-    ("change", "error"),
+    ("change", "error", "words"),
     [
-        ({"resampling": "nicest"}, BadRequestError),
-        ({"sources": []}, BadRequestError),
-        ({"index": 3}, BadRequestError),
-        ({"index": 0}, BadRequestError),
-        ({"grid": make_grid((0, 5))}, BadRequestError),
-        ({"max_bytes": 1000}, TooLargeError),
-        ({"grid": make_grid((10_000_000, 10_000_000))}, TooLargeError),
-        ({"dtype": "int64"}, ValueError),
+        ({"resampling": "nicest"}, BadRequestError, "'nicest' .*choose one of"),
+        ({"sources": []}, BadRequestError, "pass at least one"),
+        ({"index": 3}, BadRequestError, "bands 1 to 2, not 3"),
+        ({"index": 0}, BadRequestError, "bands 1 to 2, not 0"),
+        ({"grid": make_grid((0, 5))}, BadRequestError, r"\(0, 5\)"),
+        ({"max_bytes": 1000}, TooLargeError, "at most 1000 .*choose a coarser resolution"),
+        ({"grid": make_grid((10_000_000, 10_000_000))}, TooLargeError, "10000000 × 10000000 .*choose a coarser"),
+        ({"dtype": "int64"}, ValueError, "int64 .*use one of"),
     ],
 )
-def test_wrong_requests_are_refused(plain, change, error):
+def test_wrong_requests_are_refused(plain, change, error, words):
     bands = change.pop("sources", sources(plain, change.pop("index", 1)))
-    with pytest.raises(error):
+    with pytest.raises(error, match=words):
         read_bands(bands, change.pop("grid", GRID), **change)
 
 

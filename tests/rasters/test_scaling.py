@@ -56,24 +56,24 @@ def test_worked_results(scaling, scales, data_type):
 
 
 @pytest.mark.parametrize(
-    "scaling",
+    ("scaling", "words"),
     [
-        ["display"],
-        "pretty",
-        ["raw", "display", None, None],
-        ["physical", "auto", None, None],
-        [(1,), None, None, None],
-        [("x%", "3%"), None, None, None],
-        [(float("nan"), 1), None, None, None],
-        [(True, 1), None, None, None],
-        [("0%", "100%", "0%", "100%"), None, None, None],
-        {"infrared": "display"},
-        3,
+        (["display"], "1 values for 4 bands; pass one for each"),
+        ("pretty", "'pretty' .*choose one of"),
+        (["raw", "display", None, None], "display, raw"),
+        (["physical", "auto", None, None], "auto, physical"),
+        ([(1,), None, None, None], r"\(1,\) .*pass None"),
+        ([("x%", "3%"), None, None, None], "^'x%' "),
+        ([(float("nan"), 1), None, None, None], "^nan "),
+        ([(True, 1), None, None, None], "^True "),
+        ([("0%", "100%", "0%", "100%"), None, None, None], "pass data_type"),
+        ({"infrared": "display"}, "infrared"),
+        (3, "not int"),
     ],
 )
-def test_wrong_scalings_are_refused(scaling):
+def test_wrong_scalings_are_refused(scaling, words):
     """3.6: ValueError."""
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match=words):
         scaling_parameters(BANDS, scaling)
 
 
@@ -131,5 +131,5 @@ def test_no_scales_only_cast():
     """3.6."""
     array = numpy.ma.MaskedArray(numpy.array([[[300, 5]]], "uint16"), mask=False)
     assert apply_scaling(array, None, "uint8").tolist() == [[[255, 5]]]
-    with pytest.raises(BadRequestError):
+    with pytest.raises(BadRequestError, match="2 scales .* 1 bands"):
         apply_scaling(array, [None, None], "uint8")

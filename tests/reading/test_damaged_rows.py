@@ -44,7 +44,7 @@ def test_a_geotrans_without_area_is_refused_by_name(catalog: Catalog, image: Ima
     with pytest.raises(RasterError, match=message):
         ImageCollection([spoiled]).mosaic("red", image.geocontext)
     assert spoiled.geocontext.geometry is not None
-    with pytest.raises(BadRequestError):
+    with pytest.raises(BadRequestError, match=r"500000\.0, 4000000\.0"):
         spoiled.geocontext.assign(geometry=None).grid()
 
 

@@ -97,7 +97,7 @@ def test_a_file_that_is_there_is_replaced_only_by_a_whole_one(shifted, catalog: 
     target = tmp_path / "a.tif"
     target.write_text("old")
     catalog.path_of(images[1].files[0]).unlink()
-    with pytest.raises(LocalcatError):
+    with pytest.raises(LocalcatError, match="i1-.*bring it back"):
         images[1].download("red", dest=target)
     assert target.read_text() == "old"
     images[0].download("red", dest=target)
@@ -260,7 +260,7 @@ def test_paths_must_fit_the_images(shifted, tmp_path: Path) -> None:
         with pytest.raises(ValueError, match="dest is text that a file can be named by, not "):
             images.download("red", dest=unusable)
     same = [tmp_path / "a.tif", tmp_path / "b.tif", str(tmp_path / "a.tif")]
-    with pytest.raises(RuntimeError, match=r"several images would be written to .*a.tif; nothing was written"):
+    with pytest.raises(RuntimeError, match=r"a\.tif; nothing was written"):
         images.download("red", dest=same)
     with pytest.raises(RuntimeError, match="several images would be written"):
         images[[0, 0]].download("red", dest=tmp_path)
@@ -319,9 +319,7 @@ def test_products_have_to_agree_on_scaling(catalog: Catalog) -> None:
     red = second.get_band("red")
     red.display_range = (0, 3000)
     red.save()
-    message = (
-        r"band 'red' would be scaled by \(.*4000.*\) in product 'acme:a' and by \(.*3000.*\) in 'acme:b'; pass scaling"
-    )
+    message = "'red' .*4000.*'acme:a' .*3000.*'acme:b'; pass scaling"
     for call in (images.scaling_parameters, images.mosaic, images.stack):
         with pytest.raises(ValueError, match=message):
             call("green red", scaling="display")

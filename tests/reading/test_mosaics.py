@@ -119,11 +119,9 @@ def test_alpha_masks_only_if_all_products_have_it(catalog: Catalog) -> None:
     images = ImageCollection([second, first], geocontext=context())
     assert images[1:].mosaic("red").mask.all()
     assert_array_equal(images.mosaic("red"), noise(1)[:1] + 1)
-    with pytest.raises(
-        ValueError, match=r"Cannot mask alpha: no alpha band 'alpha' for product 'acme:b'\. Try setting 'mask"
-    ):
+    with pytest.raises(ValueError, match=r"no alpha band 'alpha' for product 'acme:b'.*'mask"):
         images.mosaic("red", mask_alpha=True)
-    with pytest.raises(ValueError, match="Invalid bands: band 'alpha' is not available in product 'acme:b'"):
+    with pytest.raises(ValueError, match="band 'alpha' is not available in product 'acme:b'"):
         images.mosaic("red alpha")
 
 

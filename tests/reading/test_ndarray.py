@@ -156,7 +156,7 @@ def test_alpha_is_used_if_the_product_has_it(image: Image) -> None:
     assert_array_equal(image.ndarray("red", mask_nodata=False, mask_alpha="green").mask, [green == 0])
     bare = add(red_green_product("bare"), "x", noise(1))
     assert_array_equal(bare.ndarray("red").mask, noise(1)[:1] == 0)
-    with pytest.raises(ValueError, match=r"Cannot mask alpha: no alpha band .* for product 'acme:bare'\. Try setting "):
+    with pytest.raises(ValueError, match=r"no alpha band .*'acme:bare'.*Try setting "):
         bare.ndarray("red", mask_alpha=True)
     with pytest.raises(ValueError, match="mask_alpha is True, False, None or the name of a band, not 1"):
         bare.ndarray("red", mask_alpha=1)
@@ -168,7 +168,7 @@ def test_alpha_that_is_not_asked_for_is_dropped_again(image: Image) -> None:
     found = image.ndarray("red alpha")
     assert found.shape[0] == 2
     assert_array_equal(found.mask[1], noise(1, bands=3)[2] == 0)
-    with pytest.raises(ValueError, match="Alpha must be the last band in order to reduce rasterization errors"):
+    with pytest.raises(ValueError, match="Alpha must be the last band"):
         image.ndarray("alpha red")
 
 

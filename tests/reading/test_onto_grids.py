@@ -75,7 +75,7 @@ def test_changes_of_the_context(shifted) -> None:
     assert images.stack("red", resolution=20).shape == (3, 1, 20, 15)
     assert images.mosaic("red", crs="EPSG:32617", resolution=20).shape[0] == 1
     for tile in (DLTile.from_latlon(36.1, -75, 10, 32, 0), XYZTile(4, 5, 4)):
-        with pytest.raises(ValueError, match=f"{type(tile).__name__} geocontext does not support modifying crs or res"):
+        with pytest.raises(ValueError, match=f"{type(tile).__name__} .*modifying crs or res"):
             images.mosaic("red", tile, resolution=20)
 
 
@@ -147,7 +147,7 @@ def test_wrong_arguments_are_named(shifted, options, error, message) -> None:
 def test_alpha_comes_last(catalog: Catalog) -> None:
     """3.6."""
     image = add(red_green_product(has_alpha=True), "x", noise(1, bands=3))
-    with pytest.raises(ValueError, match="Alpha must be the last band in order to reduce rasterization errors"):
+    with pytest.raises(ValueError, match="Alpha must be the last band"):
         image.ndarray("alpha red")
 
 
@@ -155,9 +155,9 @@ def test_a_large_result_is_refused_before_anything_is_read(shifted, catalog: Cat
     """3.7, ours."""
     images, _ = shifted
     catalog.path_of(images[0].files[0]).unlink()
-    with pytest.raises(TooLargeError, match="choose a coarser resolution or a smaller area, or pass max_bytes"):
+    with pytest.raises(TooLargeError, match="choose a coarser resolution .*or pass max_bytes"):
         images.mosaic("red", resolution=0.001)
-    with pytest.raises(TooLargeError):
+    with pytest.raises(TooLargeError, match="pass max_bytes"):
         images[0].ndarray("red", context(), resolution=0.001)
 
 
@@ -173,9 +173,7 @@ def test_processing_levels_are_not_computed(shifted, recwarn: pytest.WarningsRec
     red.processing_levels = {"surface": [{"function": "fun", "parameter": "par"}], "best": "surface"}
     red.save()
     for read in (images[0].ndarray, images.mosaic, images.stack, images.scaling_parameters):
-        with pytest.warns(
-            ProcessingLevelWarning, match="band 'acme:p:red' declares steps for the processing level 'best'"
-        ) as w:
+        with pytest.warns(ProcessingLevelWarning, match="band 'acme:p:red' .*level 'best'") as w:
             read("red", processing_level="best")
         assert w[0].filename == __file__
 
@@ -223,9 +221,7 @@ def test_an_image_without_pixels_here_says_so(catalog: Catalog) -> None:
         product=red_green_product(), name="far", acquired="2020-01-01", files=[{"href": "https://example.org/a.tif"}]
     )
     image.save()
-    with pytest.raises(
-        RasterError, match=r"image 'acme:p:far' has no pixels in this catalog \(storage_state 'remote'\)"
-    ):
+    with pytest.raises(RasterError, match="'acme:p:far' .*storage_state 'remote'"):
         image.ndarray("red", context())
 
 
@@ -235,9 +231,7 @@ def test_a_missing_or_damaged_file_is_an_error(shifted, catalog: Catalog) -> Non
     path = catalog.path_of(images[0].files[0])
     whole = path.read_bytes()
     path.write_bytes(whole[:-10])
-    with pytest.raises(
-        CorruptImageError, match=rf"has {len(whole) - 10:,} bytes and should have {len(whole):,}; restore"
-    ):
+    with pytest.raises(CorruptImageError, match=f"{len(whole) - 10:,} bytes .*{len(whole):,}; restore"):
         images[0].ndarray("red")
     path.unlink()
     with pytest.raises(ImageDeletedError, match="is not there; bring it back"):
@@ -286,9 +280,9 @@ def test_if_all_images_fail_the_first_error_is_raised(shifted, catalog: Catalog)
     for image in images:
         catalog.path_of(image.files[0]).unlink()
     for on_error in ("raise", "mask", "skip"):
-        with pytest.raises(ImageDeletedError):
+        with pytest.raises(ImageDeletedError, match=r"i\d-.*bring it back"):
             images.stack("red", on_error=on_error)
-        with pytest.raises(ImageDeletedError):
+        with pytest.raises(ImageDeletedError, match=r"i\d-.*bring it back"):
             images.mosaic("red", on_error=on_error)
 
 

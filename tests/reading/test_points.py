@@ -99,7 +99,7 @@ def test_one_block_is_read_and_not_the_file(catalog: Catalog) -> None:
     content[20_000 : len(content) // 4] = bytes(len(content) // 4 - 20_000)
     path.write_bytes(bytes(content))
     assert image.point(*where, "green").values == (int(array[1, 700, 600]),)
-    with pytest.raises(RasterError):
+    with pytest.raises(RasterError, match="big-.*restore it"):
         image.ndarray("red")
 
 
@@ -123,7 +123,7 @@ def test_wrong_points_are_named(catalog: Catalog) -> None:
         image.point(*lonlat(1, 1))["blue"]
     with pytest.raises(BadRequestError, match="empty"):
         ImageCollection([]).point_series(0, 0)
-    with pytest.raises(UnsavedObjectError):
+    with pytest.raises(UnsavedObjectError, match="acme:p:new"):
         Image(product=product, name="new").point(0, 0)
     remote = Image(product=product, name="far", acquired="2020-01-01", storage_state="remote")
     remote.files = [{"provider_href": "s3://far/away"}]
@@ -176,7 +176,7 @@ def test_a_series_tells_of_images_that_cannot_be_read(catalog: Catalog) -> None:
     images = ImageCollection([add(product, f"i{n}", noise(n) + 1, acquired=f"2020-01-0{n + 1}") for n in range(3)])
     Path(catalog.path_of(images[1].files[0])).write_bytes(b"damaged")
     where = lonlat(4.5, 4.5)
-    with pytest.raises(RasterError):
+    with pytest.raises(RasterError, match="i1-.*restore it"):
         images.point_series(*where, "red")
     with pytest.warns(FailedImagesWarning, match="acme:p:i1"):
         skipped = images.point_series(*where, "red", on_error="skip")

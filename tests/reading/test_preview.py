@@ -140,7 +140,7 @@ def test_an_overview_serves_a_preview(catalog: Catalog) -> None:
     content[-600_000:] = bytes(600_000)  # overviews come first
     path.write_bytes(bytes(content))
     assert_array_equal(image.preview_array(300), before)
-    with pytest.raises(RasterError):
+    with pytest.raises(RasterError, match="i-.*restore it"):
         image.ndarray("a")
 
 
@@ -153,11 +153,11 @@ def test_a_size_is_a_number_of_pixels(catalog: Catalog, size) -> None:
 def test_what_cannot_be_shown_is_refused(catalog: Catalog) -> None:
     product = red_green_product()
     image = add(product, "i", noise(1))
-    with pytest.raises(BadRequestError, match="shows 1 or 3 bands, and perhaps an alpha band, not red, green"):
+    with pytest.raises(BadRequestError, match="1 or 3 bands.*, not red, green"):
         image.preview(bands="red green")
     with pytest.raises(BadRequestError, match="band 'blue' is not available"):
         image.preview(bands="blue")
-    with pytest.raises(UnsavedObjectError):
+    with pytest.raises(UnsavedObjectError, match="acme:p:new"):
         Image(product=product, name="new").preview()
     remote = Image(product=product, name="far", acquired="2020-01-01", storage_state="remote")
     remote.files = [{"provider_href": "s3://far/away"}]

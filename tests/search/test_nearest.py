@@ -46,9 +46,20 @@ def test_how_many_is_a_whole_number_from_one(images, k):
         images.nearest((0, 0), k)
 
 
-@pytest.mark.parametrize("point", [None, (1,), (1, 2, 3), "here", (0, 91), ("a", "b"), 5])
-def test_what_is_no_place_is_refused(images, point):
-    with pytest.raises(BadRequestError):
+@pytest.mark.parametrize(
+    ("point", "words"),
+    [
+        (None, "'None'"),
+        ((1,), r"\(1,\)"),
+        ((1, 2, 3), r"\(1, 2, 3\)"),
+        ("here", "'here'"),
+        ((0, 91), "latitude 91"),
+        (("a", "b"), "'a'"),
+        (5, "'5'"),
+    ],
+)
+def test_what_is_no_place_is_refused(images, point, words):
+    with pytest.raises(BadRequestError, match=words):
         images.nearest(point, 1)
 
 

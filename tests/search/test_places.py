@@ -221,18 +221,18 @@ def test_cql2_that_is_wrong_is_refused_by_name(source, message):
 
 
 @pytest.mark.parametrize(
-    "source",
+    ("source", "words"),
     [
-        {"within": {"geometry": 5}},
-        {"within": {"geometry": {"type": "Point"}}},
-        {"within_distance": {"geometry": AS_JSON}},
-        {"within_distance": {"geometry": {"geometry": AS_JSON, "metres": "far"}}},
-        {"op": "within", "name": "geometry", "val": None},
-        {"near": {"geometry": AS_JSON}},
+        ({"within": {"geometry": 5}}, "'5'"),
+        ({"within": {"geometry": {"type": "Point"}}}, "'Point' .*'coordinates'"),
+        ({"within_distance": {"geometry": AS_JSON}}, "a geometry and metres, not {'coordinates'"),
+        ({"within_distance": {"geometry": {"geometry": AS_JSON, "metres": "far"}}}, "metres, .*, not 'far'"),
+        ({"op": "within", "name": "geometry", "val": None}, "'None'"),
+        ({"near": {"geometry": AS_JSON}}, "'near'"),
     ],
 )
-def test_json_that_is_wrong_is_refused(source):
-    with pytest.raises(BadRequestError):
+def test_json_that_is_wrong_is_refused(source, words):
+    with pytest.raises(BadRequestError, match=words):
         Expression.parse(source)
 
 
@@ -245,7 +245,7 @@ def test_plain_objects_have_a_place_too():
     assert p.geometry.within(SQUARE).evaluate(Thing())
     assert not p.nothing.within(SQUARE).evaluate(Thing())
     assert not (~p.nothing.within(SQUARE)).evaluate(Thing())
-    with pytest.raises(InvalidGeometryError):
+    with pytest.raises(InvalidGeometryError, match="'x'"):
         p.name.within(SQUARE).evaluate(Thing())
 
 

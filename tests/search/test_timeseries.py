@@ -109,7 +109,7 @@ def test_all_of_time_has_an_end(interval, count):
 
 
 def test_a_series_of_more_than_a_million_intervals_is_refused():
-    with pytest.raises(BadRequestError, match=r"more than 1,000,000 intervals of a minute; narrow the bounds"):
+    with pytest.raises(BadRequestError, match="1,000,000 .*minute; narrow the bounds"):
         buckets_between(EARLIEST, LATEST, Interval.MINUTE)
     minutes = buckets_between(
         0, to_microseconds(datetime(1970, 1, 1, tzinfo=UTC) + timedelta(minutes=999_999)), Interval.MINUTE

@@ -158,8 +158,7 @@ def test_bands_that_lie_elsewhere_keep_all_out(
     ours.merge(theirs)
     raw(theirs, statement)
     before = told(ours)
-    refused = f"band '{name}' of product 'acme:guide' has another position or data type in the files"
-    with pytest.raises(ConflictError, match=refused):
+    with pytest.raises(ConflictError, match=f"band '{name}' of product 'acme:guide'"):
         ours.merge(theirs, policy=policy)
     assert told(ours) == before
 
@@ -205,9 +204,7 @@ def test_a_change_during_a_merge_is_noticed(ours: Catalog, theirs: Catalog, monk
 
         with monkeypatch.context() as patch:
             patch.setattr(merging, "_copied", copy)
-            with pytest.raises(
-                ConflictError, match=r"image 'acme:guide:b' or its product was changed in .* merge again"
-            ):
+            with pytest.raises(ConflictError, match="'acme:guide:b' .*merge again"):
                 ours.merge(theirs, policy="theirs")
         assert Image.get("acme:guide:b", catalog=ours).cloud_fraction == (0.9 if changed is ours else 0.1)
         assert ours.merge(theirs, policy="theirs").replaced == {"image": 1}
@@ -323,7 +320,7 @@ def test_what_cannot_be_merged_is_refused(ours: Catalog, theirs: Catalog, tmp_pa
     with theirs.transaction(), pytest.raises(BadRequestError, match="a merge is a transaction of its own"):
         ours.merge(theirs)
     with Catalog.open(ours.path, read_only=True) as read_only:
-        with pytest.raises(ReadOnlyCatalogError):
+        with pytest.raises(ReadOnlyCatalogError, match=r"survey\.gpkg.*read_only=True"):
             read_only.merge(theirs)
         assert read_only.merge(theirs, dry_run=True).added == EVERYTHING
     assert not ours.data_folder.path.exists()

@@ -70,7 +70,7 @@ def test_hostile_text_is_kept_as_it_is_or_refused() -> None:
             product.save()
             image.provider_id, image.tags, image.extra_properties = payload, [payload], {payload: payload}
             image.save()
-            with pytest.raises(AttributeValidationError):
+            with pytest.raises(AttributeValidationError, match="make_valid_name"):
                 Image(name=payload, product=product)
             again = Product.get("acme:p", catalog=catalog)
             assert (again.name, again.description, again.tags) == (payload, payload, [payload])

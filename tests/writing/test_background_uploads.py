@@ -131,7 +131,7 @@ def test_another_process_can_cancel_too(catalog: Catalog, product: Product, pixe
     with Catalog.open(catalog.path) as other:  # knows nothing of the workers, as in another process
         (found,) = [upload for upload in other.uploads() if upload.status == "pending"]
         found.cancel()
-        with pytest.raises(concurrent.futures.TimeoutError):
+        with pytest.raises(concurrent.futures.TimeoutError, match="acme:guide:a"):
             other.uploads()[0].wait_for_completion(timeout=0.01)
     gate.opened.set()
     second.wait_for_completion(PATIENCE)
@@ -173,7 +173,7 @@ def test_what_nobody_foresaw_ends_in_the_events_too(
     monkeypatch.setattr(DataFolder, "sync", broken)
     upload = new_image(product).upload_ndarray(pixels, raster_meta=meta, wait=False)
     upload.wait_for_completion(PATIENCE)
-    with pytest.raises(UploadError, match="the upload of 'acme:guide:x' failed: ZeroDivisionError: a defect"):
+    with pytest.raises(UploadError, match="'acme:guide:x' failed: ZeroDivisionError"):
         upload.raise_for_status()
 
 

@@ -131,7 +131,7 @@ def test_a_damaged_file_is_not_rewritten(catalog: Catalog, product: Product, str
     content = strips.read_bytes()
     strips.write_bytes(content[: len(content) // 2])
     upload = new_image(product).upload(strips, cog=True)
-    with pytest.raises(CorruptImageError):
+    with pytest.raises(CorruptImageError, match=r"strips\.tif .*restore it"):
         upload.raise_for_status()
     check_nothing_left(catalog)
 
@@ -146,7 +146,7 @@ def test_room_for_the_decoded_pixels_is_looked_for(
         raise StorageFullError("full")
 
     monkeypatch.setattr(DataFolder, "require_space", full)
-    with pytest.raises(StorageFullError):
+    with pytest.raises(StorageFullError, match="full"):
         new_image(product).upload(strips, cog=True).raise_for_status()
     assert wanted == [ARRAY.nbytes]
     check_nothing_left(catalog)
@@ -174,7 +174,7 @@ def test_an_overview_without_pixels_is_refused_of_files_and_arrays_alike(
             with rasterio.open(catalog.path_of(Image.get(upload.image_id).files[0])) as dataset:
                 assert len(dataset.overviews(1)) == 2
         return
-    message = f"an overview of factor {factor} of 301 × 140 pixels would have none; leave it out"
+    message = f"factor {factor} of 301 × 140 pixels .*; leave it out"
     with pytest.raises(BadRequestError, match=message):
         from_file.raise_for_status()
     with pytest.raises(BadRequestError, match=message):

@@ -169,6 +169,6 @@ def test_a_mask_that_a_file_would_spread_to_another_band_is_refused(catalog: Cat
     array = numpy.ma.MaskedArray(numpy.ones((2, 64, 48), "uint8"), mask=False)
     array[1, 0, 0] = numpy.ma.masked
     upload = new_image(mixed).upload_ndarray(array, raster_meta=meta)
-    with pytest.raises(InvalidArrayError, match="the mask of the bands without nodata hides pixels of band 1, which"):
+    with pytest.raises(InvalidArrayError, match="hides pixels of band 1"):
         upload.raise_for_status()
     check_nothing_left(catalog)

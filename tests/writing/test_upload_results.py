@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 from pathlib import Path
 
@@ -82,7 +83,7 @@ def test_several_arrays_become_several_files(catalog: Catalog, meta) -> None:
     assert image.ndarray("b1 b0")[:, 0, 0].tolist() == [2, 1]
     with pytest.raises(InvalidArrayError, match="has no bands in file 2"):
         new_image(product, "y").upload_ndarray([*arrays, arrays[0]], raster_meta=meta)
-    message = "band 'b1' is in file 1 of an image, counted from 0, and only 1 came; pass all"
+    message = "'b1' .*file 1 .*only 1 came; pass all"
     with pytest.raises(BadRequestError, match=message):
         new_image(product, "y").upload_ndarray(arrays[:1], raster_meta=meta)
     with pytest.raises(BadRequestError, match=message):
@@ -105,7 +106,7 @@ def test_a_file_may_hold_pixels_that_no_band_is_declared_for(catalog: Catalog, m
     with rasterio.open(catalog.path_of(image.files[0])) as dataset:
         assert dataset.read()[:, 0, 0].tolist() == [1, 2, 9]
         assert (dataset.descriptions, dataset.nodata) == (("red", None, "nir"), 9)
-    with pytest.raises(InvalidArrayError, match="declares 3 bands .red, one without a name, infrared. and the array"):
+    with pytest.raises(InvalidArrayError, match="3 bands .red, one without a name, infrared."):
         new_image(product, "y").upload_ndarray(array[:2], raster_meta=meta)
 
 
@@ -294,7 +295,7 @@ def test_the_grid_of_a_file_wins_over_what_the_user_set(
     first = new_image(product, "first")
     first.upload_ndarray(pixels, raster_meta=meta)
     second = new_image(product, "second", **crs, geotrans=(0, 1, 0, 0, 0, -1), x_pixels=5, y_pixels=5)
-    with pytest.warns(FutureWarning, match=r"not permitted in an upload of files: the files' own projection is used"):
+    with pytest.warns(FutureWarning, match="not permitted in an upload of files"):
         second.upload(catalog.path_of(first.files[0])).raise_for_status()
     assert (second.geotrans, {"cs_code": second.cs_code, "projection": second.projection}) == (
         first.geotrans,
@@ -481,5 +482,5 @@ def test_a_crs_that_a_geotiff_cannot_keep_is_refused(
 
 @pytest.mark.parametrize("grids", ["@null,x.gsb", "x.gsb,@null", "@null ,x.gsb"])
 def test_a_grid_beside_none_is_refused(grids: str) -> None:
-    with pytest.raises(InvalidCRSError):
+    with pytest.raises(InvalidCRSError, match=re.escape(grids)):
         parse_crs(f"+proj=merc +a=6378137 +b=6378137 +nadgrids={grids}")
