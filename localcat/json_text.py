@@ -1,4 +1,4 @@
-"""JSON text, read strictly: every reader of it must find the same in it; of damaged text, what SQLite finds."""
+"""Strict JSON, which every decoder reads in the same way; and damaged JSON, read as SQLite reads it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any, Final, NoReturn
 
-_MOST_LEVELS: Final = 500  # of lists and objects; how many a decoder bears depends on the Python and on its caller
+_MOST_LEVELS: Final = 500  # of lists and objects; how many a decoder can take depends on the Python and on its caller
 _BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[\]{}]', re.DOTALL)
 
 
@@ -16,20 +16,20 @@ def loads(text: str | bytes) -> Any:
     Raises
     ------
     ValueError
-        If it is none; also where a key is there twice, of which SQLite takes the first and Python the last, for NaN and
-        Infinity, which are no JSON, and for what is nested too deep to be decoded everywhere.
+        If the text is not JSON. Also if a key occurs twice (SQLite takes the first, Python the last), for NaN and
+        Infinity (which are not JSON), and if it is nested too deep to be decoded everywhere.
     """
     decoded = text if isinstance(text, str) else text.decode(json.detect_encoding(text), "surrogatepass")
     return _decoded(decoded, _DECODER)
 
 
 def first_of_keys(text: str) -> Any:
-    """Decode JSON text as SQLite reads it: where a key is there twice, its first value counts.
+    """Decode JSON text as SQLite does: if a key occurs twice, its first value counts.
 
     Raises
     ------
     ValueError
-        If it is none, or nested too deep.
+        If the text is not JSON, or is nested too deep.
     """
     return _decoded(text, _LENIENT_DECODER)
 

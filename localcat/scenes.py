@@ -328,7 +328,7 @@ def search(
     storage_state : str, optional
         ``"available"`` or ``"remote"``.
     limit : int, optional
-        At most so many; None for all.
+        The largest number of scenes; None for all.
     sort_field, sort_order : str
         An attribute of images, and ``"asc"`` or ``"desc"``.
     date_field : str
@@ -405,7 +405,7 @@ def search_products(
     catalog: Backend | None = None,
     client: Backend | None = None,
 ) -> ProductCollection:
-    """Return the products that have all of some bands, have an owner, and have the words of a text."""
+    """Return the products that have all of some bands, have an owner, and have all the words of a string."""
     source = catalog or client or default_catalog()
     found = source.search(Product)
     if owner is not None:

@@ -57,7 +57,7 @@ def from_microseconds(microseconds: int) -> datetime:
     except OverflowError as error:
         raise CorruptCatalogError(
             f"a stored time of {microseconds} microseconds is beyond the years 1 to 9999; "
-            "`localcat verify` tells which objects are damaged"
+            "`localcat verify` reports which objects are damaged"
         ) from error
 
 

@@ -468,4 +468,4 @@ def test_a_problem_names_the_thing_the_cause_and_the_next_step(path: Path) -> No
     for problem in problems:
         text = str(problem)
         assert str(problem.object_id) in text
-        assert text.endswith("; Catalog.reindex() builds it anew")
+        assert text.endswith("; Catalog.reindex() builds it again")

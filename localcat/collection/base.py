@@ -133,7 +133,7 @@ class Collection(MutableSequence[T], Generic[T]):
         return self._like_or_plain([function(item) for item in self])
 
     def filter(self, predicate: Callable[[T], Any] | Expression) -> Self:
-        """Return the items that a function says yes to, or that a filter expression finds.
+        """Return the items for which a function returns true, or that a filter expression finds.
 
         Parameters
         ----------
@@ -263,7 +263,7 @@ def _keys(predicates: tuple[Predicate, ...], name: str) -> list[Callable[[Any], 
 
 
 def key_of(predicate: Predicate) -> Callable[[Any], Any]:
-    """Return the function that a predicate stands for."""
+    """Return the function for a predicate."""
     if callable(predicate):
         return predicate
     if not isinstance(predicate, str) or not all(predicate.split(".")):

@@ -14,7 +14,7 @@ _SHOWN = 5  # items in a repr
 class Each:
     """Every item of a collection: reading an attribute, an item or calling it gives an Each of the results.
 
-    Nothing is done before the results are asked for, by iterating or by `combine`; each time anew.
+    Nothing is done before the results are asked for, by iterating or by `combine`; everything is done again each time.
 
     Parameters
     ----------

@@ -28,12 +28,12 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 
 class ImageCollection(Collection[Image]):
-    """Images, with the place where their pixels are wanted; what ``Image.search().collect()`` returns.
+    """Images, with the grid on which their pixels are wanted; what ``Image.search().collect()`` returns.
 
     Parameters
     ----------
     iterable : iterable of Image, optional
-        Its images. Where they overlap in a mosaic, the last one lies on top.
+        Its images. Where they overlap in a mosaic, the last one is on top.
     geocontext : GeoContext or geometry, optional
         The grid on which pixels are read unless a call names another; see `geocontext`.
     """
@@ -103,7 +103,7 @@ class ImageCollection(Collection[Image]):
         return [self[index.intersecting(geometry)] for geometry in geometries]
 
     def nearest(self, point: Any, k: int = 1) -> ImageCollection:
-        """Return the images whose footprints lie nearest to a point, nearest first; ties in their order.
+        """Return the images whose footprints are nearest to a point, nearest first; ties in their order.
 
         Parameters
         ----------
@@ -150,7 +150,7 @@ class ImageCollection(Collection[Image]):
         mask_alpha : bool or str, optional
             None masks by the band ``alpha`` if all products have one.
         bands_axis : int
-            Where in the result the axis of bands stands, -2 to 2.
+            The position of the axis of bands in the result, -2 to 2.
         on_error : str
             ``"raise"``, or ``"skip"`` (``"mask"`` is the same here) to leave out images that cannot be read, with a
             `FailedImagesWarning` that lists them.
@@ -219,13 +219,13 @@ class ImageCollection(Collection[Image]):
         flatten : str, callable, or sequence of them, optional
             Group the images by these predicates, as `groupby` does, and make each group one layer: its mosaic.
         bands_axis : int
-            Where in the result the axis of bands stands: 1, 2 or 3, or from the end -1 to -3.
+            The position of the axis of bands in the result: 1, 2 or 3, or from the end -1 to -3.
         max_workers : int, optional
             Threads that read; as many as there are processors, and at most 8, by default. Each holds a few rows of one
             image beside the result.
         on_error : str
-            What to do with layers that cannot be read: ``"raise"``, ``"mask"`` them wholly, or ``"skip"`` them, which
-            shortens the result. The last two list them in a `FailedImagesWarning`.
+            What to do with layers that cannot be read: ``"raise"``, ``"mask"`` all their pixels, or ``"skip"`` them,
+            which shortens the result. The last two list them in a `FailedImagesWarning`.
 
         Returns
         -------
@@ -279,8 +279,8 @@ class ImageCollection(Collection[Image]):
     ) -> PointSeries:
         """Read the values of the images at one place, in the order of their times.
 
-        Images whose grids do not hold the place are left out; those that hold it and have no valid pixel there are
-        masked. Of each file one block is read.
+        Images whose grids do not contain the place are left out; the values of those that contain it and have no valid
+        pixel there are masked. One block of each file is read.
 
         Parameters
         ----------
@@ -302,7 +302,7 @@ class ImageCollection(Collection[Image]):
         Raises
         ------
         BadRequestError
-            If the collection is empty, a band is unknown, or the place is none on Earth.
+            If the collection is empty, a band is unknown, or the coordinates are not a place on Earth.
         """
         request = ReadRequest(
             bands=bands,
@@ -465,7 +465,7 @@ class ImageCollection(Collection[Image]):
         self._index = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_index": None}  # made anew where it is needed
+        return {**self.__dict__, "_index": None}  # made again when it is needed
 
     def _footprints(self) -> FootprintIndex:
         if self._index is None:

@@ -1,4 +1,4 @@
-"""What kind of file system a path lies on: some cannot be trusted with locks or with the order of writes."""
+"""The kind of file system of a path: some cannot be trusted with locks or with the order of writes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class FileSystem:
     Parameters
     ----------
     name : str
-        What the system calls it, in lower case: ``ext4``, ``nfs4``, ``vfat``; empty where it cannot be told.
+        What the system calls it, in lower case: ``ext4``, ``nfs4``, ``vfat``; empty if it is not known.
     is_read_only : bool
         Whether it is mounted for reading only.
     """
@@ -51,7 +51,7 @@ class FileSystem:
 
 
 def file_system_of(path: str | os.PathLike[str]) -> FileSystem:
-    """Return the file system that a path lies on, or would lie on.
+    """Return the file system of a path, which need not exist yet.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def file_system_of(path: str | os.PathLike[str]) -> FileSystem:
     Returns
     -------
     FileSystem
-        With an empty name where the system does not tell.
+        With an empty name if the system does not report one.
     """
     found = Path(path).absolute()
     while not found.exists() and found != found.parent:

@@ -1,4 +1,4 @@
-"""Where the parts of a catalog lie, and how its rows name files that stay where they are."""
+"""The paths of a catalog's parts, and how its rows name files that are indexed in place."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ def absolute(path: str | os.PathLike[str]) -> Path:
     Raises
     ------
     CatalogError
-        If it is not text, or empty.
+        If it is not a string or path, is empty, or has characters that no file name can have.
     """
     text = text_of(path)
     if text is None:
-        raise CatalogError(f"a catalog's path is text that a file can be named by, not {path!r}")
+        raise CatalogError(f"a catalog's path is a str or os.PathLike that names a file, not {path!r}")
     return Path(os.path.abspath(text))  # noqa: PTH100  # Path.resolve would follow links, and the data folder lies beside
 
 
 def text_of(path: object) -> str | None:
-    """Return a path as text; None if no file can be named so."""
+    """Return a path as a string; None if it cannot be the path of a file."""
     text = os.fspath(path) if isinstance(path, str | os.PathLike) else None
     return text if isinstance(text, str) and text and "\x00" not in text and _is_encodable(text) else None
 
 
 def _is_encodable(text: str) -> bool:
-    """Return whether the system can be given a text as a path; half of a surrogate pair it cannot."""
+    """Return whether the system takes a string as a path; it refuses half of a surrogate pair."""
     try:
         os.fsencode(text)
     except UnicodeEncodeError:
@@ -40,7 +40,7 @@ def _is_encodable(text: str) -> bool:
 
 
 def data_path(path: Path) -> Path:
-    """Return the folder in which the pixels of a catalog file lie."""
+    """Return the data folder of a catalog file, which holds its pixels."""
     return path.with_name(f"{path.stem}.data")
 
 
@@ -55,12 +55,12 @@ def is_local(href: str) -> bool:
 
 
 def below_roots(href: str, home: Path, roots: tuple[Path, ...] | None) -> Path:
-    """Return the path of a file that is indexed in place, if it lies below one of the roots, links resolved.
+    """Return the path of a file that is indexed in place, if it is below one of the roots, links resolved.
 
     Raises
     ------
     UnsafePathError
-        If it does not.
+        If it is not.
     """
     if not is_unc(href):  # which even to resolve would mean to ask another machine
         with suppress(OSError, ValueError, RuntimeError):  # RuntimeError: links in a circle, before Python 3.13

@@ -22,7 +22,7 @@ keep_in_children(WGS84)
 
 _AUTHORITY_CODE = re.compile(r"(?P<authority>[A-Za-z]{2,12}):(?P<code>[A-Za-z0-9]{1,12})")
 _WKT = re.compile(r"(PROJ|GEO(G|D|C)|COMPD_|COMPOUND|VERT_?|LOCAL_|ENG|BOUND)(CS|CRS)\s*\[", re.IGNORECASE)
-# Says that there is no grid, as texts of Web Mercator do; behind a comma it would go on with one.
+# 'No grid', as strings of Web Mercator say it; after a comma, PROJ would try a grid of that name.
 _NO_GRID = re.compile(r"\+?nadgrids=@null\b(?!\s*,)|PROJ4_GRIDS\"\s*,\s*\"@null\"", re.IGNORECASE)
 _GRIDS = re.compile(r"grids\s*=|PROJ4_GRIDS|PARAMETERFILE|\+\s*(init|file|catalog)\s*=", re.IGNORECASE)
 _FORBIDDEN_IN_PROJ4 = re.compile(r"(grids|init|file|pipeline|catalog)\b|[/\\@]", re.IGNORECASE)
@@ -31,7 +31,7 @@ _LONGEST = 20_000  # characters; the longest WKT2 of a real CRS is a few thousan
 
 
 def parse_crs(value: str | int) -> CRS:
-    """Return the coordinate reference system that a code or a text names.
+    """Return the coordinate reference system that a code or a string names.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def _parsed(value: str | int) -> CRS:
     if isinstance(value, int) and not isinstance(value, bool):
         return CRS.from_epsg(value)
     if not isinstance(value, str):
-        raise InvalidCRSError(f"a CRS is a code or a text, not {value!r}; pass 'EPSG:4326', WKT or PROJ.4 text")
+        raise InvalidCRSError(f"a CRS is a code or a string, not {value!r}; pass 'EPSG:4326', WKT or PROJ.4 text")
     text = value.strip()
     if len(text) > _LONGEST or "\x00" in text:
         raise InvalidCRSError(f"a CRS text has at most {_LONGEST} characters and no NUL, this one is unusable")
@@ -121,7 +121,7 @@ def crs_code(crs: CRS) -> str | None:
 
 
 def proj4_text(crs: CRS) -> str:
-    """Return a CRS as PROJ.4 text, with flags such as ``+no_defs`` as PROJ writes them; empty if it cannot be told."""
+    """Return a CRS as PROJ.4 text, with flags such as ``+no_defs`` as PROJ writes them; empty if it has none."""
     with _quiet():
         return str(crs.to_proj4()).replace("=True", "")
 

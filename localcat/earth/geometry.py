@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Box: TypeAlias = tuple[float, float, float, float]
 """(min_lon, max_lon, min_lat, max_lat) in degrees; a box across the antimeridian has max_lon > 180."""
 
-_FARTHEST = 3600.0  # degrees of longitude; what lies beyond ten turns is in other units
+_FARTHEST = 3600.0  # degrees of longitude; a larger number is in other units
 RADIUS = 6_371_008.8  # metres; mean Earth radius R1 of GRS 80
 _TOLERANCE = 1e-9  # degrees, 0.1 mm; by so much a computed coordinate may miss the antimeridian or a pole
 _DECIMALS = 11  # of a degree; turning a longitude by 360° and back loses more, and would show in what users wrote
@@ -218,7 +218,7 @@ def intersecting(area: BaseGeometry, footprints: NDArray[Any]) -> NDArray[numpy.
 def coverage(footprint: BaseGeometry, area: BaseGeometry) -> float:
     """Return the fraction of an area that a footprint covers, in planar degrees, 0 to 1.
 
-    An area without extent (a point, a line) is covered wholly or not at all.
+    An area without extent (a point, a line) is covered completely or not at all.
     """
     wanted = _polygonal(area)
     if wanted.is_empty:
@@ -267,7 +267,7 @@ def _parse(value: object) -> BaseGeometry:
 
 
 def _from_geojson(mapping: Mapping[Any, Any] | None) -> BaseGeometry:
-    if mapping is None:  # a Feature may lie nowhere: RFC 7946, section 3.2
+    if mapping is None:  # a Feature may have no geometry: RFC 7946, section 3.2
         raise InvalidGeometryError("the GeoJSON of type 'Feature' is not a geometry: its geometry is null")
     kind = mapping.get("type")
     try:

@@ -1,4 +1,4 @@
-"""What lies nearest to a place, found by asking an index for wider and wider surroundings of it."""
+"""The things nearest to a place, found by asking an index for wider and wider surroundings of it."""
 
 from __future__ import annotations
 
@@ -31,10 +31,9 @@ def as_place(value: Any) -> BaseGeometry:
 def nearest_to(
     place: BaseGeometry, k: int, around: Callable[[float], tuple[Sequence[T], NDArray[Any]]]
 ) -> list[tuple[float, T]]:
-    """Return the k things that lie nearest to a place with their distances in metres, nearest first.
+    """Return the k things nearest to a place with their distances in metres, nearest first.
 
-    Whatever lies within the radius that has been asked is known, so that the nearest are certain as soon as k of them
-    do.
+    The radius grows until k things are within it: all things within the radius are known, so these are the nearest.
 
     Parameters
     ----------
@@ -43,8 +42,8 @@ def nearest_to(
     k : int
         How many, from 1.
     around : callable
-        Takes a radius in metres and returns all things whose footprint lies within it, and perhaps others, with their
-        footprints. Of things that are as far, to the millimetre, the smaller comes first.
+        Takes a radius in metres and returns all things whose footprint is within it, and perhaps others, with their
+        footprints. Things at the same distance, to the millimetre, are sorted by their value.
     """
     from localcat.earth.sphere import FARTHEST, distances  # brings shapely
 

@@ -34,8 +34,9 @@ _was_on = False  # before the first of them
 def prepare_gdal() -> None:
     """Let GDAL load its drivers, which it does once in a process, before anything else makes it look for others.
 
-    And tell all of PROJ where its database is: rasterio tells GDAL, but GDAL's reader of GeoTIFFs asks PROJ in a way of
-    its own for units such as kilometres, which in rasterio's wheels then prints that there is none.
+    It also gives all of PROJ the folder of its database. rasterio gives that to GDAL only; but GDAL's reader of
+    GeoTIFFs asks PROJ directly for units such as kilometres, and in rasterio's wheels PROJ then prints that it has no
+    database.
     """
     with Env(session=DummySession(), **NO_FOREIGN_CODE):
         folders = [os.fsencode(folder) for folder in _env.get_proj_data_search_paths()]
@@ -69,7 +70,7 @@ def proj_offline() -> Iterator[None]:
 
 @functools.cache
 def _switch() -> tuple[Callable[[], bool], Callable[[bool], object]]:
-    """Return what tells whether PROJ's network is on, and what switches it.
+    """Return the function that reports whether PROJ's network is on, and the one that switches it.
 
     rasterio has no function for it; GDAL, which lies behind it, has. Where GDAL's cannot be reached through rasterio,
     as on Windows, the environment is what remains; PROJ looks there when a thread first uses it.

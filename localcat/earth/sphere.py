@@ -37,7 +37,7 @@ def grown_box(box: Box, metres: float) -> Box:
 
 
 def within_reach(area: BaseGeometry, footprints: NDArray[Any], metres: float) -> NDArray[numpy.bool_]:
-    """Return which footprints lie within a distance of an area; None does not.
+    """Return which footprints are within a distance of an area; False for None.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def within_reach(area: BaseGeometry, footprints: NDArray[Any], metres: float) ->
 
 
 def distances(area: BaseGeometry, footprints: NDArray[Any], longest: float = FARTHEST) -> NDArray[numpy.float64]:
-    """Return how many metres footprints lie from an area: 0 where they share a point, infinity for None.
+    """Return the distances of footprints from an area in metres: 0 if they share a point, infinity for None.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ class _Arcs:
         return _Arcs(self.starts[positions], self.ends[positions], self.owners[positions])
 
     def cut(self) -> _Arcs:
-        """Return each edge cut into pieces of the same length, one behind the other."""
+        """Return each edge cut into pieces of the same length, one after the other."""
         shares = numpy.arange(_PIECES + 1)[None, :, None] / _PIECES
         places = self.starts[:, None, :] + shares * (self.ends - self.starts)[:, None, :]
         starts, ends = places[:, :-1].reshape(-1, 2), places[:, 1:].reshape(-1, 2)
@@ -210,7 +210,7 @@ def _between(ones: _Arcs, others: _Arcs) -> NDArray[numpy.float64]:
         length = (along**2).sum(axis=1)
         share = ((point - start) * along).sum(axis=1) / numpy.where(length > 0, length, 1.0)
         share = numpy.clip(share, 0.0, 1.0)[:, None]
-        # The chord tells where along the edge; the place itself lies on the edge as it is drawn.
+        # The chord gives the position along the edge; the nearest place is on the edge as it is drawn.
         foot = _on_sphere(arcs.starts + share * (arcs.ends - arcs.starts))
         found = numpy.minimum(found, ((point - foot) ** 2).sum(axis=1))
     metres: NDArray[numpy.float64] = 2 * RADIUS * numpy.arcsin(numpy.minimum(numpy.sqrt(found) / 2, 1.0))

@@ -1,4 +1,4 @@
-"""Well-known binary, as far as its nesting: OGC 06-103r4, section 8, and the flags that PostGIS adds."""
+"""The nesting of well-known binary: OGC 06-103r4, section 8, and the flags that PostGIS adds."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MOST_LEVELS = 64
 def check_depth(blob: bytes) -> None:
     """Refuse a geometry whose collections are nested so deeply that GEOS, which recurses, would exhaust the stack.
 
-    Whatever else is wrong with it is left for GEOS to find.
+    Other faults are left for GEOS to find.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Conditions on the year of a timestamp, told as ranges of time, which an index can answer."""
+"""Conditions on the year of a timestamp, rewritten as ranges of time, which an index can answer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _LAST_MOMENT = datetime.max.replace(tzinfo=UTC)
 
 
 def years_as_ranges(node: Node) -> Node:
-    """Return a filter that says the same and tells of years as ranges; the node itself where there are none.
+    """Return an equal filter with ranges of time instead of years; the node itself if it has no year.
 
     A year that is excluded stays as it is: no index helps to find the others. So do values that are no year, for
     whoever reads the filter next to refuse.
@@ -19,10 +19,10 @@ def years_as_ranges(node: Node) -> Node:
         case Comparison() | AnyOf() if node.ref.part is not Part.YEAR:
             return node
         case And(parts) | Or(parts):
-            told = [years_as_ranges(part) for part in parts]
-            if all(new is old for new, old in zip(told, parts, strict=True)):
+            rewritten = [years_as_ranges(part) for part in parts]
+            if all(new is old for new, old in zip(rewritten, parts, strict=True)):
                 return node
-            return all_of(*told) if isinstance(node, And) else one_of(*told)
+            return all_of(*rewritten) if isinstance(node, And) else one_of(*rewritten)
         case Not(part):
             inner = years_as_ranges(part)
             return node if inner is part else Not(inner)

@@ -12,7 +12,7 @@ of the whole chain, so the one that ends it can be told from those inside its la
 ``5 < q < limit(q > 3)``.
 
 Where the code cannot be read so (another interpreter, a compiled caller, a later CPython that compiles chains in
-another way), no truth test is ever recognised, and the error tells what to write instead: the failure is loud.
+another way), no truth test is ever recognised, and the error says what to write instead: the failure is loud.
 Tested on CPython 3.11, 3.12 and 3.13; the compiler of 3.14 writes the same instructions for a chain.
 """
 
@@ -88,7 +88,7 @@ def _next_link(instructions: list[dis.Instruction], comparison: int) -> dis.Inst
         following = next((one for one in later if one.positions == whole), None)
     else:
         # The program runs without column numbers (-X no_debug_ranges). The jump after a failed test leads behind the
-        # chain, so the only comparison before its target must be the one; of several, there is no telling.
+        # chain, so the only comparison before its target must be the one; among several, it cannot be found.
         jump = next((one for one in instructions[comparison + 1 :] if "JUMP_IF_FALSE" in one.opname), None)
         within = [one for one in later if jump is not None and one.offset < jump.argval]
         following = within[0] if len(within) == 1 else None

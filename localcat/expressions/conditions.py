@@ -60,19 +60,19 @@ def like(ref: Ref, pattern: object, *, fold: bool) -> Node:
 
 
 def prefix(ref: Ref, text: object) -> Node:
-    """Make the condition that the attribute begins with a text."""
+    """Make the condition that the attribute begins with a string."""
     return nodes.Prefix(_no_product(ref), plain_text(ref, text))
 
 
 def spatial(ref: Ref, relation: Relation, geometry: object, metres: object = None) -> nodes.Spatial:
-    """Make the condition that a footprint lies so to a geometry; `metres` is for `Relation.WITHIN_DISTANCE`.
+    """Make the condition that a footprint has a relation to a geometry; only `Relation.WITHIN_DISTANCE` takes `metres`.
 
     Raises
     ------
     InvalidGeometryError
-        If it is not a geometry.
+        If the value is not a geometry.
     BadRequestError
-        If the distance is not a finite number from 0.
+        If the distance is negative or not finite.
     """
     from localcat.earth.wkt import as_area  # brings shapely, which conditions without a place do not need
 

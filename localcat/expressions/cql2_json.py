@@ -58,7 +58,7 @@ _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 
 
 def escape(text: str) -> str:
-    """Return the pattern that matches a text and nothing else."""
+    """Return the pattern that matches exactly one string."""
     return re.sub(r"([%_\\])", r"\\\1", text)
 
 
@@ -240,7 +240,7 @@ def _operation(part: object) -> tuple[str, Sequence[object]]:
         raise BadRequestError(f"{brief(part)} is not a CQL2 condition; it should be an object with 'op' and 'args'")
     op, args = part["op"], part["args"]
     if not isinstance(op, str) or not isinstance(args, list | tuple):
-        raise BadRequestError(f"'op' should be a text and 'args' a list in the CQL2 condition {brief(part)}")
+        raise BadRequestError(f"'op' should be a string and 'args' a list in the CQL2 condition {brief(part)}")
     return op, args
 
 

@@ -351,7 +351,7 @@ class _Parser:
             case "CASEI":
                 self._expect("(")
                 if self._next.word == "CASEI":  # once is enough, and a thousand would be too deep to read
-                    raise self._error("a property or a text")
+                    raise self._error("a property or a string")
                 inner = self._operand()
                 self._expect(")")
                 return {"op": "casei", "args": [inner]}

@@ -1,4 +1,4 @@
-"""What the readings of an expression know of the attributes it names."""
+"""The attributes that an expression can name: their kinds, and how values are bound to them."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def _bind_mapped(ref: Ref) -> Callable[[object], Scalar]:
             return value
         if isinstance(value, int | float) and value == value and abs(value) != float("inf"):
             return float(value) if isinstance(value, float) else int(value)
-        raise BadRequestError(f"{ref} compares with a text or a finite number, not with {value!r}")
+        raise BadRequestError(f"{ref} compares with a string or a finite number, not with {value!r}")
 
     return bind
 

@@ -19,7 +19,7 @@ MAX_PATTERN = 10_000  # characters
 
 
 def like_matches(text: str, pattern: str, fold: bool = False) -> bool:
-    """Tell whether a text as a whole matches a pattern.
+    """Return whether a pattern matches the whole of a string.
 
     Parameters
     ----------

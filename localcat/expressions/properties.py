@@ -179,7 +179,7 @@ class Expression:
         return cls(parse(source))
 
     def to_cql2_json(self) -> dict[str, Json]:
-        """Return this expression as CQL2 JSON (OGC 21-065r2); `localcat.expressions.cql2_json` tells the details.
+        """Return this expression as CQL2 JSON (OGC 21-065r2); the details are in `localcat.expressions.cql2_json`.
 
         Raises
         ------
@@ -350,11 +350,11 @@ class Property:
     in_ = any_of
 
     def between(self, low: object, high: object) -> Expression:
-        """Make the condition that the attribute lies in a range, both ends included."""
+        """Make the condition that the attribute is in a range, both ends included."""
         return self._compare(Op.GE, low) & self._compare(Op.LE, high)
 
     def prefix(self, text: str) -> Expression:
-        """Make the condition that the attribute begins with a text, letter for letter."""
+        """Make the condition that the attribute begins with a string; case counts."""
         return Expression._of(conditions.prefix(self.ref, text), 1)
 
     startswith = prefix
@@ -397,7 +397,7 @@ class Property:
         return self._spatial(Relation.WITHIN, geometry)
 
     def covered_by(self, geometry: object) -> Expression:
-        """Make the condition that no point of the footprint lies outside a geometry; its boundary belongs to it."""
+        """Make the condition that no point of the footprint is outside a geometry; the boundary counts as inside."""
         return self._spatial(Relation.COVERED_BY, geometry)
 
     def contains(self, geometry: object) -> Expression:
@@ -409,7 +409,7 @@ class Property:
         return self._spatial(Relation.DISJOINT, geometry)
 
     def within_distance(self, geometry: object, metres: float) -> Expression:
-        """Make the condition that the footprint lies at most so many metres from a geometry.
+        """Make the condition that the footprint is at most a number of metres from a geometry.
 
         Distances are on a sphere with the Earth's mean radius, right to a metre; see `localcat.earth.sphere`.
         """

@@ -1,7 +1,7 @@
-"""How footprints lie to an area: the exact tests behind spatial conditions, and the boxes to ask an index for.
+"""Relations of footprints to an area: the exact tests of spatial conditions, and the boxes to ask an index for.
 
 The predicates are those of simple features (OGC 06-103r4, DE-9IM) on the map of longitude and latitude, on which -180°
-and 180° are one line: what a split at the antimeridian parted counts as joined.
+and 180° are one line: parts that a split at the antimeridian made count as joined.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
 Test: TypeAlias = "Callable[[NDArray[Any]], NDArray[numpy.bool_]]"
-"""Tells of an array of footprints which fulfil a condition; None fulfils none."""
+"""Returns which footprints of an array fulfil a condition; None fulfils none."""
 
-_INDEX_WEST, _INDEX_EAST = -180.0, 540.0  # longitudes between which boxes in the space-time index lie
+_INDEX_WEST, _INDEX_EAST = -180.0, 540.0  # longitudes between which the boxes in the space-time index are
 
 
 def test_of(condition: Spatial) -> Test:
@@ -43,7 +43,7 @@ def test_of(condition: Spatial) -> Test:
 
 
 def _inside(area: BaseGeometry, *, on_boundary: bool) -> Test:
-    """Return what tells which footprints lie in an area."""
+    """Return the test whether footprints are in an area."""
     outer = _unrolled(area) if _is_at_seam(area) else area
     shapely.prepare(outer)
     relates = shapely.covers if on_boundary else shapely.contains
@@ -59,7 +59,7 @@ def _inside(area: BaseGeometry, *, on_boundary: bool) -> Test:
 
 
 def _around(area: BaseGeometry) -> Test:
-    """Return what tells in which footprints an area lies."""
+    """Return the test whether footprints contain an area."""
     shapely.prepare(area)
 
     def test(footprints: NDArray[Any]) -> NDArray[numpy.bool_]:
@@ -76,7 +76,7 @@ def _around(area: BaseGeometry) -> Test:
 
 
 def _lies_in(inner: BaseGeometry | None, outer: BaseGeometry, *, on_boundary: bool) -> bool:
-    """Tell whether a geometry lies in another one, where either may be a collection.
+    """Return whether a geometry is in another one, where either may be a collection.
 
     Each part has to lie in the polygons, in the lines or in the points of the other. GEOS before 3.13 takes no
     collections, and 3.14 errs about those of several kinds: it finds (-1, 0, 0, 1) outside of one that is made of
@@ -118,7 +118,7 @@ def _positions(mask: NDArray[numpy.bool_]) -> list[int]:
 
 
 def boxes_of(condition: Spatial) -> list[Box] | None:
-    """Return the boxes of which a footprint in the index must meet one; None where it may lie anywhere."""
+    """Return boxes in the index, of which a matching footprint meets at least one; None if it may be anywhere."""
     if condition.relation is Relation.DISJOINT:
         return None
     box = footprint_box(condition.area)

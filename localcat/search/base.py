@@ -43,7 +43,7 @@ _TEXT_TABLES = ("product", "band", "image")
 class Search(Generic[T]):
     """A search for objects of one class; made by ``Class.search()`` or by a catalog.
 
-    Iterating over it gives the objects found, each time anew.
+    Iterating over it runs the search and yields the objects found; iterating again runs it again.
 
     Examples
     --------
@@ -138,7 +138,7 @@ class Search(Generic[T]):
         return replace(self, _order=tuple(order))
 
     def limit(self, limit: int | None) -> Self:
-        """Return a search for at most so many objects; it replaces an earlier limit, and None takes it away."""
+        """Return a search for at most `limit` objects; it replaces an earlier limit, and None removes the limit."""
         if limit is not None:
             try:
                 number = operator.index(limit)
@@ -150,7 +150,7 @@ class Search(Generic[T]):
         return replace(self, _limit=limit)
 
     def find_text(self, text: str) -> Self:
-        """Return a search for objects that have all the words of a text; it replaces an earlier text.
+        """Return a search for objects that have all the words of a string; it replaces an earlier one.
 
         Words are compared without case and accents; in tags they are separated by spaces and punctuation, not by
         control characters. Products and bands are searched in name, description and tags; images in name and tags.

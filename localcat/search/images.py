@@ -91,14 +91,14 @@ class ImageSearch(GeoSearch[Image], SummarySearchMixin):
         return ImageCollection(self, geocontext=self._area if geocontext is None else geocontext)
 
     def nearest(self, point: Any, k: int = 1) -> ImageCollection:
-        """Return the images of this search that lie nearest to a point, nearest first; ties by id.
+        """Return the images of this search that are nearest to a point, nearest first; ties by id.
 
         Parameters
         ----------
         point : (longitude, latitude), or geometry
-            Anything that `intersects` takes; distances are counted from its nearest place.
+            Anything that `intersects` takes; distances are counted from its nearest point.
         k : int
-            How many; fewer are returned where fewer have a footprint. Order and limit of the search do not count.
+            How many; fewer are returned if fewer have a footprint. Order and limit of the search do not count.
 
         Notes
         -----

@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeAlias
 from localcat.expressions.fields import Scalar
 
 Parameter: TypeAlias = Scalar | bytes
-"""A value behind a question mark."""
+"""The value of a question mark."""
 
 MOST_FLAT = 8  # terms of an AND or OR in one pair of parentheses
 

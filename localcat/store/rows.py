@@ -56,7 +56,7 @@ def find_many(
 def hydrate(
     connection: sqlite3.Connection, table: str, attributes: tuple[str, ...], row_ids: Sequence[int]
 ) -> Iterator[Row]:
-    """Yield the rows of many row ids in the order given; those deleted meanwhile are left out."""
+    """Yield the rows of many row ids in the order given; rows that were deleted since are left out."""
     # CROSS JOIN keeps the wanted ids as the outer loop, and so their order.
     sql = (
         f"SELECT {selected(table, attributes)} FROM json_each(?) AS wanted "

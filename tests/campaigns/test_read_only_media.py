@@ -142,7 +142,7 @@ def test_each_state_opens_or_explains_itself(tmp_path: Path) -> None:
     for name in ("closed", "marked", "log and shm"):
         reading, saving, uploading = told[f"{name} False"]
         assert reading == "read 768 ['ReadOnlyCatalogWarning']"
-        assert saving.startswith(f"save ReadOnlyCatalogError: catalog '{tmp_path}/disk/{name}.gpkg' lies where nothing")
+        assert saving.startswith(f"save ReadOnlyCatalogError: catalog '{tmp_path}/disk/{name}.gpkg' is where nothing")
         assert uploading.startswith("upload ReadOnlyCatalogError: ")
         assert told[f"{name} True"][0] == "read 768 []"
     for name, journal in (("log", "log.gpkg-wal"), ("hot", "hot.gpkg-journal")):

@@ -1,4 +1,4 @@
-"""Square tiles on a fixed grid in each zone of UTM, each with a key that says everything about it."""
+"""Square tiles on a fixed grid in each zone of UTM, each with a key that determines it."""
 
 from __future__ import annotations
 
@@ -339,7 +339,7 @@ class DLTile(TileContext):
         Raises
         ------
         BadRequestError
-            If the index of the tile lies beyond the Earth.
+            If the tile is beyond the Earth.
         """
         return _footprint(self.bounds, self._zone)
 

@@ -128,7 +128,7 @@ def _wrapped(longitude: float, low: float, turn: float) -> float:
 
 
 def _within_180(bounds: Bounds) -> BaseGeometry:
-    """Return the box of continuing longitudes, cut into what lies on each turn around the Earth."""
+    """Return the box of continuing longitudes, cut into the parts on each turn around the Earth."""
     west, south, east, north = bounds
     south, north = max(south, -90.0), min(north, 90.0)
     parts = [

@@ -1,4 +1,4 @@
-"""A pixel grid: where every pixel of an array lies on Earth."""
+"""A pixel grid: the position of every pixel of an array on the Earth."""
 
 from __future__ import annotations
 

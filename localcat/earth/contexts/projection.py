@@ -33,7 +33,7 @@ _FAILURES = (CRSError, RasterioError, CPLE_BaseError)
 
 @lru_cache(maxsize=256)
 def crs_of(text: str) -> CRS:
-    """Return the parsed CRS of a text; parsed once, since contexts are made by the thousand."""
+    """Return the CRS that a string names; parsed once, since contexts are made by the thousand."""
     return parse_crs(text)
 
 

@@ -83,7 +83,7 @@ def _squares(area: BaseGeometry, edge: float) -> Iterator[tuple[int, int]]:
     min_x, min_y, max_x, max_y = area.bounds
     for ti in _range(min_x - FALSE_EASTING, max_x - FALSE_EASTING, edge):
         left = FALSE_EASTING + ti * edge
-        # What lies in this column of squares is small, however large the shape is.
+        # The part in this column of squares is small, however large the shape is.
         column = shapely.intersection(area, shapely.box(left, min_y, left + edge, max_y))
         if column.is_empty:
             continue

@@ -217,7 +217,7 @@ class Identifier(Text):
 
 
 def unstorable(text: str) -> str | None:
-    """Return what keeps a text from being stored as it is, or None."""
+    """Return the reason why a string cannot be stored as it is, or None."""
     if "\x00" in text:
         return "NUL characters"
     if text.isascii():

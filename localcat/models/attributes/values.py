@@ -53,7 +53,7 @@ class Resolution:
 
     @classmethod
     def parse(cls, value: Any) -> Resolution:
-        """Return the resolution that a `Resolution`, a mapping or a text such as ``"60m"`` or ``"0.5 deg."`` means."""
+        """Return a resolution from a `Resolution`, a mapping or a string such as ``"60m"`` or ``"0.5 deg."``."""
         if isinstance(value, Resolution):
             return value
         if isinstance(value, Mapping) and set(value) == {"value", "unit"}:
@@ -63,7 +63,7 @@ class Resolution:
             if match is not None and match["unit"].lower() in _UNITS:
                 return cls(float(match["value"]), match["unit"])
         raise AttributeValidationError(
-            f"a resolution is Resolution(value=60, unit='meters') or a text such as '60m' or '0.5°', not {value!r}"
+            f"a resolution is Resolution(value=60, unit='meters') or a string such as '60m' or '0.5°', not {value!r}"
         )
 
     @property
@@ -103,7 +103,7 @@ class ResolutionAttribute(Attribute[Resolution]):
             raise AttributeValidationError(f"{self.name}: {error}") from error
 
     def dump(self, value: Any) -> Stored:
-        if not value.value > 0:  # only now: a text with a negative number parses, and a resolution changes in place
+        if not value.value > 0:  # only now: a string with a negative number parses, and a resolution changes in place
             raise self.refuse(value, "is the size of a pixel, above 0")
         return f"{value.value!r} {value.unit}"
 

@@ -1,4 +1,4 @@
-"""What a raster file says about itself, without decoding a pixel."""
+"""The description of a raster file from its header; no pixel is decoded."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class RasterDescription:
     shape : tuple of int
         (height, width) in pixels.
     grid : Grid or None
-        Where the pixels lie; None when the file lacks a CRS or a transform.
+        The grid of the pixels; None if the file lacks a CRS or a transform.
     crs : rasterio.crs.CRS or None
         The CRS alone.
     transform : affine.Affine or None
@@ -100,7 +100,7 @@ class RasterDescription:
 
 
 def describe(path: str | PathLike[str], *, max_bytes: int | None = MAX_RASTER_BYTES) -> RasterDescription:
-    """Return what the header of a GeoTIFF or JPEG 2000 file says.
+    """Describe a GeoTIFF or JPEG 2000 file from its header.
 
     Parameters
     ----------

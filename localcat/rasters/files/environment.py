@@ -61,7 +61,7 @@ def usable_threads(share: int = 1) -> int:
 
 @contextmanager
 def raster_environment(*, threads: int = 1) -> Iterator[Env]:
-    """Let GDAL read and write only what it is told to, inside the block.
+    """Let GDAL read and write only the files it is given, inside the block.
 
     Options are set for the calling thread and restored at the end; nothing is taken from the user's own GDAL settings
     that could open another file or a socket.
@@ -78,7 +78,7 @@ def raster_environment(*, threads: int = 1) -> Iterator[Env]:
 
 @contextmanager
 def overviews_compressed(method: str) -> Iterator[None]:
-    """Let GDAL compress overviews and masks as it is told inside the block, not as the environment says."""
+    """Let GDAL compress overviews and masks as localcat asks inside the block, not as environment variables ask."""
     with Env(session=DummySession(), COMPRESS_OVERVIEW=method):
         yield
 

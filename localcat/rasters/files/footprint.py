@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from localcat.earth.contexts.grid import Grid
 
 FARTHEST: Final = 1e12
-"""How far from a CRS's origin, in its units, places may lie to be projected: PROJ does not end with farther ones."""
+"""Places up to this distance from a CRS's origin, in its units, are projected; PROJ does not end for farther ones."""
 
 _POINTS_A_SIDE = 21
 _MOST_POINTS_A_SIDE = 641
@@ -45,7 +45,7 @@ def footprint(grid: Grid) -> BaseGeometry:
         If no part of the grid has a longitude and a latitude.
     """
     if not (grid.crs.is_geographic or grid.crs.is_projected):
-        raise RasterError("the grid's CRS is neither geographic nor projected; images lie on a map")
+        raise RasterError("the grid's CRS is neither geographic nor projected; an image needs one of them")
     west, _, east, _ = grid.bounds
     if grid.crs.is_geographic and east - west > _WIDEST:
         raise RasterError(f"the grid is {east - west:g}° wide, wider than the globe; check its CRS and transform")
@@ -54,7 +54,7 @@ def footprint(grid: Grid) -> BaseGeometry:
         ring[:, 1] = ring[:, 1].clip(-90, 90)
         outline = shapely.Polygon(ring)
         if outline.area == 0:
-            raise RasterError("the grid lies wholly beyond the poles; check its transform")
+            raise RasterError("the whole grid is beyond the poles; check its transform")
         return _within_world(shapely.segmentize(outline, 90.0))
     with raster_environment():
         ring = _outline(grid)
@@ -170,7 +170,7 @@ def _without_poles(ring: NDArray[Any]) -> NDArray[Any]:
 
 
 def _holds(grid: Grid, latitude: float) -> bool:
-    """Return whether a pole lies within the grid."""
+    """Return whether a pole is within the grid."""
     xs, ys = project(WGS84, grid.crs, numpy.array([0.0]), numpy.array([latitude]))
     if not (numpy.isfinite(xs[0]) and numpy.isfinite(ys[0])):
         return False

@@ -50,7 +50,7 @@ def agrees(grid: Grid, crs: CRS) -> bool:
 
 
 def is_same_place(grid: Grid, crs: CRS) -> bool:
-    """Return whether the pixels of a grid lie at the same places if their coordinates are those of another CRS."""
+    """Return whether the pixels of a grid are at the same places if their coordinates are those of another CRS."""
     if is_same_crs(grid.crs, crs):
         return True
     height, width = grid.shape

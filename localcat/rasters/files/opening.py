@@ -163,5 +163,6 @@ def _check_pixels(dataset: DatasetReader, path: Path, max_bytes: int | None) -> 
     block = sum(blocks) if together else max(blocks, default=0)
     if block > MAX_BLOCK_BYTES:
         raise TooLargeError(
-            f"{path} has blocks of {block} bytes when decoded; at most {MAX_BLOCK_BYTES} are read, tile the file anew"
+            f"{path} has blocks of {block} bytes when decoded; at most {MAX_BLOCK_BYTES} are read, "
+            "write the file again with smaller tiles"
         )

@@ -1,4 +1,4 @@
-"""Which bands to read, and what each one's file says about invalid pixels."""
+"""The bands to read, and how their files mark invalid pixels."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def has_internal_mask(dataset: DatasetReader) -> bool:
 
 
 def internal_mask(dataset: DatasetReader, window: Window | None) -> NDArray[numpy.bool_] | None:
-    """Return where the internal mask says invalid; None when the file has no such mask."""
+    """Return the pixels that the internal mask marks as invalid; None if the file has no such mask."""
     if not has_internal_mask(dataset):
         return None
     invalid: NDArray[numpy.bool_] = dataset.read_masks(1, window=window) == 0
@@ -79,6 +79,6 @@ def nodata_of(dataset: DatasetReader, source: BandSource) -> float | None:
 
 
 def fill_of(dataset: DatasetReader, source: BandSource, dtype: numpy.dtype[Any]) -> float:
-    """Return what stands where a band has no pixel: its nodata if the result can hold it, else 0."""
+    """Return the value where a band has no pixel: its nodata if the result can hold it, else 0."""
     nodata = nodata_of(dataset, source)
     return nodata if nodata is not None and is_representable(nodata, dtype) else 0

@@ -1,4 +1,4 @@
-"""The directories of a TIFF file, read without GDAL: what a header says before anything is decoded.
+"""The directories of a TIFF file, read without GDAL: the header, before anything is decoded.
 
 Formats: TIFF 6.0 (Adobe, 1992), BigTIFF (2007), GeoTIFF 1.1 (OGC 19-008).
 """
@@ -38,7 +38,7 @@ _MOST_TAGS = 4096
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """One entry of a directory: field type, number of values, and where they lie in the file."""
+    """One entry of a directory: field type, number of values, and their offset in the file."""
 
     kind: int
     count: int
@@ -163,7 +163,7 @@ class TiffFile:
         return self._bytes(position, count)
 
     def damaged(self, reason: str) -> CorruptImageError:
-        """Return an error that names the file and says what is wrong with it."""
+        """Return an error that names the file and its fault."""
         return CorruptImageError(f"{self._name} is damaged: {reason}; restore it from a copy")
 
     def _integer(self, position: int, code: str) -> int:
@@ -182,7 +182,7 @@ class TiffFile:
 
 
 def has_georeferencing(tiff: TiffFile) -> bool:
-    """Return whether the first directory says for sure where its pixels lie: GeoTIFF 1.1, section 7.1."""
+    """Return whether the first directory has a complete georeference: GeoTIFF 1.1, section 7.1."""
     directory = tiff.directory(tiff.first)[0]
     matrix = tiff.numbers(directory, TRANSFORMATION)
     scale, tie_point = tiff.numbers(directory, PIXEL_SCALE, most=3), tiff.numbers(directory, TIE_POINTS, most=6)

@@ -36,7 +36,7 @@ class CogReport:
     overviews : tuple of int
         Widths of the overviews in pixels, in the order of their directories.
     has_ghost_area : bool
-        Whether GDAL's notes on the layout stand before the first directory.
+        Whether GDAL's notes on the layout come before the first directory.
     """
 
     problems: tuple[str, ...]
@@ -108,7 +108,7 @@ def _kind(tiff: TiffFile, directory: Directory) -> int:
 
 
 def _data_start(tiff: TiffFile, directory: Directory) -> int | None:
-    """Return where the first tile of an image lies, None when it has none (all of them are nodata)."""
+    """Return the offset of the first tile of an image; None if it has no tile (all of them are nodata)."""
     offsets = tiff.integers(directory, TILE_OFFSETS)
     counts = tiff.integers(directory, TILE_BYTE_COUNTS)
     return min((offset for offset, count in zip(offsets, counts, strict=False) if count), default=None)

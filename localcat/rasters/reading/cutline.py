@@ -23,7 +23,7 @@ _LONGEST_EDGE = 0.05  # degrees; about 5 km, over which a straight line bends by
 
 
 def outside_cutline(cutline: BaseGeometry, grid: Grid, *, all_touched: bool = False) -> NDArray[numpy.bool_]:
-    """Return which pixels of a grid lie outside an area.
+    """Return which pixels of a grid are outside an area.
 
     Parameters
     ----------
@@ -55,6 +55,6 @@ def _projected(cutline: BaseGeometry, grid: Grid) -> BaseGeometry:
     area = shapely.transform(shapely.segmentize(cutline, _LONGEST_EDGE), to_grid)
     if numpy.isfinite(shapely.get_coordinates(area)).all():
         return area
-    # What lies beyond the projection's reach cannot hold a pixel: keep the parts that can be projected.
+    # No pixel is where the projection is not defined: keep the parts that can be projected.
     parts = [part for part in shapely.get_parts(area) if numpy.isfinite(shapely.get_coordinates(part)).all()]
     return shapely.union_all(parts)

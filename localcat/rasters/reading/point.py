@@ -35,7 +35,7 @@ _NOWHERE = (-1, -1)  # a pixel that no file has
 def read_point(
     sources: Sequence[BandSource], lon: float, lat: float, *, data_type: str, mask_nodata: bool = True
 ) -> MaskedArray:
-    """Read the pixel of each band in which a place lies.
+    """Read the pixel of each band that contains a place.
 
     Parameters
     ----------

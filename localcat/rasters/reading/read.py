@@ -83,9 +83,9 @@ def read_bands(
     region : (slice, slice), optional
         Rows and columns of the grid to read; all by default. Any part holds exactly the pixels of the whole.
     alpha : int, optional
-        Which of the sources, by position, is 0 where the pixels of all are transparent: these are masked, and lend
-        nothing to their neighbours, if the alpha band lies on the grid of a file and the read interpolates. Else it is
-        a band like others.
+        Which of the sources, by position, is 0 where the pixels of all are transparent: these are masked. If the
+        alpha band is on the grid of a file and the read interpolates, they do not affect their neighbours either;
+        otherwise the alpha band is read like any other.
     threads : int
         Threads that decode blocks.
     out : masked array, shape (band, row, column), optional
@@ -94,8 +94,8 @@ def read_bands(
     Returns
     -------
     masked array, shape (band, row, column)
-        The rows and columns of the region. With a full mask, True = invalid. Below the mask lie the file's values, and
-        outside the file nodata or 0.
+        The rows and columns of the region. With a full mask, True = invalid. Masked pixels keep the file's
+        values; pixels outside the file are nodata or 0.
 
     Raises
     ------
@@ -229,7 +229,7 @@ def _read_turns(
     values: NDArray[Any],
     mask: NDArray[numpy.bool_],
 ) -> None:
-    """Read the columns of the result that lie on each turn around the Earth, by copying where they are a window."""
+    """Read the columns of the result turn by turn around the Earth; a part that is a window of the file is copied."""
     rows, columns = region
     for within, part, window in turns:
         left, right = max(within.start, columns.start), min(within.stop, columns.stop)
@@ -252,7 +252,7 @@ def copy_window(
     values: NDArray[Any],
     mask: NDArray[numpy.bool_],
 ) -> None:
-    """Copy pixels that lie exactly on the grid; what lies outside the file is masked."""
+    """Copy pixels that fit the grid exactly; pixels outside the file are masked."""
     top, left = max(window.row_off, 0), max(window.col_off, 0)
     bottom = min(window.row_off + window.height, dataset.height)
     right = min(window.col_off + window.width, dataset.width)

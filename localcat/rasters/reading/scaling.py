@@ -100,7 +100,7 @@ def scaling_parameters(
     ------
     BadRequestError
         If a mode or a data type is unknown, the modes contradict each other, the list has the wrong length, or the
-        data type cannot be told.
+        data type cannot be known.
     """
     if data_type is not None:
         numpy_dtype(data_type)
@@ -123,7 +123,7 @@ def apply_scaling(
     Parameters
     ----------
     array : masked array, shape (band, row, column)
-        Plain arrays count as wholly valid.
+        All pixels of plain arrays count as valid.
     scales : sequence of Scale, optional
         One for each band, from `scaling_parameters`; None scales nothing.
     dtype : dtype
@@ -247,7 +247,7 @@ def _output_type(mode: str | None, wishes: Sequence[Wish], common: str) -> str:
         return {"raw": common, "auto": "Byte", "display": "Byte", "physical": "Float64"}[mode]
     outputs = [number for wish in wishes for number in _numbers(wish)]
     if not outputs:
-        raise BadRequestError("percentages alone do not tell the data type; pass data_type, or name a scaling mode")
+        raise BadRequestError("percentages alone do not decide the data type; pass data_type, or name a scaling mode")
     if any(isinstance(number, float | numpy.floating) for number in outputs):
         return "Float64"
     for name, dtype in DATA_TYPES.items():

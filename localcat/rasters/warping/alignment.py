@@ -1,4 +1,4 @@
-"""How two grids lie to each other: where one finds the other's pixels, and how many of them in one of its own."""
+"""Two grids compared: where the pixels of one are in the other, and how many of them are in one pixel."""
 
 from __future__ import annotations
 
@@ -70,21 +70,21 @@ def overlap(native: Grid, grid: Grid) -> tuple[slice, slice] | None:
 
 
 def window_under(native: Grid, grid: Grid) -> Window | None:
-    """Return the part of a file that lies under a grid, None when there is none."""
+    """Return the part of a file under a grid; None if they do not meet."""
     columns, rows = _native_pixels(native, grid, *_mesh(grid, _MESH))
     half_turn = turn_of(native.crs) / math.hypot(native.transform.a, native.transform.d) / 2
     steps = numpy.hypot(*(numpy.diff(found.reshape(_MESH, _MESH)) for found in (columns, rows)))
     is_torn = half_turn > 0 and bool((steps > half_turn).any())  # by the edge of the map
     if is_torn or not (numpy.isfinite(columns).all() and numpy.isfinite(rows).all()):
         return Window(0, 0, native.width, native.height)
-    margin = 2 + 0.05 * max(numpy.ptp(columns), numpy.ptp(rows))  # what lies between the points may bend outwards
+    margin = 2 + 0.05 * max(numpy.ptp(columns), numpy.ptp(rows))  # the outline may bend outwards between the points
     left, right = max(int(columns.min() - margin), 0), min(int(columns.max() + margin), native.width)
     top, bottom = max(int(rows.min() - margin), 0), min(int(rows.max() + margin), native.height)
     return Window(left, top, right - left, bottom - top) if left < right and top < bottom else None
 
 
 def _clipped(window: Window, grid: Grid) -> Window | None:
-    """Return the part of a window that lies on a grid, None when there is none."""
+    """Return the part of a window that is on a grid; None if they do not meet."""
     left, right = max(window.col_off, 0), min(window.col_off + window.width, grid.width)
     top, bottom = max(window.row_off, 0), min(window.row_off + window.height, grid.height)
     return Window(left, top, right - left, bottom - top) if left < right and top < bottom else None
@@ -151,7 +151,7 @@ def _steps(native: Grid, grid: Grid) -> tuple[NDArray[Any], NDArray[Any]]:
 
 
 def pixel_ratios(native: Grid, grid: Grid) -> tuple[float, float]:
-    """Return how many native columns and rows there are in one pixel of a grid; not finite where nobody can tell."""
+    """Return how many native columns and rows there are in one pixel of a grid; not finite where it is unknown."""
     right, down = _steps(native, grid)
     found = []
     for across, along in zip(right, down, strict=True):

@@ -1,4 +1,4 @@
-"""Longitudes go around the Earth: what lies at 190° in one grid lies at -170° in another."""
+"""Longitudes go around the Earth: 190° in one grid is -170° in another."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def on_each_turn(native: Grid, grid: Grid) -> list[tuple[slice, Grid]]:
 
 
 def copies_on_turns(area: BaseGeometry, grid: Grid) -> BaseGeometry:
-    """Return an area in a grid's CRS together with its copies whole turns away, as far as the grid reaches."""
+    """Return an area in a grid's CRS together with its copies whole turns away, where the grid reaches them."""
     turn = turn_of(grid.crs)
     if not turn or area.is_empty:
         return area

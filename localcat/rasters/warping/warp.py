@@ -79,7 +79,7 @@ def _method(dataset: DatasetReader, request: Request, at: int) -> Resampling:
 
 
 def _opacity(raster: Raster, request: Request) -> Opacity | None:
-    """Return the alpha band of a file, which may lie in another file on the same grid."""
+    """Return the alpha band of a file, which may be in another file on the same grid."""
     alpha = request.alpha
     if alpha is None:
         return None
@@ -181,9 +181,9 @@ class _Warped:
 
 
 def _with_margin(transform: Affine) -> tuple[int, Affine]:
-    """Return how many columns an array needs on its left so that GDAL's warper knows where it lies, and its transform.
+    """Return how many columns an array needs on its left so that GDAL's warper takes its transform, and that transform.
 
-    The warper takes pixels of one unit that begin at the origin for an array that lies nowhere.
+    If pixels are one unit wide and begin at the origin, the warper takes the array for one without a transform.
     """
     t = transform
     if (t.a, t.b, t.c, t.d, abs(t.e), t.f) != (1, 0, 0, 0, 1, 0):

@@ -50,11 +50,11 @@ def shown_around(
     ----------
     raster : Raster
     target : Grid
-        Onto which pixels are warped. If its CRS is the raster's own, it lies on the raster's own turn.
+        Onto which pixels are warped. If its CRS is the raster's own, it is on the raster's own turn.
     used : Grid, optional
         The part of the target where the raster has pixels; None if their neighbours do not count.
     ratio : float
-        Columns of the raster in one pixel of the target; not finite where nobody can tell.
+        Columns of the raster in one pixel of the target; not finite where it is unknown.
     indexes : sequence of int
         GDAL's numbers of the bands that are to be read.
     opacity : Opacity, optional

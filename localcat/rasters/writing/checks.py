@@ -125,7 +125,7 @@ def check_layers(shape: tuple[int, ...], dtype: numpy.dtype[Any], grid: Grid, ba
     if grid.transform.is_degenerate or not numpy.isfinite(tuple(grid.transform)).all():
         raise GridMismatchError(f"the transform {grid.geotransform} has no inverse; pixels need a size")
     if grid.transform.is_identity:
-        raise GridMismatchError("GeoTIFF cannot tell an identity transform from none; flip the rows and its y axis")
+        raise GridMismatchError("in a GeoTIFF an identity transform is the same as none; flip the rows and its y axis")
     check_crs_is_kept(grid)
     if len(bands) != shape[0]:
         raise InvalidArrayError(f"the array has {shape[0]} bands, but {len(bands)} are described")

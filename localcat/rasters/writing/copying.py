@@ -97,7 +97,7 @@ def digest_raster(
     CorruptImageError
         If a block, a mask or an overview cannot be decoded.
     ImageDeletedError
-        If the file is not there, or changed meanwhile.
+        If the file is missing, or changed while it was read.
     """
     with _whole(source, declared, max_bytes) as (plain, fill_fraction), read_errors(plain), plain.open("rb") as reader:
         return _read_through(reader, None, fill_fraction)
@@ -173,7 +173,7 @@ def as_cog(
     CorruptImageError
         If it cannot be decoded.
     ImageDeletedError
-        If it changed meanwhile.
+        If it changed while it was read.
     StorageError
         If the disk refuses.
     """
@@ -215,7 +215,7 @@ def as_cog(
 
 
 def _nodata_of(description: RasterDescription, at: int, declared: float | None) -> float | None:
-    """Return the nodata of a band: the file's own, else the declared one, unless an internal mask says all."""
+    """Return the nodata of a band: the file's own, else the declared one, unless an internal mask stands for it."""
     own = description.nodata[at]
     if own is not None or declared is None or description.has_internal_mask:
         return own
@@ -266,7 +266,7 @@ def _decode(dataset: DatasetReader, declared: Mapping[int, BandLayer]) -> float:
 def _check_last_tiles(tiff: TiffFile) -> None:
     """Compare the checksums of the bottom row of tiles, which GDAL decodes only as far as the image reaches.
 
-    It stops before the end of the stream, where the checksum stands, so damage there would pass as pixels.
+    GDAL stops before the end of the stream, where the checksum is, so damage there would pass as pixels.
     """
     for directory in tiff.directories():
         if TILE_LENGTH not in directory.tags or not DEFLATE.intersection(tiff.integers(directory, COMPRESSION)):

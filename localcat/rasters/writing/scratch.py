@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from localcat.earth.contexts.grid import Grid
 
-_NO_ROOM = 4 * 2**20  # bytes; a write that failed with less than this free failed for want of room
+_NO_ROOM = 4 * 2**20  # bytes; a write that failed with less than this free failed because the disk was full
 _COLORS = ("gray", "red", "green", "blue")
 
 
@@ -123,7 +123,7 @@ def _groups(source: PixelSource, layout: Layout) -> list[_Group]:
         if method is Resampling.nearest:
             key, new = (method,), _Group(method, [], shared_nodata(layout.bands), is_masked)
         elif has_alpha or is_mixed:
-            # GDAL would average what lies under transparent pixels, and nodata where there is an internal mask; a mask
+            # GDAL would average the values of transparent pixels, and nodata where there is an internal mask; a mask
             # on the scratch dataset keeps both out.
             key = (method, at if nodata is not None else None)
             new = _Group(method, [], nodata, True, invalid_in=at)

@@ -38,7 +38,7 @@ class PixelSource(Protocol):
         """Whether some pixels are invalid that no nodata marks."""
 
     def rows(self, rows: slice) -> tuple[NDArray[Any], NDArray[numpy.bool_] | None]:
-        """Return the pixels of some rows, and where their internal mask says invalid; None without one."""
+        """Return the pixels of some rows, and which of them the internal mask marks as invalid; None without one."""
 
 
 def row_strips(shape: tuple[int, ...], itemsize: int, *, most_bytes: int | None = None) -> Iterator[slice]:
@@ -65,7 +65,7 @@ def size_of(source: PixelSource) -> int:
 
 
 def strips_of(source: PixelSource) -> Iterator[tuple[slice, NDArray[Any], NDArray[numpy.bool_] | None]]:
-    """Yield all rows of a source, with their pixels and where the internal mask says invalid."""
+    """Yield all rows of a source, with their pixels and which of them the internal mask marks as invalid."""
     for rows in row_strips(source.shape, source.dtype.itemsize):
         yield (rows, *source.rows(rows))
 
@@ -205,7 +205,7 @@ class FilePixels:
         return self.dataset.count, self.dataset.height, self.dataset.width
 
     def rows(self, rows: slice) -> tuple[NDArray[Any], NDArray[numpy.bool_] | None]:
-        """Return the pixels of some rows, and where their internal mask says invalid."""
+        """Return the pixels of some rows, and which of them the internal mask marks as invalid."""
         window = Window(0, rows.start, self.dataset.width, rows.stop - rows.start)
         with read_errors(self.dataset.name):  # also where the caller's own errors are those of writing
             return self.dataset.read(window=window, out_dtype=self.dtype), internal_mask(self.dataset, window)

@@ -14,7 +14,7 @@ from localcat.store.file import schema, trust
 
 _MOST = 1000  # messages of one integrity_check
 _RECOVER = "copy what is readable with `localcat recover`, or restore a backup"
-REINDEX: Final = "Catalog.reindex() builds it anew"
+REINDEX: Final = "Catalog.reindex() builds it again"
 _OF_TEXT = re.compile(r"FTS5 table (?:main\.)?(\w+_text)\b|fts5: .*\"(\w+_text)\"", re.DOTALL)
 _OF_INDEX = re.compile(r"RTree .*\b(image_index)(?:_node)?\b", re.DOTALL)
 
@@ -83,13 +83,13 @@ def check_values(connection: sqlite3.Connection) -> Iterator[Problem]:
             "SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = ?", (table,)
         ).fetchone()
         columns = _JSON_COLUMNS.findall(sql)
-        # Before SQLite 3.42, json_valid says of NULL that it is not.
+        # Before SQLite 3.42, json_valid returns 0 for NULL.
         tests = [f"{column} IS NOT NULL AND NOT json_valid({column})" for column in columns]
         named = " || ".join(f"iif({test}, ' {column}', '')" for test, column in zip(tests, columns, strict=True))
         broken = " OR ".join(tests)
         for uid, names in connection.execute(f"SELECT uid, {named} FROM {table} WHERE {broken}"):
             yield Problem(
-                ProblemKind.VALUE, "set it anew, and save", uid, expected="JSON", found=f"other text in{names}"
+                ProblemKind.VALUE, "set it again, and save", uid, expected="JSON", found=f"other text in{names}"
             )
 
 

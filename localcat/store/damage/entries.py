@@ -1,4 +1,4 @@
-"""The space-time index against the images: every entry where it should be, and building it anew."""
+"""The space-time index compared with the images, and built again from them."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def _uid(connection: sqlite3.Connection, row_id: int) -> str:
 
 
 def rebuild(connection: sqlite3.Connection) -> None:
-    """Build the space-time index, the table of tags and the full-text indexes anew, inside a write transaction."""
+    """Build the space-time index, the table of tags and the full-text indexes again, inside a write transaction."""
     _empty_tree(connection)
     cursor = connection.execute(_FOOTPRINTS)
     while rows := cursor.fetchmany(_CHUNK):

@@ -1,7 +1,7 @@
 """Reading the pages of a SQLite file without SQLite, which gives up on a damaged one.
 
-Format: https://www.sqlite.org/fileformat2.html. What does not hold together is left out, and told; nothing is guessed.
-No byte is part of two records, so that a hostile file gives no more than its size.
+Format: https://www.sqlite.org/fileformat2.html. Parts that do not hold together are left out and
+reported; nothing is guessed. No byte is part of two records, so that a hostile file gives no more than its size.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Value: TypeAlias = int | float | str | bytes | None
 
 MAGIC = b"SQLite format 3\x00"
 _HEADER = 100  # bytes before the first page's own header
-_USUAL_PAGE = 4096  # bytes, where the header of the file does not tell
+_USUAL_PAGE = 4096  # bytes, if the header of the file does not give it
 
 _TABLE_LEAF, _TABLE_INTERIOR, _INDEX_LEAF, _INDEX_INTERIOR = 0x0D, 0x05, 0x0A, 0x02
 _INTEGER_BYTES = {1: 1, 2: 2, 3: 3, 4: 4, 5: 6, 6: 8}  # by serial type
@@ -33,7 +33,7 @@ class _DamagedPageError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A row as it lies in a page.
+    """A row as it is stored in a page.
 
     Parameters
     ----------
@@ -185,7 +185,7 @@ class Pages:
             yield number, records
 
     def _node(self, number: int) -> tuple[int, list[tuple[int, int]], int]:
-        """Return the kind of a page of a tree, between which bytes its cells lie, and its last child (0 for a leaf)."""
+        """Return the kind of a page of a tree, the bytes of its cells, and its last child (0 for a leaf)."""
         page = self.page(number)
         start = _HEADER if number == 1 else 0
         kind = page[start]
@@ -216,7 +216,7 @@ class Pages:
         return Record(row_id, _values(self._payload(page, at, end, length, is_table=kind == _TABLE_LEAF)))
 
     def _payload(self, page: bytes, at: int, end: int, length: int, *, is_table: bool) -> bytes:
-        """Return the content of a cell, of which all but the first part may lie in a chain of pages."""
+        """Return the content of a cell, of which all but the first part may be in a chain of pages."""
         most = self._usable - 35 if is_table else (self._usable - 12) * 64 // 255 - 23
         local = length
         if length > most:
@@ -230,7 +230,7 @@ class Pages:
         return first + self._chain(int.from_bytes(page[at + local : at + local + 4]), missing) if missing else first
 
     def _chain(self, following: int, missing: int) -> bytes:
-        """Return so many bytes of a chain of pages."""
+        """Return a number of bytes of a chain of pages."""
         parts: dict[int, bytes] = {}
         try:
             while missing:

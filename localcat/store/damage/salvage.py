@@ -1,4 +1,4 @@
-"""The rows of a damaged catalog file, as far as they hold together.
+"""The rows of a damaged catalog file, of those pages that hold together.
 
 Rows are taken from the pages that a table's root leads to. Where pages on the way are damaged, the leaves that nothing
 leads to any more are looked at too: those on SQLite's list of free pages hold deleted rows and are left out; if that
@@ -18,7 +18,7 @@ from localcat.store.damage.pages import Pages, Record
 from localcat.store.file import schema
 
 TABLES: Final = ("product", "band", "image", "image_file", "upload", "upload_event")
-"""What is salvaged, in the order in which rows refer to each other; all else is made anew from these."""
+"""What is salvaged, in the order in which rows refer to each other; everything else is made from these."""
 
 _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     "INTEGER": (int,),
@@ -38,7 +38,7 @@ class SalvagedRow:
     row_id : int
         Its id.
     positions : dict of str to int
-        Where each column stands in `cells`; the same for all rows of a table.
+        The position of each column in `cells`; the same for all rows of a table.
     cells : tuple
         The values of the columns.
     is_certain : bool

@@ -21,7 +21,7 @@ _PAUSES: Final = (0.01, 0.1)  # seconds between two looks of a writer that waits
 READER_TIMEOUT: Final = 10.0  # seconds that a read waits
 QUERY_SECONDS: Final = 30.0  # that a query may take in a catalog that is not trusted
 CACHE_KIB: Final = 32_000  # of pages that a connection keeps; taken as they are read
-WAL_KEPT: Final = 64 * 2**20  # bytes of the write-ahead log that stay when it is begun anew
+WAL_KEPT: Final = 64 * 2**20  # bytes of the write-ahead log that stay when it begins again
 
 _NO_LIMIT: Final = nullcontext()
 _STEPS_BETWEEN_LOOKS: Final = 20_000  # of SQLite's virtual machine; less than a millisecond
@@ -49,7 +49,7 @@ class OpenOptions:
     trusted : bool
         Whether the file is known to come from friends; if not, it is checked as a whole, and bounded in what it may do.
     allowed_roots : tuple of Path, optional
-        Folders in which files that are indexed in place may lie, where the catalog is not trusted; None for its own.
+        Folders below which files that are indexed in place are read, if the catalog is not trusted; None for its own.
     journal : str
         ``"delete"``, a rollback journal, or ``"wal"``, a write-ahead log.
     timeout : float, optional

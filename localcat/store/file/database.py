@@ -134,7 +134,7 @@ class Database:
         self.options = options or OpenOptions()
         self.durable = durable
         self._backports = backports
-        self._has_wal = False  # a write-ahead log, as far as is known here
+        self._has_wal = False  # a write-ahead log, if it is known here
         self._is_checked = False  # as a whole, where it is not trusted
         self._is_writable = True  # as far as its location is concerned
         self._new_settings = settings
@@ -298,7 +298,7 @@ class Database:
         transaction = Transaction(session.connection)
         with self._lock():
             try:
-                with sqlite_errors(self.path):  # in here, since Ctrl-C may come right behind it
+                with sqlite_errors(self.path):  # in here, since Ctrl-C may come right after it
                     begin_writing(session.connection, self.options.seconds)
                 session.transaction = transaction
                 reached("transaction begun")
@@ -337,7 +337,7 @@ class Database:
                 undo()
             raise
         session.transaction = outer
-        outer.on_commit += inner.on_commit  # first: whatever comes behind the RELEASE, they are the outer one's then
+        outer.on_commit += inner.on_commit  # first: whatever comes after the RELEASE, they are the outer one's then
         outer.on_rollback += inner.on_rollback
         self._execute(outer.connection, "RELEASE nested")
 
@@ -404,7 +404,7 @@ class Database:
         return _Session(connection, is_placeholder=False, query_seconds=seconds)
 
     def _check_location(self) -> None:
-        """Find out, and tell the user once, whether the file lies where it can only be read or where locks are weak."""
+        """Warn once if the file can only be read, or is on a file system with weak locks."""
         was_writable = self._is_writable
         self._is_writable = was_writable and os.access(self.path, os.W_OK) and os.access(self.path.parent, os.W_OK)
         if self.options.read_only:
@@ -412,7 +412,7 @@ class Database:
         if was_writable and not self._is_writable:
             warn_caller(
                 ReadOnlyCatalogWarning(
-                    f"catalog '{self.path}' lies where nothing can be written and was opened for reading; copy it, "
+                    f"catalog '{self.path}' is where nothing can be written and was opened for reading; copy it, "
                     "with its data folder, to a writable folder to change it, or pass read_only=True"
                 )
             )
@@ -476,7 +476,7 @@ class Database:
             )
         if not self._is_writable:
             raise ReadOnlyCatalogError(
-                f"catalog '{self.path}' lies where nothing can be written; copy it, with its data folder, to a "
+                f"catalog '{self.path}' is where nothing can be written; copy it, with its data folder, to a "
                 "writable folder to change it"
             )
 

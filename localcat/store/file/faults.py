@@ -19,7 +19,7 @@ from localcat.errors import (
     UnsupportedCatalogError,
 )
 
-_NO_ROOM = 1 << 20  # bytes; what fails on a disk with less than this free has failed for want of room
+_NO_ROOM = 1 << 20  # bytes; with less than this free, a write failed because the disk was full
 _PRIMARY = 0xFF  # the low byte of an extended result code is the primary one
 
 
@@ -60,7 +60,7 @@ class reading(sqlite_errors):  # noqa: N801  # see above
 
 
 def translated(error: Exception, path: Path | str) -> ClientError:
-    """Return the localcat error that stands for an error of sqlite3."""
+    """Return the localcat error for an error of sqlite3."""
     code = getattr(error, "sqlite_errorcode", None)
     primary = None if code is None else code & _PRIMARY
     where = f"catalog '{path}'"
@@ -101,7 +101,7 @@ def translated(error: Exception, path: Path | str) -> ClientError:
 
 
 def _is_full(path: Path | str) -> bool:
-    """Return whether there is hardly any room on the disk of a catalog file: SQLite does not always tell."""
+    """Return whether there is hardly any room on the disk of a catalog file: SQLite does not always report it."""
     try:
         return shutil.disk_usage(Path(path).parent).free < _NO_ROOM
     except OSError:

@@ -1,4 +1,4 @@
-"""The journals beside a catalog file: which kind it may have, and what one that was left behind means.
+"""The journals beside a catalog file: which kind it may have, and the meaning of one that was left there.
 
 The rule is a rollback journal: at rest the catalog is one file, which opens on read-only media, survives a careless
 copy, and works on network shares. A write-ahead log is for those who ask for it, where it is safe.
@@ -33,7 +33,7 @@ def sidecar(path: Path, kind: str) -> Path:
 
 
 def leftovers(path: Path) -> list[Path]:
-    """Return the journals beside a file that hold something, whether in use or left behind."""
+    """Return the journals beside a file that hold something, in use or left by a crash."""
     return [found for kind in ("journal", "wal") if _size(found := sidecar(path, kind))]
 
 
@@ -65,7 +65,7 @@ def check_leftovers(path: Path, *, trusted: bool) -> None:
     if found and not trusted:
         raise UntrustedCatalogError(
             f"'{found[0]}' lies beside the catalog and would be played into it; a catalog that is not trusted must "
-            "have been closed cleanly: ask for it anew, or wait until no program writes to it"
+            "have been closed cleanly: ask for it again, or wait until no program writes to it"
         )
     journal = sidecar(path, "journal")
     if journal in found and _end_of(journal, len(_SUPER_MAGIC)) == _SUPER_MAGIC:
@@ -138,7 +138,7 @@ def enter_wal(connection: sqlite3.Connection, seconds: float) -> None:
 def leave_wal(connection: sqlite3.Connection) -> None:
     """Bring the write-ahead log into the file and go back to a rollback journal, unless others have the file open.
 
-    That is no error: the last one to close the catalog does it, or the next.
+    That is not an error: the last one to close the catalog does it, or the next.
     """
     with suppress(sqlite3.Error):
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

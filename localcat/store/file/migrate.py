@@ -1,4 +1,4 @@
-"""Bringing an older catalog file to the schema of this localcat: once, all or nothing, behind a backup."""
+"""Bringing an older catalog file to the schema of this localcat: once, all or nothing, after a backup."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def migrate(path: Path, connect: Callable[[Path], sqlite3.Connection], versions:
         If the copy cannot be written.
     """
     with contextlib.closing(connect(path)) as connection:
-        connection.execute("PRAGMA foreign_keys = OFF")  # tables may be made anew; all rows are checked at the end
+        connection.execute("PRAGMA foreign_keys = OFF")  # tables may be made again; all rows are checked at the end
         connection.execute("BEGIN IMMEDIATE")
         try:
             before = int(schema.read_settings(connection, path, len(versions))[schema.VERSION_KEY])

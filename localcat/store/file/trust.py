@@ -122,13 +122,13 @@ def check_content(connection: sqlite3.Connection, path: Path) -> None:
     (first,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if first != "ok":
         raise CorruptCatalogError(
-            f"catalog '{path}' is damaged ({first}); ask for it anew, or restore it from a backup"
+            f"catalog '{path}' is damaged ({first}); ask for it again, or restore it from a backup"
         )
     broken = connection.execute("PRAGMA foreign_key_check").fetchone()
     if broken is not None:
         raise CorruptCatalogError(
             f"catalog '{path}' is damaged: row {broken[1]} of table '{broken[0]}' refers to a missing row of "
-            f"'{broken[2]}'; ask for it anew, or restore it from a backup"
+            f"'{broken[2]}'; ask for it again, or restore it from a backup"
         )
 
 
@@ -190,7 +190,7 @@ def _tokens(sql: str, start: int) -> Iterator[str]:
 
 
 def _name(token: str) -> str:
-    """Return the name that a token stands for, in lower case."""
+    """Return the name in a token, in lower case."""
     first = token[:1]
     if first == "[":
         token = token[1:-1]

@@ -93,7 +93,7 @@ def select_by_product(question: Question, columns: str, limit: int) -> Clause:
 
 
 def is_crowded(candidates: Clause | None, connection: sqlite3.Connection) -> bool:
-    """Return whether a place has so many candidates that the first in time are better looked for window by window.
+    """Return whether an area has so many candidates that the first in time are found faster window by window.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ def is_crowded(candidates: Clause | None, connection: sqlite3.Connection) -> boo
 
 
 def windows(question: Question, connection: sqlite3.Connection) -> Iterator[Node | None]:
-    """Yield conditions on `acquired` that part the matches of a question about a place, in its order; None for all.
+    """Yield conditions on `acquired` that part the matches of a question about an area, in its order; None for all.
 
     Windows grow from one to the next. The first ones, which are not crowded, hold only what comes first, so that few
     of many matches are found fast. The last are the images whose `acquired` is unset.

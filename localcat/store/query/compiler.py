@@ -40,7 +40,7 @@ class Scope:
 
 
 def compile_where(node: Node, scope: Scope, *, is_negated: bool = False) -> Clause:
-    """Return the condition of a WHERE clause: true, false or unknown exactly as `evaluate` says.
+    """Return the condition of a WHERE clause; its answer is that of `evaluate`: true, false or unknown.
 
     SQL cannot judge spatial conditions. A filter with one becomes a condition that is true wherever the filter may be;
     `localcat.store.query.exact` decides the rest. `is_negated` says that an odd number of NOTs stands around the node,
@@ -71,7 +71,7 @@ def compile_where(node: Node, scope: Scope, *, is_negated: bool = False) -> Clau
                 and isinstance(node, nodes.Comparison)
                 and node.op.is_range
             ):
-                value = Clause(f"nullif({value.sql}, 'nan')")  # text, which SQLite would order behind all numbers
+                value = Clause(f"nullif({value.sql}, 'nan')")  # text, which SQLite would order after all numbers
             return _scalar_condition(node, field, value)
         case nodes.And(parts) | nodes.Or(parts):
             clauses = [compile_where(part, scope, is_negated=is_negated) for part in parts]
@@ -128,7 +128,7 @@ def _prefix_condition(value: Clause, prefix: str) -> Clause:
 
 
 def _text_after(prefix: str) -> str | None:
-    """Return the first text, by code point, behind all that begin with `prefix`; None if there is none."""
+    """Return the first string, by code point, after all that begin with `prefix`; None if there is none."""
     for end in range(len(prefix), 0, -1):
         code = ord(prefix[end - 1]) + 1
         if code in _SURROGATES:

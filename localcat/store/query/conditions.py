@@ -19,7 +19,7 @@ _NO_FOOTPRINT = IsNull(Ref("geometry"))
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Where in the space-time index the matches of a condition lie: in one of the boxes, or without a footprint."""
+    """Where the matches of a condition are in the space-time index: in one of the boxes, or without a footprint."""
 
     boxes: tuple[Box, ...]
     with_unset: bool = False
@@ -36,7 +36,7 @@ class Condition(NamedTuple):
     Parameters
     ----------
     node : Node
-        What it says.
+        The condition itself.
     clause : Clause
         From `localcat.store.query.compiler.compile_where`.
     is_spatial : bool
@@ -44,7 +44,7 @@ class Condition(NamedTuple):
     window : Window, optional
         Where its matches are, if it confines them to an area.
     is_window : bool
-        Whether it says no more to SQL than its window does.
+        Whether its window is all that SQL can decide of it.
     """
 
     node: Node
@@ -69,7 +69,7 @@ def conditions_of(where: Node, scope: Scope) -> tuple[Condition, ...]:
 
 
 def clause_of(conditions: Sequence[Condition]) -> Clause:
-    """Return what says that several conditions hold."""
+    """Return the clause that several conditions hold."""
     if len(conditions) == 1:
         return conditions[0].clause
     return joined_nodes("AND", [one.node for one in conditions], [one.clause for one in conditions])

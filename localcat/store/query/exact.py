@@ -1,4 +1,4 @@
-"""What SQL leaves open of a filter with spatial conditions: told of the candidates in chunks, from their footprints."""
+"""The part of a filter that SQL cannot decide: spatial conditions, tested on the footprints of candidates in chunks."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class ExactTest:
         return [row[first:] for row, hit in zip(rows, hits.tolist(), strict=True) if hit]
 
     def _test(self, node: Node, scope: Scope) -> Callable[[_Chunk], _Mask]:
-        """Return what tells whether a condition is true, where false and unknown are the same."""
+        """Return the test whether a condition is true; false and unknown are the same."""
         if isinstance(node, Spatial):
             test = test_of(node)
             return lambda chunk: test(chunk.footprints)
@@ -123,9 +123,9 @@ def _joined(truths: Sequence[_Truth], *, decisive: int) -> _Truth:
     """Join by OR (one that is true decides: 0) or by AND (one that is false decides: 1)."""
 
     def truth(chunk: _Chunk) -> tuple[_Mask, _Mask]:
-        told = [truth(chunk) for truth in truths]
-        some = numpy.logical_or.reduce([masks[decisive] for masks in told])
-        all_others = numpy.logical_and.reduce([masks[1 - decisive] for masks in told])
+        answers = [truth(chunk) for truth in truths]
+        some = numpy.logical_or.reduce([masks[decisive] for masks in answers])
+        all_others = numpy.logical_and.reduce([masks[1 - decisive] for masks in answers])
         return (some, all_others) if decisive == 0 else (all_others, some)
 
     return truth

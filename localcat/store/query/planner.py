@@ -23,10 +23,10 @@ from localcat.store.rtree.ask import (
 from localcat.timestamps import from_microseconds
 
 CROWD = 500
-"""Candidates of a place; for fewer, asking in several windows of time costs more than sorting all."""
+"""Candidates of an area; for fewer, asking in several windows of time costs more than sorting all."""
 
 _SMALL = 1.0  # square degrees, in all windows; not worth counting what is there
-_LARGE = 25.0  # square degrees; smaller places seldom have a footprint inside
+_LARGE = 25.0  # square degrees; smaller areas seldom have a footprint inside
 _FROM, _UNTIL = (Op.EQ, Op.GT, Op.GE), (Op.EQ, Op.LT, Op.LE)  # comparisons that bound a range of time
 
 
@@ -55,7 +55,7 @@ class Question:
     products : Products
         Whether the time index is to be asked product by product.
     reach : Reach
-        Which of the candidates that a place has are asked for.
+        Which of the candidates of an area are asked for.
     """
 
     scope: Scope
@@ -127,21 +127,21 @@ def select(question: Question, columns: str | Clause, *, ordered: bool = True, t
 
 
 def _windowed(conditions: Sequence[Condition]) -> tuple[Window | None, Sequence[Condition]]:
-    """Return the window that all matches lie in, if there is one, and the conditions that are left to ask.
+    """Return the window that has all matches, if there is one, and the conditions that are left to ask.
 
     Of several windows the smallest counts.
     """
-    window, told = None, None
+    window, source = None, None
     for one in conditions:
         if one.window is not None and (window is None or one.window.size < window.size):
-            window, told = one.window, one
-    if told is None or not told.is_window:
+            window, source = one.window, one
+    if source is None or not source.is_window:
         return window, conditions
-    return window, [one for one in conditions if one is not told]
+    return window, [one for one in conditions if one is not source]
 
 
 def is_told_by_boxes(question: Question) -> bool:
-    """Return whether a footprint matches the place for sure if its box lies inside one of the window's."""
+    """Return whether every footprint matches whose box is inside one of the window's."""
     spatial = [one.node for one in question.conditions if one.is_spatial]
     if len(spatial) != 1 or not isinstance(asked := spatial[0], Spatial):
         return False
@@ -153,7 +153,7 @@ def is_told_by_boxes(question: Question) -> bool:
 
 
 def count_inside(question: Question) -> Clause:
-    """Return the statement that counts the matches whose box lies inside the window's, if `is_told_by_boxes`."""
+    """Return the statement that counts the matches whose box is inside the window's, if `is_told_by_boxes`."""
     window, conditions = _windowed(question.conditions)
     if window is not None and not conditions and question.text is None:  # no need for the rows
         return entries_inside(window.boxes, acquired_range(question))
@@ -161,7 +161,7 @@ def count_inside(question: Question) -> Clause:
 
 
 def count_candidates(question: Question) -> Clause | None:
-    """Return the statement that counts the candidates of a place up to `CROWD`; None if it is small, or anywhere."""
+    """Return the statement that counts the candidates of an area up to `CROWD`; None if that is not worth it."""
     window, _ = _windowed(question.conditions)
     if window is None or window.size < _SMALL:
         return None

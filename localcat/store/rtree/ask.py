@@ -1,4 +1,4 @@
-"""Questions to the space-time index: which images have a box that meets a place and a time."""
+"""Questions to the space-time index: which images have a box that meets an area and a time."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ class TimeRange:
 
 
 UNSET_TIME = TimeRange(0, 0)
-"""Where an image stands in the index whose `acquired` is unset."""
+"""The time in the index of images whose `acquired` is unset."""
 
 
 class Reach(StrEnum):
-    """Which entries of the index are candidates, by how their box lies to that of a place."""
+    """Which entries of the index are candidates, by the relation of their box to that of an area."""
 
     MEETING = "it meets it"
-    INSIDE = "it lies inside it"
+    INSIDE = "it is inside it"
     CROSSING = "it meets it, and reaches out of it"
 
 
@@ -86,7 +86,7 @@ def entries_in(boxes: Sequence[Box], time: TimeRange, reach: Reach) -> Clause:
         for edges in boxes:  # west, east, south, north
             params += (*edges, *times)
         return Clause(" UNION ALL ".join([sql] * len(boxes)), tuple(params))
-    # Asked edge by edge, the index passes over all that lies inside.
+    # Asked edge by edge, the index skips all entries inside.
     beyond = ("min_lon < ?", "max_lon > ?", "min_lat < ?", "max_lat > ?")
     for edges in boxes:
         for edge in edges:

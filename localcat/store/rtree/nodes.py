@@ -1,8 +1,8 @@
 """The nodes of the space-time index, read as they are stored and checked; several times faster than asking SQLite.
 
 Format: https://www.sqlite.org/rtree.html, and the comments of SQLite's rtree.c. A node is two bytes of depth, two with
-the number of its cells, and the cells; those of a leaf name rows, the others nodes. Two more tables tell for each row
-and each node in which node its cell lies.
+the number of its cells, and the cells; those of a leaf name rows, the others nodes. Two more tables hold for each row
+and each node the number of the node that has its cell.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def _nodes(connection: sqlite3.Connection) -> tuple[Whole, NDArray[Any]]:
 
 
 def _positions_of(numbers: Whole, wanted: Whole) -> Whole:
-    """Return where nodes of given numbers lie."""
+    """Return the positions of nodes, given their numbers."""
     at = numpy.searchsorted(numbers, wanted)
     if (at == len(numbers)).any() or (numbers[at] != wanted).any():
         raise CorruptCatalogError("a node is missing")

@@ -19,7 +19,8 @@ NODE_SIZE = 4 + 51 * (8 + 6 * 4)  # bytes of a node of the tree: a header and 51
 def add_entries(connection: sqlite3.Connection, rows: Iterable[tuple[int, bytes, int | None]]) -> None:
     """Add (row id, WKB footprint, acquired) to the index.
 
-    An image whose `acquired` is unset stands at 1970: no condition on time finds it, since the table is asked again.
+    An image whose `acquired` is unset is indexed at 1970. No condition on time finds it, because the table, where it
+    is unset, is asked too.
     """
     found = list(rows)
     boxes = footprint_boxes(from_wkb([blob for _, blob, _ in found])).tolist() if found else []
