@@ -16,9 +16,7 @@ def render() -> str:
     lines += [f"from localcat import {name} as {name}" for name in SUBMODULES]
     for module, names in sorted(NAMES.items()):
         lines += [f"from localcat.{module} import {name} as {name}" for name in sorted(names)]
-    lines += ["", "__version__: str", "__all__ = ["]
-    lines += [f'    "{name}",' for name in sorted(name for names in NAMES.values() for name in names)]
-    return "\n".join([*lines, "]", ""])
+    return "\n".join([*lines, "", "__version__: str", ""])
 
 
 if __name__ == "__main__":
