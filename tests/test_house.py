@@ -248,7 +248,7 @@ def test_no_write_begins_as_a_read() -> None:
     assert begins["BEGIN"] == {"store/file/database.py", "maintenance/verify.py"}, (
         "one sees a state, the other writes nothing"
     )
-    assert "store/file/connection.py" in begins["BEGIN IMMEDIATE"]
+    assert "store/file/locking.py" in begins["BEGIN IMMEDIATE"]
 
 
 def test_parameters_of_sql_have_no_numbers():

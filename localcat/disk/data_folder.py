@@ -31,6 +31,11 @@ _lasting: set[tuple[str, int]] = set()  # paths and inodes of folders that this 
 _SPARE_BYTES = 8 * 2**20  # left free beside a new file, for the catalog itself
 
 
+def data_path(path: Path) -> Path:
+    """Return the data folder of a catalog file, which holds its pixels."""
+    return path.with_name(f"{path.stem}.data")
+
+
 def slug(text: str) -> str:
     """Return a readable piece of a file name: lower-case ASCII letters, digits, ``.``, ``_`` and ``-``."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()

@@ -1,4 +1,4 @@
-"""The paths of a catalog's parts, and how its rows name files that are indexed in place."""
+"""How a catalog file is named, and how its rows name files that are indexed in place."""
 
 from __future__ import annotations
 
@@ -37,11 +37,6 @@ def _is_encodable(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def data_path(path: Path) -> Path:
-    """Return the data folder of a catalog file, which holds its pixels."""
-    return path.with_name(f"{path.stem}.data")
 
 
 def in_place_href(path: Path, home: Path) -> str:

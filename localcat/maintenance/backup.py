@@ -11,11 +11,11 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from localcat.disk.data_folder import DataFolder
+from localcat.disk.data_folder import DataFolder, data_path
 from localcat.disk.digest import hash_stream
 from localcat.disk.faults import write_errors
 from localcat.disk.filesystem import sync_folder
-from localcat.disk.paths import absolute, data_path, in_place_href
+from localcat.disk.paths import absolute, in_place_href
 from localcat.errors import (
     BadRequestError,
     CatalogExistsError,

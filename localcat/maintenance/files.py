@@ -22,7 +22,7 @@ from localcat.rasters.files.dtypes import numpy_dtype
 from localcat.rasters.files.environment import read_errors
 from localcat.rasters.files.georeferencing import agrees
 from localcat.rasters.files.validate import validate_cog
-from localcat.store.damage.problems import Problem, ProblemKind
+from localcat.store.damage.problem_kinds import Problem, ProblemKind
 
 if TYPE_CHECKING:
     from localcat.earth.contexts.grid import Grid

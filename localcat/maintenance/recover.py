@@ -8,15 +8,15 @@ import sqlite3
 from collections import Counter
 from pathlib import Path
 
-from localcat.disk.data_folder import DataFolder
+from localcat.disk.data_folder import DataFolder, data_path
 from localcat.disk.faults import write_errors
-from localcat.disk.paths import absolute, data_path
+from localcat.disk.paths import absolute
 from localcat.errors import CatalogNotFoundError, ClientError, CorruptCatalogError
 from localcat.maintenance.backup import new_pair, publish_pair, rebase, staged
 from localcat.maintenance.report import RecoverReport
 from localcat.maintenance.restoring import Restoring
 from localcat.store.damage.entries import rebuild
-from localcat.store.damage.problems import Problem, ProblemKind
+from localcat.store.damage.problem_kinds import Problem, ProblemKind
 from localcat.store.damage.salvage import Salvage, salvage
 from localcat.store.file import journal
 from localcat.store.file.database import Database, new_settings

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from localcat.models.html import attribute_table, listing
-from localcat.store.damage.problems import Problem, ProblemKind
+from localcat.store.damage.problem_kinds import Problem, ProblemKind
 
 _SHOWN = 20  # problems in the text of a report
 

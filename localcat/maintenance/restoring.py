@@ -23,7 +23,7 @@ from localcat.models.product import Product
 from localcat.models.upload import ImageUpload
 from localcat.progress import shown
 from localcat.rasters.files.describe import describe
-from localcat.store.damage.problems import Problem, ProblemKind
+from localcat.store.damage.problem_kinds import Problem, ProblemKind
 from localcat.store.damage.salvage import Salvage, SalvagedRow
 from localcat.store.query.columns import column
 from localcat.timestamps import now_microseconds

@@ -24,7 +24,7 @@ from localcat.errors import (
 from localcat.maintenance.report import VerifyReport
 from localcat.progress import shown
 from localcat.store.damage import check
-from localcat.store.damage.problems import Problem, ProblemKind
+from localcat.store.damage.problem_kinds import Problem, ProblemKind
 from localcat.store.file.faults import sqlite_errors
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from localcat.expressions.nodes import IsNull, Node, Ref, Relation, Spatial, one
 from localcat.search.base import Search, T
 from localcat.store.clauses import Clause
 from localcat.store.query import by_time, planner
-from localcat.store.query.conditions import Condition, conditions_of
+from localcat.store.query.analysis import Condition, conditions_of
 from localcat.store.rtree.ask import Reach
 
 if TYPE_CHECKING:

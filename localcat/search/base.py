@@ -19,8 +19,8 @@ from localcat.models.product import Product
 from localcat.store import rows
 from localcat.store.clauses import Clause
 from localcat.store.query import by_time, planner
+from localcat.store.query.analysis import Condition, conditions_of
 from localcat.store.query.compiler import Scope
-from localcat.store.query.conditions import Condition, conditions_of
 from localcat.store.query.planner import Products, Question
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from localcat.timestamps import from_microseconds
 
 if TYPE_CHECKING:
     from localcat.search import Search
-    from localcat.store.query.conditions import Condition
+    from localcat.store.query.analysis import Condition
 
 _MISSES = 3  # in space
 _PLAN_WORDS = (  # of SQLite's lines, in its words, and in ours; lines about the inside of others are left out

@@ -12,8 +12,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self
 
+from localcat.disk.data_folder import data_path
 from localcat.disk.filesystem import exists
-from localcat.disk.paths import absolute, below_roots, data_path, is_local
+from localcat.disk.paths import absolute, below_roots, is_local
 from localcat.errors import (
     BadRequestError,
     CatalogExistsError,

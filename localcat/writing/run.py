@@ -20,7 +20,7 @@ from localcat.writing.arrays import array_steps
 from localcat.writing.commit import Task
 from localcat.writing.files import file_steps
 from localcat.writing.log import UploadRecord
-from localcat.writing.workers import WORKERS, Workers
+from localcat.writing.upload_queue import WORKERS, Workers
 
 if TYPE_CHECKING:
     from localcat.models.band import Band

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from localcat.errors import BadRequestError
 from localcat.writing.log import cancel, end_abandoned
-from localcat.writing.workers import Workers
+from localcat.writing.upload_queue import Workers
 
 if TYPE_CHECKING:
     from localcat.models.image import Image

@@ -13,8 +13,7 @@ from typing import Any
 
 from localcat import Catalog
 from localcat.disk import data_folder as layout
-from localcat.disk.data_folder import DataFolder
-from localcat.disk.paths import data_path
+from localcat.disk.data_folder import DataFolder, data_path
 from localcat.maintenance import garbage
 from localcat.rasters.writing import write
 from localcat.rasters.writing.options import CogOptions

@@ -26,10 +26,10 @@ from localcat import (
     Product,
     UnsupportedCatalogError,
 )
-from localcat.disk.paths import data_path
+from localcat.disk.data_folder import data_path
 from localcat.maintenance.report import RecoverReport
 from localcat.store.damage.pages import Pages
-from localcat.store.damage.problems import ProblemKind as Kind
+from localcat.store.damage.problem_kinds import ProblemKind as Kind
 from tests.damage import PAGE, damage, file_of, flip
 from tests.journals import naming
 from tests.small_catalog import AREA, PIXELS, fill_guide, upload

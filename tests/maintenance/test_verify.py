@@ -21,7 +21,7 @@ from localcat import BadRequestError, Catalog, Image, Product
 from localcat.maintenance.report import VerifyReport
 from localcat.store.catalog_file import CatalogFile
 from localcat.store.damage.check import _of_pages, check_pages
-from localcat.store.damage.problems import ProblemKind as Kind
+from localcat.store.damage.problem_kinds import ProblemKind as Kind
 from localcat.store.file.database import Database
 from tests.damage import damage, file_of, flip, raw
 from tests.small_catalog import AREA, fill_guide, upload

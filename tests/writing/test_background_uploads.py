@@ -26,7 +26,7 @@ from localcat import (
     UploadError,
 )
 from localcat.disk.data_folder import TEMPORARY_PREFIX, DataFolder
-from localcat.writing import workers as background
+from localcat.writing import upload_queue as background
 from tests.small_catalog import make_product, new_image, spectral
 
 PATIENCE = 60  # seconds after which a test that waits for another thread has failed
@@ -377,7 +377,7 @@ def test_a_forked_child_never_waits_for_its_parents_threads(prepared: Path) -> N
     # What a thread of the parent may hold a lock for, as GDAL does for a CRS, is not freed in the child.
     ending = (
         "    import weakref\n"
-        "    from localcat.writing import workers\n"
+        "    from localcat.writing import upload_queue as workers\n"
         "    images = [weakref.ref(job.task.image) for job in next(iter(workers._all))._jobs.values()]\n"
         "    child = os.fork()\n"
         "    if child == 0:\n"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from localcat.errors import UntrustedCatalogError
-from localcat.store.damage.problems import Problem, ProblemKind
+from localcat.store.damage.problem_kinds import Problem, ProblemKind
 from localcat.store.file import schema, trust
 
 _MOST = 1000  # messages of one integrity_check

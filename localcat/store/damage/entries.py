@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from localcat.earth.geometry import footprint_boxes, from_wkb
 from localcat.errors import CorruptCatalogError
 from localcat.store.damage.check import REINDEX, TEXT_TABLES
-from localcat.store.damage.problems import Problem, ProblemKind
+from localcat.store.damage.problem_kinds import Problem, ProblemKind
 from localcat.store.file import schema
 from localcat.store.rtree.ask import TIME_UNIT
 from localcat.store.rtree.nodes import read_tree

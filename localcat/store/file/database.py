@@ -39,12 +39,12 @@ from localcat.store.file.connection import (
     Clock,
     Mode,
     OpenOptions,
-    begin_writing,
     connect,
     nothing_outside,
     only_reading,
 )
 from localcat.store.file.faults import reading, sqlite_errors
+from localcat.store.file.locking import begin_writing
 from localcat.store.file.migrate import migrate
 from localcat.store.file.trust import check_content, check_schema
 from localcat.timestamps import iso_text, now_microseconds

@@ -14,8 +14,8 @@ from typing import TypeGuard
 from localcat.expressions.nodes import AnyOf, Comparison, IsNull, Like, Node, Prefix, Ref, refs_of
 from localcat.store.clauses import Clause
 from localcat.store.query import planner
+from localcat.store.query.analysis import Condition
 from localcat.store.query.compiler import Scope, compile_where
-from localcat.store.query.conditions import Condition
 from localcat.store.query.planner import Products, Question
 from localcat.store.rtree.ask import UNSET_TIME, TimeRange
 

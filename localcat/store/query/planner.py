@@ -8,9 +8,9 @@ from enum import Enum
 
 from localcat.expressions.nodes import Comparison, IsNull, Node, Op, Ref, Relation, Spatial, all_of
 from localcat.store.clauses import Clause
+from localcat.store.query.analysis import Condition, Window, clause_of, conditions_of
 from localcat.store.query.columns import column
 from localcat.store.query.compiler import Scope
-from localcat.store.query.conditions import Condition, Window, clause_of, conditions_of
 from localcat.store.rtree.ask import (
     UNSET_TIME,
     Reach,

@@ -1,4 +1,4 @@
-"""The conditions of a search: each is read once, when it is made, for all that is asked of it later."""
+"""What the planner asks about the conditions of a search: each is analysed once, when it is made."""
 
 from __future__ import annotations
 
