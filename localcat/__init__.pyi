@@ -13,6 +13,7 @@ from localcat.collection import ImageCollection as ImageCollection
 from localcat.collection import ProductCollection as ProductCollection
 from localcat.errors import AttributeValidationError as AttributeValidationError
 from localcat.errors import BadRequestError as BadRequestError
+from localcat.errors import CatalogClosedError as CatalogClosedError
 from localcat.errors import CatalogError as CatalogError
 from localcat.errors import CatalogExistsError as CatalogExistsError
 from localcat.errors import CatalogLockedError as CatalogLockedError

@@ -18,6 +18,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     "errors": (
         "AttributeValidationError",
         "BadRequestError",
+        "CatalogClosedError",
         "CatalogError",
         "CatalogExistsError",
         "CatalogLockedError",

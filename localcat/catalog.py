@@ -8,9 +8,6 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from localcat.disk.filesystem import exists
-from localcat.disk.paths import absolute
-from localcat.errors import CatalogExistsError, CatalogNotFoundError
 from localcat.expressions.properties import properties as p
 from localcat.models import backend
 from localcat.models.band import Band
@@ -130,15 +127,7 @@ class Catalog:
     @classmethod
     def open_or_create(cls, path: str | os.PathLike[str], *, org: str | None = None, user: str | None = None) -> Self:
         """Open a catalog, or make it if there is none; several programs may do so at once."""
-        try:
-            return cls.open(path)
-        except CatalogNotFoundError:
-            if exists(absolute(path)):
-                raise
-        try:
-            return cls.create(path, org=org, user=user)
-        except CatalogExistsError:
-            return cls.open(path)
+        return cls(CatalogFile.open_or_create(path, settings_of(org, user)))
 
     @classmethod
     def temporary(cls, *, org: str | None = None, user: str | None = None) -> Self:

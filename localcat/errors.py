@@ -21,6 +21,7 @@
     ├── UnsavedObjectError                   this Python object was never saved
     ├── DownloadError (RuntimeError)         images that could not be written to files
     ├── CatalogError                         the catalog file itself
+    │   ├── CatalogClosedError               it was closed, here or in another thread
     │   ├── CatalogNotFoundError (FileNotFoundError)
     │   ├── CatalogExistsError (FileExistsError)
     │   ├── CatalogLockedError (TimeoutError)
@@ -155,6 +156,10 @@ class UnsavedObjectError(LocalcatError):
 
 class CatalogError(LocalcatError):
     """Something is wrong with the catalog file."""
+
+
+class CatalogClosedError(CatalogError):
+    """The catalog was closed, by this thread or another one."""
 
 
 class CatalogNotFoundError(CatalogError, FileNotFoundError):

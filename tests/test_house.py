@@ -130,7 +130,8 @@ NamedCatalogObject CatalogClient DocumentState StorageState File Resolution Reso
 DeletedObjectError UnsavedObjectError properties
 """
 OUR_OWN = """
-AOI BadRequestError Catalog CatalogError CatalogExistsError CatalogLockedError CatalogNotFoundError ClientError
+AOI BadRequestError Catalog CatalogClosedError CatalogError CatalogExistsError CatalogLockedError
+CatalogNotFoundError ClientError
 Collection CommitUnknownError ConflictError CorruptCatalogError CorruptImageError DLTile DownloadError DuplicateError
 Expression FailedImagesWarning FileSystemWarning ForbiddenError GeoContext
 GeoContextWarning GeometryWarning GoneError GridMismatchError ImageDeletedError

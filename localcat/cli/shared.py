@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from localcat.catalog import Catalog
+from localcat.errors import CatalogNotFoundError
 
 DAMAGED = 3  # exit status: the command did its work, and found or left something that is wrong
 
@@ -15,4 +16,11 @@ catalog_argument = click.argument("catalog", required=False, type=click.Path(pat
 
 def opened(path: Path | None) -> Catalog:
     """Open the catalog that was named, or else the default one."""
-    return Catalog.default() if path is None else Catalog.open(path)
+    if path is not None:
+        return Catalog.open(path)
+    default = Catalog.default()
+    if not default.path.exists():
+        raise CatalogNotFoundError(
+            f"there is no catalog at '{default.path}'; name one, or make one with Catalog.create"
+        )
+    return default

@@ -24,6 +24,17 @@ def absolute(path: str | os.PathLike[str]) -> Path:
     return Path(os.path.abspath(text))  # noqa: PTH100  # Path.resolve would follow links, and the data folder lies beside
 
 
+def real_file(path: str | os.PathLike[str]) -> Path:
+    """Return the absolute path of a catalog file; of a symbolic link, that of the file that it leads to.
+
+    SQLite puts the journal beside that file, and so must everything that belongs to it. Other parts of the path stay as
+    they are given: on Windows a mapped drive would become a network path.
+    """
+    file = absolute(path)
+    is_link = os.path.islink(file)  # noqa: PTH114  # Path.is_symlink raises for a name that is too long
+    return Path(os.path.realpath(file)) if is_link else file
+
+
 def text_of(path: object) -> str | None:
     """Return a path as a string; None if it cannot be the path of a file."""
     text = os.fspath(path) if isinstance(path, str | os.PathLike) else None

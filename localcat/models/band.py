@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from localcat.models.attributes.scalars import Stored
-    from localcat.store.file.database import Transaction
+    from localcat.store.file.transaction import Transaction
     from localcat.store.rows import Row
 
 

@@ -12,7 +12,7 @@ from localcat.models.backend import Backend
 from localcat.models.object import CatalogObject
 from localcat.models.product import Product
 from localcat.store import rows
-from localcat.store.file.database import Transaction
+from localcat.store.file.transaction import Transaction
 
 _LONGEST_NAME = 2000  # characters
 _NAME = re.compile(rf"[a-zA-Z0-9_.-]{{1,{_LONGEST_NAME}}}")

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from localcat.models.points import PointValues
     from localcat.models.upload import ImageUpload
     from localcat.search import ImageSearch, Search
-    from localcat.store.file.database import Transaction
+    from localcat.store.file.transaction import Transaction
     from localcat.store.rows import Row
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from localcat.earth.geometry import Box
     from localcat.search import Search
-    from localcat.store.file.database import Transaction
+    from localcat.store.file.transaction import Transaction
     from localcat.store.rows import Row
 
 _ROW_ID = 0  # position in a row

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 from localcat.disk.data_folder import data_path
 from localcat.disk.filesystem import exists
-from localcat.disk.paths import absolute, below_roots, is_local
+from localcat.disk.paths import absolute, below_roots, is_local, real_file
 from localcat.errors import (
     BadRequestError,
     CatalogExistsError,
@@ -25,6 +25,7 @@ from localcat.errors import (
     UnsafePathError,
 )
 from localcat.store import rows
+from localcat.store.file.connection import OpenOptions
 from localcat.store.file.database import Database, new_settings
 
 if TYPE_CHECKING:
@@ -33,10 +34,10 @@ if TYPE_CHECKING:
     import sqlite_utils
 
     from localcat.disk.data_folder import DataFolder
-    from localcat.store.file.connection import OpenOptions
 
 DEFAULT_NAME = "catalog.gpkg"
 PATH_VARIABLE = "LOCALCAT"  # the environment variable that names the default catalog
+_ATTEMPTS = 5  # to open or create a catalog that other programs make or take away
 _LONGEST_NAME = 220  # bytes; file systems allow 255, and journals and backups have longer names
 
 
@@ -97,7 +98,7 @@ class CatalogFile:
     @classmethod
     def open(cls, path: str | os.PathLike[str], options: OpenOptions) -> Self:
         """Open a catalog and read its settings; `Catalog.open` says what is refused."""
-        file = absolute(path)
+        file = real_file(path)
         if not exists(file):
             raise CatalogNotFoundError(f"there is no catalog at '{file}'; Catalog.create makes one")
         if not file.is_file():
@@ -105,6 +106,23 @@ class CatalogFile:
         opened = cls(Database(file, options=options))
         opened.setting("user")  # so that a file that is not a catalog is refused now
         return opened
+
+    @classmethod
+    def open_or_create(cls, path: str | os.PathLike[str], settings: dict[str, str]) -> Self:
+        """Open a catalog, or make it if there is none.
+
+        Whether it is there is never asked beforehand: another program may make it, or take it away, right afterwards.
+        """
+        for _ in range(_ATTEMPTS):
+            try:
+                return cls.open(path, OpenOptions())
+            except CatalogNotFoundError as error:
+                missing = error
+            try:
+                return cls.create(path, settings)
+            except CatalogExistsError as error:
+                taken = error  # by another program that made it in between; else opening it says what is there
+        raise missing if exists(absolute(path)) else taken
 
     @classmethod
     def temporary(cls, settings: dict[str, str]) -> Self:
@@ -126,7 +144,7 @@ class CatalogFile:
         """Return the user's own catalog; `Catalog.default` says where. It is made by the first change."""
         given = os.environ.get(PATH_VARIABLE)
         if given:
-            return cls(Database(absolute(given), settings=settings))
+            return cls(Database(real_file(given), settings=settings))
         import platformdirs  # only the default catalog needs it
 
         folder = Path(platformdirs.user_data_dir("localcat", appauthor=False))

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from localcat.disk.data_folder import DataFolder
     from localcat.models.image import Image
     from localcat.store.catalog_file import CatalogFile
-    from localcat.store.file.database import Transaction
+    from localcat.store.file.transaction import Transaction
     from localcat.writing.log import UploadRecord
 
 _FOUND = {True: "it is in the catalog", False: "it is not in the catalog", None: "it could not be looked up yet"}

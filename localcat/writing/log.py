@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from localcat.models.requests import ImageUploadOptions
     from localcat.store.catalog_file import CatalogFile
-    from localcat.store.file.database import Transaction
+    from localcat.store.file.transaction import Transaction
 
 COMPONENT = "localcat"
 _TOKEN = re.compile("[0-9a-f]{32}")

@@ -10,20 +10,22 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+import time
 import uuid
 import weakref
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from localcat.disk.data_folder import data_path
 from localcat.disk.filesystem import file_system_of, sync_folder
 from localcat.disk.risks import warn_of_risks
 from localcat.disk.steps import reached
 from localcat.errors import (
-    CatalogError,
+    CatalogClosedError,
     CatalogExistsError,
+    CatalogLockedError,
     CatalogNotFoundError,
     ClientError,
     CommitUnknownError,
@@ -32,73 +34,26 @@ from localcat.errors import (
     ReadOnlyCatalogWarning,
     StorageError,
 )
-from localcat.forks import never_free
 from localcat.store.file import journal, schema
 from localcat.store.file.connection import (
     QUERY_SECONDS,
-    Clock,
     Mode,
     OpenOptions,
     connect,
     nothing_outside,
     only_reading,
 )
-from localcat.store.file.faults import reading, sqlite_errors
+from localcat.store.file.faults import raise_ours, sqlite_errors
 from localcat.store.file.locking import begin_writing
 from localcat.store.file.migrate import migrate
+from localcat.store.file.transaction import Session, Transaction
 from localcat.store.file.trust import check_content, check_schema
 from localcat.timestamps import iso_text, now_microseconds
 from localcat.warn import warn_caller
 
+_CLOSING_SECONDS = 10.0  # that `close` waits for the calls of other threads
+
 _checked_sqlite = False
-
-
-@dataclass(slots=True)
-class Transaction:
-    """A running write.
-
-    Parameters
-    ----------
-    connection : sqlite3.Connection
-        Inside ``BEGIN IMMEDIATE``.
-    on_commit, on_rollback : list of callable
-        Called without arguments after the outermost transaction ended so, in order and in reverse order. Neither is
-        called where a COMMIT left the outcome open, or Ctrl-C came right behind it.
-    about : str
-        What is changed, put before the message of a commit whose outcome is unknown.
-    is_closing : bool
-        Whether its COMMIT has begun.
-    """
-
-    connection: sqlite3.Connection
-    about: str = ""
-    is_closing: bool = False
-    on_commit: list[Callable[[], None]] = field(default_factory=list)
-    on_rollback: list[Callable[[], None]] = field(default_factory=list)
-
-
-class _Session:
-    """The connection of one thread, and the transaction it is in."""
-
-    _getpid = staticmethod(os.getpid)  # __del__ may run when Python, ending, has taken away the names of modules
-
-    def __init__(
-        self, connection: sqlite3.Connection, *, is_placeholder: bool, query_seconds: float | None = None
-    ) -> None:
-        self.connection = connection
-        self.clock = Clock(connection, query_seconds)
-        self.pid = os.getpid()
-        self.is_placeholder = is_placeholder
-        self.transaction: Transaction | None = None
-
-    def close(self) -> None:
-        if self.pid == self._getpid():
-            self.connection.close()
-        else:
-            never_free(self.connection)
-
-    def __del__(self) -> None:
-        self.close()
 
 
 class Database:
@@ -137,10 +92,11 @@ class Database:
         self._has_wal = False  # a write-ahead log, if it is known here
         self._is_checked = False  # as a whole, where it is not trusted
         self._is_writable = True  # as far as its location is concerned
+        self._was_there = False  # the file, at any time since this was made
         self._new_settings = settings
         self._versions = schema.migrations() if versions is None else versions
         self._local = threading.local()
-        self._sessions: weakref.WeakSet[_Session] = weakref.WeakSet()
+        self._sessions: weakref.WeakSet[Session] = weakref.WeakSet()
         self._write_lock = threading.RLock()
         self._pid = os.getpid()
         self._closed = False
@@ -172,6 +128,7 @@ class Database:
                     connection.close()
             reached("catalog written")
             publish(temporary, self.path, durable=self.durable)
+            self._was_there = True
         except ClientError:
             raise
         except OSError as error:
@@ -188,10 +145,15 @@ class Database:
             return schema.read_settings(connection, self.path, len(self._versions))
 
     def close(self) -> None:
-        """Close the connections of all threads. Closing twice is allowed."""
+        """Close the connections of all threads. Closing twice is allowed.
+
+        Calls that are running in other threads are waited for, ten seconds at most; what takes longer closes its
+        connection itself when it ends.
+        """
         self._closed = True
+        until = time.monotonic() + _CLOSING_SECONDS
         for session in list(self._sessions):
-            session.close()
+            session.close(until)
         if self._has_wal and not self.read_only and self._pid == os.getpid():
             self._has_wal = False
             with suppress(sqlite3.Error), closing(connect(self.path, "rw", OpenOptions(timeout=0))) as connection:
@@ -203,26 +165,26 @@ class Database:
     def read(self) -> AbstractContextManager[sqlite3.Connection]:
         """Give the thread's connection for reading; errors inside cross as ours."""
         session = self._session()
-        return self._read_in_time(session) if session.clock.is_limited else reading(self.path, session.connection)
+        return self._read_in_time(session) if session.clock.is_limited else _Reading(session)
 
     @contextmanager
-    def _read_in_time(self, session: _Session) -> Iterator[sqlite3.Connection]:
-        with sqlite_errors(self.path), session.clock.running():
-            yield session.connection
+    def _read_in_time(self, session: Session) -> Iterator[sqlite3.Connection]:
+        with session as connection, sqlite_errors(self.path), session.clock.running():
+            yield connection
 
     @contextmanager
     def snapshot(self) -> Iterator[sqlite3.Connection]:
         """Give the thread's connection, seeing one state of the catalog throughout the block."""
         session = self._session()
-        with sqlite_errors(self.path), session.clock.running():
-            if session.connection.in_transaction:
-                yield session.connection
+        with session as connection, sqlite_errors(self.path), session.clock.running():
+            if connection.in_transaction:
+                yield connection
                 return
-            session.connection.execute("BEGIN")
+            connection.execute("BEGIN")
             try:
-                yield session.connection
+                yield connection
             finally:
-                session.connection.execute("ROLLBACK")
+                connection.execute("ROLLBACK")
 
     def select(self, query: str, params: Sequence[Any], *, seconds: float | None = None) -> list[dict[str, Any]]:
         """Answer a query of a user's own; anything but reading is refused while it is prepared.
@@ -248,8 +210,7 @@ class Database:
                 f"the parameters of a query are a sequence of values, not {params!r:.100}; pass a list, such as [5]"
             )
         session = self._session()
-        connection = session.connection
-        with sqlite_errors(self.path), session.clock.running(seconds):
+        with session as connection, sqlite_errors(self.path), session.clock.running(seconds):
             connection.set_authorizer(only_reading)
             try:
                 cursor = connection.execute(query, tuple(params))
@@ -261,7 +222,7 @@ class Database:
     @contextmanager
     def separate(self) -> Iterator[sqlite3.Connection]:
         """Give a connection for the block alone, beside the thread's: for what cannot run inside a transaction."""
-        if self._session().is_placeholder:
+        if self._session().identity is None:
             raise CatalogNotFoundError(f"there is no catalog at '{self.path}' yet; save an object first")
         with (
             sqlite_errors(self.path),
@@ -296,13 +257,15 @@ class Database:
             yield from self._nested(session, session.transaction)
             return
         transaction = Transaction(session.connection)
-        with self._lock():
+        with self._lock(), session:
             try:
                 with sqlite_errors(self.path):  # in here, since Ctrl-C may come right after it
                     begin_writing(session.connection, self.options.seconds)
                 session.transaction = transaction
                 reached("transaction begun")
                 yield transaction
+                if transaction.is_of_parent:
+                    return
                 self._require_running(session.connection)
                 transaction.is_closing = True
                 with sqlite_errors(self.path):
@@ -311,6 +274,8 @@ class Database:
                 # Nothing is undone: the change may well be in the file, and need what it refers to.
                 raise CommitUnknownError(f"{transaction.about}{error}") from error
             except BaseException:
+                if transaction.is_of_parent:
+                    raise
                 if transaction.is_closing and not session.connection.in_transaction:
                     raise  # Ctrl-C came while it was committed, and it was: nothing is undone either
                 self._roll_back(session.connection)
@@ -322,7 +287,7 @@ class Database:
         for follow_up in transaction.on_commit:
             follow_up()
 
-    def _nested(self, session: _Session, outer: Transaction) -> Iterator[Transaction]:
+    def _nested(self, session: Session, outer: Transaction) -> Iterator[Transaction]:
         self._require_running(outer.connection)
         self._execute(outer.connection, "SAVEPOINT nested")
         inner = session.transaction = Transaction(outer.connection)
@@ -330,6 +295,8 @@ class Database:
             yield inner
         except BaseException:
             session.transaction = outer
+            if outer.is_of_parent:
+                raise
             if outer.connection.in_transaction:  # SQLite itself ends all of it when the disk is full, for one
                 self._execute(outer.connection, "ROLLBACK TO nested")
                 self._execute(outer.connection, "RELEASE nested")
@@ -337,7 +304,9 @@ class Database:
                 undo()
             raise
         session.transaction = outer
-        outer.on_commit += inner.on_commit  # first: whatever comes after the RELEASE, they are the outer one's then
+        if outer.is_of_parent:
+            return
+        outer.on_commit += inner.on_commit  # first: whatever comes behind the RELEASE, they are the outer one's then
         outer.on_rollback += inner.on_rollback
         self._execute(outer.connection, "RELEASE nested")
 
@@ -372,12 +341,15 @@ class Database:
 
     # Connections
 
-    def _session(self) -> _Session:
+    def _session(self) -> Session:
         if self._closed:
-            raise CatalogError(f"catalog '{self.path}' is closed; open it again")
-        session: _Session | None = getattr(self._local, "session", None)
+            raise CatalogClosedError(f"catalog '{self.path}' is closed; open it again")
+        session: Session | None = getattr(self._local, "session", None)
         if session is not None and session.pid == os.getpid():
-            if not (session.is_placeholder and self.path.exists()):
+            if session.transaction is not None:
+                session.require_own_task()
+                return session
+            if session.depth or self._is_current(session):
                 return session
             session.close()
         elif session is not None:
@@ -386,27 +358,43 @@ class Database:
             session = self._open()
         self._local.session = session
         self._sessions.add(session)
+        self._close_if_closed(session)
         return session
 
-    def _open(self) -> _Session:
+    def _close_if_closed(self, session: Session) -> None:
+        """Close a connection that was being opened while another thread closed the catalog, and did not see it."""
+        if self._closed:
+            session.close()
+
+    def _is_current(self, session: Session) -> bool:
+        """Return whether a connection is to the file of the catalog's name, and may do what is allowed by now."""
+        return session.identity == identity_of(self.path) and not (session.is_read_only and not self.read_only)
+
+    def _open(self) -> Session:
         _check_sqlite_once()
-        if not self.path.exists():
+        identity = identity_of(self.path)
+        if identity is None:
+            if self._was_there:
+                raise CatalogNotFoundError(
+                    f"catalog '{self.path}' was moved, renamed or deleted while it was open; put it back, or open it "
+                    "where it is now"
+                )
             if self._new_settings is None:
                 raise CatalogNotFoundError(f"there is no catalog at '{self.path}'; Catalog.create makes one")
             connection = connect(self.path, "memory", self.options)
             schema.create(connection, self._new_settings, self._versions)
-            return _Session(connection, is_placeholder=True)
+            return Session(connection, self.path, identity=None)
         self._check_location()
         journal.check_leftovers(self.path, trusted=self.options.trusted or self._is_checked)
         connection = self._connect_checked()
-        self._is_checked = True
+        self._is_checked = self._was_there = True
         seconds = None if self.options.trusted else QUERY_SECONDS
-        return _Session(connection, is_placeholder=False, query_seconds=seconds)
+        return Session(connection, self.path, identity=identity, is_read_only=self.read_only, query_seconds=seconds)
 
     def _check_location(self) -> None:
         """Warn once if the file can only be read, or is on a file system with weak locks."""
         was_writable = self._is_writable
-        self._is_writable = was_writable and os.access(self.path, os.W_OK) and os.access(self.path.parent, os.W_OK)
+        self._is_writable = self._can_be_written()
         if self.options.read_only:
             return
         if was_writable and not self._is_writable:
@@ -418,6 +406,9 @@ class Database:
             )
         elif self._is_writable and self.durable:
             warn_of_risks(self.path)
+
+    def _can_be_written(self) -> bool:
+        return os.access(self.path, os.W_OK) and os.access(self.path.parent, os.W_OK)
 
     def _connect_checked(self) -> sqlite3.Connection:
         """Open a connection to a file that is a catalog of this version, with the schema that localcat makes."""
@@ -475,14 +466,22 @@ class Database:
                 f"catalog '{self.path}' is open for reading only; open it without read_only=True"
             )
         if not self._is_writable:
+            self._is_writable = self._can_be_written()  # a disk may have become writable since it was looked at
+        if not self._is_writable:
             raise ReadOnlyCatalogError(
                 f"catalog '{self.path}' is where nothing can be written; copy it, with its data folder, to a "
                 "writable folder to change it"
             )
 
     def _create_if_missing(self) -> None:
-        if self._new_settings is None or self.path.exists():
+        if self._new_settings is None or self._was_there or self.path.exists():
             return
+        folder = data_path(self.path)
+        if folder.is_dir() and any(folder.iterdir()):
+            raise CatalogNotFoundError(
+                f"there is no catalog at '{self.path}', but its data folder '{folder}' is full; put the catalog file "
+                "back, restore a backup, or move the folder away to begin a new catalog"
+            )
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -495,7 +494,7 @@ class Database:
     @property
     def in_transaction(self) -> bool:
         """Whether the calling thread is inside `write`."""
-        session: _Session | None = getattr(self._local, "session", None)
+        session: Session | None = getattr(self._local, "session", None)
         return session is not None and session.pid == os.getpid() and session.transaction is not None
 
     @contextmanager
@@ -503,8 +502,17 @@ class Database:
         """Let one thread of this process write at a time; SQLite's own lock does the same among processes."""
         if self._pid != os.getpid():  # after a fork the lock may be held by a thread that does not exist here
             self._write_lock, self._pid = threading.RLock(), os.getpid()
-        with self._write_lock:
+        lock = self._write_lock
+        if not lock.acquire(timeout=self.options.seconds):
+            raise CatalogLockedError(
+                f"catalog '{self.path}' is in use by another thread for more than {self.options.seconds:g} seconds; "
+                "try again later, or open it with a longer timeout"
+            )
+        try:
             yield
+        finally:
+            if lock is self._write_lock:  # else this is a child, forked inside the block
+                lock.release()
 
 
 def new_settings(*, namespace: str, org: str, user: str) -> dict[str, str]:
@@ -546,6 +554,32 @@ def publish(temporary: Path, path: Path, *, durable: bool) -> None:
     reached("catalog named")
     if durable:
         sync_folder(path.parent)
+
+
+def identity_of(path: Path) -> tuple[int, int] | None:
+    """Return device and number of a file, by which it is the same under another name; None if there is none."""
+    try:
+        found = os.stat(path)  # noqa: PTH116  # called for each read, and half as dear as Path.stat
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+class _Reading:
+    """The connection of a session for a block, whose errors cross as localcat's."""
+
+    __slots__ = ("_session",)
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def __enter__(self) -> sqlite3.Connection:
+        return self._session.__enter__()
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        self._session.__exit__()
+        if error is not None:
+            raise_ours(error, self._session.path)
 
 
 def _check_sqlite_once() -> None:

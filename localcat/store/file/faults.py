@@ -39,24 +39,17 @@ class sqlite_errors:  # noqa: N801  # reads as a function, and costs each query 
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        if isinstance(error, CorruptCatalogError):
-            if str(self._path) not in str(error):
-                raise CorruptCatalogError(f"catalog '{self._path}': {error}; restore it from a backup") from error
-        elif isinstance(error, sqlite3.Error | UnicodeError | OverflowError | SystemError | MemoryError):
-            raise translated(error, self._path) from error
+        if error is not None:
+            raise_ours(error, self._path)
 
 
-class reading(sqlite_errors):  # noqa: N801  # see above
-    """Give a connection for the block, whose errors cross as localcat's."""
-
-    __slots__ = ("_connection",)
-
-    def __init__(self, path: Path | str, connection: sqlite3.Connection) -> None:
-        super().__init__(path)
-        self._connection = connection
-
-    def __enter__(self) -> sqlite3.Connection:
-        return self._connection
+def raise_ours(error: BaseException, path: Path | str) -> None:
+    """Raise the localcat error that stands for an error of sqlite3, if it is one."""
+    if isinstance(error, CorruptCatalogError):
+        if str(path) not in str(error):
+            raise CorruptCatalogError(f"catalog '{path}': {error}; restore it from a backup") from error
+    elif isinstance(error, sqlite3.Error | UnicodeError | OverflowError | SystemError | MemoryError):
+        raise translated(error, path) from error
 
 
 def translated(error: Exception, path: Path | str) -> ClientError:
