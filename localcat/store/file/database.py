@@ -351,9 +351,9 @@ class Database:
                 return session
             if session.depth or self._is_current(session):
                 return session
-            session.close()
-        elif session is not None:
-            session.close()  # of the parent process: kept aside, not closed
+        if session is not None:
+            self._local.session = None  # also if no other can be opened
+            session.close()  # kept aside and not closed if it is of the parent process
         with sqlite_errors(self.path):
             session = self._open()
         self._local.session = session
