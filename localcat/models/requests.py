@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING, Any
 from localcat.disk.paths import text_of
 from localcat.errors import AttributeValidationError, BadRequestError
 from localcat.models.enums import ImageUploadType, OverviewResampler
+from localcat.rasters.writing.options import (
+    checked_bigtiff,
+    checked_blocksize,
+    checked_compression,
+    checked_level,
+    checked_overviews,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-_MOST_OVERVIEWS = 16
-# A test compares these with what the writer of files accepts.
-_LEVELS = {"DEFLATE": range(1, 13), "ZSTD": range(1, 23), "LZW": range(0), "NONE": range(0)}
-_BIGTIFF = ("YES", "NO", "IF_NEEDED", "IF_SAFER")
-_LEAST_BLOCKSIZE = 128  # pixels
 
 
 @dataclass(slots=True)
@@ -66,7 +67,7 @@ class ImageUploadOptions:
         if self.overview_resampler is not None:
             self.overview_resampler = _chosen(OverviewResampler, "overview_resampler", self.overview_resampler)
         if self.overviews is not None:
-            self.overviews = _decimation_factors(self.overviews)
+            self.overviews = checked_overviews(self.overviews)
         if self.image_files is not None:
             self.image_files = _names(self.image_files)
         size = self.upload_size
@@ -76,22 +77,13 @@ class ImageUploadOptions:
 
     def _check_format(self) -> None:
         if self.compress is not None:
-            self.compress = _word("compress", self.compress, tuple(_LEVELS))
+            self.compress = checked_compression(self.compress)
         if self.bigtiff is not None:
-            self.bigtiff = _word("bigtiff", self.bigtiff, _BIGTIFF)
+            self.bigtiff = checked_bigtiff(self.bigtiff)
         if self.level is not None:
-            method = self.compress or "DEFLATE"
-            self.level = _whole_number("level", self.level)
-            if self.level not in _LEVELS[method]:
-                allowed = _LEVELS[method]
-                hint = f"from {allowed[0]} to {allowed[-1]}" if allowed else "left out"
-                raise AttributeValidationError(f"level of {method} is {hint}, not {self.level}")
+            self.level = checked_level(self.level, self.compress)
         if self.blocksize is not None:
-            self.blocksize = _whole_number("blocksize", self.blocksize)
-            if self.blocksize < _LEAST_BLOCKSIZE or self.blocksize % 16:
-                raise AttributeValidationError(
-                    f"blocksize is a multiple of 16 from {_LEAST_BLOCKSIZE} on, not {self.blocksize}"
-                )
+            self.blocksize = checked_blocksize(self.blocksize)
 
 
 def _chosen(choices: Any, name: str, value: Any) -> str:
@@ -102,20 +94,6 @@ def _chosen(choices: Any, name: str, value: Any) -> str:
         raise AttributeValidationError(f"{name} is one of {allowed}, not {value!r}") from None
 
 
-def _word(name: str, value: Any, allowed: Sequence[str]) -> str:
-    word = value.upper() if isinstance(value, str) else ""
-    if word not in allowed:
-        raise AttributeValidationError(f"{name} is one of {', '.join(map(repr, allowed))}, not {value!r}")
-    return word
-
-
-def _whole_number(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise AttributeValidationError(f"{name} is a whole number, not {value!r}")
-    number: int = value.__index__()
-    return number
-
-
 def _names(value: Any) -> list[str]:
     if isinstance(value, str | bytes) or not isinstance(value, Iterable):
         raise AttributeValidationError(f"image_files is a list of names, not {value!r}")
@@ -123,20 +101,6 @@ def _names(value: Any) -> list[str]:
     if not all(isinstance(name, str) for name in names):
         raise AttributeValidationError(f"image_files is a list of names, not {value!r}")
     return names
-
-
-def _decimation_factors(value: Any) -> list[int]:
-    if isinstance(value, str | bytes) or not hasattr(value, "__iter__"):
-        raise AttributeValidationError(f"overviews is a list of decimation factors such as [2, 4], not {value!r}")
-    factors = list(value)
-    for factor in factors:
-        if isinstance(factor, bool) or not hasattr(factor, "__index__") or factor.__index__() < 2:
-            raise AttributeValidationError(f"an overview's decimation factor is a whole number from 2, not {factor!r}")
-    if len(factors) > _MOST_OVERVIEWS:
-        raise AttributeValidationError(f"an image has at most {_MOST_OVERVIEWS} overviews, not {len(factors)}")
-    if len(set(factors)) != len(factors):
-        raise AttributeValidationError(f"overviews names a decimation factor twice: {factors!r}")
-    return sorted(factor.__index__() for factor in factors)
 
 
 def _require_count(name: str, value: Any) -> None:

@@ -22,8 +22,7 @@ from localcat import (
     SpectralBand,
     UnsafePathError,
 )
-from localcat.models import requests
-from localcat.rasters.writing import options
+from localcat.rasters.writing.options import CogOptions
 from tests.small_catalog import make_product, new_image, spectral
 from tests.small_rasters import make_tif
 
@@ -152,9 +151,11 @@ def test_settings_that_make_no_sense_are_refused(wrong: dict) -> None:
         ImageUploadOptions(**wrong)
 
 
-def test_options_and_the_writer_agree() -> None:
-    assert requests._LEVELS == options.COMPRESSION_LEVELS
-    assert (requests._BIGTIFF, requests._LEAST_BLOCKSIZE) == (options.BIGTIFF, options.LEAST_BLOCKSIZE)
+@pytest.mark.parametrize("kind", [ImageUploadOptions, CogOptions])
+def test_options_and_the_writer_refuse_the_same(kind: type) -> None:
+    for wrong in ({"level": 23, "compress": "ZSTD"}, {"blocksize": 130}, {"overviews": [1]}, {"bigtiff": "maybe"}):
+        with pytest.raises(AttributeValidationError, match=next(iter(wrong)).rstrip("s")):
+            kind(**wrong)
 
 
 def make_rgb(display: list[str] | None) -> Product:
