@@ -6,6 +6,7 @@ import struct
 from pathlib import Path
 
 import numpy
+import pytest
 import rasterio
 from affine import Affine
 from rasterio.crs import CRS
@@ -25,6 +26,11 @@ def shifted(grid: Grid, columns: float, rows: float, *, scale: float = 1.0, shap
     return Grid(grid.crs, transform, shape or grid.shape)
 
 
+def placed(grid: Grid) -> dict[str, object]:
+    """Return what rasterio takes to put a file, or a warped view of one, on a grid."""
+    return {"crs": grid.crs, "transform": grid.transform, "height": grid.height, "width": grid.width}
+
+
 def noise(shape, dtype="uint16", *, low=1, high=120, seed=0):
     """Return an array of whole numbers, the same for the same seed."""
     return numpy.random.default_rng(seed).integers(low, high, shape).astype(dtype)
@@ -39,6 +45,16 @@ def make_tif(
     with rasterio.open(path, "w", driver="GTiff", width=48, height=64, count=count, dtype=dtype, **grid) as file:
         file.write(numpy.full((count, 64, 48), value, dtype))
         file.update_tags(**(tags or {}))
+    return path
+
+
+def make_tif_without_a_place(path: Path) -> Path:
+    """Write a GeoTIFF of one band and 20 rows of 30 bytes, all 1, without CRS and transform."""
+    with (
+        pytest.warns(rasterio.errors.NotGeoreferencedWarning),
+        rasterio.open(path, "w", driver="GTiff", width=30, height=20, count=1, dtype="uint8") as dataset,
+    ):
+        dataset.write(numpy.ones((1, 20, 30), "uint8"))
     return path
 
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 
-import numpy
 import pytest
 import rasterio
 from rio_cogeo.cogeo import cog_validate
@@ -16,7 +15,7 @@ from localcat.rasters.writing.checks import BandLayer
 from localcat.rasters.writing.copying import as_cog, check_pixels, copy_raster
 from localcat.rasters.writing.options import CogOptions
 from localcat.rasters.writing.write import write_cog
-from tests.small_rasters import make_grid, noise
+from tests.small_rasters import make_grid, make_tif_without_a_place, noise, placed
 
 GRID = make_grid((140, 301))
 
@@ -55,17 +54,7 @@ def test_a_missing_source_is_told(tmp_path):
 def test_a_striped_file_becomes_a_cog_with_everything_it_had(tmp_path):
     source, target = tmp_path / "x.tif", tmp_path / "y.tif"
     with rasterio.open(
-        source,
-        "w",
-        driver="GTiff",
-        height=140,
-        width=301,
-        count=3,
-        dtype="uint8",
-        nodata=7,
-        crs=GRID.crs,
-        transform=GRID.transform,
-        photometric="RGB",
+        source, "w", driver="GTiff", count=3, dtype="uint8", nodata=7, photometric="RGB", **placed(GRID)
     ) as dataset:
         dataset.write(noise((3, *GRID.shape), "uint8"))
         dataset.set_band_description(2, "green band")
@@ -104,18 +93,9 @@ def test_masks_and_colors_survive_a_rewrite(tmp_path, kind):
 def test_a_jpeg_2000_file_is_copied_and_rewritten(tmp_path):
     source = tmp_path / "x.jp2"
     array = noise((2, *GRID.shape))
+    lossless = {"quality": 100, "reversible": True}
     with rasterio.open(
-        source,
-        "w",
-        driver="JP2OpenJPEG",
-        height=140,
-        width=301,
-        count=2,
-        dtype="uint16",
-        crs=GRID.crs,
-        transform=GRID.transform,
-        quality=100,
-        reversible=True,
+        source, "w", driver="JP2OpenJPEG", count=2, dtype="uint16", **placed(GRID), **lossless
     ) as dataset:
         dataset.write(array)
     source.with_name("x.jp2.aux.xml").unlink(missing_ok=True)
@@ -129,12 +109,7 @@ def test_a_jpeg_2000_file_is_copied_and_rewritten(tmp_path):
 
 
 def test_a_file_without_a_place_cannot_become_a_cog(tmp_path):
-    path = tmp_path / "x.tif"
-    with (
-        pytest.warns(rasterio.errors.NotGeoreferencedWarning),
-        rasterio.open(path, "w", driver="GTiff", width=30, height=20, count=1, dtype="uint8") as dataset,
-    ):
-        dataset.write(numpy.ones((1, 20, 30), "uint8"))
+    path = make_tif_without_a_place(tmp_path / "x.tif")
     with pytest.raises(BadRequestError, match="transform"):
         as_cog(path, tmp_path / "y.tif")
 

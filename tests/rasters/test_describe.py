@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import numpy
 import pytest
-import rasterio
 import shapely
 import shapely.geometry
 from affine import Affine
@@ -17,7 +16,7 @@ from localcat.rasters.files.footprint import footprint
 from localcat.rasters.writing.checks import BandLayer
 from localcat.rasters.writing.options import CogOptions
 from localcat.rasters.writing.write import write_cog
-from tests.small_rasters import make_grid, noise
+from tests.small_rasters import make_grid, make_tif_without_a_place, noise
 
 
 def grid_of(crs, origin, resolution, shape) -> Grid:
@@ -69,12 +68,7 @@ def test_real_files(real_files):
 
 
 def test_a_file_without_a_place_has_no_grid(tmp_path):
-    path = tmp_path / "x.tif"
-    with (
-        pytest.warns(rasterio.errors.NotGeoreferencedWarning),
-        rasterio.open(path, "w", driver="GTiff", width=30, height=20, count=1, dtype="uint8") as dataset,
-    ):
-        dataset.write(numpy.ones((1, 20, 30), "uint8"))
+    path = make_tif_without_a_place(tmp_path / "x.tif")
     found = describe(path)
     assert found.grid is None
     assert found.crs is None

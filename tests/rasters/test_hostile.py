@@ -25,7 +25,7 @@ from localcat.rasters.reading.read import BandSource, read_bands, read_native
 from localcat.rasters.writing.copying import check_pixels, copy_raster
 from localcat.rasters.writing.options import CogOptions
 from localcat.rasters.writing.write import write_cog
-from tests.small_rasters import make_grid, noise, sparse_tiff
+from tests.small_rasters import make_grid, noise, placed, shifted, sparse_tiff
 
 GRID = make_grid()
 
@@ -99,17 +99,8 @@ def test_other_formats_are_refused(tmp_path):
 
 
 def test_sidecars_are_not_looked_at(cog, tmp_path):
-    with rasterio.open(
-        tmp_path / "other.tif",
-        "w",
-        driver="GTiff",
-        height=24,
-        width=32,
-        count=2,
-        dtype="uint16",
-        crs=GRID.crs,
-        transform=GRID.transform,
-    ) as other:
+    place = placed(shifted(GRID, 0, 0, shape=(24, 32)))
+    with rasterio.open(tmp_path / "other.tif", "w", driver="GTiff", count=2, dtype="uint16", **place) as other:
         other.write(numpy.full((2, 24, 32), 9999, "uint16"))
     shutil.copy(tmp_path / "other.tif", tmp_path / "x.tif.ovr")
     shutil.copy(tmp_path / "other.tif", tmp_path / "x.tif.msk")

@@ -21,7 +21,7 @@ from localcat.rasters.warping import pieces
 from localcat.rasters.writing.checks import BandLayer
 from localcat.rasters.writing.options import CogOptions
 from localcat.rasters.writing.write import write_cog
-from tests.small_rasters import make_grid, noise, shifted
+from tests.small_rasters import make_grid, make_tif_without_a_place, noise, placed, shifted
 
 SHAPE = (140, 301)
 GRID = make_grid(SHAPE)
@@ -116,16 +116,7 @@ def test_a_warp_equals_that_of_bare_rasterio(plain, name, grid):
     told = {"XSCALE": str(1 / 1.9), "YSCALE": str(1 / 1.9)} if grid is BEYOND else {}
     with (
         rasterio.open(plain) as dataset,
-        WarpedVRT(
-            dataset,
-            crs=grid.crs,
-            transform=grid.transform,
-            height=grid.height,
-            width=grid.width,
-            resampling=resampling,
-            add_alpha=True,
-            **told,
-        ) as warped,
+        WarpedVRT(dataset, resampling=resampling, add_alpha=True, **placed(grid), **told) as warped,
     ):
         values, opacity = warped.read([1, 2]), warped.read(3)
     both = ~result.mask & (opacity > 0)
@@ -215,9 +206,7 @@ def test_a_file_with_nodata_and_an_internal_mask_honours_both(tmp_path):
     array = noise((1, *SHAPE))
     path = tmp_path / "x.tif"
     with (
-        rasterio.open(
-            path, "w", driver="GTiff", height=140, width=301, count=1, dtype="uint16", nodata=5, **_place()
-        ) as dataset,
+        rasterio.open(path, "w", driver="GTiff", count=1, dtype="uint16", nodata=5, **placed(GRID)) as dataset,
         rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True),
     ):
         dataset.write(array)
@@ -225,10 +214,6 @@ def test_a_file_with_nodata_and_an_internal_mask_honours_both(tmp_path):
     assert (read_bands(sources(path, 1), GRID).mask == (hole | (array == 5))).all()
     near = read_bands(sources(path, 1), shifted(GRID, 0.2, 0.2))
     assert (near.mask[0, :-1, :-1] == (hole | (array[0] == 5))[:-1, :-1]).all()
-
-
-def _place():
-    return {"crs": GRID.crs, "transform": GRID.transform}
 
 
 @pytest.mark.parametrize("kind", ["nodata", "mask", "alpha"])
@@ -349,13 +334,8 @@ def test_wrong_requests_are_refused(plain, change, error, words):
 
 
 def test_a_file_without_georeferencing_is_read_natively_only(tmp_path):
-    path = tmp_path / "x.tif"
-    with (
-        pytest.warns(rasterio.errors.NotGeoreferencedWarning),
-        rasterio.open(path, "w", driver="GTiff", width=30, height=20, count=1, dtype="uint8") as dataset,
-    ):
-        dataset.write(noise((1, 20, 30), "uint8"))
-    assert (read_native(path).data == noise((1, 20, 30), "uint8")).all()
+    path = make_tif_without_a_place(tmp_path / "x.tif")
+    assert (read_native(path).data == numpy.ones((1, 20, 30), "uint8")).all()
     with pytest.raises(BadRequestError, match="transform"):
         read_bands(sources(path, 1), GRID)
 

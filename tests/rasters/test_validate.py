@@ -9,7 +9,7 @@ from localcat.errors import CorruptImageError
 from localcat.rasters.files.validate import validate_cog
 from localcat.rasters.writing.options import CogOptions
 from localcat.rasters.writing.write import write_cog
-from tests.small_rasters import make_grid, noise
+from tests.small_rasters import make_grid, noise, placed
 
 GRID = make_grid((300, 420))
 
@@ -36,20 +36,8 @@ def test_an_edited_file_lost_its_layout(cog):
 
 def test_overviews_added_later_are_out_of_place(tmp_path):
     path = tmp_path / "x.tif"
-    with rasterio.open(
-        path,
-        "w",
-        driver="GTiff",
-        height=300,
-        width=420,
-        count=1,
-        dtype="uint16",
-        crs=GRID.crs,
-        transform=GRID.transform,
-        tiled=True,
-        blockxsize=128,
-        blockysize=128,
-    ) as dataset:
+    tiles = {"tiled": True, "blockxsize": 128, "blockysize": 128}
+    with rasterio.open(path, "w", driver="GTiff", count=1, dtype="uint16", **placed(GRID), **tiles) as dataset:
         dataset.write(noise((1, *GRID.shape)))
     with rasterio.open(path, "r+") as dataset:
         dataset.build_overviews([2, 4], Resampling.average)

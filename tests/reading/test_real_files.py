@@ -12,6 +12,7 @@ from rasterio.vrt import WarpedVRT
 from localcat import AOI, Catalog, Image, ImageCollection, UploadOptionWarning, XYZTile
 from localcat.earth.crs import parse_crs
 from tests.real_data import RASTERS, needs_real_data, uploaded
+from tests.small_rasters import placed
 
 pytestmark = needs_real_data
 FILES = sorted(path.name for path in RASTERS.glob("*.tif"))
@@ -69,14 +70,7 @@ def test_a_file_reprojected_to_a_web_map_tile(catalog: Catalog) -> None:
     found = image.ndarray("b0 b1 b2", tile)
     with (
         rasterio.open(RASTERS / "RGB.byte.tif") as dataset,
-        WarpedVRT(
-            dataset,
-            crs=grid.crs,
-            transform=grid.transform,
-            width=grid.width,
-            height=grid.height,
-            resampling=Resampling.nearest,
-        ) as warped,
+        WarpedVRT(dataset, resampling=Resampling.nearest, **placed(grid)) as warped,
     ):
         expected = warped.read(masked=True)
     assert 0 < expected.mask.mean() < 1
