@@ -62,10 +62,8 @@ def distances(area: BaseGeometry, footprints: NDArray[Any], longest: float = FAR
 
     Parameters
     ----------
-    area : shapely geometry
-        In longitude and latitude, split at the antimeridian.
-    footprints : ndarray of shapely geometries
-        One dimension.
+    area, footprints
+        As in `within_reach`.
     longest : float
         Distances above it may be given as infinity, which spares much work.
     """

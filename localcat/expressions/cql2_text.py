@@ -58,13 +58,7 @@ _TOKEN = re.compile(
 
 
 def to_cql2_text(node: Node) -> str:
-    """Return a tree as CQL2 text.
-
-    Raises
-    ------
-    BadRequestError
-        If a part of it has no CQL2 form.
-    """
+    """Return a tree as CQL2 text; it raises what `to_cql2_json` does."""
     check_size(node)
     return _write(node)
 

@@ -182,24 +182,22 @@ Node: TypeAlias = Leaf | Spatial | And | Or | Not
 
 def all_of(*nodes: Node) -> Node:
     """Join conditions by AND, without nesting one AND in another."""
-    parts: list[Node] = []
-    for node in nodes:
-        if isinstance(node, And):
-            parts.extend(node.parts)
-        else:
-            parts.append(node)
-    return parts[0] if len(parts) == 1 else And(tuple(parts))
+    return _joined(And, nodes)
 
 
 def one_of(*nodes: Node) -> Node:
     """Join conditions by OR, without nesting one OR in another."""
+    return _joined(Or, nodes)
+
+
+def _joined(kind: type[And | Or], nodes: tuple[Node, ...]) -> Node:
     parts: list[Node] = []
     for node in nodes:
-        if isinstance(node, Or):
+        if isinstance(node, kind):
             parts.extend(node.parts)
         else:
             parts.append(node)
-    return parts[0] if len(parts) == 1 else Or(tuple(parts))
+    return parts[0] if len(parts) == 1 else kind(tuple(parts))
 
 
 def walk(node: Node) -> Iterator[tuple[Node, int]]:

@@ -164,18 +164,7 @@ def _json_value(ref: Ref, value: object, levels: int = 3) -> Json:
 
 
 def parse(source: object) -> Node:
-    """Return the tree that a filter in either form stands for.
-
-    Parameters
-    ----------
-    source : str, bytes, dict or list
-        JSON text, or what it decodes to; a list is the AND of its items.
-
-    Raises
-    ------
-    BadRequestError
-        If it is not a filter; the message shows the part that is wrong.
-    """
+    """Return the tree of a filter in either form; its argument and its errors are those of `Expression.parse`."""
     node = _parse(load_json(source) if isinstance(source, str | bytes) else source, MAX_NESTING)
     check_size(node)
     return node

@@ -80,10 +80,8 @@ def check_schema(connection: sqlite3.Connection, path: Path, versions: schema.Mi
 
     Parameters
     ----------
-    connection : sqlite3.Connection
-        To the file.
-    path : Path
-        The file, for messages.
+    connection, path
+        As in `schema.read_settings`.
     versions : Migrations
         All schema versions up to the one of the file.
 
