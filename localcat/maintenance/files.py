@@ -37,44 +37,23 @@ _RESTORE = "restore it from a backup, or delete the image and upload it again"
 _SAME = 1e-9  # relative difference of two numbers of a geotransform that is rounding
 
 BandRow: TypeAlias = tuple[str, int, str | None, int]
+"""(name, position in the file, data type or None, is a mask) of a band."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileRow:
-    """A file on this machine, as the catalog knows it.
-
-    Parameters
-    ----------
-    image_id : str
-        The id of its image.
-    position : int
-        What the bands' `file_index` counts.
-    owned : bool
-        Whether it is in the data folder.
-    href : str
-        Its path, as the row has it.
-    size_bytes, sha256
-        None if the row does not say.
-    shape : tuple of (int or None)
-        Rows and columns that the image says it has.
-    geotrans : str, optional
-        JSON, as the image has it.
-    crs : str, optional
-        In the words of the image.
-    bands : tuple of tuple
-        (name, position in the file, data type or None, is a mask) of each band that should be in it.
-    """
+    """A file on this machine, as the catalog knows it."""
 
     image_id: str
-    position: int
-    owned: bool
-    href: str
-    size_bytes: int | None
-    sha256: str | None
-    shape: tuple[int | None, int | None]
-    geotrans: str | None
-    crs: str | None
-    bands: tuple[BandRow, ...]
+    position: int  # that the bands' `file_index` counts
+    owned: bool  # whether it is in the data folder
+    href: str  # as the row has it
+    size_bytes: int | None  # None if the row does not say
+    sha256: str | None  # None if the row does not say
+    shape: tuple[int | None, int | None]  # rows and columns that the image says it has
+    geotrans: str | None  # JSON, as the image has it
+    crs: str | None  # in the words of the image
+    bands: tuple[BandRow, ...]  # those that should be in it
 
     @property
     def file(self) -> File:

@@ -72,48 +72,20 @@ class BandChoice:
 
 @dataclass(frozen=True, slots=True)
 class ReadPlan:
-    """All that is decided before pixels are read.
-
-    Parameters
-    ----------
-    request : ReadRequest
-        What was asked for.
-    grid : Grid
-        Of the result.
-    cutline : shapely geometry or None
-        In longitude and latitude; pixels outside it are masked.
-    all_touched : bool
-        Whether pixels that the cutline only touches are inside.
-    resampling : str
-        A resampling that `read_bands` knows.
-    choices : mapping
-        The bands of each product.
-    dtype : numpy dtype
-        Holds the stored pixels of all bands of all products.
-    scales : list of Scale or None
-        One for each band of the result; None scales nothing.
-    data_type : str
-        Of the result.
-    whole : Grid, optional
-        The grid of the whole result, where this plan is a part of one.
-    region : (slice, slice), optional
-        The rows and columns of the whole that this part is.
-    threads : int
-        Threads that decode the blocks of one file.
-    """
+    """All that is decided before pixels are read."""
 
     request: ReadRequest
-    grid: Grid
-    cutline: BaseGeometry | None
-    all_touched: bool
-    resampling: str
-    choices: Mapping[ProductKey, BandChoice]
-    dtype: numpy.dtype[Any]
-    scales: list[Scale] | None
-    data_type: str
-    whole: Grid | None = None
-    region: Region | None = None
-    threads: int = field(default_factory=usable_threads)
+    grid: Grid  # of the result
+    cutline: BaseGeometry | None  # in longitude and latitude; pixels outside it are masked
+    all_touched: bool  # whether pixels that the cutline only touches are inside
+    resampling: str  # one that `read_bands` knows
+    choices: Mapping[ProductKey, BandChoice]  # the bands of each product
+    dtype: numpy.dtype[Any]  # holds the stored pixels of all bands of all products
+    scales: list[Scale] | None  # one for each band of the result; None scales nothing
+    data_type: str  # of the result
+    whole: Grid | None = None  # the grid of the whole result, if this plan is a part of one
+    region: Region | None = None  # the rows and columns of the whole that this part is
+    threads: int = field(default_factory=usable_threads)  # that decode the blocks of one file
 
     def choice_of(self, image: Image) -> BandChoice:
         """Return the bands to read of an image."""

@@ -28,20 +28,10 @@ from tests.survey import NAME
 
 @dataclass(slots=True)
 class Work:
-    """What one worker did.
+    """What one worker did."""
 
-    Parameters
-    ----------
-    done : int
-        Pieces that succeeded.
-    waits : list of float
-        How long each took, in seconds.
-    errors : list of str
-        What went wrong.
-    """
-
-    done: int = 0
-    waits: list[float] = field(default_factory=list)
+    done: int = 0  # pieces that succeeded
+    waits: list[float] = field(default_factory=list)  # how long each took; seconds
     errors: list[str] = field(default_factory=list)
 
     def try_to(self, piece: Callable[[], object]) -> None:

@@ -7,31 +7,20 @@ import re
 import signal
 import subprocess
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from tests.campaigns.harness import Outcome, Workshop
 
 _CALL = re.compile(r"^(\d+) +(\w+)\((.*)")
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A system call of a child.
-
-    Parameters
-    ----------
-    name : str
-        Of the call.
-    number : int
-        Which one of that name, from 1, as strace counts.
-    text : str
-        Its arguments and what it returned, as strace shows them.
-    """
+class Call(NamedTuple):
+    """A system call of a child."""
 
     name: str
-    number: int
-    text: str
+    number: int  # which one of that name, from 1, as strace counts
+    text: str  # its arguments and what it returned, as strace shows them
 
     def injected(self, fault: str, *, lasting: bool = False) -> list[str]:
         """Return strace's options that put a fault, such as ``signal=KILL``, in place of this call."""

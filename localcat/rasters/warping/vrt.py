@@ -31,20 +31,11 @@ _STRETCH = 1e6  # of opacity, when it becomes a mask of bytes: no fraction above
 
 @dataclass(frozen=True, slots=True)
 class Raster:
-    """An open file at one of its resolutions, or a virtual one made of it.
-
-    Parameters
-    ----------
-    dataset : DatasetReader
-    grid : Grid
-        Of its pixels.
-    level : int, optional
-        Which of its overviews is open; None for the full resolution.
-    """
+    """An open file at one of its resolutions, or a virtual one made of it."""
 
     dataset: DatasetReader
-    grid: Grid
-    level: int | None = None
+    grid: Grid  # of its pixels
+    level: int | None = None  # the overview that is open; None for the full resolution
 
 
 @dataclass(frozen=True, slots=True)

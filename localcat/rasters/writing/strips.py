@@ -183,21 +183,11 @@ class ArrayPixels:
 
 @dataclass(frozen=True, slots=True)
 class FilePixels:
-    """The pixels of an open file.
-
-    Parameters
-    ----------
-    dataset : DatasetReader
-        On its own grid.
-    dtype : numpy dtype
-        Holds the pixels of all its bands.
-    has_internal_mask : bool
-        Whether it has a mask apart from nodata and alpha.
-    """
+    """The pixels of an open file, on its own grid."""
 
     dataset: DatasetReader
-    dtype: numpy.dtype[Any]
-    has_internal_mask: bool
+    dtype: numpy.dtype[Any]  # holds the pixels of all bands
+    has_internal_mask: bool  # apart from nodata and alpha
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -31,24 +31,12 @@ _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
 
 @dataclass(frozen=True, slots=True)
 class SalvagedRow:
-    """A row of a table; its columns but the id are read as of a mapping.
-
-    Parameters
-    ----------
-    row_id : int
-        Its id.
-    positions : dict of str to int
-        The position of each column in `cells`; the same for all rows of a table.
-    cells : tuple
-        The values of the columns.
-    is_certain : bool
-        False if it lay in a page that may hold deleted rows.
-    """
+    """A row of a table; its columns but the id are read as of a mapping."""
 
     row_id: int
-    positions: Mapping[str, int]
+    positions: Mapping[str, int]  # of each column in `cells`; the same for all rows of a table
     cells: tuple[Any, ...]
-    is_certain: bool = True
+    is_certain: bool = True  # False if it was in a page that may hold deleted rows
 
     @classmethod
     def of(cls, row_id: int, values: Mapping[str, Any]) -> Self:

@@ -21,15 +21,7 @@ _SURROGATES = range(0xD800, 0xE000)
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The table that an expression is about.
-
-    Parameters
-    ----------
-    table : str
-        Its name.
-    fields : Fields
-        The filterable attributes of its class.
-    """
+    """The table that an expression is about, and the filterable attributes of its class."""
 
     table: str
     fields: Fields
