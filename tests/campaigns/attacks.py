@@ -19,8 +19,9 @@ from typing import Any
 
 import numpy
 
-from localcat import AOI, Catalog, Image, LocalcatError, Product, SpectralBand
+from localcat import AOI, Catalog, Image, Product, SpectralBand
 from localcat.disk.filesystem import exists
+from tests.campaigns.report import outcome_of
 
 META = {"geoTransform": [500_000, 60, 0, 4_000_000, 0, -60], "coordinateSystem": {"epsg": 32618}}
 NAME = "survey.gpkg"
@@ -251,13 +252,7 @@ def main(folder: str, start: str, step: str) -> None:
     for form in itertools.islice(forms(Path(folder) / "outside"), int(start), None, int(step)):
         for way, attempt in attempts(home / NAME, form):
             watch.is_on = True
-            try:
-                attempt()
-                outcome = "done"
-            except LocalcatError as error:
-                outcome = f"ours {type(error).__name__}"
-            except Exception as error:  # noqa: BLE001  # whatever it is, the campaign counts it
-                outcome = f"foreign {type(error).__name__}: {error}"
+            outcome = outcome_of(attempt)
             watch.is_on = False
             print(json.dumps({"form": form, "way": way, "outcome": outcome, "seen": watch.seen}), flush=True)
             watch.seen = []

@@ -18,13 +18,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from localcat import Catalog, Expression, Image, LocalcatError, Product, SpectralBand
+from localcat import Catalog, Expression, Image, Product, SpectralBand
 from localcat import properties as p
 from localcat.earth.crs import parse_crs
 from localcat.rasters.files.describe import describe
 from localcat.rasters.reading.read import read_native
 from localcat.rasters.writing.copying import copy_raster
 from localcat.rasters.writing.write import write_cog
+from tests.campaigns.report import outcome_of
 from tests.small_rasters import make_grid, noise, sparse_tiff
 
 ROOM = 300 * 2**20  # bytes that may be taken beyond what the program itself needs
@@ -185,13 +186,7 @@ def main(folder: str) -> None:
                 taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
                 resource.setrlimit(resource.RLIMIT_AS, (taken + ROOM, resource.RLIM_INFINITY))
                 before, started = peak_memory(), time.process_time()
-                try:
-                    attempt()
-                    outcome = "done"
-                except LocalcatError as error:
-                    outcome = f"ours {type(error).__name__}: {error!s:.80}"
-                except Exception as error:  # noqa: BLE001  # whatever it is, the campaign counts it
-                    outcome = f"foreign {type(error).__name__}: {error!s:.200}"
+                outcome = outcome_of(attempt)
                 seconds = time.process_time() - started
                 resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
                 line = {"name": name, "outcome": outcome, "seconds": seconds, "taken": peak_memory() - before}

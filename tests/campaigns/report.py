@@ -4,6 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from localcat import LocalcatError
+
+
+def outcome_of(attempt: Callable[[], object]) -> str:
+    """Return how an attempt ended: ``done``, ``ours CLASS: TEXT`` or ``foreign CLASS: TEXT``."""
+    try:
+        attempt()
+    except LocalcatError as error:
+        return f"ours {type(error).__name__}: {error!s:.80}"
+    except Exception as error:  # noqa: BLE001  # whatever it is, the campaign counts it
+        return f"foreign {type(error).__name__}: {error!s:.200}"
+    return "done"
+
 
 class Tally:
     """The lines of a campaign's table.

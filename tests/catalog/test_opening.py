@@ -16,26 +16,23 @@ from pathlib import Path
 import numpy
 import pytest
 
-from localcat import (
+from localcat import Catalog, Image, Product, SpectralBand
+from localcat.disk import risks as places
+from localcat.disk.filesystem import FileSystem
+from localcat.errors import (
     BadRequestError,
-    Catalog,
     CatalogError,
     CatalogLockedError,
     CatalogNotFoundError,
     CorruptCatalogError,
     FileSystemWarning,
-    Image,
-    Product,
     QueryError,
     QueryTimeoutError,
     ReadOnlyCatalogError,
     ReadOnlyCatalogWarning,
-    SpectralBand,
     UnsafePathError,
     UntrustedCatalogError,
 )
-from localcat.disk import risks as places
-from localcat.disk.filesystem import FileSystem
 from localcat.models.attributes.values import File
 from localcat.store.catalog_file import CatalogFile
 from localcat.store.file import journal

@@ -7,21 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from localcat.errors import BadRequestError
+from localcat.expressions import nodes
 from localcat.expressions.cql2_json import escape
 from localcat.expressions.evaluate import evaluate
-from localcat.expressions.nodes import (
-    And,
-    AnyOf,
-    Comparison,
-    IsNotNull,
-    IsNull,
-    Like,
-    Node,
-    Not,
-    Or,
-    Prefix,
-    all_of,
-)
+from localcat.expressions.nodes import Node, all_of
 from localcat.expressions.properties import Expression
 from localcat.expressions.properties import properties as p
 from localcat.timestamps import from_microseconds, to_microseconds
@@ -127,20 +116,20 @@ def test_these_come_back_with_the_same_meaning(expression, form, text, read):
 def normal(node: Node) -> Node:
     """Return what a tree is when it comes back from CQL2."""
     match node:
-        case And(parts):
+        case nodes.And(parts):
             return all_of(*(normal(part) for part in parts))
-        case Or(parts):
-            return Or(tuple(normal(part) for part in parts))
-        case Not(part):
+        case nodes.Or(parts):
+            return nodes.Or(tuple(normal(part) for part in parts))
+        case nodes.Not(part):
             inner = normal(part)
-            return IsNotNull(inner.ref) if isinstance(inner, IsNull) else Not(inner)
-        case Prefix(ref, prefix):
-            return Like(ref, escape(prefix) + "%")
-        case Comparison(ref, operator, datetime() as value):
-            return Comparison(ref, operator, from_microseconds(to_microseconds(value)))
-        case AnyOf(ref, values):
+            return nodes.IsNotNull(inner.ref) if isinstance(inner, nodes.IsNull) else nodes.Not(inner)
+        case nodes.Prefix(ref, prefix):
+            return nodes.Like(ref, escape(prefix) + "%")
+        case nodes.Comparison(ref, operator, datetime() as value):
+            return nodes.Comparison(ref, operator, from_microseconds(to_microseconds(value)))
+        case nodes.AnyOf(ref, values):
             utc = (from_microseconds(to_microseconds(v)) if isinstance(v, datetime) else v for v in values)
-            return AnyOf(ref, tuple(utc))
+            return nodes.AnyOf(ref, tuple(utc))
     return node
 
 

@@ -16,17 +16,15 @@ from typing import Any
 import numpy
 import pytest
 
-from localcat import (
+from localcat import Catalog, Image, Product
+from localcat.disk.data_folder import data_path
+from localcat.errors import (
     BadRequestError,
-    Catalog,
     CatalogExistsError,
     CatalogNotFoundError,
     CorruptCatalogError,
-    Image,
-    Product,
     UnsupportedCatalogError,
 )
-from localcat.disk.data_folder import data_path
 from localcat.maintenance.report import RecoverReport
 from localcat.store.damage.pages import Pages
 from localcat.store.damage.problem_kinds import ProblemKind as Kind
@@ -203,7 +201,8 @@ def test_a_file_without_its_header(broken: Path, truth: dict[str, dict[str, Any]
     assert "rows in pages that may hold deleted images" not in str(uncertain)
 
 
-def damage_at_random(broken: Path, seeds: range) -> None:
+@pytest.mark.parametrize("seeds", [range(6), pytest.param(range(6, 1000), marks=pytest.mark.campaign)], ids=str)
+def test_random_damage(broken: Path, seeds: range) -> None:
     """Whatever comes out of a damaged file is a catalog in order, or an error of ours."""
     whole = broken.read_bytes()
     for seed in seeds:
@@ -213,15 +212,6 @@ def damage_at_random(broken: Path, seeds: range) -> None:
         with suppress(CorruptCatalogError, UnsupportedCatalogError):
             recovered(broken, uncertain=seed % 2 == 1)
         assert [path.name for path in broken.parent.glob(".*")] == []
-
-
-def test_random_damage(broken: Path) -> None:
-    damage_at_random(broken, range(6))
-
-
-@pytest.mark.campaign
-def test_much_random_damage(broken: Path) -> None:
-    damage_at_random(broken, range(6, 1000))
 
 
 def test_deleted_images_do_not_come_back(broken: Path) -> None:
@@ -392,20 +382,26 @@ def test_json_without_end_costs_its_row_only(broken: Path, truth: dict[str, dict
     assert {problem.kind for problem in refused} == {Kind.VALUE, Kind.ORPHAN}
 
 
+def copy_as_it_is(broken: Path, journal: str) -> Path:
+    """Copy a catalog with its journal, which has this suffix, and its data folder, as a crash would leave them."""
+    crashed = broken.parent / "crashed" / "broken.gpkg"
+    crashed.parent.mkdir()
+    shutil.copy(broken, crashed)
+    shutil.copy(f"{broken}{journal}", f"{crashed}{journal}")
+    shutil.copytree(broken.with_name("broken.data"), crashed.with_name("broken.data"))
+    return crashed
+
+
 @pytest.fixture
-def crashed(broken: Path, tmp_path: Path) -> Path:
+def crashed(broken: Path) -> Path:
     """A copy of the catalog in the middle of a transaction that deletes all images, with its journal."""
-    (tmp_path / "crashed").mkdir()
-    crashed = tmp_path / "crashed" / "broken.gpkg"
     connection = sqlite3.connect(broken, isolation_level=None)
     connection.execute("PRAGMA cache_size = 5")
     connection.execute("BEGIN")
     connection.execute("DELETE FROM image")
-    shutil.copy(broken, crashed)
-    shutil.copy(f"{broken}-journal", f"{crashed}-journal")
+    crashed = copy_as_it_is(broken, "-journal")
     connection.execute("ROLLBACK")
     connection.close()
-    shutil.copytree(broken.with_name("broken.data"), crashed.with_name("broken.data"))
     return crashed
 
 
@@ -454,17 +450,13 @@ def test_a_journal_that_sqlite_cannot_play_back_is_told(crashed: Path, truth: di
     assert str(report.problems[0].found).startswith(f"not played back: '{crashed}' is not a SQLite file")
 
 
-def test_what_a_write_ahead_log_holds_is_taken(broken: Path, truth: dict[str, dict[str, Any]], tmp_path: Path) -> None:
-    (tmp_path / "crashed").mkdir()
-    crashed = tmp_path / "crashed" / "broken.gpkg"
+def test_what_a_write_ahead_log_holds_is_taken(broken: Path, truth: dict[str, dict[str, Any]]) -> None:
     connection = sqlite3.connect(broken, isolation_level=None)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("DELETE FROM image_file WHERE image_id IN (SELECT id FROM image WHERE name = 'i007')")
     connection.execute("DELETE FROM image WHERE name = 'i007'")
-    shutil.copy(broken, crashed)
-    shutil.copy(f"{broken}-wal", f"{crashed}-wal")
+    crashed = copy_as_it_is(broken, "-wal")
     connection.close()
-    shutil.copytree(broken.with_name("broken.data"), crashed.with_name("broken.data"))
     report, found = recovered(crashed)
     assert report.ok
     assert found == {key: values for key, values in truth.items() if key != "image acme:guide:i007"}

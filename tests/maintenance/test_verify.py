@@ -374,7 +374,8 @@ def test_a_file_too_broken_to_read_gives_a_report(kept: Catalog, damage: str) ->
     catalog.close()
 
 
-def verify_damaged(kept: Catalog, seeds: range) -> None:
+@pytest.mark.parametrize("seeds", [range(40), pytest.param(range(40, 4000), marks=pytest.mark.campaign)], ids=str)
+def test_random_damage_gives_a_report(kept: Catalog, seeds: range) -> None:
     """Whatever the file is, there is a report."""
     kept.close()
     whole = kept.path.read_bytes()
@@ -386,15 +387,6 @@ def verify_damaged(kept: Catalog, seeds: range) -> None:
         report = catalog.verify("full", progress=False)
         assert str(report)
         catalog.close()
-
-
-def test_random_damage_gives_a_report(kept: Catalog) -> None:
-    verify_damaged(kept, range(40))
-
-
-@pytest.mark.campaign
-def test_much_random_damage_gives_reports(kept: Catalog) -> None:
-    verify_damaged(kept, range(40, 4000))
 
 
 def test_verify_inside_a_transaction_sees_what_it_wrote(kept: Catalog) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 import pyogrio
 import pytest
 
-from localcat import Catalog, Image, Product
+from localcat import Catalog
+from tests.small_catalog import make_product, new_image
 
 SYSTEM_PYTHON = "/usr/bin/python3"  # the one that a distribution's GDAL bindings are installed for
 
@@ -19,10 +20,9 @@ SYSTEM_PYTHON = "/usr/bin/python3"  # the one that a distribution's GDAL binding
 def path(tmp_path: Path) -> Path:
     path = tmp_path / "survey.gpkg"
     with Catalog.create(path, org="acme") as catalog:
-        product = Product(id="x", name="X", catalog=catalog)
-        product.save()
+        product = make_product("x", name="X", catalog=catalog)
         for name, geometry in (("a", (1, 2, 3, 4)), ("b", (170, -5, -170, 5)), ("c", None)):
-            Image(product=product, name=name, acquired="2020-02-29T12:00:00.5Z", geometry=geometry).save()
+            new_image(product, name, acquired="2020-02-29T12:00:00.5Z", geometry=geometry).save()
     return path
 
 

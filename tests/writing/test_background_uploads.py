@@ -140,15 +140,9 @@ def test_another_process_can_cancel_too(catalog: Catalog, product: Product, pixe
     assert catalog.images.ids() == ["acme:guide:a"]
 
 
-def test_errors_end_in_the_events(
-    catalog: Catalog, product: Product, pixels, meta, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("full_disk")
+def test_errors_end_in_the_events(catalog: Catalog, product: Product, pixels, meta) -> None:
     """Choice 18."""
-
-    def full(self: DataFolder, path: Path) -> None:
-        raise StorageFullError(f"no room to write {path.suffix}")
-
-    monkeypatch.setattr(DataFolder, "sync", full)
     image = new_image(product)
     upload = image.upload_ndarray(pixels, raster_meta=meta, wait=False)
     upload.wait_for_completion(PATIENCE)

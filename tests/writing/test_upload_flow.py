@@ -23,7 +23,6 @@ from localcat import (
     Product,
     RasterError,
     SpectralBand,
-    StorageFullError,
 )
 from localcat import properties as p
 from localcat.disk.data_folder import DataFolder
@@ -211,15 +210,9 @@ def test_a_file_that_does_not_fit_the_product_fails(catalog: Catalog, product: P
     check_nothing_left(catalog)
 
 
-def test_a_full_disk_fails_and_leaves_nothing(
-    catalog: Catalog, product: Product, pixels, meta, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("full_disk")
+def test_a_full_disk_fails_and_leaves_nothing(catalog: Catalog, product: Product, pixels, meta) -> None:
     """3.9, choice 18."""
-
-    def full(self: DataFolder, path: Path) -> None:
-        raise StorageFullError(f"no room to write {path}")
-
-    monkeypatch.setattr(DataFolder, "sync", full)
     upload = new_image(product).upload_ndarray(pixels, raster_meta=meta)
     assert upload.status == "failure"
     with pytest.raises(OSError, match="no room"):
