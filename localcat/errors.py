@@ -59,10 +59,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 
+def printable(text: str) -> str:
+    r"""Return text for one line of a terminal, with what is not printable escaped as in Python's source, as ``\x1b``.
+
+    Names and messages may hold a stranger's text, which a terminal would obey.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
 class LocalcatError(Exception):
-    """Base of every error that localcat raises on purpose."""
+    """Base of every error that localcat raises on purpose; its text is `printable`."""
 
     status: int | None = None
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 ClientError = LocalcatError
@@ -251,6 +264,9 @@ class DownloadError(LocalcatError, RuntimeError):
 
 class LocalcatWarning(UserWarning):
     """Base of every warning that localcat gives."""
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 class FailedImagesWarning(LocalcatWarning):

@@ -10,6 +10,8 @@ import errno
 import os
 import resource
 import sqlite3
+import subprocess
+import sys
 import warnings
 from collections.abc import Callable
 from contextlib import closing
@@ -37,6 +39,8 @@ from localcat import (
     InvalidArrayError,
     InvalidCRSError,
     InvalidGeometryError,
+    LocalcatError,
+    LocalcatWarning,
     Product,
     QueryError,
     QueryTimeoutError,
@@ -53,8 +57,11 @@ from localcat import (
 )
 from localcat import properties as p
 from localcat.disk.filesystem import FileSystem
+from localcat.maintenance.doctor import Finding, Status
+from localcat.maintenance.report import MovedFile, RelocateReport, VerifyReport
 from localcat.rasters.writing.options import CogOptions
 from localcat.rasters.writing.write import write_cog
+from localcat.store.damage.problem_kinds import Problem, ProblemKind
 from localcat.store.file import database, journal
 from tests.journals import leave_journal
 from tests.small_catalog import META
@@ -469,3 +476,35 @@ def test_a_problem_names_the_thing_the_cause_and_the_next_step(path: Path) -> No
         text = str(problem)
         assert str(problem.object_id) in text
         assert text.endswith("; Catalog.reindex() builds it again")
+
+
+RUN = "from localcat.cli import main; main()"
+HOSTILE = "x\x1b]0;owned\x07\x9b2J\r\nok      catalog: all is well\u202etxt"
+ESCAPED = r"x\x1b]0;owned\x07\x9b2J\r\nok      catalog: all is well\u202etxt"
+
+
+def test_a_strangers_text_is_escaped_where_it_is_shown() -> None:
+    """A terminal would obey it: set its title, clear the screen, show a line that nobody wrote."""
+    problem = Problem(ProblemKind.ORPHAN, "remove it", path=HOSTILE, found=HOSTILE)
+    report = VerifyReport(Path(HOSTILE), "quick", problems=[problem])
+    finding = Finding("catalog", HOSTILE, Status.WARNING, HOSTILE)
+    moved = RelocateReport(left=[MovedFile("a", "old", HOSTILE, HOSTILE)])
+    for shown in (LocalcatError(HOSTILE), LocalcatWarning(HOSTILE), problem, report.summary, finding, moved):
+        assert ESCAPED in str(shown)
+        assert all(line.isprintable() for line in str(shown).split("\n"))
+    assert len(str(report).split("\n")) == 2  # its summary and its problem
+    assert str(LocalcatError("é 日本")) == "é 日本"
+
+
+def test_the_command_shows_no_strangers_text_raw(tmp_path: Path) -> None:
+    Catalog.create(tmp_path / "a.gpkg").close()
+    with closing(sqlite3.connect(tmp_path / "a.gpkg")) as connection:
+        name = HOSTILE.replace('"', '""')
+        connection.execute(f'CREATE TRIGGER "{name}" AFTER INSERT ON image BEGIN SELECT 1; END')
+    for command in (["verify"], ["doctor"], ["gc"]):
+        done = subprocess.run(
+            [sys.executable, "-c", RUN, *command, str(tmp_path / "a.gpkg")], capture_output=True, text=True
+        )
+        assert done.returncode in (1, 3)
+        assert ESCAPED in done.stdout + done.stderr
+        assert all(line.isprintable() for line in (done.stdout + done.stderr).splitlines())

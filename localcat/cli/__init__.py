@@ -9,6 +9,7 @@ import click
 from localcat import __version__
 from localcat.cli.data import demo, merge
 from localcat.cli.keeping import backup, doctor, gc, recover, reindex, verify
+from localcat.cli.shared import say
 from localcat.errors import LocalcatError
 
 
@@ -27,5 +28,5 @@ def main() -> None:
     try:
         cli()
     except LocalcatError as error:
-        click.echo(f"localcat: {error}", err=True)
+        say(f"localcat: {error}", err=True)
         sys.exit(1)

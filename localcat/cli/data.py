@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from localcat.catalog import Catalog
+from localcat.cli.shared import say
 
 if TYPE_CHECKING:
     from localcat.sharing.merge import Policy
@@ -44,5 +45,5 @@ def merge(catalog: Path, other: Path, policy: Policy, dry_run: bool) -> None:
     with Catalog.open(catalog) as found:
         report = found.merge(other, policy=policy, dry_run=dry_run)
     for conflict in report.conflicts:
-        click.echo(f"{conflict.kind} {conflict.id} differs; taken: {conflict.taken}")
+        say(f"{conflict.kind} {conflict.id} differs; taken: {conflict.taken}")
     click.echo(str(report))

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from localcat.catalog import Catalog
-from localcat.cli.shared import DAMAGED, catalog_argument, opened
+from localcat.cli.shared import DAMAGED, catalog_argument, opened, say
 from localcat.errors import CatalogError
 
 _level = click.option("--level", type=click.Choice(["quick", "files", "full"]), default="files", show_default=True)
@@ -33,9 +33,9 @@ def verify(catalog: Path | None, level: str, sample: str, seed: int) -> None:
         if catalog is None:
             raise
         report = report_of_failure(catalog, level, error)
-    click.echo(report.summary)
+    say(report.summary)
     for problem in (*report.problems, *report.garbage):
-        click.echo(f"  {problem}")
+        say(f"  {problem}")
     sys.exit(0 if report.ok else DAMAGED)
 
 
@@ -45,7 +45,7 @@ def reindex(catalog: Path | None) -> None:
     """Rebuild the indexes from the rows."""
     with opened(catalog) as found:
         found.reindex()
-        click.echo(f"{found.path.name}: the indexes are rebuilt")
+        say(f"{found.path.name}: the indexes are rebuilt")
 
 
 @click.command()
@@ -59,10 +59,10 @@ def gc(catalog: Path | None, dry_run: bool) -> None:
     with opened(catalog) as found:
         report = found.gc(dry_run=dry_run)
     for href in report.removed:
-        click.echo(href)
-    click.echo(f"{'to remove' if dry_run else 'removed'}: {len(report.removed):,}, with {report.size_bytes:,} bytes")
+        say(href)
+    say(f"{'to remove' if dry_run else 'removed'}: {len(report.removed):,}, with {report.size_bytes:,} bytes")
     for href in report.kept:
-        click.echo(f"'{href}' could not be removed; try again later", err=True)
+        say(f"'{href}' could not be removed; try again later", err=True)
     sys.exit(DAMAGED if report.kept else 0)
 
 
@@ -72,7 +72,7 @@ def gc(catalog: Path | None, dry_run: bool) -> None:
 def backup(catalog: Path, dest: Path) -> None:
     """Copy a catalog, file and data folder, to DEST, while other programs use it."""
     with Catalog.open(catalog) as found:
-        click.echo(str(found.backup(dest)))
+        say(str(found.backup(dest)))
 
 
 @click.command()

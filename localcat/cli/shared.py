@@ -7,11 +7,16 @@ from pathlib import Path
 import click
 
 from localcat.catalog import Catalog
-from localcat.errors import CatalogNotFoundError
+from localcat.errors import CatalogNotFoundError, printable
 
 DAMAGED = 3  # exit status: the command did its work, and found or left something that is wrong
 
 catalog_argument = click.argument("catalog", required=False, type=click.Path(path_type=Path))
+
+
+def say(text: object, *, err: bool = False) -> None:
+    """Print one line, in which nothing of a catalog's own text can move the cursor or begin another line."""
+    click.echo(printable(str(text)), err=err)
 
 
 def opened(path: Path | None) -> Catalog:

@@ -21,7 +21,7 @@ from localcat.disk.data_folder import TEMPORARY_PREFIX, data_path
 from localcat.disk.filesystem import file_system_of
 from localcat.disk.paths import absolute
 from localcat.disk.risks import risk_of
-from localcat.errors import ClientError
+from localcat.errors import ClientError, printable
 from localcat.rasters.files.environment import raster_environment
 from localcat.store.file import journal, schema
 from localcat.store.file.connection import OpenOptions
@@ -74,7 +74,8 @@ class Finding:
     advice: str = ""
 
     def __str__(self) -> str:
-        return f"{self.status.value:<8}{self.name}: {self.value}" + (f"; {self.advice}" if self.advice else "")
+        advice = f"; {self.advice}" if self.advice else ""
+        return printable(f"{self.status.value:<8}{self.name}: {self.value}{advice}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from localcat.errors import printable
 from localcat.models.html import attribute_table, listing
 from localcat.store.damage.problem_kinds import Problem, ProblemKind
 
@@ -64,7 +65,7 @@ class VerifyReport:
         counts = Counter(problem.kind for problem in self._all)
         found = ", ".join(f"{count:,} {kind.value}" for kind, count in counts.items())
         state = "ok" if self.ok else "damaged"
-        return f"{self.path.name} ({self.level}): {state}; {checked}{f'; {found}' if found else ''}"
+        return printable(f"{self.path.name} ({self.level}): {state}; {checked}{f'; {found}' if found else ''}")
 
     def __str__(self) -> str:
         lines = [self.summary, *(f"  {problem}" for problem in self._all[:_SHOWN])]
@@ -100,7 +101,7 @@ class BackupReport:
     size_bytes: int
 
     def __str__(self) -> str:
-        return f"{self.path.name}: {self.images:,} images, {self.files:,} files, {self.size_bytes:,} bytes"
+        return printable(f"{self.path.name}: {self.images:,} images, {self.files:,} files, {self.size_bytes:,} bytes")
 
 
 @dataclass(slots=True)
@@ -161,7 +162,7 @@ class RelocateReport:
 
     def __str__(self) -> str:
         lines = [f"{len(self.moved):,} files found at the new place, {len(self.left):,} not"]
-        return "\n".join([*lines, *(f"  '{file.new}': {file.problem}" for file in self.left)])
+        return "\n".join([*lines, *(printable(f"  '{file.new}': {file.problem}") for file in self.left)])
 
 
 @dataclass(slots=True)
@@ -198,7 +199,7 @@ class RecoverReport:
             f"{self.products:,} products, {self.bands:,} bands, {self.images:,} images, {self.files:,} files, "
             f"{self.uploads:,} uploads"
         )
-        return f"{self.path.name}: saved {saved}; {len(self.problems):,} problems"
+        return printable(f"{self.path.name}: saved {saved}; {len(self.problems):,} problems")
 
     def __str__(self) -> str:
         return "\n".join([self.summary, *(f"  {problem}" for problem in self.problems)])

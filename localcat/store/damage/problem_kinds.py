@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from localcat.errors import printable
+
 
 class ProblemKind(StrEnum):
     """What a `Problem` is about."""
@@ -56,11 +58,5 @@ class Problem:
     def __str__(self) -> str:
         what = ", ".join(f"'{part}'" for part in (self.object_id, self.path) if part is not None)
         states = [f"{label} {value}" for label, value in (("expected", self.expected), ("found", self.found)) if value]
-        return "".join(
-            (
-                self.kind.value,
-                f" {what}" if what else "",
-                f": {', '.join(states)}" if states else "",
-                f"; {self.advice}",
-            )
-        )
+        found = f": {', '.join(states)}" if states else ""
+        return printable(f"{self.kind.value}{f' {what}' if what else ''}{found}; {self.advice}")
