@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.campaigns.harness import Workshop
+from tests.campaigns.recordings import killed_then, recorded, violations
 from tests.campaigns.report import Tally
 from tests.campaigns.scenarios import SCENARIOS
-from tests.campaigns.test_reordered import killed_then, recorded, violations
 from tests.campaigns.tracing import calls
 
 pytestmark = pytest.mark.campaign

@@ -7,48 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.campaigns.harness import Workshop, judge
-from tests.campaigns.reorder import OPTIONS, Recording
+from tests.campaigns.harness import Workshop
+from tests.campaigns.recordings import killed_then, recorded, violations
 from tests.campaigns.report import Tally
 from tests.campaigns.scenarios import SCENARIOS
-from tests.campaigns.tracing import Call, calls, run_here, run_traced
-from tests.survey import NAME
+from tests.campaigns.tracing import calls
 
 pytestmark = pytest.mark.campaign
 
 OPERATIONS = ["upload, replace, delete", "upload of two files", "bulk load", "gc"]
-RANDOMLY = 2  # writes that are lost alone, and random parts, at each point
-
-
-def recorded(workshop: Workshop, scenario: str, **request: object) -> Recording:
-    """Run a scenario whole and return its changes."""
-    trace = workshop.folder.with_name("changes")
-    recording = Recording(workshop.folder, workshop.base(scenario))
-    assert run_traced(workshop, scenario, OPTIONS, output=trace, **request).status == 0
-    recording.add(trace)
-    return recording
-
-
-def violations(recording: Recording, history: tuple, target: Path, tally: Tally, most: int = 0) -> tuple[int, int]:
-    """Check crash states, each content once; return how many there were, and how many broke the promise.
-
-    With `most`, stop after so many that did: a control needs no more.
-    """
-    seen: set[tuple[str, int]] = set()
-    broken = 0
-    for applied, torn, acks in recording.states(RANDOMLY):
-        digest = recording.materialize(target, applied, torn)
-        if (digest, acks) in seen:
-            continue
-        seen.add((digest, acks))
-        found = judge(target / NAME, history, acks)
-        broken += bool(found)
-        if most:
-            if broken == most:
-                break
-        else:
-            tally.note(found, f"changes {applied}, {torn}, acks {acks}")
-    return len(seen), broken
 
 
 @pytest.mark.parametrize("scenario", OPERATIONS)
@@ -70,19 +37,6 @@ def reorder(workshop: Workshop, tally: Tally, tmp_path: Path, scenario: str) -> 
         f"reordered, {workshop.journal}", scenario, changes=len(recording.changes), states=states, violations=broken
     )
     assert broken == 0
-
-
-def killed_then(workshop: Workshop, scenario: str, point: Call, follower: str, variant: str = "") -> Recording:
-    """Kill a scenario at a system call, let another process act on what it left, and return the changes of both."""
-    first, second = workshop.folder.with_name("first"), workshop.folder.with_name("second")
-    recording = Recording(workshop.folder, workshop.base(scenario))
-    kill = point.injected("signal=KILL")
-    assert run_traced(workshop, scenario, [*OPTIONS, *kill], output=first).status < 0
-    recording.add(first)
-    workshop.report.unlink()
-    assert run_here(workshop, follower, OPTIONS, output=second, variant=variant).status == 0
-    recording.add(second)
-    return recording
 
 
 def test_a_kill_and_a_gc_behind_it_keep_the_promise(workshop: Workshop, tally: Tally, tmp_path: Path) -> None:
