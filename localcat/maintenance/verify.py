@@ -62,6 +62,12 @@ def verify(
                 report.problems += _found(catalog.path, connection, one)
             with sqlite_errors(catalog.path):
                 unknown = files.unknown_files(catalog, connection)
+        if level == "full":
+            from localcat.maintenance.objects import check_objects  # not needed by other levels
+
+            known = {problem.object_id for problem in report.problems if problem.kind is ProblemKind.VALUE}
+            with sqlite_errors(catalog.path):
+                report.problems += check_objects(catalog, known, progress)
         files.check_files(catalog, unknown, report, share=share, seed=seed, progress=progress)
     except (CatalogLockedError, CatalogNotFoundError):
         raise

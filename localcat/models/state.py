@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from localcat.store.rows import Row
 
 # What decoding a stored value raises where it is not what localcat wrote; refusals of values are ValueErrors too.
-_DAMAGE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError, CorruptCatalogError)
+DAMAGE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError, CorruptCatalogError)
 _FIRST = 2  # position of the first attribute in a row, behind row id and version
 
 
@@ -115,7 +115,7 @@ class Record:
         stored = row[self._positions()[attribute.name]]
         try:
             value = None if stored is None else attribute.load(stored)
-        except _DAMAGE as error:
+        except DAMAGE as error:
             raise CorruptCatalogError(
                 f"{attribute.name} of {type(self).__name__} {self._stored('id')!r} is damaged in catalog "
                 f"'{self._catalog.database.path}': {error}; assign it again, or restore the catalog from a backup"
@@ -206,7 +206,7 @@ class Record:
             return not self._attributes[name].equals_stored(value, self._stored(name))
         except AttributeValidationError:  # changed in place to what cannot be stored; `save` says so
             return True
-        except _DAMAGE:  # the file holds an impossible value; a new one mends it
+        except DAMAGE:  # the file holds an impossible value; a new one mends it
             return True
 
     def _undo(self) -> Callable[[], None]:

@@ -447,3 +447,23 @@ def test_after_any_history_a_catalog_is_clean(history: list[tuple[str, str, Any,
                         image.delete()
                     raise KeyError
         assert catalog.verify("full", progress=False).problems == []
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "stored"),
+    [
+        ("image", "created", 2**62),
+        ("image", "modified", -(2**62)),
+        ("product", "created", 2**62),
+        ("band", "modified", 2**62),
+        ("upload", "created", 2**62),
+    ],
+)
+def test_a_row_of_which_no_object_can_be_made_is_told(kept: Catalog, table: str, column: str, stored: int) -> None:
+    """The rules of the tables let such a time pass, and every listing would fail at it."""
+    (uid,) = kept.sql(f"SELECT uid FROM {table} ORDER BY id LIMIT 1")[0].values()
+    raw(kept, f"UPDATE {table} SET {column} = {stored} WHERE uid = '{uid}'")
+    with Catalog.open(kept.path) as again:
+        (problem,) = again.verify("full").problems
+    assert (problem.kind, problem.object_id) == (Kind.VALUE, uid)
+    assert f"{column}: a stored time of {stored} microseconds is beyond the years 1 to 9999" in str(problem.found)
