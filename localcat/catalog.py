@@ -417,7 +417,7 @@ class Catalog:
             rebuild(transaction.connection)
 
     def backup(self, dest: str | os.PathLike[str], *, progress: bool | None = None) -> BackupReport:
-        """Copy the catalog, file and data folder, to a new place while other programs use it: all or nothing.
+        """Copy the catalog, file and data folder, to a new location while other programs use it: all or nothing.
 
         The rows are those of one moment after the call, without a trace of deleted ones, and each file is compared with
         its sha256. Files indexed in place stay where they are, and are found from the copy too.
@@ -503,7 +503,7 @@ class Catalog:
         Raises
         ------
         CatalogNotFoundError, CatalogExistsError
-            If there is no file, or something is at the new place already.
+            If there is no file, or something is at the new location already.
         CorruptCatalogError, UnsupportedCatalogError
             If nothing of a catalog is left in the file, or it is another database.
         """

@@ -92,7 +92,7 @@ def recover(broken: Path, new: Path, uncertain: bool) -> None:
 @click.command()
 @catalog_argument
 def doctor(catalog: Path | None) -> None:
-    """Look at the machine and at the place of a catalog, and say what to do.
+    """Look at the machine and at the disk of a catalog, and say what to do.
 
     The exit status is 3 if something keeps localcat from working.
     """

@@ -57,8 +57,8 @@ class Restoring:
         self._takes_uncertain = uncertain
         self._product_uids: dict[int, str] = {}
         self._images: dict[int, SalvagedRow] = {}
-        for table, places in found.damaged.items():
-            state = f"{places:,} damaged places; rows of it may be lost"
+        for table, spots in found.damaged.items():
+            state = f"{spots:,} damaged spots; rows of it may be lost"
             self._tell(ProblemKind.UNREADABLE, _LOST, table, found=state)
 
     @property
@@ -306,8 +306,8 @@ def _undecodable(table: str, kind: type[CatalogObjectBase], row: SalvagedRow) ->
     """Return why an object's stored values cannot be read as its attributes; None if they can."""
     if kind is Band:
         kind = Band._classes.get(str(row["type"]), Band)
-    for name, place, attribute in _stored(table, cast("Any", kind)):
-        stored = row.get(place)
+    for name, column, attribute in _stored(table, cast("Any", kind)):
+        stored = row.get(column)
         if stored is None:
             continue
         try:

@@ -135,7 +135,7 @@ def _require_outside(images: Sequence[Image], paths: Sequence[Path]) -> None:
     folders = {catalog.file.data_folder.path.resolve() for catalog in (image._catalog for image in images)}
     for path in paths:
         if not folders.isdisjoint(path.resolve().parents):
-            raise BadRequestError(f"'{path}' is in the catalog's own data folder; download to another place")
+            raise BadRequestError(f"'{path}' is in the catalog's own data folder; download to another folder")
 
 
 # How
@@ -154,7 +154,7 @@ def _write(reading: Reading, path: Path, request: DownloadRequest) -> str:
 
 @contextmanager
 def _replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary name beside a file, which takes the file's place if nothing is raised."""
+    """Yield a temporary name beside a file, which replaces the file if nothing is raised."""
     temporary = path.with_name(f".{uuid4().hex}{path.suffix}")
     try:
         yield temporary

@@ -166,12 +166,12 @@ class _Comparison:
         """
         self._require_one_layout()
         for kind in _KINDS:
-            columns, place = kind._columns(), kind._positions()["id"]
+            columns, position = kind._columns(), kind._positions()["id"]
             with self.other.database.read() as theirs:
                 row_ids = rows.all_row_ids(theirs, kind.table)
             for chunk in _chunks(row_ids):
                 with self.other.database.read() as theirs:
-                    found = {str(row[place]): row for row in rows.hydrate(theirs, kind.table, columns, chunk)}
+                    found = {str(row[position]): row for row in rows.hydrate(theirs, kind.table, columns, chunk)}
                 with self.catalog.database.read() as ours:
                     known = rows.find_many(ours, kind.table, columns, list(found))
                 for uid, row in found.items():
@@ -185,8 +185,8 @@ class _Comparison:
         for product in sorted({*ours.bands} & {*theirs.bands} & {*ours.with_pixels, *theirs.with_pixels}):
             here, there = ours.bands[product], theirs.bands[product]
             differing = sorted(name for name in {*here} & {*there} if here[name] != there[name])
-            taken = {place: name for name, place in here.items() if name not in there}
-            differing += sorted(name for name, place in there.items() if name not in here and place in taken)
+            taken = {spot: name for name, spot in here.items() if name not in there}
+            differing += sorted(name for name, spot in there.items() if name not in here and spot in taken)
             if differing:
                 raise ConflictError(
                     f"band '{differing[0]}' of product '{product}' has another position or data type in the files of "
@@ -204,7 +204,7 @@ class _Comparison:
         return _Change(kind, uid, _version(row), None if known is None else _version(known), named, copies)
 
     def _is_taken(self, kind: type[CatalogObjectBase], uid: str, theirs: _Values, ours: _Values) -> bool:
-        """Return whether theirs is taken in the place of ours."""
+        """Return whether theirs is taken instead of ours."""
         skipped = {*_UNCOMPARED, *(_FROM_BANDS if kind is Product else ())}
         if all(
             attribute.same_stored(ours[0][name], theirs[0][name])
@@ -249,11 +249,11 @@ class _Layouts:
     def of(cls, catalog: CatalogFile) -> _Layouts:
         bands: dict[str, dict[str, tuple[Stored, ...]]] = {}
         with catalog.database.read() as connection:
-            for product, name, *place in connection.execute(
+            for product, name, *spot in connection.execute(
                 "SELECT product.uid, band.name, coalesce(file_index, 0), band_index, coalesce(jpx_layer_index, 0), "
                 "data_type FROM band JOIN product ON product.id = band.product_id"
             ):
-                bands.setdefault(product, {})[name] = tuple(place)
+                bands.setdefault(product, {})[name] = tuple(spot)
             found = connection.execute(
                 "SELECT uid FROM product WHERE EXISTS "
                 "(SELECT 1 FROM image WHERE product_id = product.id AND storage_state = 'available')"

@@ -175,9 +175,9 @@ class _Loader:
                 for row_id, record in numbered
             ],
             [
-                (row_id, place, 0, file.href, file.size_bytes, file.hash, file.provider_id, file.provider_href)
+                (row_id, position, 0, file.href, file.size_bytes, file.hash, file.provider_id, file.provider_href)
                 for row_id, record in numbered
-                for place, file in enumerate(record.files)
+                for position, file in enumerate(record.files)
             ],
             [record.box for record in records],
         )

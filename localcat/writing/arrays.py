@@ -1,4 +1,4 @@
-"""Arrays as the pixels of an image: checked against its product, placed on a grid, written as files."""
+"""Arrays as the pixels of an image: checked against its product, put on a grid, written as files."""
 
 from __future__ import annotations
 

@@ -41,21 +41,23 @@ def file_steps(
     record.options = replace(request.options, upload_type="file", image_files=names)
     # Without ".." in it, but not resolved: a path through a link keeps to where the link points.
     paths = [Path(os.path.abspath(path)) for path in request.files]  # noqa: PTH100
-    placed = [(path, [band for band in bands if band.file_position == place]) for place, path in enumerate(paths)]
+    in_files = [
+        (path, [band for band in bands if band.file_position == position]) for position, path in enumerate(paths)
+    ]
     if request.cog:
         options = cog_options(request.options, bands, threads, record)
         for text in departures((), options):
             warn_of(RasterWarning(text), record)
-        return [_rewrite_step(catalog, image, path, here, options) for path, here in placed]
+        return [_rewrite_step(catalog, image, path, here, options) for path, here in in_files]
     if request.copy:
-        return [_copy_step(catalog, image, path, here) for path, here in placed]
+        return [_copy_step(catalog, image, path, here) for path, here in in_files]
     for path in paths:
         if path.resolve().is_relative_to(catalog.data_folder.path.resolve()):
             raise BadRequestError(
                 f"'{path}' is in the catalog's own data folder, where files come and go with their images; "
                 "move it elsewhere to index it in place, or leave out copy=False"
             )
-    return [_index_step(catalog, image, path, here) for path, here in placed]
+    return [_index_step(catalog, image, path, here) for path, here in in_files]
 
 
 def _copy_step(catalog: CatalogFile, image: Image, path: Path, bands: list[Band]) -> Step:

@@ -15,7 +15,7 @@ class FailedRecord:
     Parameters
     ----------
     index : int
-        Its place among the records, from 0.
+        Its position among the records, from 0.
     id : str or None
         The id it would have had, if that is known.
     error : ClientError

@@ -56,7 +56,7 @@ class Workers:
         self._queue: deque[_Job] = deque()
         self._jobs: dict[str, _Job] = {}  # those queued or running, by the id of the upload
         self._threads: set[threading.Thread] = set()
-        self._arriving = 0  # uploads that have a place in the queue and are not in it yet
+        self._arriving = 0  # uploads for which there is room in the queue and are not in it yet
         self._claim: Claim | None = None  # shows other processes that this one is alive
         self._is_closed = False
 
@@ -133,7 +133,7 @@ class Workers:
             raise CatalogError("the catalog was closed while an upload was handed to it; open it again")
 
     def _reserve(self, catalog: CatalogFile) -> str:
-        """Wait for a place in the queue; return the token of the claim."""
+        """Wait for room in the queue; return the token of the claim."""
         with self._changed:
             self._changed.wait_for(lambda: self._is_closed or len(self._queue) + self._arriving < QUEUE_LENGTH)
             self._require_open()

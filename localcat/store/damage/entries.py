@@ -116,7 +116,7 @@ def rebuild(connection: sqlite3.Connection) -> None:
 
 
 def _empty_tree(connection: sqlite3.Connection) -> None:
-    """Put a new, empty tree in the place of the old one, which may be damaged."""
+    """Put a new, empty tree instead of the old one, which may be damaged."""
     try:
         connection.execute("DROP TABLE image_index")
     except sqlite3.DatabaseError:  # a tree without a usable root cannot even be dropped: give it an empty one
