@@ -56,7 +56,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Self
 
 
 def printable(text: str) -> str:
@@ -69,13 +70,27 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
+class Lines(str):
+    """A message of several lines, each `printable`: what was said first, then one line an item."""
+
+    __slots__ = ()
+
+    def __new__(cls, head: str, items: Iterable[str]) -> Self:
+        """Join what is said first and the items."""
+        return super().__new__(cls, "\n".join(map(printable, (head, *items))))
+
+
+def _text_of(raised: BaseException, text: str) -> str:
+    return text if raised.args and isinstance(raised.args[0], Lines) else printable(text)
+
+
 class LocalcatError(Exception):
     """Base of every error that localcat raises on purpose; its text is `printable`."""
 
     status: int | None = None
 
     def __str__(self) -> str:
-        return printable(super().__str__())
+        return _text_of(self, super().__str__())
 
 
 ClientError = LocalcatError
@@ -266,7 +281,7 @@ class LocalcatWarning(UserWarning):
     """Base of every warning that localcat gives."""
 
     def __str__(self) -> str:
-        return printable(super().__str__())
+        return _text_of(self, super().__str__())
 
 
 class FailedImagesWarning(LocalcatWarning):
@@ -280,8 +295,8 @@ class FailedImagesWarning(LocalcatWarning):
 
     def __init__(self, failures: Sequence[tuple[str, Exception]]) -> None:
         self.failures = tuple(failures)
-        listed = "".join(f"\n  {image_id}: {error}" for image_id, error in self.failures)
-        super().__init__(f"{len(self.failures)} images could not be read:{listed}")
+        listed = (f"  {image_id}: {error}" for image_id, error in self.failures)
+        super().__init__(Lines(f"{len(self.failures)} images could not be read:", listed))
 
 
 class FileSystemWarning(LocalcatWarning):

@@ -34,6 +34,7 @@ from localcat import (
     ConflictError,
     CorruptCatalogError,
     CorruptImageError,
+    FailedImagesWarning,
     Image,
     ImageDeletedError,
     InvalidArrayError,
@@ -494,6 +495,8 @@ def test_a_strangers_text_is_escaped_where_it_is_shown() -> None:
         assert all(line.isprintable() for line in str(shown).split("\n"))
     assert len(str(report).split("\n")) == 2  # its summary and its problem
     assert str(LocalcatError("é 日本")) == "é 日本"
+    failed = FailedImagesWarning([("a", LocalcatError("it is gone")), ("b", LocalcatError(HOSTILE))])
+    assert str(failed).split("\n") == ["2 images could not be read:", "  a: it is gone", f"  b: {ESCAPED}"]
 
 
 def test_the_command_shows_no_strangers_text_raw(tmp_path: Path) -> None:

@@ -306,8 +306,8 @@ def _undecodable(table: str, kind: type[CatalogObjectBase], row: SalvagedRow) ->
     """Return why an object's stored values cannot be read as its attributes; None if they can."""
     if kind is Band:
         kind = Band._classes.get(str(row["type"]), Band)
-    for name, column, attribute in _stored(table, cast("Any", kind)):
-        stored = row.get(column)
+    for name, key, attribute in _stored(table, cast("Any", kind)):
+        stored = row.get(key)
         if stored is None:
             continue
         try:

@@ -10,6 +10,7 @@ from localcat.errors import (
     ConflictError,
     DeletedObjectError,
     DuplicateError,
+    Lines,
     NotFoundError,
     UnsavedObjectError,
 )
@@ -360,8 +361,8 @@ class CatalogObjectBase(Record, abstract=True):
     def _require_values(self) -> None:
         missing = [name for name in self._required() if self._value(name) in (None, "")]
         if missing:
-            listed = "".join(f"\n    Validation error: Missing data for required field: {name}" for name in missing)
-            raise BadRequestError(listed)
+            listed = (f"    Validation error: Missing data for required field: {name}" for name in missing)
+            raise BadRequestError(Lines("", listed))
 
     def _required(self) -> list[str]:
         return [name for name, attribute in self._attributes.items() if attribute.required]

@@ -15,7 +15,7 @@ import numpy
 
 from localcat.disk.filesystem import is_folder
 from localcat.disk.paths import text_of
-from localcat.errors import BadRequestError, ClientError, DownloadError
+from localcat.errors import BadRequestError, ClientError, DownloadError, Lines
 from localcat.models.enums import DownloadFileFormat
 from localcat.rasters.files.dtypes import is_representable
 from localcat.rasters.files.environment import write_errors
@@ -65,8 +65,9 @@ def download_images(images: Sequence[Image], request: DownloadRequest) -> list[s
 
     written = in_threads(write, range(len(images)), request.read, "download")
     if failures:
-        listed = "".join(f"\n  {what}: {error}" for what, error in sorted(failures, key=lambda failure: failure[0]))
-        raise DownloadError(f"{len(failures)} of {len(images)} images were not written:{listed}") from failures[0][1]
+        head = f"{len(failures)} of {len(images)} images were not written:"
+        listed = (f"  {what}: {error}" for what, error in sorted(failures, key=lambda failure: failure[0]))
+        raise DownloadError(Lines(head, listed)) from failures[0][1]
     return written
 
 
