@@ -99,7 +99,8 @@ class Catalog:
         path : path
             The catalog file.
         read_only : bool
-            Refuse every change; so does a catalog on a read-only disk, which gives a `ReadOnlyCatalogWarning`.
+            Refuse every change. So does a catalog on a read-only disk, and a copy of the file that reads the pixels of
+            the original; each gives a `ReadOnlyCatalogWarning`.
         trusted : bool
             Pass False for a catalog from a stranger. It is refused if any part is damaged, a query is stopped after
             30 seconds, and files indexed in place are read only below `allowed_roots`.
@@ -525,29 +526,29 @@ class Catalog:
 
         optimize(self.file)
 
-    def gc(self, *, dry_run: bool = False) -> GcReport:
-        """Unlink the files in the data folder that no image refers to; safe while other programs upload.
+    def gc(self, *, dry_run: bool = False, keep: str = "30 days", restore: bool = False) -> GcReport:
+        """Unlink the files of deleted images, and set aside those that no image refers to; others may go on uploading.
 
-        Needed only after a crash, or if a file could not be unlinked because a program was reading it.
+        Needed after a crash, or if a file could not be unlinked because a program was reading it. What is set aside is
+        found again by reads, as when a newer state of the catalog is put back.
 
         Parameters
         ----------
         dry_run : bool
-            Only report what would be unlinked.
-
-        Returns
-        -------
-        GcReport
-            The files removed, and those that had to stay.
+            Only report what would be done.
+        keep : str
+            How long files stay aside, such as ``"30 days"``; ``"0 days"`` unlinks them.
+        restore : bool
+            Bring back all files that were set aside, and set no others aside.
 
         Raises
         ------
-        BadRequestError, UnsafePathError
-            In a transaction, since files go only after a commit; or if the data folder is a link.
+        BadRequestError, ReadOnlyCatalogError, UnsafePathError
+            In a transaction; in a copy, whose pixels belong to another file; or if the data folder is a link.
         """
         from localcat.maintenance.garbage import collect_garbage  # not needed before
 
-        return collect_garbage(self.file, dry_run=dry_run)
+        return collect_garbage(self.file, dry_run=dry_run, keep=keep, restore=restore)
 
     # Tinkering
 

@@ -11,7 +11,7 @@ import numpy
 from affine import Affine
 
 from localcat.catalog import Catalog
-from localcat.disk.data_folder import data_path
+from localcat.disk.ownership import data_path
 from localcat.earth.contexts.grid import Grid
 from localcat.earth.crs import parse_crs
 from localcat.errors import CatalogExistsError, RasterError

@@ -12,6 +12,8 @@ from pathlib import Path
 import shapely
 
 _TEXTS = ("product_text", "band_text", "image_text")
+_MARKER = ".localcat.json"  # says whose a data folder is
+_ORPHANS = ".orphans/"  # and then a date
 _ROUNDING = 2.0**-22  # of a number: what the R-tree's 32-bit floats lose at the most
 _TIME_UNIT = 365.25 * 86_400e6 / 30  # microseconds to a unit of time in the index
 
@@ -27,7 +29,9 @@ class Seen:
     owned : set of str
         The paths of the files that rows refer to.
     files : set of str
-        The files in the data folder.
+        The files in the data folder, but its marker and those that were set aside.
+    aside : set of str
+        The files that were set aside, as they were called in the folder.
     trash : set of str
         The paths of those that are to be unlinked.
     problems : list of str
@@ -37,6 +41,7 @@ class Seen:
     versions: dict[str, str | None] = field(default_factory=dict)
     owned: set[str] = field(default_factory=set)
     files: set[str] = field(default_factory=set)
+    aside: set[str] = field(default_factory=set)
     trash: set[str] = field(default_factory=set)
     problems: list[str] = field(default_factory=list)
 
@@ -54,7 +59,9 @@ def look(catalog: Path) -> Seen:
     """Open a catalog file as any program would, and check everything that must hold after a crash (I1 and I2)."""
     seen = Seen()
     folder = data_folder(catalog)
-    seen.files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
+    files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()} - {_MARKER}
+    seen.aside = {href.split("/", 2)[2] for href in files if href.startswith(_ORPHANS)}
+    seen.files = {href for href in files if not href.startswith(_ORPHANS)}
     if not catalog.exists():
         seen.problems.append(f"there is no {catalog.name}")
         return seen

@@ -251,13 +251,19 @@ def log_on_a_share(path: Path) -> None:
         Catalog.open(path, journal="wal")
 
 
+def move_data_away(path: Path) -> None:
+    """Move the data folder to where the catalog does not look: beside it, its marker would say whose it is."""
+    (path.parent / "elsewhere").mkdir()
+    path.with_suffix(".data").rename(path.parent / "elsewhere" / path.with_suffix(".data").name)
+
+
 def without_data(path: Path) -> None:
-    path.with_suffix(".data").rename(path.with_suffix(".elsewhere"))
+    move_data_away(path)
     read(path)
 
 
 def backup_without_data(path: Path) -> None:
-    path.with_suffix(".data").rename(path.with_suffix(".elsewhere"))
+    move_data_away(path)
     with Catalog.open(path) as catalog:
         catalog.backup(path.with_name("copy.gpkg"), progress=False)
 

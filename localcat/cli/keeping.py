@@ -51,16 +51,23 @@ def reindex(catalog: Path | None) -> None:
 @click.command()
 @catalog_argument
 @click.option("--dry-run", is_flag=True, help="Only report what would be removed.")
-def gc(catalog: Path | None, dry_run: bool) -> None:
-    """Remove the files in the data folder that no image refers to.
+@click.option("--keep", default="30 days", show_default=True, help="How long files stay set aside.")
+@click.option("--restore", is_flag=True, help="Bring back the files that were set aside.")
+def gc(catalog: Path | None, dry_run: bool, keep: str, restore: bool) -> None:
+    """Remove the files of deleted images, and set aside those that no image refers to.
 
     The exit status is 3 if a file had to stay, for example because another program reads it.
     """
     with opened(catalog) as found:
-        report = found.gc(dry_run=dry_run)
+        report = found.gc(dry_run=dry_run, keep=keep, restore=restore)
     for href in report.removed:
         say(href)
     say(f"{'to remove' if dry_run else 'removed'}: {len(report.removed):,}, with {report.size_bytes:,} bytes")
+    before = "to set aside", "to bring back"
+    after = "set aside", "brought back"
+    for what, hrefs in zip(before if dry_run else after, (report.set_aside, report.restored), strict=True):
+        for href in hrefs:
+            say(f"{what}: {href}")
     for href in report.kept:
         say(f"'{href}' could not be removed; try again later", err=True)
     sys.exit(DAMAGED if report.kept else 0)

@@ -7,6 +7,7 @@ durable, and only then renamed.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import re
 import shutil
@@ -16,24 +17,23 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path, PurePosixPath
 from typing import Final
 
 from localcat.disk.faults import write_errors
-from localcat.disk.filesystem import is_link
+from localcat.disk.filesystem import is_link, is_plain_file
+from localcat.disk.ownership import MARKER, Marker, read_marker
 from localcat.disk.steps import reached
 from localcat.errors import StorageError, StorageFullError, UnsafePathError
 
 TEMPORARY_PREFIX: Final = ".tmp-"
+_SQLITE = b"SQLite format 3\x00"  # how a catalog file begins
+_ORPHANS = ".orphans"  # of files set aside, by day
 _LONGEST_SLUG = 60  # characters
 _NOT_IN_SLUGS = re.compile(r"[^a-z0-9._-]+")
 _lasting: set[tuple[str, int]] = set()  # paths and inodes of folders that this process knows to be on the disk
 _SPARE_BYTES = 8 * 2**20  # left free beside a new file, for the catalog itself
-
-
-def data_path(path: Path) -> Path:
-    """Return the data folder of a catalog file, which holds its pixels."""
-    return path.with_name(f"{path.stem}.data")
 
 
 def slug(text: str) -> str:
@@ -116,6 +116,25 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class Orphan:
+    """A file that was set aside, since no row referred to it.
+
+    Parameters
+    ----------
+    href : str
+        Where it was, relative to the data folder.
+    since : date
+        When it was set aside, in UTC.
+    path : Path
+        Where it is.
+    """
+
+    href: str
+    since: date
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
 class DataFolder:
     """The folder of a catalog's files.
 
@@ -125,10 +144,37 @@ class DataFolder:
         The folder; made when the first file is.
     durable : bool
         Whether to wait until files are on the disk.
+    marker : Marker, optional
+        Whose it is, written into it when it is made or first written to.
     """
 
     path: Path
     durable: bool = True
+    marker: Marker | None = None
+
+    def make(self) -> None:
+        """Make the folder, and say in it whose it is."""
+        with write_errors(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            if self.marker is not None and read_marker(self.path) != self.marker:
+                self._write_marker(self.marker)
+
+    def _write_marker(self, marker: Marker) -> None:
+        """Write the marker in one step; what a killed process leaves of it is a temporary file."""
+        temporary, descriptor = self._create_locked(".json")
+        try:
+            try:
+                os.write(descriptor, marker.to_json())
+                if self.durable:
+                    _flush(descriptor)
+            finally:
+                os.close(descriptor)
+            temporary.replace(self.path / MARKER)
+        finally:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+        if self.durable:
+            _flush_folder(self.path)
 
     def new_href(self, product_id: str, name: str, suffix: str) -> str:
         """Return a path, relative to the folder, that was never used before."""
@@ -167,7 +213,7 @@ class DataFolder:
         The lock tells `gc` that the upload is alive. The block may rename the file away.
         """
         with write_errors(self.path):
-            self.path.mkdir(parents=True, exist_ok=True)
+            self.make()
             path, descriptor = self._create_locked(suffix)
         try:
             reached("temporary file locked")
@@ -180,7 +226,7 @@ class DataFolder:
     def claim(self) -> Claim:
         """Make a claim, by which other processes see that this one is alive."""
         with write_errors(self.path):
-            self.path.mkdir(parents=True, exist_ok=True)
+            self.make()
             path, descriptor = self._create_locked("")
         return Claim(path.name.removeprefix(TEMPORARY_PREFIX), path, descriptor)
 
@@ -270,9 +316,99 @@ class DataFolder:
         """Yield the relative paths of all files that have a final name."""
         with _listing(self.path):
             found = sorted(self.path.rglob("*")) if self.path.is_dir() else []
+        aside, marker = self.path / _ORPHANS, self.path / MARKER
         for path in found:
-            if not path.name.startswith(TEMPORARY_PREFIX) and (path.is_symlink() or path.is_file()):
+            is_ours = path.name.startswith(TEMPORARY_PREFIX) or path == marker or path.is_relative_to(aside)
+            if not is_ours and (path.is_symlink() or path.is_file()):
                 yield path.relative_to(self.path).as_posix()
+
+    def is_of_guest(self, href: str) -> bool:
+        """Return whether a file is part of another catalog, which somebody keeps inside this data folder."""
+        path = self.path / href
+        for folder in itertools.takewhile(lambda parent: parent != self.path, path.parents):
+            if folder.suffix == ".data" or (folder / MARKER).exists():
+                return True
+        name = path.name.removesuffix("-journal").removesuffix("-wal").removesuffix("-shm")
+        try:
+            if not is_plain_file(path.with_name(name)):
+                return False
+            with path.with_name(name).open("rb") as file:
+                return file.read(len(_SQLITE)) == _SQLITE
+        except OSError:
+            return False
+
+    def find(self, href: str, *, bring_back: bool = False) -> Path:
+        """Return the path of a file: in the folder, or where it was set aside; as `resolve` if it is nowhere.
+
+        With `bring_back` a file that was set aside gets its path in the folder again, if the disk allows it.
+        """
+        path = self.resolve(href)
+        if not os.path.lexists(path):
+            for orphan in reversed(self.orphans()):
+                if orphan.href == href and not is_link(orphan.path):
+                    if bring_back:
+                        self.bring_back(orphan)
+                    return path if os.path.lexists(path) else orphan.path
+        return path
+
+    def set_aside(self, href: str, day: date) -> bool:
+        """Put a file that nothing refers to where `bring_back` finds it; return whether it is gone from its path."""
+        try:
+            target = self.resolve(f"{_ORPHANS}/{day.isoformat()}/{href}")
+            if os.path.lexists(target):  # another file of that path, which must not be lost either
+                return False
+            target.parent.mkdir(parents=True, exist_ok=True)
+            self.resolve(href).rename(target)
+        except (OSError, UnsafePathError):
+            return False
+        reached("file set aside")
+        return True
+
+    def bring_back(self, orphan: Orphan) -> bool:
+        """Give a file that was set aside its path again, unless there is another one; return whether it has it."""
+        try:
+            path = self.resolve(orphan.href)
+            if os.path.lexists(path):
+                return False
+            path.parent.mkdir(parents=True, exist_ok=True)
+            orphan.path.rename(path)
+        except (OSError, UnsafePathError):
+            return False
+        self._remove_empty_parents(orphan)
+        return True
+
+    def orphans(self) -> list[Orphan]:
+        """Return the files that were set aside, the earliest first."""
+        aside, found = self.path / _ORPHANS, []
+        with _listing(aside):
+            days = sorted(aside.iterdir()) if aside.is_dir() and not is_link(aside) else []
+            for day in days:
+                try:
+                    since = date.fromisoformat(day.name)
+                except ValueError:  # not a folder of ours
+                    continue
+                if is_link(day):  # whatever is behind it belongs to somebody else
+                    continue
+                found += [
+                    Orphan(path.relative_to(day).as_posix(), since, path)
+                    for path in sorted(day.rglob("*"))
+                    if path.is_symlink() or path.is_file()
+                ]
+        return found
+
+    def discard(self, orphan: Orphan) -> bool:
+        """Unlink a file that was set aside, and the folders that it leaves empty; return whether it is gone."""
+        try:
+            orphan.path.unlink(missing_ok=True)
+        except OSError:
+            return False
+        self._remove_empty_parents(orphan)
+        return True
+
+    def _remove_empty_parents(self, orphan: Orphan) -> None:
+        with contextlib.suppress(OSError):  # not empty
+            for folder in itertools.takewhile(lambda parent: parent != self.path, orphan.path.parents):
+                folder.rmdir()
 
     def abandoned(self) -> list[Path]:
         """Return the temporary files whose upload is dead."""

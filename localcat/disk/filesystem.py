@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -86,6 +87,14 @@ def is_folder(path: str | os.PathLike[str]) -> bool:
 def is_link(path: str | os.PathLike[str]) -> bool:
     """Return whether there is a symbolic link at a path; `Path.is_symlink` raises where a name is too long."""
     return os.path.islink(path)  # noqa: PTH114  # pathlib raises where a name is too long
+
+
+def is_plain_file(path: str | os.PathLike[str]) -> bool:
+    """Return whether there is a file at a path that can be opened without care: not a link, a pipe or a device."""
+    try:
+        return stat.S_ISREG(os.lstat(path).st_mode)
+    except (OSError, ValueError):
+        return False
 
 
 def sync_folder(folder: Path) -> None:

@@ -11,10 +11,11 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from localcat.disk.data_folder import DataFolder, data_path
+from localcat.disk.data_folder import DataFolder
 from localcat.disk.digest import hash_stream
 from localcat.disk.faults import write_errors
 from localcat.disk.filesystem import sync_folder
+from localcat.disk.ownership import Marker, data_path
 from localcat.disk.paths import absolute, in_place_href
 from localcat.errors import (
     BadRequestError,
@@ -68,7 +69,7 @@ def backup(catalog: CatalogFile, dest: str | os.PathLike[str], *, progress: bool
             folder.remove(href)
         images = _finish(catalog, rows, file, target)
         size_bytes = sum(size for _, size, _ in wanted) + file.stat().st_size
-        publish_pair(file, target)
+        publish_pair(file, target, catalog.setting("uuid"))
     return BackupReport(target, images, len(wanted), size_bytes)
 
 
@@ -93,8 +94,6 @@ def new_pair(path: str | os.PathLike[str], *, outside: Path) -> Path:
     """
     target = absolute(path)
     data = data_path(target)
-    if data == target:
-        raise BadRequestError(f"'{target}' would be its own data folder; choose another suffix, such as .gpkg")
     if not target.parent.is_dir():
         raise CatalogNotFoundError(f"the folder '{target.parent}' does not exist; make it first")
     if target.resolve().is_relative_to(outside.resolve()):
@@ -127,8 +126,10 @@ def _was_interrupted(error: BaseException | None) -> bool:
     return error is not None
 
 
-def publish_pair(file: Path, target: Path) -> None:
+def publish_pair(file: Path, target: Path, catalog: str) -> None:
     """Give a staged catalog, whose files are on the disk, its final names: the folder first, the file last.
+
+    The folder is marked as that of the catalog with this uuid.
 
     Raises
     ------
@@ -140,6 +141,7 @@ def publish_pair(file: Path, target: Path) -> None:
     with write_errors(target):
         sync_file(file)
         if has_data:
+            DataFolder(staged_data, marker=Marker(catalog, target.name)).make()
             for folder in (*(path for path in staged_data.rglob("*") if path.is_dir()), staged_data):
                 sync_folder(folder)
             if os.path.lexists(data):
@@ -213,7 +215,7 @@ def _copy_file(catalog: CatalogFile, folder: DataFolder, href: str, sha256: str)
     CorruptImageError
         If it is missing, or not what was written.
     """
-    source = catalog.data_folder.resolve(href)
+    source = catalog.data_folder.find(href)
     is_there = source.is_file()
     if is_there:
         _, digest = copy_checked(source, folder, href)

@@ -17,8 +17,9 @@ import shapely
 from rasterio.crs import CRS
 from rasterio.errors import CRSError
 
-from localcat.disk.data_folder import TEMPORARY_PREFIX, data_path
+from localcat.disk.data_folder import TEMPORARY_PREFIX
 from localcat.disk.filesystem import file_system_of
+from localcat.disk.ownership import data_path
 from localcat.disk.paths import absolute
 from localcat.disk.risks import risk_of
 from localcat.errors import ClientError, printable

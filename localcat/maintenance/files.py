@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from localcat.disk.digest import hash_stream
+from localcat.disk.ownership import data_path
 from localcat.earth.crs import crs_name, parse_crs
 from localcat.errors import ClientError, InvalidCRSError, UnsafePathError
 from localcat.maintenance.report import VerifyReport
@@ -33,6 +34,9 @@ WRITTEN_BY_US = "LOCALCAT_IMAGE_ID"
 
 _ROWS = 1000  # rows read at a time
 _GC = "Catalog.gc() removes it"
+_ASIDE = "Catalog.gc(restore=True) brings it back; Catalog.gc() unlinks it 30 days after that date"
+_ORPHAN = "Catalog.gc() sets it aside, or removes it if it was deleted"
+_RENAME = "rename the folder so, or the catalog file back"
 _RESTORE = "restore it from a backup, or delete the image and upload it again"
 _SAME = 1e-9  # relative difference of two numbers of a geotransform that is rounding
 
@@ -159,7 +163,10 @@ def unknown_files(catalog: CatalogFile, connection: sqlite3.Connection) -> list[
     """Return the relative paths of the files in the data folder that no row refers to."""
     known = {href for (href,) in connection.execute("SELECT href FROM image_file WHERE owned")}
     try:
-        return [href for href in catalog.data_folder.hrefs() if href not in known]
+        if catalog.home().owner is not None:  # a file that the copy does not know is the owner's
+            return []
+        folder = catalog.data_folder
+        return [href for href in folder.hrefs() if href not in known and not folder.is_of_guest(href)]
     except UnsafePathError:  # each file of an image says so
         return []
 
@@ -184,14 +191,25 @@ def check_files(
         report.files_hashed += is_read and not any(problem.kind in _NOT_READ for problem in problems)
         if problems and _is_current(catalog, row):
             report.problems += problems
+    home = catalog.home()
+    if home.owner is not None:
+        if not home.owner.exists():
+            name, expected = home.path.name, data_path(catalog.path).name
+            report.problems.append(Problem(ProblemKind.DATA_FOLDER, _RENAME, path=name, expected=f"'{expected}'"))
+        return
     try:
         folder = catalog.data_folder
     except UnsafePathError:  # each file says so
         return
     report.garbage += [
-        Problem(ProblemKind.ORPHAN, _GC, path=href, found=f"{size:,} bytes")
+        Problem(ProblemKind.ORPHAN, _ORPHAN, path=href, found=f"{size:,} bytes")
         for href in unknown
         if (size := folder.size_of(href)) is not None and not _is_known(catalog, href)
+    ]
+    report.garbage += [
+        Problem(ProblemKind.ORPHAN, _ASIDE, path=orphan.path.relative_to(folder.path).as_posix(), found="set aside")
+        for orphan in folder.orphans()
+        if not _is_known(catalog, orphan.href)
     ]
     for path in folder.abandoned():
         report.garbage.append(Problem(ProblemKind.TEMPORARY, _GC, path=path.name))
@@ -228,7 +246,7 @@ def _check(catalog: CatalogFile, row: FileRow, *, is_read: bool) -> Iterator[Pro
 
     advice = _RESTORE if row.owned else "bring it back, or name its new folder with Catalog.relocate()"
     try:
-        path = catalog.path_of(row.file)
+        path = catalog.path_of(row.file, bring_back=False)
     except UnsafePathError as error:
         yield problem(ProblemKind.UNSAFE_PATH, "delete the image", "a path in the data folder", str(error))
         return

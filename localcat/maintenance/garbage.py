@@ -1,12 +1,16 @@
-"""Cleaning the data folder of what no row refers to."""
+"""Cleaning the data folder of what was deleted, and setting aside what no row refers to."""
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from localcat.errors import BadRequestError, UnsafePathError
+from localcat.errors import BadRequestError, ReadOnlyCatalogError, UnsafePathError
 from localcat.maintenance.report import GcReport
 from localcat.store import rows
+from localcat.timestamps import from_microseconds
 
 if TYPE_CHECKING:
     import sqlite3
@@ -14,17 +18,31 @@ if TYPE_CHECKING:
     from localcat.disk.data_folder import DataFolder
     from localcat.store.catalog_file import CatalogFile
 
+_NEWEST = """
+    SELECT max(modified) FROM (
+        SELECT max(modified) AS modified FROM product UNION ALL SELECT max(modified) FROM band
+        UNION ALL SELECT max(modified) FROM image UNION ALL SELECT max(modified) FROM upload
+    )
+"""
 _NO_FILE = "."  # a path that no file has
 
 
-def collect_garbage(catalog: CatalogFile, *, dry_run: bool = False) -> GcReport:
-    """Unlink the files that nothing refers to; `Catalog.gc` says how.
+def collect_garbage(
+    catalog: CatalogFile, *, dry_run: bool = False, keep: object = "30 days", restore: bool = False
+) -> GcReport:
+    """Unlink what was deleted and set aside what nothing refers to; `Catalog.gc` says how.
 
     A file gets its final name only under the write lock that this holds too, in the transaction that inserts its row: a
-    file without a row is garbage. No clock is asked. Temporary files are those of a dead upload if their lock is free.
+    file without a row is garbage. Temporary files are those of a dead upload if their lock is free. But a file may be
+    named by rows that are not here now, as when an older state of the catalog was put back: what the trash does not
+    name is set aside for a while.
     """
+    days = _days(keep)
     if catalog.database.in_transaction:
         raise BadRequestError("gc unlinks only what is committed; call it outside of the transaction")
+    why = catalog.why_read_only()
+    if why is not None:
+        raise ReadOnlyCatalogError(why)
     folder = catalog.data_folder
     if folder.path.is_symlink():
         raise UnsafePathError(
@@ -32,34 +50,112 @@ def collect_garbage(catalog: CatalogFile, *, dry_run: bool = False) -> GcReport:
             "put the folder itself in its place"
         )
     report = GcReport()
+    today = datetime.now(UTC).date()
     if dry_run:
         with catalog.database.snapshot() as connection:
-            garbage = _garbage(connection, folder)
+            found = _garbage(connection, folder, today)
+            _move(folder, found, report, restore=restore, dry_run=True)
     else:
         with catalog.database.write() as transaction:
-            garbage = _garbage(transaction.connection, folder)
-            _put_in_trash(transaction.connection, garbage)  # committed before anything is unlinked
-    for href in sorted(garbage):
+            found = _garbage(transaction.connection, folder, today)
+            _put_in_trash(transaction.connection, found.deleted)  # committed before anything is unlinked
+            _move(folder, found, report, restore=restore, dry_run=False)
+    for href in sorted(found.deleted):
         size = folder.size_of(href)
         if dry_run or folder.remove(href):
             report.removed += [href] if size is not None else []
             report.size_bytes += size or 0
         else:
             report.kept.append(href)
+    if not restore:
+        until = min(today, found.newest) - timedelta(days=days) if days else date.max
+        _discard(folder, until, found, report, dry_run=dry_run)
     if dry_run:
         return report
     report.removed += folder.remove_abandoned()
-    gone = garbage - set(report.kept)
+    gone = found.deleted - set(report.kept)
     with catalog.database.write() as transaction:
         transaction.connection.executemany("DELETE FROM trash WHERE href = ?", ((href,) for href in gone))
         folder.remove_empty_folders()  # under the lock, as an upload makes its folder and moves its file into it
     return report
 
 
-def _garbage(connection: sqlite3.Connection, folder: DataFolder) -> set[str]:
+@dataclass(frozen=True, slots=True)
+class _Garbage:
+    """The files of a data folder, by what the rows say about them.
+
+    Parameters
+    ----------
+    deleted : set of str
+        Those that the trash names.
+    unknown : set of str
+        Those that nothing names.
+    referenced : set of str
+        Those of the images.
+    newest : date
+        Of the newest change in the catalog, in UTC: a second witness of the time beside the clock.
+    aside : date
+        Under which date files are set aside now.
+    """
+
+    deleted: set[str]
+    unknown: set[str]
+    referenced: set[str]
+    newest: date
+    aside: date
+
+
+def _garbage(connection: sqlite3.Connection, folder: DataFolder, today: date) -> _Garbage:
     referenced = {href for (href,) in connection.execute("SELECT href FROM image_file WHERE owned")}
-    trash = {href for (href,) in connection.execute("SELECT href FROM trash")}
-    return {*trash, *folder.hrefs()} - referenced
+    trash = {href for (href,) in connection.execute("SELECT href FROM trash")} - referenced
+    unknown = set(folder.hrefs()) - referenced - trash
+    unknown = {href for href in unknown if not folder.is_of_guest(href)}
+    (changed,) = connection.execute(_NEWEST).fetchone()
+    newest = today if changed is None else from_microseconds(changed).date()
+    return _Garbage(trash, unknown, referenced, newest, max(today, newest))
+
+
+def _move(folder: DataFolder, found: _Garbage, report: GcReport, *, restore: bool, dry_run: bool) -> None:
+    """Bring files back and set others aside; under the write lock, so that no upload takes one of their names."""
+    _bring_back(folder, found, report, everything=restore, dry_run=dry_run)
+    for href in [] if restore else sorted(found.unknown):
+        if dry_run or folder.set_aside(href, found.aside):
+            report.set_aside.append(href)
+        else:
+            report.kept.append(href)
+
+
+def _bring_back(folder: DataFolder, found: _Garbage, report: GcReport, *, everything: bool, dry_run: bool) -> None:
+    """Give files that were set aside their paths again: those that a row names, or all."""
+    for orphan in reversed(folder.orphans()):  # of two of one path the one that was set aside last
+        if (everything or orphan.href in found.referenced) and orphan.href not in report.restored:
+            if dry_run:
+                report.restored += [orphan.href] if folder.size_of(orphan.href) is None else []
+            elif folder.bring_back(orphan):
+                report.restored.append(orphan.href)
+
+
+def _discard(folder: DataFolder, until: date, found: _Garbage, report: GcReport, *, dry_run: bool) -> None:
+    """Unlink files that were set aside on a day or before it."""
+    for orphan in folder.orphans():
+        if orphan.since <= until and orphan.href not in found.referenced:
+            size = orphan.path.lstat().st_size
+            if dry_run or folder.discard(orphan):
+                report.removed.append(orphan.href)
+                report.set_aside = [href for href in report.set_aside if href != orphan.href]
+                report.size_bytes += size
+            else:
+                report.kept.append(orphan.href)
+
+
+def _days(keep: object) -> int:
+    """Return how many days files are kept aside, given as text such as ``"30 days"`` or as a timedelta."""
+    if isinstance(keep, timedelta):
+        return max(keep.days, 0)
+    match = re.fullmatch(r"\s*(\d{1,5})\s*days?\s*", keep) if isinstance(keep, str) else None
+    if match is None:
+        raise BadRequestError(f"keep is a number of days such as '30 days' or '0 days', or a timedelta, not {keep!r}")
+    return int(match[1])
 
 
 def _put_in_trash(connection: sqlite3.Connection, garbage: set[str]) -> None:

@@ -8,8 +8,9 @@ import sqlite3
 from collections import Counter
 from pathlib import Path
 
-from localcat.disk.data_folder import DataFolder, data_path
+from localcat.disk.data_folder import DataFolder
 from localcat.disk.faults import write_errors
+from localcat.disk.ownership import data_path, home_of
 from localcat.disk.paths import absolute
 from localcat.errors import CatalogNotFoundError, ClientError, CorruptCatalogError
 from localcat.maintenance.backup import new_pair, publish_pair, rebase, staged
@@ -42,14 +43,17 @@ def recover(
         settled, unsettled = _settled(source, staging)
         found = salvage(settled)
         file = staging / target.name
-        database = Database(file, settings=_settings(found))
+        settings = _settings(found)
+        database = Database(file, settings=settings)
         database.create()
         try:
             with database.write() as transaction:
                 connection = transaction.connection
                 restoring = Restoring(connection, found, uncertain=uncertain)
                 restoring.rows()
-                restoring.files(DataFolder(data_path(source)), DataFolder(data_path(file)), progress)
+                restoring.files(
+                    DataFolder(home_of(source, settings["uuid"]).path), DataFolder(data_path(file)), progress
+                )
                 if source.parent != target.parent:
                     rebase(connection, source.parent, target.parent)
                 rebuild(connection)
@@ -59,7 +63,7 @@ def recover(
                 ).fetchone()
         finally:
             database.close()
-        publish_pair(file, target)
+        publish_pair(file, target, settings["uuid"])
     products, bands, images, uploads = counts
     return RecoverReport(
         target, products, bands, images, restoring.files_copied, uploads, unsettled + restoring.problems

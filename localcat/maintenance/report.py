@@ -116,11 +116,18 @@ class GcReport:
         Files that nothing refers to and that could not be unlinked, as while another program reads them.
     size_bytes : int
         Of what was removed.
+    set_aside : list of str
+        Files that no image refers to and that nobody deleted here, put into ``.orphans`` in the data folder; with
+        ``dry_run`` those that would be.
+    restored : list of str
+        Files that were set aside before and have their paths again.
     """
 
     removed: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
     size_bytes: int = 0
+    set_aside: list[str] = field(default_factory=list)
+    restored: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

@@ -222,7 +222,7 @@ class Restoring:
             if size != expected_size:
                 return ProblemKind.WRONG_SIZE, f"{expected_size:,} bytes", f"{size:,} bytes"
             new.require_space(size)
-            _, digest = copy_checked(old.resolve(href), new, href)
+            _, digest = copy_checked(old.find(href), new, href)
         except UnsafePathError as error:
             return ProblemKind.UNSAFE_PATH, "a path in the data folder", str(error)
         except StorageFullError:

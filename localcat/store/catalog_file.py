@@ -12,8 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self
 
-from localcat.disk.data_folder import data_path
 from localcat.disk.filesystem import exists
+from localcat.disk.ownership import MARKER, Home, Marker, data_path, home_of
 from localcat.disk.paths import absolute, below_roots, is_local, real_file
 from localcat.errors import (
     BadRequestError,
@@ -21,12 +21,14 @@ from localcat.errors import (
     CatalogLockedError,
     CatalogNotFoundError,
     LocalcatError,
+    ReadOnlyCatalogWarning,
     StorageError,
     UnsafePathError,
 )
 from localcat.store import rows
 from localcat.store.file.connection import OpenOptions
 from localcat.store.file.database import Database, new_settings
+from localcat.warn import warn_caller
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,10 +87,13 @@ class CatalogFile:
         if file.exists():
             raise CatalogExistsError(f"'{file}' already exists; open it with Catalog.open, or choose another name")
         folder = data_path(file)
-        if folder == file:
-            raise BadRequestError(f"'{file}' would be its own data folder; choose another suffix, such as .gpkg")
         if not file.parent.is_dir():
             raise CatalogNotFoundError(f"the folder '{file.parent}' does not exist; make it first")
+        around = next((parent for parent in file.parents if (parent / MARKER).is_file()), None)
+        if around is not None:
+            raise BadRequestError(
+                f"'{around}' is the data folder of another catalog; choose another place for '{file}'"
+            )
         if folder.exists():
             raise CatalogExistsError(f"'{folder}' already exists and would become the data folder; move it")
         database = Database(file, settings=settings)
@@ -104,7 +109,11 @@ class CatalogFile:
         if not file.is_file():
             raise CatalogNotFoundError(f"'{file}' is not a file; name the catalog file itself")
         opened = cls(Database(file, options=options))
-        opened.setting("user")  # so that a file that is not a catalog is refused now
+        why = opened.why_read_only()  # reads its settings: a file that is not a catalog is refused now
+        if why is not None:
+            opened.database.forbid_writing(why)
+            if not options.read_only:
+                warn_caller(ReadOnlyCatalogWarning(why))
         return opened
 
     @classmethod
@@ -183,13 +192,48 @@ class CatalogFile:
         """
         from localcat.disk.data_folder import DataFolder  # searches do not need it
 
-        path = data_path(self.path)
-        if not self.database.options.trusted and path.is_symlink():
-            raise UnsafePathError(f"'{path}' is a link, which is not followed in a catalog that is not trusted")
-        return DataFolder(path, durable=self.database.durable)
+        home = self.home()
+        if home.is_foreign:
+            raise UnsafePathError(
+                f"the data folder '{home.path}' belongs to another catalog than '{self.path}'; move one of the two to "
+                "another folder"
+            )
+        if not self.database.options.trusted and home.path.is_symlink():
+            raise UnsafePathError(f"'{home.path}' is a link, which is not followed in a catalog that is not trusted")
+        marker = None if home.owner is not None else Marker(self.setting("uuid"), self.path.name)
+        return DataFolder(home.path, durable=self.database.durable, marker=marker)
 
-    def path_of(self, file: FileReference) -> Path:
+    def home(self) -> Home:
+        """Return which data folder the catalog has, and whose it is, as it is on the disk now."""
+        found = home_of(self.path, self.setting("uuid"))
+        if found.owner is None or self._has_files():
+            return found
+        return Home(data_path(self.path))  # a copy without pixels begins a folder of its own
+
+    def _has_files(self) -> bool:
+        with self.database.read() as connection:
+            return connection.execute("SELECT 1 FROM image_file WHERE owned LIMIT 1").fetchone() is not None
+
+    def why_read_only(self) -> str | None:
+        """Return why the catalog may not be changed, if its pixels belong to another file; None if they do not."""
+        home = self.home()
+        if home.owner is None:
+            return None
+        if home.owner.exists():
+            return (
+                f"catalog '{self.path}' is a copy of '{home.owner.name}', to which the pixels in '{home.path}' belong: "
+                "it can only be read, and what the other deletes is gone here too; Catalog.backup of the other one "
+                "makes an independent pair"
+            )
+        return (
+            f"catalog '{self.path}' was renamed without its data folder '{home.path}' and can only be read; rename "
+            f"the folder to '{data_path(self.path).name}', or the file back to '{home.owner.name}'"
+        )
+
+    def path_of(self, file: FileReference, *, bring_back: bool = True) -> Path:
         """Return the absolute path of a file of an image.
+
+        A file of the data folder that was set aside is moved back, if `bring_back` and the catalog allow it.
 
         Raises
         ------
@@ -198,7 +242,7 @@ class CatalogFile:
         """
         options = self.database.options
         if file.owned:
-            return self.data_folder.resolve(str(file.href))
+            return self.data_folder.find(str(file.href), bring_back=bring_back and not self.database.read_only)
         if file.href is None or not is_local(file.href):
             raise UnsafePathError(
                 f"{file.href or file.provider_href!r} is not on this machine; only local files are read"

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy
 
 from localcat import AOI, Catalog, Image, LocalcatError, Product, SpectralBand
+from tests.leftovers import is_pixels
 
 META = {"geoTransform": [500_000, 60, 0, 4_000_000, 0, -60], "coordinateSystem": {"epsg": 32618}}
 
@@ -101,7 +102,7 @@ def use(folder: Path) -> dict[str, str]:
         }
         for name, pixels in (("own grid", image.ndarray("b0 b1")), ("other grid", image.ndarray("b0 b1", here))):
             found[name] = hashlib.sha256(pixels.filled(0).tobytes() + pixels.mask.tobytes()).hexdigest()
-        found["beside"] = repr(sorted(path.suffix for path in folder.rglob("*") if path.is_file()))
+        found["beside"] = repr(sorted(path.suffix for path in folder.rglob("*") if is_pixels(path)))
     return found
 
 

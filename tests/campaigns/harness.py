@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+from localcat.disk.data_folder import TEMPORARY_PREFIX
 from localcat.store.file.schema import Migrations
 from tests import checker, survey
 from tests.campaigns import scenarios
@@ -193,6 +194,9 @@ def judge(
     problems += [f"after gc: {problem}" for problem in after.problems if problem not in seen.problems]
     if after.versions != seen.versions or after.owned != seen.owned:
         problems.append("gc changed the images")
+    lost = {href for href in seen.garbage - seen.trash - after.aside if not href.startswith(TEMPORARY_PREFIX)}
+    if lost or after.aside - seen.aside - seen.garbage:
+        problems.append(f"gc set aside {sorted(after.aside)}, and before there was {sorted(seen.garbage)}")
     if after.garbage:
         problems.append(f"gc left {sorted(after.garbage)}")
     for copy in (catalog.parent / scenarios.COPIES).glob("*.gpkg"):

@@ -13,7 +13,8 @@ from typing import Any
 
 from localcat import Catalog
 from localcat.disk import data_folder as layout
-from localcat.disk.data_folder import DataFolder, data_path
+from localcat.disk.data_folder import DataFolder
+from localcat.disk.ownership import data_path
 from localcat.maintenance import garbage
 from localcat.rasters.writing import write
 from localcat.rasters.writing.options import CogOptions
@@ -131,7 +132,7 @@ def _synchronous(level: str) -> None:
 def naive_gc() -> None:
     """Collect garbage without the write lock."""
 
-    def naive(catalog: Catalog, *, dry_run: bool = False) -> garbage.GcReport:
+    def naive(catalog: Catalog, **options: object) -> garbage.GcReport:
         with catalog.database.read() as connection:
             referenced = {href for (href,) in connection.execute("SELECT href FROM image_file WHERE owned")}
         for href in list(catalog.data_folder.hrefs()):
@@ -158,7 +159,7 @@ def unlink_after_failed_commit() -> None:
 def gc_without_commit() -> None:
     """Unlink what gc finds without a commit before."""
 
-    def hasty(catalog: Catalog, *, dry_run: bool = False) -> garbage.GcReport:
+    def hasty(catalog: Catalog, **options: object) -> garbage.GcReport:
         with catalog.database.write() as transaction:
             execute = transaction.connection.execute
             referenced = {href for (href,) in execute("SELECT href FROM image_file WHERE owned")}

@@ -72,15 +72,18 @@ def test_verify_reindex_and_gc_tell_what_they_find(kept: Catalog) -> None:
     )
     raw(kept, "DELETE FROM image_index")
     (kept.data_folder.path / "stray.tif").write_bytes(b"123")
+    stray = "  orphan 'stray.tif': found 3 bytes; Catalog.gc() sets it aside, or removes it if it was deleted"
     report = run("verify", path, status=DAMAGED).splitlines()
     assert report[0] == (
         "kept.gpkg (files): damaged; 4 images, 2 files, 0 of them read as a whole; 3 space-time index, 1 orphan"
     )
-    assert report[-1] == "  orphan 'stray.tif': found 3 bytes; Catalog.gc() removes it"
+    assert report[-1] == stray
     assert run("reindex", path) == "kept.gpkg: the indexes are rebuilt\n"
-    assert run("verify", path).splitlines()[1:] == ["  orphan 'stray.tif': found 3 bytes; Catalog.gc() removes it"]
-    assert run("gc", path, "--dry-run") == "stray.tif\nto remove: 1, with 3 bytes\n"
-    assert run("gc", path) == "stray.tif\nremoved: 1, with 3 bytes\n"
+    assert run("verify", path).splitlines()[1:] == [stray]
+    assert run("gc", path, "--dry-run") == "to remove: 0, with 0 bytes\nto set aside: stray.tif\n"
+    assert run("gc", path) == "removed: 0, with 0 bytes\nset aside: stray.tif\n"
+    assert run("gc", path, "--restore") == "removed: 0, with 0 bytes\nbrought back: stray.tif\n"
+    assert run("gc", path, "--keep", "0 days") == "stray.tif\nremoved: 1, with 3 bytes\n"
     file_of(kept, "a").unlink()
     assert "missing file 'acme:guide:a'" in run("verify", path, status=DAMAGED)
 

@@ -17,7 +17,7 @@ import numpy
 import pytest
 
 from localcat import Catalog, Image, Product
-from localcat.disk.data_folder import data_path
+from localcat.disk.ownership import data_path
 from localcat.errors import (
     BadRequestError,
     CatalogExistsError,

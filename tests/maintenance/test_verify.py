@@ -317,12 +317,13 @@ def test_what_only_costs_room_is_told_and_does_no_harm(kept: Catalog) -> None:
     ]
     assert "ok; 4 images" in str(report)
     assert [problem.path for problem in report.of_kind("temporary")] == [".tmp-0123.tif"]
-    kept.gc()
+    kept.gc(keep="0 days")
     assert kept.verify(progress=False).garbage == []
 
 
 def test_a_missing_data_folder_is_told_file_by_file(kept: Catalog, tmp_path: Path) -> None:
-    kept.data_folder.path.rename(tmp_path / "elsewhere")
+    (tmp_path / "away").mkdir()
+    kept.data_folder.path.rename(tmp_path / "away" / "kept.data")
     assert found(kept.verify(progress=False)) == [(Kind.MISSING_FILE, A), (Kind.MISSING_FILE, "acme:guide:b")]
 
 

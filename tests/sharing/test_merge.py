@@ -27,6 +27,7 @@ from localcat.errors import (
 from localcat.sharing import merge as merging
 from localcat.store.file.database import Database
 from tests.damage import file_of, flip, raw
+from tests.leftovers import is_pixels
 from tests.small_catalog import AREA, META, PIXELS, fill_guide
 
 EVERYTHING = {"product": 1, "band": 2, "image": 4}
@@ -60,7 +61,7 @@ def told(catalog: Catalog) -> dict[str, Any]:
 
 
 def on_disk(catalog: Catalog) -> dict[str, str]:
-    files = [catalog.path, *(path for path in catalog.data_folder.path.rglob("*") if path.is_file())]
+    files = [catalog.path, *(path for path in catalog.data_folder.path.rglob("*") if is_pixels(path))]
     return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 

@@ -19,6 +19,7 @@ class ProblemKind(StrEnum):
     SPACE_TIME_INDEX = "space-time index"
     FULL_TEXT = "full text"
     TAGS = "tags"  # the table of tags, against the tags of the images
+    DATA_FOLDER = "data folder"  # the catalog file was renamed without it
     MISSING_FILE = "missing file"
     WRONG_SIZE = "wrong size"
     WRONG_CONTENT = "wrong content"  # the sha256 is another one

@@ -18,8 +18,8 @@ from contextlib import AbstractContextManager, ExitStack, closing, contextmanage
 from pathlib import Path
 from typing import Any
 
-from localcat.disk.data_folder import data_path
 from localcat.disk.filesystem import file_system_of, sync_folder
+from localcat.disk.ownership import data_path
 from localcat.disk.risks import warn_of_risks
 from localcat.disk.steps import reached
 from localcat.errors import (
@@ -92,6 +92,7 @@ class Database:
         self._has_wal = False  # a write-ahead log, if it is known here
         self._is_checked = False  # as a whole, where it is not trusted
         self._is_writable = True  # as far as its location is concerned
+        self._forbidden: str | None = None  # why writing is refused, beside what options and disk say
         self._was_there = False  # the file, at any time since this was made
         self._new_settings = settings
         self._versions = schema.migrations() if versions is None else versions
@@ -458,13 +459,15 @@ class Database:
     @property
     def read_only(self) -> bool:
         """Whether writes are refused: by choice, or because its location can only be read."""
-        return self.options.read_only or not self._is_writable
+        return self.options.read_only or not self._is_writable or self._forbidden is not None
 
     def _require_writing(self) -> None:
         if self.options.read_only:
             raise ReadOnlyCatalogError(
                 f"catalog '{self.path}' is open for reading only; open it without read_only=True"
             )
+        if self._forbidden is not None:
+            raise ReadOnlyCatalogError(self._forbidden)
         if not self._is_writable:
             self._is_writable = self._can_be_written()  # a disk may have become writable since it was looked at
         if not self._is_writable:
@@ -472,6 +475,10 @@ class Database:
                 f"catalog '{self.path}' is where nothing can be written; copy it, with its data folder, to a "
                 "writable folder to change it"
             )
+
+    def forbid_writing(self, why: str) -> None:
+        """Refuse every write from now on, for a reason that lies outside of the file."""
+        self._forbidden = why
 
     def _create_if_missing(self) -> None:
         if self._new_settings is None or self._was_there or self.path.exists():

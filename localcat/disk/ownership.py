@@ -1,0 +1,141 @@
+"""Which data folder a catalog file has, and whose it is: a marker in the folder says so.
+
+A folder belongs to one catalog file. A copy of the file finds the folder by the catalog's uuid and may read in it, but
+change nothing: what it deleted would be gone for the owner.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from localcat.disk.filesystem import is_plain_file
+
+MARKER: Final = ".localcat.json"
+_MOST_BYTES = 4096  # of a marker
+_GEOPACKAGE = ".gpkg"
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """What a data folder says of its owner.
+
+    Parameters
+    ----------
+    catalog : str
+        The uuid of the catalog.
+    file : str
+        The name of its file, beside the folder.
+    """
+
+    catalog: str
+    file: str
+
+    def to_json(self) -> bytes:
+        """Return the content of the marker's file."""
+        return json.dumps({"catalog": self.catalog, "file": self.file}).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The data folder of a catalog file.
+
+    Parameters
+    ----------
+    path : Path
+        The folder; it may not exist yet.
+    owner : Path, optional
+        The catalog file that it belongs to, if that is another one; it may be missing, as after a rename.
+    is_foreign : bool
+        Whether it belongs to another catalog altogether.
+    """
+
+    path: Path
+    owner: Path | None = None
+    is_foreign: bool = False
+
+
+def data_path(file: Path) -> Path:
+    """Return the folder of the pixels of a new catalog file: ``survey.data`` for ``survey.gpkg``.
+
+    For any other suffix it has the whole name, as ``survey.db.data``, so that two files of one stem share no folder.
+    """
+    return file.with_name(f"{file.stem if file.suffix == _GEOPACKAGE else file.name}.data")
+
+
+def read_marker(folder: Path) -> Marker | None:
+    """Return the marker of a folder; None if there is none that can be read."""
+    path = folder / MARKER
+    if not is_plain_file(path):
+        return None
+    try:
+        with path.open("rb") as file:
+            entries = json.loads(file.read(_MOST_BYTES))
+        marker = Marker(str(entries["catalog"]), str(entries["file"]))
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return None
+    return marker if marker.file and marker.file == Path(marker.file).name else None
+
+
+def home_of(file: Path, catalog: str) -> Home:
+    """Return the data folder of a catalog file, given the catalog's uuid.
+
+    The folder of its own name comes first, then that of its stem, which older versions used for every suffix, then any
+    folder beside it whose marker has the uuid: the one with this file's name before others.
+    """
+    default = data_path(file)
+    borrowed: list[Home] = []
+    is_foreign = False
+    for folder in dict.fromkeys((default, file.with_name(f"{file.stem}.data"))):
+        if not folder.is_dir():
+            continue
+        marker = read_marker(folder)
+        if marker is None:
+            keeper = _keeper_of_unmarked(folder, file)
+            if keeper == file:
+                return Home(folder)
+            borrowed.append(Home(folder, keeper))
+        elif marker.catalog != catalog:
+            is_foreign = is_foreign or folder == default
+        elif _is_own(folder, file, marker):
+            return Home(folder)
+        else:
+            borrowed.append(Home(folder, folder.with_name(marker.file)))
+    for folder, marker in _marked_beside(file):
+        if marker.catalog == catalog and folder != default:
+            if marker.file == file.name:
+                return Home(folder)
+            borrowed.append(Home(folder, folder.with_name(marker.file)))
+    if is_foreign:
+        return Home(default, is_foreign=True)
+    return borrowed[0] if borrowed else Home(default)
+
+
+def _is_own(folder: Path, file: Path, marker: Marker) -> bool:
+    """Return whether a folder with the catalog's uuid belongs to this file, or to a copy or a former name of it."""
+    if marker.file == file.name:
+        return True
+    former = folder.with_name(marker.file)
+    # A pair that was renamed together, or copied together beside the first one.
+    return folder == data_path(file) and (not former.exists() or data_path(former).is_dir())
+
+
+def _keeper_of_unmarked(folder: Path, file: Path) -> Path:
+    """Return whose a folder without a marker is, as older versions left it: the GeoPackage of its stem comes first."""
+    geopackage = folder.with_suffix(_GEOPACKAGE)
+    return geopackage if geopackage.is_file() and data_path(file) != folder else file
+
+
+def _marked_beside(file: Path) -> Iterator[tuple[Path, Marker]]:
+    """Yield the folders beside a file that have a marker."""
+    with suppress(OSError):
+        for entry in sorted(os.scandir(file.parent), key=lambda entry: entry.name):
+            if entry.is_dir(follow_symlinks=False):
+                marker = read_marker(Path(entry.path))
+                if marker is not None:
+                    yield Path(entry.path), marker
