@@ -106,7 +106,8 @@ class Claim:
 
     def release(self) -> None:
         """Give the lock back and remove the file."""
-        os.close(self.descriptor)
+        with contextlib.suppress(OSError):  # the lock is given back even where the disk fails
+            os.close(self.descriptor)
         with contextlib.suppress(OSError):
             self.path.unlink(missing_ok=True)
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import glob
 import os
+import re
 import shutil
 import sqlite3
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from localcat.disk.data_folder import DataFolder
+from localcat.disk.data_folder import TEMPORARY_PREFIX, DataFolder
 from localcat.disk.digest import hash_stream
 from localcat.disk.faults import write_errors
-from localcat.disk.filesystem import sync_folder
+from localcat.disk.filesystem import is_link, sync_folder
 from localcat.disk.ownership import Marker, data_path
 from localcat.disk.paths import absolute, in_place_href
 from localcat.errors import (
@@ -23,6 +25,7 @@ from localcat.errors import (
     CatalogNotFoundError,
     ConflictError,
     CorruptImageError,
+    StorageError,
 )
 from localcat.maintenance.report import BackupReport
 from localcat.progress import shown
@@ -106,18 +109,36 @@ def new_pair(path: str | os.PathLike[str], *, outside: Path) -> Path:
 
 @contextmanager
 def staged(target: Path) -> Iterator[Path]:
-    """Give a new folder beside a catalog that is to be made, and remove it after the block, with what is left in it."""
+    """Give a new folder beside a catalog that is to be made, and remove it after the block, with what is left in it.
+
+    What a process that was killed left there for the same catalog is removed first.
+    """
+    _remove_leftovers(target)
     staging = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
     with write_errors(staging):
         staging.mkdir()
     try:
-        yield staging
+        claim = DataFolder(staging).claim()  # its lock tells others that this one is alive
+        try:
+            yield staging
+        finally:
+            claim.release()
     finally:
         try:
             shutil.rmtree(staging, ignore_errors=True)
         except OSError as error:  # in spite of ignore_errors: Ctrl-C in the middle of it lets it close a folder twice
             if _was_interrupted(error):
                 raise KeyboardInterrupt from error
+
+
+def _remove_leftovers(target: Path) -> None:
+    """Remove the folders of `staged` whose process is gone."""
+    for folder in target.parent.glob(f".{glob.escape(target.name)}.*.tmp"):
+        if re.fullmatch(r"[0-9a-f]{32}", folder.name.removesuffix(".tmp").rpartition(".")[2]) and not is_link(folder):
+            with suppress(StorageError):
+                claims = DataFolder(folder).abandoned()
+                if claims and len(claims) == len(list(folder.glob(f"{TEMPORARY_PREFIX}*"))):
+                    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _was_interrupted(error: BaseException | None) -> bool:

@@ -28,6 +28,7 @@ from localcat import (
     StorageFullError,
 )
 from localcat import properties as p
+from localcat.disk.data_folder import TEMPORARY_PREFIX, DataFolder
 from localcat.maintenance import backup as module
 from localcat.store.file import database
 from tests.damage import file_of, flip, raw
@@ -480,8 +481,6 @@ def test_optimize_renews_the_statistics_of_another_program(kept: Catalog) -> Non
 
 
 def test_the_digest_of_a_copy_is_that_of_its_bytes(kept: Catalog, tmp_path: Path) -> None:
-    from localcat.disk.data_folder import DataFolder
-
     source = file_of(kept, "a")
     size, digest = module.copy_checked(source, DataFolder(tmp_path / "to"), "p/x.tif")
     content = (tmp_path / "to" / "p" / "x.tif").read_bytes()
@@ -502,3 +501,17 @@ def test_a_disk_that_fails_while_tidying_up_does_not_hide_what_was_raised(
         monkeypatch.setattr(os, "close", fail)
         raise raised
     monkeypatch.undo()
+
+
+def test_what_a_killed_backup_left_is_removed_by_the_next(kept: Catalog, tmp_path: Path) -> None:
+    """Only if its process is gone, and only what is named as the folder of such a backup."""
+    dest = tmp_path / "backups"
+    dead, alive, other = (dest / f".b.gpkg.{part}.tmp" for part in (32 * "a", 32 * "b", "notes"))
+    for folder in (dead, alive, other):
+        (folder / "b.data" / "acme-guide").mkdir(parents=True)
+        (folder / f"{TEMPORARY_PREFIX}{32 * '0'}").touch()
+    claim = DataFolder(alive).claim()
+    (alive / f"{TEMPORARY_PREFIX}{32 * '0'}").unlink()
+    kept.backup(dest / "b.gpkg")
+    assert sorted(path.name for path in dest.iterdir()) == [alive.name, other.name, "b.data", "b.gpkg"]
+    claim.release()
