@@ -162,18 +162,11 @@ class DataFolder:
 
     def _write_marker(self, marker: Marker) -> None:
         """Write the marker in one step; what a killed process leaves of it is a temporary file."""
-        temporary, descriptor = self._create_locked(".json")
-        try:
-            try:
-                os.write(descriptor, marker.to_json())
-                if self.durable:
-                    _flush(descriptor)
-            finally:
-                os.close(descriptor)
+        with self._locked(".json") as (temporary, descriptor):
+            os.write(descriptor, marker.to_json())
+            if self.durable:
+                _flush(descriptor)
             temporary.replace(self.path / MARKER)
-        finally:
-            with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)
         if self.durable:
             _flush_folder(self.path)
 
@@ -215,10 +208,17 @@ class DataFolder:
         """
         with write_errors(self.path):
             self.make()
-            path, descriptor = self._create_locked(suffix)
-        try:
+        with self._locked(suffix) as (path, _):
             reached("temporary file locked")
             yield path
+
+    @contextmanager
+    def _locked(self, suffix: str) -> Iterator[tuple[Path, int]]:
+        """Give a new temporary file and its descriptor, which holds its lock; the file is removed after the block."""
+        with write_errors(self.path):
+            path, descriptor = self._create_locked(suffix)
+        try:
+            yield path, descriptor
         finally:
             os.close(descriptor)
             with contextlib.suppress(OSError):

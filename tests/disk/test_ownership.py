@@ -337,3 +337,24 @@ def test_a_marker_that_the_disk_refuses_fails_the_write_and_leaves_nothing(
         check_pixels(kept)
     assert [path.name for path in (tmp_path / "kept.data").iterdir()] == ["acme-guide"]
     check_pixels(kept)
+
+
+def test_a_gc_takes_no_marker_that_is_being_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, replace, removed = DataFolder(tmp_path / "a.data", marker=Marker("one", "a.gpkg")), Path.replace, []
+
+    def beside_a_gc(self: Path, target: Path) -> Path:
+        removed.extend(DataFolder(tmp_path / "a.data").remove_abandoned())
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", beside_a_gc)
+    folder.make()
+    assert removed == []
+    assert read_marker(tmp_path / "a.data") == Marker("one", "a.gpkg")
+    assert [path.name for path in (tmp_path / "a.data").iterdir()] == [MARKER]
+
+
+def test_what_a_killed_process_left_of_a_marker_goes_with_the_next_gc(kept: Catalog, tmp_path: Path) -> None:
+    (tmp_path / "kept.data" / ".tmp-0123.json").write_bytes(b"{")
+    report = kept.gc()
+    assert (report.removed, report.set_aside) == ([".tmp-0123.json"], [])
+    assert sorted(path.name for path in (tmp_path / "kept.data").iterdir()) == [MARKER, "acme-guide"]
