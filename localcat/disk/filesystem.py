@@ -178,3 +178,12 @@ def longest_mount(path: Path, mounts: Iterable[tuple[str, str]]) -> str:
     """Return the file system of the mount point that is nearest above a path; empty if none is."""
     above = [(len(point), name) for point, name in mounts if path.is_relative_to(point)]
     return max(above, key=lambda found: found[0])[1] if above else ""
+
+
+def identity_of(path: Path) -> tuple[int, int] | None:
+    """Return device and number of a file, by which it is the same under another name; None if there is none."""
+    try:
+        found = os.stat(path)  # noqa: PTH116  # called for each read, and half as dear as Path.stat
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

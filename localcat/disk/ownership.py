@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from localcat.disk.filesystem import is_plain_file
 MARKER: Final = ".localcat.json"
 _MOST_BYTES = 4096  # of a marker
 _GEOPACKAGE = ".gpkg"
+_FLAGS: Final = os.O_NOFOLLOW | os.O_NONBLOCK if hasattr(os, "O_NOFOLLOW") else 0  # no link and no pipe is opened
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +73,29 @@ def data_path(file: Path) -> Path:
 def read_marker(folder: Path) -> Marker | None:
     """Return the marker of a folder; None if there is none that can be read."""
     path = folder / MARKER
-    if not is_plain_file(path):
+    if not _FLAGS and not is_plain_file(path):
         return None
     try:
-        with path.open("rb") as file:
-            entries = json.loads(file.read(_MOST_BYTES))
+        descriptor = os.open(path, os.O_RDONLY | _FLAGS | getattr(os, "O_BINARY", 0))
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                return None
+            entries = json.loads(os.read(descriptor, _MOST_BYTES))
+        finally:
+            os.close(descriptor)
         marker = Marker(str(entries["catalog"]), str(entries["file"]))
     except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return None
     return marker if marker.file and marker.file == Path(marker.file).name else None
+
+
+def state_of_marker(folder: Path) -> tuple[int, int, int] | None:
+    """Return what changes when the marker of a folder is written; None if there is none."""
+    try:
+        found = os.stat(folder / MARKER, follow_symlinks=False)  # noqa: PTH116  # for each read of pixels
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def home_of(file: Path, catalog: str) -> Home:

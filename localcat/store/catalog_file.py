@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self
 
 from localcat.disk.filesystem import exists
-from localcat.disk.ownership import MARKER, Home, Marker, data_path, home_of
+from localcat.disk.ownership import MARKER, Home, Marker, data_path, home_of, state_of_marker
 from localcat.disk.paths import absolute, below_roots, is_local, real_file
 from localcat.errors import (
     BadRequestError,
@@ -76,6 +76,8 @@ class CatalogFile:
         if is_temporary:
             self._remove = weakref.finalize(self, _remove_folder, database.path.parent, os.getpid())
         self._settings: dict[str, str] | None = None
+        self._generation = -1
+        self._home: tuple[object, Home] | None = None
 
     @classmethod
     def create(cls, path: str | os.PathLike[str], settings: dict[str, str]) -> Self:
@@ -167,8 +169,8 @@ class CatalogFile:
 
     def setting(self, name: str) -> str:
         """Return one of the settings that were made with the catalog: ``"namespace"``, ``"org"`` or ``"user"``."""
-        if self._settings is None:
-            self._settings = self.database.settings()
+        if self._settings is None or self._generation != self.database.generation:  # another file has the name now
+            self._settings, self._generation = self.database.settings(), self.database.generation
         return self._settings[name]
 
     @property
@@ -205,7 +207,13 @@ class CatalogFile:
 
     def home(self) -> Home:
         """Return which data folder the catalog has, and whose it is, as it is on the disk now."""
-        found = home_of(self.path, self.setting("uuid"))
+        catalog = self.setting("uuid")
+        if self._home is not None and self._home[0] == (catalog, state_of_marker(self._home[1].path)):
+            return self._home[1]
+        found = home_of(self.path, catalog)
+        state = state_of_marker(found.path)
+        is_own = found.owner is None and not found.is_foreign and state is not None
+        self._home = ((catalog, state), found) if is_own else None
         if found.owner is None or self._has_files():
             return found
         return Home(data_path(self.path))  # a copy without pixels begins a folder of its own

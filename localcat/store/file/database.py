@@ -18,7 +18,7 @@ from contextlib import AbstractContextManager, ExitStack, closing, contextmanage
 from pathlib import Path
 from typing import Any
 
-from localcat.disk.filesystem import file_system_of, sync_folder
+from localcat.disk.filesystem import file_system_of, identity_of, sync_folder
 from localcat.disk.ownership import data_path
 from localcat.disk.risks import warn_of_risks
 from localcat.disk.steps import reached
@@ -43,14 +43,15 @@ from localcat.store.file.connection import (
     nothing_outside,
     only_reading,
 )
-from localcat.store.file.faults import raise_ours, sqlite_errors
+from localcat.store.file.faults import sqlite_errors
 from localcat.store.file.locking import begin_writing
 from localcat.store.file.migrate import migrate
-from localcat.store.file.transaction import Session, Transaction
+from localcat.store.file.transaction import Reading, Session, Transaction
 from localcat.store.file.trust import check_content, check_schema
 from localcat.timestamps import iso_text, now_microseconds
 from localcat.warn import warn_caller
 
+_LOOK_SECONDS = 0.05  # between two looks of reads at whether the file is the same; a look takes as long as a read
 _CLOSING_SECONDS = 10.0  # that `close` waits for the calls of other threads
 
 _checked_sqlite = False
@@ -93,6 +94,8 @@ class Database:
         self._is_checked = False  # as a whole, where it is not trusted
         self._is_writable = True  # as far as its location is concerned
         self._forbidden: str | None = None  # why writing is refused, beside what options and disk say
+        self.generation = 0  # counts the files that were opened under the name
+        self._identity: tuple[int, int] | None = None
         self._was_there = False  # the file, at any time since this was made
         self._new_settings = settings
         self._versions = schema.migrations() if versions is None else versions
@@ -166,7 +169,7 @@ class Database:
     def read(self) -> AbstractContextManager[sqlite3.Connection]:
         """Give the thread's connection for reading; errors inside cross as ours."""
         session = self._session()
-        return self._read_in_time(session) if session.clock.is_limited else _Reading(session)
+        return self._read_in_time(session) if session.clock.is_limited else Reading(session)
 
     @contextmanager
     def _read_in_time(self, session: Session) -> Iterator[sqlite3.Connection]:
@@ -252,6 +255,7 @@ class Database:
         """As `write`, for a block that runs a user's code: errors of its own leave it as they are."""
         self._require_writing()
         self._create_if_missing()
+        self._look_now()
         session = self._session()
         self._require_writing()  # only the first open finds out whether the location can be written to
         if session.transaction is not None:
@@ -350,7 +354,8 @@ class Database:
             if session.transaction is not None:
                 session.require_own_task()
                 return session
-            if session.depth or self._is_current(session):
+            is_looked_at = session.identity is not None and time.monotonic() < session.look_again
+            if session.depth or is_looked_at or self._is_current(session):
                 return session
         if session is not None:
             self._local.session = None  # also if no other can be opened
@@ -362,6 +367,12 @@ class Database:
         self._close_if_closed(session)
         return session
 
+    def _look_now(self) -> None:
+        """Let the next call look at the file, whenever that was done last: a write goes into the file of the name."""
+        session: Session | None = getattr(self._local, "session", None)
+        if session is not None:
+            session.look_again = 0.0
+
     def _close_if_closed(self, session: Session) -> None:
         """Close a connection that was being opened while another thread closed the catalog, and did not see it."""
         if self._closed:
@@ -369,6 +380,7 @@ class Database:
 
     def _is_current(self, session: Session) -> bool:
         """Return whether a connection is to the file of the catalog's name, and may do what is allowed by now."""
+        session.look_again = time.monotonic() + _LOOK_SECONDS
         return session.identity == identity_of(self.path) and not (session.is_read_only and not self.read_only)
 
     def _open(self) -> Session:
@@ -389,6 +401,9 @@ class Database:
         journal.check_leftovers(self.path, trusted=self.options.trusted or self._is_checked)
         connection = self._connect_checked()
         self._is_checked = self._was_there = True
+        if identity != self._identity:
+            self._identity = identity
+            self.generation += 1
         seconds = None if self.options.trusted else QUERY_SECONDS
         return Session(connection, self.path, identity=identity, is_read_only=self.read_only, query_seconds=seconds)
 
@@ -561,32 +576,6 @@ def publish(temporary: Path, path: Path, *, durable: bool) -> None:
     reached("catalog named")
     if durable:
         sync_folder(path.parent)
-
-
-def identity_of(path: Path) -> tuple[int, int] | None:
-    """Return device and number of a file, by which it is the same under another name; None if there is none."""
-    try:
-        found = os.stat(path)  # noqa: PTH116  # called for each read, and half as dear as Path.stat
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
-
-
-class _Reading:
-    """The connection of a session for a block, whose errors cross as localcat's."""
-
-    __slots__ = ("_session",)
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
-    def __enter__(self) -> sqlite3.Connection:
-        return self._session.__enter__()
-
-    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        self._session.__exit__()
-        if error is not None:
-            raise_ours(error, self._session.path)
 
 
 def _check_sqlite_once() -> None:

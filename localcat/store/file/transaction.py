@@ -15,6 +15,7 @@ from typing import Any
 from localcat.errors import CatalogClosedError, ConflictError
 from localcat.forks import never_free
 from localcat.store.file.connection import Clock
+from localcat.store.file.faults import raise_ours
 
 
 @dataclass(slots=True)
@@ -84,6 +85,7 @@ class Session:
         self.identity = identity
         self.is_read_only = is_read_only
         self.transaction: Transaction | None = None
+        self.look_again = 0.0  # when to look at the file next, by time.monotonic
         self.depth = 0  # how many blocks of its thread are inside
         self._lock = threading.RLock()
         self._is_closed = False
@@ -138,6 +140,23 @@ class Session:
             self.connection.close()  # nobody is inside any more
         else:
             never_free(self.connection)
+
+
+class Reading:
+    """The connection of a session for a block, whose errors cross as localcat's."""
+
+    __slots__ = ("_session",)
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def __enter__(self) -> sqlite3.Connection:
+        return self._session.__enter__()
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        self._session.__exit__()
+        if error is not None:
+            raise_ours(error, self._session.path)
 
 
 def current_task() -> Any:
