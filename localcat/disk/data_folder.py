@@ -442,8 +442,11 @@ def _is_abandoned(path: Path, *, unlink: bool = False) -> bool:
     lock then finds it gone, and makes another one.
     """
     owner = path.with_name(re.sub(r"(\.tif|\.jp2).*", r"\1", path.name))
+    locked = owner if os.path.lexists(owner) else path
+    if not is_plain_file(locked):  # a stranger's link, or a pipe, is not opened, and is nothing of ours
+        return False
     try:
-        descriptor = os.open(owner if owner.exists() else path, os.O_RDWR)
+        descriptor = os.open(locked, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
     except OSError:
         return False
     try:

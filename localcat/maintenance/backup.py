@@ -237,7 +237,8 @@ def _copy_file(catalog: CatalogFile, folder: DataFolder, href: str, sha256: str)
         If it is missing, or not what was written.
     """
     source = catalog.data_folder.find(href)
-    is_there = source.is_file()
+    with read_errors(source):  # its folder may be one that cannot be looked into
+        is_there = source.is_file()
     if is_there:
         _, digest = copy_checked(source, folder, href)
         if digest == sha256:

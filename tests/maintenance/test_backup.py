@@ -515,3 +515,20 @@ def test_what_a_killed_backup_left_is_removed_by_the_next(kept: Catalog, tmp_pat
     kept.backup(dest / "b.gpkg")
     assert sorted(path.name for path in dest.iterdir()) == [alive.name, other.name, "b.data", "b.gpkg"]
     claim.release()
+
+
+def test_a_folder_that_cannot_be_looked_into_is_an_error_of_ours(
+    kept: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system's answer is given by the test, since root may look anywhere."""
+    real, source = Path.is_file, file_of(kept, "a")
+
+    def refused(path: Path) -> bool:
+        if path == source:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return real(path)
+
+    monkeypatch.setattr(Path, "is_file", refused)
+    with pytest.raises(StorageError, match="cannot be read: .*Permission denied"):
+        kept.backup(tmp_path / "b.gpkg")
+    assert not list(tmp_path.glob("*b.*"))

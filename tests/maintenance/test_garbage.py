@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import threading
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy
 import pytest
 
 from localcat import Catalog, Image, Product
-from localcat.disk.data_folder import DataFolder
+from localcat.disk.data_folder import TEMPORARY_PREFIX, DataFolder
 from localcat.errors import BadRequestError, ReadOnlyCatalogError, UnsafePathError
 from localcat.maintenance import garbage
 from tests.small_catalog import upload
@@ -348,3 +349,21 @@ def test_no_link_below_the_folder_of_orphans_is_followed(catalog: Catalog, image
     assert (report.removed, report.set_aside, report.kept) == ([], [], ["x.tif"])
     assert left.exists()
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_a_link_named_like_a_temporary_file_is_never_opened(kept: Catalog, tmp_path: Path) -> None:
+    """A stranger's catalog may hold one that leads to a file of the user's."""
+    outside = tmp_path / "outside"
+    outside.write_text("precious")
+    link = kept.data_folder.path / f"{TEMPORARY_PREFIX}x.tif"
+    link.symlink_to(outside)
+    opened: list[str] = []
+
+    def watch(event: str, arguments: tuple[object, ...]) -> None:
+        if event == "open" and TEMPORARY_PREFIX in str(arguments[0]):
+            opened.append(str(arguments[0]))
+
+    sys.addaudithook(watch)
+    assert kept.verify("files").ok
+    kept.gc()
+    assert (opened, outside.read_text(), link.is_symlink()) == ([], "precious", True)
