@@ -79,7 +79,7 @@ def gc(catalog: Path | None, dry_run: bool, keep: str, restore: bool) -> None:
 def backup(catalog: Path, dest: Path) -> None:
     """Copy a catalog, file and data folder, to DEST, while other programs use it."""
     with Catalog.open(catalog) as found:
-        say(str(found.backup(dest)))
+        say(found.backup(dest))
 
 
 @click.command()

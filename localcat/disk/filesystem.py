@@ -135,7 +135,7 @@ else:
     def _name_of(path: Path) -> str:
         if sys.platform == "darwin":
             command = ["/sbin/mount"]  # in full, so that PATH names no other program
-            listed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=5).stdout  # noqa: S603  # constant
+            listed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=5).stdout  # noqa: S603  # the command is a constant
             return longest_mount(path, mounts_of_bsd(listed.splitlines()))
         device = path.stat().st_dev
         lines = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape").splitlines()

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from localcat.disk.filesystem import is_plain_file
+from localcat.errors import BadRequestError
 
 MARKER: Final = ".localcat.json"
 _MOST_BYTES = 4096  # of a marker
@@ -68,6 +69,19 @@ def data_path(file: Path) -> Path:
     For any other suffix it has the whole name, as ``survey.db.data``, so that two files of one stem share no folder.
     """
     return file.with_name(f"{file.stem if file.suffix == _GEOPACKAGE else file.name}.data")
+
+
+def require_outside(file: Path) -> None:
+    """Refuse to make a catalog inside the data folder of another one.
+
+    Raises
+    ------
+    BadRequestError
+        If it would be there.
+    """
+    around = next((parent for parent in file.parents if (parent / MARKER).is_file()), None)
+    if around is not None:
+        raise BadRequestError(f"'{around}' is the data folder of another catalog; choose another folder for '{file}'")
 
 
 def read_marker(folder: Path) -> Marker | None:

@@ -6,7 +6,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from localcat.disk.filesystem import is_unc
+from localcat.disk.filesystem import is_link, is_unc
 from localcat.errors import CatalogError, UnsafePathError
 
 
@@ -21,7 +21,7 @@ def absolute(path: str | os.PathLike[str]) -> Path:
     text = text_of(path)
     if text is None:
         raise CatalogError(f"a catalog's path is a str or os.PathLike that names a file, not {path!r}")
-    return Path(os.path.abspath(text))  # noqa: PTH100  # Path.resolve would follow links, and the data folder lies beside
+    return Path(os.path.abspath(text))  # noqa: PTH100  # Path.resolve would follow links in folders
 
 
 def real_file(path: str | os.PathLike[str]) -> Path:
@@ -31,8 +31,7 @@ def real_file(path: str | os.PathLike[str]) -> Path:
     they are given: on Windows a mapped drive would become a network path.
     """
     file = absolute(path)
-    is_link = os.path.islink(file)  # noqa: PTH114  # Path.is_symlink raises for a name that is too long
-    return Path(os.path.realpath(file)) if is_link else file
+    return Path(os.path.realpath(file)) if is_link(file) else file
 
 
 def text_of(path: object) -> str | None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self
 
 from localcat.disk.filesystem import exists
-from localcat.disk.ownership import MARKER, Home, Marker, data_path, home_of, state_of_marker
+from localcat.disk.ownership import Home, Marker, data_path, home_of, require_outside, state_of_marker
 from localcat.disk.paths import absolute, below_roots, is_local, real_file
 from localcat.errors import (
     BadRequestError,
@@ -78,6 +78,9 @@ class CatalogFile:
         self._settings: dict[str, str] | None = None
         self._generation = -1
         self._home: tuple[object, Home] | None = None
+        if not is_temporary:
+            ask = weakref.WeakMethod(self.why_read_only)  # the database does not keep this alive
+            database.why_forbidden = lambda: None if (asked := ask()) is None else asked()
 
     @classmethod
     def create(cls, path: str | os.PathLike[str], settings: dict[str, str]) -> Self:
@@ -91,11 +94,7 @@ class CatalogFile:
         folder = data_path(file)
         if not file.parent.is_dir():
             raise CatalogNotFoundError(f"the folder '{file.parent}' does not exist; make it first")
-        around = next((parent for parent in file.parents if (parent / MARKER).is_file()), None)
-        if around is not None:
-            raise BadRequestError(
-                f"'{around}' is the data folder of another catalog; choose another place for '{file}'"
-            )
+        require_outside(file)
         if folder.exists():
             raise CatalogExistsError(f"'{folder}' already exists and would become the data folder; move it")
         database = Database(file, settings=settings)
@@ -111,11 +110,9 @@ class CatalogFile:
         if not file.is_file():
             raise CatalogNotFoundError(f"'{file}' is not a file; name the catalog file itself")
         opened = cls(Database(file, options=options))
-        why = opened.why_read_only()  # reads its settings: a file that is not a catalog is refused now
-        if why is not None:
-            opened.database.forbid_writing(why)
-            if not options.read_only:
-                warn_caller(ReadOnlyCatalogWarning(why))
+        why = opened.database.check_forbidden()  # reads its settings: a file that is not a catalog is refused now
+        if why is not None and not options.read_only:
+            warn_caller(ReadOnlyCatalogWarning(why))
         return opened
 
     @classmethod
@@ -168,7 +165,7 @@ class CatalogFile:
             self._remove()
 
     def setting(self, name: str) -> str:
-        """Return one of the settings that were made with the catalog: ``"namespace"``, ``"org"`` or ``"user"``."""
+        """Return one of the settings that were made with the catalog, such as ``"namespace"`` or ``"uuid"``."""
         if self._settings is None or self._generation != self.database.generation:  # another file has the name now
             self._settings, self._generation = self.database.settings(), self.database.generation
         return self._settings[name]

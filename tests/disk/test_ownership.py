@@ -295,7 +295,7 @@ def test_no_catalog_is_made_inside_a_data_folder(kept: Catalog, tmp_path: Path) 
     with pytest.raises(BadRequestError) as raised:
         Catalog.create(inside)
     assert str(raised.value) == (
-        f"'{tmp_path / 'kept.data'}' is the data folder of another catalog; choose another place for '{inside}'"
+        f"'{tmp_path / 'kept.data'}' is the data folder of another catalog; choose another folder for '{inside}'"
     )
     assert not inside.exists()
 
@@ -358,3 +358,41 @@ def test_what_a_killed_process_left_of_a_marker_goes_with_the_next_gc(kept: Cata
     report = kept.gc()
     assert (report.removed, report.set_aside) == ([".tmp-0123.json"], [])
     assert sorted(path.name for path in (tmp_path / "kept.data").iterdir()) == [MARKER, "acme-guide"]
+
+
+def test_the_default_catalog_is_no_way_around(kept: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A copy that is opened as the default catalog unlinks nothing of the owner's either."""
+    copy = kept.path.with_suffix(".bak")
+    shutil.copy(kept.path, copy)
+    monkeypatch.setenv("LOCALCAT", str(copy))
+    files = sorted(kept.data_folder.hrefs())
+    with Catalog.default() as default:
+        with pytest.raises(ReadOnlyCatalogError, match=r"kept\.bak' is a copy of 'kept\.gpkg'"):
+            Image.delete("acme:guide:a", catalog=default)
+        with pytest.raises(ReadOnlyCatalogError, match=r"kept\.bak' is a copy of 'kept\.gpkg'"):
+            default.gc()
+    assert sorted(kept.data_folder.hrefs()) == files
+
+
+def test_a_handle_writes_again_when_its_folder_is_renamed_too(kept: Catalog) -> None:
+    kept.close()
+    renamed = kept.path.rename(kept.path.with_name("new.gpkg"))
+    with pytest.warns(ReadOnlyCatalogWarning, match="was renamed without its data folder"):
+        made = Catalog.open(renamed)
+    with pytest.raises(ReadOnlyCatalogError, match=r"rename the folder to 'new\.data'"):
+        Image.delete("acme:guide:a", catalog=made)
+    renamed.with_name("kept.data").rename(renamed.with_name("new.data"))
+    assert Image.delete("acme:guide:a", catalog=made)
+    made.close()
+
+
+@pytest.mark.parametrize(
+    "make", [lambda kept, path: kept.backup(path), lambda kept, path: Catalog.recover(kept.path, path)]
+)
+def test_no_catalog_is_made_inside_the_folder_of_another(kept: Catalog, tmp_path: Path, make: Any) -> None:
+    with Catalog.create(tmp_path / "other.gpkg") as other:
+        other.data_folder.make()
+        inside = other.data_folder.path / "b.gpkg"
+        with pytest.raises(BadRequestError, match=r"other\.data' is the data folder of another catalog"):
+            make(kept, inside)
+        assert not inside.exists()

@@ -13,7 +13,7 @@ import threading
 import time
 import uuid
 import weakref
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -93,7 +93,8 @@ class Database:
         self._has_wal = False  # a write-ahead log, if it is known here
         self._is_checked = False  # as a whole, where it is not trusted
         self._is_writable = True  # as far as its location is concerned
-        self._forbidden: str | None = None  # why writing is refused, beside what options and disk say
+        self.why_forbidden: Callable[[], str | None] = lambda: None  # asked before each write
+        self._is_forbidden = False
         self.generation = 0  # counts the files that were opened under the name
         self._identity: tuple[int, int] | None = None
         self._was_there = False  # the file, at any time since this was made
@@ -261,6 +262,11 @@ class Database:
         if session.transaction is not None:
             yield from self._nested(session, session.transaction)
             return
+        why = self.check_forbidden()
+        if why is not None:
+            raise ReadOnlyCatalogError(why)
+        self._look_now()
+        session = self._session()  # which may be another one, if what was forbidden no longer is
         transaction = Transaction(session.connection)
         with self._lock(), session:
             try:
@@ -474,15 +480,13 @@ class Database:
     @property
     def read_only(self) -> bool:
         """Whether writes are refused: by choice, or because its location can only be read."""
-        return self.options.read_only or not self._is_writable or self._forbidden is not None
+        return self.options.read_only or not self._is_writable or self._is_forbidden
 
     def _require_writing(self) -> None:
         if self.options.read_only:
             raise ReadOnlyCatalogError(
                 f"catalog '{self.path}' is open for reading only; open it without read_only=True"
             )
-        if self._forbidden is not None:
-            raise ReadOnlyCatalogError(self._forbidden)
         if not self._is_writable:
             self._is_writable = self._can_be_written()  # a disk may have become writable since it was looked at
         if not self._is_writable:
@@ -491,9 +495,11 @@ class Database:
                 "writable folder to change it"
             )
 
-    def forbid_writing(self, why: str) -> None:
-        """Refuse every write from now on, for a reason that lies outside of the file."""
-        self._forbidden = why
+    def check_forbidden(self) -> str | None:
+        """Find out, again each time, whether something outside of the file forbids writing; return what."""
+        why = self.why_forbidden()
+        self._is_forbidden = why is not None
+        return why
 
     def _create_if_missing(self) -> None:
         if self._new_settings is None or self._was_there or self.path.exists():
