@@ -386,10 +386,18 @@ def test_a_handle_writes_again_when_its_folder_is_renamed_too(kept: Catalog) -> 
     made.close()
 
 
-@pytest.mark.parametrize(
-    "make", [lambda kept, path: kept.backup(path), lambda kept, path: Catalog.recover(kept.path, path)]
-)
-def test_no_catalog_is_made_inside_the_folder_of_another(kept: Catalog, tmp_path: Path, make: Any) -> None:
+def backed_up(kept: Catalog, path: Path) -> None:
+    kept.backup(path)
+
+
+def recovered(kept: Catalog, path: Path) -> None:
+    Catalog.recover(kept.path, path)
+
+
+@pytest.mark.parametrize("make", [backed_up, recovered])
+def test_no_catalog_is_made_inside_the_folder_of_another(
+    kept: Catalog, tmp_path: Path, make: Callable[[Catalog, Path], None]
+) -> None:
     with Catalog.create(tmp_path / "other.gpkg") as other:
         other.data_folder.make()
         inside = other.data_folder.path / "b.gpkg"
