@@ -47,6 +47,7 @@ def test_every_citation_of_a_test_is_found_in_the_documents() -> None:
     assert [citation for citation in found if citation[2] not in known[citation[1]]] == []
 
 
-def test_sections_and_choices_are_numbered_without_a_gap() -> None:
+def test_sections_are_numbered_without_a_gap_and_choices_in_rising_order() -> None:
     assert sorted(SECTIONS, key=lambda name: int(name[2:])) == [f"3.{n}" for n in range(1, len(SECTIONS) + 1)]
-    assert sorted(CHOICES, key=int) == [str(n) for n in range(1, len(CHOICES) + 1)]
+    numbers = [int(number) for number in re.findall(r"^(\d+)\. \*\*", BEHAVIOUR, re.MULTILINE)]
+    assert numbers == sorted(set(numbers))

@@ -66,9 +66,9 @@ class NamedCatalogObject(CatalogObject, abstract=True):
         self._complete_identity("id" if values.get("id") is not None else "name")
 
     @staticmethod
-    def make_valid_name(text: str) -> str:
+    def make_valid_name(name: str) -> str:
         """Return a string with each run of characters that a name cannot have replaced by one underscore."""
-        return _NOT_IN_NAMES.sub("_", text)
+        return _NOT_IN_NAMES.sub("_", name)
 
     @classmethod
     def _identity(cls) -> tuple[str, ...]:

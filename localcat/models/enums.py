@@ -65,7 +65,7 @@ class Colormap(StrEnum):
     HOT = "hot"
     COOLWARM = "coolwarm"
     BWR = "bwr"
-    EARTH = "gist_earth"
+    GIST_EARTH = "gist_earth"
     TERRAIN = "terrain"
     CDL = "cdl"
 

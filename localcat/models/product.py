@@ -130,12 +130,12 @@ class Product(AuthCatalogObject):
     product_tier = Text("Kept for the original's sake.", filterable=True, sortable=True)
 
     @classmethod
-    def namespace_id(cls, id: str, client: Backend | None = None, *, catalog: Backend | None = None) -> str:
+    def namespace_id(cls, id_: str, client: Backend | None = None, *, catalog: Backend | None = None) -> str:
         """Return an id with the catalog's namespace before it; one that has it already stays as it is."""
-        if not isinstance(id, str):
-            raise TypeError(f"an id is text, not {id!r}")
+        if not isinstance(id_, str):
+            raise TypeError(f"an id is text, not {id_!r}")
         namespace = chosen_catalog(client if catalog is None else catalog).namespace
-        return id if not namespace or id.startswith(f"{namespace}:") else f"{namespace}:{id}"
+        return id_ if not namespace or id_.startswith(f"{namespace}:") else f"{namespace}:{id_}"
 
     def _prepare(self, transaction: Transaction) -> None:
         super()._prepare(transaction)

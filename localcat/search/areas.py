@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from localcat.expressions.conditions import spatial
 from localcat.expressions.nodes import IsNull, Node, Ref, Relation, Spatial, one_of
@@ -17,10 +17,19 @@ from localcat.store.rtree.ask import Reach
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
+    from localcat.earth.contexts import GeoContext
     from localcat.store.query.exact import ExactTest
 
 
 _SMALLEST_CHUNK, _LARGEST_CHUNK = 128, 4096  # candidates whose footprints are tested at once
+
+
+class _Asked(NamedTuple):
+    """A relation to a geometry, as it was asked for."""
+
+    spatial: Spatial
+    condition: Condition  # what every object fulfils that is found; `match_null_geometry` adds to it
+    context: GeoContext | None  # what was given, if that was a context
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -37,13 +46,16 @@ class GeoSearch(Search[T]):
     `match_null_geometry` they also find objects without a footprint.
     """
 
-    _spatial: tuple[tuple[Spatial, Condition], ...] = ()  # each with what it asks for: match_null_geometry adds to it
+    _spatial: tuple[_Asked, ...] = ()
     _exact_tests: dict[tuple[str, Reach, bool], tuple[Clause, ExactTest]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )  # made so far, by what is asked
 
     def intersects(self, geometry: Any, match_null_geometry: bool = False) -> Self:
-        """Return a search for objects whose footprint shares a point with a geometry."""
+        """Return a search for objects whose footprint shares a point with a geometry.
+
+        A geo context asks for the area it covers, and is the context of the collection that is collected from it.
+        """
         return self._at(Relation.INTERSECTS, geometry, match_null_geometry)
 
     def within(self, geometry: Any, match_null_geometry: bool = False) -> Self:
@@ -89,16 +101,17 @@ class GeoSearch(Search[T]):
 
     def _at(self, relation: Relation, geometry: Any, with_unset: bool, metres: float | None = None) -> Self:
         asked = spatial(Ref("geometry"), relation, geometry, metres)
-        others = tuple(other for other in self._spatial if other[0].relation is not relation)
+        others = tuple(other for other in self._spatial if other.spatial.relation is not relation)
         (condition,) = conditions_of(one_of(asked, IsNull(asked.ref)) if with_unset else asked, self._scope)
-        return replace(self, _spatial=(*others, (asked, condition)))
+        return replace(self, _spatial=(*others, _Asked(asked, condition, _context_of(geometry))))
 
     @property
-    def _area(self) -> BaseGeometry | None:
-        """The geometry whose pixels are probably wanted."""
-        areas = {asked.relation: asked.area for asked, _ in self._spatial}
+    def _area(self) -> GeoContext | BaseGeometry | None:
+        """Where pixels are probably wanted: a context as it was given, else the geometry."""
+        asked = {one.spatial.relation: one for one in self._spatial}
         wanted = (Relation.INTERSECTS, Relation.WITHIN, Relation.COVERED_BY, Relation.CONTAINS)
-        return next((areas[relation] for relation in wanted if relation in areas), None)
+        first = next((asked[relation] for relation in wanted if relation in asked), None)
+        return None if first is None else first.context or first.spatial.area
 
     def _only(self, conditions: Sequence[Condition] = (), text: str | None = None) -> Self:
         return replace(self, _conditions=tuple(conditions), _text=text, _order=(), _limit=None, _spatial=())
@@ -126,10 +139,10 @@ class GeoSearch(Search[T]):
         return replace(self, _order=(), _limit=None) if self._order or self._limit is not None else self
 
     def _given(self) -> tuple[Node, ...]:
-        return (*(condition.node for _, condition in self._spatial), *Search._given(self))
+        return (*(asked.condition.node for asked in self._spatial), *Search._given(self))
 
     def _all_conditions(self) -> tuple[Condition, ...]:
-        return (*(condition for _, condition in self._spatial), *self._conditions)
+        return (*(asked.condition for asked in self._spatial), *self._conditions)
 
     def _matches(self, columns: str) -> list[tuple[Any, ...]]:
         if not self._is_spatial():
@@ -185,3 +198,12 @@ class GeoSearch(Search[T]):
             test = ExactTest(question if reach is question.reach else replace(question, reach=reach))
             known = self._exact_tests[columns, reach, ordered] = (test.statement(columns, ordered=ordered), test)
         return known
+
+
+def _context_of(given: Any) -> GeoContext | None:
+    """Return what was given if it is a context: it never changes, and says on which grid pixels are wanted."""
+    if not hasattr(given, "grid"):  # as most geometries, which need no import
+        return None
+    from localcat.earth.contexts import GeoContext  # brings rasterio, as the context did
+
+    return given if isinstance(given, GeoContext) else None

@@ -85,8 +85,8 @@ class ImageSearch(GeoSearch[Image], SummarySearchMixin):
         Parameters
         ----------
         geocontext : GeoContext or geometry, optional
-            Where their pixels are wanted; the geometry of `intersects` when left out, or that of
-            `within`, `covered_by` or `contains`.
+            Where their pixels are wanted. When left out, what `intersects` was given: a tile or an AOI as it is, with
+            its CRS and resolution, or a geometry; else that of `within`, `covered_by` or `contains`.
         """
         return ImageCollection(self, geocontext=self._area if geocontext is None else geocontext)
 

@@ -21,7 +21,7 @@ from localcat import (
     XYZTile,
 )
 from localcat import properties as p
-from tests.small_catalog import make_product, new_image, spectral
+from tests.small_catalog import make_product, new_image, spectral, upload
 
 BOX = (-75.0, 36.0, -74.9, 36.1)
 
@@ -163,6 +163,51 @@ def test_collect_takes_the_searched_area_as_context(catalog: Catalog) -> None:
     assert search.collect(tile).geocontext == tile
     assert Image.search().collect().geocontext is None
     assert Image.search().filter(p.name == "nothing").intersects(BOX).collect().geocontext == AOI(BOX)
+
+
+TILE = DLTile.from_latlon(36.05, -74.95, 20.0, 64, 0)
+CONTEXTS = [
+    TILE,
+    XYZTile(1195, 1607, 12),
+    AOI(BOX, crs="EPSG:3857", resolution=30),
+    AOI(BOX, crs="EPSG:32618", shape=(7, 5), all_touched=True),
+    AOI(crs="EPSG:32618", resolution=60, bounds=TILE.bounds, bounds_crs=TILE.crs),
+]
+
+
+@pytest.mark.parametrize("context", CONTEXTS, ids=lambda context: type(context).__name__)
+def test_a_context_that_was_searched_in_is_kept(catalog: Catalog, context) -> None:
+    """Choice 28: as it is, whatever the search is told afterwards."""
+    make_image(product_of("a", "10m"), "x", cs_code="EPSG:32618", geometry=shapely.box(*BOX))
+    for method in ("intersects", "covered_by", "within", "contains"):
+        search = getattr(Image.search(), method)(context)
+        assert search.collect().geocontext == context
+        later = search.filter(p.acquired > "2019").sort("acquired").limit(3)
+        assert pickle.loads(pickle.dumps(later)).collect().geocontext == context
+    found = Image.search().intersects(context)
+    assert found.ids() == ["acme:a:x"]
+    assert found.collect(geocontext=TILE).geocontext == TILE
+    assert found.intersects(BOX).collect().geocontext == AOI(BOX, crs="EPSG:32618", resolution=10)
+
+
+def test_an_incomplete_context_that_was_searched_in_is_completed(catalog: Catalog) -> None:
+    """Choice 28: what an AOI leaves open comes from the images; what it says stays."""
+    make_image(product_of("a", "10m"), "x", cs_code="EPSG:32618", geometry=shapely.box(*BOX))
+    asked = AOI(BOX, crs="EPSG:3857", all_touched=True)
+    assert Image.search().intersects(asked).collect().geocontext == asked.assign(resolution=10)
+
+
+def test_mosaics_and_stacks_are_on_the_grid_that_was_searched_in(catalog: Catalog) -> None:
+    """Choice 28."""
+    product = make_product("a", spectral("red", resolution="10m"))
+    west, _, _, north = TILE.bounds
+    meta = {"geoTransform": (west - 200, 10, 0, north + 200, 0, -10), "coordinateSystem": {"epsg": 32618}}
+    upload(product, array=numpy.full((1, 180, 190), 7, "uint16"), meta=meta)
+    images = product.images().intersects(TILE).collect()
+    array, info = images.mosaic("red", raster_info=True)
+    assert (array.shape, array.tolist()) == ((1, 64, 64), [[[7] * 64] * 64])
+    assert info["geoTransform"] == list(TILE.geotrans)
+    assert images.stack("red").shape == (1, 1, 64, 64)
 
 
 # Places

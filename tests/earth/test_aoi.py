@@ -24,6 +24,16 @@ UTM_TILE = (499980.0, 4490220.0, 609780.0, 4600020.0)  # a Sentinel-2 tile of 10
 NEW_YORK = box(-74.2, 40.6, -73.8, 41.0)
 LON_0_360 = "+proj=longlat +datum=WGS84 +lon_wrap=180"
 
+PARTS = {
+    "geometry": (0, 0, 1, 1),
+    "resolution": 10,
+    "crs": "EPSG:32631",
+    "align_pixels": False,
+    "bounds": (0, 0, 1, 1),
+    "bounds_crs": "EPSG:4326",
+    "all_touched": True,
+}
+
 
 def native_context() -> AOI:
     return AOI(
@@ -205,6 +215,33 @@ class TestAssign:
         assert repr(before) == shown
         assert before.assign() == before
         assert before.assign(geometry=UNSET) == before
+
+    @pytest.mark.parametrize("name", list(PARTS))
+    def test_unchanged_leaves_a_part_as_it_is(self, name: str) -> None:
+        """Choice 34: as the original's word for it."""
+        before = AOI(**PARTS)
+        assert before.assign(**{name: "unchanged"}) == before
+
+    def test_a_shape_stays_beside_an_unchanged_resolution(self) -> None:
+        assert native_context().assign(resolution="unchanged").shape == native_context().shape
+        assert native_context().assign(crs="unchanged", resolution=60).shape is None
+
+    def test_the_raster_params_are_the_parts_that_are_set(self) -> None:
+        """Choice 34: under the names of the original's raster service."""
+        assert AOI(**PARTS).raster_params == {
+            "resolution": 10.0,
+            "srs": "EPSG:32631",
+            "bounds": (0, 0, 1, 1),
+            "bounds_srs": "EPSG:4326",
+            "cutline": {"type": "Polygon", "coordinates": (((1, 0), (1, 1), (0, 1), (0, 0), (1, 0)),)},
+            "align_pixels": False,
+            "cutline_all_touched": True,
+        }
+        assert AOI(shape=(3, 4)).raster_params == {
+            "bounds_srs": "EPSG:4326",
+            "dimensions": (4, 3),
+            "align_pixels": False,
+        }
 
     def test_a_resolution_takes_the_place_of_the_shape(self) -> None:
         coarse = native_context().assign(resolution=60)

@@ -280,9 +280,9 @@ class TestSubtile:
             WISCONSIN.subtile(3)
         with pytest.raises(BadRequestError, match="whole number of pixels of 70 metres"):
             WISCONSIN.subtile(2, resolution=70)
-        with pytest.raises(BadRequestError, match="n is at least 1"):
+        with pytest.raises(BadRequestError, match="subdivide is at least 1"):
             WISCONSIN.subtile(0)
-        with pytest.raises(TypeError, match="n is a whole number, not 2.0"):
+        with pytest.raises(TypeError, match="subdivide is a whole number, not 2.0"):
             WISCONSIN.subtile(2.0)  # type: ignore[call-overload]
 
 
@@ -303,9 +303,62 @@ class TestValue:
         with pytest.raises(AttributeError, match="never changes"):
             WISCONSIN.pad = 3  # type: ignore[misc]
 
-    def test_the_repr_makes_the_tile_again(self) -> None:
-        assert repr(WISCONSIN).splitlines()[1] == "    tilesize=2048,"
-        assert eval(repr(WISCONSIN)) == WISCONSIN
+    def test_the_repr_says_which_tile_it_is_and_where(self) -> None:
+        assert repr(WISCONSIN).splitlines() == [
+            "DLTile(",
+            "    key='2048:16:30.0:15:3:80',",
+            "    resolution=30.0,",
+            "    tilesize=2048,",
+            "    pad=16,",
+            "    crs='EPSG:32615',",
+            "    bounds=(683840.0, 4914720.0, 746240.0, 4977120.0),",
+            "    bounds_crs='EPSG:32615',",
+            "    zone=15,",
+            "    ti=3,",
+            "    tj=80,",
+            "    all_touched=False,",
+            ")",
+        ]
+
+    def test_unchanged_is_what_it_says(self) -> None:
+        assert WISCONSIN.assign(pad="unchanged") == WISCONSIN
+        with pytest.raises(TypeError, match="pad is a whole number, not 'changed'"):
+            WISCONSIN.assign(pad="changed")  # type: ignore[arg-type]
+
+    def test_keywords_are_those_of_the_original(self) -> None:
+        """Choice 34."""
+        assert DLTile.from_key(dltile_key=WISCONSIN.key) == WISCONSIN
+        assert len(WISCONSIN.subtile(subdivide=2)) == 4
+
+
+class TestAllTouched:
+    """Choice 34."""
+
+    def test_every_way_to_a_tile_takes_it_and_every_way_from_a_tile_keeps_it(self) -> None:
+        tile = DLTile.from_latlon(38, -107, 20.0, 64, 0, all_touched=True)
+        area = tile.geometry.buffer(-0.001)
+        made = [
+            tile,
+            DLTile.from_key(tile.key, all_touched=True),
+            DLTile(64, 0, resolution=20, zone=tile.zone, ti=tile.ti, tj=tile.tj, all_touched=True),
+            *DLTile.from_shape(area, 20, 64, 0, all_touched=True),
+            *DLTile.iter_from_shape(area, 20, 64, 0, all_touched=True),
+        ]
+        assert made == [tile] * 5
+        kept = [tile.assign(pad=2), *tile.subtile(2), pickle.loads(pickle.dumps(tile))]
+        assert [one.all_touched for one in kept] == [True] * 6
+
+    def test_without_it_is_off_and_another_value(self) -> None:
+        tile = DLTile.from_latlon(38, -107, 20.0, 64, 0)
+        assert tile.all_touched is False
+        assert tile != DLTile.from_key(tile.key, all_touched=True)
+        assert DLTile.from_key(tile.key) == tile
+
+    def test_it_is_among_the_raster_params(self) -> None:
+        params = {"dltile": "2048:16:30.0:15:3:80", "align_pixels": False}
+        assert WISCONSIN.raster_params == params
+        touched = DLTile.from_key(WISCONSIN.key, all_touched=True)
+        assert touched.raster_params == {**params, "cutline_all_touched": True}
 
 
 lats = st.floats(-84, 84)

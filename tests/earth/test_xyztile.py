@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import math
 import pickle
 
@@ -83,9 +84,45 @@ def test_tiles_are_values() -> None:
     assert tile == XYZTile(x=301, y=384, z=10)
     assert pickle.loads(pickle.dumps(tile)) == tile
     assert len({tile, XYZTile(301, 384, 10), tile.parent()}) == 2
-    assert repr(tile) == "XYZTile(\n    x=301,\n    y=384,\n    z=10,\n)"
+    assert repr(XYZTile(0, 0, 0)).splitlines() == [
+        "XYZTile(",
+        "    x=0,",
+        "    y=0,",
+        "    z=0,",
+        "    bounds=(-20037508.342789244, -20037508.342789244, 20037508.342789244, 20037508.342789244),",
+        "    crs='EPSG:3857',",
+        "    bounds_crs='EPSG:3857',",
+        "    resolution=156543.03392804097,",
+        "    tilesize=256,",
+        "    all_touched=False,",
+        ")",
+    ]
     with pytest.raises(AttributeError, match="never changes"):
         tile.x = 3  # type: ignore[misc]
+
+
+def test_what_the_original_knows_of_a_tile() -> None:
+    """Choice 34."""
+    tile = XYZTile(1, 1, 2, all_touched=True)
+    half = 20037508.342789244
+    assert tile.tilesize == 256
+    assert tile.geotrans == (-half / 2, tile.resolution, 0, half / 2, 0, -tile.resolution)
+    assert tile.raster_params == {
+        "resolution": half / 512,
+        "srs": "EPSG:3857",
+        "bounds": (-half / 2, 0, 0, half / 2),
+        "bounds_srs": "EPSG:3857",
+        "align_pixels": False,
+        "cutline_all_touched": True,
+    }
+
+
+def test_all_touched_is_kept() -> None:
+    """Choice 34."""
+    tile = XYZTile(1, 1, 2, all_touched=True)
+    assert [one.all_touched for one in (tile, tile.parent(), *tile.children(), copy.copy(tile))] == [True] * 7
+    assert XYZTile(1, 1, 2).all_touched is False
+    assert XYZTile(1, 1, 2) != tile
 
 
 @settings(derandomize=True, deadline=None)

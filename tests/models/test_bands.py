@@ -432,7 +432,7 @@ def test_ranges_become_tuples_of_floats(catalog: Catalog) -> None:
 
 def test_colours_and_labels_go_by_pixel_value(catalog: Catalog) -> None:
     """3.4: colours come back as tuples, labels may be None."""
-    band = ClassBand(colormap=[[1, 2, 3, 4]], colormap_name=Colormap.EARTH, class_labels=(None, "a"))
+    band = ClassBand(colormap=[[1, 2, 3, 4]], colormap_name=Colormap.GIST_EARTH, class_labels=(None, "a"))
     assert (band.colormap, band.colormap_name, band.class_labels) == ([(1, 2, 3, 4)], "gist_earth", [None, "a"])
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from rasterio.crs import CRS
 from shapely.geometry.base import BaseGeometry
 
-from localcat.earth.contexts.base import UNSET, Bounds, GeoContext, Unset, to_geojson
+from localcat.earth.contexts.base import UNSET, Bounds, GeoContext, Unchanged, assigned, is_unchanged, to_geojson
 from localcat.earth.contexts.checks import four_numbers, positive_resolution, row_and_column_count
 from localcat.earth.contexts.extent import central_longitude, footprint_of_bounds, grid_of_resolution, grid_of_shape
 from localcat.earth.contexts.grid import Grid
@@ -78,6 +78,7 @@ class AOI(GeoContext):
     )
 
     _fields = ("geometry", "resolution", "crs", "align_pixels", "bounds", "bounds_crs", "shape", "all_touched")
+    _shown = _fields
 
     _geometry: BaseGeometry | None
     _resolution: float | None
@@ -186,16 +187,17 @@ class AOI(GeoContext):
     def assign(
         self,
         geometry: object = UNSET,
-        resolution: float | Unset | None = UNSET,
-        crs: str | int | CRS | Unset | None = UNSET,
-        align_pixels: bool | Unset | None = UNSET,
-        bounds: Sequence[float] | Literal["update"] | Unset | None = UNSET,
-        bounds_crs: str | int | CRS | Unset | None = UNSET,
-        shape: Sequence[int] | Unset | None = UNSET,
-        all_touched: bool | Unset = UNSET,
+        resolution: float | Unchanged | None = UNSET,
+        crs: str | int | CRS | Unchanged | None = UNSET,
+        align_pixels: bool | Unchanged | None = UNSET,
+        bounds: Sequence[float] | Literal["update"] | Unchanged | None = UNSET,
+        bounds_crs: str | int | CRS | Unchanged | None = UNSET,
+        shape: Sequence[int] | Unchanged | None = UNSET,
+        all_touched: bool | Unchanged = UNSET,
     ) -> AOI:
         """Return a copy with some parts replaced; the parameters are those of the class.
 
+        A part that is left out, or ``"unchanged"``, stays as it is.
         Bounds stay when the geometry changes; ``bounds="update"`` takes those of the geometry, in EPSG:4326. A
         resolution takes the place of a shape.
 
@@ -204,25 +206,32 @@ class AOI(GeoContext):
         TypeError, BadRequestError, InvalidCRSError
             As the class does; also if ``bounds="update"`` comes with another `bounds_crs`, or without a geometry.
         """
-        if geometry is UNSET:
-            geometry = self._geometry
-        if shape is UNSET:
-            shape = self._shape if resolution is UNSET or resolution is None else None
-        if bounds is UNSET:
-            bounds = self._bounds
-        if bounds_crs is UNSET:
-            from_geometry = isinstance(bounds, str) or (bounds is None and geometry is not None)
-            bounds_crs = _LONLAT if from_geometry else self._bounds_crs
+        geometry = assigned(geometry, self._geometry)
+        box = assigned(bounds, self._bounds)
+        is_replaced = not (is_unchanged(resolution) or resolution is None)  # a resolution takes a shape's place
+        from_geometry = isinstance(box, str) or (box is None and geometry is not None)
         return type(self)(
             geometry=geometry,
-            resolution=self._resolution if resolution is UNSET else resolution,
-            crs=self._crs if crs is UNSET else crs,
-            align_pixels=self._align_pixels if align_pixels is UNSET else align_pixels,
-            bounds=bounds,
-            bounds_crs=bounds_crs,
-            shape=shape,
-            all_touched=self._all_touched if all_touched is UNSET else all_touched,
+            resolution=assigned(resolution, self._resolution),
+            crs=assigned(crs, self._crs),
+            align_pixels=assigned(align_pixels, self._align_pixels),
+            bounds=box,
+            bounds_crs=assigned(bounds_crs, _LONLAT if from_geometry else self._bounds_crs),
+            shape=assigned(shape, None if is_replaced else self._shape),
+            all_touched=assigned(all_touched, self._all_touched),
         )
+
+    def _raster_params(self) -> dict[str, Any]:
+        parts = {
+            "resolution": self._resolution,
+            "srs": self._crs,
+            "bounds": self._bounds,
+            "bounds_srs": self._bounds_crs,
+            "dimensions": None if self._shape is None else self._shape[::-1],
+            "cutline": None if self._geometry is None else to_geojson(self._geometry),
+            "align_pixels": self.align_pixels,
+        }
+        return {name: part for name, part in parts.items() if part is not None}
 
     def grid(self) -> Grid:
         """Return the pixel grid that covers the bounds.

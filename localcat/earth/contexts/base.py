@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from enum import Enum
-from typing import Any, ClassVar, Final, NoReturn, TypeAlias
+from typing import Any, ClassVar, Final, Literal, NoReturn, TypeAlias
 
 import shapely.geometry
 from shapely.geometry.base import BaseGeometry
@@ -18,7 +18,7 @@ Bounds: TypeAlias = tuple[float, float, float, float]
 class Unset(Enum):
     """The type of `UNSET`."""
 
-    UNSET = "unset"
+    UNSET = "unchanged"  # the text with which the original's `assign` says the same
 
     def __repr__(self) -> str:
         return "UNSET"
@@ -26,6 +26,9 @@ class Unset(Enum):
 
 UNSET: Final = Unset.UNSET
 """Stands for an argument that was not given, where None is itself an answer."""
+
+Unchanged: TypeAlias = Unset | Literal["unchanged"]
+"""What `assign` takes for a part that stays as it is."""
 
 
 class GeoContext(ABC):
@@ -38,7 +41,9 @@ class GeoContext(ABC):
     __slots__: tuple[str, ...] = ()
 
     _fields: ClassVar[tuple[str, ...]]
-    """The attributes that make up the value, in the order in which they are shown."""
+    """The attributes that make up the value."""
+    _shown: ClassVar[tuple[str, ...]]
+    """The attributes that are shown, in this order."""
 
     @property
     @abstractmethod
@@ -90,6 +95,18 @@ class GeoContext(ABC):
     def __geo_interface__(self) -> dict[str, Any]:
         """GeoJSON geometry of the context, in longitude and latitude."""
 
+    @property
+    def raster_params(self) -> dict[str, Any]:
+        """The parts that are set, under the names that the original's raster service gives them."""
+        params = self._raster_params()
+        if self.all_touched:
+            params["cutline_all_touched"] = True
+        return params
+
+    @abstractmethod
+    def _raster_params(self) -> dict[str, Any]:
+        """Return a new mapping of the parts that are set."""
+
     @abstractmethod
     def grid(self) -> Grid:
         """Return the pixel grid that the context describes.
@@ -112,7 +129,7 @@ class GeoContext(ABC):
         return hash((type(self).__name__, *self._values()))
 
     def __repr__(self) -> str:
-        lines = (f"    {name}={_shown(value)}" for name, value in zip(self._fields, self._values(), strict=True))
+        lines = (f"    {name}={_shown(getattr(self, name))}" for name in self._shown)
         return f"{type(self).__name__}(\n" + ",\n".join(lines) + ",\n)"
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
@@ -130,6 +147,8 @@ class TileContext(GeoContext):
 
     __slots__: tuple[str, ...] = ()
 
+    _all_touched: bool
+
     @property
     @abstractmethod
     def geometry(self) -> BaseGeometry:
@@ -142,8 +161,8 @@ class TileContext(GeoContext):
 
     @property
     def all_touched(self) -> bool:
-        """False."""
-        return False
+        """As it was chosen; it changes no pixel, since a tile is filled to its edges."""
+        return self._all_touched
 
     @property
     def align_pixels(self) -> bool:
@@ -154,6 +173,16 @@ class TileContext(GeoContext):
     def __geo_interface__(self) -> dict[str, Any]:
         """GeoJSON of `geometry`."""
         return to_geojson(self.geometry)
+
+
+def is_unchanged(value: object) -> bool:
+    """Return whether an argument of `assign` was not given, or says ``"unchanged"``."""
+    return value is UNSET or (isinstance(value, str) and value == UNSET.value)
+
+
+def assigned(value: Any, current: Any) -> Any:
+    """Return the part that an argument of `assign` asks for, where there is a current one."""
+    return current if is_unchanged(value) else value
 
 
 def _restored(kind: type[GeoContext], state: dict[str, Any]) -> GeoContext:

@@ -14,7 +14,7 @@ from affine import Affine
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
-from localcat.earth.contexts.base import UNSET, Bounds, TileContext, Unset
+from localcat.earth.contexts.base import UNSET, Bounds, TileContext, Unchanged, assigned
 from localcat.earth.contexts.checks import positive_resolution, whole_number
 from localcat.earth.contexts.extent import footprint_of_bounds
 from localcat.earth.contexts.grid import Grid
@@ -61,6 +61,8 @@ class DLTile(TileContext):
         UTM zone, 1 to 60.
     ti, tj : int
         Index of the tile, to the east and to the north.
+    all_touched : bool
+        Kept, and part of the value, but not of the key; a tile is filled to its edges either way.
 
     Raises
     ------
@@ -74,7 +76,8 @@ class DLTile(TileContext):
     DLTile.from_key, DLTile.from_latlon, DLTile.from_shape
     """
 
-    _fields = ("tilesize", "pad", "resolution", "zone", "ti", "tj")
+    _fields = ("tilesize", "pad", "resolution", "zone", "ti", "tj", "all_touched")
+    _shown = ("key", "resolution", "tilesize", "pad", "crs", "bounds", "bounds_crs", "zone", "ti", "tj", "all_touched")
 
     __slots__ = tuple(f"_{name}" for name in _fields)
 
@@ -85,7 +88,9 @@ class DLTile(TileContext):
     _ti: int
     _tj: int
 
-    def __init__(self, tilesize: int, pad: int, *, resolution: float, zone: int, ti: int, tj: int) -> None:
+    def __init__(
+        self, tilesize: int, pad: int, *, resolution: float, zone: int, ti: int, tj: int, all_touched: bool = False
+    ) -> None:
         parts = {
             "_tilesize": whole_number("tilesize", tilesize, least=1),
             "_pad": whole_number("pad", pad, least=0),
@@ -93,6 +98,7 @@ class DLTile(TileContext):
             "_zone": whole_number("zone", zone, least=1, most=ZONES),
             "_ti": whole_number("ti", ti),
             "_tj": whole_number("tj", tj),
+            "_all_touched": bool(all_touched),
         }
         for name, value in parts.items():
             object.__setattr__(self, name, value)
@@ -101,30 +107,42 @@ class DLTile(TileContext):
             raise BadRequestError(f"a tile with tj={self._tj}, at northing {south:g}, lies beyond the pole")
 
     @classmethod
-    def from_key(cls, key: str) -> DLTile:
+    def from_key(cls, dltile_key: str, all_touched: bool = False) -> DLTile:
         """Return the tile with a key.
 
         Parameters
         ----------
-        key : str
+        dltile_key : str
             ``"tilesize:pad:resolution:zone:ti:tj"``, as in ``"2048:16:30.0:15:3:80"``.
+        all_touched : bool
+            As in the class.
 
         Raises
         ------
         BadRequestError
             If the text is not a key, or a part of it is out of range.
         """
-        found = _KEY.fullmatch(key) if isinstance(key, str) else None
+        found = _KEY.fullmatch(dltile_key) if isinstance(dltile_key, str) else None
         if found is None:
             raise BadRequestError(
-                f"{str(key)[:100]!r} is not a tile key; one looks like '2048:16:30.0:15:3:80', "
+                f"{str(dltile_key)[:100]!r} is not a tile key; one looks like '2048:16:30.0:15:3:80', "
                 "tilesize:pad:resolution:zone:ti:tj"
             )
         tilesize, pad, resolution, zone, ti, tj = found.groups()
-        return cls(int(tilesize), int(pad), resolution=float(resolution), zone=int(zone), ti=int(ti), tj=int(tj))
+        return cls(
+            int(tilesize),
+            int(pad),
+            resolution=float(resolution),
+            zone=int(zone),
+            ti=int(ti),
+            tj=int(tj),
+            all_touched=all_touched,
+        )
 
     @classmethod
-    def from_latlon(cls, lat: float, lon: float, resolution: float, tilesize: int, pad: int) -> DLTile:
+    def from_latlon(
+        cls, lat: float, lon: float, resolution: float, tilesize: int, pad: int, all_touched: bool = False
+    ) -> DLTile:
         """Return the tile that holds a point, in the point's own zone.
 
         Parameters
@@ -135,6 +153,8 @@ class DLTile(TileContext):
             Metres per pixel.
         tilesize, pad : int
             Pixels.
+        all_touched : bool
+            As in the class.
 
         Raises
         ------
@@ -148,7 +168,7 @@ class DLTile(TileContext):
             raise BadRequestError(f"latitude {lat!r}, longitude {lon!r} is not a point on Earth; latitude comes first")
         if abs(lon) > 180:
             lon = (lon + 180) % 360 - 180
-        origin = cls(tilesize, pad, resolution=resolution, zone=zone_of(lon), ti=0, tj=0)
+        origin = cls(tilesize, pad, resolution=resolution, zone=zone_of(lon), ti=0, tj=0, all_touched=all_touched)
         x, y = to_utm([lon], [lat], origin.zone)[0]
         edge = origin.tilesize * origin.resolution
         return origin._neighbour(math.floor((x - FALSE_EASTING) / edge), math.floor(y / edge))
@@ -156,24 +176,48 @@ class DLTile(TileContext):
     @overload
     @classmethod
     def from_shape(
-        cls, shape: object, resolution: float, tilesize: int, pad: int, keys_only: Literal[False] = False
+        cls,
+        shape: object,
+        resolution: float,
+        tilesize: int,
+        pad: int,
+        keys_only: Literal[False] = False,
+        all_touched: bool = False,
     ) -> list[DLTile]: ...
 
     @overload
     @classmethod
     def from_shape(
-        cls, shape: object, resolution: float, tilesize: int, pad: int, keys_only: Literal[True]
+        cls,
+        shape: object,
+        resolution: float,
+        tilesize: int,
+        pad: int,
+        keys_only: Literal[True],
+        all_touched: bool = False,
     ) -> list[str]: ...
 
     @overload
     @classmethod
     def from_shape(
-        cls, shape: object, resolution: float, tilesize: int, pad: int, keys_only: bool
+        cls,
+        shape: object,
+        resolution: float,
+        tilesize: int,
+        pad: int,
+        keys_only: bool,
+        all_touched: bool = False,
     ) -> list[DLTile] | list[str]: ...
 
     @classmethod
     def from_shape(
-        cls, shape: object, resolution: float, tilesize: int, pad: int, keys_only: bool = False
+        cls,
+        shape: object,
+        resolution: float,
+        tilesize: int,
+        pad: int,
+        keys_only: bool = False,
+        all_touched: bool = False,
     ) -> list[DLTile] | list[str]:
         """Return the tiles, without their pads, that intersect a shape.
 
@@ -190,6 +234,8 @@ class DLTile(TileContext):
             Pixels; the pad is given to the tiles, and plays no part in the choice.
         keys_only : bool
             Return keys instead of tiles.
+        all_touched : bool
+            As in the class.
 
         Returns
         -------
@@ -207,7 +253,7 @@ class DLTile(TileContext):
             If there are more than 50,000 tiles; `iter_from_shape` yields them one by one.
         """
         tiles: list[Any] = []
-        chosen = cls._chosen(shape, resolution, tilesize, pad)
+        chosen = cls._chosen(shape, resolution, tilesize, pad, all_touched)
         for tile in chosen:
             tiles.append(tile.key if keys_only else tile)
             if len(tiles) == MANY_TILES + 1:
@@ -218,34 +264,58 @@ class DLTile(TileContext):
     @overload
     @classmethod
     def iter_from_shape(
-        cls, shape: object, resolution: float, tilesize: int, pad: int, keys_only: Literal[False] = False
+        cls,
+        shape: object,
+        resolution: float,
+        tilesize: int,
+        pad: int,
+        keys_only: Literal[False] = False,
+        all_touched: bool = False,
     ) -> Iterator[DLTile]: ...
 
     @overload
     @classmethod
     def iter_from_shape(
-        cls, shape: object, resolution: float, tilesize: int, pad: int, keys_only: Literal[True]
+        cls,
+        shape: object,
+        resolution: float,
+        tilesize: int,
+        pad: int,
+        keys_only: Literal[True],
+        all_touched: bool = False,
     ) -> Iterator[str]: ...
 
     @overload
     @classmethod
     def iter_from_shape(
-        cls, shape: object, resolution: float, tilesize: int, pad: int, keys_only: bool
+        cls,
+        shape: object,
+        resolution: float,
+        tilesize: int,
+        pad: int,
+        keys_only: bool,
+        all_touched: bool = False,
     ) -> Iterator[DLTile] | Iterator[str]: ...
 
     @classmethod
     def iter_from_shape(
-        cls, shape: object, resolution: float, tilesize: int, pad: int, keys_only: bool = False
+        cls,
+        shape: object,
+        resolution: float,
+        tilesize: int,
+        pad: int,
+        keys_only: bool = False,
+        all_touched: bool = False,
     ) -> Iterator[DLTile] | Iterator[str]:
         """Yield the tiles that `from_shape` returns, one by one and without a warning."""
-        tiles = cls._chosen(shape, resolution, tilesize, pad)
+        tiles = cls._chosen(shape, resolution, tilesize, pad, all_touched)
         return (tile.key for tile in tiles) if keys_only else tiles
 
     @classmethod
-    def _chosen(cls, shape: object, resolution: float, tilesize: int, pad: int) -> Iterator[DLTile]:
+    def _chosen(cls, shape: object, resolution: float, tilesize: int, pad: int, all_touched: bool) -> Iterator[DLTile]:
         # Not a generator itself: a wrong argument is found by the call, not by the first tile that is asked for.
         area = as_geometry(shape)
-        sample = cls(tilesize, pad, resolution=resolution, zone=1, ti=0, tj=0)
+        sample = cls(tilesize, pad, resolution=resolution, zone=1, ti=0, tj=0, all_touched=all_touched)
         indices = tile_indices(area, sample.tilesize * sample.resolution)
         return (sample._neighbour(ti, tj, zone) for zone, ti, tj in indices)
 
@@ -322,6 +392,9 @@ class DLTile(TileContext):
         min_x, _, _, max_y = self.bounds
         return min_x, self._resolution, 0.0, max_y, 0.0, -self._resolution
 
+    def _raster_params(self) -> dict[str, Any]:
+        return {"dltile": self.key, "align_pixels": False}
+
     @property
     def wkt(self) -> str:
         """The zone's CRS as well-known text."""
@@ -345,39 +418,35 @@ class DLTile(TileContext):
 
     def grid(self) -> Grid:
         """Return the pixel grid of the tile with its pads."""
-        min_x, _, _, max_y = self.bounds
-        transform = Affine(self._resolution, 0.0, min_x, 0.0, -self._resolution, max_y)
-        return Grid(zone_crs(self._zone), transform, self.shape)
+        return Grid(zone_crs(self._zone), Affine.from_gdal(*self.geotrans), self.shape)
 
-    def assign(self, pad: int | Unset = UNSET) -> DLTile:
-        """Return the same tile with another pad, in pixels."""
-        if pad is UNSET:
-            return self
-        return type(self)(self._tilesize, pad, resolution=self._resolution, zone=self._zone, ti=self._ti, tj=self._tj)
+    def assign(self, pad: int | Unchanged = UNSET) -> DLTile:
+        """Return the same tile with another pad, in pixels; ``"unchanged"`` keeps that of this one."""
+        return self._with(_pad=whole_number("pad", assigned(pad, self._pad), least=0))
 
     @overload
     def subtile(
-        self, n: int, resolution: float | None = None, pad: int | None = None, keys_only: Literal[False] = False
+        self, subdivide: int, resolution: float | None = None, pad: int | None = None, keys_only: Literal[False] = False
     ) -> list[DLTile]: ...
 
     @overload
     def subtile(
-        self, n: int, resolution: float | None = None, pad: int | None = None, *, keys_only: Literal[True]
+        self, subdivide: int, resolution: float | None = None, pad: int | None = None, *, keys_only: Literal[True]
     ) -> list[str]: ...
 
     @overload
     def subtile(
-        self, n: int, resolution: float | None = None, pad: int | None = None, keys_only: bool = False
+        self, subdivide: int, resolution: float | None = None, pad: int | None = None, keys_only: bool = False
     ) -> list[DLTile] | list[str]: ...
 
     def subtile(
-        self, n: int, resolution: float | None = None, pad: int | None = None, keys_only: bool = False
+        self, subdivide: int, resolution: float | None = None, pad: int | None = None, keys_only: bool = False
     ) -> list[DLTile] | list[str]:
-        """Return the n x n smaller tiles that fill this one, without its pad.
+        """Return the smaller tiles that fill this one, without its pad: `subdivide` along each edge.
 
         Parameters
         ----------
-        n : int
+        subdivide : int
             Tiles along an edge; divides `tilesize`.
         resolution : float, optional
             Metres per pixel of the new tiles; divides their edge. None keeps that of this tile.
@@ -394,9 +463,9 @@ class DLTile(TileContext):
         Raises
         ------
         TypeError, BadRequestError
-            If `n` does not divide `tilesize`, or the edge of a new tile is not a whole number of pixels.
+            If `subdivide` does not divide `tilesize`, or the edge of a new tile is not a whole number of pixels.
         """
-        n = whole_number("n", n, least=1)
+        n = whole_number("subdivide", subdivide, least=1)
         if self._tilesize % n:
             raise BadRequestError(f"a tile of {self._tilesize} pixels cannot be divided into {n} x {n} tiles")
         size = self._tilesize // n
@@ -413,6 +482,7 @@ class DLTile(TileContext):
             zone=self._zone,
             ti=self._ti * n,
             tj=self._tj * n,
+            all_touched=self._all_touched,
         )
         tiles = [corner._neighbour(corner.ti + i, corner.tj + j) for i in range(n) for j in range(n)]
         return [tile.key for tile in tiles] if keys_only else tiles
@@ -490,13 +560,14 @@ class DLTile(TileContext):
         return rows, cols
 
     def _neighbour(self, ti: int, tj: int, zone: int | None = None) -> DLTile:
-        """Return the tile of the same tiling at another index, without checking the rest again."""
+        """Return the tile of the same tiling at another index."""
+        return self._with(_ti=ti, _tj=tj, _zone=self._zone if zone is None else zone)
+
+    def _with(self, **changed: int) -> DLTile:
+        """Return a copy with some parts changed, without checking the rest again."""
         tile = object.__new__(type(self))
         for name in self.__slots__:
-            object.__setattr__(tile, name, getattr(self, name))
-        object.__setattr__(tile, "_ti", ti)
-        object.__setattr__(tile, "_tj", tj)
-        object.__setattr__(tile, "_zone", self._zone if zone is None else zone)
+            object.__setattr__(tile, name, changed.get(name, getattr(self, name)))
         return tile
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import shapely
 from affine import Affine
@@ -29,6 +30,8 @@ class XYZTile(TileContext):
         Column from the west and row from the north, 0 to 2**z - 1.
     z : int
         Zoom level, 0 to 30; the world is 2**z tiles wide.
+    all_touched : bool
+        Kept, and part of the value; a tile is filled to its edges either way.
 
     Raises
     ------
@@ -42,20 +45,22 @@ class XYZTile(TileContext):
     The numbering is that of OpenStreetMap's "slippy map"; the resolution is ``2 * pi * 6378137 / 2**z / 256``.
     """
 
-    _fields = ("x", "y", "z")
+    _fields = ("x", "y", "z", "all_touched")
+    _shown = ("x", "y", "z", "bounds", "crs", "bounds_crs", "resolution", "tilesize", "all_touched")
 
-    __slots__ = ("_x", "_y", "_z")
+    __slots__ = ("_all_touched", "_x", "_y", "_z")
 
     _x: int
     _y: int
     _z: int
 
-    def __init__(self, x: int, y: int, z: int) -> None:
+    def __init__(self, x: int, y: int, z: int, all_touched: bool = False) -> None:
         zoom = whole_number("the zoom level of a tile", z, least=0, most=DEEPEST)
         last = (1 << zoom) - 1
         object.__setattr__(self, "_x", whole_number(f"x of a tile at zoom level {zoom}", x, least=0, most=last))
         object.__setattr__(self, "_y", whole_number(f"y of a tile at zoom level {zoom}", y, least=0, most=last))
         object.__setattr__(self, "_z", zoom)
+        object.__setattr__(self, "_all_touched", bool(all_touched))
 
     @property
     def x(self) -> int:
@@ -71,6 +76,11 @@ class XYZTile(TileContext):
     def z(self) -> int:
         """Zoom level."""
         return self._z
+
+    @property
+    def tilesize(self) -> int:
+        """256: edge of the tile in pixels."""
+        return TILESIZE
 
     @property
     def resolution(self) -> float:
@@ -100,6 +110,21 @@ class XYZTile(TileContext):
         return TILESIZE, TILESIZE
 
     @property
+    def geotrans(self) -> tuple[float, float, float, float, float, float]:
+        """The six numbers of the tile's transform in GDAL's order: (min_x, resolution, 0, max_y, 0, -resolution)."""
+        min_x, _, _, max_y = self.bounds
+        return min_x, self.resolution, 0.0, max_y, 0.0, -self.resolution
+
+    def _raster_params(self) -> dict[str, Any]:
+        return {
+            "resolution": self.resolution,
+            "srs": self.crs,
+            "bounds": self.bounds,
+            "bounds_srs": self.bounds_crs,
+            "align_pixels": False,
+        }
+
+    @property
     def geometry(self) -> BaseGeometry:
         """The tile in longitude and latitude: a box, since meridians and parallels are straight in Web Mercator."""
         west, south, east, north = self._edges()
@@ -110,9 +135,7 @@ class XYZTile(TileContext):
 
     def grid(self) -> Grid:
         """Return the pixel grid of the tile."""
-        min_x, _, _, max_y = self.bounds
-        transform = Affine(self.resolution, 0.0, min_x, 0.0, -self.resolution, max_y)
-        return Grid(crs_of(_WEB_MERCATOR), transform, self.shape)
+        return Grid(crs_of(_WEB_MERCATOR), Affine.from_gdal(*self.geotrans), self.shape)
 
     def parent(self) -> XYZTile:
         """Return the tile one zoom level up that holds this one.
@@ -124,7 +147,7 @@ class XYZTile(TileContext):
         """
         if self._z == 0:
             raise BadRequestError("the tile of the whole world has no parent")
-        return type(self)(self._x // 2, self._y // 2, self._z - 1)
+        return type(self)(self._x // 2, self._y // 2, self._z - 1, self._all_touched)
 
     def children(self) -> list[XYZTile]:
         """Return the four tiles one zoom level down: north-west, north-east, south-west, south-east.
@@ -134,7 +157,8 @@ class XYZTile(TileContext):
         BadRequestError
             If the deepest zoom level is reached.
         """
-        return [type(self)(2 * self._x + i, 2 * self._y + j, self._z + 1) for j in (0, 1) for i in (0, 1)]
+        x, y, z = 2 * self._x, 2 * self._y, self._z + 1
+        return [type(self)(x + i, y + j, z, self._all_touched) for j in (0, 1) for i in (0, 1)]
 
     def _edges(self) -> tuple[int, int, int, int]:
         """Return (west, south, east, north) in tiles from the upper left corner of the world."""
