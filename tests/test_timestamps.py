@@ -63,6 +63,28 @@ class Nowhere(tzinfo):
         ("Tue, 07 Jan 2020 18:51:00 GMT", 1_578_423_060 * SECOND),
         ("7 Jan 2020 20:51 +0200", 1_578_423_060 * SECOND),
         ("2020/01/07 18:51", 1_578_423_060 * SECOND),
+        ("2020-007T18:51Z", 1_578_423_060 * SECOND),
+        ("2020007", 1_578_355_200 * SECOND),
+        ("2020-366T24:00:00Z", 1_609_459_200 * SECOND),
+        ("2020-W02-2", 1_578_355_200 * SECOND),
+        ("2020W02", 1_578_268_800 * SECOND),
+        ("2020-01-07t18:51,5z", 1_578_423_090 * SECOND),
+        ("2020-01-07T18.85", 1_578_423_060 * SECOND),
+        ("2020-01-07T18-51-00", 1_578_423_060 * SECOND),
+        ("20200107185100", 1_578_423_060 * SECOND),
+        ("2020:01:07 18:51:00", 1_578_423_060 * SECOND),
+        ("2020-1-7 6:51 pm", 1_578_423_060 * SECOND),
+        ("2020-01-07T10:51:00 UTC-8", 1_578_423_060 * SECOND),
+        ("2020-01-07T20:51:00Z+0200", 1_578_423_060 * SECOND),
+        ("2020-01-07T10:51:00−08:00", 1_578_423_060 * SECOND),
+        ("2020-01-07+02:00", 1_578_348_000 * SECOND),
+        ("2016-12-31T23:59:60Z", 1_483_228_800 * SECOND),
+        ("2017-01-01T00:59:60+01:00", 1_483_228_800 * SECOND),
+        ("Tue Jan 07 2020 20:51:00 GMT+0200 (Eastern European Time)", 1_578_423_060 * SECOND),
+        ("Tue Jan  7 18:51:00 2020", 1_578_423_060 * SECOND),
+        ("7th of January 2020 at 6:51 p.m.", 1_578_423_060 * SECOND),
+        ("07-JAN-2020", 1_578_355_200 * SECOND),
+        ("January 2020", 1_577_836_800 * SECOND),
         ("0001-01-01", -62_135_596_800 * SECOND),
         ("9999-12-31T23:59:59.999999", 253_402_300_800 * SECOND - 1),
         ("9999-12-31T23:59:59.999999+01:00", 253_402_297_200 * SECOND - 1),
@@ -89,6 +111,27 @@ def test_moments_in_many_forms(value, microseconds):
     ("value", "message"),
     [
         ("", "is not a timestamp"),
+        ("06.05.2024", "taken in the order of ISO 8601, the year first; write YYYY-MM-DD"),
+        ("13/05/2024", "the year first; write YYYY-MM-DD"),
+        ("5/6/2024, 10:30:00 AM", "the year first; write YYYY-MM-DD"),
+        ("24-05-06", "the year first; write YYYY-MM-DD"),
+        ("06-May-24", "names no year of four digits"),
+        ("Tue, 06 May 2024", "is not a timestamp"),  # it was a Monday
+        ("6 Mai 2024", "is not a timestamp"),
+        ("2020-01-01/2020-02-01", "not a timestamp but a span of time"),
+        ("20200101-20200131", "not a timestamp but a span of time"),
+        ("2020-01-01T00:00:00Z/..", "not a timestamp but a span of time"),
+        ("-2020-06-07T00:00:00Z", "not a timestamp of the years 1 to 9999"),
+        ("202406", "is not a timestamp"),  # 2024-06, or 2020-24-06 as six digits
+        ("2024-06-01-10:00", "is not a timestamp"),  # a clock, or an offset
+        ("2024-06-01x10:00", "is not a timestamp"),
+        ("2023-366", "is not a timestamp"),
+        ("2024-W53-1", "is not a timestamp"),
+        ("2024-06-01T24:00:01Z", "is not a timestamp"),
+        ("2016-12-31T22:59:60Z", "is not a timestamp"),
+        ("1 Jun 0024", "is not a timestamp"),
+        ("٢٠٢٤-٠٦-٠١", "is not a timestamp"),
+        ("1717200000", "is not a timestamp"),
         ("soon", "is not a timestamp"),
         ("18:51", "names no year"),
         ("January 7", "names no year"),
@@ -149,6 +192,98 @@ def test_an_offset_says_how_far_ahead_the_clock_is(moment, minutes):
         else:
             with pytest.raises(BadRequestError, match="outside the years"):
                 to_microseconds(form)
+
+
+MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October"]
+MONTHS += ["November", "December"]
+WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
+OFFSETS = [
+    ("", 0),
+    ("Z", 0),
+    (" UTC", 0),
+    ("+00:00", 0),
+    ("+02:00", 120),
+    ("-0530", -330),
+    ("−05", -300),
+    (" GMT+0200", 120),
+]
+
+
+@st.composite
+def written_days(draw):
+    """Draw a day in one of the forms that have one reading: text and date."""
+    day = draw(st.dates(date(1000, 1, 2), date(9998, 12, 30)))
+    month, weekday = MONTHS[day.month - 1], WEEKDAYS[day.weekday()]
+    iso_year, week, iso_day = day.isocalendar()
+    forms = [
+        day.isoformat(),
+        f"{day:%Y%m%d}",
+        f"{day:%Y-%j}",
+        f"{day:%Y%j}",
+        f"{iso_year:04d}-W{week:02d}-{iso_day}",
+        f"{iso_year:04d}W{week:02d}{iso_day}",
+        f"{day.year}/{day.month}/{day.day}",
+        f"{day:%Y.%m.%d}",
+        f"{day:%Y:%m:%d}",
+        f"{day.day} {month} {day.year}",
+        f"{month} {day.day}, {day.year}",
+        f"{weekday}, {day.day} {month[:3]} {day.year}",
+        f"{weekday[:3]} {month[:3]} {day.day:02d} {day.year}",
+        f"{day.day:02d}-{month[:3].upper()}-{day.year}",
+        f"{day.year} {month} {day.day}",
+    ]
+    return draw(st.sampled_from(forms)), day
+
+
+@st.composite
+def written_clocks(draw):
+    """Draw a time of day in one of its forms: text and microseconds."""
+    clock = draw(st.times())
+    whole = (clock.hour * 60 + clock.minute) * 60
+    half = f"{(clock.hour - 1) % 12 + 1}:{clock:%M} {'PM' if clock.hour >= 12 else 'am'} "
+    forms = [
+        (f"{clock:%H:%M}", whole * SECOND),
+        (f"{clock:%H:%M:%S}", (whole + clock.second) * SECOND),
+        (clock.isoformat("microseconds"), (whole + clock.second) * SECOND + clock.microsecond),
+        (f"{clock:%H:%M:%S},5", (whole + clock.second) * SECOND + SECOND // 2),
+        (half, whole * SECOND),
+    ]
+    return draw(st.sampled_from(forms))
+
+
+@given(written_days(), st.none() | written_clocks(), st.sampled_from(OFFSETS))
+@settings(derandomize=True, max_examples=1000, deadline=None)
+def test_every_form_with_one_reading_is_read(written, clock, offset):
+    text, day = written
+    wanted = (day - date(1970, 1, 1)).days * 86_400 * SECOND
+    if clock is not None:
+        text = f"{text} {clock[0]}{offset[0]}"
+        wanted += clock[1] - offset[1] * 60 * SECOND
+    assert to_microseconds(text) == wanted
+    assert to_microseconds(f"  {text} ") == wanted
+
+
+@given(
+    st.dates(),
+    st.sampled_from(["/", "-", "."]),
+    st.booleans(),
+    st.booleans(),
+    st.sampled_from(["", " 10:30", "T10:30:00Z"]),
+)
+@settings(derandomize=True, max_examples=300, deadline=None)
+def test_numbers_that_begin_with_day_or_month_are_refused(day, separator, is_american, is_short, clock):
+    parts = [str(day.month), str(day.day)] if is_american else [f"{day.day:02d}", f"{day.month:02d}"]
+    text = separator.join([*parts, f"{day.year % 100:02d}" if is_short else f"{day.year:04d}"])
+    with pytest.raises(BadRequestError, match="write YYYY-MM-DD, for example '2020-01-31'"):
+        to_microseconds(text + clock)
+
+
+@given(written_days(), written_days(), st.sampled_from(["/", " / ", "--", "/.."]))
+@settings(derandomize=True, max_examples=200, deadline=None)
+def test_a_span_of_time_is_refused(first, last, between):
+    for text in (f"{first[0]}{between}{'' if '.' in between else last[0]}", f"../{first[0]}"):
+        with pytest.raises(BadRequestError, match="not a timestamp"):
+            to_microseconds(text)
 
 
 NUMERIC = ["2020", "01", "31", "10", "24", "60", "99", "0", "1e9", "W01", "\x00", "٣", "²", "１", "inf", "nan"]
