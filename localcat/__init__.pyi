@@ -3,6 +3,7 @@
 from localcat import exceptions as exceptions
 from localcat import geo as geo
 from localcat import scenes as scenes
+from localcat import utils as utils
 from localcat.catalog import Catalog as Catalog
 from localcat.client import CatalogClient as CatalogClient
 from localcat.client import default_catalog as default_catalog

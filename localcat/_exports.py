@@ -139,5 +139,5 @@ NAMES: dict[str, tuple[str, ...]] = {
         "SummarySearchMixin",
     ),
 }
-SUBMODULES = ("exceptions", "geo", "scenes")  # reached as localcat.geo too, without an import of their own
+SUBMODULES = ("exceptions", "geo", "scenes", "utils")  # reached as localcat.geo too, without an import of their own
 HOME = {name: f"localcat.{module}" for module, names in NAMES.items() for name in names}

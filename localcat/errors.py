@@ -52,10 +52,14 @@
     └── UploadOptionWarning (FutureWarning)  an argument that is not used, or used otherwise than meant
 
     ServerError                              kept for programs that catch it; localcat has no server
+
+`localcat.exceptions` adds what only the original can raise.
 """
 
 from __future__ import annotations
 
+import sys
+import warnings
 from collections.abc import Iterable, Sequence
 from typing import Self
 
@@ -325,3 +329,11 @@ class ReadOnlyCatalogWarning(LocalcatWarning):
 
 class UploadOptionWarning(LocalcatWarning, FutureWarning):
     """An argument or attribute that is not used, or may be meant otherwise."""
+
+
+def warn_caller(warning: LocalcatWarning) -> None:
+    """Give a warning at the line of the user's program that led here."""
+    frame, level = sys._getframe(), 1
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(("localcat.", "contextlib")):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(warning, stacklevel=level)

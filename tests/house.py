@@ -15,8 +15,8 @@ PACKAGE = Path(localcat.__file__).parent
 
 # From the ground up; a module imports only from lower floors, or from its own room. Imports for types count too.
 FLOORS = [
-    {"errors", "forks", "json_text", "_exports"},
-    {"exceptions", "timestamps", "progress", "warn"},
+    {"errors", "forks", "json_text", "utils", "_exports"},
+    {"exceptions", "timestamps", "progress"},
     {"disk", "earth"},
     {"geo", "expressions", "rasters"},
     {"store"},

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from localcat.disk.filesystem import FileSystem, file_system_of
-from localcat.errors import FileSystemWarning
-from localcat.warn import warn_caller
+from localcat.errors import FileSystemWarning, warn_caller
 
 _told: set[Path] = set()
 

@@ -18,8 +18,7 @@ import shapely.geometry
 from shapely.geometry.base import BaseGeometry
 
 from localcat.earth import wkb
-from localcat.errors import CorruptCatalogError, GeometryWarning, InvalidGeometryError
-from localcat.warn import warn_caller
+from localcat.errors import CorruptCatalogError, GeometryWarning, InvalidGeometryError, warn_caller
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

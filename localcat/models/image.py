@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any, ClassVar
 
-from localcat.errors import BadRequestError, DuplicateError, UploadOptionWarning
+from localcat.errors import BadRequestError, DuplicateError, UploadOptionWarning, warn_caller
 from localcat.expressions.properties import properties as p
 from localcat.models.attributes.scalars import Choice, Geometry, Integer, Number, Stored, Text, Timestamp
 from localcat.models.attributes.structured import NestedNumbers, NumberTuple
@@ -26,7 +26,6 @@ from localcat.models.requests import (
     upload_options_of,
 )
 from localcat.store import rows
-from localcat.warn import warn_caller
 
 if TYPE_CHECKING:
     from datetime import datetime

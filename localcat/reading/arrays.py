@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy
 from tqdm import tqdm
 
-from localcat.errors import BadRequestError, FailedImagesWarning
+from localcat.errors import BadRequestError, FailedImagesWarning, warn_caller
 from localcat.models.image import Image
 from localcat.rasters.files.describe import band_info, raster_info
 from localcat.rasters.files.environment import usable_threads
@@ -22,7 +22,6 @@ from localcat.rasters.files.opening import quiet_threads
 from localcat.rasters.reading.mosaic import clear
 from localcat.reading.layers import FAILURES, Failures, Mosaic, assembled, image_layer, of_present, require_pixels
 from localcat.reading.plan import ReadPlan, plan_for
-from localcat.warn import warn_caller
 
 if TYPE_CHECKING:
     from localcat.models.requests import ReadRequest

@@ -13,7 +13,7 @@ from affine import Affine
 from localcat.earth.contexts import AOI, GeoContext
 from localcat.earth.contexts.grid import Grid
 from localcat.earth.crs import parse_crs
-from localcat.errors import BadRequestError, ProcessingLevelWarning, RasterError, TooLargeError
+from localcat.errors import BadRequestError, ProcessingLevelWarning, RasterError, TooLargeError, warn_caller
 from localcat.models.attributes.processing import ProcessingLevelsAttribute
 from localcat.models.backend import bands_of
 from localcat.models.band import Band
@@ -24,7 +24,6 @@ from localcat.rasters.reading.mosaic import masked_zeros
 from localcat.rasters.reading.read import MAX_RESULT_BYTES
 from localcat.rasters.reading.scaling import BandScaling, Scale, scaling_parameters
 from localcat.rasters.writing.strips import row_strips
-from localcat.warn import warn_caller
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry

@@ -24,11 +24,11 @@ from localcat.errors import (
     ReadOnlyCatalogWarning,
     StorageError,
     UnsafePathError,
+    warn_caller,
 )
 from localcat.store import rows
 from localcat.store.file.connection import OpenOptions
 from localcat.store.file.database import Database, new_settings
-from localcat.warn import warn_caller
 
 if TYPE_CHECKING:
     from collections.abc import Callable

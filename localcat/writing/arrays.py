@@ -13,7 +13,7 @@ from affine import Affine
 
 from localcat.earth.contexts.grid import Grid
 from localcat.earth.crs import parse_crs
-from localcat.errors import BadRequestError, InvalidArrayError, RasterWarning, UploadOptionWarning
+from localcat.errors import BadRequestError, InvalidArrayError, RasterWarning, UploadOptionWarning, warn_caller
 from localcat.models.band import Band
 from localcat.models.enums import ImageUploadEventSeverity as Severity
 from localcat.models.enums import ImageUploadEventType as EventType
@@ -22,7 +22,6 @@ from localcat.rasters.writing.checks import BandLayer, check_array, check_layers
 from localcat.rasters.writing.options import CogOptions
 from localcat.rasters.writing.strips import ArrayPixels, differ, row_strips, strips_of
 from localcat.rasters.writing.write import check_overviews, departures, write_pixels
-from localcat.warn import warn_caller
 from localcat.writing.commit import Step, Written
 from localcat.writing.options import cog_options, layers_of, tags_of, warn_of
 

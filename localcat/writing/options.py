@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from localcat.errors import LocalcatWarning, UploadOptionWarning
+from localcat.errors import LocalcatWarning, UploadOptionWarning, warn_caller
 from localcat.models.band import Band
 from localcat.models.enums import ImageUploadEventSeverity as Severity
 from localcat.models.enums import ImageUploadEventType as EventType
 from localcat.rasters.writing.checks import BandLayer, shared_nodata
 from localcat.rasters.writing.options import CogOptions
 from localcat.timestamps import iso_text, to_microseconds
-from localcat.warn import warn_caller
 
 if TYPE_CHECKING:
     from localcat.models.image import Image

@@ -15,8 +15,7 @@ from localcat.earth.contexts.grid import Grid
 from localcat.earth.contexts.projection import crs_of, reproject_bounds, unwrapped
 from localcat.earth.crs import WGS84, crs_code, parse_crs
 from localcat.earth.geometry import as_geometry, footprint_box
-from localcat.errors import BadRequestError, GeoContextWarning
-from localcat.warn import warn_caller
+from localcat.errors import BadRequestError, GeoContextWarning, warn_caller
 
 _LONLAT = "EPSG:4326"
 _ORDER = "(min_x, min_y, max_x, max_y)"

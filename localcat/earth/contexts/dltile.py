@@ -31,8 +31,7 @@ from localcat.earth.contexts.utm import (
 )
 from localcat.earth.crs import proj4_text
 from localcat.earth.geometry import as_geometry
-from localcat.errors import BadRequestError, GeoContextWarning
-from localcat.warn import warn_caller
+from localcat.errors import BadRequestError, GeoContextWarning, warn_caller
 
 MANY_TILES = 50_000  # from here on a program probably meant a coarser tiling
 

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from localcat.earth.contexts.aoi import AOI
 from localcat.earth.contexts.extent import bounds_on_earth
 from localcat.earth.contexts.projection import crs_of
-from localcat.errors import BadRequestError, GeoContextWarning
-from localcat.warn import warn_caller
+from localcat.errors import BadRequestError, GeoContextWarning, warn_caller
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry

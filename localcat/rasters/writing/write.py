@@ -19,7 +19,14 @@ import rasterio.shutil
 from rasterio.io import MemoryFile
 
 from localcat.disk.digest import hash_stream
-from localcat.errors import BadRequestError, CorruptImageError, RasterWarning, StorageError, StorageFullError
+from localcat.errors import (
+    BadRequestError,
+    CorruptImageError,
+    RasterWarning,
+    StorageError,
+    StorageFullError,
+    warn_caller,
+)
 from localcat.rasters.files.environment import overviews_compressed, raster_environment, small_cache, write_errors
 from localcat.rasters.files.opening import open_raster
 from localcat.rasters.files.resampling import COMPLEX_RESAMPLINGS
@@ -27,7 +34,6 @@ from localcat.rasters.writing.checks import BandLayer, check_array, check_layers
 from localcat.rasters.writing.options import LEAST_BLOCKSIZE, MOST_OVERVIEWS, CogOptions
 from localcat.rasters.writing.scratch import Layout, assemble, scratch_bytes, scratch_path
 from localcat.rasters.writing.strips import ArrayPixels, FilePixels, PixelSource, size_of, strips_of
-from localcat.warn import warn_caller
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

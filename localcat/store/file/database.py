@@ -33,6 +33,7 @@ from localcat.errors import (
     ReadOnlyCatalogError,
     ReadOnlyCatalogWarning,
     StorageError,
+    warn_caller,
 )
 from localcat.store.file import journal, schema
 from localcat.store.file.connection import (
@@ -49,7 +50,6 @@ from localcat.store.file.migrate import migrate
 from localcat.store.file.transaction import Reading, Session, Transaction
 from localcat.store.file.trust import check_content, check_schema
 from localcat.timestamps import iso_text, now_microseconds
-from localcat.warn import warn_caller
 
 _LOOK_SECONDS = 0.05  # between two looks of reads at whether the file is the same; a look takes as long as a read
 _CLOSING_SECONDS = 10.0  # that `close` waits for the calls of other threads
