@@ -40,6 +40,7 @@ from localcat.errors import InvalidCRSError as InvalidCRSError
 from localcat.errors import InvalidGeometryError as InvalidGeometryError
 from localcat.errors import LocalcatError as LocalcatError
 from localcat.errors import LocalcatWarning as LocalcatWarning
+from localcat.errors import MissingLibraryError as MissingLibraryError
 from localcat.errors import NotFoundError as NotFoundError
 from localcat.errors import ProcessingLevelWarning as ProcessingLevelWarning
 from localcat.errors import ProductNotFoundError as ProductNotFoundError

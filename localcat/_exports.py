@@ -44,6 +44,7 @@ NAMES: dict[str, tuple[str, ...]] = {
         "InvalidGeometryError",
         "LocalcatError",
         "LocalcatWarning",
+        "MissingLibraryError",
         "NotFoundError",
         "ProcessingLevelWarning",
         "ProductNotFoundError",

@@ -20,6 +20,7 @@
     ├── DeletedObjectError                   this Python object was deleted
     ├── UnsavedObjectError                   this Python object was never saved
     ├── DownloadError (RuntimeError)         images that could not be written to files
+    ├── MissingLibraryError (ImportError)    an extra that this call needs is not installed
     ├── CatalogError                         the catalog file itself
     │   ├── CatalogClosedError               it was closed, here or in another thread
     │   ├── CatalogNotFoundError (FileNotFoundError)
@@ -184,6 +185,21 @@ class DeletedObjectError(LocalcatError):
 
 class UnsavedObjectError(LocalcatError):
     """The Python object was never saved."""
+
+
+class MissingLibraryError(LocalcatError, ImportError):
+    """A library is not installed that only some uses of localcat need."""
+
+
+def require(library: str, extra: str, purpose: str) -> None:
+    """Refuse, unless an optional library is installed; the message names the extra that brings it."""
+    from importlib.util import find_spec  # costs more to import than most programs need
+
+    if find_spec(library) is None:
+        raise MissingLibraryError(
+            f"{library} is not installed, which is needed {purpose}; install it, or localcat with its extra, from a "
+            f"checkout: pip install '.[{extra}]'"
+        )
 
 
 class CatalogError(LocalcatError):

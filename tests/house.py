@@ -21,6 +21,7 @@ FLOORS = [
     {"geo", "expressions", "rasters"},
     {"store"},
     {"models"},
+    {"tables"},
     {"collection"},
     {"search"},
     {"reading", "writing", "maintenance"},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import operator
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableSequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableSequence, Sequence
 from typing import Any, ClassVar, Generic, Self, TypeAlias, TypeVar, overload
 
 from localcat.collection.each import Each
@@ -15,6 +15,8 @@ from localcat.models.band import Band
 from localcat.models.html import listing
 from localcat.models.object import CatalogObjectBase
 from localcat.models.product import Product
+from localcat.tables import Tabular
+from localcat.tables.source import Source, StoredRow
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -22,7 +24,7 @@ Predicate: TypeAlias = str | Callable[[Any], Any]
 """A function of an item, or the name of an attribute; dots lead into it, as in ``"acquired.year"``."""
 
 
-class Collection(MutableSequence[T], Generic[T]):
+class Collection(Tabular, MutableSequence[T], Generic[T]):
     """A list that can be filtered, sorted, grouped and mapped.
 
     Parameters
@@ -199,6 +201,23 @@ class Collection(MutableSequence[T], Generic[T]):
         )
 
     # For subclasses
+
+    def _source(self) -> Source:
+        kind = self._item_type if issubclass(self._item_type, CatalogObjectBase) else self._only_kind()
+        return Source(kind.__name__, kind._filterable(), self._stored_rows, is_at_hand=True)
+
+    def _only_kind(self) -> type[CatalogObjectBase]:
+        kinds = {type(item) for item in self._items}
+        for kind in kinds:
+            if len(kinds) == 1 and issubclass(kind, CatalogObjectBase):
+                return kind
+        raise BadRequestError(
+            f"a table has objects of a catalog, all of one class, not the items of this {type(self).__name__}"
+        )
+
+    def _stored_rows(self, attributes: tuple[str, ...]) -> Iterator[Sequence[StoredRow]]:
+        items: Any = self._items
+        yield [item.stored(attributes) for item in items]
 
     def _like(self, items: Iterable[T]) -> Self:
         """Return a collection of the same kind and with the same settings."""

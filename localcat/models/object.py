@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self, overload
 
 from localcat.errors import (
@@ -340,6 +340,10 @@ class CatalogObjectBase(Record, abstract=True):
         attribute = self._attributes.get(name)  # a band's table also has the columns of other types of band
         value = None if attribute is None else self._value(name)
         return None if attribute is None or value is None else attribute.dump(value)
+
+    def stored(self, names: Sequence[str]) -> tuple[Stored, ...]:
+        """Return the stored forms of attributes as the object has them now, saved or not."""
+        return tuple(self._dumped(name) if name in self._values else self._stored(name) for name in names)
 
     def _insert(self, transaction: Transaction, values: Mapping[str, Stored]) -> int:
         return rows.insert(transaction.connection, self.table, values, box=self._box(values))

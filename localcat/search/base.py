@@ -22,6 +22,8 @@ from localcat.store.query import by_time, planner
 from localcat.store.query.analysis import Condition, conditions_of
 from localcat.store.query.compiler import Scope
 from localcat.store.query.planner import Products, Question
+from localcat.tables import Tabular
+from localcat.tables.source import Source, StoredRow
 
 if TYPE_CHECKING:
     from localcat.models.backend import Backend
@@ -35,12 +37,13 @@ _COLLECTIONS: dict[type[CatalogObjectBase], type] = {
     Image: ImageCollection,
 }
 _LONGEST_TEXT = 10_000  # characters; SQLite takes minutes for a million words
+_TABLE_CHUNK = 10_000  # rows of a batch of a table
 _MOST_SHOWN = 10  # conditions in the repr of a search
 _TEXT_TABLES = ("product", "band", "image")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Search(Generic[T]):
+class Search(Tabular, Generic[T]):
     """A search for objects of one class; made by ``Class.search()`` or by a catalog.
 
     Iterating over it runs the search and yields the objects found; iterating again runs it again.
@@ -224,6 +227,17 @@ class Search(Generic[T]):
         from localcat.search.explain import explain  # a face of its own, which other searches do not need
 
         return explain(self)
+
+    def _source(self) -> Source:
+        is_alone = self._catalog.database.in_transaction  # what it wrote so far, no other thread sees
+        return Source(self._kind.__name__, self._kind._filterable(), self._stored_rows, is_at_hand=is_alone)
+
+    def _stored_rows(self, attributes: tuple[str, ...]) -> Iterator[Sequence[StoredRow]]:
+        found = self._row_ids()
+        for start in range(0, len(found), _TABLE_CHUNK):
+            with self._catalog.database.read() as connection:
+                chunk = rows.values_of(connection, self._kind.table, attributes, found[start : start + _TABLE_CHUNK])
+            yield chunk
 
     @property
     def _scope(self) -> Scope:

@@ -57,14 +57,29 @@ def hydrate(
     connection: sqlite3.Connection, table: str, attributes: tuple[str, ...], row_ids: Sequence[int]
 ) -> Iterator[Row]:
     """Yield the rows of many row ids in the order given; rows that were deleted since are left out."""
+    for cursor in _in_order(connection, table, selected(table, attributes), row_ids):
+        yield from cursor
+
+
+def values_of(
+    connection: sqlite3.Connection, table: str, attributes: tuple[str, ...], row_ids: Sequence[int]
+) -> list[tuple[Parameter, ...]]:
+    """Return the stored values of attributes alone, as `hydrate` yields rows."""
+    columns = ", ".join(column(table, name).select for name in attributes) or "NULL"
+    found: list[tuple[Parameter, ...]] = []
+    for cursor in _in_order(connection, table, columns, row_ids):
+        found += cursor.fetchall()
+    return found
+
+
+def _in_order(
+    connection: sqlite3.Connection, table: str, columns: str, row_ids: Sequence[int]
+) -> Iterator[sqlite3.Cursor]:
     # CROSS JOIN keeps the wanted ids as the outer loop, and so their order.
-    sql = (
-        f"SELECT {selected(table, attributes)} FROM json_each(?) AS wanted "
-        f"CROSS JOIN {table} ON {table}.id = wanted.value"
-    )
+    sql = f"SELECT {columns} FROM json_each(?) AS wanted CROSS JOIN {table} ON {table}.id = wanted.value"
     for start in range(0, len(row_ids), HYDRATION_CHUNK):
         chunk = row_ids[start : start + HYDRATION_CHUNK]
-        yield from connection.execute(sql, (json.dumps(list(chunk)),))
+        yield connection.execute(sql, (json.dumps(list(chunk)),))
 
 
 def insert(
