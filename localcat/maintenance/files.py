@@ -19,7 +19,7 @@ from localcat.maintenance.report import VerifyReport
 from localcat.models.attributes.values import File
 from localcat.progress import shown
 from localcat.rasters.files.describe import RasterDescription, describe
-from localcat.rasters.files.dtypes import numpy_dtype
+from localcat.rasters.files.dtypes import is_lossless, numpy_dtype
 from localcat.rasters.files.environment import read_errors
 from localcat.rasters.files.georeferencing import agrees
 from localcat.rasters.files.validate import validate_cog
@@ -318,7 +318,7 @@ def _disagreements(row: FileRow, found: RasterDescription) -> Iterator[tuple[str
     for name, position, data_type, is_mask in row.bands:
         if position >= found.count:
             yield f"band '{name}' at position {position}", f"{found.count} bands"
-        elif data_type is not None and not is_mask and numpy_dtype(data_type).name != found.dtypes[position]:
+        elif data_type is not None and not is_mask and not is_lossless(found.dtypes[position], numpy_dtype(data_type)):
             yield f"{numpy_dtype(data_type).name} in band '{name}'", found.dtypes[position]
 
 

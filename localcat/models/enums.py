@@ -37,14 +37,14 @@ class DataType(StrEnum):
     FLOAT64 = "Float64"
 
     def holds(self, value: float) -> bool:
-        """Return whether a pixel of this type can have a value: whole numbers exactly, others if within range."""
+        """Return whether a pixel of this type can have a value: whole numbers exactly, others if they are in range."""
         if self in (DataType.FLOAT32, DataType.FLOAT64):
-            return self is DataType.FLOAT64 or not math.isfinite(value) or abs(value) <= _LARGEST_FLOAT32
+            return self is DataType.FLOAT64 or not math.isfinite(value) or abs(value) < _BEYOND_FLOAT32
         low, high = _WHOLE_NUMBERS[self]
         return low <= value <= high and value == int(value)
 
 
-_LARGEST_FLOAT32 = (2 - 2**-23) * 2.0**127  # IEEE 754
+_BEYOND_FLOAT32 = (2 - 2**-24) * 2.0**127  # IEEE 754: what is less is rounded to a finite number
 _WHOLE_NUMBERS = {
     DataType.BYTE: (0, 2**8 - 1),
     DataType.UINT16: (0, 2**16 - 1),

@@ -17,7 +17,7 @@ from localcat.errors import BadRequestError, InvalidArrayError, RasterWarning, U
 from localcat.models.band import Band
 from localcat.models.enums import ImageUploadEventSeverity as Severity
 from localcat.models.enums import ImageUploadEventType as EventType
-from localcat.rasters.files.dtypes import equals_nodata, numpy_dtype
+from localcat.rasters.files.dtypes import data_type_name, equals_nodata, is_lossless, misfit, numpy_dtype
 from localcat.rasters.writing.checks import BandLayer, check_array, check_layers
 from localcat.rasters.writing.options import CogOptions
 from localcat.rasters.writing.strips import ArrayPixels, differ, row_strips, strips_of
@@ -109,7 +109,7 @@ def _array_files(image: Image, request: UploadRequest, bands: list[Band], record
         if isinstance(given, numpy.ma.MaskedArray) and given.mask is not numpy.ma.nomask:
             mask = numpy.ma.getmaskarray(given).reshape(pixels.shape)
         lacks_alpha = _lacks_alpha(pixels, declared, image)
-        _check_types(pixels, declared, image)
+        pixels = _as_declared(pixels, mask, declared, image)
         _warn_of_values(pixels, mask, declared, record)
         grid = Grid(crs, transform, (height, width))
         layers = layers_of(declared, shown)
@@ -160,13 +160,40 @@ def _lacks_alpha(pixels: NDArray[Any], declared: list[Band], image: Image) -> bo
     return lacks_alpha
 
 
-def _check_types(pixels: NDArray[Any], declared: list[Band], image: Image) -> None:
+def _as_declared(
+    pixels: NDArray[Any], mask: NDArray[numpy.bool_] | None, declared: list[Band], image: Image
+) -> NDArray[Any]:
+    """Return pixels in the type that their bands share, or as they are where the bands' types differ.
+
+    Raises where a band's own type would not hold them; of bands of masks, which share the type of an array with
+    others, the values decide.
+    """
+    types = set()
     for band in declared:
-        wanted = None if band.data_type is None or band.is_mask else numpy_dtype(band.data_type)
-        if wanted is not None and pixels.dtype != wanted:
+        wanted = None if band.data_type is None else numpy_dtype(band.data_type)
+        if wanted is None or band.position == len(pixels):  # the alpha band that is made
+            continue
+        if band.is_mask:
+            _require_held(pixels[band.position], None if mask is None else mask[band.position], band, image)
+            continue
+        types.add(wanted)
+        if not is_lossless(pixels.dtype, wanted):
             raise InvalidArrayError(
                 f"band '{band.name}' of product '{image.product_id}' stores {wanted.name} but the array is "
                 f"{pixels.dtype.name}; cast it with array.astype('{wanted.name}')"
+            )
+    return pixels.astype(types.pop(), copy=False) if len(types) == 1 else pixels
+
+
+def _require_held(layer: NDArray[Any], mask: NDArray[numpy.bool_] | None, band: Band, image: Image) -> None:
+    """Raise an error if a valid pixel is no value of the type that its band declares."""
+    for rows in row_strips(layer.shape, layer.itemsize):
+        values = layer[rows] if mask is None else layer[rows][~mask[rows]]
+        beyond = misfit(values, numpy_dtype(str(band.data_type)))
+        if beyond is not None:
+            raise InvalidArrayError(
+                f"band '{band.name}' of product '{image.product_id}' stores {band.data_type} but the array holds "
+                f"{beyond:g} there; declare the band as {data_type_name(layer.dtype)}, or change the array"
             )
 
 

@@ -8,12 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from localcat.disk.filesystem import exists
 from localcat.disk.paths import in_place_href
 from localcat.earth.crs import crs_name, parse_crs
 from localcat.errors import BadRequestError, GridMismatchError, RasterError, RasterWarning
 from localcat.models.band import Band
 from localcat.rasters.files.describe import RasterDescription, describe
-from localcat.rasters.files.dtypes import numpy_dtype
+from localcat.rasters.files.dtypes import is_lossless, numpy_dtype
 from localcat.rasters.files.georeferencing import agrees
 from localcat.rasters.files.validate import validate_cog
 from localcat.rasters.writing.copying import as_cog, copy_raster, digest_raster
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from localcat.writing.log import UploadRecord
 
 _SUFFIXES = {"GTiff": ".tif", "JP2OpenJPEG": ".jp2"}
+_SIDECARS = (".msk", ".aux.xml", ".ovr")  # of GDAL: a mask, what a format has no place for, overviews
 
 
 def file_steps(
@@ -41,6 +43,8 @@ def file_steps(
     record.options = replace(request.options, upload_type="file", image_files=names)
     # Without ".." in it, but not resolved: a path through a link keeps to where the link points.
     paths = [Path(os.path.abspath(path)) for path in request.files]  # noqa: PTH100
+    for path in paths:
+        _warn_of_sidecars(path, record)
     in_files = [
         (path, [band for band in bands if band.file_position == position]) for position, path in enumerate(paths)
     ]
@@ -58,6 +62,18 @@ def file_steps(
                 "move it elsewhere to index it in place, or leave out copy=False"
             )
     return [_index_step(catalog, image, path, here) for path, here in in_files]
+
+
+def _warn_of_sidecars(path: Path, record: UploadRecord) -> None:
+    """Name the files beside a raster in which other programs keep a part of what it says."""
+    beside = [f"{path.name}{suffix}" for suffix in _SIDECARS] + [f"{path.stem}{suffix}" for suffix in _SIDECARS]
+    found = [name for name in dict.fromkeys(beside) if exists(path.with_name(name))]
+    if found:
+        text = (
+            f"beside '{path}' there is {' and '.join(found)}, which is not read: what it says of masks, nodata and "
+            "overviews does not count; write that into the file itself, for example with gdal_translate"
+        )
+        warn_of(RasterWarning(text), record)
 
 
 def _copy_step(catalog: CatalogFile, image: Image, path: Path, bands: list[Band]) -> Step:
@@ -124,9 +140,9 @@ def _checked(image: Image, path: Path, bands: list[Band]) -> tuple[RasterDescrip
             raise RasterError(
                 f"'{path}' has {found.count} bands and band '{band.name}' is declared as number {position}"
             )
-        if band.data_type is None or band.is_mask:
+        if band.data_type is None or band.is_mask:  # all its pixels are compared when they are decoded
             continue
         declared = numpy_dtype(band.data_type).name
-        if declared != found.dtypes[position]:
+        if not is_lossless(found.dtypes[position], declared):
             raise RasterError(f"band '{band.name}' stores {declared} but '{path}' has {found.dtypes[position]}")
     return found, found.grid

@@ -9,6 +9,7 @@ from localcat.errors import LocalcatWarning, UploadOptionWarning, warn_caller
 from localcat.models.band import Band
 from localcat.models.enums import ImageUploadEventSeverity as Severity
 from localcat.models.enums import ImageUploadEventType as EventType
+from localcat.rasters.files.dtypes import numpy_dtype
 from localcat.rasters.writing.checks import BandLayer, shared_nodata
 from localcat.rasters.writing.options import CogOptions
 from localcat.timestamps import iso_text, to_microseconds
@@ -46,6 +47,7 @@ def layer_of(band: Band, color: str | None = None) -> BandLayer:
         scale=scale,
         offset=offset,
         unit=getattr(band, "physical_range_unit", None),
+        dtype=None if band.data_type is None else numpy_dtype(band.data_type).name,
     )
 
 

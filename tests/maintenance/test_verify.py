@@ -260,8 +260,8 @@ def swap(catalog: Catalog) -> None:
     """Write another raster, and tell the row its size and sha256."""
     path = file_of(catalog, "a")
     with rasterio.open(path) as dataset:
-        profile = {**dataset.profile, "count": 1, "dtype": "uint8"}
-        block = numpy.ones((1, *dataset.shape), "uint8")
+        profile = {**dataset.profile, "count": 1, "dtype": "int16"}
+        block = numpy.ones((1, *dataset.shape), "int16")
     path.unlink()
     with rasterio.open(path, "w", **profile) as dataset:
         dataset.write(block)

@@ -74,6 +74,8 @@ def test_common_type_does_not_depend_on_the_order():
         (float("inf"), "float64", True),
         (1e300, "float32", False),
         (-3.3999999521443642e38, "float32", True),
+        (-3.4028235e38, "float32", True),  # the lowest one, as programs print it
+        (3.40282357e38, "float32", False),
     ],
 )
 def test_whether_a_number_fits(value, dtype, expected):

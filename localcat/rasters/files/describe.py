@@ -12,8 +12,9 @@ from rasterio.enums import ColorInterp, MaskFlags
 from localcat.earth.contexts.grid import Grid
 from localcat.earth.crs import crs_code, proj4_text
 from localcat.rasters.files.dtypes import common_dtype, data_type_name
+from localcat.rasters.files.environment import stated_errors
 from localcat.rasters.files.footprint import corner_names, footprint
-from localcat.rasters.files.opening import MAX_RASTER_BYTES, open_raster
+from localcat.rasters.files.opening import MAX_RASTER_BYTES, open_raster, structure
 
 if TYPE_CHECKING:
     from affine import Affine
@@ -62,7 +63,7 @@ class RasterDescription:
     tags : dict
         Metadata of the default domain.
     compression : str or None
-        Such as ``"deflate"``.
+        GDAL's word in lower case, such as ``"deflate"`` or ``"ycbcr jpeg"``; None without any.
     size_bytes : int
         Size of the file.
     """
@@ -114,7 +115,7 @@ def describe(path: str | PathLike[str], *, max_bytes: int | None = MAX_RASTER_BY
     RasterError
         One of its subclasses, if the file is unsafe, damaged or too large.
     """
-    with open_raster(path, max_bytes=max_bytes) as dataset:
+    with open_raster(path, max_bytes=max_bytes) as dataset, stated_errors(path):
         return _description(dataset)
 
 
@@ -207,6 +208,7 @@ def band_info(
 def _description(dataset: DatasetReader) -> RasterDescription:
     flags = dataset.mask_flag_enums
     colors = dataset.colorinterp
+    compression = structure(dataset, "COMPRESSION")
     return RasterDescription(
         driver=dataset.driver,
         shape=dataset.shape,
@@ -229,10 +231,13 @@ def _description(dataset: DatasetReader) -> RasterDescription:
         offsets=tuple(dataset.offsets),
         units=tuple(dataset.units),
         tags=dict(dataset.tags()),
-        compression=None if dataset.compression is None else dataset.compression.name,
+        compression=None if compression is None else compression.lower(),
         size_bytes=Path(dataset.name).stat().st_size,
     )
 
 
-def _colormap(dataset: DatasetReader, number: int) -> dict[int, tuple[int, int, int, int]]:
-    return dict(dataset.colormap(number))
+def _colormap(dataset: DatasetReader, number: int) -> dict[int, tuple[int, int, int, int]] | None:
+    try:
+        return dict(dataset.colormap(number))
+    except ValueError:  # a palette without colours
+        return None

@@ -88,14 +88,38 @@ def common_dtype(names: Iterable[str]) -> str:
 
 
 def is_representable(value: float, dtype: DTypeLike) -> bool:
-    """Return whether a number can be stored in a dtype: integers exactly, floats within their range, NaN as a float."""
+    """Return whether a number can be stored in a dtype: integers exactly, floats rounded if that keeps them finite.
+
+    So -3.4028235e+38, as programs print the lowest float32, is one.
+    """
     kind = numpy.dtype(dtype)
     if kind.kind == "f":
-        return not numpy.isfinite(value) or abs(value) <= float(numpy.finfo(kind).max)
+        return not numpy.isfinite(value) or bool(numpy.isfinite(as_stored(value, kind)))
     if not numpy.isfinite(value) or value != int(value):
         return False
     bounds = numpy.iinfo(kind)
     return bounds.min <= int(value) <= bounds.max
+
+
+def is_lossless(dtype: DTypeLike, target: DTypeLike) -> bool:
+    """Return whether one dtype holds all values of another: a wider integer, or floats with enough digits."""
+    return bool(numpy.can_cast(numpy.dtype(dtype), numpy.dtype(target), casting="safe"))
+
+
+def misfit(array: NDArray[Any], dtype: DTypeLike) -> float | None:
+    """Return a value of an array that a dtype cannot hold exactly; None if it holds all of them."""
+    if is_lossless(array.dtype, dtype):
+        return None
+    with numpy.errstate(over="ignore", invalid="ignore"):
+        is_other = saturated(array, dtype).astype(array.dtype) != array
+    found = array[is_other][:1]
+    return float(found[0]) if found.size else None
+
+
+def as_stored(value: float, dtype: DTypeLike) -> float:
+    """Return the number that a dtype keeps of one that it can represent."""
+    with numpy.errstate(over="ignore"):
+        return float(numpy.asarray(value, dtype=numpy.float64).astype(dtype))
 
 
 def equals_nodata(

@@ -140,6 +140,29 @@ def read_errors(path: str | PathLike[str]) -> Iterator[None]:
 
 
 @contextmanager
+def stated_errors(path: str | PathLike[str]) -> Iterator[None]:
+    """Turn all that is raised while an open file is asked what it says of itself into this library's errors.
+
+    A file may say anything, and rasterio's attributes raise whatever their conversion does: of a colour or a
+    compression without a name there, of a nodata that is no number, of text in no encoding.
+
+    Raises
+    ------
+    CorruptImageError
+        With the file and the reason.
+    """
+    try:
+        yield
+    except (LocalcatError, RasterioError, CPLE_BaseError, OSError, MemoryError):  # `read_errors` knows these
+        raise
+    except Exception as error:
+        raise CorruptImageError(
+            f"{fspath(path)} says of itself what cannot be understood: {type(error).__name__}, {reason_of(error)}; "
+            "write the file again with another program"
+        ) from error
+
+
+@contextmanager
 def write_errors(path: str | PathLike[str]) -> Iterator[None]:
     """Turn what rasterio and the system raise while a raster is written into this library's errors.
 

@@ -17,7 +17,7 @@ from rasterio.io import DatasetReader
 
 from localcat.earth.crs import without_files
 from localcat.errors import CorruptImageError, InvalidArrayError, TooLargeError, UnsafePathError
-from localcat.rasters.files.environment import raster_environment, read_errors
+from localcat.rasters.files.environment import raster_environment, read_errors, stated_errors
 from localcat.rasters.files.tiff import TiffFile, has_georeferencing
 
 MAX_RASTER_BYTES: Final = 32 * 2**30
@@ -82,13 +82,16 @@ def open_raster(
             with nullcontext() if is_georeferenced else quiet_georeferencing():
                 try:
                     # What rasterio.open does with a path, without the environment of its own that it would add.
-                    dataset = DatasetReader(str(plain), driver=driver, sharing=False, **options)
+                    with stated_errors(plain):
+                        dataset = DatasetReader(str(plain), driver=driver, sharing=False, **options)
                 except NotGeoreferencedWarning as error:  # only where warnings are errors, and the header is damaged
                     raise CorruptImageError(f"{plain} has a damaged transform; restore it from a copy") from error
             with dataset:
-                _check_pixels(dataset, plain, max_bytes)
-                if dataset.crs is not None:
-                    without_files(dataset.crs)
+                with stated_errors(plain):
+                    _check_pixels(dataset, plain, max_bytes)
+                    _ask(dataset)
+                    if dataset.crs is not None:
+                        without_files(dataset.crs)
                 yield dataset
 
 
@@ -159,10 +162,29 @@ def _check_pixels(dataset: DatasetReader, path: Path, max_bytes: int | None) -> 
             f"at most {max_bytes} are allowed, raise the limit if the file is yours"
         )
     blocks = [rows * columns * size for (rows, columns), size in zip(dataset.block_shapes, itemsizes, strict=True)]
-    together = dataset.interleaving is not None and dataset.interleaving.name == "pixel"
+    together = structure(dataset, "INTERLEAVE") == "PIXEL"
     block = sum(blocks) if together else max(blocks, default=0)
     if block > MAX_BLOCK_BYTES:
         raise TooLargeError(
             f"{path} has blocks of {block} bytes when decoded; at most {MAX_BLOCK_BYTES} are read, "
             "write the file again with smaller tiles"
         )
+
+
+def structure(dataset: DatasetReader, name: str) -> str | None:
+    """Return what GDAL says of the structure of a file, such as its ``"COMPRESSION"``, in GDAL's own word.
+
+    rasterio's attributes of it are members of an enum, plain text or an error, by its version and the word.
+    """
+    word: str | None = dataset.tags(ns="IMAGE_STRUCTURE").get(name)
+    return word
+
+
+def _ask(dataset: DatasetReader) -> None:
+    """Ask a file once for all that is asked of it later, so that what cannot be understood is found here.
+
+    rasterio makes an enum or a number of most of these, which may raise anything.
+    """
+    for name in ("nodatavals", "mask_flag_enums", "colorinterp", "scales", "offsets"):
+        getattr(dataset, name)
+    dataset.overviews(1)

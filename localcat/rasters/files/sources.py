@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy
 from rasterio.enums import MaskFlags, Resampling
 
-from localcat.rasters.files.dtypes import is_representable
+from localcat.rasters.files.dtypes import as_stored, is_representable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -74,8 +74,8 @@ def internal_mask(dataset: DatasetReader, window: Window | None) -> NDArray[nump
 def nodata_of(dataset: DatasetReader, source: BandSource) -> float | None:
     """Return the nodata of a band if its dtype can hold that value at all."""
     nodata = dataset.nodatavals[source.index - 1] if source.nodata is None else source.nodata
-    fits = nodata is not None and is_representable(nodata, dataset.dtypes[source.index - 1])
-    return nodata if fits else None
+    dtype = dataset.dtypes[source.index - 1]
+    return as_stored(nodata, dtype) if nodata is not None and is_representable(nodata, dtype) else None
 
 
 def fill_of(dataset: DatasetReader, source: BandSource, dtype: numpy.dtype[Any]) -> float:

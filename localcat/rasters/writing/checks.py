@@ -53,6 +53,8 @@ class BandLayer:
         Physical value = pixel × scale + offset.
     unit : str, optional
         Unit of the physical value.
+    dtype : str, optional
+        numpy's name of the type that the band is declared with; a file with pixels beyond it is refused.
     """
 
     description: str | None = None
@@ -64,6 +66,7 @@ class BandLayer:
     scale: float = 1.0
     offset: float = 0.0
     unit: str | None = None
+    dtype: str | None = None
 
 
 def check_array(array: object) -> NDArray[Any]:

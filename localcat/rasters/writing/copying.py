@@ -9,15 +9,15 @@ from contextlib import contextmanager
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy
 from rasterio.enums import ColorInterp
 
 from localcat.disk.digest import CHUNK, hash_stream
-from localcat.errors import BadRequestError, ImageDeletedError
+from localcat.errors import BadRequestError, ImageDeletedError, InvalidArrayError
 from localcat.rasters.files.describe import RasterDescription, describe
-from localcat.rasters.files.dtypes import equals_nodata, is_representable, numpy_dtype
+from localcat.rasters.files.dtypes import data_type_name, equals_nodata, is_representable, misfit, numpy_dtype
 from localcat.rasters.files.environment import read_errors, small_cache, write_errors
 from localcat.rasters.files.georeferencing import check_crs_is_kept
 from localcat.rasters.files.opening import MAX_RASTER_BYTES, open_raster, plain_path
@@ -39,6 +39,7 @@ from localcat.rasters.writing.strips import FilePixels
 from localcat.rasters.writing.write import FileDigest, check_overviews, write_pixels
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from rasterio.io import DatasetReader
 
 
@@ -258,9 +259,20 @@ def _decode(dataset: DatasetReader, declared: Mapping[int, BandLayer]) -> float:
         invalid = numpy.zeros((window.height, window.width), dtype=bool) if mask is None else mask
         for number, color in zip(dataset.indexes, dataset.colorinterp, strict=True):
             pixels = dataset.read(number, window=window)
+            _require_fit(pixels, declared.get(number, BandLayer()), dataset, number)
             invalid |= pixels == 0 if color is ColorInterp.alpha else equals_nodata(pixels, marks[number])
         valid += invalid.size - int(numpy.count_nonzero(invalid))
     return valid / int(dataset.width * dataset.height)
+
+
+def _require_fit(pixels: NDArray[Any], layer: BandLayer, dataset: DatasetReader, number: int) -> None:
+    """Raise an error if pixels would be clipped or rounded when they are read in the type that their band declares."""
+    beyond = None if layer.dtype is None else misfit(pixels, layer.dtype)
+    if beyond is not None:
+        raise InvalidArrayError(
+            f"band {number} of '{dataset.name}' holds {beyond:g}, and its band '{layer.description}' stores "
+            f"{layer.dtype}; declare the band as {data_type_name(dataset.dtypes[number - 1])}"
+        )
 
 
 def _check_last_tiles(tiff: TiffFile) -> None:

@@ -25,7 +25,7 @@ from rasterio.io import MemoryFile
 from rasterio.windows import Window
 
 from localcat.errors import StorageFullError
-from localcat.rasters.files.dtypes import data_type_name
+from localcat.rasters.files.dtypes import as_stored, data_type_name
 from localcat.rasters.files.environment import overviews_compressed
 from localcat.rasters.files.opening import quiet_georeferencing
 from localcat.rasters.files.resampling import method_of
@@ -192,7 +192,7 @@ def _fill(group: _Group, source: PixelSource, layout: Layout) -> None:
             dtype=source.dtype.name,
             crs=grid.crs,
             transform=grid.transform,
-            nodata=group.nodata,
+            nodata=None if group.nodata is None else as_stored(group.nodata, source.dtype),
             tiled=True,
             blockxsize=layout.blocksize,
             blockysize=layout.blocksize,
@@ -270,7 +270,7 @@ def _virtual(groups: list[_Group], source: PixelSource, layout: Layout) -> str:
             parts.append(f"<UnitType>{escape(band.unit)}</UnitType>")
         parts.append(f"<Offset>{float(band.offset)!r}</Offset><Scale>{float(band.scale)!r}</Scale>")
         if nodata is not None:
-            parts.append(f"<NoDataValue>{float(nodata)!r}</NoDataValue>")
+            parts.append(f"<NoDataValue>{as_stored(nodata, source.dtype)!r}</NoDataValue>")
         parts.append(f"<ColorInterp>{_color(band, at).name.capitalize()}</ColorInterp>")
         parts.append(part(group, str(number)) + "</VRTRasterBand>")
     if source.has_internal_mask:
