@@ -184,7 +184,7 @@ def _refusal(bare: str, text: str) -> BadRequestError:
     if bare.startswith(("-", "−", "+")) and bare[1:5].isdigit():
         return BadRequestError(f"{shown} is not a timestamp of the years 1 to 9999; write for example '{_EXAMPLE}'")
     if _INTERVAL.search(bare):
-        return BadRequestError(f"{shown} is not a timestamp but a span of time; give one moment, such as '{_EXAMPLE}'")
+        return BadRequestError(f"{shown} is not a timestamp but a span of time; give one, for example '{_EXAMPLE}'")
     if _NUMBERED.match(bare):
         return BadRequestError(
             f"{shown} is not a timestamp that can only be read one way: day and month in numbers are taken in the "

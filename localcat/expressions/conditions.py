@@ -10,12 +10,13 @@ import math
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone
 from decimal import Decimal
-from enum import Enum
-from numbers import Integral, Real
+from numbers import Real
 
 from localcat.errors import BadRequestError
 from localcat.expressions import nodes
+from localcat.expressions.names import brief
 from localcat.expressions.nodes import Node, Op, Ref, Relation
+from localcat.expressions.numbers import is_int64, is_masked, number, plain
 from localcat.expressions.patterns import check_pattern
 
 _PRODUCT = Ref("product")
@@ -36,7 +37,7 @@ def compare(ref: Ref, op: Op, value: object) -> Node:
 
 def any_of(ref: Ref, values: Iterable[object]) -> Node:
     """Make the condition that the attribute equals one of the values; without values it matches nothing."""
-    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+    if isinstance(values, str | bytes) or not isinstance(values, Iterable) or getattr(values, "shape", None) == ():
         raise BadRequestError(f"any_of takes several values, as in any_of(['a', 'b']), not {values!r}")
     operands = [_operand(ref, Op.EQ, value) for value in values]
     return nodes.AnyOf(_PRODUCT_ID if ref == _PRODUCT else ref, tuple(value for _, _, value in operands))
@@ -78,9 +79,10 @@ def spatial(ref: Ref, relation: Relation, geometry: object, metres: object = Non
 
     if relation is not Relation.WITHIN_DISTANCE:
         return nodes.Spatial(ref, relation, as_area(geometry))
-    if isinstance(metres, bool) or not isinstance(metres, Real) or not 0 <= float(metres) < math.inf:
-        raise BadRequestError(f"within_distance takes metres, a finite number from 0, not {metres!r}")
-    return nodes.Spatial(ref, relation, as_area(geometry), float(metres))
+    distance = number(metres)
+    if distance is None or not 0 <= distance < math.inf:
+        raise BadRequestError(f"within_distance takes metres, a finite number from 0, not {brief(metres)}")
+    return nodes.Spatial(ref, relation, as_area(geometry), float(distance))
 
 
 def _operand(ref: Ref, op: Op, value: object) -> tuple[Ref, Op, object]:
@@ -109,28 +111,24 @@ def plain_value(ref: Ref, value: object) -> object:
     BadRequestError
         If the value is None, a number that is not finite, text that is not Unicode, or several values at once.
     """
-    if isinstance(value, Enum):
-        value = value.value
-    if hasattr(value, "dtype") and getattr(value, "shape", None) == () and hasattr(value, "item"):
-        # A numpy scalar; of its datetimes only those of a microsecond or more have a Python twin.
-        item = value.item()
-        value = value if type(value).__name__ == "datetime64" and not isinstance(item, datetime) else item
+    value = plain(value)
     if value is None:
         raise BadRequestError(f"{ref} compares with a value; to ask whether it is set use isnull or isnotnull")
     if isinstance(value, str):
         return plain_text(ref, value)
     if isinstance(value, bool):
         return value
-    if isinstance(value, Integral):
-        whole = int(value)
-        if not -(2**63) <= whole < 2**63:
+    if isinstance(value, int):
+        if not is_int64(value):
             raise BadRequestError(f"{ref} compares with a whole number of at most 64 bits, not with one of more")
-        return whole
+        return value
     if isinstance(value, Real | Decimal):
-        number = float(value)
-        if not math.isfinite(number):
-            raise BadRequestError(f"{ref} compares with a finite number, not with {value!r}")
-        return number
+        found = number(value)
+        if found is None or not math.isfinite(found):
+            raise BadRequestError(f"{ref} compares with a finite number, not with {brief(value)}")
+        return found
+    if is_masked(value):
+        raise BadRequestError(f"{ref} compares with a value, not with a masked one; fill it or leave the condition out")
     if isinstance(value, datetime):
         return _plain_datetime(value)
     if isinstance(value, Mapping):

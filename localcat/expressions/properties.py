@@ -340,7 +340,11 @@ class Property:
 
     def any_of(self, values: Iterable[object]) -> Expression:
         """Make the condition that the attribute equals one of the values; without values it matches nothing."""
-        if isinstance(values, Iterable) and not isinstance(values, str | bytes):
+        if (
+            isinstance(values, Iterable)
+            and not isinstance(values, str | bytes)
+            and getattr(values, "shape", None) != ()
+        ):
             values = list(itertools.islice(values, MAX_VALUES + 1))
             if len(values) > MAX_VALUES:
                 raise BadRequestError(f"any_of takes at most {MAX_VALUES:,} values; ask in several searches")

@@ -76,13 +76,17 @@ class Image(NamedCatalogObject):
     area = Number("Area of the footprint; square kilometres.", filterable=True, sortable=True)
     azimuth_angle = Number("Azimuth of the sensor; degrees.", filterable=True, sortable=True)
     bits_per_pixel = NestedNumbers("Mean stored bits per pixel, by file.")
-    bright_fraction = Number("Fraction of bright pixels, 0 to 1.", filterable=True, sortable=True)
+    bright_fraction = Number("Fraction of bright pixels, 0 to 1.", is_fraction=True, filterable=True, sortable=True)
     brightness_temperature_k1_k2 = NestedNumbers("Constants K1 and K2 by band.")
     c6s_dlsr = NestedNumbers("Coefficients of the 6S model by band.")
-    cloud_fraction = Number("Fraction of pixels obscured by clouds, 0 to 1.", filterable=True, sortable=True)
-    alt_cloud_fraction = Number("The same by another method, 0 to 1.", filterable=True, sortable=True)
+    cloud_fraction = Number(
+        "Fraction of pixels obscured by clouds, 0 to 1.", is_fraction=True, filterable=True, sortable=True
+    )
+    alt_cloud_fraction = Number("The same by another method, 0 to 1.", is_fraction=True, filterable=True, sortable=True)
     confidence_dlsr = Number("Confidence in the surface reflectance.", filterable=True, sortable=True)
-    fill_fraction = Number("Fraction of its pixels that are valid, 0 to 1.", filterable=True, sortable=True)
+    fill_fraction = Number(
+        "Fraction of its pixels that are valid, 0 to 1.", is_fraction=True, filterable=True, sortable=True
+    )
     incidence_angle = Number("Incidence angle of the sensor; degrees.", filterable=True, sortable=True)
     roll_angle = Number("Roll of the sensor; degrees.", filterable=True, sortable=True)
     solar_azimuth_angle = Number("Azimuth of the sun; degrees.", filterable=True, sortable=True)

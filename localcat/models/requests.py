@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from localcat.disk.paths import text_of
 from localcat.errors import AttributeValidationError, BadRequestError
+from localcat.expressions.numbers import is_int64, number
 from localcat.models.enums import ImageUploadType, OverviewResampler
 from localcat.rasters.writing.options import (
     checked_bigtiff,
@@ -71,8 +72,11 @@ class ImageUploadOptions:
         if self.image_files is not None:
             self.image_files = _names(self.image_files)
         size = self.upload_size
-        if size is not None and (isinstance(size, bool) or not isinstance(size, int) or not 0 <= size < 2**63):
-            raise AttributeValidationError(f"upload_size is a number of bytes, not {size!r}")
+        if size is not None:
+            whole = number(size)
+            if not isinstance(whole, int) or whole < 0 or not is_int64(whole):
+                raise AttributeValidationError(f"upload_size is a number of bytes, not {size!r}")
+            self.upload_size = whole
         self._check_format()
 
     def _check_format(self) -> None:

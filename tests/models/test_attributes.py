@@ -60,9 +60,9 @@ def test_none_is_always_accepted(catalog: Catalog) -> None:
 )
 def test_numbers_are_coerced_and_exact(product: Product, value: object, number: float) -> None:
     """3.2: "0.5" becomes 0.5."""
-    image = Image(cloud_fraction=value)
-    assert (image.cloud_fraction, type(image.cloud_fraction)) == (number, float)
-    assert kept(product, "cloud_fraction", value) == number
+    image = Image(area=value)
+    assert (image.area, type(image.area)) == (number, float)
+    assert kept(product, "area", value) == number
 
 
 @pytest.mark.parametrize("value", ["x", "", [], [0.5], "nan", float("nan"), float("inf"), 10**400, 1j, True, {}])

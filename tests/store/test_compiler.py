@@ -206,7 +206,7 @@ def small():
     with Catalog.temporary(org="acme") as catalog:
         product = Product(id="p", name="P", catalog=catalog)
         product.save()
-        for name, cloud in (("a", 0.0), ("b", 7.0), ("c", None)):
+        for name, cloud in (("a", 0.0), ("b", 1.0), ("c", None)):
             Image(name=name, product=product, cloud_fraction=cloud, tags=[name], satellite_id=f"s{name}").save()
         yield catalog
 
@@ -243,7 +243,7 @@ def test_long_lists_travel_as_one_parameter(small, count, parameters):
     values = [f"s{chr(97 + number)}" if number < 2 else f"x'{number}" for number in range(count)]
     assert len(compile_where(p.satellite_id.any_of(values).node, SCOPES["image"]).params) == parameters
     assert small.images.filter(p.satellite_id.any_of(values)).ids() == ["acme:p:a", "acme:p:b"]
-    numbers = [number + 7.0 for number in range(count)]
+    numbers = [number + 1.0 for number in range(count)]
     assert small.images.filter(p.cloud_fraction.any_of(numbers)).ids() == ["acme:p:b"]
     assert small.images.filter(p.tags.any_of([*values, "c"])).ids() == ["acme:p:c"]
     assert small.images.filter(p.id.any_of([*values, "acme:p:c"])).ids() == ["acme:p:c"]
@@ -302,7 +302,7 @@ def test_hostile_text_is_text():
                 images.summary_interval(payload)
             with pytest.raises(BadRequestError, match="interval is one of"):
                 images.summary_interval(interval=payload)
-            with pytest.raises(BadRequestError, match="write for example"):
+            with pytest.raises(BadRequestError, match="for example"):
                 images.filter(p.acquired == payload)
             assert images.find_text(payload).ids() in ([], ["acme:p:a"], ["acme:p:b"])  # the words may be there, as "x"
             assert catalog.products.find_text(payload).count() == 0

@@ -9,7 +9,10 @@ from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Self, TypeVar
 
 from localcat.errors import AttributeValidationError, BadRequestError
-from localcat.models.attributes.scalars import INT64, unstorable
+from localcat.expressions.names import brief
+from localcat.expressions.numbers import is_int64
+from localcat.expressions.numbers import number as number_of
+from localcat.models.attributes.scalars import real, unstorable
 from localcat.models.attributes.structured import Structured
 from localcat.models.enums import DataType
 
@@ -99,9 +102,10 @@ class ProcessingStepAttribute(_MappingValue):
         if name.endswith("_range"):
             return _pair(name, value)
         if name == "index":
-            if isinstance(value, bool) or not isinstance(value, int) or value not in INT64:
-                raise AttributeValidationError(f"index of a processing step is a whole number, not {value!r}")
-            return value
+            whole = number_of(value)
+            if not isinstance(whole, int) or not is_int64(whole):
+                raise AttributeValidationError(f"index of a processing step is a whole number, not {brief(value)}")
+            return whole
         return _text(f"{name} of a processing step", value)
 
 
@@ -240,9 +244,15 @@ def _text(what: str, value: Any) -> str:
 
 def _pair(name: str, value: Any) -> tuple[float, float]:
     try:
-        low, high = (float(number) for number in value)
-    except (TypeError, ValueError, OverflowError):
-        low = high = math.nan
-    if isinstance(value, str | bytes) or not (math.isfinite(low) and math.isfinite(high)):
-        raise AttributeValidationError(f"{name} of a processing step is a pair of finite numbers, not {value!r}")
+        low, high = (real(number) for number in value)
+    except (TypeError, ValueError):
+        low = high = None
+    if (
+        isinstance(value, str | bytes)
+        or low is None
+        or high is None
+        or not math.isfinite(low)
+        or not math.isfinite(high)
+    ):
+        raise AttributeValidationError(f"{name} of a processing step is a pair of finite numbers, not {brief(value)}")
     return low, high

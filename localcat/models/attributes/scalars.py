@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import functools
 import math
-import operator
 import re
 from datetime import datetime
 from enum import StrEnum
@@ -20,6 +19,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, Self, TypeVa
 
 from localcat.errors import AttributeValidationError, BadRequestError
 from localcat.expressions.fields import Field, Kind, Scalar
+from localcat.expressions.numbers import LEAST_INT64, MOST_INT64, is_int64, plain
+from localcat.expressions.numbers import number as number_of
 from localcat.timestamps import from_microseconds, to_microseconds
 
 if TYPE_CHECKING:
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Stored = str | int | float | bytes | None
-
-INT64 = range(-(2**63), 2**63)  # what SQLite keeps as an integer
 
 
 class AttributeOwner(Protocol):
@@ -229,6 +228,17 @@ def unstorable(text: str) -> str | None:
     return None
 
 
+def real(value: object) -> float | None:
+    """Return the float of a number, or of one in text; None for anything else."""
+    if type(value) is float:
+        return value
+    number = number_of(value)
+    try:
+        return float(value if number is None and isinstance(value, str) else number)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
 class Number(Attribute[float]):
     """A real number; numbers in text are accepted.
 
@@ -236,22 +246,37 @@ class Number(Attribute[float]):
     ----------
     allow_nan : bool
         Whether NaN is a value, as it is for nodata.
+    is_fraction : bool
+        Whether it is a share, from 0 to 1. A filter may compare it with any number.
     """
 
     kind = Kind.NUMBER
     type_name = "float"
 
-    def __init__(self, doc: str = "", *, allow_nan: bool = False, **options: bool) -> None:
+    def __init__(self, doc: str = "", *, allow_nan: bool = False, is_fraction: bool = False, **options: bool) -> None:
         super().__init__(doc, **options)
         self.allow_nan = allow_nan
+        self.is_fraction = is_fraction
 
     def coerce(self, value: Any) -> float:
-        if isinstance(value, bool):
+        number = self._finite(value)
+        if self.is_fraction and not 0 <= number <= 1:
+            hint = f"; as a percentage, write {value!r} / 100" if 1 < number <= 100 else ""
+            raise AttributeValidationError(f"{self.name} is a fraction from 0 to 1, not {_shown(value)}{hint}")
+        return number
+
+    def bind(self, value: object) -> Scalar:
+        if (type(value) is float and not self.allow_nan) or (self.is_fraction and number_of(value) is not None):
+            try:
+                return self._finite(value)
+            except AttributeValidationError as error:
+                raise BadRequestError(f"in a filter, {error}") from error
+        return super().bind(value)
+
+    def _finite(self, value: Any) -> float:
+        number = real(value)
+        if number is None:
             raise self.refuse(value, "is a number")
-        try:
-            number = float(value)
-        except (TypeError, ValueError, OverflowError):
-            raise self.refuse(value, "is a number") from None
         if math.isinf(number) or (math.isnan(number) and not self.allow_nan):
             raise self.refuse(value, "is a finite number")
         return number
@@ -277,32 +302,26 @@ class Integer(Attribute[int]):
 
     kind = Kind.NUMBER
     type_name = "int"
-    _MOST: ClassVar[int] = INT64.stop - 1
 
     def __init__(self, doc: str = "", *, least: int | None = None, **options: bool) -> None:
         super().__init__(doc, **options)
         self.least = least
-        self._least = INT64.start if least is None else least
+        self._least = LEAST_INT64 if least is None else least
 
     def coerce(self, value: Any) -> int:
-        try:
-            number = operator.index(value)
-        except TypeError:
-            raise self._refuse(value) from None
-        if not self._least <= number <= self._MOST or isinstance(value, bool):
-            raise self._refuse(value)
+        number = number_of(value)
+        if not isinstance(number, int) or not self._least <= number <= MOST_INT64:
+            bound = "" if self.least is None else f" from {self.least}"
+            raise self.refuse(value, f"is a whole number{bound} of at most 64 bits (the attribute type is int)")
         return number
-
-    def _refuse(self, value: object) -> AttributeValidationError:
-        bound = "" if self.least is None else f" from {self.least}"
-        return self.refuse(value, f"is a whole number{bound} of at most 64 bits (the attribute type is int)")
 
     def bind(self, value: object) -> Scalar:
         # 'x_pixels > 0' and 'x_pixels < 0.5' make sense, though no image has such a width.
-        if isinstance(value, float) and math.isfinite(value):
-            return value
-        if isinstance(value, int) and not isinstance(value, bool) and abs(value) <= self._MOST:
-            return int(value)
+        number = number_of(value)
+        if isinstance(number, float) and math.isfinite(number):
+            return number
+        if isinstance(number, int) and is_int64(number):
+            return number
         return super().bind(value)
 
 
@@ -314,12 +333,11 @@ class Boolean(Attribute[bool]):
     _WORDS: ClassVar[dict[str, bool]] = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
     def coerce(self, value: Any) -> bool:
-        if isinstance(value, str) and value.strip().lower() in self._WORDS:
-            return self._WORDS[value.strip().lower()]
-        if isinstance(value, int) or (isinstance(value, float) and not math.isnan(value)):
-            return bool(value)
-        if type(value).__module__ == "numpy" and type(value).__name__ in ("bool", "bool_"):
-            return bool(value)
+        truth = plain(value)
+        if isinstance(truth, str) and truth.strip().lower() in self._WORDS:
+            return self._WORDS[truth.strip().lower()]
+        if isinstance(truth, int) or (isinstance(truth, float) and not math.isnan(truth)):
+            return bool(truth)
         raise self.refuse(value, "is True or False (the attribute type is bool)")
 
     def dump(self, value: Any) -> Stored:

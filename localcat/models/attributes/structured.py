@@ -14,7 +14,9 @@ from typing import Any, TypeVar
 from localcat import json_text
 from localcat.errors import AttributeValidationError, BadRequestError
 from localcat.expressions.fields import Field, Kind, Scalar
-from localcat.models.attributes.scalars import INT64, Attribute, Stored, unstorable
+from localcat.expressions.numbers import is_int64
+from localcat.expressions.numbers import number as number_of
+from localcat.models.attributes.scalars import Attribute, Stored, real, unstorable
 
 T = TypeVar("T")
 
@@ -143,7 +145,7 @@ class ExtraProperties(Structured[dict[str, str | int | float]]):
             if isinstance(plain, str):
                 fits = unstorable(plain) is None
             elif isinstance(plain, int):
-                fits = plain in INT64
+                fits = is_int64(plain)
             else:
                 fits = isinstance(plain, float) and math.isfinite(plain)
             if not fits:
@@ -179,10 +181,9 @@ class NumberTuple(Structured[tuple[float, ...]]):
             raise AttributeValidationError(
                 f"Tuple must contain exactly {self.length} items for {self.name}, not {len(items)}"
             )
-        try:
-            numbers = tuple(map(float, items))
-        except (TypeError, ValueError, OverflowError):
-            raise self.refuse(value, "is a tuple of numbers") from None
+        numbers = tuple([number for item in items if (number := real(item)) is not None])
+        if len(numbers) != len(items):
+            raise self.refuse(value, "is a tuple of numbers")
         if not math.isfinite(sum(numbers)) and not all(map(math.isfinite, numbers)):  # finite numbers may overflow
             raise self.refuse(value, "is a tuple of finite numbers")
         return numbers
@@ -221,18 +222,17 @@ class NestedNumbers(Structured[tuple[Any, ...]]):
         return tuple(self._entry(entry, value) for entry in self.several(value, self._RULE))
 
     def _entry(self, entry: Any, value: Any) -> float | tuple[float | None, ...] | None:
-        if isinstance(entry, Iterable) and not isinstance(entry, str | bytes | Mapping):
-            return tuple(self._number(item, value) for item in entry)
+        if isinstance(entry, Iterable) and not isinstance(entry, str | bytes | Mapping) and number_of(entry) is None:
+            return tuple(self._number(item, value) for item in self.several(entry, self._RULE))
         return self._number(entry, value)
 
     def _number(self, entry: Any, value: Any) -> float | None:
-        if entry is None or (isinstance(entry, int) and not isinstance(entry, bool) and entry in INT64):
-            return entry
-        try:
-            number = float(entry)
-        except (TypeError, ValueError, OverflowError):
-            raise self.refuse(value, self._RULE) from None
-        if isinstance(entry, bool | str | bytes) or not math.isfinite(number):
+        if entry is None:
+            return None
+        number = number_of(entry)
+        if isinstance(number, int) and not is_int64(number):
+            number = real(number)
+        if number is None or not math.isfinite(number):
             raise self.refuse(value, self._RULE)
         return number
 

@@ -11,7 +11,10 @@ from typing import Any
 
 from localcat.errors import AttributeValidationError, BadRequestError
 from localcat.expressions.fields import Kind, Scalar
-from localcat.models.attributes.scalars import INT64, Attribute, Stored, unstorable
+from localcat.expressions.names import brief
+from localcat.expressions.numbers import is_int64
+from localcat.expressions.numbers import number as number_of
+from localcat.models.attributes.scalars import Attribute, Stored, real, unstorable
 from localcat.models.attributes.structured import Structured
 from localcat.models.enums import ResolutionUnit
 
@@ -73,12 +76,9 @@ class Resolution:
 
 
 def _size(value: Any) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError):
-        number = math.nan
-    if isinstance(value, bool | bytes) or not math.isfinite(number):
-        raise AttributeValidationError(f"the value of a resolution is a finite number, not {value!r}")
+    number = real(value)
+    if number is None or not math.isfinite(number):
+        raise AttributeValidationError(f"the value of a resolution is a finite number, not {brief(value)}")
     return number
 
 
@@ -115,8 +115,9 @@ class ResolutionAttribute(Attribute[Resolution]):
         return {"value": value.value, "unit": value.unit}
 
     def bind(self, value: object) -> Scalar:
-        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-            return float(value)
+        number = None if number_of(value) is None else real(value)
+        if number is not None and math.isfinite(number):
+            return number
         try:
             return Resolution.parse(value).metres
         except AttributeValidationError as error:
@@ -158,8 +159,11 @@ class File:
             if value is not None and (not isinstance(value, str) or unstorable(value) is not None):
                 raise AttributeValidationError(f"{name} of a file is text, not {value!r}")
         size = self.size_bytes
-        if size is not None and (isinstance(size, bool) or not isinstance(size, int) or not 0 <= size < 2**63):
-            raise AttributeValidationError(f"size_bytes of a file is a whole number from 0, not {size!r}")
+        if size is not None:
+            whole = number_of(size)
+            if not isinstance(whole, int) or whole < 0 or not is_int64(whole):
+                raise AttributeValidationError(f"size_bytes of a file is a whole number from 0, not {brief(size)}")
+            object.__setattr__(self, "size_bytes", whole)
         if not isinstance(self.owned, bool):
             raise AttributeValidationError(f"owned of a file is True or False, not {self.owned!r}")
         if not self.href and not self.provider_href:
@@ -182,7 +186,7 @@ class FileList(Structured[list[File]]):
         if isinstance(value, File):
             raise self.refuse(value, "is a list of files")
         files = [self._item(item) for item in self.several(value, "is a list of files")]
-        if sum(file.size_bytes or 0 for file in files) not in INT64:
+        if not is_int64(sum(file.size_bytes or 0 for file in files)):
             raise AttributeValidationError(f"{self.name} have sizes that add up to less than 2^63 bytes")
         return files or None
 
@@ -229,12 +233,12 @@ class ColorTable(Structured[list[tuple[int, int, int, int]]]):
 
     def _color(self, color: Any) -> tuple[int, int, int, int]:
         try:
-            red, green, blue, alpha = (part.__index__() for part in color)
-        except (TypeError, ValueError, AttributeError):
+            red, green, blue, alpha = (number_of(part) for part in color)
+        except (TypeError, ValueError):
             raise self.refuse(color, "holds (red, green, blue, alpha)") from None
-        if not all(0 <= part <= 255 for part in (red, green, blue, alpha)):
-            raise self.refuse(color, "holds numbers from 0 to 255")
-        return red, green, blue, alpha
+        if not all(isinstance(part, int) and 0 <= part <= 255 for part in (red, green, blue, alpha)):
+            raise self.refuse(color, "holds whole numbers from 0 to 255")
+        return red, green, blue, alpha  # type: ignore[return-value]  # none is None, as was just seen
 
     def load(self, stored: Any) -> list[tuple[int, int, int, int]]:
         return [(red, green, blue, alpha) for red, green, blue, alpha in json.loads(stored)]
