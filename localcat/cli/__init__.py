@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from io import TextIOWrapper
 
 import click
 
@@ -25,6 +26,9 @@ for command in (demo, verify, reindex, gc, backup, merge, recover, doctor):
 
 def main() -> None:
     """Run the command; an error of localcat ends it with one line and status 1."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a pipe on Windows lacks most letters, and not every name is text
+            stream.reconfigure(errors="replace")
     try:
         cli()
     except LocalcatError as error:

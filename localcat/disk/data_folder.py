@@ -11,8 +11,7 @@ import itertools
 import os
 import re
 import shutil
-import sys
-import unicodedata
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,67 +22,19 @@ from typing import Final
 
 from localcat.disk.faults import write_errors
 from localcat.disk.filesystem import is_link, is_plain_file
+from localcat.disk.names import LONGEST_PATH, slug, slug_length, why_unusable
 from localcat.disk.ownership import MARKER, Marker, read_marker
 from localcat.disk.steps import reached
+from localcat.disk.system import IS_WINDOWS, flush, flush_folder, is_at, lock, rename, replace
 from localcat.errors import StorageError, StorageFullError, UnsafePathError
 
 TEMPORARY_PREFIX: Final = ".tmp-"
 _SQLITE = b"SQLite format 3\x00"  # how a catalog file begins
 _ORPHANS = ".orphans"  # of files set aside, by day
-_LONGEST_SLUG = 60  # characters
-_NOT_IN_SLUGS = re.compile(r"[^a-z0-9._-]+")
+_RANDOM_DIGITS = 16  # hexadecimal, of a file's name
+_DEAD_AFTER = 24 * 3600  # seconds; of a temporary file where files cannot be locked
 _lasting: set[tuple[str, int]] = set()  # paths and inodes of folders that this process knows to be on the disk
 _SPARE_BYTES = 8 * 2**20  # left free beside a new file, for the catalog itself
-
-
-def slug(text: str) -> str:
-    """Return a readable piece of a file name: lower-case ASCII letters, digits, ``.``, ``_`` and ``-``."""
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
-    return _NOT_IN_SLUGS.sub("-", plain).strip("-._")[:_LONGEST_SLUG].strip("-._") or "x"
-
-
-if sys.platform != "win32":
-    import fcntl
-
-    def _lock(descriptor: int, *, wait: bool) -> bool:
-        """Take the lock of an open file; return whether it was free."""
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            return False
-        return True
-
-    def _flush(descriptor: int) -> None:
-        """Wait until a file is on the disk."""
-        if hasattr(fcntl, "F_FULLFSYNC"):  # macOS: fsync stops at the drive's cache
-            fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
-        os.fsync(descriptor)
-
-    def _flush_folder(folder: Path) -> None:
-        """Wait until the names in a folder are on the disk."""
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-else:
-    import msvcrt
-
-    def _lock(descriptor: int, *, wait: bool) -> bool:
-        """Take the lock of an open file; return whether it was free."""
-        try:
-            msvcrt.locking(descriptor, msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-
-    def _flush(descriptor: int) -> None:
-        """Wait until a file is on the disk."""
-        os.fsync(descriptor)
-
-    def _flush_folder(folder: Path) -> None:
-        """Do nothing: folders cannot be opened here, and NTFS journals names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,17 +113,34 @@ class DataFolder:
 
     def _write_marker(self, marker: Marker) -> None:
         """Write the marker in one step; what a killed process leaves of it is a temporary file."""
-        with self._locked(".json") as (temporary, descriptor):
-            os.write(descriptor, marker.to_json())
-            if self.durable:
-                _flush(descriptor)
-            temporary.replace(self.path / MARKER)
+        with self._temporary(".json") as temporary:
+            with temporary.open("wb") as file:
+                file.write(marker.to_json())
+                file.flush()
+                if self.durable:
+                    flush(file.fileno())
+            replace(temporary, self.path / MARKER)
         if self.durable:
-            _flush_folder(self.path)
+            flush_folder(self.path)
 
     def new_href(self, product_id: str, name: str, suffix: str) -> str:
-        """Return a path, relative to the folder, that was never used before."""
-        return f"{slug(product_id)}/{slug(name)}-{uuid.uuid4().hex[:16]}{suffix}"
+        """Return a path, relative to the folder, that was never used before.
+
+        Raises
+        ------
+        StorageError
+            If the folder's own path is so long that Windows would not open the file.
+        """
+        end = f"-{uuid.uuid4().hex[:_RANDOM_DIGITS]}{suffix}"
+        aside = f"/{_ORPHANS}/{date.max.isoformat()}"  # where it may be put later
+        longest = slug_length(self.path, len(f"{aside}//{end}"), 2)
+        href = f"{slug(product_id, longest)}/{slug(name, longest)}{end}"
+        if IS_WINDOWS and len(f"{self.path}{aside}/{href}") > LONGEST_PATH:
+            raise StorageError(
+                f"the path of the data folder '{self.path}' is so long that files in it would have more than "
+                f"{LONGEST_PATH} characters, which Windows does not open; move the catalog to a shorter path"
+            )
+        return href
 
     def resolve(self, href: str) -> Path:
         """Return the absolute path of a file of the folder.
@@ -193,6 +161,8 @@ class DataFolder:
             )
         path = self.path
         for part in parts:
+            if IS_WINDOWS and (why := why_unusable(part)) is not None:
+                raise UnsafePathError(f"{href!r} cannot be a file on Windows: {why}; rename it where it is from")
             path = path / part
             if is_link(path):
                 raise UnsafePathError(
@@ -202,51 +172,60 @@ class DataFolder:
 
     @contextmanager
     def temporary(self, suffix: str) -> Iterator[Path]:
-        """Give the path of a new, empty file in the folder, locked while the block runs and removed after it.
+        """Give the path of a new, empty file in the folder, removed after the block.
 
-        The lock tells `gc` that the upload is alive. The block may rename the file away.
+        A locked file beside it, whose name is the beginning of its own, tells `gc` that the upload is alive. The block
+        may rename the file away.
         """
         with write_errors(self.path):
             self.make()
-        with self._locked(suffix) as (path, _):
+        with self._temporary(suffix) as path:
             reached("temporary file locked")
             yield path
 
     @contextmanager
-    def _locked(self, suffix: str) -> Iterator[tuple[Path, int]]:
-        """Give a new temporary file and its descriptor, which holds its lock; the file is removed after the block."""
-        with write_errors(self.path):
-            path, descriptor = self._create_locked(suffix)
+    def _temporary(self, suffix: str) -> Iterator[Path]:
+        """Give a new temporary file, which is closed; it is removed after the block, and then its lock given back."""
+        claim = self._claim()
         try:
-            yield path, descriptor
+            path = claim.path.with_name(f"{claim.path.name}{suffix}")
+            try:
+                with write_errors(self.path):
+                    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644))
+                yield path
+            finally:
+                with contextlib.suppress(OSError):
+                    path.unlink(missing_ok=True)
         finally:
-            os.close(descriptor)
-            with contextlib.suppress(OSError):
-                path.unlink(missing_ok=True)
+            claim.release()
 
     def claim(self) -> Claim:
         """Make a claim, by which other processes see that this one is alive."""
         with write_errors(self.path):
             self.make()
-            path, descriptor = self._create_locked("")
-        return Claim(path.name.removeprefix(TEMPORARY_PREFIX), path, descriptor)
+        return self._claim()
 
     def is_claimed(self, token: str) -> bool:
         """Return whether the process that made a claim is alive and has not released it."""
         path = self.resolve(f"{TEMPORARY_PREFIX}{token}")
         return path.exists() and not _is_abandoned(path)
 
-    def _create_locked(self, suffix: str) -> tuple[Path, int]:
-        while True:
-            path = self.path / f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}{suffix}"
-            descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o644)
-            _lock(descriptor, wait=True)
-            try:
-                if os.path.samestat(path.stat(), os.fstat(descriptor)):
-                    return path, descriptor
-            except FileNotFoundError:
-                pass  # a gc took it between creation and lock
-            os.close(descriptor)
+    def _claim(self) -> Claim:
+        with write_errors(self.path):
+            while True:
+                token = uuid.uuid4().hex
+                path = self.path / f"{TEMPORARY_PREFIX}{token}"
+                descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o644)
+                try:
+                    is_ours = lock(descriptor, wait=True) is not False
+                    if is_ours and is_at(descriptor, path):
+                        return Claim(token, path, descriptor)
+                except FileNotFoundError:
+                    pass  # a gc took it between creation and lock
+                except BaseException:
+                    os.close(descriptor)
+                    raise
+                os.close(descriptor)
 
     def sync(self, path: Path) -> None:
         """Wait until a file's content is on the disk."""
@@ -254,7 +233,7 @@ class DataFolder:
             return
         reached("file written")
         with write_errors(path), path.open("rb+") as file:
-            _flush(file.fileno())
+            flush(file.fileno())
         reached("file synced")
 
     def publish(self, temporary: Path, href: str) -> None:
@@ -262,10 +241,10 @@ class DataFolder:
         final = self.resolve(href)
         with write_errors(final):
             final.parent.mkdir(parents=True, exist_ok=True)
-            temporary.rename(final)
+            rename(temporary, final)
             reached("file renamed")
             if self.durable:
-                _flush_folder(final.parent)
+                flush_folder(final.parent)
                 self._flush_parents(final.parent)
         reached("folder synced")
 
@@ -273,8 +252,8 @@ class DataFolder:
         """Make a product's folder last, once in each process: whoever made it may have been killed before that."""
         folder_made = str(folder), folder.stat().st_ino
         if folder_made not in _lasting:
-            _flush_folder(self.path)
-            _flush_folder(self.path.parent)
+            flush_folder(self.path)
+            flush_folder(self.path.parent)
             _lasting.add(folder_made)
 
     def remove(self, href: str) -> bool:
@@ -359,7 +338,7 @@ class DataFolder:
             if os.path.lexists(target):  # another file of that path, which must not be lost either
                 return False
             target.parent.mkdir(parents=True, exist_ok=True)
-            self.resolve(href).rename(target)
+            rename(self.resolve(href), target)
         except (OSError, UnsafePathError):
             return False
         reached("file set aside")
@@ -372,7 +351,7 @@ class DataFolder:
             if os.path.lexists(path):
                 return False
             path.parent.mkdir(parents=True, exist_ok=True)
-            orphan.path.rename(path)
+            rename(orphan.path, path)
         except (OSError, UnsafePathError):
             return False
         self._remove_empty_parents(orphan)
@@ -417,7 +396,8 @@ class DataFolder:
 
     def remove_abandoned(self) -> list[str]:
         """Unlink the temporary files whose upload is dead; return their names."""
-        return [path.name for path in self._temporaries() if _is_abandoned(path, unlink=True)]
+        # The lock of a dead upload goes last, so that it is known to be dead as long as there are other files of it.
+        return sorted(path.name for path in reversed(self._temporaries()) if _is_abandoned(path, unlink=True))
 
     def _temporaries(self) -> list[Path]:
         with _listing(self.path):
@@ -438,27 +418,46 @@ def _listing(folder: Path) -> Iterator[None]:
 def _is_abandoned(path: Path, *, unlink: bool = False) -> bool:
     """Return whether nobody holds the lock of a temporary file, or of the one that it is a sibling of.
 
-    With `unlink` it is removed too, while the lock is held: an upload that has just made the file and waits for the
-    lock then finds it gone, and makes another one.
+    With `unlink` it is removed too. A lock file is removed while the lock is held: an upload that has just made the
+    file and waits for the lock then finds it gone, and makes another one.
     """
-    owner = path.with_name(re.sub(r"(\.tif|\.jp2).*", r"\1", path.name))
-    locked = owner if os.path.lexists(owner) else path
+    locked = _lock_file_of(path)
     if not is_plain_file(locked):  # a stranger's link, or a pipe, is not opened, and is nothing of ours
         return False
     try:
         descriptor = os.open(locked, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
     except OSError:
         return False
+    unlinks_open_files = not IS_WINDOWS
     try:
-        if not _lock(descriptor, wait=False):
+        is_free = lock(descriptor, wait=False)
+        if is_free is False or (is_free is None and not _is_old(locked)):
             return False
-        if unlink and sys.platform != "win32":
+        if unlink and unlinks_open_files:
             with write_errors(path):
                 path.unlink(missing_ok=True)
             reached("abandoned file unlinked")
     finally:
         os.close(descriptor)
-    if unlink and sys.platform == "win32":  # which unlinks no open file, and refuses those that another one has open
-        with contextlib.suppress(OSError):
+    if unlink and not unlinks_open_files:
+        with contextlib.suppress(OSError):  # which another program has open
             path.unlink(missing_ok=True)
     return True
+
+
+def _lock_file_of(path: Path) -> Path:
+    """Return the file whose lock tells whether the upload of a temporary file is alive.
+
+    Where it is gone the upload is dead, unless it is one of an older version, which locked the pixels themselves.
+    """
+    beside = path.with_name(path.name[: len(TEMPORARY_PREFIX)] + path.name[len(TEMPORARY_PREFIX) :].partition(".")[0])
+    if os.path.lexists(beside):
+        return beside
+    pixels = path.with_name(re.sub(r"(\.tif|\.jp2).*", r"\1", path.name))
+    return pixels if os.path.lexists(pixels) else path
+
+
+def _is_old(path: Path) -> bool:
+    """Return whether a file was made a day ago, where there is no lock to say if somebody still works on it."""
+    age = time.time() - path.stat().st_mtime
+    return age > _DEAD_AFTER  # a time to come, as of a clock that was wrong, says nothing

@@ -17,6 +17,7 @@ _NETWORK = re.compile(
 )
 _FAT = re.compile(r"vfat|msdos|fat(12|16|32)?|exfat")
 _LOCAL = re.compile(r"ext[234]|xfs|btrfs|bcachefs|f2fs|jfs|reiserfs|zfs|tmpfs|ramfs|overlay|apfs|hfs|ntfs3?|refs|ufs")
+_names: dict[int, str] = {}  # of the file systems that were asked for, by device
 _ESCAPED = re.compile(r"\\([0-7]{3})")  # how mountinfo writes a space, a tab, a newline and a backslash
 
 
@@ -97,17 +98,6 @@ def is_plain_file(path: str | os.PathLike[str]) -> bool:
         return False
 
 
-def sync_folder(folder: Path) -> None:
-    """Make renames and new names in a folder last through a power cut; does nothing where folders cannot be opened."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 if sys.platform == "win32":
     import ctypes
 
@@ -133,11 +123,11 @@ if sys.platform == "win32":
 else:
 
     def _name_of(path: Path) -> str:
-        if sys.platform == "darwin":
-            command = ["/sbin/mount"]  # in full, so that PATH names no other program
-            listed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=5).stdout  # noqa: S603  # the command is a constant
-            return longest_mount(path, mounts_of_bsd(listed.splitlines()))
         device = path.stat().st_dev
+        if sys.platform == "darwin":
+            if device not in _names:  # else a program would be run for each thread's connection
+                _names[device] = longest_mount(path, mounts_of_bsd(_mounts_listed()))
+            return _names[device]
         lines = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
         mounts = list(mounts_of_linux(lines))
         number = f"{os.major(device)}:{os.minor(device)}"
@@ -145,6 +135,11 @@ else:
         # The device decides where it can: a mount point may be hidden by another mount on top of it. Btrfs numbers the
         # files of a subvolume otherwise than its mount.
         return longest_mount(path, same_device or [(point, name) for point, name, _ in mounts])
+
+    def _mounts_listed() -> list[str]:
+        command = ["/sbin/mount"]  # in full, so that PATH names no other program
+        done = subprocess.run(command, capture_output=True, check=True, timeout=5)  # noqa: S603  # a constant
+        return os.fsdecode(done.stdout).splitlines()  # a volume's name may be no UTF-8
 
     def _is_read_only(path: Path) -> bool:
         return bool(os.statvfs(path).f_flag & os.ST_RDONLY)
@@ -178,12 +173,3 @@ def longest_mount(path: Path, mounts: Iterable[tuple[str, str]]) -> str:
     """Return the file system of the mount point that is nearest above a path; empty if none is."""
     above = [(len(point), name) for point, name in mounts if path.is_relative_to(point)]
     return max(above, key=lambda found: found[0])[1] if above else ""
-
-
-def identity_of(path: Path) -> tuple[int, int] | None:
-    """Return device and number of a file, by which it is the same under another name; None if there is none."""
-    try:
-        found = os.stat(path)  # noqa: PTH116  # called for each read, and half as dear as Path.stat
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino

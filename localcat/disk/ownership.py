@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from localcat.disk.filesystem import is_plain_file
+from localcat.disk.names import same_name
 from localcat.errors import BadRequestError
 
 MARKER: Final = ".localcat.json"
@@ -138,7 +139,7 @@ def home_of(file: Path, catalog: str) -> Home:
             borrowed.append(Home(folder, folder.with_name(marker.file)))
     for folder, marker in _marked_beside(file):
         if marker.catalog == catalog and folder != default:
-            if marker.file == file.name:
+            if same_name(file.parent, marker.file, file.name):
                 return Home(folder)
             borrowed.append(Home(folder, folder.with_name(marker.file)))
     if is_foreign:
@@ -148,7 +149,7 @@ def home_of(file: Path, catalog: str) -> Home:
 
 def _is_own(folder: Path, file: Path, marker: Marker) -> bool:
     """Return whether a folder with the catalog's uuid belongs to this file, or to a copy or a former name of it."""
-    if marker.file == file.name:
+    if same_name(file.parent, marker.file, file.name):
         return True
     former = folder.with_name(marker.file)
     # A pair that was renamed together, or copied together beside the first one.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from pathlib import Path
+from pathlib import Path, PurePath
+from urllib.parse import quote_from_bytes
 
 from localcat.disk.filesystem import is_link, is_unc
 from localcat.errors import CatalogError, UnsafePathError
@@ -47,6 +48,25 @@ def _is_encodable(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def uri_of(path: Path) -> str:
+    """Return the name by which SQLite opens a file, to which parameters can be added."""
+    return sqlite_uri(path.resolve())
+
+
+def sqlite_uri(path: PurePath) -> str:
+    r"""Return the URI of an absolute path for SQLite.
+
+    It differs from that of browsers: SQLite refuses the name of a server in it, and takes four slashes for a share of
+    Windows. The prefix ``\\?\`` is left out, since Windows does not take it with slashes.
+    """
+    text = path.as_posix()
+    if path.drive:
+        text = text.replace("//?/UNC/", "//", 1).removeprefix("//?/")
+        if not text.startswith("/"):
+            text = f"/{text}"  # a drive's letter
+    return f"file://{quote_from_bytes(os.fsencode(text), safe='/:' if path.drive else '/')}"
 
 
 def in_place_href(path: Path, home: Path) -> str:

@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING, BinaryIO
 from localcat.disk.data_folder import TEMPORARY_PREFIX, DataFolder
 from localcat.disk.digest import hash_stream
 from localcat.disk.faults import write_errors
-from localcat.disk.filesystem import is_link, sync_folder
+from localcat.disk.filesystem import is_link
+from localcat.disk.names import is_inside
 from localcat.disk.ownership import Marker, data_path, require_outside
 from localcat.disk.paths import absolute, in_place_href
+from localcat.disk.system import flush_folder, rename, same_file
 from localcat.errors import (
     BadRequestError,
     CatalogExistsError,
@@ -99,7 +101,7 @@ def new_pair(path: str | os.PathLike[str], *, outside: Path) -> Path:
     data = data_path(target)
     if not target.parent.is_dir():
         raise CatalogNotFoundError(f"the folder '{target.parent}' does not exist; make it first")
-    if target.resolve().is_relative_to(outside.resolve()):
+    if is_inside(target, outside):
         raise BadRequestError(f"'{target}' is in the data folder '{outside}' itself; choose another place")
     require_outside(target)
     for one in (target, data):
@@ -165,24 +167,24 @@ def publish_pair(file: Path, target: Path, catalog: str) -> None:
         if has_data:
             DataFolder(staged_data, marker=Marker(catalog, target.name)).make()
             for folder in (*(path for path in staged_data.rglob("*") if path.is_dir()), staged_data):
-                sync_folder(folder)
+                flush_folder(folder)
             if os.path.lexists(data):
                 raise CatalogExistsError(f"'{data}' already exists; choose another name, or move it away")
         try:
             if has_data:
-                staged_data.rename(data)
+                rename(staged_data, data)
             publish(file, target, durable=True)
         except BaseException:
             if _has_name(file, target):  # it failed behind that, or Ctrl-C came
                 target.unlink()  # first: never is there a file without its folder
             if has_data and not staged_data.exists():
-                data.rename(staged_data)
+                rename(data, staged_data)
             raise
 
 
 def _has_name(file: Path, target: Path) -> bool:
     """Return whether a staged file has its final name, beside the one it had or in place of it."""
-    return not file.exists() or (target.exists() and target.samefile(file))
+    return not file.exists() or same_file(target, file)
 
 
 def sync_file(path: Path) -> None:

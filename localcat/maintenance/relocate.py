@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING
 
 from localcat.disk.paths import in_place_href, is_local, text_of
+from localcat.disk.system import IS_WINDOWS
 from localcat.errors import BadRequestError
 from localcat.maintenance.report import MovedFile, RelocateReport
 from localcat.timestamps import now_microseconds
@@ -71,7 +72,7 @@ def _look(
 
 def _below(href: str, old: str, home: Path) -> Path | None:
     """Return the path of a file below a folder; None if it is not below it. Both may be of another system."""
-    kind = PureWindowsPath if os.name == "nt" or PureWindowsPath(old).drive else PurePosixPath
+    kind = PureWindowsPath if IS_WINDOWS or PureWindowsPath(old).drive else PurePosixPath
     folder, file = kind(old), kind(href)
     if not folder.is_absolute():
         folder = kind(Path.cwd()) / folder

@@ -14,7 +14,9 @@ from uuid import uuid4
 import numpy
 
 from localcat.disk.filesystem import is_folder
+from localcat.disk.names import as_one, is_inside, unreserved
 from localcat.disk.paths import text_of
+from localcat.disk.system import replace
 from localcat.errors import BadRequestError, ClientError, DownloadError, Lines
 from localcat.models.enums import DownloadFileFormat
 from localcat.rasters.files.dtypes import is_representable
@@ -92,7 +94,7 @@ def _file_for(name: str, dest: Any, request: DownloadRequest) -> Path:
     except ValueError:
         allowed = ", ".join(repr(str(choice.value)) for choice in DownloadFileFormat)
         raise BadRequestError(f"format is one of {allowed}, not {request.format!r}") from None
-    default = f"{_NOT_IN_NAMES.sub('_', name)[:_LONGEST_NAME]}{suffix}"
+    default = unreserved(f"{_NOT_IN_NAMES.sub('_', name)[:_LONGEST_NAME]}{suffix}")
     if dest is None:
         return Path(default)
     path = _path(dest)
@@ -125,7 +127,8 @@ def _files_for(images: Sequence[Image], request: DownloadRequest) -> list[Path]:
         paths = [_file_for(_name_of(image, request), one, request) for image, one in zip(images, dest, strict=True)]
     else:
         raise TypeError(f"dest is a folder, or a sequence of paths, not {dest!r}")
-    twice = sorted(str(path) for path, count in Counter(paths).items() if count > 1)
+    counts = Counter(map(as_one, paths))
+    twice = sorted({str(path) for path in paths if counts[as_one(path)] > 1})
     if twice:
         raise DownloadError(f"several images would be written to {', '.join(twice)}; nothing was written")
     return paths
@@ -133,9 +136,9 @@ def _files_for(images: Sequence[Image], request: DownloadRequest) -> list[Path]:
 
 def _require_outside(images: Sequence[Image], paths: Sequence[Path]) -> None:
     """Refuse to write into a catalog's own data folder, where the file might be an image's."""
-    folders = {catalog.file.data_folder.path.resolve() for catalog in (image._catalog for image in images)}
+    folders = {catalog.file.data_folder.path for catalog in (image._catalog for image in images)}
     for path in paths:
-        if not folders.isdisjoint(path.resolve().parents):
+        if any(is_inside(path, folder) for folder in folders):
             raise BadRequestError(f"'{path}' is in the catalog's own data folder; download to another folder")
 
 
@@ -160,7 +163,7 @@ def _replacing(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         with write_errors(path):
-            temporary.replace(path)
+            replace(temporary, path)
     finally:
         with suppress(OSError):  # a name that is too long, for example
             temporary.unlink(missing_ok=True)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 from localcat.disk.filesystem import exists
 from localcat.disk.ownership import Home, Marker, data_path, home_of, require_outside, state_of_marker
-from localcat.disk.paths import absolute, below_roots, is_local, real_file
+from localcat.disk.paths import absolute, below_roots, is_local, real_file, uri_of
 from localcat.errors import (
     BadRequestError,
     CatalogExistsError,
@@ -301,7 +301,7 @@ class CatalogFile:
         import sqlite_utils  # slow to import where it has many plugins
 
         mode = "ro" if self.database.read_only else "rw"
-        return sqlite_utils.Database(sqlite3.connect(f"{self.path.resolve().as_uri()}?mode={mode}", uri=True))
+        return sqlite_utils.Database(sqlite3.connect(f"{uri_of(self.path)}?mode={mode}", uri=True))
 
 
 def settings_of(org: str | None, user: str | None) -> dict[str, str]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from localcat.disk import filesystem
 from localcat.disk.filesystem import (
     FileSystem,
     file_system_of,
@@ -103,3 +105,18 @@ def test_kernel_and_mounts_agree() -> None:
     found = file_system_of("/proc/self")
     assert (found.name, found.is_local_disk) == ("proc", False)
     assert file_system_of("/proc").is_read_only is bool(os.statvfs("/proc").f_flag & os.ST_RDONLY)
+
+
+def test_on_macos_the_mounts_are_listed_once_for_a_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes a program of its own, which every thread's connection would run."""
+    listed: list[list[str]] = []
+
+    def run(command: list[str], **options: object) -> subprocess.CompletedProcess[bytes]:
+        listed.append(command)
+        return subprocess.CompletedProcess(command, 0, b"/dev/disk3s1 on / (apfs, local)\n//x/\xff on /x (smbfs)\n")
+
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(filesystem, "_names", {})
+    assert [file_system_of(tmp_path / name).name for name in ("a", "b", "c")] == ["apfs"] * 3
+    assert listed == [["/sbin/mount"]]

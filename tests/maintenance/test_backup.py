@@ -362,7 +362,7 @@ def test_a_copy_that_fails_at_its_last_step_is_removed(
     if "where" in fault:
         monkeypatch.setattr(os, "link", failing)
     if "sync" in fault:
-        monkeypatch.setattr(database, "sync_folder", failing)
+        monkeypatch.setattr(database, "flush_folder", failing)
     else:
         monkeypatch.setattr(Path, "replace", failing)
     before = names(tmp_path)

@@ -277,7 +277,7 @@ def test_a_catalog_at_rest_has_no_threads_and_no_temporary_files(
     upload = new_image(product).upload_ndarray(pixels, raster_meta=meta, wait=False)
     gate.wait_until_reached()
     (thread,) = catalog.uploader._workers._threads
-    assert len(temporaries(catalog)) == 2  # the file, and the claim of the process
+    assert len(temporaries(catalog)) == 3  # the file, its lock, and the claim of the process
     gate.opened.set()
     upload.wait_for_completion(PATIENCE)
     thread.join(PATIENCE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, Self, TypeAlias
 
-from localcat.disk.paths import absolute
+from localcat.disk.paths import absolute, uri_of
 from localcat.errors import BadRequestError
 from localcat.expressions.evaluate import like_matches
 
@@ -21,6 +22,7 @@ QUERY_SECONDS: Final = 30.0  # that a query may take in a catalog that is not tr
 CACHE_KIB: Final = 32_000  # of pages that a connection keeps; taken as they are read
 WAL_KEPT: Final = 64 * 2**20  # bytes of the write-ahead log that stay when it begins again
 
+_HAS_FULL_FSYNC: Final = sys.platform == "darwin"  # where fsync stops at the drive's cache
 _NO_LIMIT: Final = nullcontext()
 _STEPS_BETWEEN_LOOKS: Final = 20_000  # of SQLite's virtual machine; less than a millisecond
 _LIMITS: Final = {  # in a catalog that is not trusted
@@ -103,9 +105,9 @@ def connect(path: Path, mode: Mode, options: OpenOptions, *, durable: bool = Tru
     durable : bool
         False skips all fsyncs.
     """
-    name = ":memory:" if mode == "memory" else path.resolve().as_uri().removeprefix("file:")
+    name = "file::memory:" if mode == "memory" else uri_of(path)
     connection = sqlite3.connect(
-        f"file:{name}?{'mode=ro&immutable=1' if mode == 'immutable' else f'mode={mode}'}",
+        f"{name}?{'mode=ro&immutable=1' if mode == 'immutable' else f'mode={mode}'}",
         uri=True,
         timeout=options.seconds,
         isolation_level=None,
@@ -114,6 +116,7 @@ def connect(path: Path, mode: Mode, options: OpenOptions, *, durable: bool = Tru
     try:
         for pragma in (
             f"synchronous = {'EXTRA' if durable else 'OFF'}",  # with a write-ahead log, EXTRA means FULL
+            *(("fullfsync = ON", "checkpoint_fullfsync = ON") if durable and _HAS_FULL_FSYNC else ()),
             "foreign_keys = ON",
             "trusted_schema = OFF",
             "cell_size_check = ON",

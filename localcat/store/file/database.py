@@ -18,10 +18,11 @@ from contextlib import AbstractContextManager, ExitStack, closing, contextmanage
 from pathlib import Path
 from typing import Any
 
-from localcat.disk.filesystem import file_system_of, identity_of, sync_folder
+from localcat.disk.filesystem import file_system_of
 from localcat.disk.ownership import data_path
 from localcat.disk.risks import warn_of_risks
 from localcat.disk.steps import reached
+from localcat.disk.system import flush_folder, identity_of, name_new
 from localcat.errors import (
     CatalogClosedError,
     CatalogExistsError,
@@ -563,25 +564,14 @@ def publish(temporary: Path, path: Path, *, durable: bool) -> None:
         If there is.
     """
     try:
-        os.link(temporary, path)
+        name_new(temporary, path)
     except FileExistsError:
         raise CatalogExistsError(
             f"'{path}' already exists; open it with Catalog.open, or choose another name"
         ) from None
-    except OSError:  # a file system without hard links: claim the name first, then replace the empty claim
-        try:
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
-        except FileExistsError:
-            raise CatalogExistsError(f"'{path}' already exists; open it with Catalog.open") from None
-        try:
-            temporary.replace(path)
-        except BaseException:
-            if temporary.exists():  # and the name is a mere claim
-                path.unlink()
-            raise
     reached("catalog named")
     if durable:
-        sync_folder(path.parent)
+        flush_folder(path.parent)
 
 
 def _check_sqlite_once() -> None:

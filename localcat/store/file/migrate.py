@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from localcat.disk.filesystem import sync_folder
 from localcat.disk.steps import reached
+from localcat.disk.system import flush, flush_folder, replace
 from localcat.errors import CorruptCatalogError, StorageError
 from localcat.store.file import schema
 from localcat.store.file.trust import check_schema
@@ -95,17 +94,13 @@ def _back_up(path: Path, backup: Path, connect: Callable[[Path], sqlite3.Connect
             temporary.unlink(missing_ok=True)
             with contextlib.closing(connect(path)) as source, contextlib.closing(sqlite3.connect(temporary)) as target:
                 source.backup(target)
-            _flush(temporary)
+            with temporary.open("rb+") as file:
+                flush(file.fileno())
             reached("copy written")
-            temporary.replace(backup)
-            sync_folder(backup.parent)
+            replace(temporary, backup)
+            flush_folder(backup.parent)
         finally:
             temporary.unlink(missing_ok=True)
-
-
-def _flush(path: Path) -> None:
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
 
 
 @contextlib.contextmanager
