@@ -553,11 +553,11 @@ class Image(NamedCatalogObject):
         super()._prepare(transaction)
         if self.storage_state is None:
             self.storage_state = StorageState.REMOTE
-        self._refuse_invented(self.__dict__.pop("_uploaded", frozenset()))  # what an upload has just published
+        self._refuse_invented(self.__dict__.pop("_uploaded", ()))  # what an upload has just published
 
     def _write_changes(self, transaction: Transaction, current: Row, new: Mapping[str, Stored]) -> None:
         if "files" in new:
-            owned = {file for file in self._files_of(current[self._positions()["files"]]) if file.owned}
+            owned = [file for file in self._files_of(current[self._positions()["files"]]) if file.owned]
             self._refuse_invented(owned)
             kept = {file.href for file in self._files_of(new["files"])}
             dropped = sorted({str(file.href) for file in owned if file.href not in kept})

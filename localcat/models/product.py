@@ -81,11 +81,15 @@ class DisplayBands(TextList):
 
     def coerce(self, value: Any) -> list[str]:
         names = super().coerce(value)
-        if len(names) > 4 or not all(names):
-            raise AttributeValidationError(
-                f"{self.name} has one band, one with alpha, three, or three with alpha, not {names!r}"
-            )
+        if not all(names):
+            raise AttributeValidationError(f"{self.name} holds names of bands, not {names!r}")
         return names
+
+    def require_count(self, count: int) -> None:
+        if count > 4:
+            raise AttributeValidationError(
+                f"{self.name} has one band, one with alpha, three, or three with alpha, not {count}"
+            )
 
 
 class Product(AuthCatalogObject):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias
 
 from localcat.errors import AttributeValidationError, CorruptCatalogError, DeletedObjectError
 from localcat.expressions.fields import Fields, nearest
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 # What decoding a stored value raises where it is not what localcat wrote; refusals of values are ValueErrors too.
 DAMAGE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError, CorruptCatalogError)
+_Change: TypeAlias = Callable[[Any], Any]
+_UNKNOWN = (None, None)
 _FIRST = 2  # position of the first attribute in a row, behind row id and version
 
 
@@ -34,7 +36,7 @@ class Record:
 
     table: ClassVar[str] = ""
     _attributes: ClassVar[dict[str, Attribute[Any]]] = {}
-    _coercions: ClassVar[dict[str, Callable[[Any], Any]]] = {}  # of the attributes that can be set
+    _settable: ClassVar[dict[str, tuple[_Change, _Change | None]]] = {}  # how values that are assigned come in
     _related: ClassVar[tuple[str, ...]] = ()  # attributes that are other objects; they are properties, not columns
     _ordered: ClassVar[tuple[tuple[str, str], ...]] = ()  # pairs of attributes: the first is never above the second
     _is_abstract: ClassVar[bool] = True
@@ -55,7 +57,11 @@ class Record:
         for base in reversed(cls.__mro__):
             found.update({name: value for name, value in vars(base).items() if isinstance(value, Attribute)})
         cls._attributes = found
-        cls._coercions = {name: attribute.coerce for name, attribute in found.items() if not attribute.readonly}
+        cls._settable = {
+            name: (attribute.coerce, attribute.held if attribute.is_mutable else None)
+            for name, attribute in found.items()
+            if not attribute.readonly
+        }
         cls.ATTRIBUTES = (*found, *cls._related)
 
     def __init__(self, *, catalog: Backend | None = None, client: Backend | None = None, **attributes: Any) -> None:
@@ -73,13 +79,14 @@ class Record:
 
     def _fill(self, attributes: dict[str, Any]) -> None:
         """Set the attributes of a new object; the dictionary may be changed."""
-        values, coercions = self._values, self._coercions
+        values, settable = self._values, self._settable
         for name, value in attributes.items():
-            coerce = coercions.get(name)
+            coerce, held = settable.get(name, _UNKNOWN)
             if coerce is None:
                 setattr(self, name, value)
             else:  # what assignment comes to where there is no row to compare with
-                values[name] = None if value is None else coerce(value)
+                new = None if value is None else coerce(value)
+                values[name] = new if held is None else held(new)
 
     # Attributes
 
@@ -114,7 +121,7 @@ class Record:
             return None
         stored = row[self._positions()[attribute.name]]
         try:
-            value = None if stored is None else attribute.load(stored)
+            value = None if stored is None else attribute.held(attribute.load(stored))
         except DAMAGE as error:
             raise CorruptCatalogError(
                 f"{attribute.name} of {type(self).__name__} {self._stored('id')!r} is damaged in catalog "
@@ -129,7 +136,7 @@ class Record:
     def _assign(self, attribute: Attribute[Any], value: Any) -> None:
         if attribute.readonly:
             raise AttributeValidationError(f"Can't set '{attribute.name}' item because it is a readonly attribute")
-        new = None if value is None else attribute.coerce(value)
+        new = None if value is None else attribute.held(attribute.coerce(value))
         if attribute.immutable:
             current = self._value(attribute.name)
             if current is not None and current != new:
@@ -315,5 +322,10 @@ class Record:
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         twin = self.__copy__()
         memo[id(self)] = twin
-        twin._values = copy.deepcopy(self._values, memo)
+        twin.__setstate__({"_values": copy.deepcopy(self._values, memo)})
         return twin
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take over what was pickled, in which lists and dictionaries are plain ones."""
+        self.__dict__.update(state)
+        self._values = {name: self._attributes[name].held(value) for name, value in self._values.items()}

@@ -183,7 +183,7 @@ def _describe_image(image: Image, written: list[Written], files: list[File]) -> 
             setattr(image, name, value)
     image.files = files
     image.storage_state = StorageState.AVAILABLE
-    image._uploaded = frozenset(files)
+    image._uploaded = tuple(files)
 
 
 def _set_crs(image: Image, crs: CRS) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from localcat import AttributeValidationError, BadRequestError, Catalog, Image, Product, SpectralBand
 from localcat import properties as p
+from localcat.models.attributes.structured import ExtraProperties
 
 UTC = dt.UTC
 
@@ -124,14 +125,14 @@ def test_tags_have_limits(catalog: Catalog) -> None:
 def test_limits_hold_for_changes_in_place(product: Product) -> None:
     """3.2."""
     product.tags = ["x"] * 32
-    product.tags.append("y")
     with pytest.raises(AttributeValidationError, match="at most 32 items, not 33"):
-        product.save()
-    product.tags = None
-    product.extra_properties = {str(n): n for n in range(50)}
-    product.extra_properties["more"] = 1
-    with pytest.raises(AttributeValidationError, match="at most 50 entries, not 51"):
-        product.save()
+        product.tags.append("y")
+    most = ExtraProperties.MOST
+    product.extra_properties = {str(n): n for n in range(most)}
+    with pytest.raises(AttributeValidationError, match=f"at most {most} entries, not {most + 1}"):
+        product.extra_properties["more"] = 1
+    product.extra_properties["0"] = 5
+    assert (len(product.tags), len(product.extra_properties)) == (32, most)
 
 
 @pytest.mark.parametrize("value", ["tag", b"tag", 5, {"a": 1}, [5], [None], ["a\x00"], ["\ud800"], [b"a"], [["a"]]])
@@ -146,7 +147,7 @@ def test_lists_take_any_iterable_and_are_lists(catalog: Catalog) -> None:
     for value in (("a", "b"), iter("ab"), dict.fromkeys("ab").keys(), ["a", "b"]):
         product = Product(tags=value)
         assert product.tags == ["a", "b"]
-        assert type(product.tags) is list
+        assert isinstance(product.tags, list)
 
 
 @pytest.mark.parametrize(

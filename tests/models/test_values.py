@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+from collections.abc import MutableMapping
+
 import numpy
 import pytest
 
@@ -85,7 +89,7 @@ def test_a_resolution_stays_valid_when_it_is_changed() -> None:
     resolution = Resolution(60, "meters")
     resolution.value, resolution.unit = "30", ResolutionUnit.DEGREES
     assert resolution == Resolution(30, "degrees")
-    for name, value in (("value", float("nan")), ("value", None), ("value", True), ("unit", "feet"), ("unit", None)):
+    for name, value in (("value", float("nan")), ("value", "60m"), ("value", True), ("unit", "feet"), ("unit", 5)):
         with pytest.raises(AttributeValidationError, match=f"the {name} of a resolution is"):
             setattr(resolution, name, value)
     assert resolution == Resolution(30, "degrees")
@@ -193,7 +197,7 @@ def test_standard_processing_levels_need_no_entry(name: str) -> None:
         ({"toa": None}, "'toa' .*, not None"),
         ({5: "toa"}, "not 5"),
         ({"toa": [5]}, "^5 "),
-        ({"toa": [{}]}, "^function .*, not None"),
+        ({"toa": [{}]}, "^function of a ProcessingStepAttribute is not set"),
         ({"toa": [{"function": 5}]}, "^function .*, not 5"),
         ({"toa": [{"function": "f", "colour": "red"}]}, "'colour'"),
         ({"toa": [{"function": "f", "data_type": "uint8"}]}, "^data_type .*, not 'uint8'"),
@@ -213,9 +217,9 @@ def test_what_is_no_processing_level(catalog: Catalog, levels: object, words: st
 @pytest.mark.parametrize(
     ("derived", "words"),
     [
-        ({}, "^function .*, not None"),
-        ({"function": "f"}, "^bands .*, not None"),
-        ({"bands": ["a"]}, "^function .*, not None"),
+        ({}, "^function of a DerivedParamsAttribute is not set"),
+        ({"function": "f"}, "^bands of a DerivedParamsAttribute is not set"),
+        ({"bands": ["a"]}, "^function of a DerivedParamsAttribute is not set"),
         ({"function": "f", "bands": "ab"}, "^bands .*, not 'ab'"),
         ({"function": "f", "bands": [5]}, "bands .*, not 5"),
         ({"function": "f", "bands": ["a"], "x": 1}, "'x'"),
@@ -231,12 +235,14 @@ def test_what_are_no_derived_params(catalog: Catalog, derived: object, words: st
 def test_values_stay_valid_when_they_are_changed() -> None:
     """3.2: nested fields are checked, too."""
     step = ProcessingStepAttribute(function="f")
-    for name, value in (("function", None), ("data_type", "x"), ("index", "1"), ("physical_range", 5)):
+    for name, value in (("function", 5), ("data_type", "x"), ("index", "1"), ("physical_range", 5)):
         with pytest.raises(AttributeValidationError, match=f"^{name} .*, not {value!r}"):
             setattr(step, name, value)
     derived = DerivedParamsAttribute(function="f", bands=["a"])
-    with pytest.raises(AttributeValidationError, match="^bands .*, not None"):
-        derived.bands = None
+    with pytest.raises(AttributeValidationError, match="^bands .*, not 5"):
+        derived.bands = 5
+    with pytest.raises(AttributeValidationError, match="bands .*, not 5"):
+        derived.bands.append(5)
     assert (step, derived.bands) == (ProcessingStepAttribute(function="f"), ["a"])
 
 
@@ -247,6 +253,110 @@ def test_a_value_may_be_shared_by_bands(catalog: Catalog) -> None:
     first.processing_levels["default"] = "toa"
     first.derived_params.function = "g"
     assert (second.processing_levels["default"], second.derived_params.function) == ("toa", "g")
+
+
+# As mappings
+
+VALUES = [
+    (Resolution(60, "m"), {"value": 60.0, "unit": "meters"}),
+    (File("gs://bucket/a.tif", size_bytes=5), {"href": "gs://bucket/a.tif", "size_bytes": 5}),
+    (ProcessingStepAttribute("f", data_range=(0, 1)), {"function": "f", "data_range": (0.0, 1.0)}),
+    (DerivedParamsAttribute("f", ["a"]), {"function": "f", "bands": ["a"]}),
+]
+
+
+@pytest.mark.parametrize(("value", "entries"), VALUES, ids=lambda one: type(one).__name__)
+def test_values_are_mappings_of_the_parts_that_are_set(value, entries: dict) -> None:
+    """3.2: read as attributes or as entries."""
+    assert isinstance(value, MutableMapping)
+    assert dict(value) == dict(**value) == value.serialize() == entries
+    assert (value == entries, entries == value, value == {**entries, "x": 1}) == (True, True, False)
+    assert (list(value), len(value), list(value.values())) == (list(entries), len(entries), list(entries.values()))
+    for name, entry in entries.items():
+        assert (value[name], getattr(value, name), name in value) == (entry, entry, True)
+    assert value.get("provider_id", "none") == "none"
+    with pytest.raises(KeyError, match="colour"):
+        value["colour"]
+
+
+@pytest.mark.parametrize(("value", "entries"), VALUES, ids=lambda one: type(one).__name__)
+def test_values_are_filled_as_mappings(value, entries: dict) -> None:
+    """3.2: an empty one, entry by entry; what is no entry is refused as it is set."""
+    kind = type(value)
+    made = kind()
+    assert (dict(made), bool(made), made == {}) == ({}, False, True)
+    for name, entry in entries.items():
+        made[name] = entry
+    by_update = kind()
+    by_update.update(entries)
+    assert made == by_update == value
+    for copied in (copy.copy(value), copy.deepcopy(value), pickle.loads(pickle.dumps(value))):
+        assert (type(copied), copied == value) == (kind, True)
+    last = next(reversed(entries))
+    del made[last]
+    assert (last in made, getattr(made, last)) == (False, None)
+    with pytest.raises(AttributeValidationError, match=f"{kind.__name__} has no entry 'hreff'"):
+        made["hreff"] = "x"
+    with pytest.raises(AttributeError, match=f"{kind.__name__} has no attribute hreff"):
+        made.hreff = "x"
+
+
+def test_values_of_other_classes_are_not_equal() -> None:
+    assert File() != Resolution()
+    assert Resolution() != 5
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(File("a"))
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "unit"), [("60m", 60, "meters"), ("30 m", 30, "meters"), ("0.1degrees", 0.1, "degrees")]
+)
+def test_a_resolution_is_made_of_a_text(text: str, value: float, unit: str) -> None:
+    """Choice 34."""
+    assert Resolution(text) == Resolution(value=text) == Resolution(value, unit)
+
+
+@pytest.mark.parametrize("given", [("60",), ("60 km",), ("60m", "degrees"), (b"60m",), (None, "feet")])
+def test_what_a_resolution_is_not_made_of(given: tuple) -> None:
+    with pytest.raises(AttributeValidationError, match="resolution is"):
+        Resolution(*given)
+
+
+@pytest.mark.parametrize("given", [Resolution(), Resolution(60), Resolution(unit="m")])
+def test_an_incomplete_resolution_is_refused_where_it_is_used(product: Product, given: Resolution) -> None:
+    """3.4: a band and a filter need both parts."""
+    with pytest.raises(AttributeValidationError, match=r"^resolution: (value|unit) of a Resolution is not set"):
+        SpectralBand(resolution=given)
+    with pytest.raises(BadRequestError, match=r"resolution: a resolution is .*, not \{"):
+        SpectralBand.search().filter(p.resolution == given)
+    band = product.get_band("blue")
+    del band.resolution["value"]
+    assert band.state == "modified"
+    with pytest.raises(AttributeValidationError, match="value of a Resolution is not set"):
+        band.save()
+    band.resolution["value"] = 60
+    assert band.state == "saved"
+
+
+def test_a_file_is_changed_in_place(product: Product) -> None:
+    """3.6: the image is modified then, and saves it."""
+    image = Image(product=product, name="r", storage_state="remote", files=[File(href="gs://bucket/a.tif")])
+    image.save()
+    image.files[0].href = "gs://bucket/b.tif"
+    assert image.state == "modified"
+    image.save()
+    assert (image.state, Image.get(image.id).files) == ("saved", [{"href": "gs://bucket/b.tif"}])
+    image.files[0]["href"] = None
+    with pytest.raises(AttributeValidationError, match="a file has a href or a provider_href"):
+        image.save()
+
+
+def test_a_file_of_ours_is_not_changed_in_place(kept: Catalog) -> None:
+    """3.6: only uploads put files into the data folder."""
+    image = Image.get("guide:a", catalog=kept)
+    image.files[0].href = "guide/other.tif"
+    with pytest.raises(BadRequestError, match=r"'guide/other\.tif' is not a file of image 'acme:guide:a'"):
+        image.save()
 
 
 # Upload options

@@ -5,64 +5,22 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Self, TypeVar
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from localcat.errors import AttributeValidationError, BadRequestError
 from localcat.expressions.names import brief
 from localcat.expressions.numbers import is_int64
 from localcat.expressions.numbers import number as number_of
+from localcat.models.attributes.checked import CheckedDict, CheckedList
+from localcat.models.attributes.mappings import MappingValue
 from localcat.models.attributes.scalars import real, unstorable
 from localcat.models.attributes.structured import Structured
 from localcat.models.enums import DataType
 
-Value = TypeVar("Value", bound="_MappingValue")
 
-
-class _MappingValue:
-    """A dataclass that can be given as a mapping, and checks its entries when they are set."""
-
-    __slots__ = ()
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        object.__setattr__(self, name, self._checked(name, value))
-
-    def _checked(self, name: str, value: Any) -> Any:
-        """Return the value to keep for an entry, or refuse it."""
-        raise NotImplementedError
-
-    @classmethod
-    def _names(cls) -> list[str]:
-        return [field.name for field in fields(cls)]  # type: ignore[arg-type]  # each subclass is a dataclass
-
-    @classmethod
-    def parse(cls: type[Value], value: Any) -> Value:
-        """Return the value itself, or the one that a mapping describes."""
-        if isinstance(value, cls):
-            return value
-        if not isinstance(value, Mapping):
-            raise AttributeValidationError(f"{value!r} is no {cls.__name__}; pass one, or a mapping")
-        unknown = [name for name in value if name not in cls._names()]
-        if unknown:
-            raise AttributeValidationError(f"{cls.__name__} has no entry {unknown[0]!r}")
-        return cls(**value)
-
-    @classmethod
-    def from_stored(cls, entries: Mapping[str, Any]) -> Self:
-        """Return the value that the store keeps as a mapping, unchecked and without entries that are not known."""
-        self = cls.__new__(cls)
-        for name in cls._names():
-            entry = entries.get(name)
-            object.__setattr__(self, name, tuple(entry) if name.endswith("_range") and entry is not None else entry)
-        return self
-
-    def to_mapping(self) -> dict[str, Any]:
-        """Return the entries that are set."""
-        return {name: value for name in self._names() if (value := getattr(self, name)) is not None}
-
-
-@dataclass(slots=True)
-class ProcessingStepAttribute(_MappingValue):
+@dataclass(slots=True, eq=False)
+class ProcessingStepAttribute(MappingValue):
     """One step in the making of a processing level; stored, not computed.
 
     Parameters
@@ -90,9 +48,11 @@ class ProcessingStepAttribute(_MappingValue):
     physical_range: Any = None
     physical_range_unit: str | None = None
 
+    def require_complete(self) -> None:
+        """Refuse a step without a function."""
+        self._require_set("function")
+
     def _checked(self, name: str, value: Any) -> Any:
-        if name == "function":
-            return _text("function of a processing step", value)
         if value is None:
             return None
         if name == "data_type":
@@ -109,8 +69,8 @@ class ProcessingStepAttribute(_MappingValue):
         return _text(f"{name} of a processing step", value)
 
 
-@dataclass(slots=True)
-class DerivedParamsAttribute(_MappingValue):
+@dataclass(slots=True, eq=False)
+class DerivedParamsAttribute(MappingValue):
     """How a derived band is made of others; stored, not computed.
 
     Parameters
@@ -127,14 +87,18 @@ class DerivedParamsAttribute(_MappingValue):
     bands: Any = None
     source_type: str | None = None
 
+    def require_complete(self) -> None:
+        """Refuse parameters without a function or without bands."""
+        self._require_set("function", "bands")
+
     def _checked(self, name: str, value: Any) -> Any:
-        if name == "bands":
-            if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
-                raise AttributeValidationError(f"bands of derived_params is a list of names, not {value!r}")
-            return [_text("each of the bands of derived_params", band) for band in value]
-        if name == "source_type" and value is None:
+        if value is None:
             return None
-        return _text(f"{name} of derived_params", value)
+        if name != "bands":
+            return _text(f"{name} of derived_params", value)
+        if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
+            raise AttributeValidationError(f"bands of derived_params is a list of names, not {value!r}")
+        return CheckedList(_band_names(value), _band_names)
 
 
 class DerivedParams(Structured[DerivedParamsAttribute]):
@@ -149,37 +113,33 @@ class DerivedParams(Structured[DerivedParamsAttribute]):
         return DerivedParamsAttribute.from_stored(json.loads(stored))
 
     def to_json(self, value: Any) -> Any:
-        return DerivedParamsAttribute(**value.to_mapping()).to_mapping()  # a copy, its list of bands checked again
+        return DerivedParamsAttribute.parse(value.to_mapping()).to_mapping()  # a copy, its list of bands checked again
 
 
-class ProcessingLevelsAttribute(dict[str, Any]):
+class ProcessingLevelsAttribute(CheckedDict[Any]):
     """Processing levels by name: the name of another level, or a list of steps.
+
+    Parameters
+    ----------
+    levels : mapping, optional
+        Levels by name; more of them by keyword. Steps may be mappings.
 
     Raises
     ------
     AttributeValidationError
-        If a level is neither.
+        If a level is neither, when it is made and when one is put in.
     """
+
+    __slots__ = ()
 
     MOST_ALIASES: ClassVar[int] = 10  # followed in a row
     OPTIONAL: ClassVar[tuple[str, ...]] = ("default", "toa", "surface")  # need no entry: no steps
 
     def __init__(self, levels: Mapping[str, Any] | None = None, **more: Any) -> None:
-        super().__init__()
-        for name, level in {**(levels or {}), **more}.items():
-            self[name] = level
+        super().__init__(_levels({**(levels or {}), **more}), _levels)
 
-    def __setitem__(self, name: str, level: Any) -> None:
-        _text("the name of a processing level", name)
-        if isinstance(level, list | tuple):
-            level = [ProcessingStepAttribute.parse(step) for step in level]
-        elif isinstance(level, str):
-            level = _text(f"processing level {name!r}", level)
-        else:
-            raise AttributeValidationError(
-                f"processing level {name!r} is the name of a level or a list of steps, not {level!r}"
-            )
-        super().__setitem__(name, level)
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (dict(self),)
 
     def steps(self, name: str) -> list[ProcessingStepAttribute]:
         """Return the steps of a level, following names of other levels; none for a standard level without an entry.
@@ -234,6 +194,29 @@ class ProcessingLevels(Structured[ProcessingLevelsAttribute]):
             name: level if isinstance(level, str) else [step.to_mapping() for step in level]
             for name, level in checked.items()
         }
+
+
+def _levels(given: Mapping[Any, Any], count: int = 0) -> dict[str, Any]:
+    """Return levels as they are kept, or refuse them."""
+    return {_text("the name of a processing level", name): _level(name, level) for name, level in given.items()}
+
+
+def _level(name: str, level: Any) -> Any:
+    if isinstance(level, list | tuple):
+        return CheckedList(_steps(level), _steps)
+    if isinstance(level, str):
+        return _text(f"processing level {name!r}", level)
+    raise AttributeValidationError(
+        f"processing level {name!r} is the name of a level or a list of steps, not {level!r}"
+    )
+
+
+def _steps(given: Iterable[Any], count: int = 0) -> list[ProcessingStepAttribute]:
+    return [ProcessingStepAttribute.parse(step) for step in given]
+
+
+def _band_names(given: Iterable[Any], count: int = 0) -> list[str]:
+    return [_text("each of the bands of derived_params", band) for band in given]
 
 
 def _text(what: str, value: Any) -> str:

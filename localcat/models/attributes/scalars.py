@@ -111,6 +111,10 @@ class Attribute(Generic[T]):
         """
         raise NotImplementedError
 
+    def held(self, value: Any) -> Any:
+        """Return a value as an object holds it: lists and dictionaries check what is put into them."""
+        return value
+
     def dump(self, value: Any) -> Stored:
         """Return the stored form of a value that `coerce` let through; None is handled by the caller."""
         stored: Stored = value

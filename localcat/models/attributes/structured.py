@@ -1,7 +1,7 @@
 """The attributes that hold more than one value: lists, mappings and tuples, stored as JSON text.
 
-A list or a mapping can be changed in place, without the attribute knowing. Each kind therefore checks its value again
-when it is stored.
+A list or a dictionary that an object holds checks what is put into it. What is deeper, such as a list in a dictionary,
+changes in place without the attribute knowing: each kind checks its value again when it is stored.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from localcat.errors import AttributeValidationError, BadRequestError
 from localcat.expressions.fields import Field, Kind, Scalar
 from localcat.expressions.numbers import is_int64
 from localcat.expressions.numbers import number as number_of
+from localcat.models.attributes.checked import CheckedDict, CheckedList
 from localcat.models.attributes.scalars import Attribute, Stored, real, unstorable
 
 T = TypeVar("T")
@@ -32,6 +33,22 @@ class Structured(Attribute[T]):
     def dump(self, value: Any) -> Stored:
         checked = self.to_json(self.coerce(value))  # again, since it may have been changed in place
         return json.dumps(checked, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+    def held(self, value: Any) -> Any:
+        if type(value) is list:
+            return CheckedList(value, self._checked_items)
+        return CheckedDict(value, self._checked_entries) if type(value) is dict else value
+
+    def _checked_items(self, items: list[Any], count: int) -> list[Any]:
+        self.require_count(count)
+        return self.coerce(items) or []
+
+    def _checked_entries(self, entries: dict[Any, Any], count: int) -> Any:
+        self.require_count(count)
+        return self.coerce(entries)
+
+    def require_count(self, count: int) -> None:
+        """Refuse more items than the value may have."""
 
     def load(self, stored: Any) -> T:
         value: T = json_text.loads(stored)
@@ -92,9 +109,15 @@ class TextList(Structured[list[str]]):
 
     def coerce(self, value: Any) -> list[str]:
         items = [self._item(item) for item in self.several(value, "is a list of texts")]
-        if self.most is not None and len(items) > self.most:
-            raise AttributeValidationError(f"{self.name} has at most {self.most} items, not {len(items)}")
+        self.require_count(len(items))
         return items
+
+    def require_count(self, count: int) -> None:
+        if self.most is not None and count > self.most:
+            raise AttributeValidationError(f"{self.name} has at most {self.most} items, not {count}")
+
+    def to_json(self, value: Any) -> Any:
+        return list(value)
 
     def _item(self, value: Any) -> str:
         text = value if type(value) is str and value.isascii() and "\x00" not in value else self._storable(value)
@@ -135,8 +158,7 @@ class ExtraProperties(Structured[dict[str, str | int | float]]):
     def coerce(self, value: Any) -> dict[str, str | int | float]:
         if type(value) is not dict and not isinstance(value, Mapping):
             raise self.refuse(value, "is a mapping")
-        if len(value) > self.MOST:
-            raise AttributeValidationError(f"{self.name} has at most {self.MOST} entries, not {len(value)}")
+        self.require_count(len(value))
         entries = {}
         for key, item in value.items():
             if not isinstance(key, str) or unstorable(key) is not None:
@@ -151,6 +173,13 @@ class ExtraProperties(Structured[dict[str, str | int | float]]):
             if not fits:
                 raise self.refuse(plain, f"has texts and finite numbers as values (at key {key!r})")
         return entries
+
+    def require_count(self, count: int) -> None:
+        if count > self.MOST:
+            raise AttributeValidationError(f"{self.name} has at most {self.MOST} entries, not {count}")
+
+    def to_json(self, value: Any) -> Any:
+        return dict(value)
 
     def bind(self, value: object) -> Scalar:
         raise BadRequestError(f"{self.name} is filtered by one of its keys: p.{self.name}['key'], not by {value!r}")

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
 
 from localcat.errors import AttributeValidationError, BadRequestError
 from localcat.expressions.fields import Kind, Scalar
 from localcat.expressions.names import brief
 from localcat.expressions.numbers import is_int64
 from localcat.expressions.numbers import number as number_of
+from localcat.models.attributes.mappings import MappingValue
 from localcat.models.attributes.scalars import Attribute, Stored, real, unstorable
 from localcat.models.attributes.structured import Structured
 from localcat.models.enums import ResolutionUnit
@@ -29,18 +30,19 @@ _UNITS = {
 }
 
 
-@dataclass(slots=True)
-class Resolution:
-    """The size of a pixel on the ground.
+@dataclass(slots=True, eq=False)
+class Resolution(MappingValue):
+    """The size of a pixel on the ground; also a mapping with the keys ``value`` and ``unit``.
 
-    One may be given to several bands; changing it then changes it for all of them.
+    One may be given to several bands; changing it then changes it for all of them. ``Resolution()`` is empty and can be
+    filled; bands and filters take it when it has both parts.
 
     Parameters
     ----------
-    value : float
-        The size, in `unit`.
+    value : float or str
+        The size, in `unit`; or both in one string, such as ``"60m"`` or ``"0.5 deg."``. None as long as it is unset.
     unit : ResolutionUnit or str
-        ``"meters"`` or ``"degrees"``; it reads back as plain text.
+        ``"meters"`` or ``"degrees"``; it reads back as plain text. None as long as it is unset.
 
     Raises
     ------
@@ -49,30 +51,49 @@ class Resolution:
     """
 
     value: float
-    unit: ResolutionUnit | str
+    unit: str
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        object.__setattr__(self, name, _size(value) if name == "value" else _unit(value) if name == "unit" else value)
+    def __init__(self, value: float | str | None = None, unit: ResolutionUnit | str | None = None) -> None:
+        if isinstance(value, str) and unit is None:
+            self["value"], self["unit"] = _parts_of(value)
+        else:
+            self["value"], self["unit"] = value, unit
+
+    def _checked(self, name: str, value: Any) -> Any:
+        if value is None:
+            return None
+        return _size(value) if name == "value" else _unit(value)
+
+    def require_complete(self) -> None:
+        """Refuse a resolution that lacks its value or its unit."""
+        self._require_set("value", "unit")
 
     @classmethod
-    def parse(cls, value: Any) -> Resolution:
-        """Return a resolution from a `Resolution`, a mapping or a string such as ``"60m"`` or ``"0.5 deg."``."""
-        if isinstance(value, Resolution):
-            return value
+    def _of_mapping(cls, value: Any) -> Self:
         if isinstance(value, Mapping) and set(value) == {"value", "unit"}:
-            return cls(value["value"], value["unit"])
+            return cls(**value)
         if isinstance(value, str):
-            match = _RESOLUTION_TEXT.fullmatch(value)
-            if match is not None and match["unit"].lower() in _UNITS:
-                return cls(float(match["value"]), match["unit"])
-        raise AttributeValidationError(
-            f"a resolution is Resolution(value=60, unit='meters') or a string such as '60m' or '0.5°', not {value!r}"
-        )
+            return cls(value)
+        raise _no_resolution(value)
 
     @property
     def metres(self) -> float:
         """The size in metres, at 111,111 m to the degree."""
         return self.value * METRES_PER_DEGREE if self.unit == ResolutionUnit.DEGREES else self.value
+
+
+def _parts_of(text: str) -> tuple[float, str]:
+    """Return the value and the unit that a string such as ``"60m"`` means."""
+    match = _RESOLUTION_TEXT.fullmatch(text)
+    if match is None or match["unit"].lower() not in _UNITS:
+        raise _no_resolution(text)
+    return float(match["value"]), match["unit"]
+
+
+def _no_resolution(value: object) -> AttributeValidationError:
+    return AttributeValidationError(
+        f"a resolution is Resolution(value=60, unit='meters') or a string such as '60m' or '0.5°', not {value!r}"
+    )
 
 
 def _size(value: Any) -> float:
@@ -103,7 +124,8 @@ class ResolutionAttribute(Attribute[Resolution]):
             raise AttributeValidationError(f"{self.name}: {error}") from error
 
     def dump(self, value: Any) -> Stored:
-        if not value.value > 0:  # only now: a string with a negative number parses, and a resolution changes in place
+        self.coerce(value)  # again, since a resolution changes in place
+        if not value.value > 0:  # only now: a string with a negative number parses
             raise self.refuse(value, "is the size of a pixel, above 0")
         return f"{value.value!r} {value.unit}"
 
@@ -127,9 +149,9 @@ class ResolutionAttribute(Attribute[Resolution]):
         return value.metres
 
 
-@dataclass(frozen=True, slots=True)
-class File:
-    """A file that holds pixels of an image.
+@dataclass(slots=True, eq=False)
+class File(MappingValue):
+    """A file that holds pixels of an image; also a mapping of the parts that are set.
 
     Parameters
     ----------
@@ -144,6 +166,11 @@ class File:
         How and where the provider of the image keeps it.
     owned : bool
         Whether it lies in the catalog's data folder. Only uploads make such files.
+
+    Raises
+    ------
+    AttributeValidationError
+        If a part is of another type, when it is made and when one is changed.
     """
 
     href: str | None = None
@@ -153,23 +180,32 @@ class File:
     provider_href: str | None = None
     owned: bool = False
 
-    def __post_init__(self) -> None:
-        for name in ("href", "hash", "provider_id", "provider_href"):
-            value = getattr(self, name)
-            if value is not None and (not isinstance(value, str) or unstorable(value) is not None):
-                raise AttributeValidationError(f"{name} of a file is text, not {value!r}")
-        size = self.size_bytes
-        if size is not None:
-            whole = number_of(size)
+    def _checked(self, name: str, value: Any) -> Any:
+        if name == "owned":
+            if not isinstance(value, bool | None):
+                raise AttributeValidationError(f"owned of a file is True or False, not {value!r}")
+            return bool(value)
+        if value is None:
+            return None
+        if name == "size_bytes":
+            whole = number_of(value)
             if not isinstance(whole, int) or whole < 0 or not is_int64(whole):
-                raise AttributeValidationError(f"size_bytes of a file is a whole number from 0, not {brief(size)}")
-            object.__setattr__(self, "size_bytes", whole)
-        if not isinstance(self.owned, bool):
-            raise AttributeValidationError(f"owned of a file is True or False, not {self.owned!r}")
+                raise AttributeValidationError(f"size_bytes of a file is a whole number from 0, not {brief(value)}")
+            return whole
+        if not isinstance(value, str) or unstorable(value) is not None:
+            raise AttributeValidationError(f"{name} of a file is text, not {value!r}")
+        return value
+
+    def require_complete(self) -> None:
+        """Refuse a file that is nowhere, or that is in the data folder and lacks its size or hash."""
         if not self.href and not self.provider_href:
             raise AttributeValidationError("a file has a href or a provider_href")
         if self.owned and not self.is_complete:
             raise AttributeValidationError("a file in the data folder has href, size_bytes and hash")
+
+    def __iter__(self) -> Iterator[str]:
+        # Named explicitly: a dataclass with slots is a new class, which super() without arguments does not know.
+        return (name for name in MappingValue.__iter__(self) if name != "owned" or self.owned)
 
     @property
     def is_complete(self) -> bool:
@@ -191,15 +227,10 @@ class FileList(Structured[list[File]]):
         return files or None
 
     def _item(self, value: Any) -> File:
-        if isinstance(value, File):
-            return value
-        if not isinstance(value, Mapping):
+        if not isinstance(value, File | Mapping):
             raise self.refuse(value, "holds File objects or mappings")
         try:
-            return File(**value)
-        except TypeError:
-            names = ", ".join(field.name for field in fields(File))
-            raise self.refuse(value, f"holds mappings with the keys {names}") from None
+            return File.parse(value)
         except AttributeValidationError as error:
             raise AttributeValidationError(f"{self.name}: {error}") from error
 
