@@ -13,7 +13,7 @@ from localcat.models import backend
 from localcat.models.band import Band
 from localcat.models.image import Image
 from localcat.models.object import CatalogObjectBase
-from localcat.models.product import Product, saved_product
+from localcat.models.product import Product
 from localcat.models.upload import UNFINISHED, ImageUpload
 from localcat.search import ImageSearch, Search
 from localcat.store.catalog_file import CatalogFile, settings_of
@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     from localcat.models.attributes.values import File
     from localcat.models.backend import PixelReader
     from localcat.sharing.merge import MergeReport, Policy
-    from localcat.writing.report import AddReport, IngestReport
+    from localcat.writing.ingest.outcome import IngestReport
+    from localcat.writing.ingest.recipe import Recipe
+    from localcat.writing.report import AddReport
 
 T = TypeVar("T", bound=CatalogObjectBase)
 
@@ -330,46 +332,58 @@ class Catalog:
 
     def ingest(
         self,
-        source: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+        sources: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
         *,
-        product: Product | str,
-        copy: bool = True,
+        product: Product | str | None = None,
+        recipe: Recipe | str | os.PathLike[str] | None = None,
+        dry_run: bool = False,
+        copy: bool = False,
+        cog: bool = False,
+        date_from: str | None = None,
+        follow_links: bool = True,
+        workers: int | None = None,
+        on_conflict: str = "rename",
         progress: bool | None = None,
     ) -> IngestReport:
-        """Take GeoTIFFs in as images of a product, one image a file; if interrupted, a second call goes on from there.
+        """Take in folders of scenes, one image a scene; called again, skip what is unchanged, replace what changed.
 
         Parameters
         ----------
-        source : path, or several
-            A file; or a folder, of which all ``.tif`` and ``.tiff`` files are taken in the order of their paths, in
-            folders below too. The catalog's own data folder is left out.
-        product : Product or str
-            The product, or its id; its bands declare what the files hold.
-        copy : bool
-            Copy the files into the data folder. With False they are indexed in place, as by `Image.upload`.
+        sources : path, or several
+            GeoTIFF and JPEG 2000 files, and folders of them with all that is below. The catalog's own are left out.
+        product : Product or str, optional
+            An existing product for all of them, or its id. Without it products and bands are made as needed.
+        recipe : Recipe, str or path, optional
+            The name of a built-in recipe, or a ``.toml`` file, that alone is used; else all built-in ones are.
+        dry_run : bool
+            Change nothing, and report what would be done, and why.
+        copy, cog : bool
+            Copy files into the data folder, or rewrite them there as by `Image.upload`; else index them in place.
+        date_from : str, optional
+            ``"mtime"`` dates an image by its file's last change if nothing else does; else it has no `acquired` then.
+        follow_links : bool
+            Follow symbolic links; with False they are passed over.
+        workers : int, optional
+            Threads that check and copy files; by default as many as there are processors, at most 8.
+        on_conflict : str
+            For a scene of a taken name: ``"rename"`` (adds a number), ``"skip"`` it, or ``"replace"`` the old one.
         progress : bool, optional
             Show progress; by default if the output is a terminal.
 
         Returns
         -------
         IngestReport
-            For each file whether it was added, skipped because an image of the product has the same file, or refused
-            and why. A refused file does not keep the others out.
-
-        Notes
-        -----
-        An image is named after its file, with a number behind it if the name is taken. Its `acquired` is the file's tag
-        ``ACQUISITIONDATETIME`` or ``TIFFTAG_DATETIME``, else the date in the file's name, as in
-        ``S2A_20170101T182742.tif`` or ``2017-01-01.tif``, else when the file was last changed.
+            Each scene with its bands, time and outcome; products; and files passed over. None of them stops the others.
 
         Raises
         ------
-        BadRequestError, ProductNotFoundError
-            If there is nothing at a path, or the product has no bands; or if it is not in the catalog.
+        BadRequestError, NotFoundError
+            If there is nothing at a path; an argument or a recipe is wrong; or the product or recipe is not known.
         """
-        from localcat.writing.ingest import ingest  # brings rasterio
+        from localcat.writing.ingest.intake import IngestOptions, ingest  # brings rasterio
 
-        return ingest(self.file, source, product=saved_product(self, product), copy=copy, progress=progress)
+        o = IngestOptions(product, recipe, dry_run, copy, cog, date_from, follow_links, workers, on_conflict, progress)
+        return ingest(self, sources, o)
 
     def uploads(self) -> list[ImageUpload]:
         """Return the uploads that are pending or running in the background, of all processes, oldest first.
@@ -379,7 +393,7 @@ class Catalog:
         self.uploader.end_abandoned()
         return list(self.image_uploads.filter(p.status.any_of(UNFINISHED)).sort("created"))
 
-    # Keeping in order
+    # Keeping in order, and tinkering
 
     def verify(
         self, level: str = "files", *, sample: float | str = 1.0, seed: int = 0, progress: bool | None = None
@@ -549,8 +563,6 @@ class Catalog:
         from localcat.maintenance.garbage import collect_garbage  # not needed before
 
         return collect_garbage(self.file, dry_run=dry_run, keep=keep, restore=restore)
-
-    # Tinkering
 
     def sql(self, query: str, params: Sequence[Any] = (), *, timeout: float | None = None) -> list[dict[str, Any]]:
         """Answer one SELECT of your own, as a list of dictionaries; it can change nothing.

@@ -14,7 +14,10 @@ from pathlib import Path
 import numpy
 
 from localcat import Catalog, Image
+from localcat.disk.ownership import MARKER, Marker, data_path
 from localcat.store.file import schema
+from localcat.writing.ingest.known import note_sources
+from localcat.writing.ingest.listing import SourceFile
 from tests.small_catalog import META, alpha, make_product, spectral
 
 FOLDER = Path(__file__).resolve().parent / "fixtures"
@@ -46,8 +49,12 @@ def build(folder: Path) -> None:
         )
         image = Image(product_id="acme:p0", name="pixels", acquired="2020-05-01", catalog=catalog)
         image.upload_ndarray(numpy.full((2, 32, 24), 7, "uint16"), raster_meta=META).raise_for_status()
+        source = SourceFile(folder / "a.tif", folder / "a.tif", folder, 1, 1)
+        with catalog.database.write() as transaction:
+            note_sources(transaction.connection, PIXELS, [source], ["0" * 64], folder)
     with contextlib.closing(sqlite3.connect(folder / NAME)) as connection, connection:
         connection.execute("UPDATE meta SET value = '0' WHERE key = 'uuid'")
+        (data_path(folder / NAME) / MARKER).write_bytes(Marker("0", NAME).to_json())
         connection.execute("UPDATE meta SET value = '2020-01-01T00:00:00Z' WHERE key = 'created'")
 
 

@@ -140,8 +140,9 @@ class Image(NamedCatalogObject):
         overwrite : bool
             Replace an image with the same id, if there is one.
         copy : bool
-            Copy the files into the data folder. With False they are checked and indexed in place, and localcat never
-            changes or deletes them. The image keeps their path, relative to the catalog's folder for files below it.
+            Copy the files into the data folder; of a symbolic link the file that it leads to. With False they are
+            checked and indexed in place, and localcat never changes or deletes them. The image keeps their path,
+            relative to the catalog's folder for files below it.
         cog : bool
             Rewrite files as Cloud-Optimized GeoTIFFs, of which a part is read quickly; those that are already are
             copied as they are, whatever the options. Pixels, masks, nodata, colours and general tags stay the same,

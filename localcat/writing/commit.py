@@ -6,7 +6,7 @@ temporary name, sync, rename, sync the folder, insert the row, commit. Nothing i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from localcat.earth.contexts.grid import Grid
 from localcat.earth.crs import crs_code, parse_crs
 from localcat.earth.geometry import area_km2
-from localcat.errors import CommitUnknownError, DuplicateError
+from localcat.errors import ClientError, CommitUnknownError, DuplicateError, StorageError
 from localcat.models.attributes.structured import ExtraProperties
 from localcat.models.attributes.values import File
 from localcat.models.enums import ImageUploadEventType as EventType
@@ -86,42 +86,120 @@ class Task:
 
     def _commit(self, written: list[Written]) -> None:
         """Publish the files and insert the rows, in one transaction."""
-        catalog, image, record = self.catalog, self.image, self.record
-        folder = catalog.data_folder
-        before, events = dict(image._values), len(record.events)
-        files = [_file(folder, image, one) for one in written]
-        ours = [str(file.href) for file in files if file.owned]
+        catalog, image = self.catalog, self.image
+        before, events = dict(image._values), len(self.record.events)
+        files = self.files_of(written)
         try:
             with catalog.database.write() as transaction:
                 transaction.about = f"image '{image.id}': "
-                transaction.on_rollback.append(lambda: self._forget(before, events))  # undone last of all
-                replaced = _discard_old(transaction, image, self.overwrite)
-                with _unpublished_on_error(folder, ours):
-                    for one, file in zip(written, files, strict=True):
-                        if one.temporary is not None:
-                            folder.publish(one.temporary, str(file.href))
-                    _describe_image(image, written, files)
-                    _note_lineage(image, self.source)
-                    image.save()
-                    record.add(EventType.USAGE, f"{sum(one.digest.size_bytes for one in written):,} bytes stored")
-                    record.add(EventType.COMPLETE, f"image '{image.id}' is in the catalog")
-                    record.store(transaction, ImageUploadStatus.SUCCESS)
-                transaction.on_rollback.append(lambda: _remove(folder, ours))
-                transaction.on_commit.append(lambda: catalog.delete_files(replaced))
+                self.insert(transaction, written, files)
         except CommitUnknownError as error:
-            is_committed = catalog.settle(self._is_committed, ours)
+            is_committed = catalog.settle(self.is_committed, _owned(files))
             if not is_committed:
                 self._forget(before, events)
             raise CommitUnknownError(f"{error}; {_FOUND[is_committed]}", committed=is_committed) from error
+
+    def files_of(self, written: list[Written]) -> list[File]:
+        """Return the files of the image, with their final names."""
+        return [_file(self.catalog.data_folder, self.image, one) for one in written]
+
+    def insert(self, transaction: Transaction, written: list[Written], files: list[File]) -> None:
+        """Publish the files and insert the rows, inside a transaction."""
+        catalog, image, record = self.catalog, self.image, self.record
+        folder, ours = catalog.data_folder, _owned(files)
+        before, events = dict(image._values), len(record.events)
+        transaction.on_rollback.append(lambda: self._forget(before, events))  # undone last of all
+        replaced = _discard_old(transaction, image, self.overwrite)
+        with _unpublished_on_error(folder, ours):
+            for one, file in zip(written, files, strict=True):
+                if one.temporary is not None:
+                    folder.publish(one.temporary, str(file.href))
+            _describe_image(image, written, files)
+            _note_lineage(image, self.source)
+            image.save()
+            record.add(EventType.USAGE, f"{sum(one.digest.size_bytes for one in written):,} bytes stored")
+            record.add(EventType.COMPLETE, f"image '{image.id}' is in the catalog")
+            record.store(transaction, ImageUploadStatus.SUCCESS)
+        transaction.on_rollback.append(lambda: _remove(folder, ours))
+        transaction.on_commit.append(lambda: catalog.delete_files(replaced))
 
     def _forget(self, values: dict[str, Any], events: int) -> None:
         """Make the image and the record again what they were before the commit."""
         self.image._restore(None, values)
         self.record.forget_since(events)
 
-    def _is_committed(self, connection: sqlite3.Connection) -> bool:
+    def is_committed(self, connection: sqlite3.Connection) -> bool:
+        """Return whether its rows are in the catalog."""
         found = connection.execute("SELECT status FROM upload WHERE uid = ?", (self.record.uid,)).fetchone()
         return found is not None and found[0] == ImageUploadStatus.SUCCESS.value
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """An upload whose files are on the disk.
+
+    Parameters
+    ----------
+    task : Task
+        The upload.
+    written : list of Written
+        Its files.
+    follow_up : callable
+        Writes what else belongs to the image, in the same transaction.
+    """
+
+    task: Task
+    written: list[Written]
+    follow_up: Callable[[sqlite3.Connection], None]
+
+
+def commit_together(catalog: CatalogFile, arrivals: Sequence[Arrival]) -> list[ClientError | None]:
+    """Publish the files of several uploads and insert their rows, in one transaction.
+
+    Returns
+    -------
+    list of ClientError or None
+        Why an image could not be inserted, which does not keep the others out.
+
+    Raises
+    ------
+    CommitUnknownError
+        If whether they are in the catalog could not be found out, or it was found out that they are not.
+    """
+    failures: list[ClientError | None] = []
+    files = [arrival.task.files_of(arrival.written) for arrival in arrivals]
+    try:
+        with catalog.database.write() as transaction:
+            transaction.about = f"{len(arrivals)} images: "
+            for arrival, its_files in zip(arrivals, files, strict=True):
+                failures.append(_inserted(catalog, arrival, its_files))
+    except CommitUnknownError as error:
+        inserted = [arrival for arrival, failure in zip(arrivals, failures, strict=True) if failure is None]
+        if not inserted:
+            return failures
+        ours = [href for its_files in files for href in _owned(its_files)]
+        is_committed = catalog.settle(inserted[0].task.is_committed, ours)
+        if is_committed:
+            return failures
+        raise CommitUnknownError(f"{error}; {_FOUND[is_committed]}", committed=is_committed) from error
+    return failures
+
+
+def _inserted(catalog: CatalogFile, arrival: Arrival, files: list[File]) -> ClientError | None:
+    """Insert one of several uploads; return why it could not be, unless that ends them all."""
+    try:
+        with catalog.database.write() as transaction:
+            arrival.task.insert(transaction, arrival.written, files)
+            arrival.follow_up(transaction.connection)
+    except StorageError:  # of the catalog or its folder: the next one fares no better
+        raise
+    except ClientError as error:
+        return error
+    return None
+
+
+def _owned(files: list[File]) -> list[str]:
+    return [str(file.href) for file in files if file.owned]
 
 
 def _file(folder: DataFolder, image: Image, written: Written) -> File:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from localcat.disk.filesystem import exists
+from localcat.disk.filesystem import exists, is_link
 from localcat.disk.paths import in_place_href
 from localcat.earth.crs import crs_name, parse_crs
 from localcat.errors import BadRequestError, GridMismatchError, RasterError, RasterWarning
@@ -43,6 +43,8 @@ def file_steps(
     record.options = replace(request.options, upload_type="file", image_files=names)
     # Without ".." in it, but not resolved: a path through a link keeps to where the link points.
     paths = [Path(os.path.abspath(path)) for path in request.files]  # noqa: PTH100
+    if request.copy:  # of a link, the file that it leads to is copied
+        paths = [Path(os.path.realpath(path)) if is_link(path) else path for path in paths]
     for path in paths:
         _warn_of_sidecars(path, record)
     in_files = [

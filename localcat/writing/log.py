@@ -39,6 +39,8 @@ class UploadRecord:
         How the image is taken in.
     token : str
         The claim of the process that works on it, where the row is stored before the upload has ended.
+    is_quiet : bool
+        Whether warnings are only kept as events.
     """
 
     uid: str
@@ -47,6 +49,7 @@ class UploadRecord:
     user: str
     options: ImageUploadOptions
     token: str = ""
+    is_quiet: bool = False
     events: list[tuple[int, EventType, Severity, str]] = field(default_factory=list)
     is_stored: bool = False
     _stored_events: int = 0

@@ -64,9 +64,10 @@ def _scale(band: Band) -> tuple[float, float]:
 
 
 def warn_of(warning: LocalcatWarning, record: UploadRecord) -> None:
-    """Warn the caller of an upload, and keep the warning in its events."""
+    """Warn the caller of an upload, and keep the warning in its events; in those alone if the upload is quiet."""
     record.add(EventType.LOG, str(warning), Severity.WARNING)
-    warn_caller(warning)
+    if not record.is_quiet:
+        warn_caller(warning)
 
 
 def cog_options(options: ImageUploadOptions, bands: list[Band], threads: int, record: UploadRecord) -> CogOptions:
@@ -85,6 +86,9 @@ def cog_options(options: ImageUploadOptions, bands: list[Band], threads: int, re
 
 
 def tags_of(image: Image) -> dict[str, str]:
-    """Return what a file says about its image: when it was acquired, as TIFF 6.0 writes times, and its id."""
-    acquired = iso_text(to_microseconds(image.acquired))[:19].replace("-", ":").replace("T", " ")
-    return {"TIFFTAG_DATETIME": acquired, "LOCALCAT_IMAGE_ID": str(image.id)}
+    """Return what a file says about its image: when it was acquired, if known, as TIFF 6.0 writes times, and its id."""
+    tags = {"LOCALCAT_IMAGE_ID": str(image.id)}
+    if image.acquired is not None:
+        acquired = iso_text(to_microseconds(image.acquired))[:19].replace("-", ":").replace("T", " ")
+        tags["TIFFTAG_DATETIME"] = acquired
+    return tags

@@ -109,6 +109,17 @@ def test_files_in_place_are_checked_as_when_they_are_copied(catalog: Catalog, pl
     assert catalog.images.count() == 0
 
 
+@pytest.mark.parametrize("how", [{}, {"cog": True}])
+def test_a_link_is_copied_as_the_file_that_it_leads_to(plain: Product, tmp_path: Path, how: dict[str, bool]) -> None:
+    file, link, chain = make_tif(tmp_path / "a.tif"), tmp_path / "link.tif", tmp_path / "chain.tif"
+    link.symlink_to(file)
+    chain.symlink_to("link.tif")
+    image = new_image(plain)
+    image.upload(chain, **how).raise_for_status()
+    file.unlink()
+    assert (image.ndarray("blue") == 5).all()
+
+
 def test_files_of_the_data_folder_are_not_indexed_in_place(catalog: Catalog, plain: Product, tmp_path: Path) -> None:
     image = new_image(plain)
     image.upload(make_tif(tmp_path / "a.tif")).raise_for_status()

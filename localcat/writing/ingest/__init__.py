@@ -1,0 +1,1 @@
+"""Folders of files as images: recipes, scenes, products, and the work itself."""

@@ -1,0 +1,278 @@
+"""The attributes of an image, from the pattern of its recipe, sidecars, tags and names; and where its time is from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from localcat.errors import ClientError
+from localcat.models.image import Image
+from localcat.writing.ingest.dates import Moment, moment_of, moments_in
+from localcat.writing.ingest.headers import FileHeader
+from localcat.writing.ingest.recipe import Value, filled, references
+from localcat.writing.ingest.scenes import Scene
+from localcat.writing.ingest.sidecars import ItemFacts, ItemReader, Tree, lookup, read_sidecar
+
+FROM_KEY: Final = "acquired_from"
+"""The entry of `extra_properties` that says where `acquired` comes from."""
+
+PRECISION_KEY: Final = "acquired_precision"
+"""The entry that says how exact it is, if not to the second: ``"day"``, ``"month"`` or ``"year"``."""
+
+RECIPE_KEY: Final = "ingest_recipe"
+"""The entry that names the recipe."""
+
+_TIMES = ("acquired", "acquired_end", "published")
+_SURE_TAGS = ("ACQUISITIONDATETIME", "IMAGERY_ACQUISITIONDATETIME", "ACQUISITION_DATETIME", "SENSING_TIME")
+_UNSURE_TAGS = ("TIFFTAG_DATETIME",)  # which may say when the file was written
+
+
+@dataclass(slots=True)
+class Facts:
+    """What is known of a scene.
+
+    Parameters
+    ----------
+    attributes : dict
+        Of the image.
+    extra : dict
+        Of its `extra_properties`.
+    acquired_from : str, optional
+        Where its time comes from.
+    notes : list of str
+        What was guessed, and what could not be used.
+    """
+
+    attributes: dict[str, Any] = field(default_factory=dict)
+    extra: dict[str, Any] = field(default_factory=dict)
+    acquired_from: str | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+class Items:
+    """The STAC Items beside the files, each folder read once.
+
+    Parameters
+    ----------
+    reader : ItemReader, optional
+        What reads them; without it none are looked for.
+    """
+
+    def __init__(self, reader: ItemReader | None) -> None:
+        self._reader = reader
+        self._folders: dict[Path, list[tuple[Path, ItemFacts]]] = {}
+
+    def of(self, scene: Scene) -> tuple[Path, ItemFacts] | None:
+        """Return the Item whose assets a scene's files are; None if there is none."""
+        if self._reader is None:
+            return None
+        names = {file.path.name for file in scene.files}
+        for path, item in self._in(scene.first.path.parent):
+            if names & item.files:
+                return path, item
+        return None
+
+    def _in(self, folder: Path) -> list[tuple[Path, ItemFacts]]:
+        if folder not in self._folders:
+            self._folders[folder] = list(self._read(folder))
+        return self._folders[folder]
+
+    def _read(self, folder: Path) -> Iterator[tuple[Path, ItemFacts]]:
+        reader = self._reader
+        for path in sorted(folder.glob("*.json")):
+            item = None if reader is None or not path.is_file() else reader(path)
+            if item is not None:
+                yield path, item
+
+
+class _Sources:
+    """Looks placeholders up, and remembers where the last values came from."""
+
+    def __init__(self, scene: Scene, headers: Sequence[FileHeader]) -> None:
+        self._scene = scene
+        self._headers = headers
+        self._trees: dict[str, tuple[Path, Tree] | None] = {}
+        self.notes: list[str] = []
+        self.sidecars: list[Path] = []
+
+    def fill(self, template: str) -> tuple[str, str] | None:
+        """Return a template filled, and where its values come from; None if one has no value."""
+        values: dict[str, str | None] = {}
+        origin = f"pattern of recipe {self._scene.recipe.name}"
+        for name in references(template):
+            source, colon, key = name.partition(":")
+            if not colon:
+                values[name] = self._scene.groups.get(name)
+            elif source == "tag":
+                values[name] = self._tag(key)
+                origin = f"tag {key}"
+            else:
+                found = self._tree(source)
+                values[name] = None if found is None else lookup(found[1], key)
+                if found is not None:
+                    origin = f"sidecar {found[0].name}"
+        text = filled(template, values)
+        return None if text is None else (text, origin)
+
+    def _tag(self, key: str) -> str | None:
+        tags = (header.tags.get(key.upper(), "").strip("\x00 ") for header in self._headers)
+        return next((text for text in tags if text), None)
+
+    def _tree(self, name: str) -> tuple[Path, Tree] | None:
+        if name not in self._trees:
+            self._trees[name] = self._read(name)
+        return self._trees[name]
+
+    def _read(self, name: str) -> tuple[Path, Tree] | None:
+        for template in self._scene.kind.sidecars[name]:
+            pattern = filled(template, self._scene.groups)
+            for path in _matching(self._scene.base, pattern) if pattern else []:
+                self.sidecars.append(path)
+                try:
+                    return path, read_sidecar(path)
+                except ClientError as error:
+                    self.notes.append(str(error))
+        return None
+
+
+def _matching(base: Path, pattern: str) -> list[Path]:
+    """Return the files of a pattern below a folder; one without wildcards is looked at alone."""
+    if "*" not in pattern:
+        path = base / pattern
+        return [path] if path.is_file() else []
+    return sorted(path for path in base.glob(pattern) if path.is_file())
+
+
+def facts_of(
+    scene: Scene, headers: Sequence[FileHeader], items: Items, *, date_from: str | None
+) -> tuple[Facts, list[Path]]:
+    """Find out what is known of a scene; also return the sidecar files that were read.
+
+    Parameters
+    ----------
+    scene : Scene
+        The scene.
+    headers : sequence of FileHeader
+        Of its files.
+    items : Items
+        The STAC Items beside files.
+    date_from : str, optional
+        ``"mtime"`` takes the time of a file's last change where nothing else says when the scene is from.
+    """
+    sources, facts = _Sources(scene, headers), Facts()
+    kind = scene.kind
+    for name, value in kind.attributes.items():
+        if name != "acquired":
+            found = _found(value, sources)
+            if found is not None:
+                _set(facts, name, found[0])
+    for name, value in kind.extra.items():
+        found = _found(value, sources)
+        if found is not None:
+            facts.extra[name] = found[0]
+    moment = _acquired(scene, sources, facts, headers, date_from)
+    item = items.of(scene)
+    if item is not None:
+        path, said = item
+        for name, given in said.attributes.items():
+            _set(facts, name, given)
+        facts.extra |= said.extra
+        sources.sidecars.append(path)
+        if facts.attributes.get("acquired") is not None and "acquired" in said.attributes:
+            moment, facts.acquired_from = None, f"item {path.name}"
+    if moment is not None:
+        facts.attributes["acquired"] = moment.start
+        end = moment.end(kind.period)
+        if end is not None:
+            facts.attributes.setdefault("acquired_end", end)
+        if moment.precision != "second":
+            facts.extra[PRECISION_KEY] = moment.precision
+    if facts.acquired_from is not None:
+        facts.extra[FROM_KEY] = facts.acquired_from
+    else:
+        facts.notes.append("no time was found; acquired stays unset")
+    facts.extra[RECIPE_KEY] = scene.recipe.name
+    _drop_end_before_start(facts)
+    facts.notes[:0] = sources.notes
+    return facts, sources.sidecars
+
+
+def _found(value: Value, sources: _Sources) -> tuple[Any, str] | None:
+    for template in value.templates:
+        filled_text = sources.fill(template)
+        if filled_text is None:
+            continue
+        text, origin = filled_text
+        if not value.is_number:
+            return text, origin
+        number = value.number(text)
+        if number is not None:
+            return number, origin
+    return None
+
+
+def _set(facts: Facts, name: str, value: Any) -> None:
+    """Keep an attribute if the image can have that value; a note says if it cannot."""
+    if name in _TIMES and isinstance(value, str):
+        moment = moment_of(value)
+        value = value if moment is None else moment.start
+    try:
+        facts.attributes[name] = Image._attributes[name].coerce(value)
+    except ClientError as error:
+        facts.notes.append(f"{name} was left out: {error}")
+
+
+def _acquired(
+    scene: Scene, sources: _Sources, facts: Facts, headers: Sequence[FileHeader], date_from: str | None
+) -> Moment | None:
+    """Return when a scene is from; the first source counts that says a time."""
+    value = scene.kind.attributes.get("acquired")
+    for template in () if value is None else value.templates:
+        found = sources.fill(template)
+        moment = None if found is None else moment_of(found[0])
+        if found is not None and moment is not None:
+            facts.acquired_from = found[1]
+            return moment
+    for found_moment, origin in _general_times(scene, headers, facts):
+        facts.acquired_from = origin
+        return found_moment
+    if date_from == "mtime":
+        facts.acquired_from = "mtime"
+        newest = max(file.modified_ns for file in scene.files)
+        return Moment(datetime.fromtimestamp(newest // 1000 / 1e6, UTC), "second")
+    return None
+
+
+def _general_times(scene: Scene, headers: Sequence[FileHeader], facts: Facts) -> Iterator[tuple[Moment, str]]:
+    """Yield what the tags and the name of any file say: a tag of the capture, the name, and any other tag."""
+    yield from _tagged(_SURE_TAGS, headers)
+    name = scene.first.path.stem
+    moments = moments_in(name) or moments_in(scene.name)
+    if moments:
+        if len({moment.start for moment in moments}) > 1:
+            facts.notes.append(f"the name has {len(moments)} times; the first counts")
+        yield moments[0], f"name {name}"
+    yield from _tagged(_UNSURE_TAGS, headers)
+
+
+def _tagged(names: Sequence[str], headers: Sequence[FileHeader]) -> Iterator[tuple[Moment, str]]:
+    for name in names:
+        for header in headers:
+            moment = moment_of(header.tags.get(name, ""))
+            if moment is not None:
+                yield moment, f"tag {name}"
+
+
+def _drop_end_before_start(facts: Facts) -> None:
+    start, end = (facts.attributes.get(name) for name in ("acquired", "acquired_end"))
+    if isinstance(start, datetime) and isinstance(end, datetime) and end < start:
+        del facts.attributes["acquired_end"]
+        facts.notes.append(f"acquired_end {end.isoformat()} is before acquired, and was left out")
+
+
+def image_attributes(facts: Facts, kept: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the attributes of a new image; what its owner had put into the old one's `extra_properties` stays."""
+    return {**facts.attributes, "extra_properties": {**kept, **facts.extra}}

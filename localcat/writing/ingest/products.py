@@ -1,0 +1,421 @@
+"""The products that scenes go to: an existing one that is checked, or a new one made of the recipe and the files."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from localcat.errors import BadRequestError, RasterError
+from localcat.models.attributes.values import Resolution
+from localcat.models.backend import bands_of
+from localcat.models.band import Band
+from localcat.models.enums import BandType, DataType
+from localcat.models.product import Product
+from localcat.writing.ingest.headers import FileHeader, LayerHeader, ranges
+from localcat.writing.ingest.listing import SourceFile
+from localcat.writing.ingest.outcome import IngestedProduct
+from localcat.writing.ingest.recipe import CLASSES, BandRecipe, ProductRecipe
+from localcat.writing.ingest.scenes import Scene, valid_name
+
+if TYPE_CHECKING:
+    from localcat.models.backend import Backend
+
+_COLORS = ("red", "green", "blue")
+_CODE_TYPES = ("Byte", "UInt16")  # of which values index a table
+
+
+@dataclass(slots=True)
+class ReadScene:
+    """A scene whose headers were read.
+
+    Parameters
+    ----------
+    scene : Scene
+        Its files.
+    headers : dict of str to FileHeader
+        By layer.
+    """
+
+    scene: Scene
+    headers: dict[str, FileHeader]
+
+    @property
+    def in_order(self) -> list[FileHeader]:
+        """The headers, in the order of the files."""
+        return [self.headers[layer] for layer in self.scene.layers]
+
+
+@dataclass(slots=True)
+class Target:
+    """A product, and how the layers of a scene are its bands.
+
+    Parameters
+    ----------
+    product_id, name : str
+        Of the product.
+    kind : ProductRecipe
+        The recipe of its scenes.
+    recipe : str
+        The name of the recipe.
+    bands : list of Band
+        In their order; not saved in a dry run.
+    outcome : str
+        ``"created"`` or ``"found"``.
+    notes : list of str
+        What was guessed.
+    """
+
+    product_id: str
+    name: str
+    kind: ProductRecipe
+    recipe: str
+    bands: list[Band]
+    outcome: str
+    notes: list[str] = field(default_factory=list)
+
+    def knows(self) -> bool:
+        """Return whether any of its bands is one that the recipe declares, or the recipe declares none."""
+        return not self.kind.bands or any(_of_recipe(self.kind, band) is not None for band in self.bands)
+
+    @property
+    def is_single_file(self) -> bool:
+        """Whether an image is one file."""
+        return all(band.file_position == 0 for band in self.bands)
+
+    def bind(self, scene: Scene) -> list[SourceFile]:
+        """Return the files of a scene in the order that the bands' `file_index` counts.
+
+        Raises
+        ------
+        BadRequestError
+            If a file is missing, or bands that the product has in one file are in several.
+        """
+        files: dict[int, SourceFile] = {}
+        missing = []
+        for band in self.bands:
+            file, index = self._file_of(band, scene)
+            if file is None:
+                missing.append(str(band.name))
+                continue
+            if index != band.position or files.setdefault(band.file_position, file) is not file:
+                raise BadRequestError(
+                    f"band '{band.name}' of product '{self.product_id}' is number {band.position} of file "
+                    f"{band.file_position}, and in the scene it is number {index} of '{file.path.name}'; ingest into "
+                    "another product, or let ingest make one"
+                )
+        if missing:
+            raise BadRequestError(
+                f"the scene is incomplete: it has no file for {', '.join(map(repr, missing))} of product "
+                f"'{self.product_id}'; add the files, or ingest it into a product of its own"
+            )
+        return [files[position] for position in range(len(files))]
+
+    def _file_of(self, band: Band, scene: Scene) -> tuple[SourceFile | None, int]:
+        """Return the file of a scene that has a band, and its position there; None if there is none."""
+        known = _of_recipe(self.kind, band)
+        if known is not None:
+            layer = _layer_of(known, scene)
+            return (None if layer is None else scene.layers[layer]), known.index
+        if self.kind.other_layers and scene.kind.has_layers:
+            for layer, file in scene.layers.items():
+                if _layer_name(layer).casefold() == str(band.name).casefold():
+                    return file, band.position
+            return None, 0
+        return scene.first if len(scene.layers) == 1 and not self.kind.bands else None, band.position
+
+    def described(self) -> IngestedProduct:
+        """Return what the report says of it."""
+        bands = {str(band.name): f"{band.type} {band.data_type}" for band in self.bands}
+        return IngestedProduct(
+            id=self.product_id,
+            name=self.name,
+            outcome=self.outcome,
+            recipe=self.recipe,
+            bands=bands,
+            notes=tuple(self.notes),
+        )
+
+
+def _of_recipe(kind: ProductRecipe, band: Band) -> BandRecipe | None:
+    """Return what a recipe knows of a band of a product, by its name or the vendor's."""
+    names = [str(name) for name in (band.name, band.vendor_band_name) if name]
+    return next((one for name in names for one in kind.bands if one.answers_to(name)), None)
+
+
+def _layer_of(band: BandRecipe, scene: Scene) -> str | None:
+    """Return the layer of a scene that holds a band, the best of those that may."""
+    if not band.layers:
+        return next(iter(scene.layers)) if len(scene.layers) == 1 else None
+    return next((layer.lower() for layer in band.layers if layer.lower() in scene.layers), None)
+
+
+def _layer_name(layer: str) -> str:
+    return valid_name(layer).lower()
+
+
+class Products:
+    """The products of one ingest.
+
+    Parameters
+    ----------
+    backend : Backend
+        The catalog.
+    dry_run : bool
+        Whether nothing is saved.
+    """
+
+    def __init__(self, backend: Backend, *, dry_run: bool) -> None:
+        self._backend = backend
+        self._dry_run = dry_run
+        self.targets: dict[str, Target] = {}  # by product id
+        self._given: dict[tuple[str, int], Target] = {}  # by product id and kind of scene
+
+    def require_bands(self, product: Product) -> None:
+        """Refuse a product that has none.
+
+        Raises
+        ------
+        BadRequestError
+            With what to do.
+        """
+        if not self._bands(product):
+            raise BadRequestError(f"product '{product.id}' has no bands; declare what its files hold first")
+
+    def given(self, product: Product, scene: Scene) -> Target:
+        """Return an existing product as the target of scenes of a kind."""
+        key = (str(product.id), id(scene.kind))
+        if key not in self._given:
+            bands = self._bands(product)
+            self._given[key] = Target(*key[:1], str(product.name), scene.kind, scene.recipe.name, bands, "found")
+            self._kept(self._given[key])
+        return self._given[key]
+
+    def of(self, scenes: Sequence[ReadScene]) -> list[tuple[Target, list[ReadScene]]]:
+        """Return the products of scenes that have one key, found or made; scenes of unlike files have several."""
+        first = scenes[0].scene
+        if not first.kind.is_alike:
+            return [(self._found_or_made(first.product_key, scenes), list(scenes))]
+        alike: dict[tuple[object, ...], list[ReadScene]] = {}
+        for one in scenes:
+            alike.setdefault(one.in_order[0].likeness, []).append(one)
+        return [(self._alike(group), group) for group in sorted(alike.values(), key=len, reverse=True)]
+
+    def _alike(self, group: list[ReadScene]) -> Target:
+        """Return the product of files that are alike: one that has such bands, or a new one under the next free id."""
+        scene, header = group[0].scene, group[0].in_order[0]
+        for key in _keys(scene.product_key, header):
+            product_id = Product.namespace_id(key, catalog=self._backend)
+            target = self.targets.get(product_id) or self._existing(product_id, scene)
+            if target is None:
+                return self._made(key, group)
+            if _is_like(target.bands, header):
+                return self._kept(target)
+        raise AssertionError("the keys never end")
+
+    def _found_or_made(self, key: str, scenes: Sequence[ReadScene]) -> Target:
+        product_id = Product.namespace_id(key, catalog=self._backend)
+        target = self.targets.get(product_id) or self._existing(product_id, scenes[0].scene)
+        return self._made(key, scenes) if target is None else self._kept(target)
+
+    def _existing(self, product_id: str, scene: Scene) -> Target | None:
+        product = Product.get(product_id, catalog=self._backend)
+        bands = [] if product is None else self._bands(product)
+        if product is None:
+            return None
+        return Target(product_id, str(product.name), scene.kind, scene.recipe.name, bands, "found")
+
+    def _bands(self, product: Product) -> list[Band]:
+        return list(bands_of(self._backend, str(product.id)))
+
+    def _kept(self, target: Target) -> Target:
+        return self.targets.setdefault(target.product_id, target)
+
+    # New ones
+
+    def _made(self, key: str, scenes: Sequence[ReadScene]) -> Target:
+        """Make a product of the bands that most scenes have."""
+        product_id = Product.namespace_id(key, catalog=self._backend)
+        scene = scenes[0].scene
+        sets = Counter(tuple(band.name for band in _present(one)) for one in scenes)
+        names, _ = max(sets.items(), key=lambda found: (found[1], len(found[0])))
+        model = next(one for one in scenes if tuple(band.name for band in _present(one)) == names)
+        target = Target(product_id, scene.product_name, scene.kind, scene.recipe.name, [], "created")
+        if len(sets) > 1:
+            target.notes.append(f"{len(scenes) - sets[names]} scenes of {len(scenes)} have other bands")
+        made = list(self._new_bands(model, target))
+        if not made:
+            raise BadRequestError(f"the scene has none of the bands of recipe '{scene.recipe.name}'")
+        display = _display(scene.kind, made)
+        if self._dry_run:
+            target.bands = [self._band(product_id, number, *one) for number, one in enumerate(made, 1)]
+            return self._kept(target)
+        with self._backend.database.write():
+            product = Product(
+                id=product_id,
+                name=scene.product_name[:2000],
+                description=scene.kind.description or None,
+                default_display_bands=display,
+                catalog=self._backend,
+            )
+            product.save()
+            for number, (band, attributes) in enumerate(made, 1):
+                self._band(product_id, number, band, attributes).save()
+        target.bands = self._bands(product)
+        return self._kept(target)
+
+    def _band(self, product_id: str, number: int, band: BandRecipe, attributes: dict[str, Any]) -> Band:
+        cls = CLASSES[band.type or BandType.GENERIC.value]
+        return cls(product_id=product_id, name=band.name, sort_order=number, catalog=self._backend, **attributes)
+
+    def _new_bands(self, one: ReadScene, target: Target) -> Iterator[tuple[BandRecipe, dict[str, Any]]]:
+        """Yield the bands of a new product and their attributes: the recipe's, completed from the files."""
+        positions: dict[str, int] = {}  # of files, by layer
+        for band in _present(one):
+            layer = _layer_of(band, one.scene)
+            if layer is None:
+                continue
+            file, header = one.scene.layers[layer], one.headers[layer]
+            facts = header.layers[band.index]
+            attributes = {
+                "band_index": band.index,
+                "file_index": positions.setdefault(layer, len(positions)),
+                "data_type": facts.data_type,
+                **band.known,
+            }
+            if header.resolution is not None and header.resolution[0] > 0:
+                attributes.setdefault("resolution", Resolution(*header.resolution))
+            if layer:
+                attributes.setdefault("vendor_band_name", band.layers[0] if band.layers else layer)
+            _complete(attributes, band, facts, file, target)
+            yield band, attributes
+
+
+def _present(one: ReadScene) -> list[BandRecipe]:
+    """Return the bands of a scene: those of the recipe whose file is there, other layers, or what its file has."""
+    scene, kind = one.scene, one.scene.kind
+    found, used = [], set()
+    for band in kind.bands:
+        layer = _layer_of(band, scene)
+        if layer is not None and band.index < len(one.headers[layer].layers):
+            found.append(band)
+            used.add(layer)
+    if kind.other_layers and kind.has_layers:
+        for layer in scene.layers:
+            if layer not in used:
+                facts = one.headers[layer].layers[0]
+                found.append(BandRecipe(_layer_name(layer), _type_of(facts), (layer,), 0))
+    elif not kind.bands:
+        names: set[str] = set()
+        for index, facts in enumerate(one.in_order[0].layers):
+            name = _band_name(facts, index, names)
+            names.add(name)
+            found.append(BandRecipe(name, _type_of(facts), (), index))
+    return found
+
+
+def _band_name(facts: LayerHeader, index: int, taken: set[str]) -> str:
+    name = valid_name(facts.name)
+    return name if name not in taken else f"b{index + 1}"
+
+
+def _type_of(facts: LayerHeader) -> str:
+    if facts.is_alpha:
+        return BandType.MASK.value
+    if facts.codes is not None and facts.data_type in _CODE_TYPES:
+        return BandType.CLASS.value
+    return BandType.SPECTRAL.value if facts.name.lower() in _COLORS else BandType.GENERIC.value
+
+
+def _complete(
+    attributes: dict[str, Any], band: BandRecipe, facts: LayerHeader, file: SourceFile, target: Target
+) -> None:
+    """Add to the attributes of a new band what its file says: nodata, ranges, colours, labels, scale and unit."""
+    if band.type == BandType.MASK.value:
+        attributes.setdefault("is_alpha", facts.is_alpha)
+        return
+    data_type = DataType(attributes["data_type"])
+    if facts.nodata is not None and "nodata" not in attributes:
+        if data_type.holds(facts.nodata):
+            attributes["nodata"] = facts.nodata
+        else:
+            target.notes.append(f"the file's nodata {facts.nodata:g} is not a value of band '{band.name}'")
+    if band.type == BandType.CLASS.value:
+        if facts.codes is not None:
+            for name, value in (("colormap", facts.codes.colors), ("class_labels", facts.codes.labels)):
+                if value is not None:
+                    attributes.setdefault(name, list(value))
+        known = max(len(attributes.get(name) or ()) for name in ("colormap", "class_labels"))
+        attributes.setdefault("data_range", (0, max(known - 1, 255)))
+        return
+    if "data_range" not in attributes or "display_range" not in attributes:
+        whole, display = ranges(file.location, band.index, facts)
+        if "data_range" not in attributes:
+            attributes["data_range"] = whole
+            target.notes.append(f"data_range and display_range of band '{band.name}' are from {file.path.name}")
+        if display is not None:
+            attributes.setdefault("display_range", display)
+    if "physical_range" not in attributes and (facts.scale, facts.offset) != (1.0, 0.0):
+        low, high = sorted(value * facts.scale + facts.offset for value in attributes["data_range"])
+        attributes["physical_range"] = (low, high)
+    if facts.unit is not None:
+        attributes.setdefault("physical_range_unit", facts.unit)
+
+
+def _display(kind: ProductRecipe, made: Sequence[tuple[BandRecipe, dict[str, Any]]]) -> list[str]:
+    """Return the bands to show: those of the recipe if all are there, else colours, else the first."""
+    names = [band.name for band, _ in made]
+    if kind.display and set(kind.display) <= set(names):
+        return list(kind.display)
+    by_lower = {name.lower(): name for name in names}
+    chosen = [by_lower[color] for color in _COLORS] if set(_COLORS) <= by_lower.keys() else names[:1]
+    alpha = [band.name for band, attributes in made if attributes.get("is_alpha")]
+    return [*chosen, *alpha[:1]] if chosen != alpha[:1] else chosen
+
+
+def _keys(key: str, header: FileHeader) -> Iterator[str]:
+    """Yield the keys of products of like files: the plain one, one that says what they hold, and numbered ones."""
+    yield key
+    types = "-".join(dict.fromkeys(layer.data_type.lower() for layer in header.layers))
+    longer = f"{key}-{len(header.layers)}-{types}"
+    yield longer
+    for number in itertools.count(2):
+        yield f"{longer}-{number}"
+
+
+def _is_like(bands: Sequence[Band], header: FileHeader) -> bool:
+    """Return whether bands of a product are what a file holds."""
+    in_order = sorted(bands, key=lambda band: band.position)
+    if [band.position for band in in_order] != list(range(len(header.layers))):
+        return False
+    taken: set[str] = set()
+    for band, facts in zip(in_order, header.layers, strict=True):
+        name = _band_name(facts, band.position, taken)
+        taken.add(name)
+        if band.file_position or (band.name, band.data_type) != (name, facts.data_type):
+            return False
+        if facts.codes is not None and facts.codes.colors is not None and band.holds_codes:
+            colors = band.colors
+            if colors is not None and tuple(map(tuple, colors)) != facts.codes.colors:
+                return False
+    return True
+
+
+def require_layers(header: FileHeader, path: str, bands: Sequence[Band]) -> None:
+    """Refuse a file that has fewer bands than a product declares for it, or of other types.
+
+    Raises
+    ------
+    RasterError
+        With the band.
+    """
+    for band in bands:
+        if band.position >= len(header.layers):
+            raise RasterError(
+                f"'{path}' has {len(header.layers)} bands and band '{band.name}' is declared as number {band.position}"
+            )
+        found = header.layers[band.position].data_type
+        if band.data_type is not None and not band.is_mask and band.data_type != found:
+            raise RasterError(f"band '{band.name}' stores {band.data_type} but '{path}' has {found}")
