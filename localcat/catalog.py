@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import sqlite_utils
 
     from localcat.disk.data_folder import DataFolder
+    from localcat.maintenance.info import CatalogInfo
     from localcat.maintenance.report import BackupReport, GcReport, RecoverReport, RelocateReport, VerifyReport
     from localcat.models.attributes.values import File
     from localcat.models.backend import PixelReader
@@ -212,6 +213,12 @@ class Catalog:
     def path_of(self, file: File) -> Path:
         """Return the absolute path of a file of an image; `UnsafePathError` if it is not here or not allowed."""
         return self.file.path_of(file)
+
+    def info(self) -> CatalogInfo:
+        """Return what the catalog is and how much it holds, in a few figures; printed, some lines."""
+        from localcat.maintenance.info import info_of  # not needed before
+
+        return info_of(self.file)
 
     # Searching and reading
 
@@ -564,7 +571,9 @@ class Catalog:
 
         return collect_garbage(self.file, dry_run=dry_run, keep=keep, restore=restore)
 
-    def sql(self, query: str, params: Sequence[Any] = (), *, timeout: float | None = None) -> list[dict[str, Any]]:
+    def sql(
+        self, query: str, params: Sequence[Any] | Mapping[str, Any] = (), *, timeout: float | None = None
+    ) -> list[dict[str, Any]]:
         """Answer one SELECT of your own, as a list of dictionaries; it can change nothing.
 
         The views ``footprints`` and ``products`` are meant for it and stay as they are; tables may change.
@@ -573,8 +582,8 @@ class Catalog:
         ----------
         query : str
             One SELECT.
-        params : sequence
-            The values of its question marks.
+        params : sequence or mapping
+            The values of its question marks, or of ``:name`` by name.
         timeout : float, optional
             How many seconds it may take; by default any, and 30 if the catalog is not trusted.
 

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_PATIENCE = 1.0  # seconds; what is done before needs no bar
+
 
 def shown(items: Iterable[T], what: str, unit: str, progress: bool | None, *, total: int | None = None) -> tqdm[T]:
     """Return a bar that counts items as they are taken from it.
@@ -21,7 +23,7 @@ def shown(items: Iterable[T], what: str, unit: str, progress: bool | None, *, to
     what, unit : str
         What is done, and what is counted.
     progress : bool, optional
-        True and False for always and never; None where the error output is a terminal.
+        True and False for always and never; None where the error output is a terminal, and it takes a second or more.
     total : int, optional
         How many there are, where `items` does not know.
     """
@@ -29,4 +31,5 @@ def shown(items: Iterable[T], what: str, unit: str, progress: bool | None, *, to
 
     options: dict[str, Any] = {} if total is None else {"total": total}
     disabled = None if progress is None else not progress
-    return tqdm(items, desc=what, unit=f" {unit}", disable=disabled, **options)
+    delay = _PATIENCE if progress is None else 0
+    return tqdm(items, desc=what, unit=f" {unit}", disable=disabled, delay=delay, **options)

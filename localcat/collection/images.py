@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from localcat.collection.base import Collection, Predicate
+from localcat.collection.features import feature_collection
 from localcat.errors import BadRequestError, LocalcatError
 from localcat.expressions.properties import properties as p
 from localcat.models.attributes.values import METRES_PER_DEGREE, Resolution
@@ -113,6 +114,10 @@ class ImageCollection(Collection[Image]):
             How many; fewer are returned where fewer have a footprint.
         """
         return self[self._footprints().nearest(point, k)]
+
+    def to_geojson(self) -> dict[str, Any]:
+        """Return the images as a GeoJSON FeatureCollection, as a dictionary that `json.dumps` takes."""
+        return feature_collection(self)
 
     # Pixels
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from localcat.collection import ImageCollection
+from localcat.collection.features import feature_collection
 from localcat.earth.nearest import as_place, nearest_to
 from localcat.errors import BadRequestError, CorruptCatalogError
 from localcat.expressions.nodes import Ref, Relation, Spatial
@@ -16,6 +17,7 @@ from localcat.expressions.properties import properties as p
 from localcat.models.enums import AggregateDateField, Interval
 from localcat.models.image import Image
 from localcat.search.areas import GeoSearch
+from localcat.search.periods import Period
 from localcat.search.timeseries import (
     MOST_RANGES,
     Bucket,
@@ -90,6 +92,32 @@ class ImageSearch(GeoSearch[Image], SummarySearchMixin):
         """
         return ImageCollection(self, geocontext=self._area if geocontext is None else geocontext)
 
+    def during(self, period: str, field: str = AggregateDateField.ACQUIRED) -> Self:
+        """Return a search for images of a period; several are joined by AND.
+
+        Parameters
+        ----------
+        period : str
+            ``"2024"``, ``"2024-06"``, ``"2024-W23"``, ``"2024-06-01"`` or a moment; or two of them from begin to end,
+            ``"2024-06/2024-08"``, which is STAC's `datetime`: both ends belong to it, and ``..`` leaves one open.
+        field : AggregateDateField or str
+            Which of an image's times is meant.
+
+        Raises
+        ------
+        BadRequestError
+            If it is not a period, ends before it begins, or the field is not a time of an image.
+
+        Examples
+        --------
+        >>> import localcat
+        >>> with localcat.Catalog.temporary() as catalog:
+        ...     catalog.images.during("2024-06/2024-08").count()
+        0
+        """
+        found = Period.of(period)
+        return self._between(_chosen(AggregateDateField, "field", field), found.first, found.last)
+
     def nearest(self, point: Any, k: int = 1) -> ImageCollection:
         """Return the images of this search that are nearest to a point, nearest first; ties by id.
 
@@ -117,6 +145,10 @@ class ImageSearch(GeoSearch[Image], SummarySearchMixin):
             return [(uid, row_id) for uid, row_id, _ in found], from_wkb([blob for _, _, blob in found])
 
         return nearest_to(place, k, around)
+
+    def to_geojson(self) -> dict[str, Any]:
+        """Return the images found as a GeoJSON FeatureCollection, as a dictionary that `json.dumps` takes."""
+        return feature_collection(self)
 
     def summary(self) -> ImageSummaryResult:
         """Return count, size and products of the images that match, whatever the sort and the limit."""

@@ -24,6 +24,7 @@ from localcat.errors import (
     ReadOnlyCatalogWarning,
     StorageError,
     UnsafePathError,
+    UnsupportedCatalogError,
     warn_caller,
 )
 from localcat.store import rows
@@ -302,6 +303,25 @@ class CatalogFile:
 
         mode = "ro" if self.database.read_only else "rw"
         return sqlite_utils.Database(sqlite3.connect(f"{uri_of(self.path)}?mode={mode}", uri=True))
+
+
+def catalogs_in(folder: str | os.PathLike[str]) -> list[Path]:
+    """Return the catalogs of localcat among the ``.gpkg`` files of a folder, by name.
+
+    A damaged file counts if it may be one, so that it is named and looked at.
+    """
+    found = []
+    for path in sorted(Path(folder).glob("*.gpkg")):
+        try:
+            database = Database(path, options=OpenOptions(read_only=True))
+            database.settings()
+            database.close()
+        except UnsupportedCatalogError:  # another program's GeoPackage, or of a newer localcat
+            continue
+        except LocalcatError:
+            pass
+        found.append(path)
+    return found
 
 
 def settings_of(org: str | None, user: str | None) -> dict[str, str]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from rasterio.crs import CRS
 from shapely.geometry.base import BaseGeometry
 
+from localcat.earth.area_files import area_from_file, area_from_text
 from localcat.earth.contexts.base import UNSET, Bounds, GeoContext, Unchanged, assigned, is_unchanged, to_geojson
 from localcat.earth.contexts.checks import four_numbers, positive_resolution, row_and_column_count
 from localcat.earth.contexts.extent import central_longitude, footprint_of_bounds, grid_of_resolution, grid_of_shape
@@ -16,6 +17,9 @@ from localcat.earth.contexts.projection import crs_of, reproject_bounds, unwrapp
 from localcat.earth.crs import WGS84, crs_code, parse_crs
 from localcat.earth.geometry import as_geometry, footprint_box
 from localcat.errors import BadRequestError, GeoContextWarning, warn_caller
+
+if TYPE_CHECKING:
+    import os
 
 _LONLAT = "EPSG:4326"
 _ORDER = "(min_x, min_y, max_x, max_y)"
@@ -122,6 +126,29 @@ class AOI(GeoContext):
         for name, value in parts.items():
             object.__setattr__(self, name, value)
         self._check()
+
+    @classmethod
+    def from_file(cls, path: str | os.PathLike[str], **parts: Any) -> Self:
+        """Return an area whose geometry is that of a file: GeoJSON, WKT or WKB, or what pyogrio reads if it is there.
+
+        Parameters
+        ----------
+        path : path
+            The file; several features make one area. A CRS other than longitude and latitude is minded.
+        **parts
+            The other parameters of the class.
+
+        Raises
+        ------
+        BadRequestError, InvalidGeometryError
+            If the file cannot be read, or holds no geometry.
+        """
+        return cls(area_from_file(path), **parts)
+
+    @classmethod
+    def from_text(cls, text: str, **parts: Any) -> Self:
+        """Return an area whose geometry is written as GeoJSON or well-known text (WKT); `parts` as in `from_file`."""
+        return cls(area_from_text(text), **parts)
 
     @property
     def geometry(self) -> BaseGeometry | None:

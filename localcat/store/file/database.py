@@ -13,7 +13,7 @@ import threading
 import time
 import uuid
 import weakref
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -192,15 +192,17 @@ class Database:
             finally:
                 connection.execute("ROLLBACK")
 
-    def select(self, query: str, params: Sequence[Any], *, seconds: float | None = None) -> list[dict[str, Any]]:
+    def select(
+        self, query: str, params: Sequence[Any] | Mapping[str, Any], *, seconds: float | None = None
+    ) -> list[dict[str, Any]]:
         """Answer a query of a user's own; anything but reading is refused while it is prepared.
 
         Parameters
         ----------
         query : str
             SQL.
-        params : sequence
-            Its parameters.
+        params : sequence or mapping
+            Its parameters: the values of ``?``, or those of ``:name`` by name.
         seconds : float, optional
             How long it may take; None for the limit of the catalog, which is none where it is trusted.
 
@@ -211,15 +213,16 @@ class Database:
         QueryTimeoutError
             If it takes longer.
         """
-        if isinstance(params, str | bytes) or not isinstance(params, Sequence):
+        if isinstance(params, str | bytes) or not isinstance(params, Sequence | Mapping):
             raise QueryError(
                 f"the parameters of a query are a sequence of values, not {params!r:.100}; pass a list, such as [5]"
             )
+        values = dict(params) if isinstance(params, Mapping) else tuple(params)
         session = self._session()
         with session as connection, sqlite_errors(self.path), session.clock.running(seconds):
             connection.set_authorizer(only_reading)
             try:
-                cursor = connection.execute(query, tuple(params))
+                cursor = connection.execute(query, values)
                 names = [column[0] for column in cursor.description or ()]
                 return [dict(zip(names, row, strict=True)) for row in cursor]
             finally:

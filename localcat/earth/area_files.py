@@ -1,0 +1,106 @@
+"""Areas of interest in files: GeoJSON, WKT and WKB; other vector formats by pyogrio, if it is installed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import shapely
+
+from localcat.earth.contexts.projection import crs_of, project
+from localcat.earth.crs import WGS84
+from localcat.earth.geometry import as_geometry
+from localcat.earth.offline import proj_offline
+from localcat.earth.wkt import as_area
+from localcat.errors import BadRequestError, InvalidGeometryError
+from localcat.json_text import loads
+
+if TYPE_CHECKING:
+    import os
+
+    from shapely.geometry.base import BaseGeometry
+
+_LARGEST = 64 * 2**20  # bytes of a text; a coastline in full detail has some
+_TEXTS = (".json", ".geojson", ".wkt", ".txt")
+_WKB = (".wkb",)
+
+
+def area_from_file(path: str | os.PathLike[str]) -> BaseGeometry:
+    """Return the geometry of a file, in longitude and latitude; of several features all together.
+
+    Parameters
+    ----------
+    path : path
+        GeoJSON (``.geojson``, ``.json``), well-known text (``.wkt``, ``.txt``) or well-known binary (``.wkb``). Other
+        formats, such as GeoPackage, Shapefile and KML, are read by pyogrio if it is installed; their CRS is minded.
+
+    Raises
+    ------
+    BadRequestError
+        If the file cannot be read, is larger than 64 MiB, or needs pyogrio.
+    InvalidGeometryError
+        If it holds no usable geometry.
+    """
+    file = Path(path)
+    try:
+        size = file.stat().st_size
+        if size > _LARGEST:
+            raise BadRequestError(f"'{file}' has {size:,} bytes, too many for an area; simplify it below 64 MiB")
+        if file.suffix.lower() in _TEXTS:
+            return area_from_text(file.read_text(encoding="utf-8-sig"), name=str(file))
+        if file.suffix.lower() in _WKB:
+            return as_geometry(shapely.from_wkb(file.read_bytes()))
+    except OSError as error:
+        raise BadRequestError(f"the area '{file}' cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise InvalidGeometryError(f"'{file}' is not text in UTF-8, so neither GeoJSON nor WKT") from error
+    except shapely.errors.ShapelyError as error:
+        raise InvalidGeometryError(f"'{file}' is not the well-known binary of a geometry: {error}") from error
+    return as_geometry(shapely.GeometryCollection(_by_pyogrio(file)))
+
+
+def area_from_text(text: str, *, name: str = "the text") -> BaseGeometry:
+    """Return the geometry of a string that is GeoJSON or well-known text.
+
+    Parameters
+    ----------
+    text : str
+        GeoJSON if it begins with a brace, else WKT.
+    name : str
+        What the text is called in errors.
+
+    Raises
+    ------
+    InvalidGeometryError
+        If it is neither, or the geometry is not usable.
+    """
+    if not text.lstrip().startswith("{"):
+        return as_area(text.strip())
+    try:
+        document = loads(text)
+    except ValueError as error:
+        raise InvalidGeometryError(f"{name} is not GeoJSON: {error}") from error
+    return as_geometry(document)
+
+
+def _by_pyogrio(file: Path) -> list[BaseGeometry]:
+    """Return the geometries of the first layer of a file, in longitude and latitude."""
+    try:
+        from pyogrio.errors import DataLayerError, DataSourceError  # optional: GeoJSON and WKT need no library
+        from pyogrio.raw import read
+    except ImportError as error:
+        raise BadRequestError(
+            f"'{file}' is read by pyogrio, which is not installed; install it, or write the area as GeoJSON"
+        ) from error
+    try:
+        with proj_offline():
+            meta, _, geometries, _ = read(file, columns=[])
+    except (DataSourceError, DataLayerError, ValueError) as error:
+        raise InvalidGeometryError(f"'{file}' holds no area: {error}") from error
+    shapes = [] if geometries is None else [shape for shape in shapely.from_wkb(geometries) if shape is not None]
+    if not shapes:
+        raise InvalidGeometryError(f"'{file}' holds no geometry")
+    crs = WGS84 if meta["crs"] is None else crs_of(meta["crs"])
+    if crs == WGS84:
+        return shapes
+    return [shapely.transform(shape, lambda xy: project(xy[:, 0], xy[:, 1], crs, WGS84)) for shape in shapes]
