@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -18,7 +18,7 @@ from localcat.models.upload import UNFINISHED, ImageUpload
 from localcat.search import ImageSearch, Search
 from localcat.store.catalog_file import CatalogFile, settings_of
 from localcat.store.file.connection import Journal, OpenOptions
-from localcat.store.file.database import Database
+from localcat.store.file.database import Database, Params
 from localcat.writing.uploader import Uploader
 
 if TYPE_CHECKING:
@@ -178,8 +178,6 @@ class Catalog:
     def __repr__(self) -> str:
         return f"<Catalog '{self.path}'>"
 
-    # Facts
-
     @property
     def database(self) -> Database:
         """The connections and transactions of the file."""
@@ -257,8 +255,6 @@ class Catalog:
 
         return reading
 
-    # Changing
-
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Make all changes inside the block together, or none if it raises; blocks may be nested."""
@@ -314,10 +310,8 @@ class Catalog:
         policy : str
             Whose object to take, as a whole, if the two differ: ``"newer"``, ``"ours"`` or ``"theirs"``. By ``"newer"``
             an image with files of its own is never replaced by one without.
-        dry_run : bool
-            Only report what would be done.
-        progress : bool, optional
-            Show progress; by default if the output is a terminal.
+        dry_run, progress : bool
+            Only report what would be done. Show progress; None for: if the output is a terminal.
 
         Returns
         -------
@@ -329,8 +323,7 @@ class Catalog:
         CorruptImageError, CorruptCatalogError
             If a file of the other catalog is missing or damaged, or one of its values is not possible.
         ConflictError
-            If bands of a product with pixels have other positions in the files of the two, so that images would be read
-            wrong; or if one of the two was changed during the merge.
+            If bands of a product have other positions in the files of the two; or one was changed during the merge.
         """
         from localcat.sharing.merge import merge  # brings rasterio
 
@@ -571,9 +564,7 @@ class Catalog:
 
         return collect_garbage(self.file, dry_run=dry_run, keep=keep, restore=restore)
 
-    def sql(
-        self, query: str, params: Sequence[Any] | Mapping[str, Any] = (), *, timeout: float | None = None
-    ) -> list[dict[str, Any]]:
+    def sql(self, query: str, params: Params = (), *, timeout: float | None = None) -> list[dict[str, Any]]:
         """Answer one SELECT of your own, as a list of dictionaries; it can change nothing.
 
         The views ``footprints`` and ``products`` are meant for it and stay as they are; tables may change.

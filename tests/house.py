@@ -81,6 +81,7 @@ def files() -> dict[str, Path]:
     """Return all modules but the package itself, by name."""
     found = {name_of(path): path for path in sorted(PACKAGE.rglob("*.py"))}
     del found[""]
+    found.pop("__main__", None)  # a door of the package, as __init__ is
     return found
 
 

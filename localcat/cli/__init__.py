@@ -1,36 +1,66 @@
-"""The ``localcat`` command."""
+"""The ``localcat`` command: the library's verbs, asked from a shell.
+
+A command does nothing of its own: it reads its words, calls the library, and prints what comes back. The module of a
+command is imported when the command is called, since a shell asks for ``--version`` and completions all the time.
+"""
 
 from __future__ import annotations
 
-import sys
-from io import TextIOWrapper
+from localcat.cli.door import Shell, at_the_end
 
-import click
+COMMANDS = {  # by what they are for: each command, the module that has it, and what it does in a few words
+    "Looking": {
+        "info": ("looking", "What the catalog is, where, and how much it holds."),
+        "ls": ("looking", "List products, bands, images or uploads."),
+        "show": ("looking", "All that is known of an object."),
+        "sql": ("looking", "Answer a SELECT of your own."),
+    },
+    "Searching": {
+        "search": ("searching", "Find images by product, time, place, attributes."),
+        "summary": ("searching", "Count images and bytes, by product or by time."),
+        "explain": ("searching", "Why a search finds what it finds."),
+    },
+    "Taking in": {
+        "init": ("taking_in", "Make a new catalog."),
+        "upload": ("taking_in", "Bring files in as one image."),
+        "merge": ("taking_in", "Take in another catalog."),
+    },
+    "Reading out": {
+        "read": ("reading_out", "Write images to files, whole or cut to an area."),
+        "mosaic": ("reading_out", "Write many images as one file."),
+        "preview": ("reading_out", "Write small pictures."),
+    },
+    "Changing": {
+        "set": ("changing", "Set attributes."),
+        "tag": ("changing", "Add and remove tags."),
+        "delete": ("changing", "Delete images, bands and products."),
+    },
+    "Keeping": {
+        "verify": ("keeping", "Look for faults."),
+        "backup": ("keeping", "Copy the catalog, file and folder."),
+        "gc": ("keeping", "Clear away files that no image refers to."),
+        "optimize": ("keeping", "Give free room back to the disk."),
+        "relocate": ("keeping", "Say where files indexed in place are now."),
+        "reindex": ("keeping", "Rebuild the indexes from the rows."),
+        "recover": ("keeping", "Save what can be read of a damaged catalog."),
+        "doctor": ("keeping", "Look at the machine and the disk."),
+    },
+    "More": {
+        "demo": ("taking_in", "Show the whole flow."),
+        "completion": ("completing", "Let the shell complete what you type."),
+    },
+}
 
-from localcat import __version__
-from localcat.cli.data import demo, merge
-from localcat.cli.keeping import backup, doctor, gc, recover, reindex, verify
-from localcat.cli.shared import say
-from localcat.errors import LocalcatError
-
-
-@click.group()
-@click.version_option(__version__, prog_name="localcat")
-def cli() -> None:
-    """Keep satellite images in one file and one folder, with no network and no server."""
-
-
-for command in (demo, verify, reindex, gc, backup, merge, recover, doctor):
-    cli.add_command(command)
+cli = Shell(
+    COMMANDS,
+    name="localcat",
+    help="Keep satellite images in one file and one folder, with no network and no server.\n\n"
+    "The catalog is that of --catalog, else of $LOCALCAT, else the one .gpkg of localcat in the current folder, else "
+    "your own in your home folder, if you have one. 'localcat COMMAND --help' tells about one command.",
+)
 
 
 def main() -> None:
-    """Run the command; an error of localcat ends it with one line and status 1."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # a pipe on Windows lacks most letters, and not every name is text
-            stream.reconfigure(errors="replace")
-    try:
-        cli()
-    except LocalcatError as error:
-        say(f"localcat: {error}", err=True)
-        sys.exit(1)
+    """Run the command as a program: its exit status is 0, 1 error, 2 usage, 3 damage found, 130 Ctrl-C."""
+    with at_the_end():
+        cli.main(prog_name="localcat")

@@ -2,58 +2,68 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
-from localcat.catalog import Catalog
-from localcat.cli.shared import DAMAGED, catalog_argument, opened, say
+import localcat
+from localcat.cli.door import DAMAGED, command, say, tell
+from localcat.cli.opening import catalog_path, opened, two_paths
 from localcat.errors import CatalogError
 
-_level = click.option("--level", type=click.Choice(["quick", "files", "full"]), default="files", show_default=True)
+_catalog = click.argument("catalog", required=False, type=click.Path(path_type=Path))
 
 
-@click.command()
-@catalog_argument
-@_level
+def _end(is_well: bool) -> Any:
+    click.get_current_context().exit(0 if is_well else DAMAGED)
+
+
+@command("verify", examples=("verify", "verify survey.gpkg --level full", "verify --level full --sample 5%"))
+@_catalog
+@click.option(
+    "--level",
+    type=click.Choice(["quick", "files", "full"]),
+    default="files",
+    show_default=True,
+    help="How deep: the catalog file; also that its files are there; also what is in them.",
+)
 @click.option("--sample", default="100%", show_default=True, help="Share of the files whose content is read.")
 @click.option("--seed", default=0, show_default=True, help="Which files are in the sample.")
-def verify(catalog: Path | None, level: str, sample: str, seed: int) -> None:
+def verify_command(catalog: Path | None, level: str, sample: str, seed: int) -> None:
     """Look for faults of a catalog; nothing is changed.
 
     The exit status is 0 if all is well, 3 if something is damaged, and 1 if the catalog could not be looked at.
     """
+    path = catalog_path() if catalog is None else catalog
     try:
-        with opened(catalog) as found:
+        with opened(path) as found:
             report = found.verify(level, sample=sample, seed=seed)
     except CatalogError as error:
         from localcat.maintenance.verify import report_of_failure  # not needed by the other commands
 
-        if catalog is None:
-            raise
-        report = report_of_failure(catalog, level, error)
+        report = report_of_failure(path, level, error)
     say(report.summary)
     for problem in (*report.problems, *report.garbage):
         say(f"  {problem}")
-    sys.exit(0 if report.ok else DAMAGED)
+    _end(report.ok)
 
 
-@click.command()
-@catalog_argument
-def reindex(catalog: Path | None) -> None:
+@command("reindex", examples=("reindex", "reindex survey.gpkg"))
+@_catalog
+def reindex_command(catalog: Path | None) -> None:
     """Rebuild the indexes from the rows."""
     with opened(catalog) as found:
         found.reindex()
         say(f"{found.path.name}: the indexes are rebuilt")
 
 
-@click.command()
-@catalog_argument
+@command("gc", examples=("gc --dry-run", "gc", "gc --keep '90 days'", "gc --restore"))
+@_catalog
 @click.option("--dry-run", is_flag=True, help="Only report what would be removed.")
 @click.option("--keep", default="30 days", show_default=True, help="How long files stay set aside.")
 @click.option("--restore", is_flag=True, help="Bring back the files that were set aside.")
-def gc(catalog: Path | None, dry_run: bool, keep: str, restore: bool) -> None:
+def gc_command(catalog: Path | None, dry_run: bool, keep: str, restore: bool) -> None:
     """Remove the files of deleted images, and set aside those that no image refers to.
 
     The exit status is 3 if a file had to stay, for example because another program reads it.
@@ -70,42 +80,71 @@ def gc(catalog: Path | None, dry_run: bool, keep: str, restore: bool) -> None:
             say(f"{what}: {href}")
     for href in report.kept:
         say(f"'{href}' could not be removed; try again later", err=True)
-    sys.exit(DAMAGED if report.kept else 0)
+    _end(not report.kept)
 
 
-@click.command()
-@click.argument("catalog", type=click.Path(path_type=Path))
-@click.argument("dest", type=click.Path(path_type=Path))
-def backup(catalog: Path, dest: Path) -> None:
+@command("backup", examples=("backup /media/stick/survey.gpkg", "backup survey.gpkg backups/monday.gpkg"))
+@click.argument("paths", nargs=-1, required=True, metavar="[CATALOG] DEST", type=click.Path(path_type=Path))
+def backup_command(paths: tuple[Path, ...]) -> None:
     """Copy a catalog, file and data folder, to DEST, while other programs use it."""
-    with Catalog.open(catalog) as found:
+    mine, dest = two_paths(paths)
+    with opened(mine) as found:
         say(found.backup(dest))
 
 
-@click.command()
+@command("recover", examples=("recover broken.gpkg saved.gpkg",))
 @click.argument("broken", type=click.Path(path_type=Path))
 @click.argument("new", type=click.Path(path_type=Path))
 @click.option("--uncertain", is_flag=True, help="Also take images from pages that may hold deleted rows.")
-def recover(broken: Path, new: Path, uncertain: bool) -> None:
+def recover_command(broken: Path, new: Path, uncertain: bool) -> None:
     """Save what can be read of the damaged catalog BROKEN into a NEW one.
 
     BROKEN is not changed. The exit status is 3 if something is lost; the output says what.
     """
-    report = Catalog.recover(broken, new, uncertain=uncertain)
-    click.echo(str(report))
-    sys.exit(0 if report.ok else DAMAGED)
+    report = localcat.Catalog.recover(broken, new, uncertain=uncertain)
+    tell(report)
+    _end(report.ok)
 
 
-@click.command()
-@catalog_argument
-def doctor(catalog: Path | None) -> None:
+@command("relocate", examples=("relocate /data/scenes /media/disk/scenes --dry-run", "relocate E:/scenes /data/scenes"))
+@click.argument("old")
+@click.argument("new", type=click.Path(path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Only report what would be changed.")
+def relocate_command(old: str, new: Path, dry_run: bool) -> None:
+    """Change the paths of files that are indexed in place and were moved from the folder OLD to NEW.
+
+    The exit status is 3 if a file is not in the new folder.
+    """
+    with opened() as found:
+        report = found.relocate(old, new, dry_run=dry_run)
+    tell(report)
+    _end(not report.left)
+
+
+@command("optimize", examples=("optimize",))
+def optimize_command() -> None:
+    """Give free pages back to the disk, and put rows and indexes in order; worth it after many deletions."""
+    with opened() as found:
+        before = found.info().size_bytes
+        found.optimize()
+        after = found.info().size_bytes
+        say(f"{found.path.name}: {before:,} bytes before, {after:,} now")
+
+
+@command("doctor", examples=("doctor", "doctor survey.gpkg"))
+@_catalog
+def doctor_command(catalog: Path | None) -> None:
     """Look at the machine and at the disk of a catalog, and say what to do.
 
     The exit status is 3 if something keeps localcat from working.
     """
     from localcat.maintenance.doctor import examine  # brings rasterio
 
-    default = Catalog.default().path  # looked at only if it was made already
-    report = examine(catalog or (default if default.exists() else None))
-    click.echo(str(report))
-    sys.exit(0 if report.ok else DAMAGED)
+    if catalog is None:
+        try:
+            catalog = catalog_path()
+        except CatalogError:  # the machine alone
+            catalog = None
+    report = examine(catalog)
+    tell(report)
+    _end(report.ok)

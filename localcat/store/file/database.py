@@ -16,7 +16,7 @@ import weakref
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from localcat.disk.filesystem import file_system_of
 from localcat.disk.ownership import data_path
@@ -53,6 +53,9 @@ from localcat.store.file.trust import check_content, check_schema
 from localcat.timestamps import iso_text, now_microseconds
 
 _LOOK_SECONDS = 0.05  # between two looks of reads at whether the file is the same; a look takes as long as a read
+Params: TypeAlias = Sequence[Any] | Mapping[str, Any]
+"""The values of a query: of its question marks in their order, or of ``:name`` by name."""
+
 _CLOSING_SECONDS = 10.0  # that `close` waits for the calls of other threads
 
 _checked_sqlite = False
@@ -192,9 +195,7 @@ class Database:
             finally:
                 connection.execute("ROLLBACK")
 
-    def select(
-        self, query: str, params: Sequence[Any] | Mapping[str, Any], *, seconds: float | None = None
-    ) -> list[dict[str, Any]]:
+    def select(self, query: str, params: Params, *, seconds: float | None = None) -> list[dict[str, Any]]:
         """Answer a query of a user's own; anything but reading is refused while it is prepared.
 
         Parameters

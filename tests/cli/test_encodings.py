@@ -25,11 +25,11 @@ def run(folder: Path, encoding: str, *arguments: str) -> tuple[int, str, str]:
     return done.returncode, done.stdout.decode(encoding), done.stderr.decode(encoding)
 
 
-@pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
+@pytest.mark.parametrize("encoding", ["cp1252", "cp1251"])
 def test_letters_that_the_output_lacks_are_replaced(tmp_path: Path, encoding: str) -> None:
     with Catalog.create(tmp_path / "żółw.gpkg", org="acme") as catalog:
         Product(id="x", name="x", catalog=catalog).save()
-    shown = {"cp1252": "?ó?w.gpkg", "ascii": "????.gpkg"}[encoding]
+    shown = {"cp1252": "?ó?w.gpkg", "cp1251": "???w.gpkg"}[encoding]
     status, output, errors = run(tmp_path, encoding, "verify", "żółw.gpkg")
     assert (status, output.splitlines(), errors) == (
         0,
@@ -39,14 +39,14 @@ def test_letters_that_the_output_lacks_are_replaced(tmp_path: Path, encoding: st
     status, output, errors = run(tmp_path, encoding, "gc", "żółty.gpkg")
     assert (status, output) == (1, "")
     assert errors.startswith("localcat: there is no catalog at ")
-    status, output, errors = run(tmp_path, encoding, "żółw")  # a message of click's own
+    status, output, errors = run(tmp_path, encoding, "żółw")  # a message of the shell itself
     assert (status, output) == (2, "")
-    assert "No such command" in errors
+    assert errors.startswith("localcat: there is no command ")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="names of any bytes are Linux' own")
-def test_a_name_that_is_no_text_is_shown_with_replacements(tmp_path: Path) -> None:
+def test_a_name_that_is_no_text_is_shown_escaped(tmp_path: Path) -> None:
     name = os.fsdecode(b"caf\xe9.gpkg")
     Catalog.create(tmp_path / name).close()
     status, output, errors = run(tmp_path, "utf-8", "reindex", name)
-    assert (status, output, errors) == (0, "caf?.gpkg: the indexes are rebuilt\n", "")
+    assert (status, output, errors) == (0, "caf\\udce9.gpkg: the indexes are rebuilt\n", "")

@@ -1,0 +1,192 @@
+"""Commands that change or delete what a catalog holds."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+import localcat
+from localcat.cli.choosing import Choice, require_choice, takes_images
+from localcat.cli.door import command, say
+from localcat.cli.opening import object_of, opened
+
+if TYPE_CHECKING:
+    from localcat import Catalog
+
+_ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)((?:\.[^=.]+)*)=(.*)", re.DOTALL)
+_JSON = re.compile(r"\s*(?:[\[{\"]|null\s*$)")  # what no attribute takes as text
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """``name=value``, or ``extra_properties.key=value``.
+
+    Parameters
+    ----------
+    name : str
+        The attribute.
+    keys : tuple of str
+        The way to a value inside a mapping.
+    value : object
+        Text, or what its JSON says; None unsets.
+    """
+
+    name: str
+    keys: tuple[str, ...]
+    value: Any
+
+    @staticmethod
+    def is_one(word: str) -> bool:
+        """Return whether a word is an assignment, and not an id or a file."""
+        return _ASSIGNMENT.fullmatch(word) is not None
+
+    @classmethod
+    def of(cls, word: str) -> Assignment:
+        """Read an assignment: a value that begins as JSON is JSON; under a key, numbers and true and false are too."""
+        found = _ASSIGNMENT.fullmatch(word)
+        if found is None:
+            raise click.UsageError(f"{word!r} is not NAME=VALUE, such as cloud_fraction=0.2")
+        name, keys, text = found.groups()
+        path = tuple(keys.split(".")[1:])
+        value: Any = text
+        if path or _JSON.match(text):
+            try:
+                value = json.loads(text)
+            except ValueError as error:
+                if not path:
+                    raise click.UsageError(f"the value of {name} begins as JSON and is not: {error}") from error
+        return cls(name, path, value)
+
+
+def assigned(item: Any, assignments: Iterable[Assignment]) -> None:
+    """Set attributes of an object, all or none; it is not saved."""
+    values: dict[str, Any] = {}
+    for one in assignments:
+        if not one.keys:
+            values[one.name] = one.value
+            continue
+        whole = values.setdefault(one.name, dict(getattr(item, one.name) or {}))
+        *way, last = one.keys
+        for key in way:
+            whole[key] = dict(whole[key]) if isinstance(whole.get(key), dict) else {}
+            whole = whole[key]
+        if one.value is None:
+            whole.pop(last, None)
+        else:
+            whole[last] = one.value
+    item.update(**values)
+
+
+def _chosen_objects(catalog: Catalog, chosen: Choice) -> list[Any]:
+    """Return the objects of any kind that were named; or the images that were searched for."""
+    only_ids = Choice(chosen.ids, (), None, None, None, None, None, (), None)
+    if chosen.ids is not None and chosen == only_ids:
+        return [object_of(catalog, uid) for uid in chosen.ids]
+    return list(chosen.images(catalog))
+
+
+_all = click.option("--all", "everything", is_flag=True, help="All images of the catalog.")
+_dry_run = click.option("--dry-run", is_flag=True, help="Only tell what would be done.")
+
+
+@command(
+    "set",
+    examples=(
+        "set acme:s2:monday cloud_fraction=0.2 extra_properties.crew=north",
+        'set acme:s2 name="Sentinel-2" \'default_display_bands=["red", "green", "blue"]\'',
+        'set --product s2 --where "cloud_fraction IS NULL" cloud_fraction=0',
+    ),
+)
+@takes_images(apart=Assignment.is_one)
+@click.option("--force", is_flag=True, help="Also what another program has changed meanwhile.")
+@_all
+@_dry_run
+def set_command(chosen: Choice, words: tuple[str, ...], force: bool, everything: bool, dry_run: bool) -> None:
+    """Set attributes of a product, a band or images: NAME=VALUE, NAME=null to unset, extra_properties.KEY=VALUE."""
+    assignments = [Assignment.of(word) for word in words]
+    if not assignments:
+        raise click.UsageError("name what to set, such as cloud_fraction=0.2")
+    require_choice(chosen, everything)
+    with opened() as catalog, catalog.transaction():
+        found = _chosen_objects(catalog, chosen)
+        for item in found:
+            assigned(item, assignments)
+            if not dry_run:
+                item.save(force=force)
+    names = ", ".join(".".join((one.name, *one.keys)) for one in assignments)
+    say(f"{'to set' if dry_run else 'set'}: {names} of {_counted(found)}")
+
+
+@command(
+    "tag",
+    examples=("tag acme:s2:monday --add checked", "tag --product s2 --datetime 2024-06 --add june --remove new"),
+)
+@takes_images()
+@click.option("--add", multiple=True, metavar="TAG", help="A tag to add; may be repeated.")
+@click.option("--remove", multiple=True, metavar="TAG", help="A tag to remove; may be repeated.")
+@_all
+@_dry_run
+def tag_command(chosen: Choice, add: tuple[str, ...], remove: tuple[str, ...], everything: bool, dry_run: bool) -> None:
+    """Add tags to products, bands or images, and remove tags from them."""
+    if not add and not remove:
+        raise click.UsageError("name a tag, with --add or --remove")
+    require_choice(chosen, everything)
+    with opened() as catalog, catalog.transaction():
+        found = _chosen_objects(catalog, chosen)
+        for item in found:
+            kept = [tag for tag in item.tags or [] if tag not in remove]
+            item.tags = kept + [tag for tag in add if tag not in kept]
+            if not dry_run:
+                item.save()
+    say(f"{'to tag' if dry_run else 'tagged'}: {_counted(found)}")
+
+
+@command(
+    "delete",
+    examples=(
+        "delete acme:s2:monday",
+        'delete --product s2 --where "cloud_fraction > 0.9" --dry-run',
+        "delete acme:s2 --related --yes",
+    ),
+)
+@takes_images()
+@click.option("--related", is_flag=True, help="With a product, also all its bands and images.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@_all
+@_dry_run
+def delete_command(chosen: Choice, related: bool, yes: bool, everything: bool, dry_run: bool) -> None:
+    """Delete images with their files, or a band or a product: all that is named, or nothing.
+
+    Files that were indexed in place stay. On a terminal it asks first; elsewhere --yes is needed.
+    """
+    require_choice(chosen, everything)
+    with opened() as catalog:
+        found = _chosen_objects(catalog, chosen)
+        if dry_run:
+            for item in found:
+                say(item.id)
+            say(f"to delete: {_counted(found)}", err=True)
+            return
+        if found and not yes:
+            if not sys.stdin.isatty():
+                raise click.UsageError(f"{_counted(found)} would be deleted; say so with --yes")
+            click.confirm(f"Delete {_counted(found)}?", abort=True)
+        with catalog.transaction():
+            for item in found:
+                if related and isinstance(item, localcat.Product):
+                    item.delete_related_objects()
+                item.delete()
+    say(f"deleted: {_counted(found)}")
+
+
+def _counted(found: list[Any]) -> str:
+    if len(found) == 1:
+        return f"'{found[0].id}'"
+    kinds = {type(item).__name__ for item in found}
+    return f"{len(found):,} {'images' if kinds <= {'Image'} else 'objects'}"

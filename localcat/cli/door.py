@@ -1,0 +1,252 @@
+"""The door of the shell: which words lead to which command, and how an error leaves."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import os
+import re
+import sys
+import traceback
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from localcat import __version__
+from localcat.errors import LocalcatError, LocalcatWarning, printable
+
+FAILED, MISUSED, DAMAGED, INTERRUPTED = 1, 2, 3, 130  # exit statuses
+CATALOG, DEBUG = "localcat.catalog", "localcat.debug"  # where the context keeps the options that all commands have
+
+_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 120}
+
+# What the library says to a program, in the words of the shell.
+_VERBS = "verify|gc|backup|recover|relocate|optimize|reindex|merge|ingest|sql|info"
+_FLAGS = "overwrite|dry_run|force|restore|uncertain|cog|copy|all_touched"
+_WORDS = (
+    (re.compile(r"\b[Cc]atalog\.create\b(?:\([^)]*\))?"), "`localcat init`"),
+    (re.compile(r"\b[Cc]atalog\.open\b(?:\([^)]*\))?"), "--catalog"),
+    (re.compile(rf"\b[Cc]atalog\.({_VERBS})\b(?:\([^)]*\))?"), r"`localcat \1`"),
+    (re.compile(r"\b(?:call )?delete_related_objects\(\)"), "use `localcat delete --related`"),
+    (re.compile(r"\bsave\(force=True\)"), "--force"),
+    (re.compile(r"\bcopy=False\b"), "--in-place"),
+    (re.compile(rf"\b({_FLAGS})=True\b"), lambda found: f"--{found[1].replace('_', '-')}"),
+)
+
+
+class Failure(click.ClickException):
+    """An error, on its way out as one line."""
+
+    exit_code = FAILED
+
+
+class Command(click.Command):
+    """A command with examples in its help.
+
+    Parameters
+    ----------
+    examples : sequence of str
+        Lines to type, without the name of the program.
+    """
+
+    def __init__(self, *args: Any, examples: Sequence[str] = (), **options: Any) -> None:
+        super().__init__(*args, **{"context_settings": _SETTINGS, **options})
+        self.examples = tuple(examples)
+        self.params += common_options()
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the examples."""
+        if self.examples:
+            with formatter.section("Examples"):
+                for example in self.examples:
+                    formatter.write(f"{'':>{formatter.current_indent}}localcat {example}\n")
+
+
+def command(name: str, *, examples: Sequence[str], **options: Any) -> Callable[[Callable[..., None]], Command]:
+    """Return what makes a function a command; its docstring is the help."""
+    return click.command(name, cls=Command, examples=examples, **options)
+
+
+class Shell(click.Group):
+    """The commands of localcat, each imported when it is called.
+
+    Parameters
+    ----------
+    sections : mapping
+        By the title of a section of the help, by the name of a command: the module of `localcat.cli` that has it, and
+        what it does in a few words.
+    """
+
+    def __init__(self, sections: Mapping[str, Mapping[str, tuple[str, str]]], **options: Any) -> None:
+        super().__init__(context_settings=_SETTINGS, **options)
+        self.sections = sections
+        self._modules = {name: module for inner in sections.values() for name, (module, _) in inner.items()}
+        self.params += [*common_options(), _version_option()]
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of the commands, in the order of the sections."""
+        return list(self._modules)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command, or None if there is none of the name."""
+        module = self._modules.get(cmd_name)
+        if module is None:
+            return None
+        found: click.Command = getattr(importlib.import_module(f"localcat.cli.{module}"), f"{cmd_name}_command")
+        return found
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that the words call, and the rest of them; an unknown one is told with the nearest."""
+        name = args[0]
+        if name not in self._modules and not name.startswith("-") and not ctx.resilient_parsing:
+            near = difflib.get_close_matches(name, self._modules, n=1)
+            hint = f"; did you mean '{near[0]}'?" if near else ""
+            raise click.UsageError(f"there is no command '{name}'{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands by sections."""
+        width = max(map(len, self._modules)) + 2
+        for title, commands in self.sections.items():
+            with formatter.section(title):
+                for name, (_, summary) in commands.items():
+                    formatter.write(f"{'':>{formatter.current_indent}}{name:<{width}}{summary}\n")
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; what goes wrong leaves as a `Failure`, with ``--debug`` behind its traceback."""
+        if os.environ.get("NO_COLOR"):
+            ctx.color = False
+        try:
+            return super().invoke(ctx)
+        except (click.exceptions.Exit, click.ClickException, click.Abort, BrokenPipeError):
+            raise
+        except (LocalcatError, OSError) as error:
+            _trace(ctx)
+            raise Failure(in_words_of_the_shell(str(error))) from error
+        except Exception as error:  # a fault of ours: it leaves as one line too, which says how to see the rest
+            _trace(ctx)
+            told = f"a fault of localcat itself, {type(error).__name__}: {error}"
+            raise Failure(f"{told}; run it again with --debug, and report what it prints") from error
+
+    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+        """Run the command with the words of a program, and exit with its status."""
+        try:
+            run: Callable[..., Any] = super().main
+            returned = run(*args, standalone_mode=False, **extra)
+            status = returned if isinstance(returned, int) else 0
+        except click.exceptions.NoArgsIsHelpError as error:
+            error.show()
+            status = MISUSED
+        except click.UsageError as error:
+            message = error.format_message().rstrip(".")
+            where = error.ctx.command_path if error.ctx else "localcat"
+            complain(f"{message[:1].lower()}{message[1:]}; see '{where} --help'")
+            status = MISUSED
+        except click.ClickException as error:
+            complain(error.format_message())
+            status = error.exit_code
+        except (click.Abort, KeyboardInterrupt):
+            complain("interrupted; what was finished before is kept, and nothing is left half done")
+            status = INTERRUPTED
+        if standalone_mode:
+            sys.exit(status)
+        return status
+
+
+def common_options() -> list[click.Parameter]:
+    """Return the options that every command has; they count wherever they are written."""
+    return [
+        click.Option(
+            ["named_catalog", "--catalog", "-C"],
+            type=click.Path(),
+            expose_value=False,
+            callback=_keeper(CATALOG),
+            metavar="FILE",
+            help="The catalog; else $LOCALCAT, or the one in the current folder.",
+        ),
+        click.Option(
+            ["is_debug", "--debug"],
+            is_flag=True,
+            expose_value=False,
+            callback=_keeper(DEBUG),
+            help="Show the traceback of an error.",
+        ),
+    ]
+
+
+def _keeper(key: str) -> Callable[[click.Context, click.Parameter, Any], None]:
+    def keep(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
+        if value:
+            ctx.meta[key] = value
+
+    return keep
+
+
+def _version_option() -> click.Parameter:
+    def show(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
+        if value and not ctx.resilient_parsing:
+            click.echo(f"localcat, version {__version__}")
+            ctx.exit()
+
+    return click.Option(
+        ["--version"], is_flag=True, expose_value=False, is_eager=True, callback=show, help="Show the version."
+    )
+
+
+def in_words_of_the_shell(text: str) -> str:
+    """Return a message of the library, with its advice as commands and options."""
+    for pattern, words in _WORDS:
+        text = pattern.sub(words, text)
+    return text
+
+
+def complain(message: str) -> None:
+    """Print an error on the error output: one line, and one more for each item that the error lists."""
+    head, *items = message.splitlines() or [""]
+    click.echo(f"{click.style('localcat:', fg='red', bold=True)} {printable(head)}", err=True)
+    for item in items:
+        click.echo(printable(item), err=True)
+
+
+def say(text: object, *, err: bool = False) -> None:
+    """Print one line, in which nothing of a catalog's own text can move the cursor or begin another line."""
+    click.echo(printable(in_words_of_the_shell(str(text))), err=err)
+
+
+def tell(report: object) -> None:
+    """Print a report of the library, whose lines are each `printable` already."""
+    for line in str(report).split("\n"):
+        say(line)
+
+
+def _trace(ctx: click.Context) -> None:
+    if ctx.meta.get(DEBUG):
+        traceback.print_exc()
+
+
+@contextmanager
+def at_the_end() -> Iterator[None]:
+    """Let a program end as programs do: whatever its output can show, and whoever reads it."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a code page of Windows lacks most letters of the world
+    warnings.showwarning = _show_warning
+    try:
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:  # the reader has seen enough, as `head` has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(FAILED)
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *rest: Any, **more: Any) -> None:
+    """Print a warning of localcat in one line; others are about code, and nothing to a user of the shell."""
+    if issubclass(category, LocalcatWarning):
+        click.echo(f"{click.style('localcat: warning:', fg='yellow')} {in_words_of_the_shell(str(message))}", err=True)

@@ -1,0 +1,186 @@
+"""Commands that show what a catalog holds."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+import localcat
+from localcat.cli import completing
+from localcat.cli.choosing import product_id
+from localcat.cli.door import command, say, tell
+from localcat.cli.opening import object_of, opened
+from localcat.cli.output import Output, cell, prints
+from localcat.cli.piping import PIPE, ids_of, text_of_pipe
+
+if TYPE_CHECKING:
+    from localcat import Catalog, Product, Search
+
+IMAGE_COLUMNS = ("id", "acquired", "cloud_fraction", "storage_state")
+_TIMES = ("acquired", "acquired_end", "created", "modified", "published", "start_datetime", "end_datetime")
+_COLUMNS = {
+    "bands": ("id", "type", "data_type", "resolution", "nodata", "data_range"),
+    "images": IMAGE_COLUMNS,
+    "uploads": ("id", "status", "image_id", "created"),
+}
+
+
+@command("info", examples=("info", "info --json", "info --catalog survey.gpkg"))
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def info_command(as_json: bool) -> None:
+    """Show what the catalog is, where it is, and how much it holds."""
+    with opened() as catalog:
+        info = catalog.info()
+    if as_json:
+        click.echo(json.dumps(info.to_dict(), ensure_ascii=False))
+    else:
+        tell(info)
+
+
+@command("ls", examples=("ls", "ls bands --product landsat", "ls images --limit 5 --json", "ls products --text water"))
+@click.argument("what", type=click.Choice(["products", "bands", "images", "uploads"]), default="products")
+@click.option("--product", metavar="ID", shell_complete=completing.products, help="Only those of this product.")
+@click.option("--where", metavar="CQL2", help="A condition, as in search.")
+@click.option("--text", metavar="WORDS", help="With these words in name, description or tags.")
+@click.option("--sort", metavar="NAME", help="By an attribute; with a minus, the largest first.")
+@click.option("--limit", type=click.IntRange(min=0), metavar="N", help="At most so many.")
+@prints()
+def ls_command(
+    what: str,
+    product: str | None,
+    where: str | None,
+    text: str | None,
+    sort: str | None,
+    limit: int | None,
+    out: Output,
+) -> None:
+    """List the products, or the bands, images or uploads."""
+    with opened() as catalog:
+        searches: dict[str, Search[Any]] = {
+            "products": catalog.products,
+            "bands": catalog.bands,
+            "images": catalog.images,
+            "uploads": catalog.image_uploads,
+        }
+        search = searches[what]
+        if product is not None:
+            uid = product_id(catalog, product)
+            p = localcat.properties
+            search = search.filter((p.id if what == "products" else p.product_id) == uid)
+        if where is not None:
+            search = search.filter(localcat.Expression.from_cql2(where))
+        if text is not None:
+            search = search.find_text(text)
+        search = search.limit(limit)
+        if sort is not None:
+            search = search.sort(*sort.split(","))
+        elif what == "bands":
+            search = search.sort("product_id", "sort_order", "name")
+        if what == "products" and out.format in ("table", "csv", "tsv") and not out.columns:
+            out.rows((_figures(catalog, one) for one in search), ("id", "name", "bands", "images", "first", "last"))
+        else:
+            out.objects(search, _KINDS[what], _COLUMNS.get(what, ("id", "name")))
+
+
+_KINDS: dict[str, tuple[type[Any], ...]] = {
+    "products": (localcat.Product,),
+    "bands": (localcat.Band, localcat.SpectralBand, localcat.MicrowaveBand, localcat.ClassBand, localcat.MaskBand),
+    "images": (localcat.Image,),
+    "uploads": (localcat.ImageUpload,),
+}
+
+
+def _figures(catalog: Catalog, product: Product) -> dict[str, Any]:
+    """Return a product with how many bands and images it has, and their first and last day."""
+    images = product.images()
+    p = localcat.properties
+    dated = images.filter(p.acquired.isnotnull)
+    first, last = dated.sort("acquired").first(), dated.sort("-acquired").first()
+    return {
+        "id": product.id,
+        "name": product.name,
+        "bands": product.bands().count(),
+        "images": images.count(),
+        "first": None if first is None or first.acquired is None else first.acquired.date(),
+        "last": None if last is None or last.acquired is None else last.acquired.date(),
+    }
+
+
+@command(
+    "show",
+    examples=("show acme:landsat", "show acme:landsat:LC08_20210508", "search --limit 1 --ids | localcat show -"),
+)
+@click.argument("ids", nargs=-1, required=True, metavar="ID|-...", shell_complete=completing.any_ids)
+@prints(formats=("json", "nl"))
+def show_command(ids: tuple[str, ...], out: Output) -> None:
+    """Show all that is known of a product, a band, an image or an upload."""
+    with opened() as catalog:
+        found = [object_of(catalog, uid) for uid in ids_of(ids)]
+        if out.format in ("json", "nl"):
+            out.objects(found, [type(item) for item in found], ())
+            return
+        for number, item in enumerate(found):
+            if number:
+                click.echo()
+            _show(item)
+
+
+def _show(item: Any) -> None:
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    kind = type(item).__name__
+    click.echo(click.style(f"{kind} {cell(item.id)}", bold=True))
+    document = {name: value for name, value in item.serialize().items() if value != []}
+    geometry = getattr(item, "geometry", None)
+    if geometry is not None:
+        west, south, east, north = (f"{number:.6g}" for number in geometry.bounds)
+        document["geometry"] = f"{geometry.geom_type} in {west},{south},{east},{north}"
+    names = max(map(len, document), default=0)
+    for name, value in document.items():
+        lines = _lines_of(getattr(item, name) if name in _TIMES else value)
+        for number, line in enumerate(lines):
+            text = f"  {name if number == 0 else '':<{names}}  {line}"
+            click.echo(text if width is None or len(text) <= width else f"{text[: width - 1]}…")
+    if isinstance(item, localcat.Product):
+        say(f"  bands: {', '.join(str(band.name) for band in item.bands()) or 'none'}")
+        say(f"  images: {item.images().count():,}")
+
+
+def _lines_of(value: Any) -> list[str]:
+    """Return a value in lines: one for each entry of a mapping or of a list of mappings."""
+    if isinstance(value, dict) and list(value) != ["value", "unit"]:
+        return [f"{cell(key)}: {cell(inner)}" for key, inner in value.items()]
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return [
+            ", ".join(f"{key} {cell(inner)}" for key, inner in entry.items() if inner is not None) for entry in value
+        ]
+    if isinstance(value, list) and all(isinstance(inner, str) for inner in value):
+        return [", ".join(map(cell, value))]
+    return [cell(value)]
+
+
+@command(
+    "sql",
+    examples=(
+        'sql "SELECT product_id, count(*) FROM footprints GROUP BY product_id"',
+        'sql "SELECT image_id FROM footprints WHERE name = :name" -p name monday --csv',
+    ),
+)
+@click.argument("query")
+@click.option(
+    "--param", "-p", "params", type=(str, str), multiple=True, metavar="NAME VALUE", help="A :NAME of the query."
+)
+@click.option(
+    "--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="Stop it after so long."
+)
+@prints(formats=("table", "json", "nl", "csv", "tsv"))
+def sql_command(query: str, params: tuple[tuple[str, str], ...], timeout: float | None, out: Output) -> None:
+    """Answer one SELECT of your own; it can change nothing.
+
+    The views 'footprints' and 'products' are meant for it and stay as they are. A dash reads the query from the pipe.
+    """
+    with opened() as catalog:
+        out.rows(catalog.sql(text_of_pipe() if query == PIPE else query, dict(params), timeout=timeout), ())

@@ -1,0 +1,361 @@
+"""What the commands print: a table for people; JSON, CSV, GeoJSON and ids for programs.
+
+The words are those of sqlite-utils: ``--csv``, ``--tsv``, ``--nl``, ``--no-headers``, ``--table``, ``--fmt``.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import csv
+import functools
+import itertools
+import json
+import shutil
+import sys
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import Enum
+from typing import TYPE_CHECKING, Any, TextIO
+
+import click
+
+from localcat.errors import BadRequestError, printable
+
+if TYPE_CHECKING:
+    from localcat import Image
+
+Row = Mapping[str, Any]
+
+_FORMATS = ("table", "json", "nl", "csv", "tsv", "geojson", "ids")
+_SUFFIXES = {".json": "json", ".ndjson": "nl", ".jsonl": "nl", ".csv": "csv", ".tsv": "tsv", ".geojson": "geojson"}
+_MEASURED = 1000  # rows that decide how wide the columns of a table are; those behind them have to fit
+_NARROWEST = 8  # characters of a column that is made narrower
+_GAP = "  "
+
+
+@dataclass(frozen=True)
+class Output:
+    """Where and how a command prints what it found.
+
+    Parameters
+    ----------
+    format : str
+        One of ``table``, ``json``, ``nl``, ``csv``, ``tsv``, ``geojson`` and ``ids``.
+    columns : tuple of str
+        Which attributes, if the user named some.
+    path : str, optional
+        A file; the output of the program when left out.
+    has_header : bool
+        Whether a table, CSV and TSV begin with the names.
+    fmt : str, optional
+        A layout of the library tabulate, for a table.
+    """
+
+    format: str
+    columns: tuple[str, ...]
+    path: str | None
+    has_header: bool
+    fmt: str | None
+
+    def objects(self, found: Iterable[Any], kinds: Sequence[type[Any]], shown: Sequence[str]) -> int:
+        """Print catalog objects; return how many.
+
+        Parameters
+        ----------
+        found : iterable
+            Products, bands, images or uploads.
+        kinds : sequence of type
+            Their classes, whose attributes can be columns.
+        shown : sequence of str
+            The columns of a table and of CSV, unless the user chose others.
+        """
+        for name in self.columns:
+            _require_attribute(name.partition(".")[0], kinds)
+        if self.format == "geojson":
+            return self._write(_geojson(found))
+        if self.format == "ids":
+            return self._write(str(item.id) for item in found)
+        if self.format in ("json", "nl") and not self.columns:
+            return self.rows(({"id": item.id, **item.serialize()} for item in found), ())
+        columns = self.columns or tuple(shown)
+        return self.rows(({name: _value_of(item, name) for name in columns} for item in found), columns)
+
+    def rows(self, rows: Iterable[Row], columns: Sequence[str]) -> int:
+        """Print rows; return how many.
+
+        Parameters
+        ----------
+        rows : iterable of mapping
+            Values by column.
+        columns : sequence of str
+            The columns; those of the first row when it is empty.
+        """
+        if self.columns and not set(self.columns) <= set(columns):
+            rows, columns = ({name: row.get(name) for name in self.columns} for row in rows), self.columns
+        if self.format == "geojson":
+            raise click.UsageError("only images can be written as GeoJSON")
+        if self.format == "ids":
+            return self._write(str(row["id"]) for row in rows)
+        if self.format in ("json", "nl"):
+            return self._write(_json_lines(rows, nl=self.format == "nl"))
+        rows = iter(rows)
+        first = list(itertools.islice(rows, _MEASURED))
+        names = list(columns or (first[0] if first else ()))
+        everything = itertools.chain(first, rows)
+        if self.format in ("csv", "tsv"):
+            return self._write(_separated(everything, names, self.format, self.has_header)) - self.has_header
+        if self.fmt is not None:
+            return self._write(_tabulated(list(everything), names, self.fmt, self.has_header))
+        is_seen = self.path is None and sys.stdout.isatty()
+        width = shutil.get_terminal_size().columns if is_seen else None
+        lines = _table(first, rows, names, width, has_header=self.has_header)
+        return self._write(lines) - (2 if self.has_header and first else 0)
+
+    def _write(self, lines: Iterable[str]) -> int:
+        """Write lines; return how many."""
+        number = 0
+        with self._opened() as stream:
+            for line in lines:
+                click.echo(line, file=stream)
+                number += 1
+        return number
+
+    @contextlib.contextmanager
+    def _opened(self) -> Iterator[TextIO]:
+        if self.path is None:
+            yield sys.stdout
+            return
+        with open(self.path, "w", encoding="utf-8", newline="") as stream:  # noqa: PTH123  # as a user wrote it
+            yield stream
+
+
+def prints(*, formats: Sequence[str] = _FORMATS) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Return what gives a command the options of its output; it gets them as `out`."""
+
+    def decorated(function: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(function)
+        def called(**values: Any) -> None:
+            chosen, path, fmt = values.pop("chosen_format"), values.pop("output"), values.pop("fmt")
+            suffix = path[path.rfind(".") :].lower() if path and "." in path else ""
+            made = chosen or _SUFFIXES.get(suffix, "table")
+            if path is None and fmt and chosen not in (None, "table"):
+                raise click.UsageError(f"--fmt is about tables, not about --{chosen}")
+            names = tuple(name for given in values.pop("column") for name in given.split(",") if name)
+            function(out=Output(made, names, path, not values.pop("no_headers"), fmt), **values)
+
+        for option in reversed([*_flags(formats), *_MORE]):
+            called = option(called)
+        return called
+
+    return decorated
+
+
+_HELP = {
+    "table": ("--table", "-t", "A table; so it is without a choice."),
+    "json": ("--json", None, "JSON, one array."),
+    "nl": ("--ndjson", "--nl", "JSON, one object a line."),
+    "csv": ("--csv", None, "CSV."),
+    "tsv": ("--tsv", None, "CSV with tabs."),
+    "geojson": ("--geojson", None, "GeoJSON, with footprints."),
+    "ids": ("--ids", None, "Ids, one a line, as other commands take them from a pipe."),
+}
+_MORE: Sequence[Callable[[Any], Any]] = (
+    click.option("--column", "-c", multiple=True, metavar="NAME", help="Only this attribute; may be repeated."),
+    click.option("--no-headers", is_flag=True, help="Without the names of the columns."),
+    click.option("--fmt", metavar="NAME", help="A table in a layout of tabulate: github, grid, html, latex …"),
+    click.option("--output", "-o", type=click.Path(dir_okay=False), help="Write to a file; its suffix is the format."),
+)
+
+
+def _flags(formats: Sequence[str]) -> list[Callable[[Any], Any]]:
+    flags = []
+    for name in formats:
+        long, short, text = _HELP[name]
+        words = (long, *((short,) if short else ()))
+        flags.append(click.option(*words, "chosen_format", flag_value=name, help=text))
+    return flags
+
+
+# Values
+
+
+def _require_attribute(name: str, kinds: Sequence[type[Any]]) -> None:
+    known = [attribute for kind in kinds for attribute in kind.ATTRIBUTES]
+    if name not in known:
+        from localcat.expressions.fields import nearest  # only for a mistake
+
+        raise BadRequestError(f"{kinds[0].__name__} has no attribute {name}{nearest(name, known)}")
+
+
+def _value_of(item: Any, name: str) -> Any:
+    """Return an attribute, or what it has under a key: ``extra_properties.crew``."""
+    attribute, _, key = name.partition(".")
+    value = getattr(item, attribute, None) if attribute in item.ATTRIBUTES else None
+    if attribute == "geometry":
+        return None if value is None else value.__geo_interface__
+    return value.get(key) if key and isinstance(value, Mapping) else value
+
+
+def plain(value: Any) -> Any:
+    """Return a value as JSON has it."""
+    if isinstance(value, Enum):
+        return value.value
+    if value is None or isinstance(value, str | int | float):
+        return value
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, bytes):
+        return {"$base64": True, "encoded": base64.b64encode(value).decode("ascii")}
+    if isinstance(value, Mapping):
+        return {str(key): plain(inner) for key, inner in value.items()}
+    if isinstance(value, Iterable):
+        return [plain(inner) for inner in value]
+    if isinstance(value, date):
+        return value.isoformat()
+    return {"value": value.value, "unit": plain(value.unit)} if hasattr(value, "unit") else str(value)
+
+
+def cell(value: Any) -> str:
+    """Return a value as people read it, in one line."""
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        text = value.isoformat(sep=" ", timespec="seconds").removesuffix("+00:00")
+        return text.removesuffix(" 00:00:00")
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, bytes):
+        return f"({len(value):,} bytes)"
+    made = plain(value)
+    if isinstance(made, dict) and list(made) == ["value", "unit"]:  # a resolution
+        return f"{made['value']:g} {made['unit']}"
+    return printable(made if isinstance(made, str) else json.dumps(made, ensure_ascii=False))
+
+
+# Lines
+
+
+def _json_lines(rows: Iterable[Row], *, nl: bool) -> Iterator[str]:
+    documents = (json.dumps(plain(row), ensure_ascii=False, allow_nan=False) for row in rows)
+    if nl:
+        yield from documents
+        return
+    before: str | None = None
+    for document in documents:
+        if before is not None:
+            yield f"{before},"
+        before = f"{'[' if before is None else ' '}{document}"
+    yield "[]" if before is None else f"{before}]"
+
+
+def _geojson(images: Iterable[Image]) -> Iterator[str]:
+    from localcat.collection.features import feature_of  # not needed for the other formats
+
+    yield '{"type": "FeatureCollection", "features": ['
+    before: str | None = None
+    for image in images:
+        if before is not None:
+            yield f"{before},"
+        before = json.dumps(feature_of(image), ensure_ascii=False)
+    yield f"{before or ''}]}}"
+
+
+def _separated(rows: Iterable[Row], names: Sequence[str], format: str, has_header: bool) -> Iterator[str]:
+    lines: list[str] = []
+
+    class Line:
+        @staticmethod
+        def write(text: str) -> None:
+            lines.append(text)
+
+    writer = csv.writer(Line, dialect="excel-tab" if format == "tsv" else "excel", lineterminator="")
+    if has_header and names:
+        writer.writerow(names)
+    for row in rows:
+        writer.writerow([_flat(row.get(name)) for name in names])
+        yield from lines
+        lines.clear()
+    yield from lines
+
+
+def _flat(value: Any) -> Any:
+    made = plain(value)
+    return json.dumps(made, ensure_ascii=False) if isinstance(made, dict | list) else made
+
+
+def _tabulated(rows: Sequence[Row], names: Sequence[str], fmt: str, has_header: bool) -> Iterator[str]:
+    from tabulate import tabulate, tabulate_formats  # not needed for the other formats, and slow
+
+    if fmt not in tabulate_formats:
+        raise click.BadParameter(f"{fmt!r} is not one of {', '.join(tabulate_formats)}", param_hint="'--fmt'")
+    cells = [[cell(row.get(name)) for name in names] for row in rows]
+    yield from tabulate(cells, list(names) if has_header else (), tablefmt=fmt, disable_numparse=True).splitlines()
+
+
+def _table(
+    first: Sequence[Row], rest: Iterable[Row], names: list[str], width: int | None, *, has_header: bool
+) -> Iterator[str]:
+    """Yield the lines of a table; narrower columns, and at last fewer, where it would be wider than the terminal."""
+    cells = [[cell(row.get(name)) for name in names] for row in first]
+    if not cells:
+        return
+    heads = names if has_header else [""] * len(names)
+    widths = [max(map(_width, column)) for column in zip(heads, *cells, strict=True)]
+    if width is not None:
+        widths = _fitted(widths, width)
+    is_number = [all(not value or _is_number(value) for value in column) for column in zip(*cells, strict=True)]
+    if has_header:
+        yield click.style(_line(names, widths, is_number, width), bold=True)
+        yield _GAP.join("-" * wide for wide in widths)
+    for values in cells:
+        yield _line(values, widths, is_number, width)
+    for row in rest:
+        yield _line([cell(row.get(name)) for name in names], widths, is_number, width)
+
+
+def _fitted(widths: list[int], limit: int) -> list[int]:
+    """Return the widths of columns that fit: the widest are made narrower, then the last ones left out."""
+    widths = list(widths)
+    while sum(widths) + len(_GAP) * (len(widths) - 1) > limit:
+        widest = max(widths)
+        if widest <= _NARROWEST and len(widths) > 1:
+            widths.pop()
+            continue
+        if widest <= 1:
+            break
+        widths[widths.index(widest)] -= 1
+    return widths
+
+
+def _line(values: Sequence[str], widths: Sequence[int], is_number: Sequence[bool], limit: int | None) -> str:
+    parts = [
+        _padded(value if limit is None else _cut(value, wide), wide, right=right)
+        for value, wide, right in zip(values, widths, is_number, strict=False)
+    ]
+    return _GAP.join(parts).rstrip()
+
+
+def _padded(text: str, wide: int, *, right: bool) -> str:
+    space = " " * max(0, wide - _width(text))
+    return space + text if right else text + space
+
+
+def _cut(text: str, wide: int) -> str:
+    """Return a text with its middle left out, if it is too wide: both ends of an id tell more than its middle."""
+    if _width(text) <= wide:
+        return text
+    keep = max(wide - 1, 1)
+    return f"{text[: (keep + 1) // 2]}…{text[len(text) - keep // 2 :]}" if wide > 1 else "…"
+
+
+def _width(text: str) -> int:
+    if text.isascii():
+        return len(text)
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def _is_number(text: str) -> bool:
+    return text.replace(",", "").replace(".", "", 1).lstrip("-").replace("e-", "").replace("e+", "").isdigit()

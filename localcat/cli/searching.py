@@ -1,0 +1,80 @@
+"""Commands that search for images."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+import localcat
+from localcat.cli.choosing import Choice, takes_images
+from localcat.cli.door import command, say, tell
+from localcat.cli.looking import IMAGE_COLUMNS
+from localcat.cli.opening import opened
+from localcat.cli.output import Output, prints
+
+
+@command(
+    "search",
+    examples=(
+        "search --product landsat --datetime 2024-06/2024-08",
+        'search --bbox 10,47,11,48 --where "cloud_fraction < 0.2" --sort -acquired --limit 10',
+        "search --intersects area.geojson --geojson -o found.geojson",
+        "search --datetime 2024 --ids | localcat read - --bbox 10,47,11,48 -o out/",
+    ),
+)
+@takes_images()
+@prints()
+def search_command(chosen: Choice, out: Output) -> None:
+    """Find images by product, time, place and attributes."""
+    with opened() as catalog:
+        found = chosen.search(catalog) if chosen.ids is None else chosen.images(catalog)
+        number = out.objects(found, [localcat.Image], IMAGE_COLUMNS)
+    if not number and sys.stderr.isatty():
+        say("nothing is found; `localcat explain` with the same options tells why", err=True)
+
+
+@command(
+    "summary",
+    examples=("summary", "summary --product landsat --interval month", "summary --interval year --include-empty --csv"),
+)
+@takes_images()
+@click.option(
+    "--interval",
+    type=click.Choice(["year", "quarter", "month", "week", "day", "hour", "minute"]),
+    help="A line for each.",
+)
+@click.option(
+    "--field",
+    type=click.Choice(["acquired", "created", "modified", "published"]),
+    default="acquired",
+    show_default=True,
+    help="The time that the intervals are about.",
+)
+@click.option("--include-empty", is_flag=True, help="Also the intervals without images.")
+@prints(formats=("table", "json", "nl", "csv", "tsv"))
+def summary_command(chosen: Choice, interval: str | None, field: str, include_empty: bool, out: Output) -> None:
+    """Count images and bytes: by product, or by interval of time."""
+    with opened() as catalog:
+        search = chosen.search(catalog).limit(None)
+        if interval is None:
+            p = localcat.properties
+            rows: Any = [
+                {"product": uid, "images": part.count, "bytes": part.bytes}
+                for uid in search.summary().products
+                for part in [search.filter(p.product_id == uid).summary()]
+            ]
+            out.rows(rows, ("product", "images", "bytes"))
+            return
+        found = search.summary_interval(field, interval, include_empty=include_empty)
+        rows = ({interval: one.interval_start, "images": one.count, "bytes": one.bytes} for one in found)
+        out.rows(rows, (interval, "images", "bytes"))
+
+
+@command("explain", examples=('explain --product landsat --where "cloud_fraction < 0.05" --bbox 10,47,11,48',))
+@takes_images()
+def explain_command(chosen: Choice) -> None:
+    """Tell why a search finds what it finds: what each condition leaves, and what was just missed."""
+    with opened() as catalog:
+        tell(chosen.search(catalog).explain())

@@ -1,0 +1,109 @@
+"""Commands that make a catalog and bring images into it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+import localcat
+from localcat.cli import completing
+from localcat.cli.changing import Assignment, assigned
+from localcat.cli.choosing import product_id
+from localcat.cli.door import command, say, tell
+from localcat.cli.opening import opened, two_paths
+
+if TYPE_CHECKING:
+    from localcat.sharing.merge import Policy
+
+
+@command("init", examples=("init survey.gpkg", "init survey.gpkg --org acme"))
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--org", help="Put before the ids of new products; without it your login name, and '' for nothing.")
+@click.option("--user", help="Who makes it; your login name without it.")
+def init_command(path: Path, org: str | None, user: str | None) -> None:
+    """Make a new, empty catalog: a file, and at the first upload a folder for the pixels beside it."""
+    with localcat.Catalog.create(path, org=org, user=user) as catalog:
+        info = catalog.info()
+    say(f"made {path}, namespace {info.namespace or '(none)'}; pixels will go to {info.data_folder.name}")
+    if path.suffix.lower() != ".gpkg":
+        say("other programs know a GeoPackage by the suffix .gpkg, which this file does not have", err=True)
+
+
+@command(
+    "upload",
+    examples=(
+        "upload monday.tif --product drone --acquired 2024-05-06",
+        "upload B04.tif B08.tif --product s2 --name S2A_20240506 --acquired 2024-05-06T10:20:31Z cloud_fraction=0.1",
+    ),
+)
+@click.argument("words", nargs=-1, required=True, metavar="FILE|NAME=VALUE...")
+@click.option("--product", required=True, metavar="ID", shell_complete=completing.products, help="Of which product.")
+@click.option("--name", metavar="NAME", help="The name of the image; that of the first file without it.")
+@click.option("--acquired", required=True, metavar="TIME", help="When the sensor captured it.")
+@click.option("--in-place", is_flag=True, help="Leave the files where they are, and only index them.")
+@click.option("--cog", is_flag=True, help="Rewrite the files as Cloud-Optimized GeoTIFFs.")
+@click.option("--overwrite", is_flag=True, help="Replace an image of the same id.")
+def upload_command(
+    words: tuple[str, ...], product: str, name: str | None, acquired: str, in_place: bool, cog: bool, overwrite: bool
+) -> None:
+    """Bring files in as one image, in the order of the bands' file_index; NAME=VALUE sets its attributes."""
+    assignments = [Assignment.of(word) for word in words if Assignment.is_one(word)]
+    files = [word for word in words if not Assignment.is_one(word)]
+    if not files:
+        raise click.UsageError("name at least one file")
+    with opened() as catalog:
+        image = localcat.Image(
+            product_id=product_id(catalog, product),
+            name=localcat.Image.make_valid_name(Path(files[0]).stem) if name is None else name,
+            acquired=acquired,
+            catalog=catalog,
+        )
+        assigned(image, assignments)
+        uploaded = image.upload(files, copy=not in_place, cog=cog, overwrite=overwrite)
+        uploaded.raise_for_status()
+        for event in uploaded.events:
+            if event.severity == "WARNING":
+                say(event.message, err=True)
+        say(image.id)
+
+
+@command("merge", examples=("merge ../colleague/survey.gpkg", "merge survey.gpkg other.gpkg --policy ours --dry-run"))
+@click.argument("paths", nargs=-1, required=True, metavar="[CATALOG] OTHER", type=click.Path(path_type=Path))
+@click.option("--policy", type=click.Choice(["newer", "ours", "theirs"]), default="newer", show_default=True)
+@click.option("--allowed-root", type=click.Path(), multiple=True, help="Where files indexed in place by OTHER may be.")
+@click.option("--dry-run", is_flag=True, help="Only report what would be done.")
+def merge_command(paths: tuple[Path, ...], policy: Policy, allowed_root: tuple[str, ...], dry_run: bool) -> None:
+    """Take all objects and files of the catalog OTHER into CATALOG: all or nothing.
+
+    The policy says whose object is taken where both have one of the same id and they are not alike.
+    """
+    mine, other = two_paths(paths)
+    with opened(mine) as found:
+        if allowed_root:
+            with localcat.Catalog.open(other, read_only=True, trusted=False, allowed_roots=allowed_root) as foreign:
+                report = found.merge(foreign, policy=policy, dry_run=dry_run)
+        else:
+            report = found.merge(other, policy=policy, dry_run=dry_run)
+    for conflict in report.conflicts:
+        say(f"{conflict.kind} {conflict.id} differs; taken: {conflict.taken}")
+    tell(report)
+
+
+@command("demo", examples=("demo", "demo --raster mine.tif --keep demo/"))
+@click.option(
+    "--raster",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A GeoTIFF of your own, in place of the generated scene.",
+)
+@click.option(
+    "--keep",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="A folder to keep the catalog in, in place of a temporary one.",
+)
+def demo_command(raster: Path | None, keep: Path | None) -> None:
+    """Show the whole flow on a generated scene or a raster of yours: create, upload, search, read back."""
+    from localcat.demo import run_demo  # brings numpy and rasterio, which other commands may not need
+
+    run_demo(raster, keep, click.echo)

@@ -1,0 +1,88 @@
+"""The commands that make a catalog and bring images into it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from localcat import Catalog, Image
+from tests.damage import file_of
+from tests.real_data import REAL_DATA, needs_real_data
+from tests.shell import complaint, invoke, run
+
+
+def test_init_makes_a_catalog_and_refuses_an_existing_file(tmp_path: Path) -> None:
+    path = tmp_path / "survey.gpkg"
+    assert run("init", path, "--org", "acme") == (f"made {path}, namespace acme; pixels will go to survey.data\n")
+    with Catalog.open(path) as made:
+        assert (made.namespace, made.images.count()) == ("acme", 0)
+    assert complaint("init", path) == f"'{path}' already exists; open it with --catalog, or choose another name"
+    odd = invoke("init", tmp_path / "survey.db")
+    assert odd.stderr == "other programs know a GeoPackage by the suffix .gpkg, which this file does not have\n"
+
+
+def test_upload_brings_files_in_as_one_image(kept: Catalog, tmp_path: Path) -> None:
+    source = tmp_path / "Monday flight.tif"
+    source.write_bytes(file_of(kept, "a").read_bytes())
+    words = ["upload", source, "--product", "guide", "--acquired", "2024-05-06T10:00:00Z"]
+    assert (
+        run(*words, "cloud_fraction=0.25", "extra_properties.crew=north", catalog=kept) == "acme:guide:Monday_flight\n"
+    )
+    image = Image.get("acme:guide:Monday_flight", catalog=kept)
+    assert (image.acquired.isoformat(), image.cloud_fraction) == ("2024-05-06T10:00:00+00:00", 0.25)
+    assert image.extra_properties == {"crew": "north"}
+    assert "already exists in the catalog" in complaint(*words, catalog=kept)
+    assert run(*words, "--overwrite", "--in-place", catalog=kept) == "acme:guide:Monday_flight\n"
+    assert Image.get("acme:guide:Monday_flight", catalog=kept).files[0].href == "Monday flight.tif"
+
+
+def test_an_upload_that_fails_says_why_and_leaves_nothing(kept: Catalog, tmp_path: Path) -> None:
+    (tmp_path / "text.tif").write_text("not a raster")
+    told = complaint("upload", tmp_path / "text.tif", "--product", "guide", "--acquired", "2024", catalog=kept)
+    assert "text.tif" in told
+    assert not Image.exists("acme:guide:text", catalog=kept)
+
+
+def test_merge_tells_what_it_took(kept: Catalog, tmp_path: Path) -> None:
+    with Catalog.create(tmp_path / "new.gpkg", org="acme") as new:
+        planned = run("merge", new.path, kept.path, "--dry-run")
+        assert planned.startswith("added: 1 product, 2 bands, 4 images; copied: 2 files, ")
+        assert new.images.count() == 0
+        assert run("merge", new.path, kept.path) == planned
+        assert new.images.count() == 4
+        with kept.as_default():
+            image = Image.get("acme:guide:a")
+            image.cloud_fraction = 0.5
+            image.save()
+        told = run("merge", new.path, kept.path, "--policy", "ours")
+        assert told.splitlines()[0] == "image acme:guide:a differs; taken: ours"
+    assert "there is no catalog" in complaint("merge", kept.path, tmp_path / "none.gpkg")
+
+
+def test_the_demo_tells_the_flow_and_leaves_nothing() -> None:
+    output = run("demo")
+    assert "1. A catalog: demo.gpkg, pixels in demo.data/" in output
+    assert "a COG with overviews [2, 4]" in output
+    assert "7. Read again, it has the same pixels and mask: True" in output
+    assert "8. Searching by place and time finds 2: demo:example-product:scene2, demo:example-scenes:scene1" in output
+    assert "which scene2 does not set: demo:example-scenes:scene1" in output
+    assert " - Interval start: 2018-10-01 00:00:00+00:00" in output
+
+
+def test_the_demo_keeps_its_catalog_where_told(tmp_path: Path) -> None:
+    output = run("demo", "--keep", tmp_path / "here")
+    assert "The catalog stays in" in output
+    with Catalog.open(tmp_path / "here" / "demo.gpkg") as catalog:
+        assert catalog.images.count() == 2
+        assert {str(image.storage_state) for image in catalog.images} == {"available"}
+    before = sorted(path.name for path in tmp_path.rglob("*"))
+    complaint("demo", "--keep", tmp_path / "here")
+    assert sorted(path.name for path in tmp_path.rglob("*")) == before
+
+
+@needs_real_data
+@pytest.mark.parametrize("name", ["RGB.byte.tif", "shade.tif", "alpha.tif"])
+def test_the_demo_takes_a_raster_of_the_users(name: str) -> None:
+    output = run("demo", "--raster", REAL_DATA / "rasters" / name)
+    assert "7. Read again, it has the same pixels and mask: True" in output
