@@ -429,6 +429,7 @@ class Catalog:
         from localcat.store.damage.entries import rebuild  # brings shapely
 
         with self.database.write() as transaction:
+            transaction.expect_much()
             rebuild(transaction.connection)
 
     def backup(self, dest: str | os.PathLike[str], *, progress: bool | None = None) -> BackupReport:

@@ -12,7 +12,7 @@ from pathlib import Path
 import shapely
 
 _TEXTS = ("product_text", "band_text", "image_text")
-_MARKER = ".localcat.json"  # says whose a data folder is
+_OWN = (".localcat.json", ".localcat.write.lock", ".localcat.commit.lock", ".localcat.gate.lock")
 _ORPHANS = ".orphans/"  # and then a date
 _ROUNDING = 2.0**-22  # of a number: what the R-tree's 32-bit floats lose at the most
 _TIME_UNIT = 365.25 * 86_400e6 / 30  # microseconds to a unit of time in the index
@@ -59,7 +59,7 @@ def look(catalog: Path) -> Seen:
     """Open a catalog file as any program would, and check everything that must hold after a crash (I1 and I2)."""
     seen = Seen()
     folder = data_folder(catalog)
-    files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()} - {_MARKER}
+    files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()} - {*_OWN}
     seen.aside = {href.split("/", 2)[2] for href in files if href.startswith(_ORPHANS)}
     seen.files = {href for href in files if not href.startswith(_ORPHANS)}
     if not catalog.exists():

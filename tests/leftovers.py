@@ -5,17 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 
 from localcat import Catalog
+from localcat.disk.ownership import LOCK_NAMES
 
 
 def files_in(catalog: Catalog) -> list[str]:
-    """Return the names of all files in the data folder but its marker, those that were set aside among them."""
+    """Return the names of the pixels in the data folder, those that were set aside among them."""
     folder = catalog.data_folder.path
     return sorted(path.name for path in folder.rglob("*") if is_pixels(path)) if folder.exists() else []
 
 
 def is_pixels(path: Path) -> bool:
-    """Return whether a path is a file that somebody put into a data folder, and not its marker."""
-    return path.is_file() and path.name != ".localcat.json"
+    """Return whether a path is a file that somebody put into a data folder, not its marker and not one of its locks."""
+    return path.is_file() and not path.name.startswith(".localcat.")
+
+
+def names_in(folder: Path) -> list[str]:
+    """Return the sorted names in a folder, without those of the files of locks."""
+    return sorted(path.name for path in folder.iterdir() if path.name not in LOCK_NAMES)
 
 
 def check_nothing_left(catalog: Catalog) -> None:

@@ -23,7 +23,7 @@ from typing import Final
 from localcat.disk.faults import write_errors
 from localcat.disk.filesystem import is_link, is_plain_file
 from localcat.disk.names import LONGEST_PATH, slug, slug_length, why_unusable
-from localcat.disk.ownership import MARKER, Marker, read_marker
+from localcat.disk.ownership import LOCK_NAMES, MARKER, Marker, read_marker
 from localcat.disk.steps import reached
 from localcat.disk.system import IS_WINDOWS, flush, flush_folder, is_at, lock, rename, replace
 from localcat.errors import StorageError, StorageFullError, UnsafePathError
@@ -296,9 +296,9 @@ class DataFolder:
         """Yield the relative paths of all files that have a final name."""
         with _listing(self.path):
             found = sorted(self.path.rglob("*")) if self.path.is_dir() else []
-        aside, marker = self.path / _ORPHANS, self.path / MARKER
+        aside, own = self.path / _ORPHANS, {self.path / name for name in (MARKER, *LOCK_NAMES)}
         for path in found:
-            is_ours = path.name.startswith(TEMPORARY_PREFIX) or path == marker or path.is_relative_to(aside)
+            is_ours = path.name.startswith(TEMPORARY_PREFIX) or path in own or path.is_relative_to(aside)
             if not is_ours and (path.is_symlink() or path.is_file()):
                 yield path.relative_to(self.path).as_posix()
 

@@ -20,6 +20,7 @@ from localcat.disk.names import same_name
 from localcat.errors import BadRequestError
 
 MARKER: Final = ".localcat.json"
+LOCK_NAMES: Final = (".localcat.write.lock", ".localcat.commit.lock", ".localcat.gate.lock")  # see disk/locks.py
 _MOST_BYTES = 4096  # of a marker
 _GEOPACKAGE = ".gpkg"
 _FLAGS: Final = os.O_NOFOLLOW | os.O_NONBLOCK if hasattr(os, "O_NOFOLLOW") else 0  # no link and no pipe is opened
@@ -122,11 +123,11 @@ def home_of(file: Path, catalog: str) -> Home:
     default = data_path(file)
     borrowed: list[Home] = []
     is_foreign = False
-    for folder in dict.fromkeys((default, file.with_name(f"{file.stem}.data"))):
-        if not folder.is_dir():
-            continue
+    for folder in _folders_by_name(file):
         marker = read_marker(folder)
         if marker is None:
+            if holds_locks_alone(folder):
+                continue
             keeper = _keeper_of_unmarked(folder, file)
             if keeper == file:
                 return Home(folder)
@@ -145,6 +146,35 @@ def home_of(file: Path, catalog: str) -> Home:
     if is_foreign:
         return Home(default, is_foreign=True)
     return borrowed[0] if borrowed else Home(default)
+
+
+def lock_folder_of(file: Path) -> Path:
+    """Return the folder for the locks of a catalog file.
+
+    It is its data folder, but told by names alone: to read the uuid in the file takes the locks. Where the data folder
+    belongs to another file, as that of a copy does, it is one that nobody makes.
+    """
+    for folder in _folders_by_name(file):
+        marker = read_marker(folder)
+        if marker.file == file.name if marker is not None else _keeper_of_unmarked(folder, file) == file:
+            return folder
+    return next((folder for folder, marker in _marked_beside(file) if marker.file == file.name), data_path(file))
+
+
+def holds_locks_alone(folder: Path) -> bool:
+    """Return whether nothing is in a folder but the files of a catalog's locks, made before its first upload."""
+    try:
+        with os.scandir(folder) as entries:
+            return {entry.name for entry in entries} == set(LOCK_NAMES)
+    except OSError:
+        return False
+
+
+def _folders_by_name(file: Path) -> Iterator[Path]:
+    """Yield the data folder of a catalog file's own name, and that of its stem, as far as they are there."""
+    for folder in dict.fromkeys((data_path(file), file.with_name(f"{file.stem}.data"))):
+        if folder.is_dir():
+            yield folder
 
 
 def _is_own(folder: Path, file: Path, marker: Marker) -> bool:

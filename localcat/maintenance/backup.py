@@ -33,7 +33,7 @@ from localcat.maintenance.report import BackupReport
 from localcat.progress import shown
 from localcat.rasters.files.environment import read_errors
 from localcat.store.damage.check import TEXT_TABLES
-from localcat.store.file.database import publish
+from localcat.store.file.creating import publish
 from localcat.store.file.faults import sqlite_errors
 
 if TYPE_CHECKING:

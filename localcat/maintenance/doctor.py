@@ -17,9 +17,10 @@ import shapely
 from rasterio.crs import CRS
 from rasterio.errors import CRSError
 
+from localcat.disk import locks
 from localcat.disk.data_folder import TEMPORARY_PREFIX
 from localcat.disk.filesystem import file_system_of
-from localcat.disk.ownership import data_path
+from localcat.disk.ownership import data_path, lock_folder_of
 from localcat.disk.paths import absolute
 from localcat.disk.risks import risk_of
 from localcat.errors import ClientError, printable
@@ -176,6 +177,7 @@ def _place(path: Path) -> Iterator[Finding]:
     else:
         yield Finding("catalog", f"there is no catalog at '{path}'", Status.WARNING, "Catalog.create makes one")
     yield from _data_folder(data_path(path))
+    yield from _locks(path)
     yield from _trash(path)
 
 
@@ -242,6 +244,15 @@ def _data_folder(folder: Path) -> Iterator[Finding]:
     yield Finding(
         "uploads", f"{unfinished:,} temporary files", advice="gc removes those of dead uploads" if unfinished else ""
     )
+
+
+def _locks(path: Path) -> Iterator[Finding]:
+    why = locks.why_none(lock_folder_of(path))
+    if why is None:
+        yield Finding("locks", "hold, also when another library closes the file")
+    else:
+        advice = "do not open the catalog file with GDAL or another library in a process that writes to it"
+        yield Finding("locks", f"those of SQLite alone: {why}", Status.WARNING, advice)
 
 
 def _trash(path: Path) -> Iterator[Finding]:

@@ -23,12 +23,13 @@ def optimize(catalog: CatalogFile) -> None:
     if database.in_transaction:
         raise BadRequestError("the file cannot be tidied up inside a transaction; do it after the transaction")
     with database.write() as transaction:
+        transaction.expect_much()
         connection = transaction.connection
         for text_table in TEXT_TABLES:
             connection.execute(f"INSERT INTO {text_table} ({text_table}) VALUES ('optimize')")  # noqa: S608  # constants
         if connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_stat1'").fetchone() is not None:
             connection.execute(f"PRAGMA analysis_limit = {_ANALYSIS_LIMIT}")
             connection.execute("ANALYZE")
-    with database.separate() as connection:
+    with database.separate(alone=True) as connection:
         connection.execute("PRAGMA temp_store = DEFAULT")  # the copy is as large as the file: not into memory
         connection.execute("VACUUM")

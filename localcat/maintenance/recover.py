@@ -20,7 +20,8 @@ from localcat.store.damage.entries import rebuild
 from localcat.store.damage.problem_kinds import Problem, ProblemKind
 from localcat.store.damage.salvage import Salvage, salvage
 from localcat.store.file import journal
-from localcat.store.file.database import Database, new_settings
+from localcat.store.file.creating import new_settings
+from localcat.store.file.database import Database
 from localcat.store.file.faults import sqlite_errors
 
 _UNWRITTEN = 64 * 2**20  # bytes; free pages that a journal need not hold, and no cache of ours could
@@ -48,6 +49,7 @@ def recover(
         database.create()
         try:
             with database.write() as transaction:
+                transaction.expect_much()
                 connection = transaction.connection
                 restoring = Restoring(connection, found, uncertain=uncertain)
                 restoring.rows()

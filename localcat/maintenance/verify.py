@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -52,7 +51,8 @@ def verify(
     share = as_share(sample)
     report = VerifyReport(catalog.path, level)
     try:
-        with _view(catalog) as (connection, can_write):
+        # Nothing is written, but the lock lets FTS5 check itself, and no upload is between naming a file and its row.
+        with catalog.database.still() as (connection, can_write):
             _check_file(catalog, connection, report, can_write=can_write, progress=progress)
             if level == "quick":
                 return report
@@ -112,29 +112,6 @@ def as_share(sample: float | str) -> float:
     if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
         raise BadRequestError(f"sample is a share from 0 to 1, or text such as '5%', not {sample!r}")
     return float(share)
-
-
-@contextmanager
-def _view(catalog: CatalogFile) -> Iterator[tuple[sqlite3.Connection, bool]]:
-    """Give a connection that sees one state of the catalog, and whether it keeps others from writing.
-
-    Nothing is written, and all is rolled back; but the lock lets FTS5 check itself, and no upload is between the names
-    of its files and its rows.
-    """
-    with catalog.database.read() as connection:
-        if connection.in_transaction:
-            yield connection, catalog.database.in_transaction
-            return
-        can_write = not catalog.database.read_only
-        try:
-            connection.execute("BEGIN IMMEDIATE" if can_write else "BEGIN")
-        except sqlite3.OperationalError:  # on a disk that can only be read, or while another program writes for long
-            can_write = False
-            connection.execute("BEGIN")
-        try:
-            yield connection, can_write
-        finally:
-            connection.rollback()  # of nothing; unless SQLite did it, after an error of the disk
 
 
 def _check_file(

@@ -63,6 +63,7 @@ class Band(NamedCatalogObject, abstract=True):
         self._values["type"] = self._type.value
 
     @classmethod
+    @functools.cache
     def _columns(cls) -> tuple[str, ...]:
         return tuple(_attributes_of_all_types())
 

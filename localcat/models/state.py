@@ -7,6 +7,7 @@ An object keeps its row undecoded, and the values that were read or assigned sin
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias
 
@@ -158,6 +159,7 @@ class Record:
         return None if attribute is None or value is None else attribute.compared(value)
 
     @classmethod
+    @functools.cache
     def _columns(cls) -> tuple[str, ...]:
         """Return the names of the attributes that make a row of the class's table, in the row's order."""
         return tuple(cls._attributes)

@@ -13,7 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self
 
 from localcat.disk.filesystem import exists
-from localcat.disk.ownership import Home, Marker, data_path, home_of, require_outside, state_of_marker
+from localcat.disk.ownership import (
+    Home,
+    Marker,
+    data_path,
+    holds_locks_alone,
+    home_of,
+    require_outside,
+    state_of_marker,
+)
 from localcat.disk.paths import absolute, below_roots, is_local, real_file, uri_of
 from localcat.errors import (
     BadRequestError,
@@ -29,7 +37,8 @@ from localcat.errors import (
 )
 from localcat.store import rows
 from localcat.store.file.connection import OpenOptions
-from localcat.store.file.database import Database, new_settings
+from localcat.store.file.creating import new_settings
+from localcat.store.file.database import Database
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,7 +105,7 @@ class CatalogFile:
         if not file.parent.is_dir():
             raise CatalogNotFoundError(f"the folder '{file.parent}' does not exist; make it first")
         require_outside(file)
-        if folder.exists():
+        if folder.exists() and not holds_locks_alone(folder):
             raise CatalogExistsError(f"'{folder}' already exists and would become the data folder; move it")
         database = Database(file, settings=settings)
         database.create()

@@ -35,9 +35,14 @@ def selected(table: str, attributes: tuple[str, ...]) -> str:
 
 def find(connection: sqlite3.Connection, table: str, attributes: tuple[str, ...], uid: str) -> Row | None:
     """Return the row with a public id, or None."""
-    sql = f"SELECT {selected(table, attributes)} FROM {table} WHERE {table}.uid = ?"
-    row: Row | None = connection.execute(sql, (uid,)).fetchone()
+    row: Row | None = connection.execute(_finding(table, attributes), (uid,)).fetchone()
     return row
+
+
+@functools.cache
+def _finding(table: str, attributes: tuple[str, ...]) -> str:
+    """Return the statement of `find`; the very same string, which SQLite's module recognises without reading it."""
+    return f"SELECT {selected(table, attributes)} FROM {table} WHERE {table}.uid = ?"
 
 
 def find_many(

@@ -35,8 +35,9 @@ from tests.small_catalog import make_product
 def test_create_makes_one_file_and_open_finds_it(tmp_path: Path) -> None:
     path = tmp_path / "survey.gpkg"
     with Catalog.create(path, org="acme") as catalog:
+        assert [item.name for item in tmp_path.iterdir()] == ["survey.gpkg"]
         make_product("x", catalog=catalog)
-    assert [item.name for item in tmp_path.iterdir()] == ["survey.gpkg"]
+    assert sorted(item.name for item in tmp_path.iterdir()) == ["survey.data", "survey.gpkg"]
     with Catalog.open(path) as catalog:
         assert catalog.products.ids() == ["acme:x"]
         assert (catalog.namespace, catalog.org) == ("acme", "acme")
@@ -296,7 +297,7 @@ def test_processes_share_a_catalog_that_they_create_at_once(tmp_path: Path) -> N
     assert [process.exitcode for process in processes] == [0, 0, 0, 0]
     with Catalog.open(path) as catalog:
         assert catalog.products.count() == 80
-    assert [item.name for item in tmp_path.iterdir()] == ["survey.gpkg"]
+    assert sorted(item.name for item in tmp_path.iterdir()) == ["survey.data", "survey.gpkg"]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")

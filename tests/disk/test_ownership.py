@@ -23,6 +23,7 @@ from localcat.errors import (
     UnsafePathError,
 )
 from localcat.store.damage.problem_kinds import ProblemKind as Kind
+from tests.leftovers import names_in
 from tests.small_catalog import PIXELS, fill_guide, upload
 
 MARKER = ".localcat.json"
@@ -65,7 +66,7 @@ def test_the_first_pixels_write_the_marker(tmp_path: Path) -> None:
         fill_guide(catalog)
         entries = json.loads((tmp_path / "survey.data" / MARKER).read_text())
         assert entries == {"catalog": uuid_of(catalog), "file": "survey.gpkg"}
-    assert sorted(path.name for path in (tmp_path / "survey.data").iterdir()) == [MARKER, "acme-guide"]
+    assert names_in(tmp_path / "survey.data") == [MARKER, "acme-guide"]
 
 
 @pytest.mark.parametrize(
@@ -231,7 +232,7 @@ def test_the_folder_of_another_catalog_is_refused(kept: Catalog, tmp_path: Path)
             with pytest.raises(UnsafePathError, match=r"kept\.data' belongs to another catalog than '.*; move one of"):
                 use()
         Image.get("acme:guide:a", catalog=catalog).delete()  # its row goes, and nothing in the folder
-    assert sorted(path.name for path in (tmp_path / "kept.data").iterdir()) == [MARKER, "mine.tif"]
+    assert names_in(tmp_path / "kept.data") == [MARKER, "mine.tif"]
 
 
 def test_a_folder_of_an_older_version_is_adopted(kept: Catalog, tmp_path: Path) -> None:
@@ -336,7 +337,7 @@ def test_a_marker_that_the_disk_refuses_fails_the_write_and_leaves_nothing(
         with pytest.raises(StorageFullError, match="no room to write .*kept.data.*; free some space"):
             upload(Product.get("acme:guide", catalog=kept), "c")
         check_pixels(kept)
-    assert [path.name for path in (tmp_path / "kept.data").iterdir()] == ["acme-guide"]
+    assert names_in(tmp_path / "kept.data") == ["acme-guide"]
     check_pixels(kept)
 
 
@@ -358,7 +359,7 @@ def test_what_a_killed_process_left_of_a_marker_goes_with_the_next_gc(kept: Cata
     (tmp_path / "kept.data" / ".tmp-0123.json").write_bytes(b"{")
     report = kept.gc()
     assert (report.removed, report.set_aside) == ([".tmp-0123.json"], [])
-    assert sorted(path.name for path in (tmp_path / "kept.data").iterdir()) == [MARKER, "acme-guide"]
+    assert names_in(tmp_path / "kept.data") == [MARKER, "acme-guide"]
 
 
 def test_the_default_catalog_is_no_way_around(kept: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from localcat import Catalog
 from localcat.disk.filesystem import FileSystem
+from localcat.disk.ownership import LOCK_NAMES
 from localcat.maintenance import doctor
 from localcat.maintenance.doctor import DoctorReport, Finding, Status, examine
 
@@ -24,7 +25,7 @@ def test_a_good_place_is_well(kept: Catalog, tmp_path: Path) -> None:
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
     assert report.ok
     machine = ["Python", "SQLite", "write-ahead log", "GDAL", "GeoTIFF", "JPEG 2000", "PROJ", "GEOS"]
-    place = ["file system", "permissions", "room", "catalog", "journal mode", "uploads"]
+    place = ["file system", "permissions", "room", "catalog", "journal mode", "uploads", "locks"]
     assert [finding.name for finding in report.findings] == [*machine, *place]
     assert about(report, "catalog")[0].value == "4 images, schema version 1"
     assert about(report, "journal mode")[0].value == "a rollback journal"
@@ -55,6 +56,18 @@ def test_what_the_file_system_means(
     name, status, advice = finding
     (found,) = about(examine(kept.path), name)
     assert (found.status, advice in found.advice) == (status, True)
+
+
+def test_locks_that_cannot_be_had_are_told(kept: Catalog) -> None:
+    (found,) = about(examine(kept.path), "locks")
+    assert (found.status, found.value) == (Status.OK, "hold, also when another library closes the file")
+    lock = kept.data_folder.path / LOCK_NAMES[0]
+    lock.unlink()
+    lock.mkdir()
+    (found,) = about(examine(kept.path), "locks")
+    assert found.status is Status.WARNING
+    assert found.value == f"those of SQLite alone: those in '{kept.data_folder.path}' cannot be opened or made"
+    assert found.advice.startswith("do not open the catalog file with GDAL")
 
 
 def test_little_room_is_told(kept: Catalog, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -133,6 +133,7 @@ def test_gc_follows_no_link_in_the_place_of_the_data_folder(tmp_path: Path) -> N
     path = tmp_path / "sent.gpkg"
     with Catalog.create(path) as sent:
         Product(id="x", name="X", catalog=sent).save()
+    shutil.rmtree(tmp_path / "sent.data")
     (tmp_path / "sent.data").symlink_to(home)
     for trusted in (True, False):
         with Catalog.open(path, trusted=trusted) as catalog:
@@ -157,6 +158,7 @@ def test_an_untrusted_catalog_deletes_nothing_behind_a_link(tmp_path: Path) -> N
                 "INSERT INTO image_file (image_id, position, owned, href, size_bytes, hash) "
                 "VALUES (1, 0, 1, 'thesis.txt', 13, 'x')"
             )
+    shutil.rmtree(tmp_path / "sent.data")
     (tmp_path / "sent.data").symlink_to(home)
     with Catalog.open(path, trusted=False) as catalog:
         Image.get("x:p:a", catalog=catalog).delete()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,8 +25,9 @@ from localcat.errors import (
 )
 from localcat.sharing import merge as merging
 from localcat.store.file.database import Database
+from localcat.store.file.transaction import Session
 from tests.damage import file_of, flip, raw
-from tests.leftovers import is_pixels
+from tests.leftovers import files_in, is_pixels
 from tests.small_catalog import AREA, META, PIXELS, fill_guide
 
 EVERYTHING = {"product": 1, "band": 2, "image": 4}
@@ -222,10 +222,10 @@ def test_a_commit_of_unknown_outcome_keeps_rows_and_files_together(
     commit = Database._commit
     calls = iter(["the one that only looks whether it can be written"])
 
-    def failing_commit(self: Database, connection: sqlite3.Connection) -> None:
+    def failing_commit(self: Database, session: Session) -> None:
         if next(calls, None):
-            return commit(self, connection)
-        connection.execute("COMMIT" if reached_the_disk else "ROLLBACK")
+            return commit(self, session)
+        session.connection.execute("COMMIT" if reached_the_disk else "ROLLBACK")
         monkeypatch.undo()
         raise CommitUnknownError("the disk did not answer")
 
@@ -324,7 +324,7 @@ def test_what_cannot_be_merged_is_refused(ours: Catalog, theirs: Catalog, tmp_pa
         with pytest.raises(ReadOnlyCatalogError, match=r"survey\.gpkg.*read_only=True"):
             read_only.merge(theirs)
         assert read_only.merge(theirs, dry_run=True).added == EVERYTHING
-    assert not ours.data_folder.path.exists()
+    assert files_in(ours) == []
     assert told(ours) == {}
 
 

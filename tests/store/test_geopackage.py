@@ -90,6 +90,6 @@ def test_the_validator_of_gdal_accepts_the_file(path: Path) -> None:
 
 def test_a_catalog_stays_valid_when_gdal_has_read_it(path: Path) -> None:
     pyogrio.raw.read(path, layer="footprints")
-    assert sorted(item.name for item in path.parent.iterdir()) == ["survey.gpkg"]
+    assert sorted(item.name for item in path.parent.iterdir()) == ["survey.data", "survey.gpkg"]
     with Catalog.open(path) as catalog:
         assert catalog.images.count() == 3

@@ -206,6 +206,7 @@ def test_of_several_processes_one_migrates(path: Path, newer: schema.Migrations,
     assert [results.get() for _ in processes] == [str(OLD + 1)] * 4
     assert sorted(item.name for item in tmp_path.iterdir()) == [
         "schema",
+        "survey.data",
         "survey.gpkg",
         f"survey.gpkg.schema-{OLD}.backup",
     ]

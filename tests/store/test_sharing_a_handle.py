@@ -207,7 +207,7 @@ def test_a_file_that_vanished_is_not_made_again(tmp_path: Path) -> None:
     for act in (lambda: product(made, "two"), made.products.count, lambda: made.backup(tmp_path / "b.gpkg"), made.gc):
         with pytest.raises(CatalogNotFoundError, match=r"a\.gpkg'"):
             act()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["elsewhere"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.data", "elsewhere"]
     (tmp_path / "elsewhere").rename(tmp_path / "a.gpkg")
     product(made, "two")
     assert ids(made) == ["acme:one", "acme:two"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import sqlite3
 from pathlib import Path
 
 import numpy
@@ -31,6 +30,7 @@ from localcat.disk.data_folder import DataFolder
 from localcat.earth.crs import parse_crs
 from localcat.errors import RasterWarning
 from localcat.store.file.database import Database
+from localcat.store.file.transaction import Session
 from tests.leftovers import check_nothing_left, files_in
 from tests.small_catalog import new_image
 
@@ -237,8 +237,8 @@ def test_a_commit_of_unknown_outcome_keeps_rows_and_files_together(
 ) -> None:
     """3.9, ours."""
 
-    def failing_commit(self: Database, connection: sqlite3.Connection) -> None:
-        connection.execute("COMMIT" if reached_the_disk else "ROLLBACK")
+    def failing_commit(self: Database, session: Session) -> None:
+        session.connection.execute("COMMIT" if reached_the_disk else "ROLLBACK")
         monkeypatch.undo()
         raise CommitUnknownError("the disk did not answer")
 

@@ -122,6 +122,7 @@ def connect(path: Path, mode: Mode, options: OpenOptions, *, durable: bool = Tru
             "cell_size_check = ON",
             "mmap_size = 0",
             f"cache_size = -{CACHE_KIB}",
+            "cache_spill = OFF",  # a journal in use looks like that of a crash once a page of it is in the file
             *(() if durable else ("journal_mode = MEMORY", "locking_mode = NORMAL")),
             *(("temp_store = MEMORY",) if not options.trusted else ()),
             *((f"journal_size_limit = {WAL_KEPT}",) if options.journal == "wal" else ()),

@@ -11,24 +11,23 @@ import os
 import sqlite3
 import threading
 import time
-import uuid
 import weakref
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from localcat.disk.filesystem import file_system_of
-from localcat.disk.ownership import data_path
+from localcat.disk.locks import Locks
+from localcat.disk.ownership import data_path, holds_locks_alone, lock_folder_of
 from localcat.disk.risks import warn_of_risks
 from localcat.disk.steps import reached
-from localcat.disk.system import flush_folder, identity_of, name_new
+from localcat.disk.system import identity_of
 from localcat.errors import (
     CatalogClosedError,
     CatalogExistsError,
     CatalogLockedError,
     CatalogNotFoundError,
-    ClientError,
     CommitUnknownError,
     QueryError,
     ReadOnlyCatalogError,
@@ -45,12 +44,11 @@ from localcat.store.file.connection import (
     nothing_outside,
     only_reading,
 )
+from localcat.store.file.creating import create
 from localcat.store.file.faults import sqlite_errors
-from localcat.store.file.locking import begin_writing
 from localcat.store.file.migrate import migrate
 from localcat.store.file.transaction import Reading, Session, Transaction
 from localcat.store.file.trust import check_content, check_schema
-from localcat.timestamps import iso_text, now_microseconds
 
 _LOOK_SECONDS = 0.05  # between two looks of reads at whether the file is the same; a look takes as long as a read
 Params: TypeAlias = Sequence[Any] | Mapping[str, Any]
@@ -122,31 +120,9 @@ class Database:
         StorageError
             If the file cannot be written.
         """
-        # The catalog is written under another name and linked into place, so that a crash leaves no half catalog and of
-        # two programs that create it at once exactly one succeeds.
         _check_sqlite_once()
-        temporary = self.path.with_name(f".localcat-{uuid.uuid4().hex}.tmp")
-        try:
-            with sqlite_errors(self.path):
-                connection = connect(temporary, "rwc", self.options, durable=self.durable)
-                try:
-                    connection.execute("BEGIN IMMEDIATE")
-                    schema.create(connection, self._new_settings or {}, self._versions)
-                    connection.execute("COMMIT")
-                finally:
-                    connection.close()
-            reached("catalog written")
-            publish(temporary, self.path, durable=self.durable)
-            self._was_there = True
-        except ClientError:
-            raise
-        except OSError as error:
-            raise StorageError(
-                f"catalog '{self.path}' cannot be made: {error.strerror}; check the disk and its permissions"
-            ) from error
-        finally:
-            with suppress(OSError):  # where nothing can be written, nothing was
-                temporary.unlink(missing_ok=True)
+        create(self.path, self.options, self._new_settings or {}, self._versions, durable=self.durable)
+        self._was_there = True
 
     def settings(self) -> dict[str, str]:
         """Return the catalog's own settings: schema_version, namespace, org, user, uuid, created."""
@@ -165,9 +141,18 @@ class Database:
             session.close(until)
         if self._has_wal and not self.read_only and self._pid == os.getpid():
             self._has_wal = False
-            with suppress(sqlite3.Error), closing(connect(self.path, "rw", OpenOptions(timeout=0))) as connection:
-                journal.leave_wal(connection)
+            self._leave_wal()
         self._local = threading.local()
+
+    def _leave_wal(self) -> None:
+        locks = self._locks()
+        try:
+            with locks.alone(0.0), closing(connect(self.path, "rw", OpenOptions(timeout=0))) as connection:
+                journal.leave_wal(connection)
+        except (sqlite3.Error, CatalogLockedError):  # another program uses it, and leaves it as the last one
+            pass
+        finally:
+            locks.close()
 
     # Reading and writing
 
@@ -178,14 +163,14 @@ class Database:
 
     @contextmanager
     def _read_in_time(self, session: Session) -> Iterator[sqlite3.Connection]:
-        with session as connection, sqlite_errors(self.path), session.clock.running():
+        with Reading(session) as connection, session.clock.running():
             yield connection
 
     @contextmanager
     def snapshot(self) -> Iterator[sqlite3.Connection]:
         """Give the thread's connection, seeing one state of the catalog throughout the block."""
         session = self._session()
-        with session as connection, sqlite_errors(self.path), session.clock.running():
+        with Reading(session) as connection, session.clock.running():
             if connection.in_transaction:
                 yield connection
                 return
@@ -194,6 +179,32 @@ class Database:
                 yield connection
             finally:
                 connection.execute("ROLLBACK")
+
+    @contextmanager
+    def still(self) -> Iterator[tuple[sqlite3.Connection, bool]]:
+        """As `snapshot`, but nobody writes during the block, if that can be had: whether it can is given, too."""
+        session = self._session()
+        with Reading(session) as connection:
+            if connection.in_transaction:
+                yield connection, self.in_transaction
+                return
+            is_still = not self.read_only and self._keeps_others_out(session)
+            try:
+                if not is_still:
+                    connection.execute("BEGIN")
+                yield connection, is_still
+            finally:
+                connection.rollback()  # of nothing; unless SQLite did it, after an error of the disk
+                session.end()
+
+    def _keeps_others_out(self, session: Session) -> bool:
+        """Begin a transaction that writes, unless another program writes for long, or the disk can only be read."""
+        try:
+            session.begin()
+        except (CatalogLockedError, sqlite3.OperationalError):
+            session.end()
+            return False
+        return True
 
     def select(self, query: str, params: Params, *, seconds: float | None = None) -> list[dict[str, Any]]:
         """Answer a query of a user's own; anything but reading is refused while it is prepared.
@@ -220,7 +231,7 @@ class Database:
             )
         values = dict(params) if isinstance(params, Mapping) else tuple(params)
         session = self._session()
-        with session as connection, sqlite_errors(self.path), session.clock.running(seconds):
+        with Reading(session) as connection, session.clock.running(seconds):
             connection.set_authorizer(only_reading)
             try:
                 cursor = connection.execute(query, values)
@@ -230,14 +241,25 @@ class Database:
                 connection.set_authorizer(None if self.options.trusted else nothing_outside)
 
     @contextmanager
-    def separate(self) -> Iterator[sqlite3.Connection]:
-        """Give a connection for the block alone, beside the thread's: for what cannot run inside a transaction."""
-        if self._session().identity is None:
+    def separate(self, *, alone: bool = False) -> Iterator[sqlite3.Connection]:
+        """Give a connection for the block alone, beside the thread's: for what cannot run inside a transaction.
+
+        While the block lasts nobody commits; with `alone` nobody else reads, either, and it may write.
+        """
+        session = self._session()
+        if session.identity is None:
             raise CatalogNotFoundError(f"there is no catalog at '{self.path}' yet; save an object first")
-        with (
-            sqlite_errors(self.path),
-            closing(connect(self.path, self._mode(), self.options, durable=self.durable)) as connection,
-        ):
+        with sqlite_errors(self.path), ExitStack() as stack:
+            if not session.locks.is_alone:  # else this thread keeps everybody out already
+                locks = self._locks()
+                stack.callback(locks.close)
+                seconds = self.options.seconds
+                stack.enter_context(locks.alone(seconds) if alone else locks.shared(seconds))
+            mode: Mode = "rw" if alone else self._mode()
+            connection = connect(self.path, mode, self.options, durable=self.durable)
+            stack.callback(connection.close)
+            if alone:
+                connection.execute("PRAGMA cache_spill = ON")
             yield connection
 
     @contextmanager
@@ -265,27 +287,28 @@ class Database:
         session = self._session()
         self._require_writing()  # only the first open finds out whether the location can be written to
         if session.transaction is not None:
-            yield from self._nested(session, session.transaction)
+            with session.nested(session.transaction) as inner:
+                yield inner
             return
         why = self.check_forbidden()
         if why is not None:
             raise ReadOnlyCatalogError(why)
         self._look_now()
         session = self._session()  # which may be another one, if what was forbidden no longer is
-        transaction = Transaction(session.connection)
+        transaction = Transaction(session)
         with self._lock(), session:
             try:
                 with sqlite_errors(self.path):  # in here, since Ctrl-C may come right after it
-                    begin_writing(session.connection, self.options.seconds)
+                    session.begin()
                 session.transaction = transaction
                 reached("transaction begun")
                 yield transaction
                 if transaction.is_of_parent:
                     return
-                self._require_running(session.connection)
+                session.require_running()
                 transaction.is_closing = True
                 with sqlite_errors(self.path):
-                    self._commit(session.connection)
+                    self._commit(session)
             except CommitUnknownError as error:
                 # Nothing is undone: the change may well be in the file, and need what it refers to.
                 raise CommitUnknownError(f"{transaction.about}{error}") from error
@@ -294,66 +317,28 @@ class Database:
                     raise
                 if transaction.is_closing and not session.connection.in_transaction:
                     raise  # Ctrl-C came while it was committed, and it was: nothing is undone either
-                self._roll_back(session.connection)
+                session.roll_back()
                 for undo in reversed(transaction.on_rollback):
                     undo()
                 raise
             finally:
                 session.transaction = None
+                session.end()
         for follow_up in transaction.on_commit:
             follow_up()
 
-    def _nested(self, session: Session, outer: Transaction) -> Iterator[Transaction]:
-        self._require_running(outer.connection)
-        self._execute(outer.connection, "SAVEPOINT nested")
-        inner = session.transaction = Transaction(outer.connection)
-        try:
-            yield inner
-        except BaseException:
-            session.transaction = outer
-            if outer.is_of_parent:
-                raise
-            if outer.connection.in_transaction:  # SQLite itself ends all of it when the disk is full, for one
-                self._execute(outer.connection, "ROLLBACK TO nested")
-                self._execute(outer.connection, "RELEASE nested")
-            for undo in reversed(inner.on_rollback):
-                undo()
-            raise
-        session.transaction = outer
-        if outer.is_of_parent:
-            return
-        outer.on_commit += inner.on_commit  # first: whatever comes behind the RELEASE, they are the outer one's then
-        outer.on_rollback += inner.on_rollback
-        self._execute(outer.connection, "RELEASE nested")
-
-    def _require_running(self, connection: sqlite3.Connection) -> None:
-        """Refuse to go on in a transaction that SQLite has ended: what followed would be written by itself."""
-        if not connection.in_transaction:
-            raise StorageError(
-                f"catalog '{self.path}': the disk was full or failed, and the whole transaction was rolled back; leave "
-                "its block, make sure of the disk, and start it again"
-            )
-
-    def _commit(self, connection: sqlite3.Connection) -> None:
+    def _commit(self, session: Session) -> None:
         reached("commit due")
         try:
-            connection.execute("COMMIT")
+            session.commit()
             reached("committed")
         except sqlite3.Error as error:
-            if connection.in_transaction:  # nothing reached the file; the caller rolls back
+            if session.connection.in_transaction:  # nothing reached the file; the caller rolls back
                 raise
             raise CommitUnknownError(
                 f"catalog '{self.path}': the disk failed at the end of a commit ({error}), and whether the change was "
                 "kept is unknown; look before repeating it"
             ) from error
-
-    def _roll_back(self, connection: sqlite3.Connection) -> None:
-        if connection.in_transaction:
-            self._execute(connection, "ROLLBACK")
-
-    def _execute(self, connection: sqlite3.Connection, statement: str) -> None:
-        with sqlite_errors(self.path):
-            connection.execute(statement)
 
     # Connections
 
@@ -392,6 +377,7 @@ class Database:
     def _is_current(self, session: Session) -> bool:
         """Return whether a connection is to the file of the catalog's name, and may do what is allowed by now."""
         session.look_again = time.monotonic() + _LOOK_SECONDS
+        session.locks.look()
         return session.identity == identity_of(self.path) and not (session.is_read_only and not self.read_only)
 
     def _open(self) -> Session:
@@ -407,16 +393,30 @@ class Database:
                 raise CatalogNotFoundError(f"there is no catalog at '{self.path}'; Catalog.create makes one")
             connection = connect(self.path, "memory", self.options)
             schema.create(connection, self._new_settings, self._versions)
-            return Session(connection, self.path, identity=None)
+            return Session(connection, self.path, Locks(self.path, None), timeout=0.0, identity=None)
         self._check_location()
         journal.check_leftovers(self.path, trusted=self.options.trusted or self._is_checked)
-        connection = self._connect_checked()
+        locks = self._locks()
+        connection, has_wal = self._connect_checked(locks)
         self._is_checked = self._was_there = True
         if identity != self._identity:
             self._identity = identity
             self.generation += 1
-        seconds = None if self.options.trusted else QUERY_SECONDS
-        return Session(connection, self.path, identity=identity, is_read_only=self.read_only, query_seconds=seconds)
+        return Session(
+            connection,
+            self.path,
+            locks,
+            timeout=self.options.seconds,
+            identity=identity,
+            is_read_only=self.read_only,
+            has_wal=has_wal,
+            query_seconds=None if self.options.trusted else QUERY_SECONDS,
+        )
+
+    def _locks(self) -> Locks:
+        """Return locks for a new connection; none in a folder that is a link, where the catalog is not trusted."""
+        folder = lock_folder_of(self.path)
+        return Locks(self.path, folder if self.options.trusted or not folder.is_symlink() else None)
 
     def _check_location(self) -> None:
         """Warn once if the file can only be read, or is on a file system with weak locks."""
@@ -437,24 +437,36 @@ class Database:
     def _can_be_written(self) -> bool:
         return os.access(self.path, os.W_OK) and os.access(self.path.parent, os.W_OK)
 
-    def _connect_checked(self) -> sqlite3.Connection:
-        """Open a connection to a file that is a catalog of this version, with the schema that localcat makes."""
+    def _connect_checked(self, locks: Locks) -> tuple[sqlite3.Connection, bool]:
+        """Open a connection to a file that is a catalog of this version, with the schema that localcat makes.
+
+        It comes with whether the file has a write-ahead log.
+        """
         options, mode = self.options, self._mode()
         try:
             with ExitStack() as stack:
-                connection = connect(self.path, mode, options, durable=self.durable)
-                stack.callback(connection.close)
-                self._check_version(connection)
-                check_schema(connection, self.path, self._versions)
-                if not (options.trusted or self._is_checked):
-                    check_content(connection, self.path)
+                with locks.shared(options.seconds):
+                    connection = connect(self.path, mode, options, durable=self.durable)
+                    stack.callback(connection.close)
+                    is_older = self._is_older(connection)
+                if is_older:
+                    with locks.alone(options.seconds):
+                        migrate(
+                            self.path, lambda path: connect(path, "rw", options, durable=self.durable), self._versions
+                        )
+                with locks.shared(options.seconds):
+                    check_schema(connection, self.path, self._versions)
+                    if not (options.trusted or self._is_checked):
+                        check_content(connection, self.path)
+                    has_wal = connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
                 if options.journal == "wal" and not options.read_only:
                     journal.require_wal(self.path, is_writable=self._is_writable, backports=self._backports)
-                    journal.enter_wal(connection, options.seconds)
-                if connection.execute("PRAGMA journal_mode").fetchone() == ("wal",):
-                    self._has_wal = True
+                    with nullcontext() if has_wal else locks.alone(options.seconds):
+                        journal.enter_wal(connection, options.seconds)
+                    has_wal = True
+                self._has_wal = self._has_wal or has_wal
                 stack.pop_all()
-                return connection
+                return connection, has_wal
         except sqlite3.Error as error:
             known = None
             if self.read_only:
@@ -470,17 +482,16 @@ class Database:
         is_still = not self._is_writable and journal.is_wal(self.path) and not journal.leftovers(self.path)
         return "immutable" if is_still and file_system_of(self.path).is_read_only else "ro"
 
-    def _check_version(self, connection: sqlite3.Connection) -> None:
-        """Refuse a file that is not a catalog or a newer one, and bring an older one to the present schema."""
+    def _is_older(self, connection: sqlite3.Connection) -> bool:
+        """Refuse a file that is not a catalog or a newer one; return whether its schema is to be brought up to date."""
         version = schema.read_settings(connection, self.path, len(self._versions))[schema.VERSION_KEY]
-        if int(version) == len(self._versions):
-            return
-        if self.read_only:
+        is_older = int(version) != len(self._versions)
+        if is_older and self.read_only:
             raise ReadOnlyCatalogError(
                 f"catalog '{self.path}' has schema version {version} and must be brought to {len(self._versions)} "
                 "once; open it without read_only=True, or copy it to a writable folder"
             )
-        migrate(self.path, lambda path: connect(path, "rw", self.options, durable=self.durable), self._versions)
+        return is_older
 
     @property
     def read_only(self) -> bool:
@@ -510,7 +521,7 @@ class Database:
         if self._new_settings is None or self._was_there or self.path.exists():
             return
         folder = data_path(self.path)
-        if folder.is_dir() and any(folder.iterdir()):
+        if folder.is_dir() and any(folder.iterdir()) and not holds_locks_alone(folder):
             raise CatalogNotFoundError(
                 f"there is no catalog at '{self.path}', but its data folder '{folder}' is full; put the catalog file "
                 "back, restore a backup, or move the folder away to begin a new catalog"
@@ -546,36 +557,6 @@ class Database:
         finally:
             if lock is self._write_lock:  # else this is a child, forked inside the block
                 lock.release()
-
-
-def new_settings(*, namespace: str, org: str, user: str) -> dict[str, str]:
-    """Return the settings of a catalog that is about to be created."""
-    return {
-        "namespace": namespace,
-        "org": org,
-        "user": user,
-        "uuid": uuid.uuid4().hex,
-        "created": iso_text(now_microseconds()),
-    }
-
-
-def publish(temporary: Path, path: Path, *, durable: bool) -> None:
-    """Give a catalog file its name, unless there is something of that name.
-
-    Raises
-    ------
-    CatalogExistsError
-        If there is.
-    """
-    try:
-        name_new(temporary, path)
-    except FileExistsError:
-        raise CatalogExistsError(
-            f"'{path}' already exists; open it with Catalog.open, or choose another name"
-        ) from None
-    reached("catalog named")
-    if durable:
-        flush_folder(path.parent)
 
 
 def _check_sqlite_once() -> None:

@@ -7,15 +7,20 @@ import sqlite3
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from localcat.errors import CatalogClosedError, ConflictError
+from localcat.disk.locks import Locks
+from localcat.errors import CatalogClosedError, ConflictError, StorageError
 from localcat.forks import never_free
 from localcat.store.file.connection import Clock
-from localcat.store.file.faults import raise_ours
+from localcat.store.file.faults import raise_ours, sqlite_errors
+from localcat.store.file.locking import begin_writing
+
+_MANY_CHANGES: Final = 20_000  # of rows and index entries; the pages of so many take up some tens of MB
 
 
 @dataclass(slots=True)
@@ -24,8 +29,8 @@ class Transaction:
 
     Parameters
     ----------
-    connection : sqlite3.Connection
-        Inside ``BEGIN IMMEDIATE``.
+    session : Session
+        Whose connection is inside ``BEGIN IMMEDIATE``.
     on_commit, on_rollback : list of callable
         Called without arguments after the outermost transaction ended so, in order and in reverse order. Neither is
         called where a COMMIT left the outcome open, or Ctrl-C came right behind it; nor in a child process that was
@@ -36,13 +41,26 @@ class Transaction:
         Whether its COMMIT has begun.
     """
 
-    connection: sqlite3.Connection
+    session: Session
     about: str = ""
     is_closing: bool = False
     on_commit: list[Callable[[], None]] = field(default_factory=list)
     on_rollback: list[Callable[[], None]] = field(default_factory=list)
     pid: int = field(default_factory=os.getpid)
     task: Any = field(default_factory=lambda: current_task())
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The connection, inside ``BEGIN IMMEDIATE``."""
+        return self.session.connection
+
+    def expect_much(self) -> None:
+        """Let changes go into the file as they are made, since many are to come; readers wait till the end."""
+        self.session.spill()
+
+    def bound_memory(self) -> None:
+        """Do so if there were many already; to be called now and then by what makes ever more."""
+        self.session.spill_if_large()
 
     @property
     def is_of_parent(self) -> bool:
@@ -59,10 +77,16 @@ class Session:
         The connection.
     path : Path
         The catalog file, for messages.
+    locks : Locks
+        Its locks beside those of SQLite.
+    timeout : float
+        Seconds to wait for them.
     identity : tuple of int, optional
         Device and number of the file that was opened; None for the placeholder of a file that is missing.
     is_read_only : bool
         Whether it was opened for reading only.
+    has_wal : bool
+        Whether the file has a write-ahead log, with which readers and writers do not meet.
     query_seconds : float, optional
         How long a query may take.
     """
@@ -73,13 +97,19 @@ class Session:
         self,
         connection: sqlite3.Connection,
         path: Path,
+        locks: Locks,
         *,
+        timeout: float,
         identity: tuple[int, int] | None,
         is_read_only: bool = False,
+        has_wal: bool = False,
         query_seconds: float | None = None,
     ) -> None:
         self.connection = connection
         self.path = path
+        self.locks = locks
+        self.timeout = timeout
+        self.has_wal = has_wal
         self.clock = Clock(connection, query_seconds)
         self.pid = os.getpid()
         self.identity = identity
@@ -89,6 +119,10 @@ class Session:
         self.depth = 0  # how many blocks of its thread are inside
         self._lock = threading.RLock()
         self._is_closed = False
+        self._is_spilling = False
+        self._changes = 0  # of the connection, when its transaction began
+        if has_wal:  # which readers do not mistake for that of a crash
+            connection.execute("PRAGMA cache_spill = ON")
 
     def __enter__(self) -> sqlite3.Connection:
         self._lock.acquire()
@@ -101,8 +135,89 @@ class Session:
     def __exit__(self, *exception: object) -> None:
         self.depth -= 1
         if self._is_closed and not self.depth:
-            self.connection.close()
+            self._free()
         self._lock.release()
+
+    def begin(self) -> None:
+        """Begin a transaction that writes, when no other program does."""
+        self.locks.begin(self.timeout)
+        begin_writing(self.connection, self.timeout)
+        self._changes = self.connection.total_changes
+
+    def commit(self) -> None:
+        """Commit it, when nobody reads."""
+        if not self.has_wal:
+            self.locks.exclude(self.timeout)
+        self.connection.execute("COMMIT")
+
+    @contextmanager
+    def nested(self, outer: Transaction) -> Iterator[Transaction]:
+        """Run a block as a part of the running transaction, which may fail by itself."""
+        self.require_running()
+        self.spill_if_large()
+        self._execute("SAVEPOINT nested")
+        inner = self.transaction = Transaction(self)
+        try:
+            yield inner
+        except BaseException:
+            self.transaction = outer
+            if outer.is_of_parent:
+                raise
+            if self.connection.in_transaction:  # SQLite itself ends all of it when the disk is full, for one
+                self._execute("ROLLBACK TO nested")
+                self._execute("RELEASE nested")
+            for undo in reversed(inner.on_rollback):
+                undo()
+            raise
+        self.transaction = outer
+        if outer.is_of_parent:
+            return
+        outer.on_commit += inner.on_commit  # first: whatever comes behind the RELEASE, they are the outer one's then
+        outer.on_rollback += inner.on_rollback
+        self._execute("RELEASE nested")
+
+    def require_running(self) -> None:
+        """Refuse to go on in a transaction that SQLite has ended: what followed would be written by itself."""
+        if not self.connection.in_transaction:
+            raise StorageError(
+                f"catalog '{self.path}': the disk was full or failed, and the whole transaction was rolled back; leave "
+                "its block, make sure of the disk, and start it again"
+            )
+
+    def roll_back(self) -> None:
+        """End the transaction without its changes, unless SQLite has done so."""
+        if self.connection.in_transaction:
+            self._execute("ROLLBACK")
+
+    def _execute(self, statement: str) -> None:
+        with sqlite_errors(self.path):
+            self.connection.execute(statement)
+
+    def spill_if_large(self) -> None:
+        """Let the pages of a transaction go into the file if it has made so many changes that they take much memory."""
+        if self.transaction is not None and self.connection.total_changes - self._changes > _MANY_CHANGES:
+            self.spill()
+
+    def spill(self) -> None:
+        """Let the pages that a transaction changes go into the file before its end, and keep readers out for that."""
+        if not (self.has_wal or self._is_spilling):
+            self.locks.exclude(self.timeout)
+            self.connection.execute("PRAGMA cache_spill = ON")
+            self._is_spilling = True
+
+    def end(self) -> None:
+        """Let others in again; in a process that was forked inside the transaction this does nothing."""
+        if self.pid != os.getpid():
+            return
+        if self._is_spilling:
+            self._is_spilling = False
+            with suppress(sqlite3.Error):  # a connection that failed is of no use any more
+                self.connection.execute("PRAGMA cache_spill = OFF")
+        self.locks.end()
+
+    def _free(self) -> None:
+        self.connection.close()
+        self.locks.close()
 
     def require_own_task(self) -> None:
         """Refuse a call of another asyncio task of this thread than the one whose transaction is running.
@@ -132,18 +247,18 @@ class Session:
         self._is_closed = True
         left = 0.0 if until is None else max(until - time.monotonic(), 0.0)
         if self._lock.acquire(timeout=left):  # a lock of a thread itself is no obstacle: it may close what it uses
-            self.connection.close()
+            self._free()
             self._lock.release()
 
     def __del__(self) -> None:
         if self.pid == self._getpid():
-            self.connection.close()  # nobody is inside any more
+            self._free()  # nobody is inside any more
         else:
             never_free(self.connection)
 
 
 class Reading:
-    """The connection of a session for a block, whose errors cross as localcat's."""
+    """The connection of a session for a block that reads, and whose errors cross as localcat's."""
 
     __slots__ = ("_session",)
 
@@ -151,10 +266,21 @@ class Reading:
         self._session = session
 
     def __enter__(self) -> sqlite3.Connection:
-        return self._session.__enter__()
+        session = self._session
+        session.__enter__()
+        if session.depth == 1 and not session.has_wal:  # else this one writes, or reads already
+            try:
+                session.locks.share(session.timeout)
+            except BaseException:
+                session.__exit__()
+                raise
+        return session.connection
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        self._session.__exit__()
+        session = self._session
+        if session.depth == 1:
+            session.locks.unshare()
+        session.__exit__()
         if error is not None:
             raise_ours(error, self._session.path)
 
