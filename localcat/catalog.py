@@ -426,11 +426,9 @@ class Catalog:
 
     def reindex(self) -> None:
         """Build the indexes of space and time, of texts and of tags from the rows again, in one transaction."""
-        from localcat.store.damage.entries import rebuild  # brings shapely
+        from localcat.maintenance.optimize import reindex  # brings shapely
 
-        with self.database.write() as transaction:
-            transaction.expect_much()
-            rebuild(transaction.connection)
+        reindex(self.file)
 
     def backup(self, dest: str | os.PathLike[str], *, progress: bool | None = None) -> BackupReport:
         """Copy the catalog, file and data folder, to a new location while other programs use it: all or nothing.

@@ -33,3 +33,12 @@ def optimize(catalog: CatalogFile) -> None:
     with database.separate(alone=True) as connection:
         connection.execute("PRAGMA temp_store = DEFAULT")  # the copy is as large as the file: not into memory
         connection.execute("VACUUM")
+
+
+def reindex(catalog: CatalogFile) -> None:
+    """Build the indexes from the rows again; `Catalog.reindex` says which."""
+    from localcat.store.damage.entries import rebuild  # brings shapely
+
+    with catalog.database.write() as transaction:
+        transaction.expect_much()
+        rebuild(transaction.connection)
