@@ -22,6 +22,8 @@ COMMANDS = {  # by what they are for: each command, the module that has it, and 
     },
     "Taking in": {
         "init": ("taking_in", "Make a new catalog."),
+        "ingest": ("ingesting", "Take in folders of scenes."),
+        "recipes": ("ingesting", "How scenes are recognised."),
         "upload": ("taking_in", "Bring files in as one image."),
         "merge": ("taking_in", "Take in another catalog."),
     },

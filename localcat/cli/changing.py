@@ -80,7 +80,10 @@ def assigned(item: Any, assignments: Iterable[Assignment]) -> None:
             whole.pop(last, None)
         else:
             whole[last] = one.value
-    item.update(**values)
+    try:
+        item.update(**values)
+    except AttributeError as error:  # in Python a wrong name of the program's own, here one that a user typed
+        raise localcat.UnknownPropertyError(str(error)) from error
 
 
 def _chosen_objects(catalog: Catalog, chosen: Choice) -> list[Any]:

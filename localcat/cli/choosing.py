@@ -63,14 +63,21 @@ class Choice:
 
     @functools.cached_property
     def area(self) -> AOI | None:
-        """The area that was asked for; None for none."""
+        """Where pixels are wanted: in the box, and of that in the area; None for everywhere."""
+        if self.bbox is None:
+            return self._shape
+        return localcat.AOI(bounds=self.bbox) if self._shape is None else self._shape.assign(bounds=self.bbox)
+
+    @functools.cached_property
+    def _shape(self) -> AOI | None:
+        """The area of ``--intersects``."""
         if self.intersects is None:
-            return None if self.bbox is None else localcat.AOI(bounds=self.bbox)
+            return None
         if self.intersects == PIPE:
-            return localcat.AOI.from_text(text_of_pipe(), bounds=self.bbox)
+            return localcat.AOI.from_text(text_of_pipe())
         if self.intersects.lstrip().upper().startswith(_WKT):
-            return localcat.AOI.from_text(self.intersects, bounds=self.bbox)
-        return localcat.AOI.from_file(self.intersects, bounds=self.bbox)
+            return localcat.AOI.from_text(self.intersects)
+        return localcat.AOI.from_file(self.intersects)
 
     def search(self, catalog: Catalog) -> ImageSearch:
         """Return the search for the images; those that were named come in the order of the search."""
@@ -85,9 +92,9 @@ class Choice:
             search = search.during(self.datetime)
         if self.where is not None:
             search = search.filter(localcat.Expression.from_cql2(self.where))
-        if self.area is not None:
-            search = search.intersects(self.area)
-        if self.bbox is not None and self.intersects is not None:
+        if self._shape is not None:
+            search = search.intersects(self._shape)
+        if self.bbox is not None:
             search = search.filter(p.geometry.intersects(self.bbox))
         if self.text is not None:
             search = search.find_text(self.text)

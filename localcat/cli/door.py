@@ -65,6 +65,14 @@ class Command(click.Command):
                     formatter.write(f"{'':>{formatter.current_indent}}localcat {example}\n")
 
 
+class CommandGroup(click.Group):
+    """A command that has commands of its own, and does something without them, too."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **{"context_settings": _SETTINGS, **options})
+        self.params += common_options()
+
+
 def command(name: str, *, examples: Sequence[str], **options: Any) -> Callable[[Callable[..., None]], Command]:
     """Return what makes a function a command; its docstring is the help."""
     return click.command(name, cls=Command, examples=examples, **options)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from localcat import Catalog, Product, Search
 
 IMAGE_COLUMNS = ("id", "acquired", "cloud_fraction", "storage_state")
+_FIGURES = ("id", "name", "bands", "images", "first", "last")
 _TIMES = ("acquired", "acquired_end", "created", "modified", "published", "start_datetime", "end_datetime")
 _COLUMNS = {
     "bands": ("id", "type", "data_type", "resolution", "nodata", "data_range"),
@@ -80,8 +81,8 @@ def ls_command(
             search = search.sort(*sort.split(","))
         elif what == "bands":
             search = search.sort("product_id", "sort_order", "name")
-        if what == "products" and out.format in ("table", "csv", "tsv") and not out.columns:
-            out.rows((_figures(catalog, one) for one in search), ("id", "name", "bands", "images", "first", "last"))
+        if what == "products" and out.format in ("table", "csv", "tsv") and set(out.columns) <= set(_FIGURES):
+            out.rows((_figures(catalog, one) for one in search), _FIGURES)
         else:
             out.objects(search, _KINDS[what], _COLUMNS.get(what, ("id", "name")))
 

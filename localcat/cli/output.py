@@ -75,6 +75,8 @@ class Output:
         for name in self.columns:
             _require_attribute(name.partition(".")[0], kinds)
         if self.format == "geojson":
+            if "geometry" not in kinds[0].ATTRIBUTES:
+                raise click.UsageError("only images can be written as GeoJSON")
             return self._write(_geojson(found))
         if self.format == "ids":
             return self._write(str(item.id) for item in found)
@@ -93,7 +95,7 @@ class Output:
         columns : sequence of str
             The columns; those of the first row when it is empty.
         """
-        if self.columns and not set(self.columns) <= set(columns):
+        if self.columns and tuple(columns) != self.columns:
             rows, columns = ({name: row.get(name) for name in self.columns} for row in rows), self.columns
         if self.format == "geojson":
             raise click.UsageError("only images can be written as GeoJSON")

@@ -61,7 +61,7 @@ def test_recover_tells_what_is_lost(kept: Catalog, tmp_path: Path) -> None:
 def test_doctor_looks_at_the_machine_and_at_a_catalog(
     kept: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert "ok      catalog: 4 images, schema version 1\n" in run("doctor", kept.path)
+    assert "ok      catalog: 4 images, schema version " in run("doctor", kept.path)
     assert "error   folder: " in run("doctor", tmp_path / "none" / "x.gpkg", status=DAMAGED)
     monkeypatch.setenv("LOCALCAT", str(tmp_path / "unmade.gpkg"))
     assert "GEOS" in run("doctor")
