@@ -249,12 +249,12 @@ def _acquired(
 def _general_times(scene: Scene, headers: Sequence[FileHeader], facts: Facts) -> Iterator[tuple[Moment, str]]:
     """Yield what the tags and the name of any file say: a tag of the capture, the name, and any other tag."""
     yield from _tagged(_SURE_TAGS, headers)
-    name = scene.first.path.stem
-    moments = moments_in(name) or moments_in(scene.name)
-    if moments:
-        if len({moment.start for moment in moments}) > 1:
-            facts.notes.append(f"the name has {len(moments)} times; the first counts")
-        yield moments[0], f"name {name}"
+    for name in (scene.first.path.stem, scene.name):
+        moments = moments_in(name)
+        if moments:
+            if len({moment.start for moment in moments}) > 1:
+                facts.notes.append(f"the name has {len(moments)} times; the first counts")
+            yield moments[0], f"name {name}"
     yield from _tagged(_UNSURE_TAGS, headers)
 
 

@@ -119,7 +119,7 @@ class Target:
         if known is not None:
             layer = _layer_of(known, scene)
             return (None if layer is None else scene.layers[layer]), known.index
-        if self.kind.other_layers and scene.kind.has_layers:
+        if self.kind.other_layers and not scene.is_one_file:
             for layer, file in scene.layers.items():
                 if _layer_name(layer).casefold() == str(band.name).casefold():
                     return file, band.position
@@ -302,7 +302,7 @@ def _present(one: ReadScene) -> list[BandRecipe]:
         if layer is not None and band.index < len(one.headers[layer].layers):
             found.append(band)
             used.add(layer)
-    if kind.other_layers and kind.has_layers:
+    if kind.other_layers and not scene.is_one_file:
         for layer in scene.layers:
             if layer not in used:
                 facts = one.headers[layer].layers[0]

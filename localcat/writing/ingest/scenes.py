@@ -55,6 +55,11 @@ class Scene:
         return list(self.layers.values())
 
     @property
+    def is_one_file(self) -> bool:
+        """Whether its pattern named no layer, so that one file is all of it."""
+        return "" in self.layers
+
+    @property
     def first(self) -> SourceFile:
         """Its first file."""
         return next(iter(self.layers.values()))
