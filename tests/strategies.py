@@ -52,6 +52,7 @@ from localcat.timestamps import EARLIEST, LATEST, from_microseconds, to_microsec
 # Conditions on any fields
 
 THING_KEYS = ("sensor", "orbit", "it's", 'say "x"', "a.b")
+THING_PATHS = (*((key,) for key in THING_KEYS), ("sensor", "orbit"), ("sensor", "a.b"), ("orbit", "sensor", "orbit"))
 
 
 def _text(value: object) -> str:
@@ -109,6 +110,15 @@ VALUES: dict[Kind, st.SearchStrategy[Any]] = {
 METRES = [0.0, 0.1, 1000.0, 1_112_000.0, 5_000_000.0, 20_100_000.0]
 
 
+TIME_TEXTS = ["2017-01-01T00:00:00Z", "2016-12-31T23:59:59.999999Z", "2017-01-01T02:00:00+02:00", "2017", "1969-12-31"]
+json_values = st.recursive(
+    st.none() | st.booleans() | odd_texts | numbers | st.sampled_from(TIME_TEXTS),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(THING_KEYS), inner, max_size=2),
+    max_leaves=4,
+)
+"""Values inside a mapping, two levels deep or so."""
+
+
 def conditions(
     fields: Fields = THING, *, values: Mapping[str, st.SearchStrategy[Any]] | None = None
 ) -> st.SearchStrategy[Node]:
@@ -125,9 +135,7 @@ def _about(field: Field, operand: st.SearchStrategy[Any]) -> st.SearchStrategy[N
         near = st.builds(Spatial, ref, st.just(Relation.WITHIN_DISTANCE), operand, st.sampled_from(METRES))
         return places | near | st.builds(IsNull, ref) | st.builds(IsNotNull, ref)
     if field.kind is Kind.MAPPING:
-        return _tests(
-            st.sampled_from([Ref(field.name, key=key) for key in THING_KEYS]), operand, list(Op), is_text=True
-        )
+        return _about_values(st.sampled_from([Ref(field.name, keys) for keys in THING_PATHS]), operand)
     if field.kind is Kind.LIST:
         return _tests(st.just(Ref(field.name)), operand, [Op.EQ, Op.NE], is_text=True)
     whole = _tests(st.just(Ref(field.name)), operand, list(Op), is_text=field.kind is Kind.TEXT)
@@ -135,6 +143,17 @@ def _about(field: Field, operand: st.SearchStrategy[Any]) -> st.SearchStrategy[N
         return whole
     refs = [(st.just(Ref(field.name, part=part)), values) for part, values in PARTS.items()]
     return whole | st.one_of([_tests(ref, values, list(Op), is_text=False) for ref, values in refs])
+
+
+def _about_values(refs: st.SearchStrategy[Ref], operand: st.SearchStrategy[Any]) -> st.SearchStrategy[Node]:
+    """Draw a condition on a JSON value inside a mapping; truth values have no order."""
+    truths = st.booleans()
+    mixed = st.lists(operand | truths | datetimes, max_size=3).map(tuple)
+    return (
+        _tests(refs, operand | datetimes, list(Op), is_text=True)
+        | _tests(refs, truths, [Op.EQ, Op.NE], is_text=False)
+        | st.builds(AnyOf, refs, mixed)
+    )
 
 
 def _tests(
@@ -188,8 +207,7 @@ def things() -> st.SearchStrategy[dict[str, Any]]:
             "cloud_fraction": st.none() | floats,
             "acquired": st.none() | timestamps.map(to_microseconds),
             "tags": st.none() | st.lists(odd_texts, max_size=3),
-            "extra_properties": st.none()
-            | st.dictionaries(st.sampled_from(THING_KEYS), odd_texts | numbers, max_size=3),
+            "extra_properties": st.none() | st.dictionaries(st.sampled_from(THING_KEYS), json_values, max_size=3),
         }
     )
 
@@ -317,7 +335,13 @@ _stored_moments = st.sampled_from(MOMENTS).map(from_microseconds)
 _stored_texts = st.sampled_from(TEXTS)
 _tags = st.lists(st.sampled_from([*TEXTS[:8], *WORDS]), max_size=3)
 _extra = st.dictionaries(
-    st.sampled_from(KEYS), _stored_texts | st.sampled_from(NUMBERS) | st.sampled_from(INTEGERS), max_size=3
+    st.sampled_from(KEYS),
+    st.recursive(
+        _stored_texts | st.sampled_from([*NUMBERS, *INTEGERS, True, False, None]) | st.sampled_from(TIME_TEXTS),
+        lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(KEYS[:3]), inner, max_size=2),
+        max_leaves=3,
+    ),
+    max_size=3,
 )
 _files = st.lists(st.sampled_from([0, 1, 7, 2**40]), min_size=1, max_size=2).map(
     lambda sizes: [File(href=f"{size}.tif", size_bytes=size) for size in sizes]
@@ -349,7 +373,7 @@ RARELY: dict[type[CatalogObjectBase], dict[str, st.SearchStrategy[Any]]] = {
         "acquired_end": _stored_moments,
         "published": _stored_moments,
         "area": st.sampled_from(NUMBERS),
-        "fill_fraction": st.sampled_from(NUMBERS),
+        "fill_fraction": st.sampled_from(NUMBERS[:7]),
         "x_pixels": st.sampled_from(INTEGERS),
         "satellite_id": _stored_texts,
         "provider_id": _stored_texts,
@@ -392,7 +416,7 @@ def records(draw: Callable[..., Any]) -> list[Record]:
         given = {"id": f"{product}:{name}", "product_id": product, "name": name, **attributes(Image)}
         for attribute, values in (
             ("acquired", _stored_moments),
-            ("cloud_fraction", st.sampled_from(NUMBERS[:8])),
+            ("cloud_fraction", st.sampled_from(NUMBERS[:7])),
             ("geometry", shapes()),
             ("files", _files),
         ):
@@ -452,15 +476,12 @@ def _operands(kind: type[CatalogObjectBase], fields: Fields) -> dict[str, st.Sea
 
 
 def _about_keys() -> st.SearchStrategy[Node]:
-    refs = st.sampled_from(KEYS).map(lambda key: Ref("extra_properties", key=key))
-    values = _stored_texts | st.sampled_from(NUMBERS) | st.sampled_from(INTEGERS)
-    return st.one_of(
-        st.builds(Comparison, refs, st.sampled_from(list(Op)), values),
-        st.builds(AnyOf, refs, st.lists(values, max_size=3).map(tuple)),
-        st.builds(IsNull, refs),
-        st.builds(IsNotNull, refs),
-        st.builds(Like, refs, st.sampled_from(["a%", "%", r"a\%b", "_", "%ss"]), st.booleans()),
-        st.builds(Prefix, refs, _stored_texts),
+    refs = st.lists(st.sampled_from(KEYS[:3]), min_size=2, max_size=3).map(tuple) | st.sampled_from(KEYS).map(
+        lambda k: (k,)
+    )
+    return _about_values(
+        refs.map(lambda keys: Ref("extra_properties", keys)),
+        _stored_texts | st.sampled_from(NUMBERS) | st.sampled_from(INTEGERS),
     )
 
 

@@ -26,9 +26,9 @@ def years_as_ranges(node: Node) -> Node:
         case Not(part):
             inner = years_as_ranges(part)
             return node if inner is part else Not(inner)
-        case Comparison(Ref(name, None, Part.YEAR), op, int(year)) if op is not Op.NE and _is_year(year):
+        case Comparison(Ref(name, (), Part.YEAR), op, int(year)) if op is not Op.NE and _is_year(year):
             return _compared(Ref(name), op, year)
-        case AnyOf(Ref(name, None, Part.YEAR), values) if values and all(map(_is_year, values)):
+        case AnyOf(Ref(name, (), Part.YEAR), values) if values and all(map(_is_year, values)):
             years = sorted({year for year in values if isinstance(year, int)})
             span = all_of(_compared(Ref(name), Op.GE, years[0]), _compared(Ref(name), Op.LE, years[-1]))
             return span if len(years) == years[-1] - years[0] + 1 else all_of(span, node)

@@ -2,8 +2,8 @@
 
 The rules are SQL's. None is *unknown*: a comparison with an attribute that is unset is unknown, so is its negation, and
 a filter keeps only what is True. Lists are never unknown: a comparison asks whether one of the elements fits, and an
-empty or unset list has none. The values under the keys of a mapping may be texts or numbers; a text equals no number,
-differs from each, and has no order with any.
+empty or unset list has none. The values under the keys of a mapping may be of any JSON type: `json_values` has their
+rules.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, assert_never, runtim
 from localcat.errors import BadRequestError
 from localcat.expressions import nodes
 from localcat.expressions.fields import Field, Fields, Kind, Scalar, check_text_match
+from localcat.expressions.json_values import json_test, value_at
 from localcat.expressions.nodes import Node, Op, Part, Ref, check_size
 from localcat.expressions.patterns import like_matches
 from localcat.timestamps import from_microseconds, to_microseconds
@@ -144,9 +145,8 @@ def _joined(inner: Sequence[Matcher], *, decisive: bool) -> Matcher:
 
 def _picker(ref: Ref) -> Callable[[Stored], Stored]:
     """Return what takes the referenced value out of a whole attribute."""
-    if ref.key is not None:
-        key = ref.key
-        return lambda stored: stored.get(key) if isinstance(stored, Mapping) else None
+    if ref.keys:
+        return lambda stored: value_at(stored, ref.keys)
     if ref.part is not None:
         part = _PARTS[ref.part]
         return lambda stored: part(from_microseconds(stored)) if isinstance(stored, int) else None
@@ -169,6 +169,8 @@ _ORDER: dict[Op, Callable[[Any, Any], bool]] = {  # Any: two texts or two number
 
 def _condition(node: nodes.Leaf, field: Field) -> Callable[[Stored], bool | None]:
     """Return the test that a condition makes of one value."""
+    if field.kind is Kind.JSON:
+        return json_test(node, field)
     is_list = field.kind is Kind.LIST
     match node:
         case nodes.Comparison(ref, op, value):

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 from typing import TypeAlias
 
 from localcat.errors import BadRequestError, UnknownPropertyError
-from localcat.expressions.nodes import Leaf, Like, Part, Ref, TextMatch
+from localcat.expressions.nodes import Comparison, Leaf, Like, Part, Ref, TextMatch
+from localcat.expressions.numbers import number
 from localcat.expressions.patterns import check_pattern
+from localcat.timestamps import to_microseconds
 
 Scalar: TypeAlias = str | int | float | None
 """A value as the store keeps it: text, integer (also booleans and timestamps in microseconds) or real."""
+
+
+class Moment(int):
+    """A time, in microseconds since 1970, that a value inside a mapping compares with."""
 
 
 class Kind(StrEnum):
@@ -23,7 +31,8 @@ class Kind(StrEnum):
     NUMBER = "number"
     TIMESTAMP = "timestamp"
     LIST = "list"  # of text; comparisons are about the elements
-    MAPPING = "mapping"  # of text to text or number; only its keys can be filtered
+    MAPPING = "mapping"  # of text to any JSON value; only what is under its keys can be filtered
+    JSON = "JSON value"  # one of those: text, number, truth value, list, object or null
     GEOMETRY = "geometry"  # has spatial conditions only
 
 
@@ -95,10 +104,10 @@ class Fields:
             If the attribute has no keys or no calendar parts, or can only be filtered by one of its keys.
         """
         field = self[ref.attribute]
-        if ref.key is not None:
+        if ref.keys:
             if field.kind is not Kind.MAPPING:
                 raise BadRequestError(f"{self.owner} attribute {field.name} has no keys to filter by: {ref}")
-            return Field(str(ref), Kind.TEXT, _bind_mapped(ref))
+            return Field(str(ref), Kind.JSON, _bind_json(ref))
         if field.kind is Kind.MAPPING:
             raise BadRequestError(
                 f"{self.owner} attribute {field.name} is filtered by one of its keys: p.{field.name}['key']"
@@ -119,7 +128,7 @@ def check_text_match(condition: Leaf, field: Field) -> None:
     """Raise `BadRequestError` for a pattern or a prefix that cannot be asked of a field; other conditions pass."""
     if not isinstance(condition, TextMatch):
         return
-    if field.kind not in (Kind.TEXT, Kind.LIST):
+    if field.kind not in (Kind.TEXT, Kind.LIST, Kind.JSON):
         raise BadRequestError(
             f"{condition.ref} is not text: prefix, like and ilike do not apply to a {field.kind}; compare it with =="
         )
@@ -133,13 +142,24 @@ def nearest(name: str, names: Iterable[str]) -> str:
     return f"; did you mean {' or '.join(repr(match) for match in close)}?" if close else ""
 
 
-def _bind_mapped(ref: Ref) -> Callable[[object], Scalar]:
+def check_order(node: Comparison, wanted: Scalar) -> None:
+    """Raise `BadRequestError` for a comparison of truth values that asks which is the greater."""
+    if node.op.is_range and isinstance(wanted, bool):
+        raise BadRequestError(f"True and False have no order; ask with ==, or give {node.ref} a number")
+
+
+def _bind_json(ref: Ref) -> Callable[[object], Scalar]:
     def bind(value: object) -> Scalar:
-        if isinstance(value, str):
+        if isinstance(value, str | bool):
             return value
-        if isinstance(value, int | float) and value == value and abs(value) != float("inf"):
-            return float(value) if isinstance(value, float) else int(value)
-        raise BadRequestError(f"{ref} compares with a string or a finite number, not with {value!r}")
+        if isinstance(value, date) or type(value).__name__ == "datetime64":
+            return Moment(to_microseconds(value))
+        found = number(value)
+        if found is None or not math.isfinite(found):
+            raise BadRequestError(
+                f"{ref} compares with a string, a finite number, True, False or a time, not with {value!r}"
+            )
+        return found
 
     return bind
 

@@ -2,7 +2,8 @@
 
 An attribute is its name; a calendar part follows a dot (``acquired.month``), and so does a key inside a mapping
 (``extra_properties.sensor``). A key that could be taken for something else stands as a JSON string in brackets:
-``extra_properties["month"]``. After the first dot everything is the key, dots included.
+``extra_properties["month"]``. After the first dot everything is the key, dots included. Keys of several levels stand in
+brackets each: ``extra_properties["a"]["b"]``.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from localcat.errors import BadRequestError
 from localcat.expressions.nodes import Part, Ref
 
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_:.]*")
-_NAME = re.compile(r"(?P<attribute>[^\W\d_]\w*)(?:\.(?P<dotted>.+)|\[(?P<quoted>\".*\")\])?", re.DOTALL)
+_NAME = re.compile(r"(?P<attribute>[^\W\d_]\w*)(?:\.(?P<dotted>.+)|(?P<quoted>\[\".*\"\]))?", re.DOTALL)
+
+_DECODER = json.JSONDecoder()
 
 _brief = Repr()
 _brief.maxlevel = 3
@@ -31,11 +34,9 @@ def write_name(ref: Ref) -> str:
     """Return the name of a reference."""
     if ref.part is not None:
         return f"{ref.attribute}.{ref.part}"
-    if ref.key is None:
-        return ref.attribute
-    if _PLAIN_KEY.fullmatch(ref.key) and ref.key not in set(Part):
-        return f"{ref.attribute}.{ref.key}"
-    return f"{ref.attribute}[{json.dumps(ref.key, ensure_ascii=False)}]"
+    if len(ref.keys) == 1 and _PLAIN_KEY.fullmatch(ref.keys[0]) and ref.keys[0] not in set(Part):
+        return f"{ref.attribute}.{ref.keys[0]}"
+    return ref.attribute + "".join([f"[{json.dumps(key, ensure_ascii=False)}]" for key in ref.keys])
 
 
 def read_name(name: object) -> Ref:
@@ -53,13 +54,23 @@ def read_name(name: object) -> Ref:
     if dotted is not None:
         if dotted in set(Part):
             return Ref(match["attribute"], part=Part(dotted))
-        return Ref(match["attribute"], key=_checked_key(dotted))
-    if quoted is not None:
+        return Ref(match["attribute"], (_checked_key(dotted),))
+    return Ref(match["attribute"], () if quoted is None else _quoted_keys(quoted, name))
+
+
+def _quoted_keys(text: str, name: object) -> tuple[str, ...]:
+    """Return the keys of ``["a"]["b"]``."""
+    keys, position = [], 0
+    while position < len(text):
         try:
-            return Ref(match["attribute"], key=_checked_key(json.loads(quoted)))
-        except ValueError as error:
-            raise BadRequestError(f"the key in {brief(name)} is not a JSON string") from error
-    return Ref(match["attribute"])
+            key, end = _DECODER.raw_decode(text, position + 1)
+        except (ValueError, RecursionError):
+            key, end = None, position
+        if text[position] != "[" or not isinstance(key, str) or text[end : end + 1] != "]":
+            raise BadRequestError(f'the key in {brief(name)} is not a JSON string in brackets, as in \'["a"]["b"]\'')
+        keys.append(_checked_key(key))
+        position = end + 1
+    return tuple(keys)
 
 
 def _checked_key(key: str) -> str:

@@ -58,19 +58,19 @@ class Part(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """What a condition is about: an attribute, a key inside a mapping attribute, or a calendar part of a timestamp.
+    """What a condition is about: an attribute, a value inside a mapping attribute, or a calendar part of a timestamp.
 
-    At most one of `key` and `part` is set.
+    `keys` lead from the mapping to the value, one for each level. At most one of `keys` and `part` is set.
     """
 
     attribute: str
-    key: str | None = None
+    keys: tuple[str, ...] = ()
     part: Part | None = None
 
     def __str__(self) -> str:
         """Return the reference as a filter spells it, without the leading ``p.``."""
-        if self.key is not None:
-            return f"{self.attribute}[{self.key!r}]"
+        if self.keys:
+            return self.attribute + "".join([f"[{key!r}]" for key in self.keys])
         return f"{self.attribute}.{self.part}" if self.part is not None else self.attribute
 
 

@@ -23,6 +23,7 @@ from localcat.expressions import conditions
 from localcat.expressions.chains import Link, link_at
 from localcat.expressions.evaluate import Filterable, evaluate, evaluate_plain
 from localcat.expressions.fields import nearest
+from localcat.expressions.names import brief
 from localcat.expressions.nodes import (
     MAX_VALUES,
     And,
@@ -289,9 +290,11 @@ class Property:
         return f"p.{self.ref}"
 
     def __getitem__(self, key: str) -> Property:
-        if self.ref.key is not None or self.ref.part is not None or not isinstance(key, str):
-            raise BadRequestError(f"{self} has no keys to filter by; write p.attribute['key'] with one text key")
-        return Property(Ref(self.ref.attribute, key=conditions.plain_text(self.ref, key)))
+        if self.ref.part is not None or not isinstance(key, str):
+            raise BadRequestError(
+                f"{self} has no {brief(key)} to filter by; write p.attribute['key'] with a text key for each level"
+            )
+        return Property(Ref(self.ref.attribute, (*self.ref.keys, conditions.plain_text(self.ref, key))))
 
     # Comparisons
 
@@ -440,7 +443,7 @@ class Property:
         return self._part(Part.DAY_OF_YEAR)
 
     def _part(self, part: Part) -> Property:
-        if self.ref.key is not None or self.ref.part is not None:
+        if self.ref.keys or self.ref.part is not None:
             raise BadRequestError(f"{self} is not a timestamp and has no {part}")
         return Property(Ref(self.ref.attribute, part=part))
 

@@ -448,7 +448,7 @@ class CatalogObjectBase(Record, abstract=True):
 class CatalogObject(CatalogObjectBase, abstract=True):
     """An object with tags and properties of the user's own; abstract."""
 
-    extra_properties = ExtraProperties("Up to 50 texts and numbers of your own, by name.")
+    extra_properties = ExtraProperties("Up to 500 JSON values of your own, by name; 1 MiB as JSON, 32 levels.")
     tags = TextList("Up to 32 texts of at most 1000 bytes.", filterable=True, most=32, longest=1000)
 
 

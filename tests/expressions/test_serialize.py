@@ -133,12 +133,12 @@ def test_other_ways_to_write_the_same_are_read():
     [
         (Ref("acquired"), "acquired"),
         (Ref("acquired", part=Part.MONTH), "acquired.month"),
-        (Ref("extra_properties", key="sensor"), "extra_properties.sensor"),
-        (Ref("extra_properties", key="eo:cloud.cover"), "extra_properties.eo:cloud.cover"),
-        (Ref("extra_properties", key="month"), 'extra_properties["month"]'),
-        (Ref("extra_properties", key=""), 'extra_properties[""]'),
-        (Ref("extra_properties", key='a"b\\ é\n'), 'extra_properties["a\\"b\\\\ é\\n"]'),
-        (Ref("extra_properties", key="0"), 'extra_properties["0"]'),
+        (Ref("extra_properties", ("sensor",)), "extra_properties.sensor"),
+        (Ref("extra_properties", ("eo:cloud.cover",)), "extra_properties.eo:cloud.cover"),
+        (Ref("extra_properties", ("month",)), 'extra_properties["month"]'),
+        (Ref("extra_properties", ("",)), 'extra_properties[""]'),
+        (Ref("extra_properties", ('a"b\\ é\n',)), 'extra_properties["a\\"b\\\\ é\\n"]'),
+        (Ref("extra_properties", ("0",)), 'extra_properties["0"]'),
     ],
 )
 def test_names_of_keys_and_parts(ref, name):

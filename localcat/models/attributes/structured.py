@@ -6,15 +6,16 @@ changes in place without the attribute knowing: each kind checks its value again
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeAlias, TypeVar
 
 from localcat import json_text
 from localcat.errors import AttributeValidationError, BadRequestError
 from localcat.expressions.fields import Field, Kind, Scalar
-from localcat.expressions.numbers import is_int64
+from localcat.expressions.numbers import is_int64, plain
 from localcat.expressions.numbers import number as number_of
 from localcat.models.attributes.checked import CheckedDict, CheckedList
 from localcat.models.attributes.scalars import Attribute, Stored, real, unstorable
@@ -141,51 +142,105 @@ class TextList(Structured[list[str]]):
         return Field(self.name, self.kind, self.bind, sortable=False)
 
 
-def _plain(item: Any) -> Any:
-    """Return Python's own number for one of numpy's, without importing numpy."""
-    if type(item) in (str, int, float):
-        return item
-    return item.item() if type(item).__module__ == "numpy" and hasattr(item, "item") and not item.shape else item
+Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 
 
-class ExtraProperties(Structured[dict[str, str | int | float]]):
-    """A mapping of names to texts and numbers."""
+class ExtraProperties(Structured[dict[str, Any]]):
+    """A mapping of names to JSON values: text, numbers, truth values, None, lists and mappings of these.
+
+    Tuples become lists. What is assigned is copied, with all that is in it.
+    """
 
     kind = Kind.MAPPING
     type_name = "dict"
-    MOST = 50
+    MOST: ClassVar[int] = 500  # keys at the top
+    MOST_BYTES: ClassVar[int] = 2**20  # of the JSON, in UTF-8
+    MOST_LEVELS: ClassVar[int] = 32  # of mappings and lists, the outermost included
 
-    def coerce(self, value: Any) -> dict[str, str | int | float]:
+    def coerce(self, value: Any) -> dict[str, Any]:
         if type(value) is not dict and not isinstance(value, Mapping):
             raise self.refuse(value, "is a mapping")
         self.require_count(len(value))
-        entries = {}
-        for key, item in value.items():
-            if not isinstance(key, str) or unstorable(key) is not None:
-                raise self.refuse(key, "has keys of text")
-            entries[key] = plain = _plain(item)
-            if isinstance(plain, str):
-                fits = unstorable(plain) is None
-            elif isinstance(plain, int):
-                fits = is_int64(plain)
-            else:
-                fits = isinstance(plain, float) and math.isfinite(plain)
-            if not fits:
-                raise self.refuse(plain, f"has texts and finite numbers as values (at key {key!r})")
-        return entries
+        room = [self.MOST_BYTES]
+        return {self._key(key): self._json(item, (key,), room) for key, item in value.items()}
+
+    def _key(self, key: Any) -> str:
+        if not isinstance(key, str) or unstorable(key) is not None:
+            raise self.refuse(key, "has keys of text")
+        return str(key)
+
+    def _json(self, value: Any, path: tuple[Any, ...], room: list[int]) -> Json:
+        """Return a value as JSON has it; `room` counts down the bytes that it takes at least."""
+        room[0] -= len(value) + 2 if isinstance(value, str) else 1
+        if room[0] < 0:
+            raise self._too_large()
+        item = plain(value)
+        if isinstance(item, str):
+            if unstorable(item) is None:
+                return item
+        elif item is None or isinstance(item, bool):
+            return item
+        elif (number := number_of(item)) is not None:
+            if is_int64(number) if isinstance(number, int) else math.isfinite(number):
+                return number
+        elif isinstance(item, Mapping) or type(item) in (list, tuple) or isinstance(item, list | tuple):
+            if len(path) >= self.MOST_LEVELS:
+                raise AttributeValidationError(
+                    f"{self.name} has at most {self.MOST_LEVELS} levels of mappings and lists; flatten what is at "
+                    f"{_shown_path(path[:3])}"
+                )
+            if isinstance(item, Mapping):
+                return {self._key(key): self._json(inner, (*path, key), room) for key, inner in item.items()}
+            return [self._json(inner, (*path, place), room) for place, inner in enumerate(item)]
+        raise self.refuse(
+            value,
+            f"has JSON values (text, finite numbers of at most 64 bits, True, False, None, lists and mappings of "
+            f"these) at {_shown_path(path)}",
+        )
+
+    def _too_large(self) -> AttributeValidationError:
+        return AttributeValidationError(
+            f"{self.name} takes more than {self.MOST_BYTES:,} bytes as JSON, the most there may be; keep it in a file "
+            "and its path here"
+        )
+
+    def dump(self, value: Any) -> Stored:
+        text = json.dumps(self.coerce(value), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        if 4 * len(text) > self.MOST_BYTES and len(text.encode()) > self.MOST_BYTES:
+            raise self._too_large()
+        return text
+
+    def same_stored(self, one: Stored, other: Stored) -> bool:
+        return one == other or (one is not None and other is not None and _same(self.load(one), self.load(other)))
+
+    def to_json(self, value: Any) -> Any:
+        return copy.deepcopy(value)
+
+    def compared(self, value: Any) -> Any:
+        return value
 
     def require_count(self, count: int) -> None:
         if count > self.MOST:
             raise AttributeValidationError(f"{self.name} has at most {self.MOST} entries, not {count}")
-
-    def to_json(self, value: Any) -> Any:
-        return dict(value)
 
     def bind(self, value: object) -> Scalar:
         raise BadRequestError(f"{self.name} is filtered by one of its keys: p.{self.name}['key'], not by {value!r}")
 
     def field(self) -> Field | None:
         return Field(self.name, self.kind, self.bind, sortable=False)
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Return whether two JSON values are equal; unlike in Python, 1 is not true."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_same(value, other[key]) for key, value in one.items())
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_same, one, other))
+    return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
+
+
+def _shown_path(path: tuple[Any, ...]) -> str:
+    return "".join([f"[{place!r:.40}]" for place in path])
 
 
 class NumberTuple(Structured[tuple[float, ...]]):

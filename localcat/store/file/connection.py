@@ -15,6 +15,7 @@ from typing import Any, Final, Literal, Self, TypeAlias
 from localcat.disk.paths import absolute, uri_of
 from localcat.errors import BadRequestError
 from localcat.expressions.evaluate import like_matches
+from localcat.expressions.json_values import moment_of
 
 WRITER_TIMEOUT: Final = 60.0  # seconds that a write waits for other programs
 READER_TIMEOUT: Final = 10.0  # seconds that a read waits
@@ -129,6 +130,7 @@ def connect(path: Path, mode: Mode, options: OpenOptions, *, durable: bool = Tru
         ):
             connection.execute(f"PRAGMA {pragma}")
         connection.create_function("localcat_like", 3, _like, deterministic=True)
+        connection.create_function("localcat_moment", 1, _moment, deterministic=True)
         if not options.trusted:
             for limit, most in _LIMITS.items():
                 connection.setlimit(limit, most)
@@ -196,6 +198,10 @@ def nothing_outside(action: int, subject: str | None, *more: str | None) -> int:
         or (action == sqlite3.SQLITE_PRAGMA and subject == "writable_schema")
     )
     return sqlite3.SQLITE_DENY if reaches_out else sqlite3.SQLITE_OK
+
+
+def _moment(text: object) -> int | None:
+    return moment_of(text) if isinstance(text, str) else None
 
 
 def _like(text: object, pattern: str, fold: int) -> int | None:

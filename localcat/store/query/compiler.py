@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
 from localcat.errors import BadRequestError
 from localcat.expressions import nodes
-from localcat.expressions.fields import Field, Fields, Kind, Scalar, check_text_match
+from localcat.expressions.fields import Field, Fields, Kind, Moment, Scalar, check_order, check_text_match
 from localcat.expressions.nodes import Node, Op, Part, Ref, depth_of
 from localcat.store.clauses import FALSE, MOST_FLAT, TRUE, Clause, Parameter, joined
 from localcat.store.query.columns import PRODUCT_REFERENCES, column
@@ -53,8 +53,8 @@ def compile_where(node: Node, scope: Scope, *, is_negated: bool = False) -> Clau
             check_text_match(node, field)
             if field.kind is Kind.LIST:
                 return _list_condition(node, field, scope)
-            if node.ref.key is not None:
-                return _key_condition(node, field, scope)
+            if node.ref.keys:
+                return _json_condition(node, field, scope)
             if (scope.table, node.ref.attribute) in PRODUCT_REFERENCES:
                 return _product_condition(node, field, scope)
             value = Clause(scope.column(node.ref)) if node.ref.part is None else _calendar_part(node.ref, scope)
@@ -186,22 +186,73 @@ def _list_condition(node: nodes.Leaf, field: Field, scope: Scope) -> Clause:
             assert_never(node)
 
 
-def _key_condition(node: nodes.Leaf, field: Field, scope: Scope) -> Clause:
-    """Compile a condition on the value under a key of a mapping, which is text or a number.
+def _json_condition(node: nodes.Leaf, field: Field, scope: Scope) -> Clause:
+    """Compile a condition on a value inside a mapping, by the rules of `localcat.expressions.json_values`."""
+    keys = node.ref.keys
+    names = [f"level{number}" for number in range(1, len(keys))] + ["item"]
+    inside = [scope.column(Ref(node.ref.attribute))]
+    inside += [f"CASE {name}.type WHEN 'object' THEN {name}.value END" for name in names[:-1]]
+    tables = ", ".join([f"json_each({source}) AS {name}" for source, name in zip(inside, names, strict=True)])
+    place = f"FROM {tables} WHERE {' AND '.join([f'{name}.key = ?' for name in names])}"
 
-    Where the two are of different kinds they are unequal, and have no order. A missing key is unknown.
-    """
-    source = f"FROM json_each({scope.column(Ref(node.ref.attribute))}) AS item WHERE item.key = ?"
-    key: Scalar = node.ref.key
+    def of_item(sql: str, *params: Parameter) -> Clause:
+        return Clause(f"(SELECT {sql} {place})", (*params, *keys))
+
     match node:
-        case nodes.Comparison(_, op, literal) if op.is_range:
-            value = field.bind(literal)
-            same_kind = f"(typeof(item.value) = 'text') = {int(isinstance(value, str))}"
-            return Clause(f"(SELECT CASE WHEN {same_kind} THEN item.value {op.value} ? END {source})", (value, key))
+        case nodes.Comparison(_, op, literal):
+            wanted = field.bind(literal)
+            check_order(node, wanted)
+            if op.is_range:
+                is_comparable, value = _as_wanted(wanted)
+                return of_item(f"CASE WHEN {is_comparable} THEN {value} {op.value} ? END", wanted)
+            equal = _json_equal(wanted)
+            sql = equal.sql if op is Op.EQ else f"NOT {equal.sql}"
+            return of_item(f"CASE WHEN item.type <> 'null' THEN {sql} END", *equal.params)
+        case nodes.AnyOf(_, literals):
+            equal = joined("OR", [_json_equal_any(wanted) for wanted in _by_type(map(field.bind, literals))])
+            return of_item(f"CASE WHEN item.type <> 'null' THEN {equal.sql} END", *equal.params)
+        case nodes.IsNull():
+            unset = of_item("item.type = 'null'")
+            return Clause(f"ifnull({unset.sql}, 1)", unset.params)
+        case nodes.IsNotNull():
+            unset = of_item("item.type = 'null'")
+            return Clause(f"NOT ifnull({unset.sql}, 1)", unset.params)
         case nodes.Like() | nodes.Prefix():
             inner = _scalar_condition(node, field, Clause("item.value"))
-            return Clause(
-                f"(SELECT CASE WHEN typeof(item.value) = 'text' THEN {inner.sql} END {source})", (*inner.params, key)
-            )
+            return of_item(f"CASE WHEN item.type = 'text' THEN {inner.sql} END", *inner.params)
         case _:
-            return _scalar_condition(node, field, Clause(f"(SELECT item.value {source})", (key,)))
+            assert_never(node)
+
+
+def _as_wanted(wanted: Scalar) -> tuple[str, str]:
+    """Return whether an item is of the type of a value, and what of it compares with that."""
+    if isinstance(wanted, Moment):
+        return "item.type = 'text'", "localcat_moment(item.value)"
+    return ("item.type = 'text'" if isinstance(wanted, str) else "item.type IN ('integer', 'real')"), "item.value"
+
+
+def _json_equal(wanted: Scalar) -> Clause:
+    """Return whether an item equals a value; it is true or false."""
+    if isinstance(wanted, bool):
+        return Clause("(item.type = ?)", ("true" if wanted else "false",))
+    is_comparable, value = _as_wanted(wanted)
+    equal = f"ifnull({value} = ?, 0)" if isinstance(wanted, Moment) else f"{value} = ?"
+    return Clause(f"({is_comparable} AND {equal})", (wanted,))
+
+
+def _json_equal_any(wanted: Sequence[Scalar]) -> Clause:
+    """Return whether an item equals one of several values of a type."""
+    if len(wanted) == 1 or isinstance(wanted[0], bool):
+        return joined("OR", [_json_equal(value) for value in wanted])
+    is_comparable, value = _as_wanted(wanted[0])
+    among = _in_list(wanted)
+    return Clause(f"({is_comparable} AND ifnull({value} IN {among.sql}, 0))", among.params)
+
+
+def _by_type(values: Iterable[Scalar]) -> list[list[Scalar]]:
+    """Return values in lists of one type each: text, times, truth values, numbers."""
+    found: dict[str, list[Scalar]] = {}
+    for value in values:
+        kind = next((one.__name__ for one in (str, Moment, bool) if isinstance(value, one)), "number")
+        found.setdefault(kind, []).append(value)
+    return list(found.values())
