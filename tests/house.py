@@ -44,7 +44,8 @@ TYPES_RING = {"models", "search", "collection"}
 SAME_FLOOR: dict[tuple[str, str], str] = {}  # (module, imported module): the reason; at most 8
 
 MOST_LOOSE, MOST_LINES, MOST_UNDOCUMENTED = 14, 600, 60
-FACADE, MOST_IN_A_VERB = "catalog", 16  # each verb of the facade is its docstring and a call
+FACADES = {"catalog", "models.image", "collection.images"}  # classes whose methods are a docstring and a call each
+MOST_IN_A_VERB = 8
 
 
 @dataclass(frozen=True)
@@ -163,9 +164,9 @@ def loose_modules() -> list[str]:
 
 
 def lines_of(module: str) -> int:
-    """Return how many lines a module has; of the facade without the docstrings, which are its purpose."""
+    """Return how many lines a module has; of a facade without the docstrings, which are its purpose."""
     lines = len(files()[module].read_text(encoding="utf-8").splitlines())
-    if module != FACADE:
+    if module not in FACADES:
         return lines
     holders = (ast.Module, ast.ClassDef, ast.FunctionDef)
     firsts = [
