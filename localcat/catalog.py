@@ -224,9 +224,7 @@ class Catalog:
         """Return a search for all objects of a class in this catalog."""
         if issubclass(kind, Image):
             return ImageSearch(kind, self)  # type: ignore[return-value]  # a Search[Image], where T is Image
-        search = Search(kind, self)
-        band_type = kind.band_type() if issubclass(kind, Band) else None
-        return search if band_type is None else search.filter(p.type == band_type)
+        return Search(kind, self)
 
     @property
     def products(self) -> Search[Product]:

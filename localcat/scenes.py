@@ -45,6 +45,7 @@ __all__ = [
 
 _NOT_SHOWN = ("id", "product", "product_id", "cs_code", "projection")  # under other names in a scene's properties
 _ORDERS = {"asc": True, "desc": False}
+_UNITS = {"meters": "m", "degrees": "deg"}
 
 
 class ReadOnlyProperties(Mapping[str, Any]):
@@ -126,7 +127,7 @@ class Scene:
 
     @property
     def properties(self) -> ReadOnlyProperties:
-        """What is known of the scene: id, product, crs, date, bands, and the attributes of the image."""
+        """What is known of the scene: id (also as key), product, crs, date, bands, and the attributes of the image."""
         return self._properties
 
     @properties.setter
@@ -219,11 +220,10 @@ class Scene:
         shown = self._properties
         lines = [f'Scene "{shown["id"]}"', f'  * Product: "{shown["product"]}"', f'  * CRS: "{shown["crs"]}"']
         if shown["date"] is not None:
-            lines.append(f"  * Date: {shown['date']}")
-        lines += [
-            "  * Bands:",
-            *(f"    * {name}: {band.resolution} {band.dtype}" for name, band in shown.bands.items()),
-        ]
+            lines.append(f"  * Date: {shown['date'].isoformat(sep=' ', timespec='seconds')}")
+        if shown["cloud_fraction"] is not None:
+            lines.append(f"  * Cloud fraction: {shown['cloud_fraction']:.2f}")
+        lines += ["  * Bands:", *(f"    * {name}: {_in_words(band)}" for name, band in shown.bands.items())]
         return "\n".join(lines)
 
 
@@ -293,8 +293,8 @@ class SceneCollection(Collection[Scene]):
         """Return how bands would be scaled; the arguments are those of `ImageCollection.scaling_parameters`."""
         return self.images.scaling_parameters(bands, **options)
 
-    def __repr__(self) -> str:
-        return "\n".join([super().__repr__(), *repr(self.images).splitlines()[1:]])
+    def _lines(self) -> Iterator[str]:
+        return self.images._lines()
 
 
 def search(
@@ -319,8 +319,8 @@ def search(
     ----------
     aoi : geometry or GeoContext
         Where.
-    products : str, Product, or sequence of them
-        Products or their ids; at least one.
+    products : str, Product, or sequence of them, optional
+        Products or their ids; all products when left out.
     start_datetime, end_datetime : str or datetime, optional
         Scenes from the first moment on, and before the second, which is excluded.
     cloud_fraction : float, optional
@@ -344,18 +344,17 @@ def search(
     Raises
     ------
     BadRequestError
-        If there is no product, or an argument is out of range.
+        If an argument is out of range.
     """
-    given = [products] if products and isinstance(products, str | Product) else list(products or [])
-    if not given:
-        raise BadRequestError("search needs products: an id, or a list of ids")
+    given = [products] if isinstance(products, str | Product) else list(products or [])
     names = [str(one.id) if isinstance(one, Product) else one for one in given]
     if sort_order not in _ORDERS:
         raise BadRequestError(f"sort_order is 'asc' or 'desc', not {sort_order!r}")
     source = catalog or client or default_catalog()
-    known = [(name, Product.get(name, catalog=source)) for name in names]  # which also adds the namespace
     found = source.images.intersects(aoi)
-    found = found.filter(p.product_id.any_of([name if product is None else product.id for name, product in known]))
+    if products is not None:
+        known = [(name, Product.get(name, catalog=source)) for name in names]  # which also adds the namespace
+        found = found.filter(p.product_id.any_of([name if product is None else product.id for name, product in known]))
     when = getattr(p, date_field)
     if start_datetime is not None:
         found = found.filter(when >= start_datetime)
@@ -459,6 +458,7 @@ def _of_scene(predicate: Predicate, scenes: Mapping[str | None, Scene]) -> Predi
 def _properties_of(image: Image, bands: Iterable[Band]) -> ReadOnlyProperties:
     properties = {
         "id": image.id,
+        "key": image.id,
         "product": image.product_id,
         "crs": image.cs_code or image.projection,
         "date": image.acquired,
@@ -466,6 +466,15 @@ def _properties_of(image: Image, bands: Iterable[Band]) -> ReadOnlyProperties:
     }
     more = {name: getattr(image, name) for name in image.ATTRIBUTES if name not in _NOT_SHOWN}
     return ReadOnlyProperties({**properties, **more})
+
+
+def _in_words(band: ReadOnlyProperties) -> str:
+    """Return a band in one line: ``60 m, UInt16, [0, 10000] -> [0, 1]``."""
+    resolution = None if band.resolution is None else f"{band.resolution:g} {_UNITS[band.resolution_unit]}"
+    ranges = [
+        "[{:g}, {:g}]".format(*numbers) for numbers in (band.data_range, band.physical_range) if numbers is not None
+    ]
+    return ", ".join(part for part in (resolution, band.dtype, " -> ".join(ranges)) if part)
 
 
 def _properties_of_band(band: Band) -> ReadOnlyProperties:

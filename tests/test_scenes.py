@@ -13,6 +13,7 @@ from localcat import BadRequestError, Catalog, Image, NotFoundError, Product, sc
 from localcat import properties as p
 from localcat.geo import AOI
 from localcat.scenes import Scene, SceneCollection
+from tests.small_catalog import alpha, make_product, spectral, upload
 
 
 @pytest.fixture
@@ -102,6 +103,7 @@ def test_properties_are_read_by_attribute_and_by_item(image: Image) -> None:
     properties = Scene(image).properties
 
     assert properties.id == "acme:guide:scene1"
+    assert properties.key == "acme:guide:scene1"
     assert properties["product"] == "acme:guide"
     assert properties.crs == "EPSG:32618"
     assert properties.date == datetime.datetime(2018, 10, 25, 12, 30, tzinfo=datetime.UTC)
@@ -117,7 +119,7 @@ def test_properties_are_read_by_attribute_and_by_item(image: Image) -> None:
     assert "id" in properties.keys()  # noqa: SIM118  # programs ask for keys()
     assert dict(properties.items())["id"] == "acme:guide:scene1"
     assert pickle.loads(pickle.dumps(properties)) == properties
-    with pytest.raises(AttributeError, match="there is no property 'nothing'; there are id, product, crs"):
+    with pytest.raises(AttributeError, match="there is no property 'nothing'; there are id, key, product, crs"):
         properties.nothing  # noqa: B018  # reading is the test
 
 
@@ -149,12 +151,27 @@ def test_repr_of_a_scene_and_of_scenes(image: Image) -> None:
         '  * Product: "acme:guide"\n'
         '  * CRS: "EPSG:32618"\n'
         "  * Date: 2018-10-25 12:30:00+00:00\n"
+        "  * Cloud fraction: 0.10\n"
         "  * Bands:\n"
-        "    * blue: 60.0 UInt16\n"
-        "    * alpha: 60.0 UInt16"
+        "    * blue: 60 m, UInt16, [0, 10000]\n"
+        "    * alpha: 60 m, UInt16, [0, 1]"
     )
     assert repr(SceneCollection([scene])) == (
         "SceneCollection of 1 scene\n  * Dates: Oct 25, 2018 to Oct 25, 2018\n  * Products: acme:guide: 1"
+    )
+
+
+def test_repr_of_a_scene_of_which_little_is_known(catalog: Catalog) -> None:
+    """3.10: of the bands what is set, with the physical range behind the data range."""
+    product = make_product("x", spectral("red", resolution="0.5 deg", physical_range=(0, 1)), spectral("nir"))
+    scene = Scene(Image(product=product, name="s"))
+    assert repr(scene) == (
+        'Scene "acme:x:s"\n'
+        '  * Product: "acme:x"\n'
+        '  * CRS: "None"\n'
+        "  * Bands:\n"
+        "    * red: 0.5 deg, UInt16, [0, 10000] -> [0, 1]\n"
+        "    * nir: UInt16, [0, 10000]"
     )
 
 
@@ -200,15 +217,22 @@ def test_products_are_named_by_id_or_given(image: Image, product: Product) -> No
         assert found.each.properties.id.combine() == ["acme:guide:scene1"]
 
 
-def test_search_needs_products_and_a_known_order(image: Image) -> None:
+def test_search_without_products_searches_all(image: Image) -> None:
+    """3.10: None, or left out; an empty list is no product."""
+    other = make_product("other", spectral("blue"), alpha())
+    upload(other, "scene2", geometry=image.geometry)
+    found, context = scenes.search(image.geometry)
+    assert sorted(scene.properties.product for scene in found) == ["acme:guide", "acme:other"]
+    assert isinstance(context, AOI)
+    assert len(scenes.search(image.geometry, None)[0]) == 2
+    for nothing in ([], "", "unknown"):
+        assert scenes.search(image.geometry, nothing)[0] == []
+
+
+def test_search_needs_a_known_order(image: Image) -> None:
     """3.10: ValueError."""
-    for products in (None, [], ""):
-        with pytest.raises(ValueError, match="search needs products: an id, or a list of ids"):
-            scenes.search(image.geometry, products)
     with pytest.raises(ValueError, match="sort_order is 'asc' or 'desc', not 'up'"):
         scenes.search(image.geometry, "guide", sort_order="up")
-    found, _ = scenes.search(image.geometry, "unknown")
-    assert found == []
 
 
 def test_scenes_are_laid_over_each_other_by_year(image: Image, product: Product, pixels, meta) -> None:

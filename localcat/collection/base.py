@@ -20,6 +20,7 @@ from localcat.tables.source import Source, StoredRow
 
 T = TypeVar("T")
 R = TypeVar("R")
+_MOST_SHOWN = 20  # items in a repr
 Predicate: TypeAlias = str | Callable[[Any], Any]
 """A function of an item, or the name of an attribute; dots lead into it, as in ``"acquired.year"``."""
 
@@ -31,11 +32,13 @@ class Collection(Tabular, MutableSequence[T], Generic[T]):
     ----------
     iterable : iterable, optional
         Its items.
+    item_type : type, optional
+        What it holds; a subclass of what its class holds.
 
     Raises
     ------
     BadRequestError
-        If an item is of another type than the class holds.
+        If an item is of another type than it holds, or `item_type` is not such a class.
 
     Examples
     --------
@@ -45,9 +48,16 @@ class Collection(Tabular, MutableSequence[T], Generic[T]):
     [(3, ['fig']), (4, ['pear', 'kiwi']), (5, ['apple'])]
     """
 
-    _item_type: ClassVar[type] = object
+    _item_type: type = object
 
-    def __init__(self, iterable: Iterable[T] | None = None) -> None:
+    def __init__(self, iterable: Iterable[T] | None = None, item_type: type[T] | None = None) -> None:
+        if item_type is not None:
+            if not (isinstance(item_type, type) and issubclass(item_type, self._item_type)):
+                held = self._item_type.__name__
+                raise BadRequestError(
+                    f"item_type of a {type(self).__name__} is {held} or a subclass, not {item_type!r}"
+                )
+            self._item_type = item_type
         self._items: list[T] = [] if iterable is None else self._checked(iterable)
 
     # A list
@@ -113,7 +123,18 @@ class Collection(Tabular, MutableSequence[T], Generic[T]):
         self._changed()
 
     def __repr__(self) -> str:
+        return "\n".join([self._heading(), *self._lines()])
+
+    def _heading(self) -> str:
         return f"{type(self).__name__} of {len(self):,} {self._noun()}{'' if len(self) == 1 else 's'}"
+
+    def _lines(self) -> Iterator[str]:
+        """Yield what is said below the heading: the items, each in one line."""
+        for item in self._items[:_MOST_SHOWN]:
+            first, *_ = repr(item).splitlines() or [""]
+            yield f"  * {first}"
+        if len(self) > _MOST_SHOWN:
+            yield f"  … and {len(self) - _MOST_SHOWN:,} more"
 
     _columns_shown: ClassVar[tuple[str, ...]] = ()  # attributes in the table for notebooks
 
@@ -121,7 +142,7 @@ class Collection(Tabular, MutableSequence[T], Generic[T]):
         """Return the first items as a table, for notebooks."""
         names = self._columns_shown or ("item",)
         cells = (tuple(getattr(item, name) for name in self._columns_shown) or (item,) for item in self)
-        return listing(repr(self).partition("\n")[0], names, cells, len(self))
+        return listing(self._heading(), names, cells, len(self))
 
     # Collections from collections
 
@@ -130,9 +151,9 @@ class Collection(Tabular, MutableSequence[T], Generic[T]):
         """Every item: ``images.each.acquired.year.combine(set)`` asks all images for the year of `acquired`."""
         return Each(self)
 
-    def map(self, function: Callable[[T], Any]) -> Collection[Any]:
+    def map(self, f: Callable[[T], Any]) -> Collection[Any]:
         """Return what a function makes of every item: in the same class if the results fit, else in a plain one."""
-        return self._like_or_plain([function(item) for item in self])
+        return self._like_or_plain([f(item) for item in self])
 
     def filter(self, predicate: Callable[[T], Any] | Expression) -> Self:
         """Return the items for which a function returns true, or that a filter expression finds.
@@ -234,17 +255,15 @@ class Collection(Tabular, MutableSequence[T], Generic[T]):
     def _changed(self) -> None:
         """Forget what was derived from the items."""
 
-    @classmethod
-    def _noun(cls) -> str:
-        return "item" if cls._item_type is object else cls._item_type.__name__.lower()
+    def _noun(self) -> str:
+        return "item" if self._item_type is object else self._item_type.__name__.lower()
 
-    @classmethod
-    def _checked(cls, items: Iterable[Any]) -> list[Any]:
-        checked = list(items)
+    def _checked(self, items: Iterable[Any]) -> list[Any]:
+        checked, wanted = list(items), self._item_type
         for item in checked:
-            if not isinstance(item, cls._item_type):
+            if not isinstance(item, wanted):
                 raise BadRequestError(
-                    f"{cls.__name__} holds items of type {cls._item_type.__name__}, not {type(item).__name__}: {item!r}"
+                    f"{type(self).__name__} holds items of type {wanted.__name__}, not {type(item).__name__}: {item!r}"
                 )
         return checked
 

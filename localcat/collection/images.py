@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from localcat.collection.base import Collection, Predicate
 from localcat.collection.features import feature_collection
@@ -24,6 +24,14 @@ if TYPE_CHECKING:
     from localcat.earth.contexts import GeoContext
     from localcat.models.backend import Backend
     from localcat.models.points import PointSeries
+
+
+class Explainable(Protocol):
+    """A search, as the collection that it made sees it."""
+
+    def explain(self) -> Any:
+        """Return why it finds what it finds."""
+
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")  # in every locale
 
@@ -46,6 +54,7 @@ class ImageCollection(Collection[Image]):
         super().__init__(iterable)
         self._given_context = geocontext
         self._context: GeoContext | None = None
+        self._search: Explainable | None = None
         self._index: FootprintIndex | None = None
 
     @property
@@ -447,17 +456,15 @@ class ImageCollection(Collection[Image]):
         )
         return self._backend().pixels.download_mosaic(self._items, DownloadRequest(read, dest, format, nodata))
 
-    def __repr__(self) -> str:
-        lines = [super().__repr__()]
+    def _lines(self) -> Iterator[str]:
         dates = [image.acquired for image in self if isinstance(image.acquired, datetime)]
         if dates:
             ends = (min(dates), max(dates))
             first, last = (f"{_MONTHS[date.month - 1]} {date.day:02d}, {date.year}" for date in ends)
-            lines.append(f"  * Dates: {first} to {last}")
+            yield f"  * Dates: {first} to {last}"
         products = Counter(str(image.product_id) for image in self)
         if products:
-            lines.append(f"  * Products: {', '.join(f'{product}: {count}' for product, count in products.items())}")
-        return "\n".join(lines)
+            yield f"  * Products: {', '.join(f'{product}: {count}' for product, count in products.items())}"
 
     # Inside
 
@@ -479,14 +486,29 @@ class ImageCollection(Collection[Image]):
             self._index = FootprintIndex([image.geometry for image in self])
         return self._index
 
+    def explain_empty(self, search: Explainable) -> None:
+        """Remember, if no image is here, the search that found none: it says why when pixels are asked for."""
+        self._search = None if self._items else search
+
+    def _require_images(self) -> None:
+        if self._items:
+            return
+        reason = "it was made without images, or they were filtered out"
+        if self._search is not None:
+            try:
+                lost = self._search.explain().lost_at
+            except LocalcatError:  # the catalog was closed meanwhile, say
+                lost = None
+            reason = f"its search left nothing after {lost.condition}" if lost else "its search found nothing"
+            reason += "; search.explain() says what was just missed"
+        raise BadRequestError(f"This ImageCollection is empty: {reason}")
+
     def _backend(self) -> Backend:
-        if not self._items:
-            raise BadRequestError("This ImageCollection is empty")
+        self._require_images()
         return self._items[0]._catalog
 
     def _context_for(self, geocontext: Any) -> GeoContext:
-        if not self._items:
-            raise BadRequestError("This ImageCollection is empty")
+        self._require_images()
         context = self.geocontext if geocontext is None else self._completed(geocontext)
         if context is None:
             raise BadRequestError("this ImageCollection has no geocontext; pass one, such as images[0].geocontext")

@@ -548,6 +548,11 @@ class Image(NamedCatalogObject):
         footprint = self.geometry
         return 0.0 if footprint is None else geometry.coverage(footprint, area)
 
+    def _references(self) -> list[str]:
+        acquired = self.acquired  # before it is saved, whatever was assigned
+        shown = acquired if isinstance(acquired, str | None) else acquired.isoformat(sep=" ", timespec="seconds")
+        return super()._references() if shown is None else [*super()._references(), f"  acquired: {shown}"]
+
     # Rules
 
     def _prepare(self, transaction: Transaction) -> None:

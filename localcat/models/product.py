@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -26,7 +27,7 @@ from localcat.store import rows
 from localcat.timestamps import from_microseconds, now_microseconds
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from localcat.models.band import Band
     from localcat.models.image import Image
@@ -58,22 +59,34 @@ class AuthCatalogObject(CatalogObject, abstract=True):
         if self.writers is None:
             self.writers = []
 
-    def _identities(self) -> set[str]:
-        """Return under which names the catalog's user appears in the lists."""
+    def _identities(self, auth: Any = None) -> set[str]:
+        """Return under which names a user appears in the lists."""
+        if auth is not None:
+            names = getattr(auth, "all_acl_subjects", auth)
+            if isinstance(names, str) or not isinstance(names, Iterable):
+                raise BadRequestError(f"auth is a list such as ['user:ann'], or has all_acl_subjects, not {auth!r}")
+            return set(names)
         catalog = self._catalog
         return {f"user:{catalog.user}", *([f"org:{catalog.org}"] if catalog.org else [])}
 
-    def user_is_owner(self) -> bool:
-        """Return whether the catalog's user is among the owners."""
-        return not self._identities().isdisjoint(self.owners or [])
+    def user_is_owner(self, auth: Any = None) -> bool:
+        """Return whether a user is among the owners.
 
-    def user_can_write(self) -> bool:
-        """Return whether the catalog's user is among the writers or the owners."""
-        return self.user_is_owner() or not self._identities().isdisjoint(self.writers or [])
+        Parameters
+        ----------
+        auth : iterable of str, optional
+            The names by which the lists may call the user, such as ``["user:ann", "org:acme"]``, or an object that has
+            them as ``all_acl_subjects``; the catalog's user when left out.
+        """
+        return not self._identities(auth).isdisjoint(self.owners or [])
 
-    def user_can_read(self) -> bool:
-        """Return whether the catalog's user is among the readers, the writers or the owners."""
-        return self.user_can_write() or not self._identities().isdisjoint(self.readers or [])
+    def user_can_write(self, auth: Any = None) -> bool:
+        """Return whether a user is among the writers or the owners; `auth` as in `user_is_owner`."""
+        return self.user_is_owner(auth) or not self._identities(auth).isdisjoint(self.writers or [])
+
+    def user_can_read(self, auth: Any = None) -> bool:
+        """Return whether a user is among the readers, the writers or the owners; `auth` as in `user_is_owner`."""
+        return self.user_can_write(auth) or not self._identities(auth).isdisjoint(self.readers or [])
 
 
 class DisplayBands(TextList):
@@ -167,30 +180,63 @@ class Product(AuthCatalogObject):
         self._require_not_deleted()
         return f"{self.id}:{name}"
 
-    def get_band(self, name: str, request_params: Any = None, headers: Any = None) -> Band | None:
-        """Return a band of this product by name, or None."""
-        self._require_saved(request_params)
-        return None if _is_no_name(name) else self._catalog.bands.filter(p.id == self.named_id(name)).first()
+    def get_band(
+        self, name: str, request_params: Any = None, headers: Any = None, *, client: Backend | None = None
+    ) -> Band | None:
+        """Return a band of this product by name, or None.
 
-    def get_image(self, name: str, request_params: Any = None, headers: Any = None) -> Image | None:
-        """Return an image of this product by name, or None."""
+        Parameters
+        ----------
+        name : str
+            Its name.
+        request_params, headers
+            Accepted for programs written for the original; parameters other than None are refused.
+        client : Catalog, optional
+            Where to look instead of the product's own catalog.
+        """
         self._require_saved(request_params)
-        return None if _is_no_name(name) else self._catalog.images.filter(p.id == self.named_id(name)).first()
+        return None if _is_no_name(name) else self._in(client).bands.filter(p.id == self.named_id(name)).first()
 
-    def bands(self, request_params: Any = None, headers: Any = None) -> Search[Band]:
-        """Return a search for the bands of this product, sorted by `sort_order`."""
+    def get_image(
+        self, name: str, request_params: Any = None, headers: Any = None, *, client: Backend | None = None
+    ) -> Image | None:
+        """Return an image of this product by name, or None; the arguments are those of `get_band`."""
         self._require_saved(request_params)
-        return bands_of(self._catalog, str(self.id))
+        return None if _is_no_name(name) else self._in(client).images.filter(p.id == self.named_id(name)).first()
 
-    def images(self, request_params: Any = None, headers: Any = None) -> ImageSearch:
-        """Return a search for the images of this product."""
+    def bands(self, request_params: Any = None, headers: Any = None, *, client: Backend | None = None) -> Search[Band]:
+        """Return a search for the bands of this product, sorted by `sort_order`; the arguments as in `get_band`."""
         self._require_saved(request_params)
-        return self._catalog.images.filter(p.product_id == self.id)
+        return bands_of(self._in(client), str(self.id))
 
-    def image_uploads(self) -> Search[ImageUpload]:
-        """Return a search for the uploads into this product."""
+    def images(self, request_params: Any = None, headers: Any = None, *, client: Backend | None = None) -> ImageSearch:
+        """Return a search for the images of this product; the arguments as in `get_band`."""
+        self._require_saved(request_params)
+        return self._in(client).images.filter(p.product_id == self.id)
+
+    def image_uploads(self, *, client: Backend | None = None) -> Search[ImageUpload]:
+        """Return a search for the uploads into this product; `client` as in `get_band`."""
         self._require_saved()
-        return self._catalog.image_uploads.filter(p.product_id == self.id)
+        return self._in(client).image_uploads.filter(p.product_id == self.id)
+
+    def _in(self, client: Backend | None) -> Backend:
+        return self._catalog if client is None else chosen_catalog(client)
+
+    def update_related_objects_permissions(
+        self,
+        owners: Sequence[str] | None = None,
+        readers: Sequence[str] | None = None,
+        writers: Sequence[str] | None = None,
+        inherit: bool = False,
+        request_params: Any = None,
+        headers: Any = None,
+    ) -> None:
+        """Do nothing: bands and images have no lists of their own, those of the product count.
+
+        Kept for programs that were written for version 1 of the original, and returns None as that does where there is
+        nothing to do.
+        """
+        self._require_saved(request_params)
 
     def _require_saved(self, request_params: Any = None) -> None:
         refuse_request_params(request_params)

@@ -211,6 +211,10 @@ def paths_of(files: Any) -> list[Path]:
         paths.append(Path(text))
     if not paths:
         raise BadRequestError("files is empty; pass at least one file to upload")
+    for path in paths:
+        if not path.is_file():
+            there = "is not a file" if path.exists() else "does not exist"
+            raise BadRequestError(f"'{path}' {there}; pass the path of a GeoTIFF or JPEG 2000 file to upload")
     return paths
 
 

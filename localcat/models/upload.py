@@ -9,7 +9,7 @@ import time
 from concurrent.futures import TimeoutError as WaitTimeoutError
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from localcat.errors import BadRequestError, ClientError, ConflictError, DeletedObjectError, UploadError
 from localcat.models.attributes.scalars import Choice, Text
@@ -19,6 +19,10 @@ from localcat.models.image import Image
 from localcat.models.object import CatalogObjectBase
 from localcat.models.requests import ImageUploadOptions
 from localcat.timestamps import from_microseconds
+
+if TYPE_CHECKING:
+    from localcat.models.backend import Backend
+    from localcat.search import Search
 
 UNFINISHED = (ImageUploadStatus.PENDING.value, ImageUploadStatus.RUNNING.value)
 _FINAL = (ImageUploadStatus.SUCCESS, ImageUploadStatus.FAILURE, ImageUploadStatus.CANCELED)
@@ -86,6 +90,29 @@ class ImageUpload(CatalogObjectBase):
     status = Choice("How far it has come.", choices=ImageUploadStatus, readonly=True, filterable=True, sortable=True)
     image_upload_options = UploadOptions("How the image was to be taken in.", readonly=True)
     resumable_urls = TextList("Always unset: nothing is sent anywhere.", readonly=True)
+
+    @classmethod
+    def search(
+        cls,
+        client: Backend | None = None,
+        request_params: Any = None,
+        headers: Any = None,
+        *,
+        catalog: Backend | None = None,
+        includes: Any = True,
+    ) -> Search[Self]:
+        """Return a search for all uploads.
+
+        Parameters
+        ----------
+        client, catalog : Catalog, optional
+            Where to search; the default catalog when left out.
+        request_params, headers
+            Accepted for programs written for the original; parameters other than None are refused.
+        includes : bool or list of str
+            Accepted for programs written for the original: image and events are read when they are asked for.
+        """
+        return super().search(client, request_params, headers, catalog=catalog)
 
     @property
     def image(self) -> Image:
@@ -202,4 +229,6 @@ class ImageUpload(CatalogObjectBase):
         raise NotImplementedError("uploads are a record of what happened and are not deleted")
 
     def __repr__(self) -> str:
-        return f"ImageUpload: {self.image_id}\n  id: {self.id}\n  status: {self.status}"
+        error = self.__dict__.get("_error") if self.status == ImageUploadStatus.FAILURE else None
+        reason = "" if error is None else f"\n  reason: {error}"
+        return f"ImageUpload: {self.image_id}\n  id: {self.id}\n  status: {self.status}{reason}"

@@ -32,7 +32,7 @@ class _Asked(NamedTuple):
     context: GeoContext | None  # what was given, if that was a context
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, init=False)
 class GeoSearch(Search[T]):
     """A search that can also ask for a relation between footprints and a geometry.
 
@@ -48,7 +48,7 @@ class GeoSearch(Search[T]):
 
     _spatial: tuple[_Asked, ...] = ()
     _exact_tests: dict[tuple[str, Reach, bool], tuple[Clause, ExactTest]] = field(
-        default_factory=dict, init=False, repr=False, compare=False
+        default_factory=dict, init=False, compare=False
     )  # made so far, by what is asked
 
     def intersects(self, geometry: Any, match_null_geometry: bool = False) -> Self:
@@ -103,7 +103,7 @@ class GeoSearch(Search[T]):
         asked = spatial(Ref("geometry"), relation, geometry, metres)
         others = tuple(other for other in self._spatial if other.spatial.relation is not relation)
         (condition,) = conditions_of(one_of(asked, IsNull(asked.ref)) if with_unset else asked, self._scope)
-        return replace(self, _spatial=(*others, _Asked(asked, condition, _context_of(geometry))))
+        return self._with(_spatial=(*others, _Asked(asked, condition, _context_of(geometry))))
 
     @property
     def _area(self) -> GeoContext | BaseGeometry | None:
@@ -114,7 +114,7 @@ class GeoSearch(Search[T]):
         return None if first is None else first.context or first.spatial.area
 
     def _only(self, conditions: Sequence[Condition] = (), text: str | None = None) -> Self:
-        return replace(self, _conditions=tuple(conditions), _text=text, _order=(), _limit=None, _spatial=())
+        return self._with(_conditions=tuple(conditions), _text=text, _order=(), _limit=None, _spatial=())
 
     def _is_spatial(self) -> bool:
         """Return whether footprints must be tested."""
@@ -136,7 +136,7 @@ class GeoSearch(Search[T]):
 
     def _everything(self) -> Self:
         """Return the same search without an order and a limit."""
-        return replace(self, _order=(), _limit=None) if self._order or self._limit is not None else self
+        return self._with(_order=(), _limit=None) if self._order or self._limit is not None else self
 
     def _given(self) -> tuple[Node, ...]:
         return (*(asked.condition.node for asked in self._spatial), *Search._given(self))

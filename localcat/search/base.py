@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
@@ -12,9 +12,11 @@ from localcat.collection import BandCollection, Collection, ImageCollection, Pro
 from localcat.errors import BadRequestError
 from localcat.expressions.nodes import And, Node, all_of, check_size
 from localcat.expressions.properties import Expression
+from localcat.expressions.properties import properties as p
+from localcat.models.backend import Backend, chosen_catalog
 from localcat.models.band import Band
 from localcat.models.image import Image
-from localcat.models.object import CatalogObjectBase
+from localcat.models.object import CatalogObjectBase, refuse_request_params
 from localcat.models.product import Product
 from localcat.store import rows
 from localcat.store.clauses import Clause
@@ -26,7 +28,6 @@ from localcat.tables import Tabular
 from localcat.tables.source import Source, StoredRow
 
 if TYPE_CHECKING:
-    from localcat.models.backend import Backend
     from localcat.search.explain import Explanation
 
 T = TypeVar("T", bound=CatalogObjectBase)
@@ -42,11 +43,25 @@ _MOST_SHOWN = 10  # conditions in the repr of a search
 _TEXT_TABLES = ("product", "band", "image")
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, init=False)
 class Search(Tabular, Generic[T]):
     """A search for objects of one class; made by ``Class.search()`` or by a catalog.
 
     Iterating over it runs the search and yields the objects found; iterating again runs it again.
+
+    Parameters
+    ----------
+    model : class
+        `Product`, `Image`, `ImageUpload`, `Band` or one of the bands.
+    client : Catalog, optional
+        Where to search; the default catalog when left out. ``catalog`` is the same.
+    request_params, headers
+        Accepted for programs written for the original; parameters other than None are refused.
+
+    Raises
+    ------
+    TypeError
+        If nothing can be searched for by that class.
 
     Examples
     --------
@@ -64,7 +79,38 @@ class Search(Tabular, Generic[T]):
     _order: tuple[tuple[str, bool], ...] = ()
     _limit: int | None = None
     _text: str | None = None
-    _statements: dict[str, Clause] = field(default_factory=dict, init=False, repr=False, compare=False)  # made so far
+    _statements: dict[str, Clause] = field(default_factory=dict, init=False, compare=False)  # made so far
+
+    def __init__(
+        self,
+        model: type[T],
+        client: Backend | None = None,
+        request_params: Any = None,
+        headers: Any = None,
+        *,
+        catalog: Backend | None = None,
+    ) -> None:
+        refuse_request_params(request_params)
+        if not (isinstance(model, type) and issubclass(model, CatalogObjectBase) and model.table):
+            raise TypeError(f"a search is for a class such as Product, Band or Image, not for {model!r}")
+        given: dict[str, Any] = {"_kind": model, "_catalog": chosen_catalog(client if catalog is None else catalog)}
+        band_type = model.band_type() if issubclass(model, Band) else None
+        if band_type is not None:  # one table has the bands of all types
+            where = (p.type == band_type).node
+            given |= {"_where": where, "_conditions": conditions_of(where, Scope(model.table, model.fields()))}
+        self._take(given)
+
+    def _take(self, given: Mapping[str, Any]) -> None:
+        for name, part in self.__dataclass_fields__.items():
+            made = part.default_factory() if callable(part.default_factory) else part.default
+            object.__setattr__(self, name, given.get(name, made))
+
+    def _with(self, **changed: Any) -> Self:
+        """Return a search that differs in some parts; what was made for this one is made anew for it."""
+        kept = {name: getattr(self, name) for name, part in self.__dataclass_fields__.items() if part.init}
+        made = object.__new__(type(self))
+        made._take({**kept, **changed})
+        return made
 
     def __repr__(self) -> str:
         from localcat.expressions.python_text import shortened  # for people, whom other searches do not meet
@@ -83,12 +129,12 @@ class Search(Tabular, Generic[T]):
 
     # Building
 
-    def filter(self, expression: Expression) -> Self:
+    def filter(self, properties: Expression) -> Self:
         """Return a search that also asks for a condition; several are joined by AND.
 
         Parameters
         ----------
-        expression : Expression
+        properties : Expression
             Made of ``properties as p``: ``p.cloud_fraction < 0.2``. An attribute that is unset matches no comparison.
 
         Raises
@@ -98,15 +144,15 @@ class Search(Tabular, Generic[T]):
         BadRequestError
             If a value does not fit its attribute.
         """
-        if not isinstance(expression, Expression):
+        if not isinstance(properties, Expression):
             raise BadRequestError(
-                f"a filter is an expression such as p.name == 'x', not {expression!r}; "
+                f"a filter is an expression such as p.name == 'x', not {properties!r}; "
                 "join conditions with & and |, each in parentheses"
             )
-        where = expression.node if self._where is None else all_of(self._where, expression.node)
+        where = properties.node if self._where is None else all_of(self._where, properties.node)
         check_size(where)
-        conditions = (*self._conditions, *conditions_of(expression.node, self._scope))
-        return replace(self, _where=where, _conditions=conditions)
+        conditions = (*self._conditions, *conditions_of(properties.node, self._scope))
+        return self._with(_where=where, _conditions=conditions)
 
     def sort(self, field: str, *more: str | bool, ascending: bool = True) -> Self:
         """Return a search sorted by one or more attributes; it replaces an earlier sort.
@@ -138,7 +184,7 @@ class Search(Tabular, Generic[T]):
             if not self._kind.fields()[name].sortable:
                 raise BadRequestError(f"{self._kind.__name__} cannot be sorted by {name}: its values have no order")
             order.append((name, ascending != given.startswith("-")))
-        return replace(self, _order=tuple(order))
+        return self._with(_order=tuple(order))
 
     def limit(self, limit: int | None) -> Self:
         """Return a search for at most `limit` objects; it replaces an earlier limit, and None removes the limit."""
@@ -150,7 +196,7 @@ class Search(Tabular, Generic[T]):
             if isinstance(limit, bool) or not 0 <= number < 2**63:
                 raise BadRequestError(f"a limit is a whole number from 0, or None, not {limit!r}")
             limit = number
-        return replace(self, _limit=limit)
+        return self._with(_limit=limit)
 
     def find_text(self, text: str) -> Self:
         """Return a search for objects that have all the words of a string; it replaces an earlier one.
@@ -165,7 +211,7 @@ class Search(Tabular, Generic[T]):
             raise BadRequestError(f"find_text takes at least one word, not {text!r}")
         if len(text) > _LONGEST_TEXT:
             raise BadRequestError(f"find_text takes at most {_LONGEST_TEXT:,} characters, not {len(text):,}")
-        return replace(self, _text=text)
+        return self._with(_text=text)
 
     # Asking
 
@@ -245,11 +291,11 @@ class Search(Tabular, Generic[T]):
 
     def _only(self, conditions: Sequence[Condition] = (), text: str | None = None) -> Self:
         """Return a search of the same class for this alone, without an order or a limit."""
-        return replace(self, _conditions=tuple(conditions), _text=text, _order=(), _limit=None)
+        return self._with(_conditions=tuple(conditions), _text=text, _order=(), _limit=None)
 
     def _also(self, condition: Node) -> Self:
         """Return a search for those of its objects that fulfil a condition too, whatever the size of its filter."""
-        return replace(self, _conditions=(*self._conditions, *conditions_of(condition, self._scope)))
+        return self._with(_conditions=(*self._conditions, *conditions_of(condition, self._scope)))
 
     def _given(self) -> tuple[Node, ...]:
         """Return the conditions as they were given."""

@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from localcat.expressions.nodes import Comparison, IsNull, Node, Not, Op, Or, Ref, Relation, Spatial
+from localcat.expressions.fields import nearest
+from localcat.expressions.nodes import And, AnyOf, Comparison, IsNull, Node, Not, Op, Or, Ref, Relation, Spatial
 from localcat.expressions.python_text import shortened
+from localcat.models.product import Product
+from localcat.store import rows
 from localcat.store.query import planner
 from localcat.timestamps import from_microseconds
 
@@ -20,6 +23,9 @@ if TYPE_CHECKING:
     from localcat.store.query.analysis import Condition
 
 _MISSES = 3  # in space
+_TABLES_OF_IDS = {"product_id": "product", "image_id": "image"}
+_IDS_LOOKED_UP = 10  # of an any_of, for hints
+_PRODUCTS_COMPARED = 1000  # with the id of a product that is not there
 _PLAN_WORDS = (  # of SQLite's lines, in its words, and in ours; lines about the inside of others are left out
     (r"(?:SCAN|SEARCH) image_index VIRTUAL TABLE", "asks the space-time index for boxes"),
     (r"SCAN \w+_text VIRTUAL TABLE", "asks the full-text index"),
@@ -105,6 +111,8 @@ class Explanation:
         How many objects the search finds, its limit included.
     steps : tuple of Step
         All objects first, then what each condition leaves: attributes, with the product in front, places, the text.
+    hints : tuple of str
+        What was perhaps meant: a product's id with the namespace in front, say. Empty where something is found.
     nearest_in_time, nearest_in_space : tuple
         What was just missed. Empty where something is found, and where the search does not ask for the one.
     plan : tuple of str
@@ -116,6 +124,7 @@ class Explanation:
     kind: str
     found: int
     steps: tuple[Step, ...]
+    hints: tuple[str, ...]
     nearest_in_time: tuple[TimeMiss, ...]
     nearest_in_space: tuple[SpaceMiss, ...]
     plan: tuple[str, ...]
@@ -163,6 +172,7 @@ class Explanation:
 
     def _sections(self) -> Iterator[tuple[str, Sequence[object]]]:
         sections: tuple[tuple[str, Sequence[object]], ...] = (
+            ("perhaps you mean", self.hints),
             ("nearest in time", self.nearest_in_time),
             ("nearest in space", self.nearest_in_space),
             ("how the catalog is asked", self.plan),
@@ -181,11 +191,13 @@ def explain(search: Search[Any]) -> Explanation:
         steps = tuple(_steps(search, conditions, question.text))
         in_time: tuple[TimeMiss, ...] = ()
         in_space: tuple[SpaceMiss, ...] = ()
+        hints: tuple[str, ...] = ()
         if not steps[-1].left:
+            hints = tuple(_hints(search, conditions))
             in_time = tuple(_time_misses(search, conditions))
             in_space = tuple(_space_misses(search, conditions, question.text))
         plan = tuple(_plan(search))
-    return Explanation(search._kind.__name__, found, steps, in_time, in_space, plan, seconds)
+    return Explanation(search._kind.__name__, found, steps, hints, in_time, in_space, plan, seconds)
 
 
 def _in_order(conditions: Sequence[Condition]) -> list[Condition]:
@@ -220,6 +232,35 @@ def _unset(asked: Search[Any], condition: Condition, before: int, left: int) -> 
     if isinstance(node, Or) and condition.is_spatial and IsNull(Ref("geometry")) in node.parts:
         return 0
     return before - left - asked._also(Not(node)).count()
+
+
+def _hints(search: Search[Any], conditions: Sequence[Condition]) -> Iterator[str]:
+    """Yield ids that differ from those asked for by the namespace alone, or are near those of no product."""
+    catalog = search._catalog
+    for attribute, asked in dict.fromkeys(asked for one in conditions for asked in _ids_asked_for(one.node)):
+        table = _TABLES_OF_IDS.get(attribute, search._kind.table)
+        full = f"{catalog.namespace}:{asked}"
+        with catalog.database.read() as connection:
+            known = rows.row_ids(connection, table, [asked, full])
+        if asked in known:
+            continue
+        if catalog.namespace and full in known:
+            yield f"p.{attribute} == {full!r}: ids begin with the catalog's namespace, and searches take them as given"
+        elif table == "product":
+            near = nearest(asked, catalog.search(Product).limit(_PRODUCTS_COMPARED).ids())
+            yield f"there is no product {asked!r}{near or '; catalog.products lists those there are'}"
+
+
+def _ids_asked_for(node: Node) -> Iterator[tuple[str, str]]:
+    """Yield the attribute and the id of each comparison with an id, but those behind a not."""
+    match node:
+        case Comparison(Ref("id" | "product_id" | "image_id", None, None) as ref, Op.EQ, str() as asked):
+            yield ref.attribute, asked
+        case AnyOf(Ref("id" | "product_id" | "image_id", None, None) as ref, values):
+            yield from ((ref.attribute, asked) for asked in values[:_IDS_LOOKED_UP] if isinstance(asked, str))
+        case And(parts) | Or(parts):
+            for part in parts:
+                yield from _ids_asked_for(part)
 
 
 def _time_misses(search: Search[Any], conditions: Sequence[Condition]) -> Iterator[TimeMiss]:

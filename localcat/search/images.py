@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from localcat.collection import ImageCollection
 from localcat.collection.features import feature_collection
@@ -76,8 +76,11 @@ class SummarySearchMixin:
 
     __slots__ = ()
 
+    SummaryResult: ClassVar[type[ImageSummaryResult]] = ImageSummaryResult
+    """The class of its summaries."""
 
-@dataclass(frozen=True, slots=True, repr=False)
+
+@dataclass(frozen=True, slots=True, repr=False, init=False)
 class ImageSearch(GeoSearch[Image], SummarySearchMixin):
     """A search for images: by attributes, place and time, with summaries and time series."""
 
@@ -90,7 +93,9 @@ class ImageSearch(GeoSearch[Image], SummarySearchMixin):
             Where their pixels are wanted. When left out, what `intersects` was given: a tile or an AOI as it is, with
             its CRS and resolution, or a geometry; else that of `within`, `covered_by` or `contains`.
         """
-        return ImageCollection(self, geocontext=self._area if geocontext is None else geocontext)
+        found = ImageCollection(self, geocontext=self._area if geocontext is None else geocontext)
+        found.explain_empty(self)
+        return found
 
     def during(self, period: str, field: str = AggregateDateField.ACQUIRED) -> Self:
         """Return a search for images of a period; several are joined by AND.

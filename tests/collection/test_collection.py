@@ -166,11 +166,37 @@ def test_the_constructors_list_is_not_kept() -> None:
 
 def test_repr_counts() -> None:
     """3.7."""
-    assert repr(Collection([1, 2])) == "Collection of 2 items"
-    assert repr(Collection([1])) == "Collection of 1 item"
+    assert repr(Collection([1, 2])) == "Collection of 2 items\n  * 1\n  * 2"
+    assert repr(Collection([1])) == "Collection of 1 item\n  * 1"
     assert repr(ProductCollection()) == "ProductCollection of 0 products"
     assert repr(BandCollection()) == "BandCollection of 0 bands"
     assert repr(ImageCollection()) == "ImageCollection of 0 images"
+
+
+def test_repr_lists_what_is_there(product: Product) -> None:
+    """3.7: each in a line; of many the first twenty."""
+    assert repr(product.bands().collect()) == ("BandCollection of 2 bands\n  * SpectralBand: blue\n  * MaskBand: alpha")
+    assert repr(Product.search().collect()) == "ProductCollection of 1 product\n  * Product: Guide"
+    lines = repr(Collection(range(1025))).splitlines()
+    assert (len(lines), lines[0], lines[-2:]) == (22, "Collection of 1,025 items", ["  * 19", "  … and 1,005 more"])
+    assert repr(Collection([""])) == "Collection of 1 item\n  * ''"
+
+
+def test_a_collection_can_be_told_what_it_holds(product: Product) -> None:
+    """3.7: `item_type`, kept by the collections that are made from it."""
+    numbers = Collection([1, 2], item_type=int)
+    assert repr(numbers[:1]) == "Collection of 1 int\n  * 1"
+    for add in (numbers.append, numbers[:1].append):
+        with pytest.raises(BadRequestError, match="Collection holds items of type int, not str: 'x'"):
+            add("x")  # type: ignore[arg-type]
+    bands = BandCollection(product.bands().filter(p.name == "blue"), item_type=SpectralBand)
+    with pytest.raises(BadRequestError, match="BandCollection holds items of type SpectralBand, not MaskBand"):
+        bands.append(product.get_band("alpha"))  # type: ignore[arg-type]
+    assert ProductCollection([product], item_type=Product) == [product]
+    assert type(pickle.loads(pickle.dumps(bands))) is BandCollection
+    for wrong in (Image, "Product", 5):
+        with pytest.raises(BadRequestError, match="item_type of a ProductCollection is Product or a subclass, not"):
+            ProductCollection(item_type=wrong)  # type: ignore[arg-type]
 
 
 def test_repr_of_images_tells_dates_and_products(images: ImageCollection, catalog: Catalog) -> None:

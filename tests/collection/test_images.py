@@ -45,11 +45,33 @@ def test_without_a_context_there_is_none(catalog: Catalog) -> None:
         collection.mosaic("b0")
 
 
-def test_an_empty_collection_has_no_pixels(catalog: Catalog) -> None:
-    """3.7: ValueError "This ImageCollection is empty"."""
-    for call in ("mosaic", "stack", "download", "download_mosaic", "scaling_parameters"):
-        with pytest.raises(ValueError, match="This ImageCollection is empty"):
-            getattr(ImageCollection(geocontext=BOX), call)("b0")
+PIXEL_CALLS = ("mosaic", "stack", "download", "download_mosaic", "scaling_parameters")
+
+
+@pytest.mark.parametrize("call", PIXEL_CALLS)
+def test_an_empty_collection_has_no_pixels(catalog: Catalog, call: str) -> None:
+    """3.7: ValueError "This ImageCollection is empty", with the reason."""
+    with pytest.raises(ValueError, match=r"^This ImageCollection is empty: it was made without images, or they were"):
+        getattr(ImageCollection(geocontext=BOX), call)("b0")
+
+
+@pytest.mark.parametrize("call", PIXEL_CALLS)
+def test_what_a_search_did_not_find_explains_itself(catalog: Catalog, call: str) -> None:
+    """3.7, ours: also without a context."""
+    make_image(product_of("a", "10m"), "x")
+    search = Image.search().filter(p.product_id == "acme:a").filter(p.acquired > "2021")
+    empty = pickle.loads(pickle.dumps(search.collect()))
+    with pytest.raises(BadRequestError, match=r"left nothing after p\.acquired > '2021.*; search\.explain\(\)"):
+        getattr(empty, call)("b0")
+    with pytest.raises(BadRequestError, match=r"its search found nothing; search\.explain\(\)"):
+        getattr(Image.search().limit(0).collect(), call)("b0")
+
+
+def test_an_empty_collection_says_so_after_its_catalog_was_closed() -> None:
+    with Catalog.temporary() as catalog:
+        empty = catalog.images.collect()
+    with pytest.raises(BadRequestError, match="is empty: its search found nothing"):
+        empty.mosaic("b0")
 
 
 def test_a_geometry_becomes_an_aoi_with_the_commonest_crs_and_the_finest_resolution(catalog: Catalog) -> None:

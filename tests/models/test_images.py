@@ -450,3 +450,20 @@ def test_a_feature_that_lies_nowhere_is_no_geometry(catalog: Catalog, nowhere: d
         Image(geometry=nowhere)
     with pytest.raises(InvalidGeometryError, match=message):
         Image.search().intersects(nowhere)
+
+
+def test_repr_says_when_an_image_was_acquired(product: Product) -> None:
+    """3.2, ours: as it was assigned until it is saved."""
+    image = Image(product=product, name="x", acquired="2020-08-13")
+    assert repr(image).splitlines()[:4] == [
+        "Image: x",
+        "  id: acme:guide:x",
+        "  product: acme:guide",
+        "  acquired: 2020-08-13",
+    ]
+    image.save()
+    assert "\n  acquired: 2020-08-13 00:00:00+00:00\n  created: " in repr(image)
+    image.acquired = dt.datetime(2020, 8, 13, 9, 30)
+    assert "\n  acquired: 2020-08-13 09:30:00\n" in repr(image)
+    image.acquired = None
+    assert "acquired" not in repr(image)

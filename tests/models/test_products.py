@@ -444,3 +444,57 @@ def test_a_deletion_status_is_that_of_the_python_object(product: Product) -> Non
     product.delete_related_objects()
     assert product.get_delete_status().status == TaskState.SUCCEEDED
     assert Product.get("guide").get_delete_status().status == TaskState.NEVERRAN
+
+
+# Names of the original
+
+
+def test_permissions_of_related_objects_are_those_of_the_product(product: Product) -> None:
+    """Choice 34: names of version 1.0."""
+    assert product.update_related_objects_permissions() is None
+    assert product.update_related_objects_permissions(readers=["org:acme"], owners=None, inherit=True) is None
+    assert product.state == "saved"
+    product.delete_related_objects()
+    product.delete()
+    with pytest.raises(DeletedObjectError, match="was deleted"):
+        product.update_related_objects_permissions()
+
+
+class Auth:
+    all_acl_subjects = ("user:bea", "group:maps")
+
+
+@pytest.mark.parametrize(
+    ("auth", "expected"),
+    [
+        (["user:ann"], (True, True, True)),
+        (("user:bea",), (False, True, True)),
+        (Auth(), (False, True, True)),
+        ({"org:other"}, (False, False, True)),
+        (["user:eve"], (False, False, False)),
+        ([], (False, False, False)),
+    ],
+)
+def test_questions_about_permissions_are_about_who_is_asked_for(catalog: Catalog, auth, expected) -> None:
+    """Choice 34: user_can_read(auth)."""
+    product = Product(owners=["user:ann"], writers=["user:bea"], readers=["org:other"])
+    asked = (product.user_is_owner(auth), product.user_can_write(auth=auth), product.user_can_read(auth=auth))
+    assert asked == expected
+
+
+@pytest.mark.parametrize("auth", ["user:ann", 5])
+def test_who_is_asked_for_is_a_list_of_names(catalog: Catalog, auth: object) -> None:
+    with pytest.raises(BadRequestError, match=r"auth is a list such as \['user:ann'\]"):
+        Product().user_can_read(auth)
+
+
+def test_relatives_are_looked_for_where_the_caller_says(product: Product, kept: Catalog) -> None:
+    """Choice 34: get_band(…, client=)."""
+    assert product.get_band("blue", client=kept)._catalog == kept
+    assert product.get_image("a") is None
+    assert product.get_image("a", client=kept).id == "acme:guide:a"
+    assert product.images(client=kept).count() == 4
+    assert product.bands(client=kept).ids() == ["acme:guide:blue", "acme:guide:alpha"]
+    assert (product.image_uploads(client=kept).count(), product.image_uploads().count()) == (2, 0)
+    with pytest.raises(BadRequestError, match="catalog is a Catalog"):
+        product.get_band("blue", client="kept.gpkg")

@@ -34,6 +34,66 @@ def catalog():
         yield catalog
 
 
+@pytest.fixture(scope="module")
+def named(self):
+    with Catalog.temporary(org="acme") as catalog:
+        product = Product(id="landsat", name="L", catalog=catalog)
+        product.save()
+        Image(product=product, name="x").save()
+        yield catalog
+
+
+class TestHints:
+    """Ours: ids that a search takes as they are given, without the namespace."""
+
+    @pytest.mark.parametrize(
+        ("search", "hint"),
+        [
+            (lambda c: c.images.filter(p.product_id == "landsat"), "p.product_id == 'acme:landsat'"),
+            (lambda c: c.images.filter(p.product == "landsat"), "p.product_id == 'acme:landsat'"),
+            (lambda c: c.bands.filter(p.product_id.any_of(["landsat"])), "p.product_id == 'acme:landsat'"),
+            (lambda c: c.images.filter((p.product_id == "landsat") & (p.area > 1)), "p.product_id == 'acme:landsat'"),
+            (lambda c: c.images.filter(p.id == "landsat:x"), "p.id == 'acme:landsat:x'"),
+            (lambda c: c.products.filter(p.id == "landsat"), "p.id == 'acme:landsat'"),
+            (lambda c: c.image_uploads.filter(p.image_id == "landsat:x"), "p.image_id == 'acme:landsat:x'"),
+        ],
+    )
+    def test_the_id_with_the_namespace_is_named(self, named, search, hint):
+        explanation = search(named).explain()
+        assert explanation.hints == (
+            f"{hint}: ids begin with the catalog's namespace, and searches take them as given",
+        )
+        assert f"perhaps you mean:\n  {hint}" in str(explanation)
+
+    @pytest.mark.parametrize(
+        ("asked", "hint"),
+        [
+            ("acme:lansat", "there is no product 'acme:lansat'; did you mean 'acme:landsat'?"),
+            ("x" * 9, "there is no product 'xxxxxxxxx'; catalog.products lists those there are"),
+        ],
+    )
+    def test_a_product_that_is_not_there_is_named(self, named, asked, hint):
+        assert named.images.filter(p.product_id == asked).explain().hints == (hint,)
+
+    @pytest.mark.parametrize(
+        "search",
+        [
+            lambda c: c.images.filter(p.product_id == "acme:landsat"),
+            lambda c: c.images.filter((p.product_id == "acme:landsat") & (p.area > 1)),
+            lambda c: c.images.filter(~(p.product_id == "landsat")),
+            lambda c: c.images.filter(p.id == "nothing:at-all"),
+            lambda c: c.images.filter(p.name == "landsat"),
+        ],
+    )
+    def test_where_it_would_not_help_there_is_none(self, named, search):
+        assert search(named).explain().hints == ()
+
+    def test_without_a_namespace_there_is_none_to_name(self, catalog):
+        assert catalog.images.filter(p.product_id == "q").explain().hints == (
+            "there is no product 'q'; catalog.products lists those there are",
+        )
+
+
 def without_time(text: str) -> str:
     return re.sub(r"in [0-9.,]+ ms", "in 0.5 ms", text)
 

@@ -12,6 +12,7 @@ import pytest
 import rasterio
 
 from localcat import (
+    BadRequestError,
     Catalog,
     ClassBand,
     Image,
@@ -24,6 +25,7 @@ from localcat import (
 )
 from localcat.earth.crs import parse_crs
 from tests.small_catalog import new_image
+from tests.small_rasters import make_tif
 
 UTM17, UTM18 = (rasterio.crs.CRS.from_epsg(code) for code in (32617, 32618))
 
@@ -40,6 +42,24 @@ def test_positional_arguments_are_the_originals(method: Callable[..., ImageUploa
     _, *parameters = inspect.signature(method).parameters.values()
     assert " ".join(one.name for one in parameters if one.kind is one.POSITIONAL_OR_KEYWORD) == names
     assert {one.name: one.default for one in parameters}["overwrite"] is False
+
+
+def test_a_file_that_is_not_there_is_refused_at_once(product: Product, tmp_path: Path, monkeypatch) -> None:
+    """Choice 31: whichever way it is given; no upload and no image is left."""
+    there, gone, dangling = make_tif(tmp_path / "there.tif", count=2), tmp_path / "gone.tif", tmp_path / "link.tif"
+    dangling.symlink_to(gone)
+    monkeypatch.chdir(tmp_path)
+    opened = make_tif(tmp_path / "opened.tif").open("rb")
+    (tmp_path / "opened.tif").unlink()
+    ways = [gone, str(gone), "gone.tif", [there, gone], (gone,), dangling, opened, "", "x" * 5000, str(tmp_path)]
+    for way in ways:
+        for options in ({}, {"wait": False}, {"copy": False}, {"cog": True}):
+            image = new_image(product)
+            with pytest.raises(BadRequestError, match=r"' (does not exist|is not a file); pass the path of a GeoTIFF"):
+                image.upload(way, **options)
+            assert image.state == "unsaved"
+    opened.close()
+    assert (Image.search().count(), ImageUpload.search().count()) == (0, 0)
 
 
 def test_files_are_named_in_many_ways(catalog: Catalog, product: Product, pixels, meta, tmp_path: Path) -> None:

@@ -27,7 +27,8 @@ from localcat import (
 )
 from localcat.disk.data_folder import TEMPORARY_PREFIX, DataFolder
 from localcat.writing import upload_queue as background
-from tests.small_catalog import make_product, new_image, spectral
+from tests.small_catalog import META, PIXELS, make_product, new_image, spectral
+from tests.small_rasters import make_tif
 
 PATIENCE = 60  # seconds after which a test that waits for another thread has failed
 
@@ -191,9 +192,23 @@ def test_files_are_taken_in_the_background(catalog: Catalog, product: Product, p
     upload = image.upload(path, wait=False)
     upload.wait_for_completion(PATIENCE)
     assert (upload.status, image.files[0].hash) == ("success", source.files[0].hash)
-    failing = new_image(product, "missing").upload(tmp_path / "missing.tif", wait=False)
+    text = tmp_path / "text.tif"
+    text.write_text("no raster at all " * 100)
+    failing = new_image(product, "text").upload(text, wait=False)
     failing.wait_for_completion(PATIENCE)
-    assert (failing.status, "missing.tif is not there" in failing.events[-1].message) == ("failure", True)
+    assert (failing.status, "text.tif" in failing.events[-1].message) == ("failure", True)
+
+
+def test_a_file_that_is_gone_when_its_turn_comes_fails(product: Product, tmp_path: Path, gate: Gate) -> None:
+    """3.9, choice 18: it was there when the upload was asked for."""
+    new_image(product, "first").upload_ndarray(PIXELS, raster_meta=META, wait=False)
+    gate.wait_until_reached()
+    gone = make_tif(tmp_path / "gone.tif", count=2)
+    upload = new_image(product, "second").upload(gone, wait=False)
+    gone.unlink()
+    gate.opened.set()
+    upload.wait_for_completion(PATIENCE)
+    assert (upload.status, "gone.tif is not there" in upload.events[-1].message) == ("failure", True)
 
 
 def test_later_changes_of_the_caller_do_not_reach_the_workers(product: Product, pixels, meta, gate: Gate) -> None:
