@@ -254,9 +254,9 @@ def _hints(search: Search[Any], conditions: Sequence[Condition]) -> Iterator[str
 def _ids_asked_for(node: Node) -> Iterator[tuple[str, str]]:
     """Yield the attribute and the id of each comparison with an id, but those behind a not."""
     match node:
-        case Comparison(Ref("id" | "product_id" | "image_id", None, None) as ref, Op.EQ, str() as asked):
+        case Comparison(Ref("id" | "product_id" | "image_id", (), None) as ref, Op.EQ, str() as asked):
             yield ref.attribute, asked
-        case AnyOf(Ref("id" | "product_id" | "image_id", None, None) as ref, values):
+        case AnyOf(Ref("id" | "product_id" | "image_id", (), None) as ref, values):
             yield from ((ref.attribute, asked) for asked in values[:_IDS_LOOKED_UP] if isinstance(asked, str))
         case And(parts) | Or(parts):
             for part in parts:

@@ -35,7 +35,7 @@ def catalog():
 
 
 @pytest.fixture(scope="module")
-def named(self):
+def named():
     with Catalog.temporary(org="acme") as catalog:
         product = Product(id="landsat", name="L", catalog=catalog)
         product.save()

@@ -51,7 +51,7 @@ def test_a_file_that_is_not_there_is_refused_at_once(product: Product, tmp_path:
     monkeypatch.chdir(tmp_path)
     opened = make_tif(tmp_path / "opened.tif").open("rb")
     (tmp_path / "opened.tif").unlink()
-    ways = [gone, str(gone), "gone.tif", [there, gone], (gone,), dangling, opened, "", "x" * 5000, str(tmp_path)]
+    ways = [gone, str(gone), "gone.tif", [there, gone], (gone,), dangling, opened, "x" * 5000, str(tmp_path)]
     for way in ways:
         for options in ({}, {"wait": False}, {"copy": False}, {"cog": True}):
             image = new_image(product)
