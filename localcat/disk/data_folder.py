@@ -24,6 +24,7 @@ from localcat.disk.faults import write_errors
 from localcat.disk.filesystem import is_link, is_plain_file
 from localcat.disk.names import LONGEST_PATH, slug, slug_length, why_unusable
 from localcat.disk.ownership import LOCK_NAMES, MARKER, Marker, read_marker
+from localcat.disk.peeking import peek
 from localcat.disk.steps import reached
 from localcat.disk.system import IS_WINDOWS, flush, flush_folder, is_at, lock, rename, replace
 from localcat.errors import StorageError, StorageFullError, UnsafePathError
@@ -312,7 +313,7 @@ class DataFolder:
         try:
             if not is_plain_file(path.with_name(name)):
                 return False
-            with path.with_name(name).open("rb") as file:
+            with peek(path.with_name(name)) as file:
                 return file.read(len(_SQLITE)) == _SQLITE
         except OSError:
             return False

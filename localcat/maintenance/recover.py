@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sqlite3
 from collections import Counter
 from pathlib import Path
 
+from localcat.disk import peeking
 from localcat.disk.data_folder import DataFolder
 from localcat.disk.faults import write_errors
 from localcat.disk.ownership import data_path, home_of
@@ -81,7 +81,7 @@ def _settled(source: Path, staging: Path) -> tuple[Path, list[Problem]]:
     with write_errors(copy):
         copy.parent.mkdir()
         for path in (source, *beside):
-            shutil.copyfile(path, copy.with_name(path.name))
+            peeking.copy(path, copy.with_name(path.name))
     try:
         journal.check_leftovers(copy, trusted=True)
         with sqlite_errors(copy):

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from localcat.disk.peeking import peek
 from localcat.errors import (
     BadRequestError,
     CatalogError,
@@ -91,7 +92,7 @@ def report_of_failure(path: Path, level: str, error: CatalogError) -> VerifyRepo
 
 
 def _begins_like_sqlite(path: Path) -> bool:
-    with path.open("rb") as file:
+    with peek(path) as file:
         return file.read(len(_MAGIC)) == _MAGIC
 
 

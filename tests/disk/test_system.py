@@ -194,7 +194,7 @@ def test_a_backup_whose_name_is_taken_meanwhile_removes_nothing_where_files_have
         raise FileExistsError(errno.EEXIST, "File exists")
 
     without_numbers(monkeypatch)
-    monkeypatch.setattr("localcat.store.file.database.name_new", taken)
+    monkeypatch.setattr("localcat.store.file.creating.name_new", taken)
     with pytest.raises(CatalogExistsError, match="already exists"):
         kept.backup(target, progress=False)
     assert target.read_text(encoding="utf-8") == "somebody's"

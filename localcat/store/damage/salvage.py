@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
 
+from localcat.disk.peeking import peek
 from localcat.errors import CorruptCatalogError, StorageError, UnsupportedCatalogError
 from localcat.store.damage.pages import Pages, Record
 from localcat.store.file import schema
@@ -103,7 +104,7 @@ def salvage(path: Path) -> Salvage:
         If the disk cannot be read.
     """
     try:
-        with path.open("rb") as file:
+        with peek(path) as file:
             if path.stat().st_size == 0:
                 raise CorruptCatalogError(f"nothing is left in '{path}': it has no bytes; restore it from a backup")
             return _salvage(Pages(file), path)

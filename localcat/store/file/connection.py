@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, Self, TypeAlias
 
 from localcat.disk.paths import absolute, uri_of
+from localcat.disk.peeking import opens_with_sqlite
 from localcat.errors import BadRequestError
 from localcat.expressions.evaluate import like_matches
 from localcat.expressions.json_values import moment_of
@@ -129,6 +130,8 @@ def connect(path: Path, mode: Mode, options: OpenOptions, *, durable: bool = Tru
             *((f"journal_size_limit = {WAL_KEPT}",) if options.journal == "wal" else ()),
         ):
             connection.execute(f"PRAGMA {pragma}")
+        if mode == "rwc":
+            opens_with_sqlite(path)
         connection.create_function("localcat_like", 3, _like, deterministic=True)
         connection.create_function("localcat_moment", 1, _moment, deterministic=True)
         if not options.trusted:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from localcat.disk.filesystem import file_system_of
+from localcat.disk.peeking import peek
 from localcat.errors import BadRequestError, ReadOnlyCatalogError, UntrustedCatalogError
 
 # SQLite before 3.51.3 may, rarely, corrupt a catalog with a write-ahead log (sqlite.org/wal.html, "The WAL-Reset Bug").
@@ -38,13 +39,9 @@ def leftovers(path: Path) -> list[Path]:
 
 
 def is_wal(path: Path) -> bool:
-    """Return whether a file is marked as one with a write-ahead log.
-
-    To be asked only where nothing is written: to close a file gives back all locks that the process has on it, also
-    those of SQLite's connections.
-    """
+    """Return whether a file is marked as one with a write-ahead log."""
     try:
-        with path.open("rb") as file:
+        with peek(path) as file:
             return file.read(20)[18:] == _WAL_FORMAT
     except OSError:
         return False
