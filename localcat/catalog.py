@@ -584,8 +584,48 @@ class Catalog:
 
     @property
     def db(self) -> sqlite_utils.Database:
-        """The file as a `sqlite_utils.Database`, on a connection of its own; localcat does not check what it writes."""
-        return self.file.tinkering()
+        """The file as a `sqlite_utils.Database` that reads, on a connection of its own; `writable_db` changes it.
+
+        The rows of a statement are read at once.
+
+        Raises
+        ------
+        CatalogNotFoundError
+            If there is no file yet.
+        """
+        return self.file.db()
+
+    def writable_db(self) -> AbstractContextManager[sqlite_utils.Database]:
+        """Change the file by hand: a context that gives a `sqlite_utils.Database`, in one transaction.
+
+        Nobody else reads or writes meanwhile. All is committed at the end of the block, whatever was committed inside,
+        or nothing, if the block raises. localcat checks that its own tables, views and triggers are as they were, and
+        does not check what is in them: see `verify` and `reindex`.
+
+        Yields
+        ------
+        sqlite_utils.Database
+            Which attaches no other database, and neither begins nor ends the transaction.
+
+        Raises
+        ------
+        ReadOnlyCatalogError, CatalogLockedError
+            If the catalog can only be read, also as a copy whose pixels belong to another file; or if another program
+            uses the catalog for longer than the timeout.
+        BadRequestError
+            Inside a transaction; or if the transaction is ended, or one of localcat's own tables is changed, in which
+            case nothing is kept.
+
+        Examples
+        --------
+        >>> import localcat
+        >>> with localcat.Catalog.temporary() as catalog:
+        ...     with catalog.writable_db() as db:
+        ...         _ = db["note"].insert({"text": "mine"})
+        ...     [row["text"] for row in catalog.db["note"].rows]
+        ['mine']
+        """
+        return self.file.writable_db()
 
 
 def _reopen(path: str, options: OpenOptions) -> Catalog:

@@ -8,7 +8,7 @@ import shutil
 import sqlite3
 import tempfile
 import weakref
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self
 
@@ -22,7 +22,7 @@ from localcat.disk.ownership import (
     require_outside,
     state_of_marker,
 )
-from localcat.disk.paths import absolute, below_roots, is_local, real_file, uri_of
+from localcat.disk.paths import absolute, below_roots, is_local, real_file
 from localcat.errors import (
     BadRequestError,
     CatalogExistsError,
@@ -41,7 +41,7 @@ from localcat.store.file.creating import new_settings
 from localcat.store.file.database import Database
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     import sqlite_utils
 
@@ -303,15 +303,19 @@ class CatalogFile:
             return None
         return found
 
-    def tinkering(self) -> sqlite_utils.Database:
-        """Return the file as a `sqlite_utils.Database`, on a connection of its own."""
-        if not self.path.exists():
-            raise CatalogNotFoundError(f"there is no catalog at '{self.path}' yet; save an object first")
-        self.database.settings()  # refuses a catalog that is closed
+    def db(self) -> sqlite_utils.Database:
+        """Return the file for reading; `Catalog.db` says how."""
         import sqlite_utils  # slow to import where it has many plugins
 
-        mode = "ro" if self.database.read_only else "rw"
-        return sqlite_utils.Database(sqlite3.connect(f"{uri_of(self.path)}?mode={mode}", uri=True))
+        return sqlite_utils.Database(self.database.reading_connection())
+
+    @contextmanager
+    def writable_db(self) -> Iterator[sqlite_utils.Database]:
+        """Give the file for changes by hand; `Catalog.writable_db` says how."""
+        import sqlite_utils  # slow to import where it has many plugins
+
+        with self.database.lent() as connection:
+            yield sqlite_utils.Database(connection)
 
 
 def catalogs_in(folder: str | os.PathLike[str]) -> list[Path]:

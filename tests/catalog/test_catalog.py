@@ -361,4 +361,7 @@ def test_db_is_a_sqlite_utils_database(catalog: Catalog) -> None:
     make_product("x", catalog=catalog)
     database = catalog.db
     assert [row["uid"] for row in database["product"].rows] == ["acme:x"]
+    with catalog.writable_db() as writable:
+        writable["note"].insert({"text": "mine"})
+    assert list(database["note"].rows) == [{"text": "mine"}]
     database.conn.close()

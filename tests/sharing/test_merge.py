@@ -24,7 +24,6 @@ from localcat.errors import (
     UnsafePathError,
 )
 from localcat.sharing import merge as merging
-from localcat.store.file.database import Database
 from localcat.store.file.transaction import Session
 from tests.damage import file_of, flip, raw
 from tests.leftovers import files_in, is_pixels
@@ -219,17 +218,17 @@ def test_a_commit_of_unknown_outcome_keeps_rows_and_files_together(
     if not has_files:
         for name in "ab":
             Image.delete(f"acme:guide:{name}", catalog=theirs)
-    commit = Database._commit
+    commit = Session._commit
     calls = iter(["the one that only looks whether it can be written"])
 
-    def failing_commit(self: Database, session: Session) -> None:
+    def failing_commit(self: Session) -> None:
         if next(calls, None):
-            return commit(self, session)
-        session.connection.execute("COMMIT" if reached_the_disk else "ROLLBACK")
+            return commit(self)
+        self.connection.execute("COMMIT" if reached_the_disk else "ROLLBACK")
         monkeypatch.undo()
         raise CommitUnknownError("the disk did not answer")
 
-    monkeypatch.setattr(Database, "_commit", failing_commit)
+    monkeypatch.setattr(Session, "_commit", failing_commit)
     with pytest.raises(CommitUnknownError, match=r"merging '.*stick\.gpkg': the disk did not answer") as raised:
         ours.merge(theirs)
     assert raised.value.committed is reached_the_disk

@@ -29,7 +29,6 @@ from localcat import (
 from localcat.disk.data_folder import DataFolder
 from localcat.earth.crs import parse_crs
 from localcat.errors import RasterWarning
-from localcat.store.file.database import Database
 from localcat.store.file.transaction import Session
 from tests.leftovers import check_nothing_left, files_in
 from tests.small_catalog import new_image
@@ -237,13 +236,13 @@ def test_a_commit_of_unknown_outcome_keeps_rows_and_files_together(
 ) -> None:
     """3.9, ours."""
 
-    def failing_commit(self: Database, session: Session) -> None:
-        session.connection.execute("COMMIT" if reached_the_disk else "ROLLBACK")
+    def failing_commit(self: Session) -> None:
+        self.connection.execute("COMMIT" if reached_the_disk else "ROLLBACK")
         monkeypatch.undo()
         raise CommitUnknownError("the disk did not answer")
 
     image = new_image(product)
-    monkeypatch.setattr(Database, "_commit", failing_commit)
+    monkeypatch.setattr(Session, "_commit", failing_commit)
     with pytest.raises(CommitUnknownError) as raised:
         image.upload_ndarray(pixels, raster_meta=meta)
     assert raised.value.committed is reached_the_disk

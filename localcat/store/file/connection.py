@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal, Self, TypeAlias
+from typing import Any, Final, Literal, Self, TypeAlias, TypeVar
 
 from localcat.disk.paths import absolute, uri_of
 from localcat.disk.peeking import opens_with_sqlite
@@ -93,11 +93,21 @@ class OpenOptions:
         return self.timeout if self.timeout is not None else READER_TIMEOUT if self.read_only else WRITER_TIMEOUT
 
 
+C = TypeVar("C", bound=sqlite3.Connection)
+
+
 def connect(path: Path, mode: Mode, options: OpenOptions, *, durable: bool = True) -> sqlite3.Connection:
+    """Open a connection as `connect_as` does, of sqlite3's own class."""
+    return connect_as(sqlite3.Connection, path, mode, options, durable=durable)
+
+
+def connect_as(kind: type[C], path: Path, mode: Mode, options: OpenOptions, *, durable: bool = True) -> C:
     """Open a connection in autocommit mode.
 
     Parameters
     ----------
+    kind : type
+        The class of the connection.
     path : Path
         The file; not looked at in the mode ``"memory"``.
     mode : str
@@ -114,6 +124,7 @@ def connect(path: Path, mode: Mode, options: OpenOptions, *, durable: bool = Tru
         timeout=options.seconds,
         isolation_level=None,
         check_same_thread=False,
+        factory=kind,
     )
     try:
         for pragma in (

@@ -21,18 +21,18 @@ from localcat.disk.filesystem import file_system_of
 from localcat.disk.locks import Locks
 from localcat.disk.ownership import data_path, holds_locks_alone, lock_folder_of
 from localcat.disk.risks import warn_of_risks
-from localcat.disk.steps import reached
 from localcat.disk.system import identity_of
 from localcat.errors import (
+    BadRequestError,
     CatalogClosedError,
     CatalogExistsError,
     CatalogLockedError,
     CatalogNotFoundError,
-    CommitUnknownError,
     QueryError,
     ReadOnlyCatalogError,
     ReadOnlyCatalogWarning,
     StorageError,
+    UntrustedCatalogError,
     warn_caller,
 )
 from localcat.store.file import journal, schema
@@ -41,12 +41,14 @@ from localcat.store.file.connection import (
     Mode,
     OpenOptions,
     connect,
+    connect_as,
     nothing_outside,
     only_reading,
 )
 from localcat.store.file.creating import create
 from localcat.store.file.faults import sqlite_errors
 from localcat.store.file.migrate import migrate
+from localcat.store.file.tinkering import ReadingConnection, WritingConnection
 from localcat.store.file.transaction import Reading, Session, Transaction
 from localcat.store.file.trust import check_content, check_schema
 
@@ -246,9 +248,7 @@ class Database:
 
         While the block lasts nobody commits; with `alone` nobody else reads, either, and it may write.
         """
-        session = self._session()
-        if session.identity is None:
-            raise CatalogNotFoundError(f"there is no catalog at '{self.path}' yet; save an object first")
+        session = self._require_file()
         with sqlite_errors(self.path), ExitStack() as stack:
             if not session.locks.is_alone:  # else this thread keeps everybody out already
                 locks = self._locks()
@@ -295,50 +295,54 @@ class Database:
             raise ReadOnlyCatalogError(why)
         self._look_now()
         session = self._session()  # which may be another one, if what was forbidden no longer is
-        transaction = Transaction(session)
-        with self._lock(), session:
-            try:
-                with sqlite_errors(self.path):  # in here, since Ctrl-C may come right after it
-                    session.begin()
-                session.transaction = transaction
-                reached("transaction begun")
-                yield transaction
-                if transaction.is_of_parent:
-                    return
-                session.require_running()
-                transaction.is_closing = True
-                with sqlite_errors(self.path):
-                    self._commit(session)
-            except CommitUnknownError as error:
-                # Nothing is undone: the change may well be in the file, and need what it refers to.
-                raise CommitUnknownError(f"{transaction.about}{error}") from error
-            except BaseException:
-                if transaction.is_of_parent:
-                    raise
-                if transaction.is_closing and not session.connection.in_transaction:
-                    raise  # Ctrl-C came while it was committed, and it was: nothing is undone either
-                session.roll_back()
-                for undo in reversed(transaction.on_rollback):
-                    undo()
-                raise
-            finally:
-                session.transaction = None
-                session.end()
-        for follow_up in transaction.on_commit:
-            follow_up()
+        with session.running(self._lock()) as transaction:
+            yield transaction
 
-    def _commit(self, session: Session) -> None:
-        reached("commit due")
+    @contextmanager
+    def lent(self) -> Iterator[WritingConnection]:
+        """Give a connection of its own for a user's code inside one transaction, while nobody else reads or writes.
+
+        Before it is committed, the schema is looked at: a catalog that localcat refused to open would be of no use.
+        """
+        self._require_writing()
+        if self.in_transaction:
+            raise BadRequestError("the file is not changed by hand inside a transaction; do it before or after it")
+        identity = self._require_file().identity
+        why = self.check_forbidden()
+        if why is not None:
+            raise ReadOnlyCatalogError(why)
+        with sqlite_errors(self.path):
+            connection = connect_as(WritingConnection, self.path, "rw", self.options, durable=self.durable)
+        session = Session(connection, self.path, self._locks(), timeout=self.options.seconds, identity=identity)
         try:
-            session.commit()
-            reached("committed")
-        except sqlite3.Error as error:
-            if session.connection.in_transaction:  # nothing reached the file; the caller rolls back
-                raise
-            raise CommitUnknownError(
-                f"catalog '{self.path}': the disk failed at the end of a commit ({error}), and whether the change was "
-                "kept is unknown; look before repeating it"
+            with session.running(self._lock()) as transaction:
+                transaction.expect_much()
+                with connection.lent(self.path):
+                    yield connection
+                session.require_running()
+                self._check_changed_by_hand(connection)
+        finally:
+            session.close()
+
+    def _check_changed_by_hand(self, connection: sqlite3.Connection) -> None:
+        try:
+            with sqlite_errors(self.path):
+                check_schema(connection, self.path, self._versions)
+        except UntrustedCatalogError as error:
+            what, _, _ = str(error).rpartition("; ")  # without its remedy, since nothing has happened yet
+            raise BadRequestError(
+                f"nothing was changed, since localcat would refuse the file afterwards: {what}"
             ) from error
+
+    def reading_connection(self) -> ReadingConnection:
+        """Return a connection of its own for a user's code, which reads."""
+        self._require_file()
+        mode: Mode = "immutable" if self._mode() == "immutable" else "ro"
+        locks = self._locks()
+        with sqlite_errors(self.path), locks.shared(self.options.seconds):
+            connection = connect_as(ReadingConnection, self.path, mode, self.options, durable=self.durable)
+        connection.guard(locks, self.options.seconds)
+        return connection
 
     # Connections
 
@@ -361,6 +365,13 @@ class Database:
         self._local.session = session
         self._sessions.add(session)
         self._close_if_closed(session)
+        return session
+
+    def _require_file(self) -> Session:
+        """Return the thread's connection to a file that is there."""
+        session = self._session()
+        if session.identity is None:
+            raise CatalogNotFoundError(f"there is no catalog at '{self.path}' yet; save an object first")
         return session
 
     def _look_now(self) -> None:

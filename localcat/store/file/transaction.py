@@ -8,13 +8,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from localcat.disk.locks import Locks
-from localcat.errors import CatalogClosedError, ConflictError, StorageError
+from localcat.disk.steps import reached
+from localcat.errors import CatalogClosedError, CommitUnknownError, ConflictError, StorageError
 from localcat.forks import never_free
 from localcat.store.file.connection import Clock
 from localcat.store.file.faults import raise_ours, sqlite_errors
@@ -137,6 +138,54 @@ class Session:
         if self._is_closed and not self.depth:
             self._free()
         self._lock.release()
+
+    @contextmanager
+    def running(self, turn: AbstractContextManager[None]) -> Iterator[Transaction]:
+        """Run a block as a transaction that is inside no other, while it is the turn of its thread."""
+        transaction = Transaction(self)
+        with turn, self:
+            try:
+                with sqlite_errors(self.path):  # in here, since Ctrl-C may come right after it
+                    self.begin()
+                self.transaction = transaction
+                reached("transaction begun")
+                yield transaction
+                if transaction.is_of_parent:
+                    return
+                self.require_running()
+                transaction.is_closing = True
+                with sqlite_errors(self.path):
+                    self._commit()
+            except CommitUnknownError as error:
+                # Nothing is undone: the change may well be in the file, and need what it refers to.
+                raise CommitUnknownError(f"{transaction.about}{error}") from error
+            except BaseException:
+                if transaction.is_of_parent:
+                    raise
+                if transaction.is_closing and not self.connection.in_transaction:
+                    raise  # Ctrl-C came while it was committed, and it was: nothing is undone either
+                self.roll_back()
+                for undo in reversed(transaction.on_rollback):
+                    undo()
+                raise
+            finally:
+                self.transaction = None
+                self.end()
+        for follow_up in transaction.on_commit:
+            follow_up()
+
+    def _commit(self) -> None:
+        reached("commit due")
+        try:
+            self.commit()
+            reached("committed")
+        except sqlite3.Error as error:
+            if self.connection.in_transaction:  # nothing reached the file; the caller rolls back
+                raise
+            raise CommitUnknownError(
+                f"catalog '{self.path}': the disk failed at the end of a commit ({error}), and whether the change was "
+                "kept is unknown; look before repeating it"
+            ) from error
 
     def begin(self) -> None:
         """Begin a transaction that writes, when no other program does."""
