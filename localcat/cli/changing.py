@@ -13,7 +13,7 @@ import click
 
 import localcat
 from localcat.cli.choosing import Choice, require_choice, takes_images
-from localcat.cli.door import command, say
+from localcat.cli.door import Failure, command, say
 from localcat.cli.opening import object_of, opened
 
 if TYPE_CHECKING:
@@ -179,7 +179,8 @@ def delete_command(chosen: Choice, related: bool, yes: bool, everything: bool, d
         if found and not yes:
             if not sys.stdin.isatty():
                 raise click.UsageError(f"{_counted(found)} would be deleted; say so with --yes")
-            click.confirm(f"Delete {_counted(found)}?", abort=True)
+            if not click.confirm(f"Delete {_counted(found)}?"):
+                raise Failure("nothing was deleted")
         with catalog.transaction():
             for item in found:
                 if related and isinstance(item, localcat.Product):

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import os
 import re
 import sys
-import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -112,6 +110,8 @@ class Shell(click.Group):
         """Return the command that the words call, and the rest of them; an unknown one is told with the nearest."""
         name = args[0]
         if name not in self._modules and not name.startswith("-") and not ctx.resilient_parsing:
+            import difflib  # only for a mistake
+
             near = difflib.get_close_matches(name, self._modules, n=1)
             hint = f"; did you mean '{near[0]}'?" if near else ""
             raise click.UsageError(f"there is no command '{name}'{hint}", ctx)
@@ -127,8 +127,6 @@ class Shell(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; what goes wrong leaves as a `Failure`, with ``--debug`` behind its traceback."""
-        if os.environ.get("NO_COLOR"):
-            ctx.color = False
         try:
             return super().invoke(ctx)
         except (click.exceptions.Exit, click.ClickException, click.Abort, BrokenPipeError):
@@ -213,10 +211,15 @@ def in_words_of_the_shell(text: str) -> str:
     return text
 
 
+def styled(text: str, **style: Any) -> str:
+    """Return a text with colours, for `click.echo`, which leaves them out where there is no terminal."""
+    return text if os.environ.get("NO_COLOR") else click.style(text, **style)
+
+
 def complain(message: str) -> None:
     """Print an error on the error output: one line, and one more for each item that the error lists."""
     head, *items = message.splitlines() or [""]
-    click.echo(f"{click.style('localcat:', fg='red', bold=True)} {printable(head)}", err=True)
+    click.echo(f"{styled('localcat:', fg='red', bold=True)} {printable(head)}", err=True)
     for item in items:
         click.echo(printable(item), err=True)
 
@@ -234,6 +237,8 @@ def tell(report: object) -> None:
 
 def _trace(ctx: click.Context) -> None:
     if ctx.meta.get(DEBUG):
+        import traceback  # only for a fault
+
         traceback.print_exc()
 
 
@@ -257,4 +262,4 @@ def at_the_end() -> Iterator[None]:
 def _show_warning(message: Warning | str, category: type[Warning], *rest: Any, **more: Any) -> None:
     """Print a warning of localcat in one line; others are about code, and nothing to a user of the shell."""
     if issubclass(category, LocalcatWarning):
-        click.echo(f"{click.style('localcat: warning:', fg='yellow')} {in_words_of_the_shell(str(message))}", err=True)
+        click.echo(f"{styled('localcat: warning:', fg='yellow')} {in_words_of_the_shell(str(message))}", err=True)

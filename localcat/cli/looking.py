@@ -12,9 +12,9 @@ import click
 import localcat
 from localcat.cli import completing
 from localcat.cli.choosing import product_id
-from localcat.cli.door import command, say, tell
+from localcat.cli.door import command, say, styled, tell
 from localcat.cli.opening import object_of, opened
-from localcat.cli.output import Output, cell, prints
+from localcat.cli.output import Output, cell, clipped, prints
 from localcat.cli.piping import PIPE, ids_of, text_of_pipe
 
 if TYPE_CHECKING:
@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 IMAGE_COLUMNS = ("id", "acquired", "cloud_fraction", "storage_state")
 _FIGURES = ("id", "name", "bands", "images", "first", "last")
 _TIMES = ("acquired", "acquired_end", "created", "modified", "published", "start_datetime", "end_datetime")
+_CLASSES = {  # by name: they are imported when they are used
+    "products": ("Product",),
+    "bands": ("SpectralBand", "MicrowaveBand", "ClassBand", "MaskBand", "GenericBand"),
+    "images": ("Image",),
+    "uploads": ("ImageUpload",),
+}
 _COLUMNS = {
     "bands": ("id", "type", "data_type", "resolution", "nodata", "data_range"),
     "images": IMAGE_COLUMNS,
@@ -84,15 +90,8 @@ def ls_command(
         if what == "products" and out.format in ("table", "csv", "tsv") and set(out.columns) <= set(_FIGURES):
             out.rows((_figures(catalog, one) for one in search), _FIGURES)
         else:
-            out.objects(search, _KINDS[what], _COLUMNS.get(what, ("id", "name")))
-
-
-_KINDS: dict[str, tuple[type[Any], ...]] = {
-    "products": (localcat.Product,),
-    "bands": (localcat.Band, localcat.SpectralBand, localcat.MicrowaveBand, localcat.ClassBand, localcat.MaskBand),
-    "images": (localcat.Image,),
-    "uploads": (localcat.ImageUpload,),
-}
+            kinds = [getattr(localcat, name) for name in _CLASSES[what]]
+            out.objects(search, kinds, _COLUMNS.get(what, ("id", "name")))
 
 
 def _figures(catalog: Catalog, product: Product) -> dict[str, Any]:
@@ -133,7 +132,7 @@ def show_command(ids: tuple[str, ...], out: Output) -> None:
 def _show(item: Any) -> None:
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     kind = type(item).__name__
-    click.echo(click.style(f"{kind} {cell(item.id)}", bold=True))
+    click.echo(styled(f"{kind} {cell(item.id)}", bold=True))
     document = {name: value for name, value in item.serialize().items() if value != []}
     geometry = getattr(item, "geometry", None)
     if geometry is not None:
@@ -144,7 +143,7 @@ def _show(item: Any) -> None:
         lines = _lines_of(getattr(item, name) if name in _TIMES else value)
         for number, line in enumerate(lines):
             text = f"  {name if number == 0 else '':<{names}}  {line}"
-            click.echo(text if width is None or len(text) <= width else f"{text[: width - 1]}…")
+            click.echo(text if width is None else clipped(text, width))
     if isinstance(item, localcat.Product):
         say(f"  bands: {', '.join(str(band.name) for band in item.bands()) or 'none'}")
         say(f"  images: {item.images().count():,}")

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
+from localcat.cli.door import styled
 from localcat.errors import BadRequestError, printable
 
 if TYPE_CHECKING:
@@ -310,7 +311,7 @@ def _table(
         widths = _fitted(widths, width)
     is_number = [all(not value or _is_number(value) for value in column) for column in zip(*cells, strict=True)]
     if has_header:
-        yield click.style(_line(names, widths, is_number, width), bold=True)
+        yield styled(_line(names, widths, is_number, width), bold=True)
         yield _GAP.join("-" * wide for wide in widths)
     for values in cells:
         yield _line(values, widths, is_number, width)
@@ -338,6 +339,15 @@ def _line(values: Sequence[str], widths: Sequence[int], is_number: Sequence[bool
         for value, wide, right in zip(values, widths, is_number, strict=False)
     ]
     return _GAP.join(parts).rstrip()
+
+
+def clipped(text: str, wide: int) -> str:
+    """Return a text without its end, if it is wider than so many columns of a terminal."""
+    if _width(text) <= wide:
+        return text
+    while _width(text) >= wide:
+        text = text[:-1]
+    return f"{text}…"
 
 
 def _padded(text: str, wide: int, *, right: bool) -> str:
