@@ -25,10 +25,11 @@ if TYPE_CHECKING:
     import sqlite_utils
 
     from localcat.disk.data_folder import DataFolder
+    from localcat.interop.stac.report import StacExport, StacReport
     from localcat.maintenance.info import CatalogInfo
     from localcat.maintenance.report import BackupReport, GcReport, RecoverReport, RelocateReport, VerifyReport
     from localcat.models.attributes.values import File
-    from localcat.models.backend import PixelReader
+    from localcat.models.backend import Formats, PixelReader
     from localcat.sharing.merge import MergeReport, Policy
     from localcat.writing.ingest.outcome import IngestReport
     from localcat.writing.ingest.recipe import Recipe
@@ -253,6 +254,13 @@ class Catalog:
 
         return reading
 
+    @property
+    def formats(self) -> Formats:
+        """What writes other formats; the methods of images and searches call it."""
+        from localcat import interop  # brings shapely
+
+        return interop
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Make all changes inside the block together, or none if it raises; blocks may be nested."""
@@ -327,6 +335,85 @@ class Catalog:
 
         given = other.file if isinstance(other, Catalog) else other
         return merge(self.file, given, policy=policy, dry_run=dry_run, progress=progress)
+
+    def to_stac(
+        self,
+        dest: str | os.PathLike[str],
+        *,
+        search: ImageSearch | None = None,
+        copy: bool = False,
+        progress: bool | None = None,
+    ) -> StacExport:
+        """Write a static STAC catalog: a new folder of JSON files with relative links, which can be moved.
+
+        Parameters
+        ----------
+        dest : path
+            The folder, which must not exist.
+        search : ImageSearch, optional
+            Which images; all when left out.
+        copy : bool
+            Copy the files of pixels beside the Items. With False the Items name them where they are.
+        progress : bool, optional
+            Show a bar; None where the error output is a terminal.
+
+        Raises
+        ------
+        CatalogExistsError
+            If there is something at `dest`. When anything fails, no folder is left.
+        """
+        from localcat.interop.stac.tree import write_tree  # brings shapely
+
+        return write_tree(self, dest, search, copy=copy, progress=progress)
+
+    def from_stac(
+        self,
+        source: Any,
+        *,
+        product: str | None = None,
+        copy: bool = False,
+        within: str | os.PathLike[str] | None = None,
+        on_conflict: str = "error",
+        progress: bool | None = None,
+    ) -> StacReport:
+        """Take in STAC Items: Collections become products with their bands, Items images, assets files.
+
+        Parameters
+        ----------
+        source : path, mapping, or several of them
+            A static catalog, a Collection or an Item as JSON, whose links to files are followed; an ItemCollection;
+            Items line by line (``.ndjson``); a folder of such; or the objects themselves. No network is
+            asked.
+        product : str, optional
+            The product of all Items, in place of their Collections.
+        copy : bool
+            Copy files that are here into the data folder. With False they are indexed where they are. Images whose
+            files are not here become remote.
+        within : path, optional
+            Where files may lie that Items name; below the folder of the source when left out.
+        on_conflict : {"error", "skip", "replace"}
+            What to do with an Item whose image is there already.
+        progress : bool, optional
+            Show a bar; None where the error output is a terminal.
+
+        Returns
+        -------
+        StacReport
+            What was made, which Items were refused and why, and what was assumed.
+
+        Raises
+        ------
+        BadRequestError
+            If the source is none of these.
+        DuplicateError
+            If an id is taken and `on_conflict` is ``"error"``; no image was added then.
+        """
+        from localcat.interop.stac.importing import from_stac  # brings shapely
+
+        root = None if within is None else Path(within)
+        return from_stac(
+            self, source, product=product, copy=copy, within=root, on_conflict=on_conflict, progress=progress
+        )
 
     def ingest(
         self,

@@ -25,6 +25,7 @@ FLOORS = [
     {"collection"},
     {"search"},
     {"reading", "writing", "maintenance"},
+    {"interop"},
     {"sharing"},
     {"catalog"},
     {"client", "plot"},

@@ -456,6 +456,12 @@ class ImageCollection(Collection[Image]):
         )
         return self._backend().pixels.download_mosaic(self._items, DownloadRequest(read, dest, format, nodata))
 
+    def to_item_collection(self) -> dict[str, Any]:
+        """Return the images as a STAC ItemCollection, a GeoJSON FeatureCollection; see `Image.to_stac_item`."""
+        if not self._items:
+            return {"type": "FeatureCollection", "features": []}
+        return self._backend().formats.item_collection(self._items)
+
     def _lines(self) -> Iterator[str]:
         dates = [image.acquired for image in self if isinstance(image.acquired, datetime)]
         if dates:

@@ -7,7 +7,7 @@ module how to find the default one.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -75,6 +75,20 @@ class Backend(Protocol):
     @property
     def pixels(self) -> PixelReader:
         """What reads pixels: the functions of `localcat.reading`."""
+
+    @property
+    def formats(self) -> Formats:
+        """What writes other formats: the functions of `localcat.interop`."""
+
+
+class Formats(Protocol):
+    """Writes objects in other formats; the module `localcat.interop` is one, whose functions say more."""
+
+    def stac_item(self, image: Image) -> dict[str, Any]:
+        """Return an image as a STAC Item."""
+
+    def item_collection(self, images: Iterable[Image]) -> dict[str, Any]:
+        """Return images as a STAC ItemCollection."""
 
 
 class Uploader(Protocol):

@@ -59,6 +59,14 @@ class Image(ImageRecord):
         refuse_request_params(request_params)
         return cls._of(catalog, client).images
 
+    def to_stac_item(self) -> dict[str, Any]:
+        """Return the image as a STAC Item, a GeoJSON feature that `json.dumps` takes.
+
+        The hrefs of its assets are absolute paths, or URLs. An image that came from STAC comes out as it came, but for
+        what was changed since. See docs/interop.md for which attribute is which property.
+        """
+        return self._catalog.formats.stac_item(self)
+
     # Pixels in
 
     def upload(

@@ -123,6 +123,10 @@ class ImageSearch(GeoSearch[Image], SummarySearchMixin):
         found = Period.of(period)
         return self._between(_chosen(AggregateDateField, "field", field), found.first, found.last)
 
+    def to_item_collection(self) -> dict[str, Any]:
+        """Return the images found as a STAC ItemCollection, a GeoJSON FeatureCollection; see `Image.to_stac_item`."""
+        return self._catalog.formats.item_collection(self)
+
     def nearest(self, point: Any, k: int = 1) -> ImageCollection:
         """Return the images of this search that are nearest to a point, nearest first; ties by id.
 

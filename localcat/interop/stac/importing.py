@@ -1,0 +1,292 @@
+"""Collections and Items into a catalog: products with their bands, and images with their files."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from localcat.errors import BadRequestError, ClientError, DuplicateError, ValidationError
+from localcat.interop.stac.assets import KEPT, KEYS, Layout, default_keys, layout_of
+from localcat.interop.stac.bands import ASSUMED, assets_with_bands, bands_of_assets
+from localcat.interop.stac.collections import OWN
+from localcat.interop.stac.items import attributes_of, extra_properties_of, stac_item
+from localcat.interop.stac.report import FailedItem, StacReport
+from localcat.interop.stac.sources import Found, documents, local_file
+from localcat.models.band import Band
+from localcat.models.enums import StorageState
+from localcat.models.image import Image
+from localcat.models.product import Product
+from localcat.progress import shown
+from localcat.writing.add_images import add_images
+
+if TYPE_CHECKING:
+    from localcat.models.backend import Backend
+
+_LOOKED_AT = 100  # Items whose assets are looked at where a Collection does not say which there are
+_MOST_NOTES = 100
+_LEFT = "items"  # the product of Items without a Collection
+
+
+@dataclass
+class _Seen:
+    """What the first pass found of a Collection."""
+
+    collection: dict[str, Any] | None = None
+    assets: list[Mapping[str, Any]] = field(default_factory=list)  # of its Items
+
+    def all_assets(self) -> list[Mapping[str, Any]]:
+        """Return the assets that the Collection declares; those of its Items where it declares none."""
+        declared = (self.collection or {}).get("item_assets")
+        return [declared] if declared else self.assets
+
+
+def from_stac(
+    catalog: Backend,
+    source: Any,
+    *,
+    product: str | None,
+    copy: bool,
+    within: Path | None,
+    on_conflict: str,
+    progress: bool | None,
+) -> StacReport:
+    """Take Collections and Items into a catalog; see `Catalog.from_stac`."""
+    if isinstance(source, Iterable) and not isinstance(source, str | Path | Mapping):
+        source = list(source)  # it is gone through twice
+    return _Import(catalog, source, product, within).run(copy=copy, on_conflict=on_conflict, progress=progress)
+
+
+class _Import:
+    def __init__(self, catalog: Backend, source: Any, product: str | None, within: Path | None) -> None:
+        self.catalog = catalog
+        self.source = source
+        self.product = product
+        self.within = within if within is not None else _folder_of(source)
+        self.report = StacReport()
+        self.layouts: dict[str, tuple[str, Layout]] = {}  # product id and layout, by id of the Collection
+        self.local: list[tuple[Found, dict[str, Any], list[Path]]] = []  # Items whose files are here
+
+    def run(self, *, copy: bool, on_conflict: str, progress: bool | None) -> StacReport:
+        for collection_id, seen in self._survey().items():
+            try:
+                with self.catalog.database.transaction():
+                    self.layouts[collection_id] = self._product(collection_id, seen)
+            except ClientError as error:
+                self.report.failed.append(FailedItem(f"Collection {collection_id}", collection_id, error))
+        added = add_images(self.catalog.file, self._records(), on_conflict=on_conflict, progress=progress)
+        self.report.added, self.report.replaced, self.report.skipped = added.added, added.replaced, added.skipped
+        self.report.failed += [FailedItem(str(one.id), one.id, one.error) for one in added.failed]
+        for found, record, paths in shown(self.local, "taking in files", "items", progress):
+            self._upload(found, record, paths, copy=copy, on_conflict=on_conflict)
+        return self.report
+
+    # Products
+
+    def _survey(self) -> dict[str, _Seen]:
+        """Return what there is of each Collection, and report what cannot be used."""
+        seen: dict[str, _Seen] = {}
+        for found in documents(self.source):
+            if found.error is not None or found.document is None:
+                self._fail(found, found.error or ValidationError(f"{found.where} is empty"))
+            elif found.is_item:
+                of = seen.setdefault(self._collection_id(found.document), _Seen())
+                if len(of.assets) < _LOOKED_AT:
+                    of.assets.append(found.document.get("assets") or {})
+            else:
+                seen.setdefault(self.product or found.document["id"], _Seen()).collection = found.document
+        return seen
+
+    def _collection_id(self, item: Mapping[str, Any]) -> str:
+        return self.product or item.get("collection") or _LEFT
+
+    def _product(self, collection_id: str, seen: _Seen) -> tuple[str, Layout]:
+        """Return the product that a Collection is, made or widened where needed, and its layout."""
+        product = Product.get(collection_id, catalog=self.catalog)
+        if product is None:
+            product = self._new_product(collection_id, seen)
+            self.report.products.append(str(product.id))
+        elif KEPT in (product.extra_properties or {}):  # it came from STAC, and Items may have other assets now
+            self._add_bands(product, collection_id, assets_with_bands(seen.all_assets()))
+        return str(product.id), layout_of(self.catalog, str(product.id))
+
+    def _new_product(self, collection_id: str, seen: _Seen) -> Product:
+        said = seen.collection or {}
+        own, own_bands = said.get(f"{OWN}product"), said.get(f"{OWN}bands")
+        is_own = isinstance(own, dict) and isinstance(own_bands, list)
+        attributes = _product_attributes(said, own if isinstance(own, dict) and is_own else {})
+        product = Product(id=_product_id(collection_id), catalog=self.catalog, **attributes)
+        product.name = product.name or collection_id
+        product.extra_properties = _product_extra(said, collection_id, is_own=is_own)
+        product.save()
+        if isinstance(own_bands, list) and is_own:
+            for band in own_bands:
+                _own_band(band, product).save()
+        else:
+            self._add_bands(product, collection_id, assets_with_bands(seen.all_assets()))
+        return product
+
+    def _add_bands(self, product: Product, collection_id: str, assets: Mapping[str, Mapping[str, Any]]) -> None:
+        """Give a product the bands of assets that it has no place for yet."""
+        layout = layout_of(self.catalog, str(product.id))
+        new = {key: asset for key, asset in assets.items() if key not in layout.keys}
+        taken = {str(band.name) for band in layout.bands}
+        bands, assumed = bands_of_assets(new, taken, first=len(layout.keys))
+        if assumed:
+            names = ", ".join(assumed)
+            self._note(f"{collection_id}: nothing says the data type of {names}; {ASSUMED.value} is assumed")
+        made = [kind(product=product, **attributes) for kind, attributes in bands]
+        for band in made:
+            band.save()
+        keys = [*layout.keys, *new]
+        if keys != default_keys([*layout.bands, *made]):
+            product.extra_properties = {**(product.extra_properties or {}), KEYS: keys}
+            product.save()
+
+    # Images
+
+    def _records(self) -> Iterator[dict[str, Any]]:
+        """Yield the records of Items without files here; the others wait in `local`."""
+        for found in documents(self.source):
+            if found.document is None or not found.is_item:
+                continue
+            known = self.layouts.get(self._collection_id(found.document))
+            if known is None:
+                self._fail(found, BadRequestError("its product could not be made"))
+                continue
+            try:
+                record, paths = self._record(found, *known)
+            except ClientError as error:
+                self._fail(found, error)
+                continue
+            if paths:
+                self.local.append((found, record, paths))
+            else:
+                yield record
+
+    def _record(self, found: Found, product_id: str, layout: Layout) -> tuple[dict[str, Any], list[Path]]:
+        item: dict[str, Any] = found.document or {}
+        attributes = attributes_of(item, layout)
+        name = _image_name(item["id"])
+        paths = self._paths(found, layout)
+        record = {"product_id": product_id, "name": name, **attributes}
+        if "geometry" not in attributes and item.get("geometry") is not None:
+            self._note(f"{found.where}: its geometry is not usable as a footprint, and is kept as it is")
+        record["extra_properties"] = extra_properties_of(item, is_own=True)
+        probe = Image(catalog=self.catalog, **record)
+        again = stac_item(probe, layout, locate=lambda file, _: str(file.href))
+        if name != item["id"] or not _says_the_same(again, item):
+            record["extra_properties"] = extra_properties_of(item, is_own=False)
+            Image._attributes["extra_properties"].coerce(record["extra_properties"])
+        record["storage_state"] = StorageState.REMOTE.value
+        return record, paths
+
+    def _paths(self, found: Found, layout: Layout) -> list[Path]:
+        """Return where the files of an Item are, if all that hold bands are here."""
+        paths: list[Path | None] = []
+        for file in layout.files_of((found.document or {}).get("assets") or {}):
+            path = None if file.href is None else local_file(file.href, found.folder, self.within)
+            paths.append(path if path is not None and path.is_file() else None)
+        here = [path for path in paths if path is not None]
+        if here and len(here) < len(paths):
+            self._note(f"{found.where}: {len(paths) - len(here)} of its {len(paths)} files are not here; it is remote")
+        return here if len(here) == len(paths) else []
+
+    def _upload(self, found: Found, record: dict[str, Any], paths: list[Path], *, copy: bool, on_conflict: str) -> None:
+        grid = ("cs_code", "projection", "geotrans", "x_pixels", "y_pixels", "files", "storage_state")
+        image = Image(catalog=self.catalog, **{name: value for name, value in record.items() if name not in grid})
+        there = Image.exists(str(image.id), catalog=self.catalog)
+        if there and on_conflict == "skip":
+            self.report.skipped += 1
+            return
+        try:
+            if there and on_conflict == "error":
+                raise DuplicateError(
+                    f"image '{image.id}' already exists; pass on_conflict='skip' or 'replace', or delete it first"
+                )
+            image.upload([str(path) for path in paths], overwrite=there, copy=copy).raise_for_status()
+        except (ClientError, OSError) as error:
+            self._fail(found, error if isinstance(error, ClientError) else BadRequestError(str(error)))
+            return
+        self.report.replaced += there
+        self.report.added += not there
+
+    def _fail(self, found: Found, error: ClientError) -> None:
+        named = found.document.get("id") if found.document is not None else None
+        self.report.failed.append(FailedItem(found.where, named, error))
+
+    def _note(self, *notes: str) -> None:
+        for note in notes:
+            if len(self.report.notes) < _MOST_NOTES:
+                self.report.notes.append(note)
+            elif len(self.report.notes) == _MOST_NOTES:
+                self.report.notes.append("… and more of the same")
+
+
+def _folder_of(source: Any) -> Path | None:
+    """Return the folder that local files of a source may lie in; None where there is none."""
+    if isinstance(source, str | Path):
+        path = Path(source)
+        return path if path.is_dir() else path.parent
+    return None
+
+
+def _product_id(collection_id: str) -> str:
+    return "".join(character if character.isprintable() else "_" for character in collection_id).strip() or _LEFT
+
+
+def _image_name(item_id: str) -> str:
+    """Return the name of the image that an Item is; one that a name cannot have gets a digest, so that none collide."""
+    name = Image.make_valid_name(item_id)
+    if name == item_id and len(name) <= 2000:
+        return name
+    return f"{name[:200]}-{hashlib.sha256(item_id.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"
+
+
+def _product_attributes(said: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, field_name in (("name", "title"), ("description", "description")):
+        text = said.get(field_name)
+        if isinstance(text, str) and text and "\x00" not in text:
+            found[name] = text[: 2000 if name == "name" else 80_000]
+    for name, value in own.items():
+        attribute = Product._attributes.get(name)
+        if attribute is not None and not attribute.readonly and name not in ("id", "extra_properties"):
+            found[name] = attribute.coerce(value)
+    if own and "description" not in own:
+        found.pop("description", None)
+    return found
+
+
+def _product_extra(said: Mapping[str, Any], collection_id: str, *, is_own: bool) -> dict[str, Any] | None:
+    mine = said.get(f"{OWN}extra_properties") if is_own else None
+    extra = dict(mine) if isinstance(mine, dict) else {}
+    if not is_own:
+        extra[KEPT] = dict(said) or {"id": collection_id}
+    return extra or None
+
+
+def _own_band(said: Any, product: Product) -> Band:
+    if not isinstance(said, dict):
+        raise ValidationError(f"{OWN}bands holds bands as objects, not {said!r:.100}")
+    kinds = {str(kind.band_type()): kind for kind in Band.__subclasses__()}
+    kind = kinds.get(str(said.get("type")))
+    if kind is None:
+        raise ValidationError(f"{OWN}bands has a band of the unknown type {said.get('type')!r:.100}")
+    known = {name: value for name, value in said.items() if name in kind._attributes}
+    return kind(
+        product=product, **{name: value for name, value in known.items() if not kind._attributes[name].readonly}
+    )
+
+
+_STRUCTURAL = {"root", "parent", "self", "collection"}
+
+
+def _says_the_same(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:
+    """Return whether an Item says nothing that attributes do not: then there is nothing to keep."""
+    links = theirs.get("links") or []
+    if not all(isinstance(link, dict) and link.get("rel") in _STRUCTURAL for link in links):
+        return False
+    return {**ours, "links": None} == {**theirs, "links": None}

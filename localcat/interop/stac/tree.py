@@ -1,0 +1,211 @@
+"""A static STAC catalog on disk: a folder of JSON files with relative links, which can be moved."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from localcat.disk.digest import hash_stream
+from localcat.disk.faults import write_errors
+from localcat.disk.paths import absolute
+from localcat.errors import BadRequestError, CatalogExistsError, CorruptImageError
+from localcat.interop.stac.assets import Layout, layout_of, local_path_of
+from localcat.interop.stac.collections import collection_of
+from localcat.interop.stac.items import stac_item
+from localcat.interop.stac.report import StacExport
+from localcat.maintenance.backup import staged
+from localcat.models.product import Product
+from localcat.progress import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from localcat.models.attributes.values import File
+    from localcat.models.backend import Backend
+    from localcat.models.image import Image
+    from localcat.search import ImageSearch
+
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_.-]+")
+_RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)  # names that Windows keeps
+_LONGEST_NAME = 100
+_JSON = "application/json"
+_GEOJSON = "application/geo+json"
+
+
+class _Names:
+    """Names of files and folders, of which no two differ in case alone."""
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+
+    def of(self, text: str) -> str:
+        name = _NOT_IN_NAMES.sub("_", text)[:_LONGEST_NAME].strip(".") or "_"
+        name = f"_{name}" if _RESERVED.fullmatch(name) else name
+        found, number = name, 1
+        while found.lower() in self._taken:
+            number += 1
+            found = f"{name}-{number}"
+        self._taken.add(found.lower())
+        return found
+
+
+@dataclass
+class _Collection:
+    """What is known of a Collection while its Items are written."""
+
+    product: Product
+    layout: Layout
+    folder: str
+    names: _Names = field(default_factory=_Names)
+    links: list[dict[str, str]] = field(default_factory=list)
+    boxes: list[float] | None = None  # west, south, east, north; the globe's if one crosses the antimeridian
+    first: datetime | None = None
+    last: datetime | None = None
+
+    def widen(self, item: Mapping[str, Any], image: Image) -> None:
+        """Take an Item into the extent."""
+        bbox = item.get("bbox")
+        if isinstance(bbox, list) and len(bbox) in (4, 6):
+            half = len(bbox) // 2
+            west, south, east, north = bbox[0], bbox[1], bbox[half], bbox[half + 1]
+            if west > east:
+                west, east = -180.0, 180.0
+            old = self.boxes or [west, south, east, north]
+            self.boxes = [min(old[0], west), min(old[1], south), max(old[2], east), max(old[3], north)]
+        if image.acquired is not None:
+            last = image.acquired_end or image.acquired
+            self.first = image.acquired if self.first is None else min(self.first, image.acquired)
+            self.last = last if self.last is None else max(self.last, last)
+
+
+def write_tree(
+    catalog: Backend,
+    dest: str | os.PathLike[str],
+    search: ImageSearch | None,
+    *,
+    copy: bool,
+    progress: bool | None,
+) -> StacExport:
+    """Write a static catalog into a new folder; see `Catalog.to_stac`."""
+    target = absolute(dest)
+    if os.path.lexists(target):
+        raise CatalogExistsError(f"there is something at '{target}' already; choose a folder that does not exist")
+    images = catalog.images if search is None else search
+    report = StacExport(target / "catalog.json")
+    with staged(target) as room, write_errors(target):
+        staging = room / target.name
+        staging.mkdir()
+        names, collections = _Names(), dict[str, _Collection]()
+        for image in shown(images, "writing STAC", "items", progress, total=images.count()):
+            product_id = str(image.product_id)
+            if product_id not in collections:
+                collections[product_id] = _begun(catalog, product_id, names, staging)
+            _write_item(collections[product_id], image, staging, target, report, copy=copy)
+        if search is None:  # a product without images is worth keeping, too
+            for product in catalog.search(Product):
+                if str(product.id) not in collections:
+                    collections[str(product.id)] = _begun(catalog, str(product.id), names, staging)
+        for collection in collections.values():
+            _write_collection(collection, staging)
+        report.products = len(collections)
+        _write_root(catalog, [*collections.values()], staging)
+        staging.rename(target)
+    return report
+
+
+def _begun(catalog: Backend, product_id: str, names: _Names, staging: Path) -> _Collection:
+    product = Product.get(product_id, catalog=catalog)
+    if product is None:
+        raise BadRequestError(f"product '{product_id}' was deleted while its images were written; try again")
+    layout = layout_of(catalog, product_id)
+    folder = names.of(layout.collection_id)
+    (staging / folder).mkdir()
+    return _Collection(product, layout, folder)
+
+
+def _write_item(
+    collection: _Collection, image: Image, staging: Path, target: Path, report: StacExport, *, copy: bool
+) -> None:
+    item = stac_item(image, collection.layout)
+    name = collection.names.of(item["id"])
+    folder = staging / collection.folder / name
+    folder.mkdir()
+    others = [link for link in item.get("links") or [] if isinstance(link, dict) and link.get("rel") not in _STRUCTURAL]
+    item["links"] = [
+        {"rel": "root", "href": "../../catalog.json", "type": _JSON},
+        {"rel": "parent", "href": "../collection.json", "type": _JSON},
+        {"rel": "collection", "href": "../collection.json", "type": _JSON},
+        *others,
+    ]
+    names = _Names()
+    for position, file in enumerate(image.files or []):
+        path = local_path_of(file, image)
+        asset = item["assets"].get(collection.layout.key_of(position)) if path is not None else None
+        if path is None or asset is None:
+            continue
+        if copy:
+            copied = names.of(path.name)
+            report.files += 1
+            report.size_bytes += _copy(path, folder / copied, file)
+            asset["href"] = f"./{copied}"
+        else:
+            asset["href"] = _relative(path, target / collection.folder / name)
+    _write_json(folder / f"{name}.json", item)
+    collection.links.append({"rel": "item", "href": f"./{name}/{name}.json", "type": _GEOJSON})
+    collection.widen(item, image)
+    report.items += 1
+
+
+def _write_collection(collection: _Collection, staging: Path) -> None:
+    interval = (collection.first, collection.last)
+    document = collection_of(collection.product, collection.layout, collection.boxes, interval)
+    document["links"] = [
+        {"rel": "root", "href": "../catalog.json", "type": _JSON},
+        {"rel": "parent", "href": "../catalog.json", "type": _JSON},
+        *document["links"],
+        *collection.links,
+    ]
+    _write_json(staging / collection.folder / "collection.json", document)
+
+
+def _write_root(catalog: Backend, collections: list[_Collection], staging: Path) -> None:
+    name = catalog.file.path.stem
+    children = [
+        {"rel": "child", "href": f"./{one.folder}/collection.json", "type": _JSON, "title": str(one.product.name)}
+        for one in collections
+    ]
+    root = {
+        "type": "Catalog",
+        "stac_version": "1.1.0",
+        "id": name,
+        "description": f"Products and images of {name}",
+        "links": [{"rel": "root", "href": "./catalog.json", "type": _JSON}, *children],
+    }
+    _write_json(staging / "catalog.json", root)
+
+
+_STRUCTURAL = {"root", "parent", "self", "collection"}
+
+
+def _write_json(path: Path, document: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(document, ensure_ascii=False, allow_nan=False), encoding="utf-8")
+
+
+def _copy(source: Path, dest: Path, file: File) -> int:
+    with source.open("rb") as read, dest.open("xb") as write:
+        size, sha256 = hash_stream(read.read, write.write)
+    if file.hash is not None and sha256 != file.hash:
+        raise CorruptImageError(f"'{source}' is not what the catalog says it is: its sha256 is {sha256}; run verify")
+    return size
+
+
+def _relative(path: Path, folder: Path) -> str:
+    try:
+        return Path(os.path.relpath(path, folder)).as_posix()
+    except ValueError:  # on another drive of Windows
+        return path.as_posix()

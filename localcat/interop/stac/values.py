@@ -1,0 +1,101 @@
+"""Single values: what a property of an Item says, and which attribute that is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from localcat.errors import LocalcatError
+from localcat.timestamps import from_microseconds, to_microseconds
+
+ANY_TIME = ("0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z")
+"""What an Item says of a time that is not known: STAC asks for a period then, and it may be any time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A property of an Item that is an attribute of an image.
+
+    Parameters
+    ----------
+    attribute, property : str
+        Its two names.
+    read : callable
+        Returns the attribute's value for the property's, or None if it cannot be one.
+    write : callable
+        Returns the property's value for the attribute's, or None if the schema does not allow it.
+    extension : str, optional
+        The extension that defines the property.
+    """
+
+    attribute: str
+    property: str
+    read: Callable[[Any], Any]
+    write: Callable[[Any], Any]
+    extension: str | None = None
+
+
+def is_number(value: Any) -> bool:
+    """Return whether a JSON value is a finite number."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def read_time(value: Any) -> int | None:
+    """Return the microseconds of a time, or None for what is not one."""
+    try:
+        return to_microseconds(value) if isinstance(value, str) and value else None
+    except LocalcatError:
+        return None
+
+
+def write_time(value: Any) -> str:
+    """Return a time as RFC 3339 in UTC."""
+    return from_microseconds(to_microseconds(value)).isoformat().replace("+00:00", "Z")
+
+
+def _read_published(value: Any) -> Any:
+    microseconds = read_time(value)
+    return None if microseconds is None else from_microseconds(microseconds)
+
+
+def _read_percent(value: Any) -> float | None:
+    return float(Decimal(repr(value)) / 100) if is_number(value) and 0 <= value <= 100 else None
+
+
+def _write_percent(fraction: float) -> float | None:
+    """Return the percent of a fraction, if that leads back to it."""
+    percent = float(Decimal(repr(fraction)) * 100)
+    return percent if _read_percent(percent) == fraction else None
+
+
+def _within(low: float, high: float) -> dict[str, Callable[[Any], Any]]:
+    def checked(value: Any) -> float | None:
+        return float(value) if is_number(value) and low <= value <= high else None
+
+    return {"read": checked, "write": checked}
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value and "\x00" not in value else None
+
+
+def _texts(value: Any) -> list[str] | None:
+    fits = isinstance(value, list) and 0 < len(value) <= 32 and all(_text(item) for item in value)
+    return list(value) if fits and all(len(item.encode()) <= 1000 for item in value) else None
+
+
+VALUES = (
+    Value("published", "published", _read_published, write_time, "timestamps"),
+    Value("cloud_fraction", "eo:cloud_cover", _read_percent, _write_percent, "eo"),
+    Value("satellite_id", "platform", _text, _text),
+    Value("solar_azimuth_angle", "view:sun_azimuth", extension="view", **_within(0, 360)),
+    Value("solar_elevation_angle", "view:sun_elevation", extension="view", **_within(-90, 90)),
+    Value("incidence_angle", "view:incidence_angle", extension="view", **_within(0, 90)),
+    Value("azimuth_angle", "view:azimuth", extension="view", **_within(0, 360)),
+    Value("view_angle", "view:off_nadir", extension="view", **_within(0, 90)),
+    Value("tags", "keywords", _texts, _texts),
+)
+"""In the order in which Items have them. Schemas: https://github.com/stac-extensions"""
