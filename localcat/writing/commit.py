@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -16,6 +17,7 @@ from localcat.earth.contexts.grid import Grid
 from localcat.earth.crs import crs_code, parse_crs
 from localcat.earth.geometry import area_km2
 from localcat.errors import ClientError, CommitUnknownError, DuplicateError, StorageError
+from localcat.forks import keep_in_children
 from localcat.models.attributes.structured import ExtraProperties
 from localcat.models.attributes.values import File
 from localcat.models.enums import ImageUploadEventType as EventType
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     import sqlite3
 
     from rasterio.crs import CRS
+    from shapely.geometry.base import BaseGeometry
 
     from localcat.disk.data_folder import DataFolder
     from localcat.models.image import Image
@@ -88,25 +91,26 @@ class Task:
         """Publish the files and insert the rows, in one transaction."""
         catalog, image = self.catalog, self.image
         before, events = dict(image._values), len(self.record.events)
-        files = self.files_of(written)
+        folder = catalog.data_folder
+        files = self.files_of(written, folder)
         try:
             with catalog.database.write() as transaction:
                 transaction.about = f"image '{image.id}': "
-                self.insert(transaction, written, files)
+                self.insert(transaction, written, files, folder)
         except CommitUnknownError as error:
             is_committed = catalog.settle(self.is_committed, _owned(files))
             if not is_committed:
                 self._forget(before, events)
             raise CommitUnknownError(f"{error}; {_FOUND[is_committed]}", committed=is_committed) from error
 
-    def files_of(self, written: list[Written]) -> list[File]:
-        """Return the files of the image, with their final names."""
-        return [_file(self.catalog.data_folder, self.image, one) for one in written]
+    def files_of(self, written: list[Written], folder: DataFolder) -> list[File]:
+        """Return the files of the image, with their final names in the data folder."""
+        return [_file(folder, self.image, one) for one in written]
 
-    def insert(self, transaction: Transaction, written: list[Written], files: list[File]) -> None:
-        """Publish the files and insert the rows, inside a transaction."""
+    def insert(self, transaction: Transaction, written: list[Written], files: list[File], folder: DataFolder) -> None:
+        """Publish the files in the data folder and insert the rows, inside a transaction."""
         catalog, image, record = self.catalog, self.image, self.record
-        folder, ours = catalog.data_folder, _owned(files)
+        ours = _owned(files)
         before, events = dict(image._values), len(record.events)
         transaction.on_rollback.append(lambda: self._forget(before, events))  # undone last of all
         replaced = _discard_old(transaction, image, self.overwrite)
@@ -167,12 +171,13 @@ def commit_together(catalog: CatalogFile, arrivals: Sequence[Arrival]) -> list[C
         If whether they are in the catalog could not be found out, or it was found out that they are not.
     """
     failures: list[ClientError | None] = []
-    files = [arrival.task.files_of(arrival.written) for arrival in arrivals]
+    folder = catalog.data_folder
+    files = [arrival.task.files_of(arrival.written, folder) for arrival in arrivals]
     try:
         with catalog.database.write() as transaction:
             transaction.about = f"{len(arrivals)} images: "
             for arrival, its_files in zip(arrivals, files, strict=True):
-                failures.append(_inserted(catalog, arrival, its_files))
+                failures.append(_inserted(catalog, arrival, its_files, folder))
     except CommitUnknownError as error:
         inserted = [arrival for arrival, failure in zip(arrivals, failures, strict=True) if failure is None]
         if not inserted:
@@ -185,11 +190,11 @@ def commit_together(catalog: CatalogFile, arrivals: Sequence[Arrival]) -> list[C
     return failures
 
 
-def _inserted(catalog: CatalogFile, arrival: Arrival, files: list[File]) -> ClientError | None:
+def _inserted(catalog: CatalogFile, arrival: Arrival, files: list[File], folder: DataFolder) -> ClientError | None:
     """Insert one of several uploads; return why it could not be, unless that ends them all."""
     try:
         with catalog.database.write() as transaction:
-            arrival.task.insert(transaction, arrival.written, files)
+            arrival.task.insert(transaction, arrival.written, files, folder)
             arrival.follow_up(transaction.connection)
     except StorageError:  # of the catalog or its folder: the next one fares no better
         raise
@@ -245,14 +250,14 @@ def _note_lineage(image: Image, source: str | None) -> None:
 def _describe_image(image: Image, written: list[Written], files: list[File]) -> None:
     """Set the grid of the pixels, and fill in what else follows from them and the user left unset."""
     grid = written[0].grid
-    outline = footprint(grid)
+    outline, area = _outline(grid)
     image.geotrans = grid.geotransform
     image.x_pixels = grid.width
     image.y_pixels = grid.height
     _set_crs(image, grid.crs)
     facts: dict[str, Any] = {
         "geometry": outline,
-        "area": area_km2(outline),
+        "area": area,
         "bits_per_pixel": tuple(8 * one.digest.size_bytes / (one.grid.width * one.grid.height) for one in written),
         "fill_fraction": written[0].digest.fill_fraction,
     }
@@ -269,5 +274,22 @@ def _set_crs(image: Image, crs: CRS) -> None:
     words = image.cs_code or image.projection
     if words is not None and parse_crs(words) == crs:
         return
-    image.cs_code = crs_code(crs)
-    image.projection = None if image.cs_code is not None else crs.to_wkt()
+    image.cs_code, image.projection = _words_of(crs)
+
+
+@lru_cache(maxsize=256)
+def _outline(grid: Grid) -> tuple[BaseGeometry, float]:
+    """Return the footprint of a grid, and its area in square kilometres; the images of a series share their grids."""
+    outline = footprint(grid)
+    return outline, area_km2(outline)
+
+
+@lru_cache(maxsize=256)
+def _words_of(crs: CRS) -> tuple[str | None, str | None]:
+    """Return the code of a CRS, or its WKT if it has none."""
+    code = crs_code(crs)
+    return code, None if code is not None else crs.to_wkt()
+
+
+keep_in_children(_outline)
+keep_in_children(_words_of)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,9 +38,19 @@ _SIDECARS = (".msk", ".aux.xml", ".ovr")  # of GDAL: a mask, what a format has n
 
 
 def file_steps(
-    catalog: CatalogFile, image: Image, request: UploadRequest, bands: list[Band], record: UploadRecord, *, threads: int
+    catalog: CatalogFile,
+    image: Image,
+    request: UploadRequest,
+    bands: list[Band],
+    record: UploadRecord,
+    *,
+    threads: int,
+    known: Sequence[RasterDescription] = (),
 ) -> list[Step]:
-    """Return for each file the step that takes it in; those that rewrite use that many threads of GDAL."""
+    """Return for each file the step that takes it in; those that rewrite use that many threads of GDAL.
+
+    Who has read the headers of the files already passes them as `known`, and has looked where the files are.
+    """
     names = [path.name for path in request.files]
     record.options = replace(request.options, upload_type="file", image_files=names)
     # Without ".." in it, but not resolved: a path through a link keeps to where the link points.
@@ -47,23 +59,34 @@ def file_steps(
         paths = [Path(os.path.realpath(path)) if is_link(path) else path for path in paths]
     for path in paths:
         _warn_of_sidecars(path, record)
+    found = [*known, *itertools.repeat(None, len(paths) - len(known))]
     in_files = [
-        (path, [band for band in bands if band.file_position == position]) for position, path in enumerate(paths)
+        _File(path, [band for band in bands if band.file_position == position], found[position])
+        for position, path in enumerate(paths)
     ]
     if request.cog:
         options = cog_options(request.options, bands, threads, record)
         for text in departures((), options):
             warn_of(RasterWarning(text), record)
-        return [_rewrite_step(catalog, image, path, here, options) for path, here in in_files]
+        return [_rewrite_step(catalog, image, file, options) for file in in_files]
     if request.copy:
-        return [_copy_step(catalog, image, path, here) for path, here in in_files]
-    for path in paths:
+        return [_copy_step(catalog, image, file) for file in in_files]
+    for path in () if known else paths:
         if path.resolve().is_relative_to(catalog.data_folder.path.resolve()):
             raise BadRequestError(
                 f"'{path}' is in the catalog's own data folder, where files come and go with their images; "
                 "move it elsewhere to index it in place, or leave out copy=False"
             )
-    return [_index_step(catalog, image, path, here) for path, here in in_files]
+    return [_index_step(catalog, image, file) for file in in_files]
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A file to take in, the bands that are declared to be in it, and its header, if that was read."""
+
+    path: Path
+    bands: list[Band]
+    known: RasterDescription | None
 
 
 def _warn_of_sidecars(path: Path, record: UploadRecord) -> None:
@@ -78,42 +101,43 @@ def _warn_of_sidecars(path: Path, record: UploadRecord) -> None:
         warn_of(RasterWarning(text), record)
 
 
-def _copy_step(catalog: CatalogFile, image: Image, path: Path, bands: list[Band]) -> Step:
+def _copy_step(catalog: CatalogFile, image: Image, file: _File) -> Step:
     def copy(stack: ExitStack) -> Written:
-        found, grid = _checked(image, path, bands)
+        found, grid = _checked(image, file)
         folder = catalog.data_folder
         folder.require_space(found.size_bytes)
         suffix = _SUFFIXES[found.driver]
         temporary = stack.enter_context(folder.temporary(suffix))
-        digest = copy_raster(path, temporary, declared=_declared(bands))
+        digest = copy_raster(file.path, temporary, declared=_declared(file.bands))
         folder.sync(temporary)
         return Written(digest, grid, temporary=temporary, suffix=suffix)
 
     return copy
 
 
-def _rewrite_step(catalog: CatalogFile, image: Image, path: Path, bands: list[Band], options: CogOptions) -> Step:
-    copy = _copy_step(catalog, image, path, bands)
+def _rewrite_step(catalog: CatalogFile, image: Image, file: _File, options: CogOptions) -> Step:
+    copy = _copy_step(catalog, image, file)
 
     def rewrite(stack: ExitStack) -> Written:
-        found, grid = _checked(image, path, bands)
-        if found.driver == "GTiff" and validate_cog(path).is_valid:
+        found, grid = _checked(image, file)
+        if found.driver == "GTiff" and validate_cog(file.path).is_valid:
             return copy(stack)
         folder = catalog.data_folder
         folder.require_space(found.count * grid.height * grid.width * numpy_dtype(found.data_type).itemsize)
         temporary = stack.enter_context(folder.temporary(".tif"))
-        digest = as_cog(path, temporary, options=options, tags=tags_of(image), declared=_declared(bands))
+        declared = _declared(file.bands)
+        digest = as_cog(file.path, temporary, options=options, tags=tags_of(image), declared=declared)
         folder.sync(temporary)
         return Written(digest, grid, temporary=temporary, suffix=".tif")
 
     return rewrite
 
 
-def _index_step(catalog: CatalogFile, image: Image, path: Path, bands: list[Band]) -> Step:
+def _index_step(catalog: CatalogFile, image: Image, file: _File) -> Step:
     def index(stack: ExitStack) -> Written:
-        _, grid = _checked(image, path, bands)
-        digest = digest_raster(path, declared=_declared(bands))
-        return Written(digest, grid, in_place=in_place_href(path, catalog.path.parent))
+        _, grid = _checked(image, file)
+        digest = digest_raster(file.path, declared=_declared(file.bands))
+        return Written(digest, grid, in_place=in_place_href(file.path, catalog.path.parent))
 
     return index
 
@@ -123,11 +147,12 @@ def _declared(bands: list[Band]) -> dict[int, BandLayer]:
     return {band.position + 1: layer_of(band) for band in bands}
 
 
-def _checked(image: Image, path: Path, bands: list[Band]) -> tuple[RasterDescription, Grid]:
+def _checked(image: Image, file: _File) -> tuple[RasterDescription, Grid]:
     """Compare a file's header with the image's CRS, if it has one, and with the bands declared to be in the file."""
+    path = file.path
     if not os.path.lexists(path):
         raise RasterError(f"{path} is not there; pass the path of a GeoTIFF or JPEG 2000 file to upload")
-    found = describe(path)
+    found = file.known or describe(path)
     if found.grid is None:
         raise RasterError(f"'{path}' has no georeferencing; give it a CRS and a transform, or upload an array")
     declared_crs = image.cs_code or image.projection
@@ -136,6 +161,18 @@ def _checked(image: Image, path: Path, bands: list[Band]) -> tuple[RasterDescrip
             f"image '{image.id}' has the CRS {declared_crs!r} but '{path}' has "
             f"{crs_name(found.grid.crs)!r}; leave cs_code and projection unset"
         )
+    require_bands(path, found, file.bands)
+    return found, found.grid
+
+
+def require_bands(path: Path, found: RasterDescription, bands: Sequence[Band]) -> None:
+    """Refuse a file that lacks a band which is declared to be in it, or has it in a type that does not fit.
+
+    Raises
+    ------
+    RasterError
+        With the band.
+    """
     for band in bands:
         position = band.position
         if position >= found.count:
@@ -147,4 +184,3 @@ def _checked(image: Image, path: Path, bands: list[Band]) -> tuple[RasterDescrip
         declared = numpy_dtype(band.data_type).name
         if not is_lossless(found.dtypes[position], declared):
             raise RasterError(f"band '{band.name}' stores {declared} but '{path}' has {found.dtypes[position]}")
-    return found, found.grid

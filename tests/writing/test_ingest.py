@@ -57,7 +57,7 @@ def test_a_folder_is_taken_in(catalog: Catalog, plain: Product, folder: Path, ho
     assert repr(report) == "IngestReport: 2 added, 0 skipped, 2 failed; 1 files passed over"
     text, wrong = report.failed
     assert "text.tif" in str(text.error)
-    assert "band 'blue' stores UInt16 but" in str(wrong.error)
+    assert "band 'blue' stores uint16 but" in str(wrong.error)
     assert [(one.path.name, one.reason) for one in report.passed_over] == [("notes.txt", "foreign")]
     assert catalog.images.sort("name").ids() == ["acme:plain:b", "acme:plain:c"]
     assert Image.get("plain:c").ndarray("blue")[0, 1, 1] == 2

@@ -49,6 +49,7 @@ _CACHE = "GDAL_CACHEMAX"
 _PROCESS = os.getpid()  # that has loaded this module, and perhaps started threads of GDAL
 _cache_lock = threading.Lock()
 _cache_users, _cache_before = 0, 0
+_entered = threading.local()  # the pinned environments that a thread is in: their threads, and they themselves
 
 
 def usable_threads(share: int = 1) -> int:
@@ -71,9 +72,18 @@ def raster_environment(*, threads: int = 1) -> Iterator[Env]:
     threads : int
         Threads that GDAL may use to compress and decompress blocks.
     """
+    inside = getattr(_entered, "blocks", None)
+    if inside and inside[-1][0] == threads:  # setting thirty options again takes longer than opening a small file
+        yield inside[-1][1]
+        return
     # An explicit session: rasterio would otherwise look for cloud credentials in the process environment.
     with proj_offline(), Env(session=DummySession(), GDAL_NUM_THREADS=str(threads), **_PINNED) as environment:
-        yield environment
+        blocks = _entered.__dict__.setdefault("blocks", [])
+        blocks.append((threads, environment))
+        try:
+            yield environment
+        finally:
+            blocks.pop()
 
 
 @contextmanager

@@ -261,7 +261,8 @@ def _general_times(scene: Scene, headers: Sequence[FileHeader], facts: Facts) ->
 def _tagged(names: Sequence[str], headers: Sequence[FileHeader]) -> Iterator[tuple[Moment, str]]:
     for name in names:
         for header in headers:
-            moment = moment_of(header.tags.get(name, ""))
+            text = header.tags.get(name)
+            moment = None if text is None else moment_of(text)
             if moment is not None:
                 yield moment, f"tag {name}"
 

@@ -67,11 +67,14 @@ class FileHeader:
         Its metadata, by names in upper case.
     resolution : tuple of float and str, optional
         The size of a pixel and its unit, ``"meters"`` or ``"degrees"``.
+    description : RasterDescription
+        All that the header says.
     """
 
     layers: tuple[LayerHeader, ...]
     tags: dict[str, str]
     resolution: tuple[float, str] | None
+    description: RasterDescription
 
     @property
     def likeness(self) -> tuple[object, ...]:
@@ -103,7 +106,7 @@ def read_header(path: Path) -> FileHeader:
             )
             for at, name in enumerate(names)
         )
-        return FileHeader(layers, {key.upper(): text for key, text in found.tags.items()}, _resolution(found))
+        return FileHeader(layers, {key.upper(): text for key, text in found.tags.items()}, _resolution(found), found)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from localcat.disk.steps import reached
-from localcat.errors import BadRequestError, ClientError, ReadOnlyCatalogError
+from localcat.errors import BadRequestError, ClientError, ImageDeletedError, ReadOnlyCatalogError
 from localcat.models.enums import ImageUploadEventSeverity as Severity
 from localcat.models.enums import ImageUploadEventType as EventType
 from localcat.models.image import Image
 from localcat.models.product import Product, saved_product
 from localcat.models.requests import ImageUploadOptions, UploadRequest
 from localcat.progress import shown
-from localcat.rasters.files.environment import usable_threads
+from localcat.rasters.files.environment import raster_environment, read_errors, usable_threads
 from localcat.timestamps import from_microseconds, to_microseconds
 from localcat.writing.commit import Arrival, Task, Written, commit_together
-from localcat.writing.files import file_steps
+from localcat.writing.files import file_steps, require_bands
 from localcat.writing.ingest.facts import (
     FROM_KEY,
     PRECISION_KEY,
@@ -38,18 +38,20 @@ from localcat.writing.ingest.known import KnownImage, KnownImages, note_sources,
 from localcat.writing.ingest.library import chosen_recipes
 from localcat.writing.ingest.listing import SourceFile, list_files
 from localcat.writing.ingest.outcome import IngestedScene, IngestReport, PassedOver
-from localcat.writing.ingest.products import Products, ReadScene, Target, require_layers
+from localcat.writing.ingest.products import Products, ReadScene, Target
 from localcat.writing.ingest.scenes import Scene, group_scenes, single_file_scenes
 from localcat.writing.log import UploadRecord
 
 if TYPE_CHECKING:
     from localcat.models.backend import Backend
+    from localcat.rasters.files.describe import RasterDescription
     from localcat.writing.ingest.recipe import Recipe
     from localcat.writing.ingest.sidecars import ItemReader
 
 _CONFLICTS = ("rename", "skip", "replace")
 _DATES = (None, "mtime")
 _MOST_WORKERS = 8
+_PLANNED_AT_ONCE = 2000  # scenes whose headers are in memory; the products are made for what these have
 _BATCH_SCENES, _BATCH_FILES, _BATCH_SECONDS = 200, 200, 2.0  # after any of which a batch is committed
 
 
@@ -102,6 +104,8 @@ class _Planned:
         The product.
     files : list of SourceFile
         The image's files.
+    headers : list of RasterDescription
+        Theirs, until the files were checked.
     facts : Facts
         What is known of it.
     name : str
@@ -114,6 +118,7 @@ class _Planned:
     scene: Scene
     target: Target
     files: list[SourceFile]
+    headers: list[RasterDescription]
     facts: Facts
     name: str
     replaces: bool
@@ -172,12 +177,13 @@ class _Ingest:
         scenes = [one for scene in scenes for one in self._fitting(scene)]
         pending = self._without_known(scenes)
         with ThreadPoolExecutor(options.threads) as pool:
-            planned = self._planned(self._with_headers(pending, pool))
+            planned = self._all_planned(pending, pool)
             if options.dry_run:
                 for one in planned:
                     self._results[one.position] = self._item(one, "replaced" if one.replaces else "added")
             else:
-                self._carry_out(planned, pool)
+                bar = shown(planned, "ingesting scenes", "scenes", options.progress, total=len(pending))
+                self._carry_out(bar, pool)
         report.items = [self._results[position] for position in sorted(self._results)]
         product_id = None if self._product is None else str(self._product.id)
         report.items += [self._vanished(image) for image in self._known.gone(listing.folders, product_id)]
@@ -254,11 +260,19 @@ class _Ingest:
     @staticmethod
     def _headers_of(scene: Scene) -> dict[str, FileHeader] | ClientError:
         try:
-            return {layer: read_header(file.location) for layer, file in scene.layers.items()}
+            with raster_environment():
+                return {layer: read_header(file.location) for layer, file in scene.layers.items()}
         except ClientError as error:
             return error
 
     # Plans
+
+    def _all_planned(
+        self, pending: Sequence[tuple[int, Scene, KnownImage | None]], pool: ThreadPoolExecutor
+    ) -> Iterator[_Planned]:
+        """Yield what is to be done, planned a few thousand scenes at a time: then the first are in the catalog soon."""
+        for start in range(0, len(pending), _PLANNED_AT_ONCE):
+            yield from self._planned(self._with_headers(pending[start : start + _PLANNED_AT_ONCE], pool))
 
     def _planned(self, read: Iterator[tuple[int, ReadScene, KnownImage | None]]) -> list[_Planned]:
         """Return what is to be done, in the order of the scenes; products are made now."""
@@ -295,9 +309,9 @@ class _Ingest:
         scene = one.scene
         files = target.bind(scene)
         layers = {file.location: layer for layer, file in scene.layers.items()}
-        for place, file in enumerate(files):
-            bands = [band for band in target.bands if band.file_position == place]
-            require_layers(one.headers[layers[file.location]], str(file.path), bands)
+        headers = [one.headers[layers[file.location]].description for file in files]
+        for place, (file, header) in enumerate(zip(files, headers, strict=True)):
+            require_bands(file.path, header, [band for band in target.bands if band.file_position == place])
         facts, _ = facts_of(scene, one.in_order, self._items, date_from=self._options.date_from)
         for file in scene.files:
             if file not in files:
@@ -305,7 +319,7 @@ class _Ingest:
                 self._report.passed_over.append(PassedOver(file.path, "unused", reason))
             elif file.location != file.path:
                 facts.notes.append(f"{file.path.name} is a link to '{file.location}'")
-        plan = _Planned(position, scene, target, files, facts, scene.name, replaces=False)
+        plan = _Planned(position, scene, target, files, headers, facts, scene.name, replaces=False)
         if known is not None:
             plan.name, plan.replaces = known.name, True
             self._claimed[known.id] = plan
@@ -356,11 +370,11 @@ class _Ingest:
 
     # Pixels and rows
 
-    def _carry_out(self, planned: Sequence[_Planned], pool: ThreadPoolExecutor) -> None:
+    def _carry_out(self, planned: Iterable[_Planned], pool: ThreadPoolExecutor) -> None:
         """Check the pixels of the scenes in threads, and commit what is ready in batches."""
         batch: list[_Prepared] = []
         began = time.monotonic()
-        prepared = self._prepared(shown(planned, "ingesting scenes", "scenes", self._options.progress), pool)
+        prepared = self._prepared(planned, pool)
         try:
             for one in prepared:
                 if one.error is not None:
@@ -379,7 +393,7 @@ class _Ingest:
                 one.stack.close()
             prepared.close()
 
-    def _prepared(self, planned: Any, pool: ThreadPoolExecutor) -> Generator[_Prepared, None, None]:
+    def _prepared(self, planned: Iterable[_Planned], pool: ThreadPoolExecutor) -> Generator[_Prepared, None, None]:
         """Yield the scenes in their order, a few of them worked on ahead."""
         waiting: deque[Future[_Prepared]] = deque()
         try:
@@ -410,11 +424,15 @@ class _Ingest:
             uid, user = uuid4().hex, self._catalog.user
             record = UploadRecord(uid, str(image.product_id), str(image.id), user, request.options, is_quiet=True)
             record.add(EventType.RUN, f"ingested by recipe {plan.scene.recipe.name}")
-            steps = file_steps(self._catalog, image, request, plan.target.bands, record, threads=1)
+            bands, known = plan.target.bands, plan.headers
+            steps = file_steps(self._catalog, image, request, bands, record, threads=1, known=known)
             done.record, done.task = record, Task(self._catalog, image, steps, plan.replaces, record)
-            for file, step in zip(plan.files, steps, strict=True):
-                with odd_headers(file.path):
-                    done.written.append(step(done.stack))
+            with raster_environment():
+                for file, step in zip(plan.files, steps, strict=True):
+                    with odd_headers(file.path):
+                        done.written.append(step(done.stack))
+                    _require_unchanged(file)
+            plan.headers = []
             done.hashes = [one.digest.sha256 for one in done.written]
             if options.cog:
                 done.hashes = [sha256_of(file.location) for file in plan.files]
@@ -522,6 +540,14 @@ class _Ingest:
             files=tuple(file.path for file in scene.files),
             error=error,
         )
+
+
+def _require_unchanged(file: SourceFile) -> None:
+    """Refuse a file that was changed since it was listed: what is known of its header may be another one's."""
+    with read_errors(file.path):
+        status = file.location.stat()
+    if (status.st_size, status.st_mtime_ns) != (file.size_bytes, file.modified_ns):
+        raise ImageDeletedError(f"'{file.path}' changed while it was ingested; ingest it again once it is complete")
 
 
 def _moment(value: Any) -> Any:

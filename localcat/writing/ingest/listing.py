@@ -94,6 +94,7 @@ class _Lister:
         self._own = [path.resolve() for path in own]
         self._seen: set[Path] = set()
         self._folders: set[tuple[int, int]] = set()  # device and number, so that links in a circle end
+        self._real = Path(), Path()  # the folder that was asked for last, and what it is without links
         self.found = Listing()
 
     def listed(self, sources: Any) -> Listing:
@@ -162,7 +163,8 @@ class _Lister:
             self._pass(path, "link", f"a symbolic link to '{_target(path)}'; follow_links=True takes it in")
             return
         try:
-            real = Path(os.path.realpath(path))
+            is_link = path.is_symlink()
+            real = Path(os.path.realpath(path)) if is_link else self._real_folder(path.parent) / path.name
             status = real.stat()
         except OSError as error:
             is_broken = path.is_symlink()
@@ -171,7 +173,7 @@ class _Lister:
             return
         if not stat.S_ISREG(status.st_mode):
             self._pass(path, "foreign", "not a plain file")
-        elif self._is_own(real):
+        elif any(real.is_relative_to(own) for own in self._own):
             self._pass(path, "own", "a file of the catalog itself")
         elif status.st_size == 0:
             self._pass(path, "empty", "the file has no bytes")
@@ -179,11 +181,16 @@ class _Lister:
             self._pass(path, "repeated", f"the same file as '{real}', which is taken by another path")
         else:
             self._seen.add(real)
-            location = real if path.is_symlink() else path
+            location = real if is_link else path
             self.found.files.append(SourceFile(path, location, root, status.st_size, status.st_mtime_ns))
 
-    def _is_own(self, path: Path) -> bool:
-        resolved = path.resolve()
+    def _real_folder(self, folder: Path) -> Path:
+        if folder != self._real[0]:
+            self._real = folder, Path(os.path.realpath(folder))
+        return self._real[1]
+
+    def _is_own(self, folder: Path) -> bool:
+        resolved = self._real_folder(folder)
         return any(resolved.is_relative_to(own) for own in self._own)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from localcat.errors import BadRequestError, RasterError
+from localcat.errors import BadRequestError
 from localcat.models.attributes.values import Resolution
 from localcat.models.backend import bands_of
 from localcat.models.band import Band
@@ -272,7 +272,7 @@ class Products:
 
     def _new_bands(self, one: ReadScene, target: Target) -> Iterator[tuple[BandRecipe, dict[str, Any]]]:
         """Yield the bands of a new product and their attributes: the recipe's, completed from the files."""
-        positions: dict[str, int] = {}  # of files, by layer
+        positions = {layer: position for position, layer in enumerate(_layers_in_order(one))}
         for band in _present(one):
             layer = _layer_of(band, one.scene)
             if layer is None:
@@ -281,7 +281,7 @@ class Products:
             facts = header.layers[band.index]
             attributes = {
                 "band_index": band.index,
-                "file_index": positions.setdefault(layer, len(positions)),
+                "file_index": positions[layer],
                 "data_type": facts.data_type,
                 **band.known,
             }
@@ -291,6 +291,13 @@ class Products:
                 attributes.setdefault("vendor_band_name", band.layers[0] if band.layers else layer)
             _complete(attributes, band, facts, file, target)
             yield band, attributes
+
+
+def _layers_in_order(one: ReadScene) -> list[str]:
+    """Return the layers of a scene's bands; first that of the first band to show, whose grid becomes the image's."""
+    layers = {band.name: layer for band in _present(one) if (layer := _layer_of(band, one.scene)) is not None}
+    shown = [layers[name] for name in one.scene.kind.display if name in layers]
+    return list(dict.fromkeys([*shown[:1], *layers.values()]))
 
 
 def _present(one: ReadScene) -> list[BandRecipe]:
@@ -401,21 +408,3 @@ def _is_like(bands: Sequence[Band], header: FileHeader) -> bool:
             if colors is not None and tuple(map(tuple, colors)) != facts.codes.colors:
                 return False
     return True
-
-
-def require_layers(header: FileHeader, path: str, bands: Sequence[Band]) -> None:
-    """Refuse a file that has fewer bands than a product declares for it, or of other types.
-
-    Raises
-    ------
-    RasterError
-        With the band.
-    """
-    for band in bands:
-        if band.position >= len(header.layers):
-            raise RasterError(
-                f"'{path}' has {len(header.layers)} bands and band '{band.name}' is declared as number {band.position}"
-            )
-        found = header.layers[band.position].data_type
-        if band.data_type is not None and not band.is_mask and band.data_type != found:
-            raise RasterError(f"band '{band.name}' stores {band.data_type} but '{path}' has {found}")
