@@ -212,10 +212,16 @@ def paths_of(files: Any) -> list[Path]:
     if not paths:
         raise BadRequestError("files is empty; pass at least one file to upload")
     for path in paths:
-        if not path.is_file():
-            there = "is not a file" if path.exists() else "does not exist"
-            raise BadRequestError(f"'{path}' {there}; pass the path of a GeoTIFF or JPEG 2000 file to upload")
+        if not _is_file(path):
+            raise BadRequestError(f"'{path!s:.200}' is not there, or is not a file; pass a GeoTIFF or JPEG 2000 file")
     return paths
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long, say
+        return False
 
 
 def raster_meta_of(given: Any) -> Mapping[str, Any]:

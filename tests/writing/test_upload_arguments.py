@@ -55,7 +55,7 @@ def test_a_file_that_is_not_there_is_refused_at_once(product: Product, tmp_path:
     for way in ways:
         for options in ({}, {"wait": False}, {"copy": False}, {"cog": True}):
             image = new_image(product)
-            with pytest.raises(BadRequestError, match=r"' (does not exist|is not a file); pass the path of a GeoTIFF"):
+            with pytest.raises(BadRequestError, match=r"' is not there, or is not a file; pass a GeoTIFF"):
                 image.upload(way, **options)
             assert image.state == "unsaved"
     opened.close()
