@@ -24,6 +24,7 @@ from localcat.errors import CommitUnknownError as CommitUnknownError
 from localcat.errors import ConflictError as ConflictError
 from localcat.errors import CorruptCatalogError as CorruptCatalogError
 from localcat.errors import CorruptImageError as CorruptImageError
+from localcat.errors import DefaultCatalogWarning as DefaultCatalogWarning
 from localcat.errors import DeletedObjectError as DeletedObjectError
 from localcat.errors import DownloadError as DownloadError
 from localcat.errors import DuplicateError as DuplicateError

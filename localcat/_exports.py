@@ -28,6 +28,7 @@ NAMES: dict[str, tuple[str, ...]] = {
         "ConflictError",
         "CorruptCatalogError",
         "CorruptImageError",
+        "DefaultCatalogWarning",
         "DeletedObjectError",
         "DownloadError",
         "DuplicateError",

@@ -264,7 +264,7 @@ class Catalog:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Make all changes inside the block together, or none if it raises; blocks may be nested."""
-        with self.database.transaction():
+        with self.database.transaction(creates=True):
             yield
 
     def add_images(

@@ -43,6 +43,7 @@
         └── ImageDeletedError                also a DeletedObjectError: deleted or replaced while it was read
 
     LocalcatWarning (UserWarning)            every warning of localcat
+    ├── DefaultCatalogWarning                the first write makes a default catalog
     ├── FailedImagesWarning                  images that could not be read were left out
     ├── FileSystemWarning                    the catalog is on a network share or a FAT
     ├── GeoContextWarning                    a context that is probably not what was meant
@@ -302,6 +303,10 @@ class LocalcatWarning(UserWarning):
 
     def __str__(self) -> str:
         return _text_of(self, super().__str__())
+
+
+class DefaultCatalogWarning(LocalcatWarning):
+    """There is no default catalog yet, and a write makes one."""
 
 
 class FailedImagesWarning(LocalcatWarning):

@@ -132,7 +132,7 @@ DeletedObjectError UnsavedObjectError properties
 """
 OUR_OWN = """
 AOI BadRequestError Catalog CatalogClosedError CatalogError CatalogExistsError CatalogLockedError
-CatalogNotFoundError ClientError
+CatalogNotFoundError ClientError DefaultCatalogWarning
 Collection CommitUnknownError ConflictError CorruptCatalogError CorruptImageError DLTile DownloadError DuplicateError
 Expression FailedImagesWarning FileSystemWarning ForbiddenError GeoContext
 GeoContextWarning GeometryWarning GoneError GridMismatchError ImageDeletedError

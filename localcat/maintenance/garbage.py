@@ -40,6 +40,7 @@ def collect_garbage(
     days = _days(keep)
     if catalog.database.in_transaction:
         raise BadRequestError("gc unlinks only what is committed; call it outside of the transaction")
+    catalog.database.require_file()
     why = catalog.why_read_only()
     if why is not None:
         raise ReadOnlyCatalogError(why)

@@ -26,6 +26,7 @@ def relocate(
     before, after = os.fspath(old), Path(os.path.abspath(new))  # noqa: PTH100  # links are not followed
     if not after.is_dir():
         raise BadRequestError(f"there is no folder '{after}' in which the files could be")
+    catalog.database.require_file()
     report = RelocateReport()
     if dry_run:
         with catalog.database.read() as connection:

@@ -109,7 +109,7 @@ class Band(NamedCatalogObject, abstract=True):
     def _prepare(self, transaction: Transaction) -> None:
         super()._prepare(transaction)
         if self.sort_order is None:
-            self.sort_order = rows.next_sort_order(transaction.connection, self._product_row_id(transaction))
+            self.sort_order = rows.next_sort_order(transaction.connection, self._product_row_id(transaction.connection))
         for name in ("file_index", "jpx_layer_index"):
             if getattr(self, name) is None:
                 setattr(self, name, 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
@@ -147,14 +148,20 @@ class NamedCatalogObject(CatalogObject, abstract=True):
         return [f"  product: {self.product_id}"]
 
     def _insert(self, transaction: Transaction, values: Any) -> int:
-        return super()._insert(transaction, {**values, "product_id": self._product_row_id(transaction)})
+        return super()._insert(transaction, {**values, "product_id": self._product_row_id(transaction.connection)})
 
-    def _product_row_id(self, transaction: Transaction) -> int:
-        row_id = rows.product_row_id(transaction.connection, str(self.product_id))
+    def _require_creatable(self) -> None:
+        super()._require_creatable()
+        if self._catalog.database.is_missing:
+            with self._catalog.database.read() as connection:
+                self._product_row_id(connection)
+
+    def _product_row_id(self, connection: sqlite3.Connection) -> int:
+        row_id = rows.product_row_id(connection, str(self.product_id))
         if row_id is None:
             prefixed = Product.namespace_id(str(self.product_id), catalog=self._catalog)
             hint = "save it first"
-            if rows.product_row_id(transaction.connection, prefixed) is not None:
+            if rows.product_row_id(connection, prefixed) is not None:
                 hint = f"did you mean '{prefixed}'?"
             raise ProductNotFoundError(f"there is no product '{self.product_id}' in the catalog; {hint}")
         return row_id

@@ -260,7 +260,8 @@ class CatalogObjectBase(Record, abstract=True):
         return f"{type(self).__name__} '{self.id}': "
 
     def _create(self) -> None:
-        with self._catalog.database.write() as transaction:
+        self._require_creatable()
+        with self._catalog.database.write(creates=True) as transaction:
             transaction.on_rollback.append(self._undo())
             self._require_values()
             self._prepare(transaction)
@@ -361,6 +362,11 @@ class CatalogObjectBase(Record, abstract=True):
 
     def _after_write(self, transaction: Transaction) -> None:
         """Check the object as it is stored now, and bring other rows up to date, in the same transaction."""
+
+    def _require_creatable(self) -> None:
+        """Refuse what the first write of a default catalog could not save, before there is a file."""
+        if self._catalog.database.is_missing:
+            self._require_values()
 
     def _require_values(self) -> None:
         missing = [name for name in self._required() if self._value(name) in (None, "")]

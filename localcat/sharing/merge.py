@@ -137,7 +137,7 @@ def merge(
     if catalog.database.in_transaction or other.database.in_transaction:
         raise BadRequestError("a merge is a transaction of its own; call it outside of any other one")
     if not dry_run:
-        with catalog.database.write():
+        with catalog.database.write(creates=True):
             pass  # where nothing can be written this is refused before anything is copied
     report = MergeReport()
     changes = list(_Comparison(catalog, other, policy, report).changes())

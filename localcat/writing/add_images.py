@@ -192,7 +192,7 @@ def add_images(
     if isinstance(records, str | bytes | Mapping | Image) or not isinstance(records, Iterable):
         raise BadRequestError(f"records are several dictionaries or images, not {type(records).__name__}")
     objects: list[Image] = []
-    with catalog.database.transaction() as transaction:  # the records may come from code of the user's own
+    with catalog.database.transaction(creates=True) as transaction:  # the records may come from code of the user's own
         with sqlite_errors(catalog.path):
             loader = _Loader(catalog, transaction.connection, on_conflict)
         numbered = enumerate(shown(records, "adding images", "images", progress))

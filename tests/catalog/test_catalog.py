@@ -22,7 +22,6 @@ from localcat import (
     CatalogExistsError,
     CatalogNotFoundError,
     CorruptCatalogError,
-    Image,
     LocalcatError,
     Product,
     QueryError,
@@ -165,38 +164,6 @@ def test_a_duplicate_product_is_refused(catalog: Catalog) -> None:
 
 
 # The default catalog
-
-
-def test_the_default_catalog_is_made_at_the_first_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """3.11: neither importing nor searching makes a file."""
-    path = tmp_path / "deep" / "default.gpkg"
-    monkeypatch.setenv("LOCALCAT", str(path))
-    localcat.set_default_catalog(None)
-    try:
-        assert Product.search().count() == 0
-        assert Product.get("x") is None
-        assert Image.search().summary().count == 0
-        product = Product(id="x", name="X")
-        assert list(tmp_path.iterdir()) == []
-        product.save()
-        assert path.exists()
-        assert Product.search().ids() == [product.id]
-        localcat.default_catalog().close()
-    finally:
-        localcat.set_default_catalog(None)
-
-
-def test_the_default_catalog_lies_in_the_users_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """3.11."""
-    monkeypatch.delenv("LOCALCAT", raising=False)
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    localcat.set_default_catalog(None)
-    try:
-        assert localcat.default_catalog().path.name == "catalog.gpkg"
-        assert localcat.default_catalog().path.parent.name == "localcat"
-    finally:
-        localcat.set_default_catalog(None)
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_as_default_nests_and_ends() -> None:

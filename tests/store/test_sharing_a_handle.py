@@ -18,6 +18,7 @@ from localcat import (
     CatalogLockedError,
     CatalogNotFoundError,
     ConflictError,
+    DefaultCatalogWarning,
     Image,
     Product,
 )
@@ -240,7 +241,8 @@ def test_no_empty_catalog_beside_a_full_data_folder(tmp_path: Path, monkeypatch:
         product(default, "one")
     assert [path.name for path in tmp_path.iterdir()] == ["a.data"]
     shutil.rmtree(tmp_path / "a.data" / "acme-p")
-    product(default, "one")
+    with pytest.warns(DefaultCatalogWarning, match=r"makes one at '.*a\.gpkg'"):
+        product(default, "one")
     assert ids(default)[0].endswith(":one")
 
 

@@ -6,9 +6,17 @@ import uuid
 from contextlib import suppress
 from pathlib import Path
 
+from localcat.disk.ownership import data_path, holds_locks_alone
 from localcat.disk.steps import reached
 from localcat.disk.system import flush_folder, name_new
-from localcat.errors import CatalogExistsError, ClientError, StorageError
+from localcat.errors import (
+    CatalogExistsError,
+    CatalogNotFoundError,
+    ClientError,
+    DefaultCatalogWarning,
+    StorageError,
+    warn_caller,
+)
 from localcat.store.file import schema
 from localcat.store.file.connection import OpenOptions, connect
 from localcat.store.file.faults import sqlite_errors
@@ -44,6 +52,34 @@ def create(
     finally:
         with suppress(OSError):  # where nothing can be written, nothing was
             temporary.unlink(missing_ok=True)
+
+
+def prepare_default(path: Path) -> None:
+    """Make the folder of a default catalog that the first write is about to make, and tell the user where it will be.
+
+    Raises
+    ------
+    CatalogNotFoundError
+        If there is a data folder with files: the catalog file is missing.
+    StorageError
+        If the folder cannot be made.
+    """
+    folder = data_path(path)
+    if folder.is_dir() and any(folder.iterdir()) and not holds_locks_alone(folder):
+        raise CatalogNotFoundError(
+            f"there is no catalog at '{path}', but its data folder '{folder}' is full; put the catalog file back, "
+            "restore a backup, or move the folder away to begin a new catalog"
+        )
+    warn_caller(
+        DefaultCatalogWarning(
+            f"there is no default catalog yet: this write makes one at '{path}'; to choose another, pass catalog=, set "
+            "$LOCALCAT or call set_default_catalog()"
+        )
+    )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"the folder of catalog '{path}' cannot be made: {error.strerror}") from error
 
 
 def new_settings(*, namespace: str, org: str, user: str) -> dict[str, str]:

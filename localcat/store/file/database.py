@@ -13,13 +13,13 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from localcat.disk.filesystem import file_system_of
 from localcat.disk.locks import Locks
-from localcat.disk.ownership import data_path, holds_locks_alone, lock_folder_of
+from localcat.disk.ownership import lock_folder_of
 from localcat.disk.risks import warn_of_risks
 from localcat.disk.system import identity_of
 from localcat.errors import (
@@ -31,7 +31,6 @@ from localcat.errors import (
     QueryError,
     ReadOnlyCatalogError,
     ReadOnlyCatalogWarning,
-    StorageError,
     UntrustedCatalogError,
     warn_caller,
 )
@@ -45,7 +44,7 @@ from localcat.store.file.connection import (
     nothing_outside,
     only_reading,
 )
-from localcat.store.file.creating import create
+from localcat.store.file.creating import create, prepare_default
 from localcat.store.file.faults import sqlite_errors
 from localcat.store.file.migrate import migrate
 from localcat.store.file.tinkering import ReadingConnection, WritingConnection
@@ -263,11 +262,18 @@ class Database:
             yield connection
 
     @contextmanager
-    def write(self) -> Iterator[Transaction]:
+    def write(self, *, creates: bool = False) -> Iterator[Transaction]:
         """Run a block as one transaction, all or nothing; inside another one it is a savepoint of that.
+
+        Parameters
+        ----------
+        creates : bool
+            Whether the block adds something, for which a default catalog that is not there yet is made.
 
         Raises
         ------
+        CatalogNotFoundError
+            If there is no file, and nothing is to be made.
         ReadOnlyCatalogError
             If the catalog is open for reading only.
         CatalogLockedError
@@ -275,14 +281,17 @@ class Database:
         CommitUnknownError
             If the last step failed in a way that leaves the outcome open.
         """
-        with self.transaction() as transaction, sqlite_errors(self.path):
+        with self.transaction(creates=creates) as transaction, sqlite_errors(self.path):
             yield transaction
 
     @contextmanager
-    def transaction(self) -> Iterator[Transaction]:
+    def transaction(self, *, creates: bool = False) -> Iterator[Transaction]:
         """As `write`, for a block that runs a user's code: errors of its own leave it as they are."""
         self._require_writing()
-        self._create_if_missing()
+        if creates:
+            self._create_if_missing()
+        else:
+            self.require_file()
         self._look_now()
         session = self._session()
         self._require_writing()  # only the first open finds out whether the location can be written to
@@ -528,23 +537,21 @@ class Database:
         self._is_forbidden = why is not None
         return why
 
+    @property
+    def is_missing(self) -> bool:
+        """Whether this is a default catalog that nothing was saved in yet: reads find it empty."""
+        return self._new_settings is not None and not self._was_there and not self.path.exists()
+
+    def require_file(self) -> None:
+        """Refuse a default catalog that is not there yet: there is nothing to keep in order."""
+        if self.is_missing:
+            raise CatalogNotFoundError(f"there is no catalog at '{self.path}' yet; save an object first")
+
     def _create_if_missing(self) -> None:
-        if self._new_settings is None or self._was_there or self.path.exists():
-            return
-        folder = data_path(self.path)
-        if folder.is_dir() and any(folder.iterdir()) and not holds_locks_alone(folder):
-            raise CatalogNotFoundError(
-                f"there is no catalog at '{self.path}', but its data folder '{folder}' is full; put the catalog file "
-                "back, restore a backup, or move the folder away to begin a new catalog"
-            )
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StorageError(f"the folder of catalog '{self.path}' cannot be made: {error.strerror}") from error
-        try:
-            self.create()
-        except CatalogExistsError:
-            return  # another program or thread was faster; its catalog is as good
+        if self.is_missing:
+            prepare_default(self.path)
+            with suppress(CatalogExistsError):  # another program or thread was faster; its catalog is as good
+                self.create()
 
     @property
     def in_transaction(self) -> bool:

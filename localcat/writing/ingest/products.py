@@ -252,7 +252,7 @@ class Products:
         if self._dry_run:
             target.bands = [self._band(product_id, number, *one) for number, one in enumerate(made, 1)]
             return self._kept(target)
-        with self._backend.database.write():
+        with self._backend.database.write(creates=True):
             product = Product(
                 id=product_id,
                 name=scene.product_name[:2000],
