@@ -15,8 +15,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from localcat import Catalog, Product
+from localcat.disk import system
 from tests.real_data import RASTERS
 from tests.small_catalog import META, PIXELS, fill_guide, make_guide
+from tests.systems import EMULATED
 
 settings.register_profile("localcat", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("localcat")
@@ -31,6 +33,14 @@ def _refuse_the_network(event: str, arguments: tuple[Any, ...]) -> None:
 
 _LOCAL = getattr(socket, "AF_UNIX", None)  # between processes of one machine
 sys.addaudithook(_refuse_the_network)
+
+
+def pytest_report_header() -> str:
+    """Say which system the tests see."""
+    seen = system.sys.platform
+    if EMULATED and seen == sys.platform:
+        raise pytest.UsageError(f"{EMULATED} is not in place, since localcat was imported before it")
+    return f"localcat sees {seen}, {'emulated' if EMULATED else 'as it is'}"
 
 
 @pytest.fixture

@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Final
 
 from localcat.disk.system import IS_WINDOWS, same_file
+from localcat.errors import BadRequestError
 
 _IGNORES_CASE: Final = sys.platform in ("win32", "darwin")
 LONGEST_PATH: Final = 259  # characters of a path on Windows, as it is set up
+LONGEST_NAME: Final = 220  # bytes; file systems allow 255, and journals and backups have longer names
+_LONGEST_SIDECAR = len(".schema-99.backup.tmp")
 _LONGEST_SLUG = 60  # characters
 _SHORTEST_SLUG = 8
 _NOT_IN_SLUGS = re.compile(r"[^a-z0-9._-]+")
@@ -67,6 +70,28 @@ def why_unusable(name: str) -> str | None:
         return "it ends with a dot or a blank"
     found = _NOT_IN_NAMES.search(name)
     return None if found is None else f"it contains {found[0]!r}"
+
+
+def require_usable(file: Path) -> None:
+    """Refuse the path of a new catalog file that some system could not have, or not with its journals beside it.
+
+    Raises
+    ------
+    BadRequestError
+        If its name is too long anywhere, or one that Windows refuses while this is Windows.
+    """
+    too_long = len(os.fsencode(file.name)) - LONGEST_NAME
+    if too_long > 0:
+        raise BadRequestError(f"the name of '{file}' is {too_long} bytes too long; {LONGEST_NAME} are allowed")
+    if IS_WINDOWS:
+        why = why_unusable(file.name)
+        if why is not None:
+            raise BadRequestError(f"'{file.name}' cannot be a file on Windows: {why}; choose another name")
+        too_long = len(str(file)) + _LONGEST_SIDECAR - LONGEST_PATH
+        if too_long > 0:
+            raise BadRequestError(
+                f"the path '{file}' is {too_long} characters too long for a catalog on Windows; choose a shorter one"
+            )
 
 
 def same_name(folder: Path, first: str, second: str) -> bool:

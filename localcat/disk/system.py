@@ -169,4 +169,4 @@ def _made(found: os.stat_result) -> int:
     """Return when a file was made, which stands in for its number on a share of Windows that has none."""
     if not IS_WINDOWS:
         return 0  # its ctime changes with each write
-    return int(getattr(found, "st_birthtime_ns", found.st_ctime_ns))  # the second before Python 3.12
+    return int(getattr(found, "st_birthtime_ns", 0) or found.st_ctime_ns)  # the second before Python 3.12

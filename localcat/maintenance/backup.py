@@ -17,7 +17,7 @@ from localcat.disk.data_folder import TEMPORARY_PREFIX, DataFolder
 from localcat.disk.digest import hash_stream
 from localcat.disk.faults import write_errors
 from localcat.disk.filesystem import is_link
-from localcat.disk.names import is_inside
+from localcat.disk.names import is_inside, require_usable
 from localcat.disk.ownership import Marker, data_path, require_outside
 from localcat.disk.paths import absolute, in_place_href
 from localcat.disk.system import flush_folder, rename, same_file
@@ -103,6 +103,7 @@ def new_pair(path: str | os.PathLike[str], *, outside: Path) -> Path:
         raise CatalogNotFoundError(f"the folder '{target.parent}' does not exist; make it first")
     if is_inside(target, outside):
         raise BadRequestError(f"'{target}' is in the data folder '{outside}' itself; choose another place")
+    require_usable(target)
     require_outside(target)
     for one in (target, data):
         if os.path.lexists(one):

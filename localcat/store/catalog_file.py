@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self
 
 from localcat.disk.filesystem import exists
+from localcat.disk.names import require_usable
 from localcat.disk.ownership import (
     Home,
     Marker,
@@ -50,7 +51,6 @@ if TYPE_CHECKING:
 DEFAULT_NAME = "catalog.gpkg"
 PATH_VARIABLE = "LOCALCAT"  # the environment variable that names the default catalog
 _ATTEMPTS = 5  # to open or create a catalog that other programs make or take away
-_LONGEST_NAME = 220  # bytes; file systems allow 255, and journals and backups have longer names
 
 
 class FileReference(Protocol):
@@ -96,9 +96,7 @@ class CatalogFile:
     def create(cls, path: str | os.PathLike[str], settings: dict[str, str]) -> Self:
         """Make a new, empty catalog; `Catalog.create` says what is refused."""
         file = absolute(path)
-        too_long = len(os.fsencode(file.name)) - _LONGEST_NAME
-        if too_long > 0:
-            raise BadRequestError(f"the name of '{file}' is {too_long} bytes too long; {_LONGEST_NAME} are allowed")
+        require_usable(file)
         if file.exists():
             raise CatalogExistsError(f"'{file}' already exists; open it with Catalog.open, or choose another name")
         folder = data_path(file)

@@ -39,6 +39,7 @@ from localcat.store.file import journal
 from localcat.store.file.connection import OpenOptions
 from localcat.store.file.database import Database
 from tests.journals import leave_journal
+from tests.systems import posix
 
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT sum(i) AS s FROM n"
 META = {"geoTransform": [500_000, 60, 0, 4_000_000, 0, -60], "coordinateSystem": {"epsg": 32618}}
@@ -434,6 +435,7 @@ def test_names_that_are_too_long(tmp_path: Path, name: str) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@posix
 @pytest.mark.parametrize("stem", ["n" * 215, "ü" * 100, "%41?mode=memory&x#y", "a b'c\"d"])
 def test_names_that_are_odd_but_fit(tmp_path: Path, stem: str) -> None:
     name = f"{stem}.gpkg"

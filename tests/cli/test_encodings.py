@@ -11,7 +11,7 @@ import pytest
 
 from localcat import Catalog, Product
 
-SHELL = [sys.executable, "-m", "localcat"]
+SHELL = [sys.executable, "-c", "from localcat.cli import main; main()"]
 
 
 def run(folder: Path, encoding: str, *arguments: str) -> tuple[int, str, str]:

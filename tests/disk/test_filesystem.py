@@ -18,6 +18,7 @@ from localcat.disk.filesystem import (
     mounts_of_bsd,
     mounts_of_linux,
 )
+from tests.systems import linux
 
 MOUNTINFO = r"""
 25 30 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw
@@ -100,13 +101,14 @@ def test_this_machines_folder_is_known(tmp_path: Path) -> None:
     assert not found.is_read_only
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux")
+@linux
 def test_kernel_and_mounts_agree() -> None:
     found = file_system_of("/proc/self")
     assert (found.name, found.is_local_disk) == ("proc", False)
     assert file_system_of("/proc").is_read_only is bool(os.statvfs("/proc").f_flag & os.ST_RDONLY)
 
 
+@linux
 def test_on_macos_the_mounts_are_listed_once_for_a_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It takes a program of its own, which every thread's connection would run."""
     listed: list[list[str]] = []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,8 +14,9 @@ from localcat.disk import locks as module
 from localcat.disk.locks import Locks, why_none
 from localcat.disk.ownership import LOCK_NAMES, holds_locks_alone, lock_folder_of
 from localcat.errors import CatalogLockedError, StorageError
+from tests.systems import posix
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="SQLite's own locks suffice there")
+pytestmark = posix  # the locks of SQLite suffice on Windows
 
 AT_ONCE = 0.0  # seconds to wait
 PATIENCE = 60.0

@@ -14,6 +14,7 @@ from localcat import Catalog
 from localcat.disk.peeking import copy, opens_with_sqlite, peek
 from localcat.store.file import journal
 from tests.small_catalog import make_product
+from tests.systems import posix
 
 needs_posix = pytest.mark.skipif(sys.platform == "win32", reason="locks belong to the open file there")
 WRITES = "import sqlite3, sys; sqlite3.connect(sys.argv[1], timeout=0).execute('CREATE TABLE other (id)')"
@@ -58,6 +59,7 @@ def test_a_missing_file_is_missing(tmp_path: Path) -> None:
 
 @needs_posix
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="this system does not list open files")
+@posix
 def test_one_descriptor_is_kept_of_a_file_that_sqlite_had_open_and_none_of_others(path: Path) -> None:
     with peek(path):
         pass
@@ -70,6 +72,7 @@ def test_one_descriptor_is_kept_of_a_file_that_sqlite_had_open_and_none_of_other
 
 
 @needs_posix
+@posix
 def test_the_locks_of_sqlite_outlast_a_look(tmp_path: Path) -> None:
     path = tmp_path / "survey.gpkg"
     with Catalog.create(path, org="acme") as catalog:

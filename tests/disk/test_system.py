@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,8 +17,8 @@ from localcat.disk.data_folder import TEMPORARY_PREFIX, DataFolder
 from localcat.disk.ownership import Marker, home_of
 from localcat.errors import CatalogExistsError, StorageError, UnsafePathError
 from tests.small_catalog import upload
+from tests.systems import linux, posix
 
-posix = pytest.mark.skipif(sys.platform == "win32", reason="asks fcntl, which Windows does not have")
 HOUR = 3600  # seconds
 FULL_FSYNC = 51
 
@@ -42,11 +41,13 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return found
 
 
+@linux
 def test_on_macos_the_drive_is_waited_for(asked: list[str]) -> None:
     system.flush(0)
     assert asked == [f"fcntl {FULL_FSYNC}"]
 
 
+@linux
 @pytest.mark.parametrize("number", [errno.ENOTSUP, errno.ENOTTY, errno.EINVAL])
 def test_a_share_that_refuses_this_gets_a_plain_fsync(
     asked: list[str], monkeypatch: pytest.MonkeyPatch, number: int
@@ -56,6 +57,7 @@ def test_a_share_that_refuses_this_gets_a_plain_fsync(
     assert asked == ["fsync"]
 
 
+@linux
 def test_a_disk_that_failed_is_not_asked_again(asked: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(system.fcntl, "fcntl", failing(errno.EIO))
     with pytest.raises(OSError, match="Input/output error"):
@@ -135,7 +137,7 @@ def test_a_new_name_is_given_without_hard_links(tmp_path: Path, monkeypatch: pyt
     system.name_new(source, target)
     assert [(path.name, path.read_text(encoding="utf-8")) for path in tmp_path.iterdir()] == [("target", "new")]
     source.write_text("newer", encoding="utf-8")
-    with pytest.raises(FileExistsError, match="File exists"):
+    with pytest.raises(FileExistsError, match="exists"):
         system.name_new(source, target)
     assert target.read_text(encoding="utf-8") == "new"
 
@@ -154,6 +156,7 @@ def test_windows_is_asked_again_while_a_scanner_has_a_new_file_open(
 
     monkeypatch.setattr(Path, "rename", refused_twice)
     monkeypatch.setattr(system, "time", SimpleNamespace(sleep=pauses.append))
+    monkeypatch.setattr(system, "IS_WINDOWS", False)
     with pytest.raises(PermissionError, match="used by another process"):
         system.rename(tmp_path / "a", tmp_path / "b")  # other systems do not refuse it
     monkeypatch.setattr(system, "IS_WINDOWS", True)
@@ -167,9 +170,9 @@ def without_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     real = os.stat
 
     def numberless(path: Any, **options: Any) -> os.stat_result:
-        found = list(real(path, **options))
-        found[1] = 0
-        return os.stat_result(found)
+        found = real(path, **options)
+        values = [0 if at == 1 else value for at, value in enumerate(found)]
+        return os.stat_result(values, {name: getattr(found, name) for name in dir(found) if name.endswith("_ns")})
 
     monkeypatch.setattr(os, "stat", numberless)
 

@@ -16,6 +16,7 @@ from localcat.disk.data_folder import TEMPORARY_PREFIX, DataFolder
 from localcat.errors import BadRequestError, ReadOnlyCatalogError, UnsafePathError
 from localcat.maintenance import garbage
 from tests.small_catalog import upload
+from tests.systems import posix
 
 
 @pytest.fixture
@@ -125,6 +126,7 @@ def test_gc_in_a_transaction_is_refused(catalog: Catalog, image: Image) -> None:
     assert Image.get(image.id).ndarray("blue").any()
 
 
+@posix
 def test_gc_follows_no_link_in_the_place_of_the_data_folder(tmp_path: Path) -> None:
     """A stranger's archive may hold one that leads to somebody's own files."""
     home = tmp_path / "home"
@@ -145,6 +147,7 @@ def test_gc_follows_no_link_in_the_place_of_the_data_folder(tmp_path: Path) -> N
     assert (home / "thesis.txt").read_text() == "years of work"
 
 
+@posix
 def test_an_untrusted_catalog_deletes_nothing_behind_a_link(tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()

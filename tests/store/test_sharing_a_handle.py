@@ -25,6 +25,7 @@ from localcat import (
 from localcat.store.catalog_file import CatalogFile
 from localcat.store.file import database
 from tests.small_catalog import make_product, new_image
+from tests.systems import posix
 
 PATIENCE = 20.0  # seconds; a test that waits so long has failed
 
@@ -201,6 +202,7 @@ def test_a_child_forked_inside_a_transaction_ends_nothing(tmp_path: Path, fails:
 # A file that changes under the handle
 
 
+@posix
 def test_a_file_that_vanished_is_not_made_again(tmp_path: Path) -> None:
     made = Catalog.create(tmp_path / "a.gpkg", org="acme")
     product(made, "one")
@@ -214,6 +216,7 @@ def test_a_file_that_vanished_is_not_made_again(tmp_path: Path) -> None:
     assert ids(made) == ["acme:one", "acme:two"]
 
 
+@posix
 @pytest.mark.parametrize("reads_first", [True, False])
 def test_another_file_put_in_its_place_is_the_catalog_then(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reads_first: bool
