@@ -12,7 +12,7 @@ DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "commands.md"
 WIDTH = 100  # characters
 HEADER = """# Commands
 
-Every command of `localcat`, as its `--help` prints it.
+Every command of `localcat`, as its `--help` prints it. [field-day.md](field-day.md) shows them at work.
 
 Which catalog: that of `--catalog`, else of `$LOCALCAT`, else the one `.gpkg` of localcat in the current folder, else
 your own in your home folder, if you have one. Only `localcat init` makes one.

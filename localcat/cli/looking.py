@@ -138,6 +138,8 @@ def _show(item: Any) -> None:
     if geometry is not None:
         west, south, east, north = (f"{number:.6g}" for number in geometry.bounds)
         document["geometry"] = f"{geometry.geom_type} in {west},{south},{east},{north}"
+    if "files" in document:
+        document["files"] = [{"href": f"{one['href']}", "size_bytes": one["size_bytes"]} for one in document["files"]]
     names = max(map(len, document), default=0)
     for name, value in document.items():
         lines = _lines_of(getattr(item, name) if name in _TIMES else value)

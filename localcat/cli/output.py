@@ -30,11 +30,12 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, Any]
 
-_FORMATS = ("table", "json", "nl", "csv", "tsv", "geojson", "ids")
+FORMATS = ("table", "json", "nl", "csv", "tsv", "geojson", "ids")
 _SUFFIXES = {".json": "json", ".ndjson": "nl", ".jsonl": "nl", ".csv": "csv", ".tsv": "tsv", ".geojson": "geojson"}
 _MEASURED = 1000  # rows that decide how wide the columns of a table are; those behind them have to fit
 _NARROWEST = 8  # characters of a column that is made narrower
 _GAP = "  "
+_LARGE = 10_000  # whole numbers from which on people need separators; years do not
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Output:
     Parameters
     ----------
     format : str
-        One of ``table``, ``json``, ``nl``, ``csv``, ``tsv``, ``geojson`` and ``ids``.
+        One of ``table``, ``json``, ``nl``, ``csv``, ``tsv``, ``geojson``, ``ids`` and ``files``.
     columns : tuple of str
         Which attributes, if the user named some.
     path : str, optional
@@ -78,9 +79,9 @@ class Output:
         if self.format == "geojson":
             if "geometry" not in kinds[0].ATTRIBUTES:
                 raise click.UsageError("only images can be written as GeoJSON")
-            return self._write(_geojson(found))
+            return self.lines(_geojson(found))
         if self.format == "ids":
-            return self._write(str(item.id) for item in found)
+            return self.lines(str(item.id) for item in found)
         if self.format in ("json", "nl") and not self.columns:
             return self.rows(({"id": item.id, **item.serialize()} for item in found), ())
         columns = self.columns or tuple(shown)
@@ -101,24 +102,24 @@ class Output:
         if self.format == "geojson":
             raise click.UsageError("only images can be written as GeoJSON")
         if self.format == "ids":
-            return self._write(str(row["id"]) for row in rows)
+            return self.lines(str(row["id"]) for row in rows)
         if self.format in ("json", "nl"):
-            return self._write(_json_lines(rows, nl=self.format == "nl"))
+            return self.lines(_json_lines(rows, nl=self.format == "nl"))
         rows = iter(rows)
         first = list(itertools.islice(rows, _MEASURED))
         names = list(columns or (first[0] if first else ()))
         everything = itertools.chain(first, rows)
         if self.format in ("csv", "tsv"):
-            return self._write(_separated(everything, names, self.format, self.has_header)) - self.has_header
+            return self.lines(_separated(everything, names, self.format, self.has_header)) - self.has_header
         if self.fmt is not None:
-            return self._write(_tabulated(list(everything), names, self.fmt, self.has_header))
+            return self.lines(_tabulated(list(everything), names, self.fmt, self.has_header))
         is_seen = self.path is None and sys.stdout.isatty()
         width = shutil.get_terminal_size().columns if is_seen else None
         lines = _table(first, rows, names, width, has_header=self.has_header)
-        return self._write(lines) - (2 if self.has_header and first else 0)
+        return self.lines(lines) - (2 if self.has_header and first else 0)
 
-    def _write(self, lines: Iterable[str]) -> int:
-        """Write lines; return how many."""
+    def lines(self, lines: Iterable[str]) -> int:
+        """Print lines; return how many."""
         number = 0
         with self._opened() as stream:
             for line in lines:
@@ -135,7 +136,7 @@ class Output:
             yield stream
 
 
-def prints(*, formats: Sequence[str] = _FORMATS) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def prints(*, formats: Sequence[str] = FORMATS) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Return what gives a command the options of its output; it gets them as `out`."""
 
     def decorated(function: Callable[..., None]) -> Callable[..., None]:
@@ -164,6 +165,7 @@ _HELP = {
     "tsv": ("--tsv", None, "CSV with tabs."),
     "geojson": ("--geojson", None, "GeoJSON, with footprints."),
     "ids": ("--ids", None, "Ids, one a line, as other commands take them from a pipe."),
+    "files": ("--files", None, "Paths of their files, one a line, for other programs."),
 }
 _MORE: Sequence[Callable[[Any], Any]] = (
     click.option("--column", "-c", multiple=True, metavar="NAME", help="Only this attribute; may be repeated."),
@@ -230,6 +232,8 @@ def cell(value: Any) -> str:
         return text.removesuffix(" 00:00:00")
     if isinstance(value, float):
         return f"{value:.6g}"
+    if isinstance(value, int) and abs(value) >= _LARGE:
+        return f"{value:,}"
     if isinstance(value, bytes):
         return f"({len(value):,} bytes)"
     made = plain(value)

@@ -12,7 +12,7 @@ from localcat.cli.choosing import Choice, takes_images
 from localcat.cli.door import command, say, tell
 from localcat.cli.looking import IMAGE_COLUMNS
 from localcat.cli.opening import opened
-from localcat.cli.output import Output, prints
+from localcat.cli.output import FORMATS, Output, prints
 
 
 @command(
@@ -21,16 +21,20 @@ from localcat.cli.output import Output, prints
         "search --product landsat --datetime 2024-06/2024-08",
         'search --bbox 10,47,11,48 --where "cloud_fraction < 0.2" --sort -acquired --limit 10',
         "search --intersects area.geojson --geojson -o found.geojson",
+        "search --text june --files | tar -czf june.tar.gz -T -",
         "search --datetime 2024 --ids | localcat read - --bbox 10,47,11,48 -o out/",
     ),
 )
 @takes_images()
-@prints()
+@prints(formats=(*FORMATS, "files"))
 def search_command(chosen: Choice, out: Output) -> None:
     """Find images by product, time, place and attributes."""
     with opened() as catalog:
         found = chosen.search(catalog) if chosen.ids is None else chosen.images(catalog)
-        number = out.objects(found, [localcat.Image], IMAGE_COLUMNS)
+        if out.format == "files":
+            number = out.lines(str(catalog.path_of(file)) for image in found for file in image.files or [])
+        else:
+            number = out.objects(found, [localcat.Image], IMAGE_COLUMNS)
     if not number and sys.stderr.isatty():
         say("nothing is found; `localcat explain` with the same options tells why", err=True)
 

@@ -121,7 +121,12 @@ class ImageSearch(GeoSearch[Image], SummarySearchMixin):
         0
         """
         found = Period.of(period)
-        return self._between(_chosen(AggregateDateField, "field", field), found.first, found.last)
+        handle, search = getattr(p, _chosen(AggregateDateField, "field", field)), self
+        if found.first is not None:
+            search = search.filter(handle >= from_microseconds(found.first))
+        if found.last is not None:
+            search = search.filter(handle <= from_microseconds(found.last))
+        return search
 
     def to_item_collection(self) -> dict[str, Any]:
         """Return the images found as a STAC ItemCollection, a GeoJSON FeatureCollection; see `Image.to_stac_item`."""
