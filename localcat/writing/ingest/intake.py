@@ -197,10 +197,9 @@ class _Ingest:
         product = self._product
         if product is None:
             return [scene]
-        target = self._products.given(product, scene)
-        if target.knows() and not (scene.kind.other_layers and target.is_single_file):
+        if scene.is_one_file or self._products.given(product, scene).knows_layers():
             return [scene]
-        return single_file_scenes(scene) if scene.kind.has_layers else [scene]
+        return single_file_scenes(scene)
 
     def _without_known(self, scenes: Sequence[Scene]) -> list[tuple[int, Scene, KnownImage | None]]:
         """Return the scenes that are new or changed, the latter with their images; note those that are not."""

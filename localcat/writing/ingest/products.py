@@ -76,9 +76,10 @@ class Target:
     outcome: str
     notes: list[str] = field(default_factory=list)
 
-    def knows(self) -> bool:
-        """Return whether any of its bands is one that the recipe declares, or the recipe declares none."""
-        return not self.kind.bands or any(_of_recipe(self.kind, band) is not None for band in self.bands)
+    def knows_layers(self) -> bool:
+        """Return whether the recipe says where any of its bands is in a scene; else a file is a scene."""
+        is_open = self.kind.other_layers and not self.is_single_file
+        return is_open or any(_of_recipe(self.kind, band) is not None for band in self.bands)
 
     @property
     def is_single_file(self) -> bool:
@@ -93,6 +94,14 @@ class Target:
         BadRequestError
             If a file is missing, or bands that the product has in one file are in several.
         """
+        if not self.knows_layers():
+            if not self.is_single_file:
+                count = max(band.file_position for band in self.bands) + 1
+                raise BadRequestError(
+                    f"an image of product '{self.product_id}' has {count} files, and nothing says which files are a "
+                    "scene; name its bands as a recipe does, or pass a recipe of your own"
+                )
+            return [scene.first]
         files: dict[int, SourceFile] = {}
         missing = []
         for band in self.bands:
@@ -124,7 +133,7 @@ class Target:
                 if _layer_name(layer).casefold() == str(band.name).casefold():
                     return file, band.position
             return None, 0
-        return scene.first if len(scene.layers) == 1 and not self.kind.bands else None, band.position
+        return scene.first if scene.is_one_file and not self.kind.bands else None, band.position
 
     def described(self) -> IngestedProduct:
         """Return what the report says of it."""
@@ -343,12 +352,10 @@ def _complete(
     if band.type == BandType.MASK.value:
         attributes.setdefault("is_alpha", facts.is_alpha)
         return
-    data_type = DataType(attributes["data_type"])
-    if facts.nodata is not None and "nodata" not in attributes:
-        if data_type.holds(facts.nodata):
-            attributes["nodata"] = facts.nodata
-        else:
-            target.notes.append(f"the file's nodata {facts.nodata:g} is not a value of band '{band.name}'")
+    nodata = attributes.setdefault("nodata", facts.nodata)
+    if nodata is not None and not DataType(attributes["data_type"]).holds(nodata):
+        attributes["nodata"] = None
+        target.notes.append(f"nodata {nodata:g} is not a value of band '{band.name}', and was left out")
     if band.type == BandType.CLASS.value:
         if facts.codes is not None:
             for name, value in (("colormap", facts.codes.colors), ("class_labels", facts.codes.labels)):

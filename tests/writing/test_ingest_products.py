@@ -1,0 +1,232 @@
+"""The products of an ingest: existing ones that are checked, and those that are made of recipes and files."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy
+import pytest
+from rasterio.enums import ColorInterp
+
+from localcat import BadRequestError, Catalog, GenericBand, Image, Product, SpectralBand
+from localcat.writing.ingest.intake import IngestOptions, ingest
+from localcat.writing.ingest.sidecars import ItemFacts
+from tests.scene_folders import LONLAT, OLI_L2, landsat_oli_l2, tiny
+from tests.small_catalog import make_product, spectral
+
+L2SP = "LC08_L2SP_008059_20191201_20200825_02_T1"
+
+
+def test_a_product_of_ones_own_gets_its_bands_by_their_names(catalog: Catalog, tmp_path: Path) -> None:
+    """As a scientist declares them: another order, other names, and only the bands that are needed."""
+    landsat_oli_l2(tmp_path)
+    bands = [
+        spectral("NIR08", file_index=0, band_index=0),
+        spectral("green", file_index=1, band_index=0),
+        spectral("B4", file_index=2, band_index=0),
+    ]
+    product = make_product("mine", *bands, data_type="UInt16")
+    report = catalog.ingest(tmp_path, product=product, progress=False)
+    (item,) = report.items
+    assert (item.outcome, item.image_id) == ("added", f"acme:mine:{L2SP}")
+    assert [path.name for path in item.files] == [f"{L2SP}_SR_B{number}.TIF" for number in (5, 3, 4)]
+    assert (item.bands["B4"], Image.get(item.image_id).cloud_fraction) == ((f"{L2SP}_SR_B4.TIF", 0), 0.8102)
+    assert catalog.ingest(tmp_path, product=product, progress=False).skipped == 1
+
+
+def test_a_product_that_knows_no_layers_takes_each_file_as_an_image(catalog: Catalog, tmp_path: Path) -> None:
+    for layer in OLI_L2[:3]:
+        tiny(tmp_path / f"{L2SP}_{layer}.TIF")
+    product = make_product("plain", spectral("value"))
+    report = catalog.ingest(tmp_path, product=product, progress=False)
+    assert [(item.name, item.outcome) for item in report.items] == [(f"{L2SP}_SR_B{n}", "added") for n in (1, 2, 3)]
+    assert {image.acquired.isoformat()[:10] for image in catalog.images} == {"2019-12-01"}
+    assert catalog.ingest(tmp_path, product=product, progress=False).skipped == 3
+
+
+def test_an_incomplete_scene_says_which_file_is_missing(catalog: Catalog, tmp_path: Path) -> None:
+    for day in (1, 2, 3):
+        for layer in OLI_L2:
+            if (day, layer) != (2, "SR_B5"):
+                tiny(tmp_path / f"LC08_L2SR_084024_2016010{day}_20201016_02_T1_{layer}.TIF")
+    report = catalog.ingest(tmp_path, progress=False)
+    assert [item.outcome for item in report.items] == ["added", "failed", "added"]
+    assert str(report.failed[0].error) == (
+        "the scene is incomplete: it has no file for 'nir' of product 'acme:landsat-8-9-c2-l2sr'; add the files, or "
+        "ingest it into a product of its own"
+    )
+    assert report.products[0].notes[0] == "1 scenes of 3 have other bands"
+    tiny(tmp_path / "LC08_L2SR_084024_20160102_20201016_02_T1_SR_B5.TIF")
+    report = catalog.ingest(tmp_path, progress=False)
+    assert [item.outcome for item in report.items] == ["skipped", "added", "skipped"]
+
+
+def test_a_file_that_does_not_fit_the_product_fails_alone(catalog: Catalog, tmp_path: Path) -> None:
+    product = make_product("two", spectral("a"), spectral("b"))
+    tiny(tmp_path / "good.tif", count=2)
+    tiny(tmp_path / "one.tif")
+    tiny(tmp_path / "real.tif", "float32", 2)
+    report = catalog.ingest(tmp_path, product=product, dry_run=True, progress=False)
+    assert [item.outcome for item in report.items] == ["added", "failed", "failed"]
+    assert "has 1 bands and band 'b' is declared as number 1" in str(report.failed[0].error)
+    assert "band 'a' stores uint16 but" in str(report.failed[1].error)
+
+
+def test_bands_in_other_positions_are_refused(catalog: Catalog, tmp_path: Path) -> None:
+    for layer in ("SR_B3", "SR_B4"):
+        tiny(tmp_path / f"{L2SP}_{layer}.TIF")
+    bands = [spectral("green", file_index=0, band_index=0), spectral("red", file_index=0, band_index=1)]
+    product = make_product("stacked", *bands)
+    (item,) = catalog.ingest(tmp_path, product=product, progress=False).failed
+    assert "band 'red' of product 'acme:stacked' is number 1 of file 0, and in the scene it is number 0" in str(
+        item.error
+    )
+
+
+def test_several_crs_are_one_product(catalog: Catalog, tmp_path: Path) -> None:
+    for zone in (32, 33):
+        tiny(tmp_path / "in" / f"a_{zone}.tif", crs=f"EPSG:326{zone}")
+    tiny(tmp_path / "in" / "b.tif", crs=LONLAT)
+    report = catalog.ingest(tmp_path / "in", progress=False)
+    assert [product.id for product in report.products] == ["acme:in"]
+    assert sorted(image.cs_code for image in catalog.images) == ["EPSG:32632", "EPSG:32633", "EPSG:4326"]
+
+
+def test_the_bands_of_any_file_are_what_it_says(catalog: Catalog, tmp_path: Path) -> None:
+    colors = [ColorInterp.red, ColorInterp.green, ColorInterp.blue, ColorInterp.alpha]
+    tiny(tmp_path / "in" / "photo.tif", "uint8", 4, value=255, colors=colors)
+    tiny(tmp_path / "in" / "heat.tif", "int16", nodata=-9999, scale=0.1)
+    tiny(tmp_path / "in" / "ndvi.tif", "float32", nodata=math.nan)
+    report = catalog.ingest(tmp_path / "in", progress=False)
+    assert [item.outcome for item in report.items] == ["added"] * 3
+    products = {item.name: Product.get(item.product_id) for item in report.items}
+    photo, heat, ndvi = (products[name] for name in ("photo", "heat", "ndvi"))
+    assert [(band.name, band.type) for band in photo.bands()][-1] == ("alpha", "mask")
+    assert photo.default_display_bands == ["red", "green", "blue", "alpha"]
+    (band,) = heat.bands()
+    assert (band.data_type, band.nodata, band.data_range) == ("Int16", -9999, (-32768, 32767))
+    assert band.physical_range == pytest.approx((-3276.8, 3276.7))
+    (band,) = ndvi.bands()
+    assert math.isnan(band.nodata)
+    assert (band.data_type, band.data_range) == ("Float32", (5, 5))
+
+
+def test_a_folder_that_is_ingested_again_keeps_its_products(catalog: Catalog, tmp_path: Path) -> None:
+    tiny(tmp_path / "in" / "a.tif")
+    first = catalog.ingest(tmp_path / "in", progress=False)
+    tiny(tmp_path / "in" / "b.tif", "float32")
+    tiny(tmp_path / "in" / "c.tif")
+    second = catalog.ingest(tmp_path / "in", progress=False)
+    assert [(product.id, product.outcome) for product in first.products] == [("acme:in", "created")]
+    assert [(product.id, product.outcome) for product in second.products] == [
+        ("acme:in-1-float32", "created"),
+        ("acme:in", "found"),
+    ]
+    assert catalog.images.sort("id").ids() == ["acme:in-1-float32:b", "acme:in:a", "acme:in:c"]
+
+
+def test_a_product_keeps_the_bands_that_its_owner_changed(catalog: Catalog, tmp_path: Path) -> None:
+    tiny(tmp_path / "in" / "a_20200101.tif")
+    catalog.ingest(tmp_path / "in", progress=False)
+    band = Product.get("acme:in").get_band("b1")
+    band.display_range = (3, 4)
+    band.save()
+    tiny(tmp_path / "in" / "b_20200102.tif")
+    catalog.ingest(tmp_path / "in", progress=False)
+    assert Product.get("acme:in").get_band("b1").display_range == (3, 4)
+
+
+def test_a_recipe_of_ones_own(catalog: Catalog, tmp_path: Path) -> None:
+    recipe = tmp_path / "mine.toml"
+    recipe.write_text(
+        """
+title = "Mine"
+[[product]]
+file = '(?P<day>day\\d+)/(?P<layer>near|far)_(?P<date>\\d{8})\\.tif'
+id = "mine-{folder}"
+image = "{day}"
+period = "1 month"
+[attributes]
+acquired = "{date}"
+view_angle = { value = "{tag:angle}", valid = [0, 90] }
+[[band]]
+name = "near"
+layer = "near"
+index = 1
+data_range = [0, 10]
+[[band]]
+name = "far"
+layer = "far"
+data_range = [0, 10]
+"""
+    )
+    for day in (1, 2):
+        tiny(tmp_path / "in" / f"day{day}" / f"near_2020010{day}.tif", count=2, tags={"angle": "30"})
+        tiny(tmp_path / "in" / f"day{day}" / f"far_2020010{day}.tif")
+    tiny(tmp_path / "in" / "other.tif")
+    report = catalog.ingest(tmp_path / "in", recipe=recipe, progress=False)
+    assert [(item.image_id, item.outcome) for item in report.items] == [
+        ("acme:mine-in:day1", "added"),
+        ("acme:mine-in:day2", "added"),
+    ]
+    assert report.items[0].acquired_end.isoformat() == "2020-01-31T23:59:59.999999+00:00"
+    assert Image.get("acme:mine-in:day1").view_angle == 30
+    assert [(one.path.name, one.detail) for one in report.passed_over] == [
+        ("other.tif", "the name fits no pattern of recipe 'mine'")
+    ]
+    assert Image.get("acme:mine-in:day2").ndarray("near far").shape[0] == 2
+
+
+def test_items_beside_the_files_are_asked_for(catalog: Catalog, tmp_path: Path) -> None:
+    """Whoever knows STAC reads them; here that is a stand-in which knows one file."""
+    folder = tmp_path / "in"
+    tiny(folder / "a_20200101.tif")
+    tiny(folder / "b_20200102.tif")
+    (folder / "item.json").write_text("{}")
+    (folder / "other.json").write_text("{}")
+    asked = []
+
+    def read_item(path: Path) -> ItemFacts | None:
+        asked.append(path.name)
+        if path.name == "other.json":
+            return None
+        attributes = {"acquired": "2020-06-01T10:00:00Z", "cloud_fraction": 0.5, "view_angle": "steep"}
+        return ItemFacts(frozenset({"a_20200101.tif"}), attributes, {"eo:snow": "little"})
+
+    report = ingest(catalog, folder, IngestOptions(progress=False), read_item=read_item)
+    assert asked == ["item.json", "other.json"]
+    first, second = report.items
+    assert (first.acquired.isoformat(), first.acquired_from) == ("2020-06-01T10:00:00+00:00", "item item.json")
+    assert second.acquired_from == "name b_20200102"
+    image = Image.get(first.image_id)
+    assert (image.cloud_fraction, image.extra_properties["eo:snow"]) == (0.5, "little")
+    assert any(note.startswith("view_angle was left out") for note in first.notes)
+
+
+def test_values_that_an_image_cannot_have_are_left_out_and_said(catalog: Catalog, tmp_path: Path) -> None:
+    tiny(tmp_path / "HLS.S30.T32TPT.2020196T101559.v2.0.B04.tif", tags={"cloud_coverage": "170"})
+    report = catalog.ingest(tmp_path, progress=False)
+    assert Image.get(report.items[0].image_id).cloud_fraction is None
+    assert report.products[0].notes == ("nodata -9999 is not a value of band 'red', and was left out",)
+
+
+def test_a_batch_of_images_reads_as_it_was_written(catalog: Catalog, tmp_path: Path) -> None:
+    for number in range(30):
+        tiny(tmp_path / "in" / f"a_{number:02}.tif", value=number)
+    catalog.ingest(tmp_path / "in", copy=True, workers=4, progress=False)
+    values = [int(image.ndarray("b1")[0, 0, 0]) for image in catalog.images.sort("name")]
+    assert values == list(range(30))
+    assert catalog.verify("full").ok
+    assert numpy.all([image.image_uploads().count() == 1 for image in catalog.images])
+
+
+def test_products_that_a_file_cannot_make_are_refused(catalog: Catalog, tmp_path: Path) -> None:
+    product = Product(id="odd", name="Odd")
+    product.save()
+    SpectralBand(name="a", product=product, data_type="UInt16", data_range=(0, 1), band_index=0, file_index=0).save()
+    GenericBand(name="b", product=product, data_type="UInt16", data_range=(0, 1), band_index=0, file_index=1).save()
+    tiny(tmp_path / "x.tif")
+    (item,) = catalog.ingest(tmp_path, product=product, progress=False).failed
+    assert isinstance(item.error, BadRequestError)
+    assert "an image of product 'acme:odd' has 2 files, and nothing says which files are a scene" in str(item.error)
