@@ -515,16 +515,20 @@ class Catalog:
 
         reindex(self.file)
 
-    def backup(self, dest: str | os.PathLike[str], *, progress: bool | None = None) -> BackupReport:
+    def backup(
+        self, dest: str | os.PathLike[str], *, copy_in_place: bool = False, progress: bool | None = None
+    ) -> BackupReport:
         """Copy the catalog, file and data folder, to a new location while other programs use it: all or nothing.
 
         The rows are those of one moment after the call, without a trace of deleted ones, and each file is compared with
-        its sha256. Files indexed in place stay where they are, and are found from the copy too.
+        its sha256. Files indexed in place stay where they are, and are found from the copy too; the report names them.
 
         Parameters
         ----------
         dest : path
             The new catalog file, such as ``"backups/monday.gpkg"``. Neither it nor its data folder may exist.
+        copy_in_place : bool
+            Copy the files indexed in place into the new data folder too; the rows of the copy then name these.
         progress : bool, optional
             Show progress; by default if the output is a terminal.
 
@@ -540,7 +544,7 @@ class Catalog:
         """
         from localcat.maintenance.backup import backup  # brings rasterio
 
-        return backup(self.file, dest, progress=progress)
+        return backup(self.file, dest, copy_in_place=copy_in_place, progress=progress)
 
     def relocate(
         self, old: str | os.PathLike[str], new: str | os.PathLike[str], *, dry_run: bool = False

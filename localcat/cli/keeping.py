@@ -85,11 +85,12 @@ def gc_command(catalog: Path | None, dry_run: bool, keep: str, restore: bool) ->
 
 @command("backup", examples=("backup /media/stick/survey.gpkg", "backup survey.gpkg backups/monday.gpkg"))
 @click.argument("paths", nargs=-1, required=True, metavar="[CATALOG] DEST", type=click.Path(path_type=Path))
-def backup_command(paths: tuple[Path, ...]) -> None:
+@click.option("--copy-in-place", is_flag=True, help="Also take along the files that are indexed in place.")
+def backup_command(paths: tuple[Path, ...], copy_in_place: bool) -> None:
     """Copy a catalog, file and data folder, to DEST, while other programs use it."""
     mine, dest = two_paths(paths)
     with opened(mine) as found:
-        say(found.backup(dest))
+        say(found.backup(dest, copy_in_place=copy_in_place))
 
 
 @command("recover", examples=("recover broken.gpkg saved.gpkg",))

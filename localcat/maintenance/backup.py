@@ -8,8 +8,9 @@ import re
 import shutil
 import sqlite3
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -19,7 +20,7 @@ from localcat.disk.faults import write_errors
 from localcat.disk.filesystem import is_link
 from localcat.disk.names import is_inside, require_usable
 from localcat.disk.ownership import Marker, data_path, require_outside
-from localcat.disk.paths import absolute, in_place_href
+from localcat.disk.paths import absolute, in_place_href, is_local
 from localcat.disk.system import flush_folder, rename, same_file
 from localcat.errors import (
     BadRequestError,
@@ -30,6 +31,7 @@ from localcat.errors import (
     StorageError,
 )
 from localcat.maintenance.report import BackupReport
+from localcat.models.attributes.values import File
 from localcat.progress import shown
 from localcat.rasters.files.environment import read_errors
 from localcat.store.damage.check import TEXT_TABLES
@@ -42,7 +44,31 @@ if TYPE_CHECKING:
 _ATTEMPTS = 3  # the last of which keeps others from writing
 
 
-def backup(catalog: CatalogFile, dest: str | os.PathLike[str], *, progress: bool | None = None) -> BackupReport:
+@dataclass(frozen=True, slots=True)
+class _InPlace:
+    """A file that is indexed in place, as the row of its image names it."""
+
+    row_id: int
+    image_id: str
+    product_id: str
+    name: str
+    href: str
+    size_bytes: int
+    sha256: str | None
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What tells whether a row, read again, still means the same file."""
+        return self.row_id, self.image_id, self.href, self.sha256
+
+
+def backup(
+    catalog: CatalogFile,
+    dest: str | os.PathLike[str],
+    *,
+    copy_in_place: bool = False,
+    progress: bool | None = None,
+) -> BackupReport:
     """Copy a catalog; `Catalog.backup` says how."""
     if catalog.database.in_transaction:
         raise BadRequestError("a backup holds what is committed; make it outside of the transaction")
@@ -54,28 +80,43 @@ def backup(catalog: CatalogFile, dest: str | os.PathLike[str], *, progress: bool
         folder = DataFolder(data_path(file))
         folder.require_space(2 * catalog.path.stat().st_size)
         copied: set[str] = set()
+        taken: dict[tuple[object, ...], tuple[str, int, str]] = {}  # path, size and sha256 of copies, by `_InPlace.key`
         for attempt in range(1, _ATTEMPTS + 1):
             holds_writers = attempt == _ATTEMPTS and not catalog.database.read_only
             with catalog.database.write() if holds_writers else nullcontext():
                 _copy_rows(catalog, rows)
                 wanted = _owned_files(rows)
                 todo = [row for row in wanted if row[0] not in copied]
-                folder.require_space(sum(size for _, size, _ in todo))
+                in_place = _files_in_place(rows)
+                outside = [one for one in in_place if copy_in_place and one.key not in taken]
+                folder.require_space(sum(size for _, size, _ in todo) + sum(one.size_bytes for one in outside))
                 bar = shown(todo, "copying files", "files", progress)
                 copied.update(href for href, _, sha256 in bar if _copy_file(catalog, folder, href, sha256))
-            if all(href in copied for href, _, _ in wanted):
+                for one in shown(outside, "copying files indexed in place", "files", progress):
+                    found = _copy_in_place(catalog, folder, one)
+                    if found is not None:
+                        taken[one.key] = found
+            if all(href in copied for href, _, _ in wanted) and not (
+                copy_in_place and any(one.key not in taken for one in in_place)
+            ):
                 break
         else:
             raise ConflictError(
                 f"images of '{catalog.path}' were deleted while their files were copied, {_ATTEMPTS} times; "
                 "open it without read_only=True, or make the backup while nobody deletes"
             )
-        for href in copied - {href for href, _, _ in wanted}:
+        copies = {one.row_id: taken.pop(one.key) for one in in_place} if copy_in_place else {}
+        for href in (copied - {href for href, _, _ in wanted}) | {href for href, _, _ in taken.values()}:
             folder.remove(href)
-        images = _finish(catalog, rows, file, target)
-        size_bytes = sum(size for _, size, _ in wanted) + file.stat().st_size
+        images = _finish(catalog, rows, file, target, copies)
+        size_bytes = sum(size for _, size, _ in (*wanted, *copies.values())) + file.stat().st_size
         publish_pair(file, target, catalog.setting("uuid"))
-    return BackupReport(target, images, len(wanted), size_bytes)
+    left = [] if copy_in_place else in_place
+    # Several images may be in one file.
+    sizes = {os.path.join(catalog.path.parent, one.href): one.size_bytes for one in left}  # noqa: PTH118  # keeps '..'
+    return BackupReport(
+        target, images, len(wanted) + len(copies), size_bytes, tuple(sorted(sizes)), sum(sizes.values())
+    )
 
 
 def new_pair(path: str | os.PathLike[str], *, outside: Path) -> Path:
@@ -263,12 +304,66 @@ def _copy_file(catalog: CatalogFile, folder: DataFolder, href: str, sha256: str)
     )
 
 
-def _finish(catalog: CatalogFile, rows: Path, file: Path, target: Path) -> int:
-    """Rewrite the copied rows without free pages and what belongs to the old place; return the number of images."""
+def _files_in_place(file: Path) -> list[_InPlace]:
+    with _rows(file) as connection:
+        found = connection.execute(
+            "SELECT file.id, image.uid, product.uid, image.name, file.href, coalesce(file.size_bytes, 0), file.hash "
+            "FROM image_file AS file JOIN image ON image.id = file.image_id "
+            "JOIN product ON product.id = image.product_id WHERE NOT file.owned AND file.href IS NOT NULL "
+            "ORDER BY file.href, file.id"
+        )
+        return [one for one in (_InPlace(*row) for row in found) if is_local(one.href)]
+
+
+def _copy_in_place(catalog: CatalogFile, folder: DataFolder, file: _InPlace) -> tuple[str, int, str] | None:
+    """Copy a file that is indexed in place; return None if its row was changed or deleted meanwhile.
+
+    Each image gets a copy of its own, even of a file that two of them share: it is deleted with the image.
+
+    Raises
+    ------
+    CorruptImageError
+        If it is missing, or not what was indexed.
+    """
+    source = catalog.path_of(File(href=file.href, owned=False))
+    href = folder.new_href(file.product_id, file.name, source.suffix)
+    is_there = source.is_file()
+    if is_there:
+        size, sha256 = copy_checked(source, folder, href)
+        if file.sha256 in (None, sha256):
+            return href, size, sha256
+        folder.remove(href)
+    with catalog.database.read() as connection:
+        found = connection.execute("SELECT href, hash FROM image_file WHERE id = ?", (file.row_id,)).fetchone()
+    if found != (file.href, file.sha256):
+        return None
+    state = "is not what was indexed" if is_there else "is missing"
+    raise CorruptImageError(
+        f"the file '{source}' of image '{file.image_id}', which is indexed in place, {state}; use Catalog.relocate if "
+        "it was moved, or make the backup without copy_in_place"
+    )
+
+
+def _finish(
+    catalog: CatalogFile, rows: Path, file: Path, target: Path, copies: Mapping[int, tuple[str, int, str]]
+) -> int:
+    """Rewrite the copied rows without free pages and what belongs to the old place; return the number of images.
+
+    `copies` has path, size and sha256 of the files that are in the data folder now, by the row that named them.
+    """
     with _rows(rows) as connection:
         connection.execute("PRAGMA journal_mode = DELETE")
         connection.execute("BEGIN IMMEDIATE")
         connection.execute("DELETE FROM trash")
+        connection.executemany(
+            "UPDATE image_file SET owned = 1, href = ?, size_bytes = ?, hash = ? WHERE id = ?",
+            ((*copy, row_id) for row_id, copy in copies.items()),
+        )
+        connection.executemany(
+            "UPDATE image SET size_bytes = (SELECT sum(size_bytes) FROM image_file WHERE image_id = image.id) "
+            "WHERE id = (SELECT image_id FROM image_file WHERE id = ?)",
+            ((row_id,) for row_id in copies),
+        )
         if target.parent != catalog.path.parent:
             rebase(connection, catalog.path.parent, target.parent)
         # The segments of a full-text index keep words of deleted rows for a while.

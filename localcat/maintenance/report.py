@@ -90,18 +90,27 @@ class BackupReport:
     path : Path
         The new catalog file.
     images, files : int
-        How many it has; files indexed in place are not copied, and not counted.
+        How many it has; files that were left out are not counted.
     size_bytes : int
         Of the catalog file and the copied files together.
+    left_out : tuple of str
+        The files indexed in place that were not copied, by their path in the original; none with ``copy_in_place``.
+    left_out_bytes : int
+        Their size, as far as the catalog knows it.
     """
 
     path: Path
     images: int
     files: int
     size_bytes: int
+    left_out: tuple[str, ...] = ()
+    left_out_bytes: int = 0
 
     def __str__(self) -> str:
-        return printable(f"{self.path.name}: {self.images:,} images, {self.files:,} files, {self.size_bytes:,} bytes")
+        text = f"{self.path.name}: {self.images:,} images, {self.files:,} files, {self.size_bytes:,} bytes"
+        if self.left_out:
+            text += f"; left out: {len(self.left_out):,} files indexed in place, with {self.left_out_bytes:,} bytes"
+        return printable(text)
 
 
 @dataclass(slots=True)

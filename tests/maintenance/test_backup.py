@@ -243,6 +243,96 @@ def test_files_in_place_are_found_from_the_new_place(kept: Catalog, tmp_path: Pa
             assert copy.verify("full", progress=False).problems == []
 
 
+@pytest.fixture
+def with_scenes(kept: Catalog, tmp_path: Path) -> Catalog:
+    """Two images in one file that is indexed in place, and a third in one of its own; a remote image, too."""
+    scenes = tmp_path / "scenes"
+    scenes.mkdir()
+    for name, source in (("x", "a"), ("y", "b")):
+        shutil.copy(file_of(kept, source), scenes / f"{name}.tif")
+    for name, file in (("x", "x"), ("same", "x"), ("y", "y")):
+        image = Image(product_id="acme:guide", name=name, acquired="2020-01-01", catalog=kept)
+        image.upload(scenes / f"{file}.tif", copy=False).raise_for_status()
+    return kept
+
+
+def test_the_report_names_what_was_left_out(with_scenes: Catalog, tmp_path: Path) -> None:
+    report = with_scenes.backup(tmp_path / "copy.gpkg", progress=False)
+    scenes = [tmp_path / "scenes" / name for name in ("x.tif", "y.tif")]
+    size = sum(path.stat().st_size for path in scenes)
+    assert (report.files, report.left_out, report.left_out_bytes) == (2, tuple(map(str, scenes)), size)
+    assert str(report).endswith(f"; left out: 2 files indexed in place, with {size:,} bytes")
+
+
+def test_files_in_place_are_taken_along(with_scenes: Catalog, tmp_path: Path) -> None:
+    """Each image has a file of its own then, which is deleted with it."""
+    before = {image.id: image.ndarray("blue") for image in with_scenes.images if image.files and image.name != "far"}
+    (tmp_path / "away").mkdir()
+    report = with_scenes.backup(tmp_path / "away" / "copy.gpkg", copy_in_place=True, progress=False)
+    size = sum(path.stat().st_size for path in (tmp_path / "away").rglob("*") if is_pixels(path))
+    assert (report.files, report.left_out, report.left_out_bytes, report.size_bytes) == (5, (), 0, size)
+    assert "left out" not in str(report)
+    shutil.rmtree(tmp_path / "scenes")
+    with Catalog.open(report.path) as copy:
+        for image_id, pixels in before.items():
+            image = Image.get(image_id, catalog=copy)
+            assert [file.owned for file in image.files] == [True]
+            numpy.testing.assert_array_equal(image.ndarray("blue").filled(0), pixels.filled(0))
+        with copy.database.read() as connection:
+            sizes = "SELECT sum(size_bytes), (SELECT sum(size_bytes) FROM image_file) FROM image"
+            assert len(set(connection.execute(sizes).fetchone())) == 1
+        Image.delete("acme:guide:x", catalog=copy)
+        assert Image.get("acme:guide:same", catalog=copy).ndarray("blue").shape == (1, 64, 48)
+        assert (copy.verify("full", progress=False).problems, copy.gc().removed) == ([], [])
+
+
+def test_a_copy_of_files_in_place_can_be_merged(with_scenes: Catalog, tmp_path: Path) -> None:
+    (tmp_path / "away").mkdir()
+    copy = with_scenes.backup(tmp_path / "away" / "copy.gpkg", copy_in_place=True, progress=False).path
+    shutil.rmtree(tmp_path / "scenes")
+    with Catalog.create(tmp_path / "other.gpkg", org="acme") as other:
+        assert other.merge(copy, progress=False).added == {"product": 1, "band": 2, "image": 7}
+        assert other.verify("full", progress=False).problems == []
+        assert Image.get("acme:guide:y", catalog=other).ndarray("blue").shape == (1, 64, 48)
+    report = with_scenes.merge(copy, policy="theirs", progress=False)
+    assert sorted(conflict.id for conflict in report.conflicts) == ["acme:guide:same", "acme:guide:x", "acme:guide:y"]
+    assert with_scenes.verify("full", progress=False).problems == []
+
+
+@pytest.mark.parametrize(("change", "why"), [("missing", "is missing"), ("other", "is not what was indexed")])
+def test_a_file_in_place_that_cannot_be_taken_along_makes_no_backup(
+    with_scenes: Catalog, tmp_path: Path, change: str, why: str
+) -> None:
+    path = tmp_path / "scenes" / "y.tif"
+    if change == "missing":
+        path.unlink()
+    else:
+        flip(path, 100)
+    before = names(tmp_path)
+    with pytest.raises(CorruptImageError, match=f"y.tif' of image 'acme:guide:y', which is indexed in place, {why}"):
+        with_scenes.backup(tmp_path / "copy.gpkg", copy_in_place=True, progress=False)
+    assert names(tmp_path) == before
+    with_scenes.backup(tmp_path / "copy.gpkg", progress=False)
+
+
+def test_a_file_in_place_that_is_given_up_meanwhile_is_not_taken_along(
+    with_scenes: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy_in_place = module._copy_in_place
+
+    def deleting(*arguments: object) -> object:
+        if Image.exists("acme:guide:y", catalog=with_scenes):
+            (tmp_path / "scenes" / "y.tif").unlink()
+            Image.delete("acme:guide:y", catalog=with_scenes)
+        return copy_in_place(*arguments)
+
+    monkeypatch.setattr(module, "_copy_in_place", deleting)
+    report = with_scenes.backup(tmp_path / "copy.gpkg", copy_in_place=True, progress=False)
+    with Catalog.open(report.path) as copy:
+        assert "acme:guide:y" not in copy.images.ids()
+        assert (copy.verify("full", progress=False).problems, copy.gc().set_aside) == ([], [])
+
+
 WRITER = """
 import sys
 from pathlib import Path
