@@ -136,9 +136,42 @@ def check_text_match(condition: Leaf, field: Field) -> None:
         check_pattern(condition.pattern)
 
 
+_VERY_NEAR = 0.8  # of 1; beside a name that means the same, others are shown only if they are so near
+_ELSEWHERE: dict[str, tuple[str, ...]] = {  # what STAC and other clients say, in lower case: what it is called here
+    **dict.fromkeys(
+        ("cloud_cover", "cloudcover", "cloud_cover_percentage", "cloudiness", "clouds"), ("cloud_fraction",)
+    ),
+    **dict.fromkeys(("date", "datetime", "time", "timestamp", "acquisition_date", "date_acquired"), ("acquired",)),
+    "start_datetime": ("acquired",),
+    "end_datetime": ("acquired_end",),
+    **dict.fromkeys(("updated", "last_modified"), ("modified",)),
+    **dict.fromkeys(("collection", "collection_id", "dataset"), ("product_id",)),
+    **dict.fromkeys(("platform", "satellite", "spacecraft"), ("satellite_id",)),
+    **dict.fromkeys(("bbox", "footprint", "geom", "aoi", "bounds"), ("geometry",)),
+    **dict.fromkeys(("epsg", "crs", "srs", "code"), ("cs_code",)),
+    "gsd": ("resolution",),
+    "title": ("name",),
+    "keywords": ("tags",),
+    **dict.fromkeys(("properties", "metadata", "extra"), ("extra_properties",)),
+    **dict.fromkeys(("sun_azimuth", "solar_azimuth"), ("solar_azimuth_angle",)),
+    **dict.fromkeys(("sun_elevation", "solar_elevation"), ("solar_elevation_angle",)),
+    "off_nadir": ("view_angle",),
+    "transform": ("geotrans",),
+}
+
+
 def nearest(name: str, names: Iterable[str]) -> str:
-    """Return ``"; did you mean 'a' or 'b'?"`` for the names closest to a wrong one, or an empty string."""
-    close = difflib.get_close_matches(name, list(names), n=3, cutoff=0.6)
+    """Return ``"; did you mean 'a' or 'b'?"`` for the names closest to a wrong one, or an empty string.
+
+    Names that other catalogs have for the same thing come first.
+    """
+    known = list(names)
+    same = [ours for ours in _ELSEWHERE.get(name.lower().rpartition(":")[2], ()) if ours in known]
+    close = difflib.get_close_matches(name, [one for one in known if one not in same], n=3, cutoff=0.6)
+    close = [
+        *same,
+        *(one for one in close if not same or difflib.SequenceMatcher(None, name, one).ratio() > _VERY_NEAR),
+    ]
     return f"; did you mean {' or '.join(repr(match) for match in close)}?" if close else ""
 
 
