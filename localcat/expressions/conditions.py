@@ -1,6 +1,6 @@
 """One function for each kind of condition: the rules on what it may be about and may compare with.
 
-Handles (`properties`) and readers of text (`serialize`, `cql2_json`) build their trees from these alone, so a condition
+Handles (`properties`) and readers of text (`serialize`, `cql2`) build their trees from these alone, so a condition
 means the same and is refused alike however it was written.
 """
 
@@ -15,7 +15,7 @@ from numbers import Real
 from localcat.errors import BadRequestError
 from localcat.expressions import nodes
 from localcat.expressions.names import brief
-from localcat.expressions.nodes import Node, Op, Ref, Relation
+from localcat.expressions.nodes import ListRelation, Node, Op, Ref, Relation
 from localcat.expressions.numbers import is_int64, is_masked, number, plain
 from localcat.expressions.patterns import check_pattern
 
@@ -53,11 +53,16 @@ def is_not_null(ref: Ref) -> Node:
     return nodes.IsNotNull(_no_product(ref))
 
 
-def like(ref: Ref, pattern: object, *, fold: bool) -> Node:
+def like(ref: Ref, pattern: object, *, fold: bool, accents: bool = True) -> Node:
     """Make the condition that the attribute fits a pattern."""
     text = plain_text(_no_product(ref), pattern)
     check_pattern(text)
-    return nodes.Like(ref, text, fold)
+    return nodes.Like(ref, text, fold, accents)
+
+
+def list_test(ref: Ref, relation: ListRelation, values: Iterable[object]) -> Node:
+    """Make the condition that a list has a relation to values."""
+    return nodes.ListTest(_no_product(ref), relation, tuple([plain_value(ref, value) for value in values]))
 
 
 def prefix(ref: Ref, text: object) -> Node:

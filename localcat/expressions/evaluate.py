@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, assert_never, runtim
 from localcat.errors import BadRequestError
 from localcat.expressions import nodes
 from localcat.expressions.fields import Field, Fields, Kind, Scalar, check_text_match
-from localcat.expressions.json_values import json_test, value_at
+from localcat.expressions.json_values import json_test, list_relates, value_at
 from localcat.expressions.nodes import Node, Op, Part, Ref, check_size
 from localcat.expressions.patterns import like_matches
+from localcat.expressions.terms import answer_of, fields_in, refs_in
 from localcat.timestamps import from_microseconds, to_microseconds
 
 __all__ = ["Filterable", "Matcher", "Read", "Stored", "evaluate", "evaluate_plain", "like_matches", "matcher"]
@@ -93,11 +94,21 @@ def _matcher(node: Node, fields: Fields) -> Matcher:
             return _joined([_matcher(part, fields) for part in parts], decisive=True)
         case nodes.Spatial():
             return _spatial(node, fields)
+        case nodes.TermTest():
+            return _term_test(node, fields)
+        case nodes.Constant(value):
+            return lambda read: value
         case _:
             field = fields.resolve(node.ref)
             test, whole = _condition(node, field), Ref(node.ref.attribute)
             pick = _picker(node.ref)
             return lambda read: test(pick(read(whole)))
+
+
+def _term_test(node: nodes.TermTest, fields: Fields) -> Matcher:
+    answer, refs = answer_of(node, fields_in(node, fields)), refs_in(node)
+    picks = [(_picker(ref), Ref(ref.attribute)) for ref in refs]
+    return lambda read: answer([pick(read(whole)) for pick, whole in picks])
 
 
 def _spatial(node: nodes.Spatial, fields: Fields) -> Matcher:
@@ -188,12 +199,19 @@ def _condition(node: nodes.Leaf, field: Field) -> Callable[[Stored], bool | None
             return (lambda stored: not stored) if is_list else (lambda stored: stored is None)
         case nodes.IsNotNull():
             return (lambda stored: bool(stored)) if is_list else (lambda stored: stored is not None)
-        case nodes.Like(ref, pattern, fold):
+        case nodes.Like(ref, pattern, fold, accents):
             check_text_match(node, field)
-            return _texts(lambda text: like_matches(text, pattern, fold), is_list)
+            return _texts(lambda text: like_matches(text, pattern, fold, accents), is_list)
         case nodes.Prefix(ref, prefix):
             check_text_match(node, field)
             return _texts(lambda text: text.startswith(prefix), is_list)
+        case nodes.ListTest(ref, relation, values):
+            if not is_list:
+                raise BadRequestError(
+                    f"{ref} is not a list, and the operators A_CONTAINS and its like do not apply; compare it with =="
+                )
+            items = [field.bind(value) for value in values]
+            return lambda stored: bool(stored) and list_relates(relation, _elements(stored), items)
         case _:
             assert_never(node)
 

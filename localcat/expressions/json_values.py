@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any, TypeAlias, assert_never
 
 from localcat.errors import BadRequestError
 from localcat.expressions import nodes
-from localcat.expressions.fields import Field, Moment, Scalar, check_order
-from localcat.expressions.nodes import Op
+from localcat.expressions.fields import Field, Moment, check_order
+from localcat.expressions.nodes import ListRelation, Op
 from localcat.expressions.numbers import number
 from localcat.expressions.patterns import like_matches
 from localcat.timestamps import to_microseconds
@@ -29,6 +29,7 @@ Test: TypeAlias = Callable[[Any], "bool | None"]
 
 _OPERATORS: dict[Op, Callable[[Any, Any], bool]] = {
     Op.EQ: operator.eq,
+    Op.NE: operator.ne,
     Op.LT: operator.lt,
     Op.LE: operator.le,
     Op.GT: operator.gt,
@@ -58,52 +59,67 @@ def json_test(node: nodes.Leaf, field: Field) -> Test:
         case nodes.Comparison(_, op, literal):
             wanted = field.bind(literal)
             check_order(node, wanted)
-            return _compared(op, wanted)
+            return lambda value: relate(op, value, wanted)
         case nodes.AnyOf(_, literals):
             if not literals:
                 return lambda value: False
-            tests = [_compared(Op.EQ, field.bind(literal)) for literal in literals]
-            return lambda value: None if value is None else any(test(value) for test in tests)
+            among = [field.bind(literal) for literal in literals]
+            return lambda value: None if value is None else any(relate(Op.EQ, value, wanted) for wanted in among)
         case nodes.IsNull():
             return lambda value: value is None
         case nodes.IsNotNull():
             return lambda value: value is not None
-        case nodes.Like(_, pattern, fold):
-            like_matches("", pattern, fold)  # refuses a wrong pattern before any value is seen
-            return lambda value: like_matches(value, pattern, fold) if isinstance(value, str) else None
+        case nodes.Like(_, pattern, fold, accents):
+            like_matches("", pattern, fold, accents)  # refuses a wrong pattern before any value is seen
+            return lambda value: like_matches(value, pattern, fold, accents) if isinstance(value, str) else None
         case nodes.Prefix(_, prefix):
             return lambda value: value.startswith(prefix) if isinstance(value, str) else None
+        case nodes.ListTest(_, relation, literals):
+            items = [field.bind(literal) for literal in literals]
+            return lambda value: list_relates(relation, value, items) if isinstance(value, list | tuple) else None
         case _:
             assert_never(node)
 
 
-def _compared(op: Op, wanted: Scalar) -> Test:
-    as_wanted = _as_text if isinstance(wanted, str) else _as_time if isinstance(wanted, Moment) else number
-    if isinstance(wanted, bool):
-        as_wanted = _as_truth
-    compare = _OPERATORS[Op.EQ if op is Op.NE else op]
-
-    def test(value: Any) -> bool | None:
-        if value is None:
-            return None
-        comparable = as_wanted(value)
-        if op.is_range:
-            return None if comparable is None else compare(comparable, wanted)
-        is_equal = comparable is not None and compare(comparable, wanted)
-        return is_equal if op is Op.EQ else not is_equal
-
-    return test
-
-
-def _as_text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
+def relate(op: Op, left: Any, right: Any) -> bool | None:
+    """Compare two values; None is unknown, a `Moment` a time, and anything but text and numbers has no order."""
+    if left is None or right is None:
+        return None
+    if isinstance(left, Moment) or isinstance(right, Moment):
+        left, right = _as_time(left), _as_time(right)
+        is_comparable = left is not None and right is not None
+    elif isinstance(left, str) or isinstance(right, str):
+        is_comparable = isinstance(left, str) and isinstance(right, str)
+    elif isinstance(left, bool) or isinstance(right, bool):
+        is_comparable = isinstance(left, bool) and isinstance(right, bool) and not op.is_range
+    else:
+        left, right = number(left), number(right)
+        is_comparable = left is not None and right is not None
+    if is_comparable:
+        return bool(_OPERATORS[op](left, right))
+    return None if op.is_range else op is Op.NE
 
 
-def _as_truth(value: Any) -> bool | None:
-    return value if isinstance(value, bool) else None
+def list_relates(relation: ListRelation, elements: Sequence[Any], wanted: Sequence[Any]) -> bool:
+    """Return whether a list has a relation to values."""
+
+    def is_in(value: Any, others: Sequence[Any]) -> bool:
+        return any(relate(Op.EQ, value, other) for other in others)
+
+    match relation:
+        case ListRelation.CONTAINS:
+            return all(is_in(value, elements) for value in wanted)
+        case ListRelation.CONTAINED_BY:
+            return all(is_in(element, wanted) for element in elements)
+        case ListRelation.EQUALS:
+            return all(is_in(value, elements) for value in wanted) and all(is_in(one, wanted) for one in elements)
+        case ListRelation.OVERLAPS:
+            return any(is_in(value, elements) for value in wanted)
 
 
 def _as_time(value: Any) -> int | None:
+    if isinstance(value, Moment):
+        return value
     if isinstance(value, str):
         return moment_of(value)
     return to_microseconds(value) if isinstance(value, date) else None  # of a plain object: JSON has no dates

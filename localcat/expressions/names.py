@@ -11,9 +11,14 @@ from __future__ import annotations
 import json
 import re
 from reprlib import Repr
+from typing import TypeAlias
 
 from localcat.errors import BadRequestError
 from localcat.expressions.nodes import Part, Ref
+
+Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
+
+MAX_NESTING = 100  # levels of a JSON filter as written; runs of one operator are flattened only when read
 
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_:.]*")
 _NAME = re.compile(r"(?P<attribute>[^\W\d_]\w*)(?:\.(?P<dotted>.+)|(?P<quoted>\[\".*\"\]))?", re.DOTALL)

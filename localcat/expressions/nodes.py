@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, assert_never
 
 from localcat.errors import BadRequestError
 
@@ -109,12 +109,13 @@ class IsNotNull:
 class Like:
     """The text matches a pattern of ``%`` (any run), ``_`` (any one character) and backslash (the next one literally).
 
-    `fold` ignores case, for all of Unicode.
+    `fold` ignores case, for all of Unicode; `accents` says that marks on letters count.
     """
 
     ref: Ref
     pattern: str
     fold: bool = False
+    accents: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +126,24 @@ class Prefix:
     prefix: str
 
 
+class ListRelation(StrEnum):
+    """How a list and some values are related, as sets."""
+
+    CONTAINS = "contains"
+    CONTAINED_BY = "contained_by"
+    EQUALS = "equals"
+    OVERLAPS = "overlaps"
+
+
+@dataclass(frozen=True, slots=True)
+class ListTest:
+    """A list has a relation to values; one value or more. Order and repetition do not count."""
+
+    ref: Ref
+    relation: ListRelation
+    values: tuple[object, ...]
+
+
 class Relation(StrEnum):
     """How a footprint and an area are related, in the words of simple features (OGC 06-103r4)."""
 
@@ -132,6 +151,10 @@ class Relation(StrEnum):
     WITHIN = "within"
     CONTAINS = "contains"
     DISJOINT = "disjoint"
+    EQUALS = "equals"
+    TOUCHES = "touches"
+    OVERLAPS = "overlaps"
+    CROSSES = "crosses"
     COVERED_BY = "covered_by"
     WITHIN_DISTANCE = "within_distance"
 
@@ -148,6 +171,56 @@ class Spatial:
     relation: Relation
     area: BaseGeometry
     metres: float | None = None
+
+
+class Fold(StrEnum):
+    """What makes two texts equal that differ: case or accents; the value is the function's name in CQL2."""
+
+    CASE = "casei"
+    ACCENTS = "accenti"
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A value among computed ones: text, a number, a truth value, or a `localcat.expressions.fields.Moment`."""
+
+    value: object
+
+
+@dataclass(frozen=True, slots=True)
+class Arithmetic:
+    """Two numbers joined by ``+ - * / div % ^``; unknown where one of them is, or where there is no result."""
+
+    op: str
+    left: Term
+    right: Term
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """Text without its case or its accents."""
+
+    function: Fold
+    term: Term
+
+
+Term: TypeAlias = Ref | Value | Arithmetic | Folded
+
+
+@dataclass(frozen=True, slots=True)
+class TermTest:
+    """A comparison of computed values, or of two attributes."""
+
+    left: Term
+    op: Op
+    right: Term
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """True or false for every object."""
+
+    value: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,10 +247,10 @@ class Not:
 TextMatch: TypeAlias = Like | Prefix
 """A condition on text, or on the texts of a list."""
 
-Leaf: TypeAlias = Comparison | AnyOf | IsNull | IsNotNull | TextMatch
+Leaf: TypeAlias = Comparison | AnyOf | IsNull | IsNotNull | TextMatch | ListTest
 """A condition on one value; a new one goes here, and mypy then names the readings that must be taught it."""
 
-Node: TypeAlias = Leaf | Spatial | And | Or | Not
+Node: TypeAlias = Leaf | Spatial | TermTest | Constant | And | Or | Not
 
 
 def all_of(*nodes: Node) -> Node:
@@ -219,7 +292,28 @@ def is_spatial(node: Node) -> bool:
 
 def refs_of(node: Node) -> set[Ref]:
     """Return the attributes, keys and calendar parts that the conditions of a tree are about."""
-    return {inner.ref for inner, _ in walk(node) if not isinstance(inner, And | Or | Not)}
+    found: set[Ref] = set()
+    for inner, _ in walk(node):
+        if isinstance(inner, TermTest):
+            found.update(refs_of_term(inner.left), refs_of_term(inner.right))
+        elif not isinstance(inner, And | Or | Not | Constant):
+            found.add(inner.ref)
+    return found
+
+
+def refs_of_term(term: Term) -> list[Ref]:
+    """Return what a computed value is made of, from left to right."""
+    match term:
+        case Ref():
+            return [term]
+        case Value():
+            return []
+        case Arithmetic(_, left, right):
+            return [*refs_of_term(left), *refs_of_term(right)]
+        case Folded(_, inner):
+            return refs_of_term(inner)
+        case _:
+            assert_never(term)
 
 
 def depth_of(node: Node) -> int:
@@ -241,7 +335,7 @@ def check_size(node: Node) -> None:
     deepest = count = 0
     for inner, level in walk(node):
         deepest = max(deepest, level)
-        if isinstance(inner, AnyOf) and len(inner.values) > MAX_VALUES:
+        if isinstance(inner, AnyOf | ListTest) and len(inner.values) > MAX_VALUES:
             raise BadRequestError(f"any_of has {len(inner.values):,} values; at most {MAX_VALUES:,} are supported")
         count += not isinstance(inner, And | Or | Not)
     check_depth(deepest)

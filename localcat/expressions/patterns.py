@@ -10,6 +10,7 @@ for one character of the folded text. So ``ilike('STRASSE')`` matches ``'Straße
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -18,7 +19,7 @@ from localcat.errors import BadRequestError
 MAX_PATTERN = 10_000  # characters
 
 
-def like_matches(text: str, pattern: str, fold: bool = False) -> bool:
+def like_matches(text: str, pattern: str, fold: bool = False, accents: bool = True) -> bool:
     """Return whether a pattern matches the whole of a string.
 
     Parameters
@@ -29,13 +30,25 @@ def like_matches(text: str, pattern: str, fold: bool = False) -> bool:
         Text with ``%``, ``_`` and backslash escapes.
     fold : bool
         Whether to ignore case, for all of Unicode.
+    accents : bool
+        Whether marks on letters count.
 
     Raises
     ------
     BadRequestError
         If the pattern ends within an escape or is longer than `MAX_PATTERN` characters.
     """
+    if not accents:
+        text, pattern = unaccented(text), unaccented(pattern)
     return _compiled(pattern, fold).matches(text.casefold() if fold else text)
+
+
+def unaccented(text: str) -> str:
+    """Return text without the marks on its letters; letters that only look alike, such as ``ø``, stay."""
+    if text.isascii():
+        return text
+    parts = unicodedata.normalize("NFD", text)
+    return unicodedata.normalize("NFC", "".join([part for part in parts if not unicodedata.combining(part)]))
 
 
 def check_pattern(pattern: str) -> None:

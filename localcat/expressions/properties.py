@@ -23,7 +23,7 @@ from localcat.expressions import conditions
 from localcat.expressions.chains import Link, link_at
 from localcat.expressions.evaluate import Filterable, evaluate, evaluate_plain
 from localcat.expressions.fields import nearest
-from localcat.expressions.names import brief
+from localcat.expressions.names import Json, brief
 from localcat.expressions.nodes import (
     MAX_VALUES,
     And,
@@ -41,7 +41,7 @@ from localcat.expressions.nodes import (
     one_of,
 )
 from localcat.expressions.python_text import to_python
-from localcat.expressions.serialize import Json, load_json, parse, to_items, to_nested
+from localcat.expressions.serialize import load_json, parse, to_items, to_nested
 
 __all__ = ["Expression", "Properties", "Property", "properties"]
 
@@ -180,20 +180,20 @@ class Expression:
         return cls(parse(source))
 
     def to_cql2_json(self) -> dict[str, Json]:
-        """Return this expression as CQL2 JSON (OGC 21-065r2); the details are in `localcat.expressions.cql2_json`.
+        """Return this expression as CQL2 JSON (OGC 21-065r2); the details are in `localcat.expressions.cql2`.
 
         Raises
         ------
         BadRequestError
-            If a part of it has no form there: an empty `any_of`, or a mapping as a value.
+            If a part of it has no form there: an empty `any_of`, `covered_by`, or a mapping as a value.
         """
-        from localcat.expressions.cql2_json import to_cql2_json  # filters are seldom exchanged
+        from localcat.expressions.cql2.write_json import to_cql2_json  # filters are seldom exchanged
 
         return to_cql2_json(self.node)
 
     def to_cql2_text(self) -> str:
         """Return this expression as CQL2 text; see `to_cql2_json`."""
-        from localcat.expressions.cql2_text import to_cql2_text  # likewise
+        from localcat.expressions.cql2.write_text import to_cql2_text  # likewise
 
         return to_cql2_text(self.node)
 
@@ -209,10 +209,10 @@ class Expression:
         Raises
         ------
         BadRequestError
-            If it is not CQL2, or uses an operator that filters here lack; the message names it.
+            If it is not CQL2, or uses a function that is not known; the message names it, and where it is in text.
         """
-        from localcat.expressions.cql2_json import from_cql2_json  # likewise
-        from localcat.expressions.cql2_text import from_cql2_text
+        from localcat.expressions.cql2.parse_text import from_cql2_text  # likewise
+        from localcat.expressions.cql2.read_json import from_cql2_json
 
         if isinstance(source, bytes) or (isinstance(source, str) and source.lstrip().startswith("{")):
             return cls(from_cql2_json(load_json(source)))
@@ -414,6 +414,25 @@ class Property:
     def disjoint(self, geometry: object) -> Expression:
         """Make the condition that the footprint is set and shares no point with a geometry."""
         return self._spatial(Relation.DISJOINT, geometry)
+
+    def touches(self, geometry: object) -> Expression:
+        """Make the condition that the footprint and a geometry share points of their boundaries, and no inner ones."""
+        return self._spatial(Relation.TOUCHES, geometry)
+
+    def overlaps(self, geometry: object) -> Expression:
+        """Make the condition that each of the footprint and a geometry has a part in common with the other and one not.
+
+        Both have to be areas, or both lines.
+        """
+        return self._spatial(Relation.OVERLAPS, geometry)
+
+    def crosses(self, geometry: object) -> Expression:
+        """Make the condition that of the footprint and a geometry a line lies partly inside the other."""
+        return self._spatial(Relation.CROSSES, geometry)
+
+    def equals(self, geometry: object) -> Expression:
+        """Make the condition that the footprint and a geometry cover the same points."""
+        return self._spatial(Relation.EQUALS, geometry)
 
     def within_distance(self, geometry: object, metres: float) -> Expression:
         """Make the condition that the footprint is at most a number of metres from a geometry.

@@ -22,7 +22,7 @@ def to_python(node: Node) -> str:
             return f"p.{ref}.isnull"
         case nodes.IsNotNull(ref):
             return f"p.{ref}.isnotnull"
-        case nodes.Like(ref, pattern, fold):
+        case nodes.Like(ref, pattern, fold, True):
             return f"p.{ref}.{'ilike' if fold else 'like'}({pattern!r})"
         case nodes.Prefix(ref, prefix):
             return f"p.{ref}.prefix({prefix!r})"
@@ -37,6 +37,10 @@ def to_python(node: Node) -> str:
             return " | ".join(map(_operand_text, parts))
         case nodes.Not(part):
             return f"~{_operand_text(part)}"
+        case nodes.Like() | nodes.ListTest() | nodes.TermTest() | nodes.Constant():
+            from localcat.expressions.cql2.write_json import to_cql2_json  # few filters need it
+
+            return f"Expression.from_cql2({to_cql2_json(node)!r})"
         case _:
             assert_never(node)
 

@@ -19,7 +19,9 @@ condition               nested form, `to_nested`                   item form, `t
 ======================  =========================================  ====================================================
 
 A spatial condition has its geometry as GeoJSON: ``{"within": {"geometry": {...}}}``, and ``{"op": "within", "name":
-"geometry", "val": {...}}``; that of ``within_distance`` is ``{"geometry": {...}, "metres": 500.0}``.
+"geometry", "val": {...}}``; that of ``within_distance`` is ``{"geometry": {...}, "metres": 500.0}``. What the original
+has no form for (array operators, computed values, constants, patterns without accents, times inside a mapping) is
+``{"cql2": ...}``, with CQL2 JSON inside.
 
 `parse` reads both, mixed too, and a list as the AND of its items; an ``or`` of equalities, which is how the original
 writes ``any_of``, is read as what it says. Names are those of `names`. Dates and datetimes are written as ISO 8601
@@ -31,17 +33,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
-from typing import TypeAlias, assert_never
+from typing import assert_never
 
 from localcat import json_text
 from localcat.errors import BadRequestError
 from localcat.expressions import conditions, nodes
-from localcat.expressions.names import brief, read_name, write_name
+from localcat.expressions.names import MAX_NESTING, Json, brief, read_name, write_name
 from localcat.expressions.nodes import Node, Op, Ref, Relation, all_of, check_size, one_of
-
-Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
-
-MAX_NESTING = 100  # levels of a JSON filter as written; runs of one operator are flattened only when read
 
 _OP_NAMES = {Op.EQ: "eq", Op.NE: "ne", Op.LT: "lt", Op.LE: "lte", Op.GT: "gt", Op.GE: "gte"}
 _OPS = {name: op for op, name in _OP_NAMES.items()}
@@ -55,6 +53,8 @@ def to_nested(node: Node) -> dict[str, Json]:
 
 
 def _nested(node: Node) -> dict[str, Json]:
+    if _needs_cql2(node):
+        return {"cql2": to_cql2(node)}
     match node:
         case nodes.Comparison(ref, op, value) if op.is_range:
             return {"range": {write_name(ref): {_OP_NAMES[op]: _json_value(ref, value)}}}
@@ -66,7 +66,7 @@ def _nested(node: Node) -> dict[str, Json]:
             return {"isnull": write_name(ref)}
         case nodes.IsNotNull(ref):
             return {"isnotnull": write_name(ref)}
-        case nodes.Like(ref, pattern, fold):
+        case nodes.Like(ref, pattern, fold, True):
             return {"ilike" if fold else "like": {write_name(ref): pattern}}
         case nodes.Prefix(ref, prefix):
             return {"prefix": {write_name(ref): prefix}}
@@ -79,6 +79,8 @@ def _nested(node: Node) -> dict[str, Json]:
             return {"or": [_nested(part) for part in parts]}
         case nodes.Not(part):
             return {"not": _nested(part)}
+        case nodes.Like() | nodes.ListTest() | nodes.TermTest() | nodes.Constant():
+            return {"cql2": to_cql2(node)}
         case _:
             assert_never(node)
 
@@ -93,6 +95,7 @@ def _merged(parts: Sequence[Node]) -> list[dict[str, Json]]:
             isinstance(part, nodes.Comparison)
             and waiting
             and isinstance(other := waiting[-1], nodes.Comparison)
+            and not (_needs_cql2(part) or _needs_cql2(other))
             and part.ref == other.ref
             and part.op.is_range
             and other.op.is_range
@@ -113,6 +116,8 @@ def to_items(node: Node) -> dict[str, Json]:
 
 
 def _items(node: Node) -> dict[str, Json]:
+    if _needs_cql2(node):
+        return {"cql2": to_cql2(node)}
     match node:
         case nodes.Comparison(ref, op, value):
             return _item(_OP_NAMES[op], ref, _json_value(ref, value))
@@ -122,7 +127,7 @@ def _items(node: Node) -> dict[str, Json]:
             return {"op": "isnull", "name": write_name(ref)}
         case nodes.IsNotNull(ref):
             return {"op": "isnotnull", "name": write_name(ref)}
-        case nodes.Like(ref, pattern, fold):
+        case nodes.Like(ref, pattern, fold, True):
             return _item("ilike" if fold else "like", ref, pattern)
         case nodes.Prefix(ref, prefix):
             return _item("prefix", ref, prefix)
@@ -134,8 +139,25 @@ def _items(node: Node) -> dict[str, Json]:
             return {"or": [_items(part) for part in parts]}
         case nodes.Not(part):
             return {"not": _items(part)}
+        case nodes.Like() | nodes.ListTest() | nodes.TermTest() | nodes.Constant():
+            return {"cql2": to_cql2(node)}
         case _:
             assert_never(node)
+
+
+def _needs_cql2(node: Node) -> bool:
+    """Return whether a condition compares a value inside a mapping with a time; as text it would compare as text."""
+    if not isinstance(node, nodes.Comparison | nodes.AnyOf) or not node.ref.keys:
+        return False
+    values = node.values if isinstance(node, nodes.AnyOf) else (node.value,)
+    return any(isinstance(value, date) or type(value).__name__ == "datetime64" for value in values)
+
+
+def to_cql2(node: Node) -> Json:
+    """Return a condition as CQL2 JSON."""
+    from localcat.expressions.cql2.write_json import to_cql2_json  # few filters need it
+
+    return to_cql2_json(node)
 
 
 def _item(op: str, ref: Ref, value: Json) -> dict[str, Json]:
@@ -198,6 +220,10 @@ def _parse(part: object, levels: int) -> Node:
             return one_of(*_parts("'or'", operand, levels))
         case "not":
             return nodes.Not(_parse(operand, levels - 1))
+        case "cql2":
+            from localcat.expressions.cql2.read_json import from_cql2_json  # few filters need it
+
+            return from_cql2_json(operand)
         case "isnull" | "isnotnull":
             return _condition(op, operand, None, part)
         case "range":

@@ -40,6 +40,43 @@ def test_of(condition: Spatial) -> Test:
             return _inside(area, on_boundary=relation is Relation.COVERED_BY)
         case Relation.CONTAINS:
             return _around(area)
+        case Relation.EQUALS | Relation.TOUCHES | Relation.OVERLAPS | Relation.CROSSES:
+            return _related(area, relation)
+
+
+def _related(area: BaseGeometry, relation: Relation) -> Test:
+    """Return the test of a relation that looks at boundaries.
+
+    Where both sides reach the antimeridian each is unrolled, so that the edge along which it was split is none.
+    """
+    relate: Callable[[Any, Any], NDArray[numpy.bool_]] = {
+        Relation.EQUALS: shapely.equals,
+        Relation.TOUCHES: shapely.touches,
+        Relation.OVERLAPS: shapely.overlaps,
+        Relation.CROSSES: shapely.crosses,
+    }[relation]
+    unrolled = _unrolled(area)
+    is_collection, is_at_seam = _are_collections(area), _is_at_seam(area)
+    shapely.prepare(area)
+
+    def test(footprints: NDArray[Any]) -> NDArray[numpy.bool_]:
+        bounds = shapely.bounds(footprints)
+        at_seam = ((bounds[:, 0] <= -180) | (bounds[:, 2] >= 180)) & is_at_seam
+        special = (at_seam | _are_collections(footprints) | is_collection) & ~shapely.is_missing(footprints)
+        hits: NDArray[numpy.bool_] = numpy.asarray(relate(_without(footprints, special), area))
+        for position in _positions(special):
+            footprint, other = footprints[position], area
+            if at_seam[position]:
+                footprint, other = _unrolled(footprint), unrolled
+            hits[position] = bool(relate(_merged(footprint), _merged(other)))
+        return hits
+
+    return test
+
+
+def _merged(geometry: BaseGeometry) -> BaseGeometry:
+    """Return a collection as the union of its parts, which GEOS can relate to others where they are of one kind."""
+    return shapely.union_all([geometry]) if _are_collections(geometry) else geometry
 
 
 def _inside(area: BaseGeometry, *, on_boundary: bool) -> Test:

@@ -17,6 +17,7 @@ from localcat.disk.peeking import opens_with_sqlite
 from localcat.errors import BadRequestError
 from localcat.expressions.evaluate import like_matches
 from localcat.expressions.json_values import moment_of
+from localcat.expressions.terms import run
 
 WRITER_TIMEOUT: Final = 60.0  # seconds that a write waits for other programs
 READER_TIMEOUT: Final = 10.0  # seconds that a read waits
@@ -144,6 +145,7 @@ def connect_as(kind: type[C], path: Path, mode: Mode, options: OpenOptions, *, d
         if mode == "rwc":
             opens_with_sqlite(path)
         connection.create_function("localcat_like", 3, _like, deterministic=True)
+        connection.create_function("localcat_terms", -1, run, deterministic=True)
         connection.create_function("localcat_moment", 1, _moment, deterministic=True)
         if not options.trusted:
             for limit, most in _LIMITS.items():
@@ -218,5 +220,8 @@ def _moment(text: object) -> int | None:
     return moment_of(text) if isinstance(text, str) else None
 
 
-def _like(text: object, pattern: str, fold: int) -> int | None:
-    return int(like_matches(text, pattern, bool(fold))) if isinstance(text, str) else None
+def _like(text: object, pattern: str, ignored: int) -> int | None:
+    """Match a pattern in SQL; 1 ignores case, 2 accents, 3 both."""
+    if not isinstance(text, str):
+        return None
+    return int(like_matches(text, pattern, fold=bool(ignored & 1), accents=not ignored & 2))

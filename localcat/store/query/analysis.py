@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from localcat.expressions.calendar import years_as_ranges
 from localcat.expressions.nodes import And, IsNull, Node, Or, Ref, Spatial, is_spatial
 from localcat.store.clauses import Clause, Parameter
+from localcat.store.query.calendar import years_as_ranges
 from localcat.store.query.compiler import Scope, compile_where, joined_nodes
 
 if TYPE_CHECKING:

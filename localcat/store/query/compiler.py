@@ -10,7 +10,8 @@ from typing import assert_never
 from localcat.errors import BadRequestError
 from localcat.expressions import nodes
 from localcat.expressions.fields import Field, Fields, Kind, Moment, Scalar, check_order, check_text_match
-from localcat.expressions.nodes import Node, Op, Part, Ref, depth_of
+from localcat.expressions.nodes import ListRelation, Node, Op, Part, Ref, depth_of
+from localcat.expressions.terms import fields_in, program, refs_in
 from localcat.store.clauses import FALSE, MOST_FLAT, TRUE, Clause, Parameter, joined
 from localcat.store.query.columns import PRODUCT_REFERENCES, column
 
@@ -46,7 +47,15 @@ def compile_where(node: Node, scope: Scope, *, is_negated: bool = False) -> Clau
         If a value does not fit its attribute.
     """
     match node:
-        case nodes.Comparison() | nodes.AnyOf() | nodes.IsNull() | nodes.IsNotNull() | nodes.Like() | nodes.Prefix():
+        case (
+            nodes.Comparison()
+            | nodes.AnyOf()
+            | nodes.IsNull()
+            | nodes.IsNotNull()
+            | nodes.Like()
+            | nodes.Prefix()
+            | nodes.ListTest()
+        ):
             field = scope.fields.resolve(node.ref)
             if isinstance(node, nodes.AnyOf) and not node.values:
                 return FALSE
@@ -74,6 +83,10 @@ def compile_where(node: Node, scope: Scope, *, is_negated: bool = False) -> Clau
         case nodes.Spatial(ref):
             scope.fields.check_footprint(ref)
             return FALSE if is_negated else TRUE
+        case nodes.TermTest():
+            return _term_test(node, scope)
+        case nodes.Constant(value):
+            return TRUE if value else FALSE
         case _:
             assert_never(node)
 
@@ -103,12 +116,34 @@ def _scalar_condition(node: nodes.Leaf, field: Field, value: Clause) -> Clause:
             return Clause(f"{value.sql} IS NULL", value.params)
         case nodes.IsNotNull():
             return Clause(f"{value.sql} IS NOT NULL", value.params)
-        case nodes.Like(_, pattern, fold):
-            return Clause(f"localcat_like({value.sql}, ?, ?)", (*value.params, pattern, int(fold)))
+        case nodes.Like():
+            return _like(value, node)
         case nodes.Prefix(_, prefix):
             return _prefix_condition(value, prefix)
+        case nodes.ListTest(ref):
+            raise BadRequestError(
+                f"{ref} is not a list, and the operators A_CONTAINS and its like do not apply; compare it with =="
+            )
         case _:
             assert_never(node)
+
+
+def _like(value: Clause, node: nodes.Like) -> Clause:
+    ignored = int(node.fold) + 2 * (not node.accents)  # 1: case, 2: accents
+    return Clause(f"localcat_like({value.sql}, ?, ?)", (*value.params, node.pattern, ignored))
+
+
+def _term_test(node: nodes.TermTest, scope: Scope) -> Clause:
+    """Compile a comparison of computed values: a function of the program and of the values with their JSON types."""
+    fields = fields_in(node, scope.fields)
+    arguments: list[Clause] = [Clause("?", (program(node, fields),))]
+    for ref in refs_in(node):
+        if ref.keys:
+            arguments += [_item_of(ref, scope, "item.type"), _item_of(ref, scope, "item.value")]
+        else:
+            arguments += [Clause("NULL"), Clause(scope.column(ref)) if ref.part is None else _calendar_part(ref, scope)]
+    sql = ", ".join([argument.sql for argument in arguments])
+    return Clause(f"localcat_terms({sql})", tuple(value for argument in arguments for value in argument.params))
 
 
 def _prefix_condition(value: Clause, prefix: str) -> Clause:
@@ -177,26 +212,24 @@ def _list_condition(node: nodes.Leaf, field: Field, scope: Scope) -> Clause:
             return Clause(f"NOT {is_set}")
         case nodes.IsNotNull():
             return Clause(is_set)
-        case nodes.Like(_, pattern, fold):
-            return some("localcat_like(item.value, ?, ?)", pattern, int(fold))
+        case nodes.Like():
+            matches = _like(Clause("item.value"), node)
+            return some(matches.sql, *matches.params)
         case nodes.Prefix(_, prefix):
             condition = _prefix_condition(Clause("item.value"), prefix)
             return some(condition.sql, *condition.params)
+        case nodes.ListTest(_, relation, literals):
+            related = _list_test(relation, stored, [field.bind(literal) for literal in literals])
+            return Clause(f"({is_set} AND {related.sql})", related.params)
         case _:
             assert_never(node)
 
 
 def _json_condition(node: nodes.Leaf, field: Field, scope: Scope) -> Clause:
     """Compile a condition on a value inside a mapping, by the rules of `localcat.expressions.json_values`."""
-    keys = node.ref.keys
-    names = [f"level{number}" for number in range(1, len(keys))] + ["item"]
-    inside = [scope.column(Ref(node.ref.attribute))]
-    inside += [f"CASE {name}.type WHEN 'object' THEN {name}.value END" for name in names[:-1]]
-    tables = ", ".join([f"json_each({source}) AS {name}" for source, name in zip(inside, names, strict=True)])
-    place = f"FROM {tables} WHERE {' AND '.join([f'{name}.key = ?' for name in names])}"
 
     def of_item(sql: str, *params: Parameter) -> Clause:
-        return Clause(f"(SELECT {sql} {place})", (*params, *keys))
+        return _item_of(node.ref, scope, sql, *params)
 
     match node:
         case nodes.Comparison(_, op, literal):
@@ -220,8 +253,46 @@ def _json_condition(node: nodes.Leaf, field: Field, scope: Scope) -> Clause:
         case nodes.Like() | nodes.Prefix():
             inner = _scalar_condition(node, field, Clause("item.value"))
             return of_item(f"CASE WHEN item.type = 'text' THEN {inner.sql} END", *inner.params)
+        case nodes.ListTest(_, relation, literals):
+            related = _list_test(relation, "item.value", [field.bind(literal) for literal in literals])
+            return of_item(f"CASE WHEN item.type = 'array' THEN {related.sql} END", *related.params)
         case _:
             assert_never(node)
+
+
+def _item_of(ref: Ref, scope: Scope, sql: str, *params: Parameter) -> Clause:
+    """Return what SQL says about the `item` that keys lead to; NULL if there is none."""
+    names = [f"level{number}" for number in range(1, len(ref.keys))] + ["item"]
+    inside = [scope.column(Ref(ref.attribute))]
+    inside += [f"CASE {name}.type WHEN 'object' THEN {name}.value END" for name in names[:-1]]
+    tables = ", ".join([f"json_each({source}) AS {name}" for source, name in zip(inside, names, strict=True)])
+    at_keys = " AND ".join([f"{name}.key = ?" for name in names])
+    return Clause(f"(SELECT {sql} FROM {tables} WHERE {at_keys})", (*params, *ref.keys))
+
+
+def _list_test(relation: ListRelation, stored: str, wanted: Sequence[Scalar]) -> Clause:
+    """Return whether a list, stored as JSON, has a relation to values; it is true or false."""
+    some = f"EXISTS (SELECT 1 FROM json_each({stored}) AS element WHERE "
+
+    def each_is_there() -> Clause:
+        return joined("AND", [Clause(f"{some}{one.sql})", one.params) for one in map(_element_equals, wanted)])
+
+    equal = joined("OR", [_element_equals(value) for value in wanted])
+    match relation:
+        case ListRelation.CONTAINS:
+            return each_is_there()
+        case ListRelation.OVERLAPS:
+            return Clause(f"{some}{equal.sql})", equal.params)
+        case ListRelation.CONTAINED_BY:
+            return Clause(f"NOT {some}NOT {equal.sql})", equal.params)
+        case ListRelation.EQUALS:
+            there = each_is_there()
+            return Clause(f"({there.sql} AND NOT {some}NOT {equal.sql}))", there.params + equal.params)
+
+
+def _element_equals(wanted: Scalar) -> Clause:
+    equal = _json_equal(wanted)
+    return Clause(equal.sql.replace("item.", "element."), equal.params)
 
 
 def _as_wanted(wanted: Scalar) -> tuple[str, str]:

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from localcat import properties as p
-from localcat.expressions.calendar import years_as_ranges
 from localcat.expressions.evaluate import evaluate
 from localcat.expressions.fields import Field, Fields, Kind
 from localcat.expressions.nodes import Node, Not, Part, Ref, all_of, one_of
+from localcat.store.query.calendar import years_as_ranges
 from localcat.timestamps import to_microseconds
 
 FIELDS = Fields("Thing", [Field("acquired", Kind.TIMESTAMP, to_microseconds)])
