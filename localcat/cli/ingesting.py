@@ -99,7 +99,7 @@ def recipes_command(ctx: click.Context, out: Output) -> None:
             )
 
 
-@command("show", examples=("recipes show landsat-c2-l2", "recipes show landsat-c2-l2 > my.toml"))
+@command("show", examples=("recipes show landsat-c2-l2-oli", "recipes show sentinel-2-l2a > my.toml"))
 @click.argument("name", metavar="NAME|FILE")
 def show_recipe(name: str) -> None:
     """Print a recipe, as the TOML that a recipe of your own begins with."""

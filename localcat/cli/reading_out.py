@@ -77,9 +77,10 @@ def read_command(chosen: Choice, suffix: str | None, output: Path | None, everyt
         if output is not None and not as_file:
             output.mkdir(parents=True, exist_ok=True)
         failed = 0
-        for image in shown(images, "reading images", "images", None, total=len(images)):
+        bar = shown(images, "reading images", "images", None, total=len(images))
+        for image in bar:
             try:
-                click.echo(_written(image, chosen, output, made, grid))
+                bar.write(_written(image, chosen, output, made, grid))  # above the bar
             except LocalcatError as error:
                 failed += 1
                 complain(f"{image.id}: {error}")
@@ -147,12 +148,13 @@ def preview_command(chosen: Choice, bands: str | None, size: int, output: Path |
         folder = output or Path()
         if not as_file:
             folder.mkdir(parents=True, exist_ok=True)
-        for image in shown(images, "drawing images", "images", None, total=len(images)):
+        bar = shown(images, "drawing images", "images", None, total=len(images))
+        for image in bar:
             name = f"{localcat.Image.make_valid_name(str(image.id))}.png"
             path = output if as_file and output is not None else folder / name
             picture = image.preview(size, bands=None if bands is None else _names_of(bands))
             path.write_bytes(picture)
-            click.echo(path)
+            bar.write(str(path))
 
 
 def _require_some(images: ImageCollection) -> None:

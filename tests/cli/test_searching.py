@@ -134,6 +134,13 @@ def test_the_namespace_can_be_left_out_of_ids_and_products(kept: Catalog) -> Non
     assert ids(kept, "guide:a") == ["a"]
 
 
+def test_the_files_of_images_are_printed_for_other_programs(kept: Catalog) -> None:
+    paths = [Path(line) for line in run("search", "--datetime", "2020", "--files", catalog=kept).splitlines()]
+    assert paths == [kept.path_of(image.files[0]) for image in kept.images.during("2020")]
+    assert all(path.exists() for path in paths)
+    assert "is not on this machine" in complaint("search", "guide:far", "--files", catalog=kept)
+
+
 def test_thousands_of_ids_come_through_a_pipe(kept: Catalog) -> None:
     records = ({"product_id": "acme:guide", "name": f"n{number:05}"} for number in range(20_000))
     kept.add_images(records, progress=False)

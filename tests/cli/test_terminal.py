@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import sys
 import unicodedata
 from pathlib import Path
@@ -107,19 +108,23 @@ def test_nothing_found_is_told_on_a_terminal(kept: Catalog, tmp_path: Path) -> N
     assert (silent.stdout, silent.stderr) == (b"", b"")
 
 
-def test_progress_is_drawn_and_ctrl_c_leaves_a_sound_catalog(kept: Catalog, tmp_path: Path) -> None:
+@pytest.mark.parametrize("by", ["Ctrl-C", "kill -9"])
+def test_an_ingest_that_is_stopped_leaves_a_sound_catalog_and_goes_on(kept: Catalog, tmp_path: Path, by: str) -> None:
     content = file_of(kept, "a").read_bytes()
     (tmp_path / "scenes").mkdir()
-    for number in range(1500):
+    for number in range(1000):
         (tmp_path / "scenes" / f"flight_20240506_{number:04}.tif").write_bytes(content)
     with terminal("ingest", "scenes", "--copy", cwd=tmp_path) as running:
         running.wait_for("%|")
-        running.type(CTRL_C)
+        if by == "Ctrl-C":
+            running.type(CTRL_C)
+        else:
+            running.process.kill()
         status, output = running.end()
-    assert status == 130
-    assert "localcat: interrupted; what was finished before is kept" in _STYLE.sub("", output)
+    assert status == (130 if by == "Ctrl-C" else -signal.SIGKILL)
+    assert ("localcat: interrupted; what was finished before is kept" in _STYLE.sub("", output)) == (by == "Ctrl-C")
     assert "Traceback" not in output
     assert program("verify", "--level", "full", cwd=tmp_path).returncode == 0
     again = program("ingest", "scenes", "--copy", cwd=tmp_path)
     assert (again.returncode, again.stderr) == (0, b""), "nothing is drawn into a pipe"
-    assert kept.images.during("2024").count() == 1500
+    assert kept.images.during("2024").count() == 1000
