@@ -265,10 +265,13 @@ SPECIAL_SHAPES = [
     (-180, -10, -175, 10),  # up to the antimeridian from the east
     (175, -10, 180, 10),  # and from the west
     (-100, -20, 100, 20),  # more than half of the globe
-    shapely.Polygon([(-120, 80), (0, 80), (120, 80)]),  # around the north pole
-    shapely.Polygon([(-120, -70), (120, -70), (0, -70)]),  # around the south pole
-    shapely.Polygon([(170, 0), (-170, 0), (-170, 10), (170, 10)]),  # edges that jump across the antimeridian
-    shapely.LineString([(175, 5), (-175, 5)]),
+    shapely.Polygon([(-120, 80), (0, 80), (120, 80), (240, 80)]),  # around the north pole
+    shapely.Polygon([(-120, -70), (-240, -70), (-360, -70), (-480, -70)]),  # around the south pole
+    shapely.Polygon([(170, 0), (190, 0), (190, 10), (170, 10)]),  # edges across the antimeridian
+    shapely.box(-170, 0, 170, 10),  # a rectangle, as wide as it is written
+    (0, 90, 0, 90),  # a pole, which is at all longitudes
+    shapely.LineString([(50, 80), (50, 90)]),
+    shapely.LineString([(175, 5), (185, 5)]),
     shapely.LineString([(-180, -10), (-180, 10)]),
     shapely.LineString([(180, -10), (180, 10)]),
     shapely.Point(180, 0),

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy
 import shapely
 
-from localcat.earth.geometry import RADIUS, Box, intersecting
+from localcat.earth.geometry import Box, intersecting
+from localcat.earth.globe import RADIUS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import shapely
 import shapely.errors
 
+from localcat.earth.forms import split_srid
 from localcat.earth.geometry import as_geometry
 from localcat.errors import InvalidGeometryError
 
@@ -23,7 +24,9 @@ def as_area(value: object) -> BaseGeometry:
 
 
 def as_shape(text: str) -> BaseGeometry:
-    """Parse well-known text; the geometry is neither split at the antimeridian nor checked.
+    """Parse well-known text, also with an SRID before it (``SRID=3857;POINT (0 0)``, extended WKT of PostGIS).
+
+    The geometry is neither split at the antimeridian nor checked, and keeps its SRID.
 
     Raises
     ------
@@ -35,8 +38,10 @@ def as_shape(text: str) -> BaseGeometry:
         depth += 1 if parenthesis == "(" else -1
         if depth > _DEEPEST_TEXT:  # GEOS reads by recursion, without a limit
             raise InvalidGeometryError(f"well-known text is nested more than {_DEEPEST_TEXT} levels deep")
+    srid, bare = split_srid(text)
     try:
-        return shapely.from_wkt(text)
+        shape = shapely.from_wkt(bare)
+        return shapely.set_srid(shape, srid) if srid else shape
     except shapely.errors.ShapelyError as error:
         raise InvalidGeometryError(f"{text[:100]!r} is not the well-known text of a geometry: {error}") from error
 

@@ -120,7 +120,10 @@ class _Loader:
 
     def _with_footprints(self, records: list[_Record]) -> list[_Record]:
         """Put the footprints, checked together, into the records' values."""
-        shapes = as_footprints([record.footprint for record in records])
+        shapes = as_footprints(
+            [record.footprint for record in records],
+            [f"record {record.index}, image '{record.uid}'" for record in records],
+        )
         usable = [None if isinstance(shape, ClientError) else shape for shape in shapes]
         passed = []
         for record, shape, blob, box in zip(records, shapes, to_wkbs(usable), boxes_of(usable), strict=True):

@@ -168,7 +168,7 @@ def distance(one: object, other: object) -> float:
         (shapely.Point(0, 80), shapely.Point(180, 80), 20 * DEGREE),  # over the pole
         (shapely.Point(10, 90), shapely.Point(-120, 90), 0.0),
         (shapely.Point(0, 0), shapely.Point(180, 0), sphere.FARTHEST),
-        (shapely.Polygon([(-120, 80), (0, 80), (120, 80)]), shapely.Point(10, 89), 0.0),  # around the pole
+        (shapely.Polygon([(-120, 80), (0, 80), (120, 80), (240, 80)]), shapely.Point(10, 89), 0.0),  # around the pole
         # An edge along the parallel of 60° bends towards the pole; the nearest place is not one of its ends.
         (shapely.LineString([(-30, 60), (30, 60)]), shapely.Point(0, 70), 10 * DEGREE),
     ],

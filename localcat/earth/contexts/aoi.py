@@ -16,6 +16,7 @@ from localcat.earth.contexts.grid import Grid
 from localcat.earth.contexts.projection import crs_of, reproject_bounds, unwrapped
 from localcat.earth.crs import WGS84, crs_code, parse_crs
 from localcat.earth.geometry import as_geometry, footprint_box
+from localcat.earth.projecting import turn_of
 from localcat.errors import BadRequestError, GeoContextWarning, warn_caller
 
 if TYPE_CHECKING:
@@ -320,7 +321,8 @@ class AOI(GeoContext):
             self._check_extent(bounds, bounds_crs, self._resolution, self._crs)
 
     def _check_degrees(self, bounds: Bounds, bounds_crs: str) -> None:
-        west, south, east, north = bounds
+        degrees = 360 / turn_of(crs_of(bounds_crs))  # of a unit; some datums count in grads
+        west, south, east, north = (number * degrees for number in bounds)
         centre = central_longitude(bounds_crs)
         if not -180 <= centre <= 180:
             raise BadRequestError(f"+lon_wrap={centre:g} in bounds_crs is beyond ±180°")
@@ -344,8 +346,11 @@ class AOI(GeoContext):
             return 0.0, 0.0
         if self._shape is not None:
             west, south, east, north = unwrapped(bounds, crs_of(self._crs))
-            return (east - west) / self._shape[1], (north - south) / self._shape[0]
-        return self._resolution or 0.0, self._resolution or 0.0
+            width, height = (east - west) / self._shape[1], (north - south) / self._shape[0]
+        else:
+            width = height = self._resolution or 0.0
+        degrees = 360 / turn_of(crs_of(self._crs))
+        return width * degrees, height * degrees
 
     def _check_extent(self, bounds: Bounds, bounds_crs: CRS, resolution: float, crs: str) -> None:
         if crs_of(crs) != bounds_crs:

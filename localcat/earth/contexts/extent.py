@@ -12,13 +12,12 @@ from shapely.geometry.base import BaseGeometry
 
 from localcat.earth.contexts.base import Bounds
 from localcat.earth.contexts.grid import Grid
-from localcat.earth.contexts.projection import POINTS_PER_EDGE, project, turn_of, unwrapped
-from localcat.earth.crs import WGS84
-from localcat.earth.geometry import as_geometry
+from localcat.earth.contexts.projection import unwrapped
+from localcat.earth.ground import ground_of
+from localcat.earth.projecting import turn_of
 from localcat.errors import BadRequestError
 
 _TOLERANCE = 1e-6  # pixels; noise of a division or a projection that must not cost one more row or column
-_STRAIGHT = 10_000  # metres; a line so short is straight in both, and off by 4 metres at most at 65° of latitude
 _MOST_DIGITS = 12  # decimal digits of a pixel size that a person chose; a division leaves 16 or 17
 _LONGITUDE_DECIMALS = 12  # a turn of 360° and back loses what comes after
 _LON_WRAP = re.compile(r"\+lon_wrap=(?P<centre>[-+]?\d+(\.\d*)?)")
@@ -56,30 +55,20 @@ def bounds_on_earth(bounds: Bounds, crs: CRS, pixel: float) -> Bounds:
 
 
 def footprint_of_bounds(bounds: Bounds, crs: CRS) -> BaseGeometry:
-    """Return the area of a box in longitude and latitude, its edges densified and split at the antimeridian.
+    """Return the ground that a box covers in longitude and latitude, split at the antimeridian.
 
     Raises
     ------
-    BadRequestError
-        If a part of the box lies beyond the Earth, as the corners of a full-disk view do.
+    InvalidGeometryError
+        If no part of it has a longitude and a latitude.
     """
     min_x, min_y, max_x, max_y = unwrapped(bounds, crs)
-    if crs == WGS84 or (crs.is_geographic and central_longitude(crs.to_wkt()) != 0):
-        return _within_180((min_x, min_y, max_x, max_y))
-    area: BaseGeometry
+    area: BaseGeometry = shapely.box(min_x, min_y, max_x, max_y)
     if min_x == max_x and min_y == max_y:
         area = shapely.Point(min_x, min_y)
     elif min_x == max_x or min_y == max_y:
         area = shapely.LineString([(min_x, min_y), (max_x, max_y)])
-    else:
-        longest = max(max_x - min_x, max_y - min_y) / (POINTS_PER_EDGE + 1)
-        if crs.is_geographic:
-            longest = 90.0  # degrees; an edge of half a turn would be taken to cross the antimeridian
-        elif crs.is_projected:
-            longest = max(longest, _STRAIGHT / crs.linear_units_factor[1])
-        area = shapely.segmentize(shapely.box(min_x, min_y, max_x, max_y), longest)
-    area = shapely.transform(area, lambda xy: project(xy[:, 0], xy[:, 1], crs, WGS84))
-    return as_geometry(area)
+    return ground_of(area, crs)
 
 
 def grid_of_shape(bounds: Bounds, crs: CRS, shape: tuple[int, int]) -> Grid:
@@ -125,18 +114,6 @@ def _wrapped(longitude: float, low: float, turn: float) -> float:
     """Return a longitude on the turn that begins at `low`, free of the noise of the way there."""
     moved = longitude - turn * math.floor((longitude - low) / turn)
     return longitude if moved == longitude else round(moved, _LONGITUDE_DECIMALS)
-
-
-def _within_180(bounds: Bounds) -> BaseGeometry:
-    """Return the box of continuing longitudes, cut into the parts on each turn around the Earth."""
-    west, south, east, north = bounds
-    south, north = max(south, -90.0), min(north, 90.0)
-    parts = [
-        as_geometry((max(west + turn, -180.0), south, min(east + turn, 180.0), north))
-        for turn in (0, -360, 360)
-        if (west + turn <= 180 and east + turn >= -180 if west == east else west + turn < 180 and east + turn > -180)
-    ]
-    return parts[0] if west == east else shapely.union_all(parts)
 
 
 def _step(start: float, stop: float, count: int) -> float:

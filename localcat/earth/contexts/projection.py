@@ -7,14 +7,13 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy
-from rasterio._err import CPLE_BaseError
 from rasterio.crs import CRS
-from rasterio.errors import CRSError, RasterioError
-from rasterio.warp import transform, transform_bounds
+from rasterio.warp import transform_bounds
 
 from localcat.earth.contexts.base import Bounds
-from localcat.earth.crs import WGS84, crs_name, parse_crs
+from localcat.earth.crs import crs_name, parse_crs
 from localcat.earth.offline import proj_offline
+from localcat.earth.projecting import FAILURES, has_same_datum, is_on_earth, project, turn_of
 from localcat.errors import BadRequestError
 from localcat.forks import keep_in_children
 
@@ -27,9 +26,6 @@ if TYPE_CHECKING:
 # then has a point on each of the four axes, where the box around the curve touches it.
 POINTS_PER_EDGE = 83
 
-# rasterio lets some errors of GDAL through under their private names, "point outside of projection domain" among them.
-_FAILURES = (CRSError, RasterioError, CPLE_BaseError)
-
 
 @lru_cache(maxsize=256)
 def crs_of(text: str) -> CRS:
@@ -37,7 +33,10 @@ def crs_of(text: str) -> CRS:
     return parse_crs(text)
 
 
-def project(
+keep_in_children(crs_of)  # with the CRSs that it remembers
+
+
+def reproject_points(
     xs: Sequence[float] | NDArray[Any], ys: Sequence[float] | NDArray[Any], source: CRS, target: CRS
 ) -> NDArray[Any]:
     """Return the points (x, y) of one CRS in another one, shape (points, 2).
@@ -47,14 +46,11 @@ def project(
     BadRequestError
         If one of them lies outside the area where the two are defined.
     """
-    points: NDArray[Any]
-    try:
-        with proj_offline():
-            points = numpy.column_stack(transform(source, target, xs, ys))
-    except _FAILURES as error:
-        names = f"from {crs_name(source)} to {crs_name(target)}"
-        raise BadRequestError(f"points cannot be brought {names}: {error}") from error
+    points = numpy.column_stack(project(source, target, xs, ys))
     if not numpy.isfinite(points).all():
+        if is_on_earth(source) != is_on_earth(target):
+            names = f"{crs_name(source)} and {crs_name(target)}"
+            raise BadRequestError(f"{names} are on two planets, by the size of their ellipsoids; pass CRSs of one")
         raise BadRequestError(f"points in {crs_name(source)} lie outside the area where {crs_name(target)} is defined")
     return points
 
@@ -62,29 +58,7 @@ def project(
 def unwrapped(bounds: Bounds, crs: CRS) -> Bounds:
     """Return bounds whose max_x is at least min_x: geographic ones across the antimeridian continue beyond 180°."""
     min_x, min_y, max_x, max_y = bounds
-    return (min_x, min_y, max_x + 360, max_y) if crs.is_geographic and min_x > max_x else bounds
-
-
-@lru_cache(maxsize=256)
-def turn_of(crs: CRS) -> float:
-    """Return by how much x grows on a way around the Earth, in units of a CRS; 0 where x cannot be continued.
-
-    It can in longitudes, and in cylindrical projections like Web Mercator whose map jumps at the antimeridian, by the
-    same width at all latitudes.
-    """
-    if crs.is_geographic:
-        return round(2 * math.pi / float(crs.units_factor[1]), 6)
-    if not crs.is_projected:
-        return 0.0
-    try:
-        points = project([180.0] * 3 + [-180.0] * 3, [0.0, 30.0, 60.0] * 2, WGS84, crs)
-    except BadRequestError:
-        return 0.0
-    widths = points[:3, 0] - points[3:, 0]
-    return float(widths[0]) if numpy.allclose(widths, widths[0], rtol=1e-9, atol=1e-3) and widths[0] > 1 else 0.0
-
-
-keep_in_children(crs_of, turn_of)  # with the CRSs that they remember
+    return (min_x, min_y, max_x + turn_of(crs), max_y) if crs.is_geographic and min_x > max_x else bounds
 
 
 def reproject_bounds(bounds: Bounds, source: CRS, target: CRS) -> Bounds:
@@ -125,11 +99,13 @@ def _box(bounds: Bounds, source: CRS, target: CRS) -> Bounds:
     west, south, east, north = unwrapped(bounds, source)
     xs, ys = (west, (west + east) / 2, east), (south, (south + north) / 2, north)
     # GDAL leaves out points that cannot be projected, and would return the box of those that can.
-    project([x for x in xs for _ in ys], [y for _ in xs for y in ys], source, target)
+    reproject_points([x for x in xs for _ in ys], [y for _ in xs for y in ys], source, target)
+    if not has_same_datum(source, target):
+        return _box_by_places((west, south, east, north), source, target)
     try:
         with proj_offline():
             box = transform_bounds(source, target, *bounds, densify_pts=POINTS_PER_EDGE)
-    except _FAILURES as error:
+    except FAILURES as error:
         raise BadRequestError(
             f"the bounds {bounds} cannot be brought from {crs_name(source)} to {crs_name(target)}: {error}"
         ) from error
@@ -138,3 +114,23 @@ def _box(bounds: Bounds, source: CRS, target: CRS) -> Bounds:
             f"the bounds {bounds} in {crs_name(source)} lie outside the area where {crs_name(target)} is defined"
         )
     return box[0], box[1], box[2], box[3]
+
+
+def _box_by_places(bounds: Bounds, source: CRS, target: CRS) -> Bounds:
+    """Return the box around the places of a box's edges; GDAL would take another way between the two datums."""
+    west, south, east, north = bounds
+    shares = numpy.arange(POINTS_PER_EDGE + 1) / (POINTS_PER_EDGE + 1)
+    xs, ys = west + shares * (east - west), south + shares * (north - south)
+    down, left = ys[::-1] + (north - ys[-1]), xs[::-1] + (east - xs[-1])
+    ring_xs = numpy.concatenate((xs, numpy.full_like(xs, east), left, numpy.full_like(xs, west)))
+    ring_ys = numpy.concatenate((numpy.full_like(ys, south), ys, numpy.full_like(ys, north), down))
+    points = reproject_points(ring_xs, ring_ys, source, target)
+    turn = turn_of(target) if target.is_geographic else 0.0
+    if turn:
+        points[:, 0] = numpy.unwrap(points[:, 0], period=turn)
+        if abs(points[-1, 0] - points[0, 0]) > turn / 2:  # around a pole
+            pole = math.copysign(turn / 4, points[:, 1].mean())
+            return -turn / 2, min(points[:, 1].min(), pole), turn / 2, max(points[:, 1].max(), pole)
+        points[:, 0] -= turn * numpy.round(points[:, 0].mean() / turn)
+    (min_x, min_y), (max_x, max_y) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
+    return min_x, min_y, max_x, max_y

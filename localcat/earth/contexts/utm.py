@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rasterio.crs import CRS
 
-from localcat.earth.contexts.projection import crs_of, project
+from localcat.earth.contexts.projection import crs_of, reproject_points
 from localcat.earth.crs import WGS84
 
 if TYPE_CHECKING:
@@ -48,9 +48,9 @@ def zone_crs(zone: int) -> CRS:
 
 def to_utm(lons: Sequence[float] | NDArray[Any], lats: Sequence[float] | NDArray[Any], zone: int) -> NDArray[Any]:
     """Return (easting, northing) in metres, shape (points, 2), of longitudes and latitudes in degrees."""
-    return project(lons, lats, WGS84, zone_crs(zone))
+    return reproject_points(lons, lats, WGS84, zone_crs(zone))
 
 
 def to_lonlat(xs: Sequence[float] | NDArray[Any], ys: Sequence[float] | NDArray[Any], zone: int) -> NDArray[Any]:
     """Return (longitude, latitude) in degrees, shape (points, 2), of eastings and northings in metres."""
-    return project(xs, ys, zone_crs(zone), WGS84)
+    return reproject_points(xs, ys, zone_crs(zone), WGS84)

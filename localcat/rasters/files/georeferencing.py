@@ -10,12 +10,12 @@ from rasterio.crs import CRS
 from rasterio.io import MemoryFile
 
 from localcat.earth.contexts.grid import Grid
-from localcat.earth.contexts.projection import turn_of
 from localcat.earth.crs import crs_code, crs_name, is_same_crs
+from localcat.earth.projecting import project, turn_of
 from localcat.errors import GridMismatchError
 from localcat.forks import keep_in_children
 from localcat.rasters.files.environment import raster_environment
-from localcat.rasters.files.footprint import project, to_map
+from localcat.rasters.files.footprint import to_map
 
 _POINTS_A_SIDE = 5  # of the lattice of pixels that are looked for in both
 _NEAR = 0.1  # pixels; texts of one CRS differ in their last digits

@@ -9,8 +9,8 @@ import shapely
 from rasterio.features import geometry_mask
 
 from localcat.earth.crs import WGS84
+from localcat.earth.projecting import project
 from localcat.rasters.files.environment import raster_environment
-from localcat.rasters.files.footprint import project
 from localcat.rasters.warping.longitudes import copies_on_turns
 
 if TYPE_CHECKING:

@@ -11,13 +11,12 @@ import numpy
 from rasterio.enums import Resampling
 from rasterio.windows import Window
 
-from localcat.earth.contexts.projection import turn_of
 from localcat.earth.crs import WGS84
+from localcat.earth.projecting import project, turn_of
 from localcat.errors import BadRequestError
 from localcat.rasters.files.describe import native_grid
 from localcat.rasters.files.dtypes import numpy_dtype
 from localcat.rasters.files.environment import raster_environment
-from localcat.rasters.files.footprint import project
 from localcat.rasters.files.opening import open_raster
 from localcat.rasters.files.sources import BandSource, Request
 from localcat.rasters.reading.read import check_indexes, copy_window

@@ -9,8 +9,8 @@ import numpy
 from affine import Affine
 from rasterio.windows import Window
 
-from localcat.earth.contexts.projection import turn_of
-from localcat.rasters.files.footprint import FARTHEST, project, to_map
+from localcat.earth.projecting import FARTHEST, project, turn_of
+from localcat.rasters.files.footprint import to_map
 from localcat.rasters.warping.longitudes import on_each_turn
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import shapely
 import shapely.affinity
 from affine import Affine
 
-from localcat.earth.contexts.projection import turn_of
+from localcat.earth.projecting import turn_of
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry

@@ -16,10 +16,9 @@ import numpy
 from affine import Affine
 
 from localcat.earth.contexts.grid import Grid
-from localcat.earth.contexts.projection import turn_of
 from localcat.earth.crs import WGS84
+from localcat.earth.projecting import project, turn_of
 from localcat.forks import keep_in_children
-from localcat.rasters.files.footprint import project
 from localcat.rasters.warping.alignment import columns_under
 from localcat.rasters.warping.longitudes import moved
 from localcat.rasters.warping.vrt import Opacity, Raster, Span, in_columns
