@@ -20,6 +20,7 @@ from localcat.rasters.files.footprint import to_map
 from localcat.rasters.files.opening import open_raster
 from localcat.rasters.files.sources import Request, fill_of, has_internal_mask, nodata_of
 from localcat.rasters.warping.alignment import native_window, overlap, pixel_ratios, window_under
+from localcat.rasters.warping.datums import SAME_OPERATION, on_datum_of
 from localcat.rasters.warping.pieces import pieces_of, relative, shared
 from localcat.rasters.warping.vrt import Opacity
 from localcat.rasters.warping.wraparound import shown_around
@@ -67,7 +68,8 @@ def warp(
             found = shared(piece, region)
             rows, columns = relative(found, region)
             for shown in rasters:
-                warped = _Warped(shown, grid.part(*piece), request, kernel, options)
+                part = grid.part(*piece)
+                warped = _Warped(shown, part, on_datum_of(shown.grid.crs, part), request, kernel, options)
                 warped.put(relative(found, piece), values[:, rows, columns], mask[:, rows, columns])
 
 
@@ -100,6 +102,7 @@ class _Warped:
 
     raster: Raster
     grid: Grid
+    seen: Grid  # the same pixels, for GDAL's warper
     request: Request
     kernel: dict[str, str]
     options: dict[str, str]
@@ -174,9 +177,10 @@ class _Warped:
 
     def _onto(self, source: Any, count: int, dtype: DTypeLike, **options: Any) -> NDArray[Any]:
         """Return what GDAL's warper makes of a source, by nearest if no resampling is named; (band, row, column)."""
-        margin, transform = _with_margin(self.grid.transform)
+        margin, transform = _with_margin(self.seen.transform)
         pixels = numpy.zeros((count, self.grid.height, self.grid.width + margin), dtype=dtype)
-        reproject(source, pixels, dst_crs=self.grid.crs, dst_transform=transform, **self.options, **options)
+        options = {**SAME_OPERATION, **self.options, **options}
+        reproject(source, pixels, dst_crs=self.seen.crs, dst_transform=transform, **options)
         return pixels[..., margin:]
 
 

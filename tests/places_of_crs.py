@@ -1,0 +1,128 @@
+"""Places in, at the edge of and beyond the area of use of a CRS, and a small file there that is read in all ways."""
+
+from __future__ import annotations
+
+import math
+import random
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy
+import rasterio
+import shapely
+from affine import Affine
+from pyproj.database import query_crs_info
+from pyproj.enums import PJType
+from rasterio.crs import CRS
+from rasterio.errors import CRSError
+
+from localcat import AOI
+from localcat.earth.contexts.grid import Grid
+from localcat.earth.crs import WGS84
+from localcat.earth.projecting import project
+from localcat.earth.sphere import RADIUS
+from localcat.rasters.files.footprint import footprint
+from localcat.rasters.reading.point import read_point
+from localcat.rasters.reading.read import BandSource, read_bands
+
+SIZE = 60  # pixels a side, of 10 m
+PIXEL = 10.0  # metres
+WEB = CRS.from_epsg(3857)
+_STEP = 1e-4  # degrees
+_MOST_STRETCHED = 0.3  # part by which a CRS is stretched near a place; Web Mercator always is
+HIGHEST = 84.0  # degrees; Web Mercator ends at 85
+
+_AREAS = {
+    int(info.code): info.area_of_use
+    for info in query_crs_info("EPSG", [PJType.GEOGRAPHIC_2D_CRS, PJType.PROJECTED_CRS])
+    if info.area_of_use is not None
+}
+
+
+def codes(every: int = 1, seed: int = 0) -> list[int]:
+    """Return the EPSG codes of maps, or one of so many, by chance."""
+    chosen = sorted(_AREAS)
+    random.Random(seed).shuffle(chosen)
+    return sorted(chosen[::every])
+
+
+def places_of(code: int) -> list[tuple[float, float]]:
+    """Return (longitude, latitude) of places inside, at and beyond the area of use of a CRS."""
+    west, south, east, north = _AREAS[code].bounds
+    width, height = (east - west) % 360 or 360.0, north - south
+    shares = {"middle": (0.5, 0.5), "corner": (0.1, 0.1), "edge": (0.9999, 0.9999), "beyond": (1.3, 1.3)}
+    found = [((west + x * width + 180) % 360 - 180, south + y * height) for x, y in shares.values()]
+    return [(lon, lat) for lon, lat in found if abs(lat) < HIGHEST]
+
+
+def metres_of(crs: CRS) -> float:
+    """Return how long a unit of a CRS is, on the equator."""
+    return RADIUS * float(crs.units_factor[1]) if crs.is_geographic else float(crs.linear_units_factor[1])
+
+
+def coordinates(code: int, place: tuple[float, float]) -> tuple[float, float]:
+    """Return the coordinates of a place in a CRS; infinite where it has none, or is far from where the CRS is meant."""
+    try:
+        crs = CRS.from_epsg(code)
+    except CRSError:  # pyproj has a newer database
+        return math.inf, math.inf
+    lon, lat = place
+    lons, lats = [lon, lon + _STEP / math.cos(math.radians(lat)), lon], [lat, lat, lat + _STEP]
+    xs, ys = project(WGS84, crs, lons, lats)
+    if not numpy.isfinite([xs, ys]).all():
+        return math.inf, math.inf
+    back = numpy.array(project(crs, WGS84, xs, ys)) - (lons, lats)
+    lengths = numpy.hypot(xs[1:] - xs[0], ys[1:] - ys[0]) * metres_of(crs) / (RADIUS * math.radians(_STEP))
+    is_there = numpy.abs(back).max() < 1e-4 and abs(lengths[1] - 1) < _MOST_STRETCHED
+    return (float(xs[0]), float(ys[0])) if is_there or crs == WEB else (math.inf, math.inf)
+
+
+@dataclass(frozen=True)
+class Somewhere:
+    """A file around a place in a CRS, whose two bands hold the column and the row of each pixel."""
+
+    path: Path
+    grid: Grid
+    place: tuple[float, float]
+    has_place: bool
+
+    @classmethod
+    def at(cls, folder: Path, code: int, place: tuple[float, float]) -> Somewhere:
+        x, y = coordinates(code, place)
+        if not math.isfinite(x):
+            return cls(folder, Grid(WGS84, Affine.identity(), (1, 1)), place, has_place=False)
+        crs = CRS.from_epsg(code)
+        size = PIXEL / metres_of(crs)
+        half = (SIZE / 2) * size
+        grid = Grid(crs, Affine(size, 0, x - half, 0, -size, y + half), (SIZE, SIZE))
+        path = folder / f"{code}.tif"
+        rows, columns = numpy.indices(grid.shape, dtype="float32")
+        profile = {"driver": "GTiff", "count": 2, "height": SIZE, "width": SIZE, "dtype": "float32"}
+        with rasterio.open(path, "w", crs=crs, transform=grid.transform, **profile) as file:
+            file.write(numpy.stack([columns, rows]) + 0.5)
+        return cls(path, grid, place, has_place=True)
+
+    def check(self, others: list[int]) -> None:
+        """Check that the point, the footprint, and reads on other grids find the middle of the file at its place."""
+        if not self.has_place:
+            return
+        sources, middle = [BandSource(self.path, 1), BandSource(self.path, 2)], SIZE / 2
+        assert numpy.abs(read_point(sources, *self.place, data_type="Float64").ravel() - middle).max() <= 0.5 + 1e-3
+        ground = footprint(self.grid)
+        depth = ground.boundary.distance(shapely.Point(self.place))
+        assert ground.intersects(shapely.Point(self.place))
+        assert depth > 0.2 * (SIZE / 2) * PIXEL / 111_000
+        for code in others:
+            found = self.middle_on(code, sources)
+            assert found is None or numpy.abs(found - middle).max() < 0.3, (code, found)
+
+    def middle_on(self, code: int, sources: list[BandSource]) -> numpy.ndarray | None:
+        """Return the position in the file of the place, read on pixels of another CRS; None where that has none."""
+        crs = CRS.from_epsg(code)
+        x, y = coordinates(code, self.place)
+        if not math.isfinite(x):
+            return None
+        step = PIXEL / 5 / metres_of(crs)
+        bounds = (x - 5.5 * step, y - 5.5 * step, x + 5.5 * step, y + 5.5 * step)
+        grid = AOI(bounds=bounds, bounds_crs=crs, crs=crs, shape=(11, 11)).grid()
+        return read_bands(sources, grid, resampling="bilinear", dtype="float64")[:, 5, 5].filled(numpy.nan)
