@@ -59,7 +59,7 @@ LARGER_THAN_THE_MAP = {
     "Mollweide": grid_between("+proj=moll +datum=WGS84", -18040096, -9020048, 18040096, 9020048),
     "Goode": grid_between("+proj=igh +datum=WGS84", -20037508, -8683259, 20037508, 8683259),
     "Lambert's azimuthal map of the world": grid_between(
-        "+proj=laea +lat_0=52 +lon_0=10 +datum=WGS84", -12.7e6, -12.7e6, 12.7e6, 12.7e6
+        "+proj=laea +lat_0=52 +lon_0=10 +datum=WGS84", -12.8e6, -12.8e6, 12.8e6, 12.8e6
     ),
     "a full disk": grid_between("+proj=geos +h=35785831 +lon_0=0 +sweep=y +datum=WGS84", -5.5e6, -5.5e6, 5.5e6, 5.5e6),
     "a full disk across the antimeridian": grid_between(
@@ -90,7 +90,7 @@ class Places:
             xs = west + (xs - west) % turn if turn else xs
             held = (
                 numpy.isfinite(xs)
-                & (numpy.abs(back - lats) < 1e-3)
+                & (numpy.abs(back - lats) < 0.1)
                 & (west <= xs)
                 & (xs <= east)
                 & (south <= ys)

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import shapely
 
-from localcat.earth.contexts.projection import crs_of, project
-from localcat.earth.crs import WGS84
+from localcat.earth.contexts.projection import crs_of
 from localcat.earth.geometry import as_geometry
 from localcat.earth.offline import proj_offline
 from localcat.earth.wkt import as_area
@@ -18,6 +17,7 @@ from localcat.json_text import loads
 if TYPE_CHECKING:
     import os
 
+    from rasterio.crs import CRS
     from shapely.geometry.base import BaseGeometry
 
 _LARGEST = 64 * 2**20  # bytes of a text; a coastline in full detail has some
@@ -56,7 +56,8 @@ def area_from_file(path: str | os.PathLike[str]) -> BaseGeometry:
         raise InvalidGeometryError(f"'{file}' is not text in UTF-8, so neither GeoJSON nor WKT") from error
     except shapely.errors.ShapelyError as error:
         raise InvalidGeometryError(f"'{file}' is not the well-known binary of a geometry: {error}") from error
-    return as_geometry(shapely.GeometryCollection(_by_pyogrio(file)))
+    shapes, crs = _by_pyogrio(file)
+    return as_geometry(shapes, crs=crs)
 
 
 def area_from_text(text: str, *, name: str = "the text") -> BaseGeometry:
@@ -83,8 +84,8 @@ def area_from_text(text: str, *, name: str = "the text") -> BaseGeometry:
     return as_geometry(document)
 
 
-def _by_pyogrio(file: Path) -> list[BaseGeometry]:
-    """Return the geometries of the first layer of a file, in longitude and latitude."""
+def _by_pyogrio(file: Path) -> tuple[BaseGeometry, CRS | None]:
+    """Return the geometries of the first layer of a file, and the CRS of their coordinates, if it names one."""
     try:
         from pyogrio.errors import DataLayerError, DataSourceError  # optional: GeoJSON and WKT need no library
         from pyogrio.raw import read
@@ -100,7 +101,4 @@ def _by_pyogrio(file: Path) -> list[BaseGeometry]:
     shapes = [] if geometries is None else [shape for shape in shapely.from_wkb(geometries) if shape is not None]
     if not shapes:
         raise InvalidGeometryError(f"'{file}' holds no geometry")
-    crs = WGS84 if meta["crs"] is None else crs_of(meta["crs"])
-    if crs == WGS84:
-        return shapes
-    return [shapely.transform(shape, lambda xy: project(xy[:, 0], xy[:, 1], crs, WGS84)) for shape in shapes]
+    return shapely.GeometryCollection(shapes), None if meta["crs"] is None else crs_of(meta["crs"])

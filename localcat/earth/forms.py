@@ -37,6 +37,14 @@ class Form:
     is_crossing: bool = False
     """Whether it came with a bounding box from west to east across the antimeridian."""
 
+    def in_crs(self, crs: CRS | None) -> Form:
+        """Return the same geometry with another CRS of its coordinates."""
+        if crs is None:
+            return self
+        from localcat.earth.crs import WGS84  # brings rasterio, which most geometries do not need
+
+        return replace(self, crs=None if crs == WGS84 else crs)
+
 
 def form_of(value: object) -> Form:
     """Return what a value says of a geometry.
@@ -81,20 +89,9 @@ def split_srid(text: str) -> tuple[int, str]:
 
 
 def _crs_of_srid(shape: BaseGeometry) -> CRS | None:
-    """Return the CRS that shapely keeps with a geometry, or with all of its parts, as a number; 0 is none."""
-    srids = {shapely.get_srid(shape)}
-    while srids == {0} and hasattr(shape, "geoms"):
-        parts = numpy.array([shape], dtype=object)
-        while (shapely.get_type_id(parts) > shapely.GeometryType.POLYGON).any():
-            parts = shapely.get_parts(parts)
-            srids |= set(shapely.get_srid(parts).tolist())
-        break
-    srids.discard(0)
-    if len(srids) > 1:
-        raise InvalidGeometryError(
-            f"the parts of the geometry have several SRIDs, {sorted(srids)}; pass them in one CRS"
-        )
-    return _named(f"EPSG:{srids.pop()}", "SRID") if srids else None
+    """Return the CRS that shapely keeps with a geometry as a number; 0 is none."""
+    srid = shapely.get_srid(shape)
+    return _named(f"EPSG:{srid}", "the SRID") if srid else None
 
 
 def _crs_of_object(value: object) -> CRS | None:

@@ -31,7 +31,7 @@ Box: TypeAlias = tuple[float, float, float, float]
 _FARTHEST = 3600.0  # degrees of longitude; a larger number is in other units
 
 
-def as_geometry(value: object, *, of: str | None = None) -> BaseGeometry:
+def as_geometry(value: object, *, crs: CRS | None = None, of: str | None = None) -> BaseGeometry:
     """Return a geometry in longitude and latitude, EPSG:4326.
 
     Parameters
@@ -41,6 +41,8 @@ def as_geometry(value: object, *, of: str | None = None) -> BaseGeometry:
         sequence is a bounding box ``(min_lon, min_lat, max_lon, max_lat)``, with ``min_lon > max_lon`` across the
         antimeridian; of six numbers, the third and the last are heights. Bytes are well-known binary. A CRS that the
         value names is heeded: a GeoJSON member `crs`, the SRID of a shapely geometry, the `crs` of a GeoSeries.
+    crs : rasterio.crs.CRS, optional
+        The CRS of the coordinates, where the value names none; EPSG:4326 if it is left out.
     of : str, optional
         Whose geometry it is, in warnings.
 
@@ -63,7 +65,8 @@ def as_geometry(value: object, *, of: str | None = None) -> BaseGeometry:
         If an invalid polygon was repaired, or an edge was read as crossing the antimeridian.
     """
     with _quietly():
-        return _usable(form_of(value), of)
+        form = form_of(value)
+        return _usable(form if form.crs is not None else form.in_crs(crs), of)
 
 
 def as_footprints(

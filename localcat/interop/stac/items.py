@@ -235,8 +235,9 @@ def _geometry_of(item: Mapping[str, Any]) -> Any:
         return None
     from localcat.earth.geometry import as_geometry
 
+    feature = {"type": "Feature", "geometry": given, "bbox": item.get("bbox")}  # which says which way around it goes
     try:
-        return as_geometry(given)
+        return as_geometry(feature, of=f"Item {str(item.get('id'))[:100]!r}")
     except LocalcatError:
         return None
 
