@@ -166,7 +166,8 @@ def tag_command(chosen: Choice, add: tuple[str, ...], remove: tuple[str, ...], e
 def delete_command(chosen: Choice, related: bool, yes: bool, everything: bool, dry_run: bool) -> None:
     """Delete images with their files, or a band or a product: all that is named, or nothing.
 
-    Files that were indexed in place stay. On a terminal it asks first; elsewhere --yes is needed.
+    With --related a product's images go some at a time, and a second call goes on where one was interrupted. Files that
+    were indexed in place stay. On a terminal it asks first; elsewhere --yes is needed.
     """
     require_choice(chosen, everything)
     with opened() as catalog:
@@ -181,10 +182,11 @@ def delete_command(chosen: Choice, related: bool, yes: bool, everything: bool, d
                 raise click.UsageError(f"{_counted(found)} would be deleted; say so with --yes")
             if not click.confirm(f"Delete {_counted(found)}?"):
                 raise Failure("nothing was deleted")
+        for item in found:
+            if related and isinstance(item, localcat.Product):
+                item.delete_related_objects()  # in steps, so that others can write in between
         with catalog.transaction():
             for item in found:
-                if related and isinstance(item, localcat.Product):
-                    item.delete_related_objects()
                 item.delete()
     say(f"deleted: {_counted(found)}")
 

@@ -235,11 +235,17 @@ def put_in_trash(connection: sqlite3.Connection, hrefs: Iterable[str]) -> None:
     connection.executemany("INSERT OR IGNORE INTO trash (href) VALUES (?)", ((href,) for href in hrefs))
 
 
-def related_to_product(connection: sqlite3.Connection, product_id: int) -> tuple[list[int], list[int]]:
-    """Return the row ids of a product's bands and of its images."""
-    bands = connection.execute("SELECT id FROM band WHERE product_id = ?", (product_id,))
-    images = connection.execute("SELECT id FROM image WHERE product_id = ?", (product_id,))
-    return [row[0] for row in bands], [row[0] for row in images]
+def bands_of_product(connection: sqlite3.Connection, product_id: int) -> list[int]:
+    """Return the row ids of a product's bands."""
+    return [row[0] for row in connection.execute("SELECT id FROM band WHERE product_id = ?", (product_id,))]
+
+
+def images_of_product(connection: sqlite3.Connection, product_id: int, most: int | None = None) -> list[int]:
+    """Return the row ids of a product's images: all, or some if there are more than `most`."""
+    found = connection.execute(
+        "SELECT id FROM image WHERE product_id = ? LIMIT ?", (product_id, -1 if most is None else most)
+    )
+    return [row[0] for row in found]
 
 
 def next_sort_order(connection: sqlite3.Connection, product_id: int) -> int:

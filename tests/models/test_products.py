@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import re
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 
@@ -26,6 +27,7 @@ from localcat import (
     UnsavedObjectError,
 )
 from localcat import properties as p
+from localcat.models import product as products
 from tests.models.rollback import rolled_back
 
 
@@ -340,6 +342,66 @@ def test_deleting_related_objects_is_undone_with_its_transaction(product: Produc
     with rolled_back(catalog):
         product.delete_related_objects()
     assert (product.bands().count(), product.get_delete_status().status) == (2, "NONE")
+
+
+@pytest.fixture
+def seven(product: Product, catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Seven images, three of which are deleted at once; the numbers of images that `_delete_related` left."""
+    monkeypatch.setattr(products, "_DELETED_AT_ONCE", 3)
+    monkeypatch.setattr(products, "_PAUSE", 0)
+    catalog.add_images({"product_id": product.id, "name": f"n{n}"} for n in range(7))
+    left: list[int] = []
+    delete = Product._delete_related
+
+    def noted(self: Product, at_once: int | None) -> tuple[int, bool]:
+        found = delete(self, at_once)
+        left.append(product.images().count())
+        return found
+
+    monkeypatch.setattr(Product, "_delete_related", noted)
+    return left
+
+
+def test_many_related_objects_are_deleted_some_at_a_time(product: Product, seven: list[int]) -> None:
+    """3.3, ours: others write in between; the bands go with the last image."""
+    assert product.delete_related_objects().objects_deleted == 9
+    assert seven == [4, 1, 0]
+    assert product.bands().count() == 0
+
+
+def test_as_many_related_objects_as_are_deleted_at_once_leave_no_band(
+    product: Product, catalog: Catalog, seven: list[int]
+) -> None:
+    """3.3, ours."""
+    Image.delete("guide:n0")
+    assert product.delete_related_objects().objects_deleted == 8
+    assert (seven, product.bands().count()) == ([3, 0, 0], 0)
+
+
+def test_inside_a_transaction_related_objects_are_deleted_at_once(
+    product: Product, catalog: Catalog, seven: list[int]
+) -> None:
+    """3.3: it is undone as a whole."""
+    with rolled_back(catalog):
+        product.delete_related_objects()
+    assert (seven, product.images().count(), product.bands().count()) == ([0], 7, 2)
+
+
+def test_a_deletion_that_was_interrupted_goes_on(
+    product: Product, catalog: Catalog, seven: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """3.3, ours: what is left is whole."""
+
+    def interrupt(seconds: float) -> None:
+        raise KeyboardInterrupt("between two steps")
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt, match="between two steps"):
+        patch.setattr(products, "time", SimpleNamespace(sleep=interrupt))
+        product.delete_related_objects()
+    assert (product.images().count(), product.bands().count()) == (4, 2)
+    assert catalog.verify("full", progress=False).problems == []
+    assert product.delete_related_objects().objects_deleted == 6
+    assert (product.images().count(), product.bands().count()) == (0, 0)
 
 
 def test_deleting_related_objects_of_a_product_that_is_gone(catalog: Catalog) -> None:
