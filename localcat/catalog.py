@@ -465,10 +465,11 @@ class Catalog:
         BadRequestError, NotFoundError
             If there is nothing at a path; an argument or a recipe is wrong; or the product or recipe is not known.
         """
+        from localcat.interop.stac.beside import item_facts  # not needed before
         from localcat.writing.ingest.intake import IngestOptions, ingest  # brings rasterio
 
         o = IngestOptions(product, recipe, dry_run, copy, cog, date_from, follow_links, workers, on_conflict, progress)
-        return ingest(self, sources, o)
+        return ingest(self, sources, o, read_item=item_facts)
 
     def uploads(self) -> list[ImageUpload]:
         """Return the uploads that are pending or running in the background, of all processes, oldest first.

@@ -19,6 +19,7 @@ from localcat.store.file.database import Database
 from localcat.store.file.schema import Migrations
 from tests.checker import data_folder
 from tests.small_catalog import META, make_product, spectral
+from tests.small_rasters import make_tif
 from tests.survey import NAME, new_image, noise, pixels, remote_records, upload_version
 
 State: TypeAlias = dict[str, str | None]
@@ -26,11 +27,13 @@ State: TypeAlias = dict[str, str | None]
 Act: TypeAlias = Callable[[Catalog, Callable[[], None]], None]
 
 COPIES = "copies"  # a folder beside the catalog, for its copies
+SCENES = "source/scenes"  # one with files to ingest
 NEWER: Migrations = (  # a schema version that does not exist yet, and touches every row
     *schema.migrations(),
     ("CREATE TABLE note (text TEXT NOT NULL) STRICT;", "UPDATE image SET cloud_fraction = 0.5;"),
 )
 GOING_ON = ("z", "9")  # name and version of an image that a child uploads after a fault
+_SCENE = "S1A_IW_2021080{}T173953_DVP_RTC30_G_gpuned_6FF8"
 _REMOTE = {f"acme:one:r{number}": "0" for number in range(5)}
 _BEFORE: State = {"acme:one:a": "1", "acme:one:b": "1", **_REMOTE}
 
@@ -104,6 +107,22 @@ def _everything(catalog: Catalog, ack: Callable[[], None]) -> None:
     _upload(catalog, ack)
     _replace(catalog, ack)
     _delete(catalog, ack)
+
+
+def _ingest(catalog: Catalog, ack: Callable[[], None]) -> None:
+    report = catalog.ingest(catalog.path.parent / SCENES, copy=True, workers=1, progress=False)
+    assert (report.added, report.failed) == (2, [])
+    ack()
+
+
+def _bring_scenes(folder: Path) -> None:
+    """Put scenes of two files beside, with a recipe's names; their product is there already."""
+    for day in (1, 2):
+        for layer in ("VV", "VH"):
+            make_tif(folder / SCENES / f"{_SCENE.format(day)}_{layer}.tif", day)
+    with Catalog.open(folder / NAME) as catalog:
+        bands = [spectral(name, band_index=0, file_index=at) for at, name in enumerate(("vv", "vh"))]
+        make_product("sentinel-1-rtc-iw-dv", *bands, catalog=catalog)
 
 
 def _bulk(catalog: Catalog, ack: Callable[[], None]) -> None:
@@ -217,6 +236,11 @@ _WITHOUT_B: State = {uid: version for uid, version in _BEFORE.items() if uid != 
 _IN_PLACE: State = {**_BEFORE, "acme:one:here0": "1", "acme:one:here1": "1"}
 _LOADED: State = {**_BEFORE, "acme:one:b": "2", **{f"acme:one:r{number}": "2" for number in range(40)}}
 
+_INGESTED: State = {
+    **_BEFORE,
+    **{f"acme:sentinel-1-rtc-iw-dv:{name}": name for day in (1, 2) for name in [_SCENE.format(day)]},
+}
+
 SCENARIOS = {
     "upload": Scenario(_upload, (_BEFORE, _UPLOADED)),
     "upload of two files": Scenario(_upload_files, (_BEFORE, _TWO_FILES)),
@@ -226,6 +250,7 @@ SCENARIOS = {
     "delete": Scenario(_delete, (_BEFORE, _WITHOUT_B)),
     "upload, replace, delete": Scenario(_everything, (_BEFORE, _UPLOADED, _REPLACED, _DELETED)),
     "bulk load": Scenario(_bulk, (_BEFORE, _LOADED)),
+    "ingest": Scenario(_ingest, (_BEFORE, _INGESTED), _bring_scenes),
     "merge": Scenario(_merge, (_BEFORE, {**_UPLOADED, "acme:one:a": "2"}), _bring_stick),
     "reindex": Scenario(_reindex, (_BEFORE, _BEFORE)),
     "backup": Scenario(_backup, (_BEFORE, _BEFORE), _make_room_for_copies),

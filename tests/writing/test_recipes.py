@@ -192,7 +192,7 @@ def test_sentinel_2_level_2a(catalog: Catalog, tmp_path: Path) -> None:
 
 
 def test_sentinel_2_before_the_offset_is_a_product_of_its_own(catalog: Catalog, tmp_path: Path) -> None:
-    """Choice 30: physical values need the scene's own offset."""
+    """JPEG 2000 files do not state their offset, which came with baseline 04.00."""
     sentinel2_l2a(tmp_path, BEFORE, "02.12", ".tif")
     _, image = ingested(catalog, tmp_path)
     assert image.product_id == "acme:sentinel-2-l2a-before-0400"

@@ -132,7 +132,7 @@ def _of_path(path: Path) -> Iterator[Found]:
     elif path.suffix.lower() in _LINES:
         yield from _of_lines(path)
     else:
-        document = _loaded(path)
+        document = loaded(path)
         if document.get("type") in ("Catalog", "Collection"):
             yield from _Tree(path).documents()
         else:
@@ -141,7 +141,7 @@ def _of_path(path: Path) -> Iterator[Found]:
 
 def _of_file(path: Path, root: Path) -> Iterator[Found]:
     try:
-        document = _loaded(path)
+        document = loaded(path)
         if document.get("type") in ("Feature", "FeatureCollection", "Collection"):
             yield from _of_mapping(document, str(path.relative_to(root)), path.parent)
     except ClientError as error:
@@ -179,7 +179,7 @@ class _Tree:
                 continue
             self._seen.add(resolved)
             try:
-                document = _loaded(path)
+                document = loaded(path)
             except ClientError as error:
                 if path == self.root:
                     raise
@@ -220,7 +220,14 @@ class _Tree:
         return found, problems
 
 
-def _loaded(path: Path) -> dict[str, Any]:
+def loaded(path: Path) -> dict[str, Any]:
+    """Return the JSON object in a file.
+
+    Raises
+    ------
+    BadRequestError
+        If it cannot be read, is too large, or is not one.
+    """
     try:
         size = path.stat().st_size
         if size > _LARGEST:
@@ -241,13 +248,14 @@ def _loaded(path: Path) -> dict[str, Any]:
 
 def _checked(document: Any, where: str, folder: Path | None) -> Found:
     """Return a document whose members are of the types that the rest relies on, or why it is not."""
-    problem = _problem(document)
+    problem = problem_of(document)
     if problem is not None:
         return Found(where, None, folder, ValidationError(f"{where} {problem}"))
     return Found(where, document, folder)
 
 
-def _problem(document: Any) -> str | None:
+def problem_of(document: Any) -> str | None:
+    """Return why a JSON value is neither an Item nor a Collection; None if it is one of them."""
     if not isinstance(document, dict):
         return f"is not a STAC object, but a JSON {type(document).__name__}"
     if document.get("type") not in ("Feature", "Collection"):

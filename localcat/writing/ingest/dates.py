@@ -6,6 +6,7 @@ Days and months in numbers are read with the year first only; "08.05.2021" is no
 from __future__ import annotations
 
 import re
+from calendar import monthrange
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -91,7 +92,9 @@ class Moment:
                 after = self.start + timedelta(days=count)
             else:
                 months = self.start.year * 12 + self.start.month - 1 + count * (12 if unit == "year" else 1)
-                after = self.start.replace(year=months // 12, month=months % 12 + 1, day=min(self.start.day, 28))
+                year, month = months // 12, months % 12 + 1
+                day = min(self.start.day, monthrange(year, month)[1])
+                after = self.start.replace(year=year, month=month, day=day)
         except (ValueError, OverflowError):  # beyond the year 9999
             return None
         return after - timedelta(microseconds=1)

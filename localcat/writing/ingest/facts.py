@@ -63,29 +63,26 @@ class Items:
 
     def __init__(self, reader: ItemReader | None) -> None:
         self._reader = reader
-        self._folders: dict[Path, list[tuple[Path, ItemFacts]]] = {}
+        self._folders: dict[Path, dict[str, tuple[Path, ItemFacts]]] = {}  # by the names of the Items' files
 
     def of(self, scene: Scene) -> tuple[Path, ItemFacts] | None:
         """Return the Item whose assets a scene's files are; None if there is none."""
         if self._reader is None:
             return None
-        names = {file.path.name for file in scene.files}
-        for path, item in self._in(scene.first.path.parent):
-            if names & item.files:
-                return path, item
-        return None
-
-    def _in(self, folder: Path) -> list[tuple[Path, ItemFacts]]:
+        folder = scene.first.path.parent
         if folder not in self._folders:
-            self._folders[folder] = list(self._read(folder))
-        return self._folders[folder]
+            self._folders[folder] = self._read(folder, self._reader)
+        by_name = self._folders[folder]
+        return next((by_name[file.path.name] for file in scene.files if file.path.name in by_name), None)
 
-    def _read(self, folder: Path) -> Iterator[tuple[Path, ItemFacts]]:
-        reader = self._reader
+    @staticmethod
+    def _read(folder: Path, reader: ItemReader) -> dict[str, tuple[Path, ItemFacts]]:
+        by_name: dict[str, tuple[Path, ItemFacts]] = {}
         for path in sorted(folder.glob("*.json")):
-            item = None if reader is None or not path.is_file() else reader(path)
+            item = reader(path) if path.is_file() else None
             if item is not None:
-                yield path, item
+                by_name |= {name: (path, item) for name in item.files if name not in by_name}
+        return by_name
 
 
 class _Sources:

@@ -380,10 +380,11 @@ def _product(
     except re.error as error:
         raise reader.wrong(where, f"file is not a regular expression: {error}") from error
     groups = {*pattern.groupindex, *BUILT_IN_GROUPS}
-    sidecars = {
-        key: reader.texts(value, f"{where} sidecars.{key}")
-        for key, value in {**recipe.get("sidecars", {}), **table.get("sidecars", {})}.items()
+    both = {
+        key: {**reader.table(recipe.get(key, {}), key), **reader.table(table.get(key, {}), f"{where} {key}")}
+        for key in ("attributes", "extra", "sidecars")
     }
+    sidecars = {key: reader.texts(value, f"{where} sidecars.{key}") for key, value in both["sidecars"].items()}
     for templates in sidecars.values():
         for template in templates:
             reader.placeholders(template, f"{where} sidecars", groups)
@@ -398,7 +399,6 @@ def _product(
     settable = {
         name for name, one in Image._attributes.items() if not one.readonly and name not in ("id", "product_id", "name")
     }
-    both = {key: {**recipe.get(key, {}), **table.get(key, {})} for key in ("attributes", "extra")}
     chosen = tuple(_chosen(reader, table, bands, where))
     display = reader.texts(table.get("display", []), f"{where} display")
     return ProductRecipe(
