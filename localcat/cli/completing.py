@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.shell_completion import CompletionItem, get_completion_class
 
+import localcat
 from localcat.cli.door import command
 from localcat.cli.opening import opened
 from localcat.errors import LocalcatError
 
 if TYPE_CHECKING:
-    from localcat import Catalog
+    from localcat import Catalog, Search
 
 _MOST = 100  # proposals; more cannot be read
 _COLONS = (  # bash breaks words at colons, which all ids have
@@ -36,35 +37,25 @@ def _completer(find: Callable[[Catalog, str], Iterable[str]]) -> Completer:
     return complete
 
 
-def _ids(catalog: Catalog, begun: str) -> Iterable[str]:
-    from localcat.expressions.properties import properties as p  # only where something is completed
-
-    for search in (catalog.products, catalog.bands, catalog.images):
-        yield from search.filter(p.id.prefix(begun)).sort("id").limit(_MOST).ids()
+def _begun(search: Search[Any], text: str) -> list[str]:
+    return search.filter(localcat.properties.id.prefix(text)).sort("id").limit(_MOST).ids()
 
 
-def _image_ids(catalog: Catalog, begun: str) -> Iterable[str]:
-    from localcat.expressions.properties import properties as p  # likewise
-
-    return catalog.images.filter(p.id.prefix(begun)).sort("id").limit(_MOST).ids()
-
-
-def _products(catalog: Catalog, begun: str) -> Iterable[str]:
-    from localcat.expressions.properties import properties as p  # likewise
-
-    return catalog.products.filter(p.id.prefix(begun)).sort("id").limit(_MOST).ids()
-
-
-def _bands(catalog: Catalog, begun: str) -> Iterable[str]:
-    from localcat.expressions.properties import properties as p  # likewise
-
-    *done, last = begun.split(",")
+def _bands(catalog: Catalog, text: str) -> Iterable[str]:
+    *done, last = text.split(",")
     before = "".join(f"{name}," for name in done)
-    names = {str(band.name) for band in catalog.bands.filter(p.name.prefix(last)).limit(_MOST)}
-    return (before + name for name in sorted(names))
+    found = catalog.bands.filter(localcat.properties.name.prefix(last)).limit(_MOST)
+    return (before + name for name in sorted({str(band.name) for band in found}))
 
 
-any_ids, image_ids, products, bands = map(_completer, (_ids, _image_ids, _products, _bands))
+products = _completer(lambda catalog, text: _begun(catalog.products, text))
+image_ids = _completer(lambda catalog, text: _begun(catalog.images, text))
+any_ids = _completer(
+    lambda catalog, text: (
+        uid for search in (catalog.products, catalog.bands, catalog.images) for uid in _begun(search, text)
+    )
+)
+bands = _completer(_bands)
 
 
 @command(

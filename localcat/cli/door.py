@@ -9,6 +9,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from io import TextIOWrapper
 from typing import Any
 
 import click
@@ -133,7 +134,7 @@ class Shell(click.Group):
             raise
         except (LocalcatError, OSError) as error:
             _trace(ctx)
-            raise Failure(in_words_of_the_shell(str(error))) from error
+            raise Failure(in_words_of_the_shell(_text_of(error))) from error
         except Exception as error:  # a fault of ours: it leaves as one line too, which says how to see the rest
             _trace(ctx)
             told = f"a fault of localcat itself, {type(error).__name__}: {error}"
@@ -235,6 +236,13 @@ def tell(report: object) -> None:
         say(line)
 
 
+def _text_of(error: LocalcatError | OSError) -> str:
+    """Return what is wrong; of the system's own errors without their numbers."""
+    if isinstance(error, LocalcatError) or error.strerror is None or error.filename is None:
+        return str(error)
+    return f"'{error.filename}': {error.strerror}"
+
+
 def _trace(ctx: click.Context) -> None:
     if ctx.meta.get(DEBUG):
         import traceback  # only for a fault
@@ -246,8 +254,9 @@ def _trace(ctx: click.Context) -> None:
 def at_the_end() -> Iterator[None]:
     """Let a program end as programs do: whatever its output can show, and whoever reads it."""
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")  # a code page of Windows lacks most letters of the world
+        if isinstance(stream, TextIOWrapper):
+            # A code page of Windows lacks most letters of the world; UTF-8 lacks only what is no text in a file's name.
+            stream.reconfigure(errors="surrogateescape" if stream.encoding.lower() == "utf-8" else "replace")
     warnings.showwarning = _show_warning
     try:
         try:

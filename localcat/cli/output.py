@@ -11,6 +11,7 @@ import csv
 import functools
 import itertools
 import json
+import math
 import shutil
 import sys
 import unicodedata
@@ -18,6 +19,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import Enum
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
@@ -113,26 +115,37 @@ class Output:
             return self.lines(_separated(everything, names, self.format, self.has_header)) - self.has_header
         if self.fmt is not None:
             return self.lines(_tabulated(list(everything), names, self.fmt, self.has_header))
-        is_seen = self.path is None and sys.stdout.isatty()
-        width = shutil.get_terminal_size().columns if is_seen else None
+        width = shutil.get_terminal_size().columns if self._is_seen else None
         lines = _table(first, rows, names, width, has_header=self.has_header)
-        return self.lines(lines) - (2 if self.has_header and first else 0)
+        return self.lines(lines, is_safe=True) - (2 if self.has_header and first else 0)
 
-    def lines(self, lines: Iterable[str]) -> int:
-        """Print lines; return how many."""
-        number = 0
+    def lines(self, lines: Iterable[str], *, is_safe: bool = False) -> int:
+        """Print lines; return how many.
+
+        On a terminal a stranger's text is escaped, unless it is known to be safe. Into a pipe or a file it goes as it
+        is: `click.echo` would take out what looks like a colour.
+        """
+        number, is_seen = 0, self._is_seen
         with self._opened() as stream:
             for line in lines:
-                click.echo(line, file=stream)
+                if is_safe:
+                    click.echo(line, file=stream)
+                else:
+                    stream.write("\t".join(map(printable, line.split("\t"))) if is_seen else line)
+                    stream.write("\n")
                 number += 1
         return number
+
+    @property
+    def _is_seen(self) -> bool:
+        return self.path is None and sys.stdout.isatty()
 
     @contextlib.contextmanager
     def _opened(self) -> Iterator[TextIO]:
         if self.path is None:
             yield sys.stdout
             return
-        with open(self.path, "w", encoding="utf-8", newline="") as stream:  # noqa: PTH123  # as a user wrote it
+        with Path(self.path).open("w", encoding="utf-8", errors="surrogateescape", newline="") as stream:
             yield stream
 
 
@@ -208,6 +221,8 @@ def plain(value: Any) -> Any:
     """Return a value as JSON has it."""
     if isinstance(value, Enum):
         return value.value
+    if isinstance(value, float) and not math.isfinite(value):
+        return None  # JSON has no such numbers
     if value is None or isinstance(value, str | int | float):
         return value
     if isinstance(value, datetime):

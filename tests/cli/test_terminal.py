@@ -86,6 +86,16 @@ def test_headings_are_bold_on_a_terminal_alone(wide: Path) -> None:
     assert "\x1b" not in shown("shw", cwd=wide, NO_COLOR="1")[1]
 
 
+@pytest.mark.parametrize("form", ["--table", "--csv", "--tsv", "--json", "--nl"])
+def test_a_strangers_text_moves_no_cursor_and_is_whole_in_a_pipe(kept: Catalog, tmp_path: Path, form: str) -> None:
+    words = ["sql", "SELECT 'x' || char(27) || '[2J' || char(155) || char(10) || 'y' AS text", form]
+    output = _STYLE.sub("", shown(*words, cwd=tmp_path, NO_COLOR="1")[1])
+    assert [c for c in output if not c.isprintable() and c != "\n"] == []
+    assert len(output.splitlines()) == (3 if form == "--table" else 2 if form in ("--csv", "--tsv") else 1)
+    if form in ("--csv", "--tsv"):
+        assert b"x\x1b[2J\xc2\x9b\ny" in program(*words, cwd=tmp_path).stdout
+
+
 def test_delete_asks(kept: Catalog, tmp_path: Path) -> None:
     with terminal("delete", "guide:far", cwd=tmp_path) as asked:
         asked.wait_for("Delete 'acme:guide:far'? [y/N]: ")
