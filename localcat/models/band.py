@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 import functools
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self, Unpack
 
 from localcat.errors import BadRequestError, CorruptCatalogError
 from localcat.models.attributes.processing import DerivedParams, ProcessingLevels
@@ -20,6 +20,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from localcat.models.attributes.scalars import Stored
+    from localcat.models.backend import Backend
+    from localcat.models.signatures import (
+        ClassBandValues,
+        GenericBandValues,
+        MaskBandValues,
+        MicrowaveBandValues,
+        SpectralBandValues,
+    )
     from localcat.store.file.transaction import Transaction
     from localcat.store.rows import Row
 
@@ -31,7 +39,9 @@ class Band(NamedCatalogObject, abstract=True):
     _type: ClassVar[BandType]
     _classes: ClassVar[dict[str, builtins.type[Band]]] = {}
 
-    type = Choice("What its values mean; follows from the class.", choices=BandType, readonly=True, filterable=True)
+    type: Attribute[str] = Choice(
+        "What its values mean; follows from the class.", choices=BandType, readonly=True, filterable=True
+    )
     description = Text("What it is, in up to 80,000 characters.", longest=80_000)
     sort_order = Integer("Its position among the product's bands; the next free one by default.", sortable=True)
     vendor_order = Integer("Its position in the vendor's own order.", sortable=True)
@@ -147,6 +157,19 @@ class SpectralBand(Band, band_type=BandType.SPECTRAL):
     physical_range = NumberTuple("(min, max) of the physical values that `data_range` stands for.", length=2)
     physical_range_unit = Text("The unit of `physical_range`.")
 
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            catalog: Backend | None = None,
+            client: Backend | None = None,
+            **attributes: Unpack[SpectralBandValues],
+        ) -> None: ...
+
+        def update(self, ignore_errors: bool = False, **attributes: Unpack[SpectralBandValues]) -> None:  # type: ignore[override]
+            """Set several attributes, all or none."""
+
 
 class MicrowaveBand(Band, band_type=BandType.MICROWAVE):
     """A band of the microwave spectrum, of a radar or a radiometer."""
@@ -155,6 +178,19 @@ class MicrowaveBand(Band, band_type=BandType.MICROWAVE):
     bandwidth = Number("Bandwidth; MHz.", filterable=True, sortable=True)
     physical_range = NumberTuple("(min, max) of the physical values that `data_range` stands for.", length=2)
     physical_range_unit = Text("The unit of `physical_range`.")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            catalog: Backend | None = None,
+            client: Backend | None = None,
+            **attributes: Unpack[MicrowaveBandValues],
+        ) -> None: ...
+
+        def update(self, ignore_errors: bool = False, **attributes: Unpack[MicrowaveBandValues]) -> None:  # type: ignore[override]
+            """Set several attributes, all or none."""
 
 
 class MaskBand(Band, band_type=BandType.MASK):
@@ -166,6 +202,19 @@ class MaskBand(Band, band_type=BandType.MASK):
     is_alpha = Boolean("Whether pixels that are 0 here are transparent when the image is read.")
     data_range = Range("(0, 1).", immutable=True)
     display_range = NumberTuple("(0, 1).", length=2, immutable=True)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            catalog: Backend | None = None,
+            client: Backend | None = None,
+            **attributes: Unpack[MaskBandValues],
+        ) -> None: ...
+
+        def update(self, ignore_errors: bool = False, **attributes: Unpack[MaskBandValues]) -> None:  # type: ignore[override]
+            """Set several attributes, all or none."""
 
     @property
     def is_opacity(self) -> bool:
@@ -185,6 +234,19 @@ class ClassBand(Band, band_type=BandType.CLASS):
     colormap = ColorTable("Colours by pixel value: (red, green, blue, alpha), each 0 to 255.")
     class_labels = Labels("What the pixel values mean, by value; None for no meaning.")
 
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            catalog: Backend | None = None,
+            client: Backend | None = None,
+            **attributes: Unpack[ClassBandValues],
+        ) -> None: ...
+
+        def update(self, ignore_errors: bool = False, **attributes: Unpack[ClassBandValues]) -> None:  # type: ignore[override]
+            """Set several attributes, all or none."""
+
 
 class GenericBand(Band, band_type=BandType.GENERIC):
     """A band of any other kind, such as temperatures or angles."""
@@ -193,6 +255,19 @@ class GenericBand(Band, band_type=BandType.GENERIC):
     colormap = ColorTable("Colours by pixel value: (red, green, blue, alpha), each 0 to 255.")
     physical_range = NumberTuple("(min, max) of the physical values that `data_range` stands for.", length=2)
     physical_range_unit = Text("The unit of `physical_range`.")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            catalog: Backend | None = None,
+            client: Backend | None = None,
+            **attributes: Unpack[GenericBandValues],
+        ) -> None: ...
+
+        def update(self, ignore_errors: bool = False, **attributes: Unpack[GenericBandValues]) -> None:  # type: ignore[override]
+            """Set several attributes, all or none."""
 
 
 @functools.cache

@@ -40,6 +40,7 @@ class NamedCatalogObject(CatalogObject, abstract=True):
     """
 
     _related = ("product",)
+    _product: Product | None
 
     product_id = Text("The id of its product.", immutable=True, filterable=True, sortable=True, required=True)
     name = Name("The name within the product.", immutable=True, filterable=True, sortable=True, required=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import IO, TYPE_CHECKING, Any, ClassVar
+from typing import IO, TYPE_CHECKING, Any, ClassVar, Unpack
 
 from localcat.errors import BadRequestError, DuplicateError, UploadOptionWarning, warn_caller
 from localcat.expressions.properties import properties as p
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from localcat.models.backend import Backend
     from localcat.models.points import PointValues
+    from localcat.models.signatures import ImageValues
     from localcat.models.upload import ImageUpload
     from localcat.search import ImageSearch, Search
 
@@ -45,6 +46,19 @@ class Image(ImageRecord):
         "float32",
         "float64",
     )
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            catalog: Backend | None = None,
+            client: Backend | None = None,
+            **attributes: Unpack[ImageValues],
+        ) -> None: ...
+
+        def update(self, ignore_errors: bool = False, **attributes: Unpack[ImageValues]) -> None:  # type: ignore[override]
+            """Set several attributes, all or none."""
 
     @classmethod
     def search(

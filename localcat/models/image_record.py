@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from localcat.errors import BadRequestError
@@ -26,6 +26,8 @@ class ImageRecord(NamedCatalogObject, abstract=True):
     """The record of an image; `Image` adds the way of its pixels in and out."""
 
     table = "image"
+    _uploaded: Sequence[File]
+
     _ordered = (("acquired", "acquired_end"),)
 
     geometry = Geometry(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Self, overload
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, Self, overload
 
 from localcat.errors import (
     BadRequestError,
@@ -33,6 +33,28 @@ if TYPE_CHECKING:
 _ROW_ID = 0  # position in a row
 
 
+class DeleteById(Protocol):
+    """``delete`` of a class."""
+
+    def __call__(
+        self,
+        id: str,
+        client: Backend | None = None,
+        request_params: Any = None,
+        headers: Any = None,
+        *,
+        catalog: Backend | None = None,
+    ) -> bool:
+        """Delete the object with an id; return whether there was one."""
+
+
+class DeleteSaved(Protocol):
+    """``delete`` of an object."""
+
+    def __call__(self, request_params: Mapping[str, Any] | None = None, headers: Any = None) -> None:
+        """Delete the object."""
+
+
 class _Delete:
     """``delete``, of a class by id and of an object without.
 
@@ -41,12 +63,10 @@ class _Delete:
     """
 
     @overload
-    def __get__(self, instance: None, owner: type[CatalogObjectBase]) -> Callable[..., bool]: ...
+    def __get__(self, instance: None, owner: type[CatalogObjectBase]) -> DeleteById: ...
     @overload
-    def __get__(self, instance: CatalogObjectBase, owner: type[CatalogObjectBase]) -> Callable[..., None]: ...
-    def __get__(
-        self, instance: CatalogObjectBase | None, owner: type[CatalogObjectBase]
-    ) -> Callable[..., bool] | Callable[..., None]:
+    def __get__(self, instance: CatalogObjectBase, owner: type[CatalogObjectBase]) -> DeleteSaved: ...
+    def __get__(self, instance: CatalogObjectBase | None, owner: type[CatalogObjectBase]) -> DeleteById | DeleteSaved:
         return owner._delete_by_id if instance is None else instance._delete_saved
 
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from localcat.errors import (
     AttributeValidationError,
@@ -18,9 +18,18 @@ from localcat.errors import (
     UnsavedObjectError,
 )
 from localcat.expressions.properties import properties as p
-from localcat.models.attributes.scalars import Boolean, Identifier, Number, Stored, Text, Timestamp, unstorable
+from localcat.models.attributes.scalars import (
+    Attribute,
+    Boolean,
+    Identifier,
+    Number,
+    Stored,
+    Text,
+    Timestamp,
+    unstorable,
+)
 from localcat.models.attributes.structured import TextList
-from localcat.models.attributes.values import ResolutionAttribute
+from localcat.models.attributes.values import Resolution, ResolutionAttribute
 from localcat.models.backend import Backend, bands_of, chosen_catalog
 from localcat.models.enums import BandType, TaskState
 from localcat.models.object import CatalogObject, refuse_request_params
@@ -32,6 +41,7 @@ if TYPE_CHECKING:
 
     from localcat.models.band import Band
     from localcat.models.image import Image
+    from localcat.models.signatures import ProductValues
     from localcat.models.upload import ImageUpload
     from localcat.search import ImageSearch, Search
     from localcat.store.file.transaction import Transaction
@@ -122,6 +132,8 @@ class Product(AuthCatalogObject):
     """
 
     table = "product"
+    _last_deletion: DeletionTaskStatus
+
     _ordered = (
         ("start_datetime", "end_datetime"),
         ("revisit_period_minutes_min", "revisit_period_minutes_max"),
@@ -139,15 +151,28 @@ class Product(AuthCatalogObject):
     )
     start_datetime = Timestamp("When its data begin; aware UTC.", filterable=True, sortable=True)
     end_datetime = Timestamp("When its data end; aware UTC.", filterable=True, sortable=True)
-    resolution_min = ResolutionAttribute(
+    resolution_min: Attribute[Resolution] = ResolutionAttribute(
         "The finest resolution of its bands.", filterable=True, sortable=True, readonly=True
     )
-    resolution_max = ResolutionAttribute(
+    resolution_max: Attribute[Resolution] = ResolutionAttribute(
         "The coarsest resolution of its bands.", filterable=True, sortable=True, readonly=True
     )
     default_display_bands = DisplayBands("Names of the bands to show: one, or three, and perhaps alpha after them.")
     image_index_name = Text("Kept for the original's sake.", filterable=True, sortable=True)
     product_tier = Text("Kept for the original's sake.", filterable=True, sortable=True)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            catalog: Backend | None = None,
+            client: Backend | None = None,
+            **attributes: Unpack[ProductValues],
+        ) -> None: ...
+
+        def update(self, ignore_errors: bool = False, **attributes: Unpack[ProductValues]) -> None:  # type: ignore[override]
+            """Set several attributes, all or none."""
 
     @classmethod
     def namespace_id(cls, id_: str, client: Backend | None = None, *, catalog: Backend | None = None) -> str:

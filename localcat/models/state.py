@@ -19,6 +19,8 @@ from localcat.models.enums import DocumentState
 from localcat.models.html import attribute_table, drawing
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from localcat.expressions.nodes import Ref
     from localcat.store.rows import Row
 
@@ -48,8 +50,12 @@ class Record:
     _values: dict[str, Any]
 
     id = Text("The id, unique in the catalog.", immutable=True, filterable=True, sortable=True, required=True)
-    created = Timestamp("When the object was first saved; aware UTC.", filterable=True, sortable=True, readonly=True)
-    modified = Timestamp("When the object was last changed; aware UTC.", filterable=True, sortable=True, readonly=True)
+    created: Attribute[datetime] = Timestamp(
+        "When the object was first saved; aware UTC.", filterable=True, sortable=True, readonly=True
+    )
+    modified: Attribute[datetime] = Timestamp(
+        "When the object was last changed; aware UTC.", filterable=True, sortable=True, readonly=True
+    )
 
     def __init_subclass__(cls, *, abstract: bool = False, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -91,14 +97,19 @@ class Record:
 
     # Attributes
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name not in self._attributes:
-            self._require_changeable(name)
-        object.__setattr__(self, name, value)
+    if not TYPE_CHECKING:  # type checkers know the attributes, and would take these for all names
 
-    def __delattr__(self, name: str) -> None:
-        self._require_changeable(name)
-        object.__delattr__(self, name)
+        def __setattr__(self, name, value):
+            if name not in self._attributes:
+                self._require_changeable(name)
+            object.__setattr__(self, name, value)
+
+        def __delattr__(self, name):
+            self._require_changeable(name)
+            object.__delattr__(self, name)
+
+        def __getattr__(self, name):
+            raise self._unknown(name)
 
     def _require_changeable(self, name: str) -> None:
         if name in self._attributes or name.startswith("_"):
@@ -108,9 +119,6 @@ class Record:
             raise self._unknown(name)
         if own.fset is None:
             raise AttributeValidationError(f"Can't set '{name}' item because it is a readonly attribute")
-
-    def __getattr__(self, name: str) -> Any:
-        raise self._unknown(name)
 
     def _unknown(self, name: str) -> AttributeError:
         return AttributeError(f"{type(self).__name__} has no attribute {name}{nearest(name, self.ATTRIBUTES)}")

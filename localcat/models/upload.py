@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from localcat.errors import BadRequestError, ClientError, ConflictError, DeletedObjectError, UploadError
-from localcat.models.attributes.scalars import Choice, Text
+from localcat.models.attributes.scalars import Attribute, Choice, Text
 from localcat.models.attributes.structured import Structured, TextList
 from localcat.models.enums import DocumentState, ImageUploadEventSeverity, ImageUploadStatus
 from localcat.models.image import Image
@@ -28,7 +28,7 @@ UNFINISHED = (ImageUploadStatus.PENDING.value, ImageUploadStatus.RUNNING.value)
 _FINAL = (ImageUploadStatus.SUCCESS, ImageUploadStatus.FAILURE, ImageUploadStatus.CANCELED)
 
 
-class UploadOptions(Structured[ImageUploadOptions]):
+class UploadOptions(Structured[ImageUploadOptions, ImageUploadOptions]):
     """The attribute that holds an `ImageUploadOptions`."""
 
     type_name = "ImageUploadOptions"
@@ -82,14 +82,22 @@ class ImageUpload(CatalogObjectBase):
     """An upload, as `Image.upload` and `Image.upload_ndarray` return it."""
 
     table = "upload"
+    _image: Image
+    _error: ClientError | None
     _related = ("image", "events")
 
-    product_id = Text("The id of the product uploaded into.", readonly=True, filterable=True, sortable=True)
-    image_id = Text("The id of the image uploaded.", readonly=True, filterable=True)
-    user = Text("Who uploaded.", readonly=True, filterable=True, sortable=True)
-    status = Choice("How far it has come.", choices=ImageUploadStatus, readonly=True, filterable=True, sortable=True)
-    image_upload_options = UploadOptions("How the image was to be taken in.", readonly=True)
-    resumable_urls = TextList("Always unset: nothing is sent anywhere.", readonly=True)
+    product_id: Attribute[str] = Text(
+        "The id of the product uploaded into.", readonly=True, filterable=True, sortable=True
+    )
+    image_id: Attribute[str] = Text("The id of the image uploaded.", readonly=True, filterable=True)
+    user: Attribute[str] = Text("Who uploaded.", readonly=True, filterable=True, sortable=True)
+    status: Attribute[str] = Choice(
+        "How far it has come.", choices=ImageUploadStatus, readonly=True, filterable=True, sortable=True
+    )
+    image_upload_options: Attribute[ImageUploadOptions] = UploadOptions(
+        "How the image was to be taken in.", readonly=True
+    )
+    resumable_urls: Attribute[list[str]] = TextList("Always unset: nothing is sent anywhere.", readonly=True)
 
     @classmethod
     def search(

@@ -44,7 +44,7 @@ def of_a_product(product: Product) -> None:
     assert_type(product.created, datetime | None)
     assert_type(product.is_core, bool | None)
     assert_type(product.tags, list[str] | None)
-    assert_type(product.extra_properties, dict[str, str | int | float] | None)
+    assert_type(product.extra_properties, dict[str, Any] | None)
     assert_type(product.resolution_min, Resolution | None)
     assert_type(product.revisit_period_minutes_min, float | None)
     assert_type(product.get_band("blue"), Band | None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from enum import Enum
-from typing import Any, ClassVar, Final, Literal, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeAlias
 
 import shapely.geometry
 from shapely.geometry.base import BaseGeometry
@@ -132,11 +132,13 @@ class GeoContext(ABC):
         lines = (f"    {name}={_shown(getattr(self, name))}" for name in self._shown)
         return f"{type(self).__name__}(\n" + ",\n".join(lines) + ",\n)"
 
-    def __setattr__(self, name: str, value: object) -> NoReturn:
-        raise AttributeError(f"a {type(self).__name__} never changes: {name!r} cannot be set; make a new one")
+    if not TYPE_CHECKING:  # type checkers know the properties, and would take these for all names
 
-    def __delattr__(self, name: str) -> NoReturn:
-        raise AttributeError(f"a {type(self).__name__} never changes: {name!r} cannot be deleted")
+        def __setattr__(self, name, value):
+            raise AttributeError(f"a {type(self).__name__} never changes: {name!r} cannot be set; make a new one")
+
+        def __delattr__(self, name):
+            raise AttributeError(f"a {type(self).__name__} never changes: {name!r} cannot be deleted")
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restored, (type(self), {name: getattr(self, name) for name in self.__slots__})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, MutableMapping
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from localcat.errors import AttributeValidationError
 from localcat.expressions.fields import nearest
@@ -18,10 +18,12 @@ class MappingValue(MutableMapping[str, Any]):
 
     __slots__ = ()
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name not in self._names():
-            raise AttributeError(f"{type(self).__name__} has no attribute {name}{nearest(name, self._names())}")
-        object.__setattr__(self, name, self._checked(name, value))
+    if not TYPE_CHECKING:  # type checkers know the fields, and would take this for all names
+
+        def __setattr__(self, name, value):
+            if name not in self._names():
+                raise AttributeError(f"{type(self).__name__} has no attribute {name}{nearest(name, self._names())}")
+            object.__setattr__(self, name, self._checked(name, value))
 
     def _checked(self, name: str, value: Any) -> Any:
         """Return the value to keep for an entry, or refuse it."""

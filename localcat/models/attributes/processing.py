@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 from localcat.errors import AttributeValidationError, BadRequestError
 from localcat.expressions.names import brief
@@ -101,7 +101,11 @@ class DerivedParamsAttribute(MappingValue):
         return CheckedList(_band_names(value), _band_names)
 
 
-class DerivedParams(Structured[DerivedParamsAttribute]):
+Derivation: TypeAlias = DerivedParamsAttribute | Mapping[str, Any]
+"""What may be assigned to derived params."""
+
+
+class DerivedParams(Structured[DerivedParamsAttribute, Derivation]):
     """The attribute that holds a `DerivedParamsAttribute`."""
 
     type_name = "DerivedParamsAttribute"
@@ -167,7 +171,13 @@ class ProcessingLevelsAttribute(CheckedDict[Any]):
         raise BadRequestError(f"the processing levels lead in an infinite loop at {name!r}")
 
 
-class ProcessingLevels(Structured[ProcessingLevelsAttribute]):
+Levels: TypeAlias = (
+    ProcessingLevelsAttribute | Mapping[str, str | Iterable[ProcessingStepAttribute | Mapping[str, Any]]]
+)
+"""What may be assigned to processing levels."""
+
+
+class ProcessingLevels(Structured[ProcessingLevelsAttribute, Levels]):
     """The attribute that holds a `ProcessingLevelsAttribute`."""
 
     type_name = "ProcessingLevelsAttribute"

@@ -15,18 +15,21 @@ import math
 import re
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Never, Protocol, Self, TypeVar, overload
 
 from localcat.errors import AttributeValidationError, BadRequestError
 from localcat.expressions.fields import Field, Kind, Scalar
 from localcat.expressions.numbers import LEAST_INT64, MOST_INT64, is_int64, plain
 from localcat.expressions.numbers import number as number_of
+from localcat.models.attributes.given import Moment, Outline, Real, Whole
 from localcat.timestamps import from_microseconds, to_microseconds
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
+
 T = TypeVar("T")
+S = TypeVar("S", contravariant=True)
 Stored = str | int | float | bytes | None
 
 
@@ -95,7 +98,7 @@ class Attribute(Generic[T]):
             value = instance._read(self)
         return value
 
-    def __set__(self, instance: AttributeOwner, value: Any) -> None:
+    def __set__(self, instance: AttributeOwner, value: Never) -> None:  # what can be set is a `Settable`
         instance._assign(self, value)
 
     def __delete__(self, instance: AttributeOwner) -> None:
@@ -168,6 +171,17 @@ class Attribute(Generic[T]):
         return AttributeValidationError(f"{self.name} {rule}, not {_shown(value)}")
 
 
+class Settable(Attribute[T], Generic[T, S]):
+    """An attribute that takes more than it gives back; type checkers know both.
+
+    One that is declared ``readonly`` is annotated as an `Attribute`, which takes nothing.
+    """
+
+    if TYPE_CHECKING:
+
+        def __set__(self, instance: AttributeOwner, value: S | None) -> None: ...
+
+
 def _shown(value: object) -> str:
     try:
         text = repr(value)
@@ -176,7 +190,7 @@ def _shown(value: object) -> str:
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
-class Text(Attribute[str]):
+class Text(Settable[str, str]):
     """Text.
 
     Parameters
@@ -243,7 +257,7 @@ def real(value: object) -> float | None:
         return None
 
 
-class Number(Attribute[float]):
+class Number(Settable[float, Real]):
     """A real number; numbers in text are accepted.
 
     Parameters
@@ -295,7 +309,7 @@ class Number(Attribute[float]):
         return "nan" if math.isnan(value) else value
 
 
-class Integer(Attribute[int]):
+class Integer(Settable[int, Whole]):
     """A whole number of at most 64 bits.
 
     Parameters
@@ -329,7 +343,7 @@ class Integer(Attribute[int]):
         return super().bind(value)
 
 
-class Boolean(Attribute[bool]):
+class Boolean(Settable[bool, bool]):
     """True or false; numbers are true unless 0, and the words true, false, yes and no are accepted."""
 
     kind = Kind.NUMBER
@@ -355,7 +369,7 @@ _remembered_microseconds = functools.lru_cache(maxsize=1024)(to_microseconds)
 """For texts, which are parsed once though they are checked, stored and compared."""
 
 
-class Timestamp(Attribute[datetime]):
+class Timestamp(Settable[datetime, Moment]):
     """A moment in time.
 
     What a user assigns is kept as it is, so that it reads back unchanged, until the object is saved; from then on it is
@@ -411,7 +425,7 @@ class Choice(Text):
             raise self.refuse(value, f"is one of {allowed}") from None
 
 
-class Geometry(Attribute["BaseGeometry"]):
+class Geometry(Settable["BaseGeometry", Outline]):
     """A footprint: GeoJSON, shapely or anything with ``__geo_interface__``; read back as shapely, EPSG:4326."""
 
     kind = Kind.GEOMETRY

@@ -18,12 +18,14 @@ from localcat.expressions.fields import Field, Kind, Scalar
 from localcat.expressions.numbers import is_int64, plain
 from localcat.expressions.numbers import number as number_of
 from localcat.models.attributes.checked import CheckedDict, CheckedList
-from localcat.models.attributes.scalars import Attribute, Stored, real, unstorable
+from localcat.models.attributes.given import Entries, Numbers, NumbersByBand, Texts
+from localcat.models.attributes.scalars import Settable, Stored, real, unstorable
 
 T = TypeVar("T")
+S = TypeVar("S", contravariant=True)
 
 
-class Structured(Attribute[T]):
+class Structured(Settable[T, S]):
     """A value that is stored as JSON text.
 
     `load` judges nothing, and passes over entries it does not know: a later version may have written them.
@@ -78,7 +80,7 @@ class Structured(Attribute[T]):
             raise self.refuse(value, rule) from None
 
 
-class TextList(Structured[list[str]]):
+class TextList(Structured[list[str], Texts]):
     """A list of texts.
 
     Parameters
@@ -145,7 +147,7 @@ class TextList(Structured[list[str]]):
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 
 
-class ExtraProperties(Structured[dict[str, Any]]):
+class ExtraProperties(Structured[dict[str, Any], Entries]):
     """A mapping of names to JSON values: text, numbers, truth values, None, lists and mappings of these.
 
     Tuples become lists. What is assigned is copied, with all that is in it.
@@ -243,7 +245,7 @@ def _shown_path(path: tuple[Any, ...]) -> str:
     return "".join([f"[{place!r:.40}]" for place in path])
 
 
-class NumberTuple(Structured[tuple[float, ...]]):
+class NumberTuple(Structured[tuple[float, ...], Numbers]):
     """A tuple of real numbers.
 
     Parameters
@@ -295,7 +297,7 @@ class Range(NumberTuple):
         return low, high
 
 
-class NestedNumbers(Structured[tuple[Any, ...]]):
+class NestedNumbers(Structured[tuple[Any, ...], NumbersByBand]):
     """A tuple of numbers, or of tuples of numbers: one entry a band; None where a band has none."""
 
     is_mutable = False

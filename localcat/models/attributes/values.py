@@ -7,15 +7,16 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 from localcat.errors import AttributeValidationError, BadRequestError
 from localcat.expressions.fields import Kind, Scalar
 from localcat.expressions.names import brief
 from localcat.expressions.numbers import is_int64
 from localcat.expressions.numbers import number as number_of
+from localcat.models.attributes.given import Colors, TextsOrNone
 from localcat.models.attributes.mappings import MappingValue
-from localcat.models.attributes.scalars import Attribute, Stored, real, unstorable
+from localcat.models.attributes.scalars import Settable, Stored, real, unstorable
 from localcat.models.attributes.structured import Structured
 from localcat.models.enums import ResolutionUnit
 
@@ -82,6 +83,10 @@ class Resolution(MappingValue):
         return self.value * METRES_PER_DEGREE if self.unit == ResolutionUnit.DEGREES else self.value
 
 
+PixelSize: TypeAlias = Resolution | Mapping[str, Any] | str
+"""What may be assigned to a resolution."""
+
+
 def _parts_of(text: str) -> tuple[float, str]:
     """Return the value and the unit that a string such as ``"60m"`` means."""
     match = _RESOLUTION_TEXT.fullmatch(text)
@@ -110,7 +115,7 @@ def _unit(value: Any) -> str:
     return unit
 
 
-class ResolutionAttribute(Attribute[Resolution]):
+class ResolutionAttribute(Settable[Resolution, PixelSize]):
     """A pixel size, stored as text such as ``60.0 meters``. In a filter a plain number means metres."""
 
     kind = Kind.NUMBER
@@ -213,7 +218,11 @@ class File(MappingValue):
         return bool(self.href) and self.size_bytes is not None and bool(self.hash)
 
 
-class FileList(Structured[list[File]]):
+Files: TypeAlias = Iterable[File | Mapping[str, Any]]
+"""What may be assigned to a list of files."""
+
+
+class FileList(Structured[list[File], Files]):
     """The files of an image, in the order that the bands' `file_index` counts; an empty list is None."""
 
     type_name = "list of File"
@@ -254,7 +263,7 @@ class FileList(Structured[list[File]]):
         ]
 
 
-class ColorTable(Structured[list[tuple[int, int, int, int]]]):
+class ColorTable(Structured[list[tuple[int, int, int, int]], Colors]):
     """Colours by pixel value: (red, green, blue, alpha), each 0 to 255."""
 
     type_name = "list of (red, green, blue, alpha)"
@@ -278,7 +287,7 @@ class ColorTable(Structured[list[tuple[int, int, int, int]]]):
         return [list(color) if isinstance(color, Iterable) else color for color in value]
 
 
-class Labels(Structured[list[str | None]]):
+class Labels(Structured[list[str | None], TextsOrNone]):
     """Texts by pixel value; None where a value has no meaning."""
 
     type_name = "list of str or None"

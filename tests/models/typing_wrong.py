@@ -1,0 +1,139 @@
+"""A user's program that is wrong in each line marked so; both type checkers find all of them, and nothing else."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import numpy
+
+from localcat import (
+    AOI,
+    Band,
+    Catalog,
+    ClassBand,
+    DLTile,
+    File,
+    GenericBand,
+    Image,
+    ImageCollection,
+    ImageUpload,
+    ImageUploadOptions,
+    MaskBand,
+    MicrowaveBand,
+    Product,
+    ProductCollection,
+    Resolution,
+    Search,
+    SpectralBand,
+    XYZTile,
+)
+from localcat import properties as p
+
+
+def constructors(product: Product, catalog: Catalog) -> None:
+    Product(nme="A")  # wrong
+    Product(id=5)  # wrong
+    Product(id="a", name=["A"])  # wrong
+    Product(id="a", tags="lake")  # wrong
+    Product(id="a", tags=[1, 2])  # wrong
+    Product(id="a", start_datetime=2020)  # wrong
+    Product(id="a", is_core="perhaps")  # wrong
+    Product(id="a", extra_properties=["a"])  # wrong
+    Product(id="a", created="2020-01-01")  # wrong
+    Product(id="a", catalog="survey.gpkg")  # wrong
+    Product("a")  # wrong
+    SpectralBand(data_type=5)  # wrong
+    SpectralBand(product=product, name="red", band_index="first")  # wrong
+    SpectralBand(product="landsat")  # wrong
+    SpectralBand(data_range=10_000)  # wrong
+    SpectralBand(data_range=("0", "1"))  # wrong
+    SpectralBand(resolution=60)  # wrong
+    SpectralBand(wavelength_nm_min="short")  # wrong
+    SpectralBand(frequency=5.4)  # wrong
+    MicrowaveBand(wavelength_nm_min=450)  # wrong
+    MaskBand(is_alpha="yes")  # wrong
+    MaskBand(colormap=[(0, 0, 0, 0)])  # wrong
+    ClassBand(class_labels="water")  # wrong
+    ClassBand(colormap=["red", "green"])  # wrong
+    GenericBand(physical_range_unit=1)  # wrong
+    Image(name=3)  # wrong
+    Image(acquired=5)  # wrong
+    Image(cloud_cover=0.2)  # wrong
+    Image(geometry=5)  # wrong
+    Image(geotrans="0 60 0 0 0 -60")  # wrong
+    Image(files=["a.tif"])  # wrong
+    Image(x_pixels=1.5)  # wrong
+    ImageUploadOptions(overview=[2])  # wrong
+    ImageUploadOptions(overviews=2)  # wrong
+    File(href=5)  # wrong
+    File(path="a.tif")  # wrong
+    Resolution(60, unit=5)  # wrong
+    Resolution(metres=60)  # wrong
+    Search("products")  # wrong
+    ProductCollection([5])  # wrong
+
+
+def attributes(product: Product, band: Band, image: Image, upload: ImageUpload) -> None:
+    print(image.cloudy)  # wrong
+    print(product.nmae)  # wrong
+    print(band.wavelength)  # wrong
+    print(upload.state_of_it)  # wrong
+    image.cloudy = 0.5  # wrong
+    image.cloud_fraction = "much"  # wrong
+    image.acquired = 2020  # wrong
+    image.created = "2020-01-01"  # wrong
+    image.files = "a.tif"  # wrong
+    product.tags = "lake"  # wrong
+    product.resolution_min = "60m"  # wrong
+    band.type = "spectral"  # wrong
+    band.data_range = 5  # wrong
+    upload.status = "success"  # wrong
+    print(image.acquired.year)  # wrong
+    print(image.x_pixels * 2)  # wrong
+    year: str = image.acquired  # wrong
+    name: int = product.name  # wrong
+    product.update(nme="A")  # wrong
+    SpectralBand().update(data_type=5)  # wrong
+    image.update(acquired=5)  # wrong
+    Resolution(60, "m").unt = "degrees"  # wrong
+    print(Resolution(60, "m").size, year, name)  # wrong
+    File("a").hreff = "b"  # wrong
+
+
+def pixels(image: Image, images: ImageCollection) -> None:
+    image.ndarray("red", maks_nodata=False)  # wrong
+    image.ndarray(5)  # wrong
+    image.ndarray("red", resolution="60m")  # wrong
+    image.ndarray("red", bands_axis="first")  # wrong
+    images.mosaic("red", on_eror="skip")  # wrong
+    images.stack("red", max_workers="all")  # wrong
+    images.stack(["red", 5])  # wrong
+    size: int = image.download("red")  # wrong
+    image.download("red", format=5)  # wrong
+    image.download("red", dst="a.tif")  # wrong
+    paths: str = images.download("red")  # wrong
+    image.point("0", "0")  # wrong
+    print(size, paths)
+
+
+def others(product: Product, catalog: Catalog, image: Image) -> None:
+    found: Image = Image.get("a:b")  # wrong
+    images: list[Product] = Image.get_many(["a:b"])  # wrong
+    Product.get(5)  # wrong
+    Product.delete(5)  # wrong
+    product.delete("a")  # wrong
+    product.bands().mosaic("red")  # wrong
+    Product.search().intersects((0, 0, 1, 1))  # wrong
+    Image.search().filter("cloud_fraction < 0.2")  # wrong
+    Image.search().limit("10")  # wrong
+    moment: datetime = Image.search().summary().interval_start  # wrong
+    product.images().collect().append(product)  # wrong
+    image.upload_ndarry(numpy.zeros((64, 48), "uint8"))  # wrong
+    image.upload(5)  # wrong
+    catalog.add_image([])  # wrong
+    print(DLTile.from_key("2048:16:30.0:15:3:80").pdd)  # wrong
+    DLTile.from_key("2048:16:30.0:15:3:80").pad = 5  # wrong
+    XYZTile(1, 1, 2).zoom = 3  # wrong
+    AOI(resolution="60m")  # wrong
+    AOI().assign(resolutoin=60)  # wrong
+    print(found, images, moment, p.cloud_fraction.acquierd < 5)  # wrong
