@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,8 @@ def _end(is_well: bool) -> Any:
 )
 @click.option("--sample", default="100%", show_default=True, help="Share of the files whose content is read.")
 @click.option("--seed", default=0, show_default=True, help="Which files are in the sample.")
-def verify_command(catalog: Path | None, level: str, sample: str, seed: int) -> None:
+@click.option("--json", "as_json", is_flag=True, help="The report as JSON.")
+def verify_command(catalog: Path | None, level: str, sample: str, seed: int, as_json: bool) -> None:
     """Look for faults of a catalog; nothing is changed.
 
     The exit status is 0 if all is well, 3 if something is damaged, and 1 if the catalog could not be looked at.
@@ -43,9 +45,12 @@ def verify_command(catalog: Path | None, level: str, sample: str, seed: int) -> 
         from localcat.maintenance.verify import report_of_failure  # not needed by the other commands
 
         report = report_of_failure(path, level, error)
-    say(report.summary)
-    for problem in (*report.problems, *report.garbage):
-        say(f"  {problem}")
+    if as_json:
+        click.echo(json.dumps(report.to_dict(), ensure_ascii=False))
+    else:
+        say(report.summary)
+        for problem in (*report.problems, *report.garbage):
+            say(f"  {problem}")
     _end(report.ok)
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from localcat.errors import printable
 from localcat.models.html import attribute_table, listing
@@ -51,6 +52,19 @@ class VerifyReport:
     def of_kind(self, kind: ProblemKind | str) -> list[Problem]:
         """Return the problems of one kind, or the garbage of one."""
         return [problem for problem in self._all if problem.kind == kind]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as a dictionary that `json.dumps` takes."""
+        return {
+            "path": str(self.path),
+            "level": self.level,
+            "ok": self.ok,
+            "images": self.images,
+            "files_checked": self.files_checked,
+            "files_hashed": self.files_hashed,
+            "problems": [asdict(problem) for problem in self.problems],
+            "garbage": [asdict(problem) for problem in self.garbage],
+        }
 
     @property
     def _all(self) -> list[Problem]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,9 @@ def test_verify_reindex_and_gc_tell_what_they_find(kept: Catalog) -> None:
     assert run("gc", path, "--keep", "0 days") == "stray.tif\nremoved: 1, with 3 bytes\n"
     file_of(kept, "a").unlink()
     assert "missing file 'acme:guide:a'" in run("verify", path, status=DAMAGED)
+    report = json.loads(run("verify", path, "--json", status=DAMAGED))
+    assert (report["ok"], report["images"]) == (False, 4)
+    assert [(one["kind"], one["object_id"]) for one in report["problems"]] == [("missing file", "acme:guide:a")]
 
 
 def test_verify_reports_on_a_file_that_cannot_be_opened(kept: Catalog, tmp_path: Path) -> None:
