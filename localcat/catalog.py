@@ -272,10 +272,14 @@ class Catalog:
     ) -> AddReport:
         """Add many images without pixels of ours, in one transaction and with bounded memory.
 
+        What `Image.save` refuses is refused here too. All records are taken and checked first, and nobody waits for
+        their source; those that do not fit into memory are kept in a temporary file beside the catalog.
+
         Parameters
         ----------
         records : iterable of dict or Image
-            Each has an ``id``, or a ``product_id`` and a ``name``, and other attributes of `Image`. The products exist.
+            Each has an ``id``, or a ``name`` and a ``product_id`` or ``product``, and other attributes of `Image`. The
+            products exist.
         on_conflict : str
             If an id is taken: ``"error"`` raises and adds nothing, ``"skip"`` keeps the old image (as when an
             interrupted load is repeated), ``"replace"`` takes the new one.

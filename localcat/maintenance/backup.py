@@ -379,8 +379,9 @@ def _finish(
 def rebase(connection: sqlite3.Connection, old: Path, new: Path) -> None:
     """Make files that are indexed in place, relative to a catalog's old folder, be found from its new one."""
     rows = connection.execute(
-        "SELECT id, href FROM image_file "
-        "WHERE NOT owned AND href IS NOT NULL AND instr(href, '://') = 0 AND substr(href, 1, 4) <> '/vsi'"
+        "SELECT file.id, file.href FROM image_file AS file JOIN image ON image.id = file.image_id "
+        "WHERE image.storage_state = 'available' AND NOT file.owned AND file.href IS NOT NULL "
+        "AND instr(file.href, '://') = 0 AND substr(file.href, 1, 4) <> '/vsi'"
     ).fetchall()
     connection.executemany(
         "UPDATE image_file SET href = ? WHERE id = ?",

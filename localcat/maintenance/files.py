@@ -134,6 +134,24 @@ def check_grids(connection: sqlite3.Connection) -> Iterator[Problem]:
         yield Problem(ProblemKind.DISAGREEMENT, advice, uid, expected=expected, found=there)
 
 
+def check_available(connection: sqlite3.Connection) -> Iterator[Problem]:
+    """Yield the images that are said to be available and whose files are not told of well enough to be read."""
+    advice = "delete the image, or set its storage_state to 'remote' and save"
+    for uid, count in connection.execute(_WITHOUT_FILES):
+        there = f"{count} of its files lack one of them" if count else "no file"
+        expected = "files with href, size_bytes and hash"
+        yield Problem(ProblemKind.DISAGREEMENT, advice, uid, expected=expected, found=there)
+
+
+_WITHOUT_FILES = """
+    SELECT image.uid, count(file.id) FROM image LEFT JOIN image_file AS file ON file.image_id = image.id
+        AND (file.href IS NULL OR file.href = '' OR file.size_bytes IS NULL OR file.hash IS NULL OR file.hash = '')
+    WHERE image.storage_state = 'available' AND (
+        file.id IS NOT NULL OR NOT EXISTS (SELECT 1 FROM image_file WHERE image_id = image.id)
+    ) GROUP BY image.id ORDER BY image.id
+"""
+
+
 def check_keys(connection: sqlite3.Connection) -> Iterator[Problem]:
     """Yield the objects of whose extra properties SQLite would take another value than Python: a key is there twice."""
     advice, state = "assign extra_properties again and save", "a key twice in extra_properties"

@@ -59,7 +59,7 @@ def verify(
                 return report
             from localcat.maintenance import files  # brings rasterio
 
-            for one in (files.check_sizes, files.check_grids, files.check_keys):
+            for one in (files.check_sizes, files.check_grids, files.check_available, files.check_keys):
                 report.problems += _found(catalog.path, connection, one)
             with sqlite_errors(catalog.path):
                 unknown = files.unknown_files(catalog, connection)

@@ -167,10 +167,14 @@ class ImageRecord(NamedCatalogObject, abstract=True):
 
     def _after_write(self, transaction: Transaction) -> None:
         super()._after_write(transaction)
-        files = self.files or []
-        if self.storage_state == StorageState.AVAILABLE and not (files and all(file.is_complete for file in files)):
+        self.require_files(str(self.id), self.storage_state, self.files or [])
+
+    @staticmethod
+    def require_files(image_id: str, storage_state: object, files: Collection[File]) -> None:
+        """Refuse an image that is said to be available, and whose files are not told of well enough to be read."""
+        if storage_state == StorageState.AVAILABLE and not (files and all(file.is_complete for file in files)):
             raise BadRequestError(
-                f"image '{self.id}' has storage_state 'available' and needs files with href, size_bytes and hash; "
+                f"image '{image_id}' has storage_state 'available' and needs files with href, size_bytes and hash; "
                 "set its files, or storage_state to 'remote'"
             )
 

@@ -27,6 +27,7 @@ from localcat.maintenance.backup import copy_checked
 from localcat.models.attributes.scalars import Stored, Text
 from localcat.models.attributes.values import File
 from localcat.models.band import Band
+from localcat.models.enums import StorageState
 from localcat.models.image import Image
 from localcat.models.product import Product
 from localcat.progress import shown
@@ -137,8 +138,7 @@ def merge(
     if catalog.database.in_transaction or other.database.in_transaction:
         raise BadRequestError("a merge is a transaction of its own; call it outside of any other one")
     if not dry_run:
-        with catalog.database.write(creates=True):
-            pass  # where nothing can be written this is refused before anything is copied
+        catalog.database.require_writable(creates=True)  # before anything is copied
     report = MergeReport()
     changes = list(_Comparison(catalog, other, policy, report).changes())
     copies = dict(copy for change in changes for copy in change.copies)
@@ -210,7 +210,7 @@ class _Comparison:
             attribute.same_stored(ours[0][name], theirs[0][name])
             for name, attribute in kind._filterable().items()
             if name not in skipped
-        ) and _told(self.catalog, ours[1]) == _told(self.other, theirs[1]):
+        ) and _told(self.catalog, *ours) == _told(self.other, *theirs):
             _count(self.report.unchanged, kind)
             return False
         is_newer = int(theirs[0]["modified"] or 0) > int(ours[0]["modified"] or 0)
@@ -232,7 +232,7 @@ class _Comparison:
                 suffix = PurePosixPath(str(href)).suffix
                 href = self.catalog.data_folder.new_href(str(values["product_id"]), str(values["name"]), suffix)
                 copies.append((href, file))
-            elif href is not None and is_local(href):
+            elif href is not None and _is_in_place(values, href):
                 href = in_place_href(self.other.path_of(file), self.catalog.path.parent)
             named.append(replace(file, href=href))
         return tuple(named), tuple(copies)
@@ -297,6 +297,12 @@ def _values_of(catalog: CatalogFile, kind: type[CatalogObjectBase], uid: str, ro
     if kind is not Product and uid != f"{values['product_id']!s}:{values['name']!s}":
         raise _corrupt(catalog, kind, uid, "its id is not made of its product's id and its name")
     values.pop(rows.FILES, None)
+    try:
+        kind._require_sense(values)
+        if kind is Image:
+            Image.require_files(uid, values["storage_state"], files)
+    except BadRequestError as error:
+        raise _corrupt(catalog, kind, uid, str(error)) from error
     return values, files
 
 
@@ -306,13 +312,18 @@ def _corrupt(catalog: CatalogFile, kind: type[CatalogObjectBase], uid: str, what
     )
 
 
-def _told(catalog: CatalogFile, files: list[File]) -> list[File]:
+def _is_in_place(values: Mapping[str, Stored], href: str) -> bool:
+    """Return whether the href of an image that is read names a file of this machine; that of a remote one is text."""
+    return values["storage_state"] == StorageState.AVAILABLE.value and is_local(href)
+
+
+def _told(catalog: CatalogFile, values: Mapping[str, Stored], files: list[File]) -> list[File]:
     """Return files as two catalogs say them alike: an owned one has another name in each."""
     return [
         replace(file, href="owned")
         if file.owned
         else replace(file, href=str(catalog.path_of(file)))
-        if file.href is not None and is_local(file.href)
+        if file.href is not None and _is_in_place(values, file.href)
         else file
         for file in files
     ]
@@ -357,6 +368,7 @@ def _write(catalog: CatalogFile, other: CatalogFile, changes: list[_Change], tem
                 folder.publish(temporary, href)
             for kind, several in itertools.groupby(changes, key=lambda change: change.kind):
                 for chunk in _chunks(list(several)):
+                    transaction.bound_memory()
                     wanted = {change.row[0]: change for change in chunk}
                     with other.database.read() as theirs:
                         found = rows.hydrate(theirs, kind.table, kind._columns(), list(wanted))

@@ -122,6 +122,13 @@ IN_ROWS = {
         ["UPDATE image SET x_pixels = NULL, y_pixels = NULL WHERE uid = 'acme:guide:a'"],
         [(Kind.DISAGREEMENT, "acme:guide:a")],
     ),
+    "an available image without files": (
+        [
+            "UPDATE image SET storage_state = 'available' WHERE uid = 'acme:guide:far'",
+            "UPDATE image SET storage_state = 'available', x_pixels = 1, y_pixels = 1 WHERE uid = 'acme:guide:nowhere'",
+        ],
+        [(Kind.DISAGREEMENT, "acme:guide:far"), (Kind.DISAGREEMENT, "acme:guide:nowhere")],
+    ),
     "a key twice": (
         [
             """UPDATE product SET extra_properties = '{"a": 1, "a": 2}' WHERE uid = 'acme:guide'""",

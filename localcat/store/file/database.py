@@ -247,7 +247,8 @@ class Database:
 
         While the block lasts nobody commits; with `alone` nobody else reads, either, and it may write.
         """
-        session = self._require_file()
+        self.require_file()
+        session = self._session()
         with sqlite_errors(self.path), ExitStack() as stack:
             if not session.locks.is_alone:  # else this thread keeps everybody out already
                 locks = self._locks()
@@ -287,6 +288,25 @@ class Database:
     @contextmanager
     def transaction(self, *, creates: bool = False) -> Iterator[Transaction]:
         """As `write`, for a block that runs a user's code: errors of its own leave it as they are."""
+        self.require_writable(creates=creates)
+        session = self._session()
+        if session.transaction is not None:
+            with session.nested(session.transaction) as inner:
+                yield inner
+            return
+        self._look_now()
+        session = self._session()  # which may be another one, if what was forbidden no longer is
+        with session.running(self._lock()) as transaction:
+            yield transaction
+
+    def require_writable(self, *, creates: bool = False) -> None:
+        """Refuse what `write` refuses at its beginning; with `creates` a catalog that is missing is made.
+
+        Raises
+        ------
+        ReadOnlyCatalogError
+            If the catalog can only be read.
+        """
         self._require_writing()
         if creates:
             self._create_if_missing()
@@ -295,17 +315,9 @@ class Database:
         self._look_now()
         session = self._session()
         self._require_writing()  # only the first open finds out whether the location can be written to
-        if session.transaction is not None:
-            with session.nested(session.transaction) as inner:
-                yield inner
-            return
-        why = self.check_forbidden()
+        why = None if session.transaction is not None else self.check_forbidden()
         if why is not None:
             raise ReadOnlyCatalogError(why)
-        self._look_now()
-        session = self._session()  # which may be another one, if what was forbidden no longer is
-        with session.running(self._lock()) as transaction:
-            yield transaction
 
     @contextmanager
     def lent(self) -> Iterator[WritingConnection]:
@@ -316,7 +328,8 @@ class Database:
         self._require_writing()
         if self.in_transaction:
             raise BadRequestError("the file is not changed by hand inside a transaction; do it before or after it")
-        identity = self._require_file().identity
+        identity = self._session().identity
+        self.require_file()
         why = self.check_forbidden()
         if why is not None:
             raise ReadOnlyCatalogError(why)
@@ -345,7 +358,8 @@ class Database:
 
     def reading_connection(self) -> ReadingConnection:
         """Return a connection of its own for a user's code, which reads."""
-        self._require_file()
+        self._session()  # refuses a catalog that is closed
+        self.require_file()
         mode: Mode = "immutable" if self._mode() == "immutable" else "ro"
         locks = self._locks()
         with sqlite_errors(self.path), locks.shared(self.options.seconds):
@@ -374,13 +388,6 @@ class Database:
         self._local.session = session
         self._sessions.add(session)
         self._close_if_closed(session)
-        return session
-
-    def _require_file(self) -> Session:
-        """Return the thread's connection to a file that is there."""
-        session = self._session()
-        if session.identity is None:
-            raise CatalogNotFoundError(f"there is no catalog at '{self.path}' yet; save an object first")
         return session
 
     def _look_now(self) -> None:
