@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 
@@ -56,7 +57,7 @@ def test_an_incomplete_scene_says_which_file_is_missing(catalog: Catalog, tmp_pa
         "the scene is incomplete: it has no file for 'nir' of product 'acme:landsat-8-9-c2-l2sr'; add the files, or "
         "ingest it into a product of its own"
     )
-    assert report.products[0].notes[0] == "1 scenes of 3 have other bands"
+    assert report.products[0].notes[0] == "1 of 3 scenes have other bands or data types"
     tiny(tmp_path / "LC08_L2SR_084024_20160102_20201016_02_T1_SR_B5.TIF")
     report = catalog.ingest(tmp_path, progress=False)
     assert [item.outcome for item in report.items] == ["skipped", "added", "skipped"]
@@ -82,6 +83,18 @@ def test_bands_in_other_positions_are_refused(catalog: Catalog, tmp_path: Path) 
     assert "band 'red' of product 'acme:stacked' is number 1 of file 0, and in the scene it is number 0" in str(
         item.error
     )
+
+
+def test_one_damaged_or_odd_file_does_not_decide_for_the_others(catalog: Catalog, tmp_path: Path) -> None:
+    for number in range(4):
+        tiny(tmp_path / "in" / f"heat_{number}.tif", "float32")
+    damaged = tmp_path / "in" / "heat_0.tif"
+    damaged.write_bytes(damaged.read_bytes()[:-3000])
+    for day, dtype in ((1, "float32"), (2, "uint16"), (3, "uint16")):
+        tiny(tmp_path / "in" / f"LC08_L2SR_084024_2016010{day}_20201016_02_T1_SR_B4.TIF", dtype)
+    report = catalog.ingest(tmp_path / "in", progress=False)
+    assert [item.name for item in report.failed] == ["LC08_L2SR_084024_20160101_20201016_02_T1", "heat_0"]
+    assert report.added == 5
 
 
 def test_several_crs_are_one_product(catalog: Catalog, tmp_path: Path) -> None:
@@ -209,6 +222,44 @@ def test_values_that_an_image_cannot_have_are_left_out_and_said(catalog: Catalog
     report = catalog.ingest(tmp_path, progress=False)
     assert Image.get(report.items[0].image_id).cloud_fraction is None
     assert report.products[0].notes == ("nodata -9999 is not a value of band 'red', and was left out",)
+
+
+def test_a_report_is_json(catalog: Catalog, tmp_path: Path) -> None:
+    tiny(tmp_path / "in" / "a_2020.tif")
+    (tmp_path / "in" / "b.tif").write_text("no raster")
+    (tmp_path / "in" / "c.zip").write_bytes(b"PK")
+    said = json.loads(json.dumps(catalog.ingest(tmp_path / "in", progress=False).to_dict()))
+    assert {key: said[key] for key in ("added", "replaced", "skipped", "failed", "vanished", "dry_run")} == {
+        "added": 1,
+        "replaced": 0,
+        "skipped": 0,
+        "failed": 1,
+        "vanished": 0,
+        "dry_run": False,
+    }
+    scene = said["scenes"][0]
+    assert scene["bands"] == {"b1": {"file": "a_2020.tif", "index": 0}}
+    assert (scene["acquired"], scene["acquired_end"]) == (
+        "2020-01-01T00:00:00+00:00",
+        "2020-12-31T23:59:59.999999+00:00",
+    )
+    assert "neither a GeoTIFF nor a JPEG 2000" in said["scenes"][1]["error"]
+    assert said["passed_over"][0]["detail"].endswith("; unpack it to take in what it holds")
+    assert said["products"][0]["bands"] == {"b1": "generic UInt16"}
+
+
+@pytest.mark.parametrize("how", [{}, {"copy": True}])
+def test_an_ingest_inside_a_transaction_is_part_of_it(catalog: Catalog, tmp_path: Path, how: dict[str, bool]) -> None:
+    for number in range(5):
+        tiny(tmp_path / "in" / f"a_{number}.tif")
+    with pytest.raises(KeyError, match="undone"), catalog.transaction():
+        assert catalog.ingest(tmp_path / "in", workers=2, progress=False, **how).added == 5
+        raise KeyError("undone")
+    assert (catalog.images.count(), catalog.products.count()) == (0, 0)
+    assert list(catalog.data_folder.hrefs()) == []
+    with catalog.transaction():
+        catalog.ingest(tmp_path / "in", workers=2, progress=False, **how)
+    assert (catalog.images.count(), catalog.verify("full").ok) == (5, True)
 
 
 def test_a_batch_of_images_reads_as_it_was_written(catalog: Catalog, tmp_path: Path) -> None:

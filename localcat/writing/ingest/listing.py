@@ -18,10 +18,13 @@ SUFFIXES: Final = frozenset({".tif", ".tiff", ".jp2", ".j2k", ".j2c"})
 """Names of files that are taken in."""
 
 _PARTIAL = (".part", ".partial", ".crdownload", ".download", ".filepart", ".tmp", ".incomplete", ".aria2", ".!ut")
-_RASTERS = frozenset(
-    {".nc", ".hdf", ".h5", ".img", ".vrt", ".png", ".jpg", ".jpeg", ".zip", ".tar", ".tgz", ".gz", ".grib", ".grb"}
-    | {".asc", ".bil", ".dat", ".ecw", ".sid", ".gpkg", ".zarr", ".las", ".laz"}
-)
+_ADVICE = {
+    **dict.fromkeys((".zip", ".tar", ".tgz", ".gz", ".bz2", ".7z"), "; unpack it to take in what it holds"),
+    **dict.fromkeys(
+        (".nc", ".hdf", ".h5", ".img", ".vrt", ".grib", ".grb", ".asc", ".bil", ".ecw", ".sid"),
+        "; convert it to GeoTIFF to take it in",
+    ),
+}
 _HIDDEN = getattr(stat, "FILE_ATTRIBUTE_HIDDEN", 0)
 _HIDDEN_NAMES = frozenset({"__MACOSX", "$RECYCLE.BIN", "System Volume Information", "@eaDir", "Thumbs.db"})
 
@@ -155,9 +158,7 @@ class _Lister:
             self._pass(path, "partial", "the name is that of a download that has not ended")
             return
         if suffix not in SUFFIXES and not is_asked_for:
-            is_raster = suffix in _RASTERS
-            advice = "; convert it to GeoTIFF to take it in" if is_raster else ""
-            self._pass(path, "foreign", f"not a GeoTIFF or JPEG 2000 by its name{advice}")
+            self._pass(path, "foreign", f"not a GeoTIFF or JPEG 2000 by its name{_ADVICE.get(suffix, '')}")
             return
         if path.is_symlink() and not self._follows:
             self._pass(path, "link", f"a symbolic link to '{_target(path)}'; follow_links=True takes it in")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from localcat.errors import BadRequestError
+from localcat.errors import BadRequestError, RasterError
 from localcat.models.attributes.values import Resolution
 from localcat.models.backend import bands_of
 from localcat.models.band import Band
@@ -248,15 +249,15 @@ class Products:
         """Make a product of the bands that most scenes have."""
         product_id = Product.namespace_id(key, catalog=self._backend)
         scene = scenes[0].scene
-        sets = Counter(tuple(band.name for band in _present(one)) for one in scenes)
-        names, _ = max(sets.items(), key=lambda found: (found[1], len(found[0])))
-        model = next(one for one in scenes if tuple(band.name for band in _present(one)) == names)
-        target = Target(product_id, scene.product_name, scene.kind, scene.recipe.name, [], "created")
-        if len(sets) > 1:
-            target.notes.append(f"{len(scenes) - sets[names]} scenes of {len(scenes)} have other bands")
-        made = list(self._new_bands(model, target))
-        if not made:
+        holdings = [_holding(one) for one in scenes]
+        most, count = max(Counter(holdings).items(), key=lambda found: (found[1], len(found[0])))
+        if not most:
             raise BadRequestError(f"the scene has none of the bands of recipe '{scene.recipe.name}'")
+        target = Target(product_id, scene.product_name, scene.kind, scene.recipe.name, [], "created")
+        if count < len(scenes):
+            target.notes.append(f"{len(scenes) - count} of {len(scenes)} scenes have other bands or data types")
+        models = [one for one, holding in zip(scenes, holdings, strict=True) if holding == most]
+        made = self._first_readable(models, target)
         display = _display(scene.kind, made)
         if self._dry_run:
             target.bands = [self._band(product_id, number, *one) for number, one in enumerate(made, 1)]
@@ -274,6 +275,13 @@ class Products:
                 self._band(product_id, number, band, attributes).save()
         target.bands = self._bands(product)
         return self._kept(target)
+
+    def _first_readable(self, models: Sequence[ReadScene], target: Target) -> list[tuple[BandRecipe, dict[str, Any]]]:
+        """Return the bands of a new product as the first scene says whose pixels can be read."""
+        for model in models[:-1]:
+            with suppress(RasterError):  # it fails when its own pixels are checked
+                return list(self._new_bands(model, target))
+        return list(self._new_bands(models[-1], target))
 
     def _band(self, product_id: str, number: int, band: BandRecipe, attributes: dict[str, Any]) -> Band:
         cls = CLASSES[band.type or BandType.GENERIC.value]
@@ -300,6 +308,15 @@ class Products:
                 attributes.setdefault("vendor_band_name", band.layers[0] if band.layers else layer)
             _complete(attributes, band, facts, file, target)
             yield band, attributes
+
+
+def _holding(one: ReadScene) -> tuple[tuple[str, str], ...]:
+    """Return the bands of a scene and their data types."""
+    return tuple(
+        (band.name, one.headers[layer].layers[band.index].data_type)
+        for band in _present(one)
+        if (layer := _layer_of(band, one.scene)) is not None
+    )
 
 
 def _layers_in_order(one: ReadScene) -> list[str]:

@@ -1,0 +1,64 @@
+"""An ingest that is killed, and called again: nothing that was committed is lost, and the rest follows."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from localcat import Catalog
+from tests.scene_folders import tiny
+
+SCENES = 6
+CHILD = """
+import os, sys
+from localcat import Catalog
+from localcat.writing.ingest import intake
+
+folder, step, count, copy = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4] == "copy"
+intake._BATCH_SCENES = 2
+left = [count]
+
+def kill_at(event, arguments):
+    if event == "localcat.step" and arguments[0] == step:
+        left[0] -= 1
+        if left[0] == 0:
+            os._exit(9)  # as SIGKILL does: nothing is cleaned up
+
+sys.addaudithook(kill_at)
+Catalog.open(folder + "/survey.gpkg").ingest(folder + "/in", copy=copy, workers=1, progress=False)
+"""
+
+
+@pytest.mark.parametrize(
+    ("how", "step", "count", "kept"),
+    [
+        ("copy", "file synced", 2, 0),
+        ("copy", "file renamed", 3, 2),
+        ("copy", "commit due", 4, 2),
+        ("copy", "batch committed", 2, 4),
+        ("in place", "commit due", 3, 2),
+        ("in place", "batch committed", 1, 2),
+    ],
+)
+def test_it_goes_on_where_it_was_killed(tmp_path: Path, how: str, step: str, count: int, kept: int) -> None:
+    for number in range(SCENES):
+        tiny(tmp_path / "in" / f"a_2020010{number + 1}.tif", value=number)
+    with Catalog.create(tmp_path / "survey.gpkg", org="acme") as catalog:
+        report = catalog.ingest(tmp_path / "in", dry_run=True, progress=False)
+        assert report.added == SCENES
+    child = subprocess.run([sys.executable, "-c", CHILD, str(tmp_path), step, str(count), how], check=False)
+    assert child.returncode == 9
+    with Catalog.open(tmp_path / "survey.gpkg") as catalog:
+        assert catalog.images.count() == kept
+        assert catalog.verify("full").ok
+        report = catalog.ingest(tmp_path / "in", copy=how == "copy", progress=False)
+        assert (report.added, report.skipped, report.failed) == (SCENES - kept, kept, [])
+        catalog.gc(keep="0 days")  # what was published and not committed is set aside, and gone then
+        assert catalog.verify("full").ok
+        assert catalog.verify("full").garbage == []
+        values = [int(image.ndarray("b1")[0, 0, 0]) for image in catalog.images.sort("name")]
+        assert values == list(range(SCENES))
+        assert len(list(catalog.data_folder.hrefs())) == (SCENES if how == "copy" else 0)
