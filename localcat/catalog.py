@@ -370,6 +370,40 @@ class Catalog:
 
         return write_tree(self, dest, search, copy=copy, progress=progress)
 
+    def to_gti(
+        self, product: str, dest: str | os.PathLike[str] | None = None, *, progress: bool | None = None
+    ) -> list[Path]:
+        """Write a product as tile indexes, which GDAL from 3.9 on and QGIS open as one mosaic each.
+
+        The mosaic has the pixels of `ImageCollection.mosaic` for the images sorted by `acquired`, the newest on top. An
+        index from before is replaced: it does not follow the catalog.
+
+        Parameters
+        ----------
+        product : str
+            Its id.
+        dest : path, optional
+            The folder to write into; that of the catalog file when left out, so that both can be moved together.
+        progress : bool, optional
+            Show a bar; None where the error output is a terminal.
+
+        Returns
+        -------
+        list of Path
+            ``<catalog>.<product>.gti.gpkg``; one for each CRS, whose code is then in its name. If the bands are not in
+            one file in their order, a folder ``….tiles`` of virtual files is beside it.
+
+        Raises
+        ------
+        NotFoundError
+            If there is no such product.
+        BadRequestError
+            If it has no bands, or no images with files here on a grid that is not turned; or `dest` is not a folder.
+        """
+        from localcat.interop.gti import to_gti  # brings shapely
+
+        return to_gti(self, product, dest, progress=progress)
+
     def from_stac(
         self,
         source: Any,

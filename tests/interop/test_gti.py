@@ -1,0 +1,126 @@
+"""Tile indexes: GDAL sees a product as the mosaic that we make of it, pixel for pixel."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import numpy
+import pytest
+import rasterio
+from numpy.testing import assert_array_equal
+
+from localcat import AOI, Catalog
+from localcat import properties as p
+from localcat.errors import BadRequestError, NotFoundError
+from tests.small_catalog import alpha, make_product, new_image, spectral, upload
+
+with rasterio.Env() as environment:
+    needs_gti = pytest.mark.skipif("GTI" not in environment.drivers(), reason="GDAL before 3.9 has no tile indexes")
+
+CORNERS = [(500_000, 4_000_000), (501_200, 3_998_800), (500_600, 4_000_600)]  # of tiles that overlap
+
+
+def meta(corner: tuple[int, int], epsg: int = 32618, size: int = 60) -> dict[str, Any]:
+    return {"geoTransform": [corner[0], size, 0, corner[1], 0, -size], "coordinateSystem": {"epsg": epsg}}
+
+
+def pixels(seed: int, count: int = 2) -> Any:
+    """Return (band, row, column) with a third of the pixels masked, the same in all bands."""
+    random = numpy.random.default_rng(seed)
+    mask = numpy.broadcast_to(random.random((64, 48)) < 0.3, (count, 64, 48))
+    return numpy.ma.MaskedArray(random.integers(1, 1000, (count, 64, 48)).astype("uint16"), mask=mask)
+
+
+def check(catalog: Catalog, path: Path, product: str, bands: list[str]) -> None:
+    """Compare what GDAL reads of an index with our mosaic of the same grid."""
+    with rasterio.open(path) as index:
+        assert index.driver == "GTI"
+        seen, bounds, crs = index.read(masked=True), tuple(index.bounds), index.crs.to_string()
+        area = AOI(bounds=bounds, bounds_crs=crs, crs=crs, resolution=index.res[0], align_pixels=False)
+    ours = catalog.images.filter(p.product_id == product).sort("acquired").collect().mosaic(bands, area)
+    assert_array_equal(numpy.ma.getmaskarray(seen[: len(bands)]), numpy.ma.getmaskarray(ours))
+    assert_array_equal(seen[: len(bands)].filled(0), ours.filled(0))
+    assert 0 < numpy.ma.getmaskarray(ours).mean() < 1
+
+
+@needs_gti
+@pytest.mark.parametrize("kind", ["nodata", "internal mask"])
+def test_gdal_reads_our_mosaic(tmp_path: Path, kind: str) -> None:
+    with Catalog.create(tmp_path / "survey.gpkg", org="acme") as catalog:
+        nodata = {"nodata": 0} if kind == "nodata" else {}
+        bands = [spectral("red", **nodata), spectral("nir", **nodata), *([alpha()] if kind == "alpha" else [])]
+        product = make_product("a", *bands, catalog=catalog)
+        for day, corner in enumerate(CORNERS):
+            upload(product, f"s{day}", pixels(day), meta=meta(corner), acquired=f"2020-01-0{3 - day}")
+        (path,) = catalog.to_gti("a", progress=False)
+        assert path == tmp_path / "survey.acme-a.gti.gpkg"
+        check(catalog, path, "acme:a", ["red", "nir"])
+
+
+@needs_gti
+def test_bands_in_several_files(tmp_path: Path) -> None:
+    with Catalog.create(tmp_path / "survey.gpkg", org="acme") as catalog:
+        nir = spectral("nir", nodata=0, file_index=1, band_index=0)
+        product = make_product("a", spectral("red", nodata=0, file_index=0), nir, catalog=catalog)
+        for day, corner in enumerate(CORNERS):
+            files = [pixels(10 * day + number, count=1) for number in range(2)]
+            upload(product, f"s{day}", files, meta=meta(corner), acquired=f"2020-01-0{day + 1}")
+        (path,) = catalog.to_gti("acme:a", progress=False)
+        check(catalog, path, "acme:a", ["red", "nir"])
+        assert len(list((tmp_path / "survey.acme-a.tiles").iterdir())) == 3
+        assert catalog.to_gti("a", progress=False) == [path]  # again
+        check(catalog, path, "acme:a", ["red", "nir"])
+
+
+@needs_gti
+def test_an_index_moves_with_its_catalog(tmp_path: Path) -> None:
+    (tmp_path / "here").mkdir()
+    with Catalog.create(tmp_path / "here" / "survey.gpkg", org="acme") as catalog:
+        product = make_product("a", spectral("red", nodata=0), catalog=catalog)
+        for day, corner in enumerate(CORNERS):
+            upload(product, f"s{day}", pixels(day, count=1), meta=meta(corner), acquired=f"2020-01-0{day + 1}")
+        (path,) = catalog.to_gti("a", progress=False)
+    shutil.move(tmp_path / "here", tmp_path / "there")
+    with Catalog.open(tmp_path / "there" / "survey.gpkg") as catalog:
+        check(catalog, tmp_path / "there" / path.name, "acme:a", ["red"])
+
+
+@needs_gti
+def test_one_index_for_each_crs(catalog: Catalog, tmp_path: Path) -> None:
+    product = make_product("a", spectral("red", nodata=0), catalog=catalog)
+    for zone in (32618, 32619):
+        upload(product, f"z{zone}", pixels(zone, count=1), meta=meta(CORNERS[0], zone))
+    paths = catalog.to_gti("a", tmp_path, progress=False)
+    assert [path.name for path in paths] == [
+        f"{catalog.path.stem}.acme-a.epsg-32618.gti.gpkg",
+        f"{catalog.path.stem}.acme-a.epsg-32619.gti.gpkg",
+    ]
+    for path, zone in zip(paths, (32618, 32619), strict=True):
+        with rasterio.open(path) as index:
+            assert (index.crs.to_epsg(), index.shape) == (zone, (64, 48))
+
+
+def test_images_without_pixels_here_are_left_out(catalog: Catalog, tmp_path: Path) -> None:
+    product = make_product("a", spectral("red", nodata=0), catalog=catalog)
+    upload(product, "here", pixels(1, count=1), meta=meta(CORNERS[0]))
+    new_image(product, "remote", cs_code="EPSG:32618", geotrans=(0, 1, 0, 0, 0, -1), x_pixels=1, y_pixels=1).save()
+    (path,) = catalog.to_gti("a", tmp_path, progress=False)
+    connection = sqlite3.connect(path)
+    assert connection.execute("SELECT image_id, rank, acquired FROM tiles").fetchall() == [
+        ("acme:a:here", 0, "2020-01-01T00:00:00.000Z")
+    ]
+    connection.close()
+
+
+def test_what_cannot_be_an_index_is_refused(catalog: Catalog, tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError, match="there is no product 'none'"):
+        catalog.to_gti("none", tmp_path)
+    make_product("a", spectral("red"), catalog=catalog)
+    with pytest.raises(BadRequestError, match="no images with files here"):
+        catalog.to_gti("a", tmp_path)
+    with pytest.raises(BadRequestError, match="is not a folder"):
+        catalog.to_gti("a", tmp_path / "nowhere")
+    assert list(tmp_path.iterdir()) == []
