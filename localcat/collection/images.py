@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from localcat.collection.base import Collection, Predicate
 from localcat.collection.features import feature_collection
-from localcat.errors import BadRequestError, LocalcatError
+from localcat.errors import BadRequestError, LocalcatError, require
 from localcat.expressions.properties import properties as p
 from localcat.models.attributes.values import METRES_PER_DEGREE, Resolution
 from localcat.models.band import Band
@@ -20,6 +20,8 @@ from localcat.models.image import Image
 from localcat.models.requests import DownloadRequest, ReadRequest
 
 if TYPE_CHECKING:
+    import xarray
+
     from localcat.collection.footprints import FootprintIndex
     from localcat.earth.contexts import GeoContext
     from localcat.models.backend import Backend
@@ -455,6 +457,62 @@ class ImageCollection(Collection[Image]):
             progress=progress,
         )
         return self._backend().pixels.download_mosaic(self._items, DownloadRequest(read, dest, format, nodata))
+
+    def to_xarray(
+        self,
+        bands: str | Sequence[str],
+        geocontext: Any = None,
+        *,
+        mask_nodata: bool = True,
+        mask_alpha: bool | str | None = None,
+        resampler: str = ResampleAlgorithm.NEAR,
+        processing_level: str | None = None,
+        scaling: Any = None,
+        data_type: str | None = None,
+        fill_value: float | str | None = None,
+        chunks: Any = None,
+    ) -> xarray.DataArray:
+        """Return the images as a labelled array of xarray; needs the extra ``[xarray]``.
+
+        The arguments that are not listed are those of `stack`, and so are the values.
+
+        Parameters
+        ----------
+        fill_value : float or str, optional
+            What invalid pixels are. None makes them NaN, and whole numbers real ones. A number, or ``"nodata"`` for the
+            value that all the bands declare, leaves the data type as it is and becomes the attribute ``_FillValue``.
+        chunks : int, dict, "auto", optional
+            Read nothing yet: the array is dask's, in chunks of this size by axis, such as ``{"y": 512, "x": 512}``,
+            each of which is read when it is computed, in other processes too. None reads all now.
+
+        Returns
+        -------
+        xarray.DataArray, dimensions (time, band, y, x)
+            With the coordinates `time` (UTC; NaT for an image without one), `id` of each image, `band`, the centres `y`
+            and `x`, and `spatial_ref`, where rioxarray finds the CRS.
+
+        Raises
+        ------
+        BadRequestError
+            If the collection is empty, has no geocontext, or its grid is turned; or `fill_value` does not fit.
+        MissingLibraryError
+            If xarray is not installed, or dask, which `chunks` needs.
+        """
+        require("xarray", "xarray", "for labelled arrays")
+        if chunks is not None:
+            require("dask", "xarray", "for chunks")
+        request = ReadRequest(
+            bands=bands,
+            geocontext=self._context_for(geocontext),
+            mask_nodata=mask_nodata,
+            mask_alpha=mask_alpha,
+            resampler=resampler,
+            processing_level=processing_level,
+            scaling=scaling,
+            data_type=data_type,
+            progress=False,
+        )
+        return self._backend().formats.to_dataarray(self._items, request, fill_value=fill_value, chunks=chunks)
 
     def to_item_collection(self) -> dict[str, Any]:
         """Return the images as a STAC ItemCollection, a GeoJSON FeatureCollection; see `Image.to_stac_item`."""

@@ -1,9 +1,26 @@
-"""Other formats: STAC Items, Collections and catalogs, out and in."""
+"""Other formats: STAC Items, Collections and catalogs, out and in; tile indexes of GDAL; arrays of xarray."""
 
 from __future__ import annotations
 
-from localcat.interop.stac.importing import from_stac
-from localcat.interop.stac.items import item_collection, stac_item
-from localcat.interop.stac.tree import write_tree
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["from_stac", "item_collection", "stac_item", "write_tree"]
+from localcat.interop.stac.items import item_collection, stac_item
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import xarray
+
+    from localcat.models.image import Image
+    from localcat.models.requests import ReadRequest
+
+__all__ = ["item_collection", "stac_item", "to_dataarray"]
+
+
+def to_dataarray(
+    images: Sequence[Image], request: ReadRequest, *, fill_value: float | str | None, chunks: Any
+) -> xarray.DataArray:
+    """Return images as a DataArray of xarray; see `localcat.interop.xarrays`."""
+    from localcat.interop import xarrays  # brings xarray, which the others do not need
+
+    return xarrays.to_dataarray(images, request, fill_value=fill_value, chunks=chunks)

@@ -15,6 +15,7 @@ from localcat.errors import BadRequestError, CatalogError
 
 if TYPE_CHECKING:
     import numpy
+    import xarray
     from numpy.typing import NDArray
 
     from localcat.models.band import Band
@@ -89,6 +90,11 @@ class Formats(Protocol):
 
     def item_collection(self, images: Iterable[Image]) -> dict[str, Any]:
         """Return images as a STAC ItemCollection."""
+
+    def to_dataarray(
+        self, images: Sequence[Image], request: ReadRequest, *, fill_value: float | str | None, chunks: Any
+    ) -> xarray.DataArray:
+        """Return images as a DataArray of xarray."""
 
 
 class Uploader(Protocol):

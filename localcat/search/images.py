@@ -34,6 +34,7 @@ from localcat.store.rtree.ask import Reach
 from localcat.timestamps import from_microseconds, to_microseconds
 
 if TYPE_CHECKING:
+    import xarray
     from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
 
@@ -127,6 +128,10 @@ class ImageSearch(GeoSearch[Image], SummarySearchMixin):
         if found.last is not None:
             search = search.filter(handle <= from_microseconds(found.last))
         return search
+
+    def to_xarray(self, bands: str | Sequence[str], geocontext: Any = None, **options: Any) -> xarray.DataArray:
+        """Return the images found as a labelled array of xarray; see `ImageCollection.to_xarray`."""
+        return self.collect(geocontext).to_xarray(bands, **options)
 
     def to_item_collection(self) -> dict[str, Any]:
         """Return the images found as a STAC ItemCollection, a GeoJSON FeatureCollection; see `Image.to_stac_item`."""
