@@ -62,6 +62,14 @@ def slug_length(folder: Path, others: int, parts: int) -> int:
     return max(_SHORTEST_SLUG, min(_LONGEST_SLUG, room - 1))  # a reserved name grows by one
 
 
+def stem_length(folder: Path, suffix: str, longest: int) -> int:
+    """Return how many characters of a name, `longest` at most, fit into a path in a folder on this system."""
+    if not IS_WINDOWS:
+        return longest
+    room = LONGEST_PATH - len(str(folder.absolute())) - 1 - len(suffix)
+    return max(_SHORTEST_SLUG, min(longest, room - 1))  # a reserved name grows by one
+
+
 def why_unusable(name: str) -> str | None:
     """Return why Windows cannot have a file of this name; None if it can."""
     if _RESERVED.fullmatch(name.partition(".")[0]):

@@ -14,7 +14,7 @@ from uuid import uuid4
 import numpy
 
 from localcat.disk.filesystem import is_folder
-from localcat.disk.names import as_one, is_inside, unreserved
+from localcat.disk.names import as_one, is_inside, stem_length, unreserved
 from localcat.disk.paths import text_of
 from localcat.disk.system import replace
 from localcat.errors import BadRequestError, ClientError, DownloadError, Lines
@@ -94,12 +94,10 @@ def _file_for(name: str, dest: Any, request: DownloadRequest) -> Path:
     except ValueError:
         allowed = ", ".join(repr(str(choice.value)) for choice in DownloadFileFormat)
         raise BadRequestError(f"format is one of {allowed}, not {request.format!r}") from None
-    default = unreserved(f"{_NOT_IN_NAMES.sub('_', name)[:_LONGEST_NAME]}{suffix}")
-    if dest is None:
-        return Path(default)
-    path = _path(dest)
-    if is_folder(path):
-        return path / default
+    path = Path() if dest is None else _path(dest)
+    if dest is None or is_folder(path):
+        plain = _NOT_IN_NAMES.sub("_", name)
+        return path / unreserved(f"{plain[: stem_length(path, suffix, _LONGEST_NAME)]}{suffix}")
     if path.suffix.lower() not in _FORMATS:
         raise BadRequestError(f"the suffix of '{path}' is none of {', '.join(_FORMATS)}; it decides the format")
     return path
@@ -120,7 +118,7 @@ def _files_for(images: Sequence[Image], request: DownloadRequest) -> list[Path]:
         folder = Path() if dest is None else _path(dest)
         with write_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
-        paths = [folder / _file_for(_name_of(image, request), None, request) for image in images]
+        paths = [_file_for(_name_of(image, request), folder, request) for image in images]
     elif isinstance(dest, Sequence):
         if len(dest) != len(images):
             raise BadRequestError(f"dest has {len(dest)} paths for {len(images)} images; pass one for each")

@@ -347,7 +347,7 @@ def settings_of(org: str | None, user: str | None) -> dict[str, str]:
 def _login() -> str:
     try:
         return getpass.getuser().replace(":", "-")
-    except (OSError, KeyError, ImportError):  # no such user in the system's list, as in some containers
+    except (OSError, KeyError, ImportError, AttributeError):  # no such user in the system's list, as in some containers
         return "user"
 
 
