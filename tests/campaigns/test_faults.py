@@ -10,7 +10,7 @@ from tests import checker
 from tests.campaigns.harness import Outcome, Workshop
 from tests.campaigns.report import Tally
 from tests.campaigns.scenarios import SCENARIOS
-from tests.campaigns.tracing import Call, calls, parse, run_traced
+from tests.campaigns.tracing import Call, calls, parse, run_traced, some
 from tests.survey import NAME
 
 pytestmark = pytest.mark.campaign
@@ -68,7 +68,7 @@ def judged(workshop: Workshop, scenario: str, outcome: Outcome, classes: set[str
 def campaign(workshop: Workshop, tally: Tally, scenario: str, error: str) -> None:
     """Let each call that can fail so do it, once and from then on."""
     can_fail = fails_when_full if error == "ENOSPC" else fails_when_broken
-    points = [point for point in calls(workshop, scenario) if can_fail(point)]
+    points = some([point for point in calls(workshop, scenario) if can_fail(point)])
     before = checker.look(workshop.base(scenario) / NAME).garbage
     told: Counter[str] = Counter()
     lost = litter = 0

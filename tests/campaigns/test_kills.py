@@ -8,7 +8,7 @@ import pytest
 
 from tests.campaigns.harness import Workshop
 from tests.campaigns.report import Tally
-from tests.campaigns.tracing import calls, run_traced
+from tests.campaigns.tracing import calls, run_traced, some
 
 pytestmark = pytest.mark.campaign
 
@@ -30,7 +30,7 @@ def test_a_kill_at_any_system_call_keeps_the_promise_with_a_log(
 
 def kill(workshop: Workshop, tally: Tally, scenario: str) -> None:
     lost = unreached = 0
-    points = calls(workshop, scenario)
+    points = some(calls(workshop, scenario))
     for point in points:
         outcome = run_traced(workshop, scenario, point.injected("signal=KILL"))
         unreached += outcome.status != -signal.SIGKILL
@@ -46,7 +46,7 @@ def kill(workshop: Workshop, tally: Tally, scenario: str) -> None:
 @pytest.mark.parametrize("scenario", [*OPERATIONS, *MORE])
 def test_ctrl_c_at_any_system_call_keeps_the_promise(workshop: Workshop, tally: Tally, scenario: str) -> None:
     lost = interrupted = 0
-    points = calls(workshop, scenario)
+    points = some(calls(workshop, scenario))
     for point in points:
         outcome = run_traced(workshop, scenario, point.injected("signal=INT"), goes_on=True)
         interrupted += any("KeyboardInterrupt" in error for error in outcome.errors)

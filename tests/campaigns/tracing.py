@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from tests.campaigns.harness import Outcome, Workshop
 
+EVERY = int(os.environ.get("LOCALCAT_CAMPAIGN_EVERY", "1"))
 _CALL = re.compile(r"^(\d+) +(\w+)\((.*)")
 
 
@@ -62,6 +63,11 @@ def calls(workshop: Workshop, scenario: str, *, output: Path | None = None, **re
     outcome = run_traced(workshop, scenario, ["-y"], output=output, **request)
     assert (outcome.status, outcome.errors) == (0, [])
     return [call for call in parse(output) if str(workshop.folder) in call.text]
+
+
+def some(points: list[Call]) -> list[Call]:
+    """Return every point, or every nth if ``LOCALCAT_CAMPAIGN_EVERY`` says so; the last one is among them."""
+    return points[::-EVERY][::-1]
 
 
 def parse(output: Path) -> list[Call]:
