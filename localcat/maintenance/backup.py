@@ -88,7 +88,8 @@ def backup(
                 wanted = _owned_files(rows)
                 todo = [row for row in wanted if row[0] not in copied]
                 in_place = _files_in_place(rows)
-                outside = [one for one in in_place if copy_in_place and one.key not in taken]
+                along = in_place if copy_in_place else []
+                outside = [one for one in along if one.key not in taken]
                 folder.require_space(sum(size for _, size, _ in todo) + sum(one.size_bytes for one in outside))
                 bar = shown(todo, "copying files", "files", progress)
                 copied.update(href for href, _, sha256 in bar if _copy_file(catalog, folder, href, sha256))
@@ -96,16 +97,14 @@ def backup(
                     found = _copy_in_place(catalog, folder, one)
                     if found is not None:
                         taken[one.key] = found
-            if all(href in copied for href, _, _ in wanted) and not (
-                copy_in_place and any(one.key not in taken for one in in_place)
-            ):
+            if all(href in copied for href, _, _ in wanted) and all(one.key in taken for one in along):
                 break
         else:
             raise ConflictError(
                 f"images of '{catalog.path}' were deleted while their files were copied, {_ATTEMPTS} times; "
                 "open it without read_only=True, or make the backup while nobody deletes"
             )
-        copies = {one.row_id: taken.pop(one.key) for one in in_place} if copy_in_place else {}
+        copies = {one.row_id: taken.pop(one.key) for one in along}
         for href in (copied - {href for href, _, _ in wanted}) | {href for href, _, _ in taken.values()}:
             folder.remove(href)
         images = _finish(catalog, rows, file, target, copies)
