@@ -23,6 +23,7 @@ from localcat.disk.filesystem import file_system_of
 from localcat.disk.ownership import data_path, lock_folder_of
 from localcat.disk.paths import absolute
 from localcat.disk.risks import risk_of
+from localcat.disk.system import IS_WINDOWS
 from localcat.errors import ClientError, printable
 from localcat.rasters.files.environment import raster_environment
 from localcat.store.file import journal, schema
@@ -191,7 +192,8 @@ def _permissions(path: Path) -> Iterator[Finding]:
         advice = "the catalog opens for reading; allow writing to change it"
         yield Finding("permissions", f"no right to write to {', '.join(fixed)}", Status.WARNING, advice)
     else:
-        yield Finding("permissions", "file and folders can be read and written")
+        known = ", as far as attributes tell; a list of access rights shows at the first write" if IS_WINDOWS else ""
+        yield Finding("permissions", f"file and folders can be read and written{known}")
 
 
 def _room(path: Path) -> Iterator[Finding]:
