@@ -19,20 +19,16 @@ if TYPE_CHECKING:
 _WKT = ("POINT", "LINESTRING", "LINEARRING", "POLYGON", "MULTI", "GEOMETRYCOLLECTION", "{")  # or GeoJSON
 
 
-class Box(click.ParamType[Any]):
-    """West, south, east and north, with commas between them."""
-
-    name = "W,S,E,N"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return four numbers."""
-        if isinstance(value, tuple):
-            return value
-        try:
-            west, south, east, north = (float(part) for part in str(value).replace(",", " ").split())
-        except ValueError:
-            self.fail(f"{value!r} is not west,south,east,north in degrees, such as 10,47,11,48", param, ctx)
-        return west, south, east, north
+def _box(ctx: click.Context, parameter: click.Parameter, value: str | None) -> tuple[float, ...] | None:
+    """Return west, south, east and north; None for none."""
+    if value is None:
+        return None
+    try:
+        west, south, east, north = (float(part) for part in value.replace(",", " ").split())
+    except ValueError as error:
+        told = f"{value!r} is not west,south,east,north in degrees, such as 10,47,11,48"
+        raise click.BadParameter(told, ctx, parameter) from error
+    return west, south, east, north
 
 
 @dataclass(frozen=True)
@@ -137,7 +133,7 @@ _OPTIONS: Sequence[Callable[[Any], Any]] = (
     click.option("--product", multiple=True, metavar="ID", shell_complete=completing.products, help="Of this product."),
     click.option("--datetime", metavar="PERIOD", help="Acquired in 2024-06, 2024-06-01/2024-08 or ../2024."),
     click.option("--where", metavar="CQL2", help="A condition: \"cloud_fraction < 0.2 AND name LIKE 'S2%'\"."),
-    click.option("--bbox", type=Box(), help="Whose footprint meets this box, in degrees."),
+    click.option("--bbox", callback=_box, metavar="W,S,E,N", help="Whose footprint meets this box, in degrees."),
     click.option("--intersects", metavar="AREA", help="Whose footprint meets an area: a file, WKT, or - for the pipe."),
     click.option("--text", metavar="WORDS", help="Whose name or tags have these words."),
     click.option("--sort", multiple=True, metavar="NAME", help="By an attribute; with a minus, the largest first."),

@@ -68,7 +68,8 @@ class CommandGroup(click.Group):
     """A command that has commands of its own, and does something without them, too."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **{"context_settings": _SETTINGS, **options})
+        settings = {"context_settings": _SETTINGS, "subcommand_metavar": "[COMMAND] [ARGS]...", **options}
+        super().__init__(*args, **settings)
         self.params += common_options()
 
 
@@ -150,7 +151,7 @@ class Shell(click.Group):
             error.show()
             status = MISUSED
         except click.UsageError as error:
-            message = error.format_message().rstrip(".")
+            message = _message_of(error)
             where = error.ctx.command_path if error.ctx else "localcat"
             complain(f"{message[:1].lower()}{message[1:]}; see '{where} --help'")
             status = MISUSED
@@ -234,6 +235,14 @@ def tell(report: object) -> None:
     """Print a report of the library, whose lines are each `printable` already."""
     for line in str(report).split("\n"):
         say(line)
+
+
+def _message_of(error: click.UsageError) -> str:
+    """Return what is wrong with the words, alike in all versions of click where it is often met."""
+    if isinstance(error, click.NoSuchOption):
+        near = f"; did you mean {' or '.join(error.possibilities)}?" if error.possibilities else ""
+        return f"there is no option {error.option_name}{near}"
+    return error.format_message().rstrip(".")
 
 
 def _text_of(error: LocalcatError | OSError) -> str:

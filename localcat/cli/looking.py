@@ -49,7 +49,12 @@ def info_command(as_json: bool) -> None:
 
 
 @command("ls", examples=("ls", "ls bands --product landsat", "ls images --limit 5 --json", "ls products --text water"))
-@click.argument("what", type=click.Choice(["products", "bands", "images", "uploads"]), default="products")
+@click.argument(
+    "what",
+    type=click.Choice(["products", "bands", "images", "uploads"]),
+    default="products",
+    metavar="[products|bands|images|uploads]",
+)
 @click.option("--product", metavar="ID", shell_complete=completing.products, help="Only those of this product.")
 @click.option("--where", metavar="CQL2", help="A condition, as in search.")
 @click.option("--text", metavar="WORDS", help="With these words in name, description or tags.")

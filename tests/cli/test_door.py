@@ -87,7 +87,7 @@ def test_the_shell_uses_no_private_name_of_anybody() -> None:
 def test_unknown_words_end_with_status_2_and_the_nearest(kept: Catalog) -> None:
     assert complaint("serch", status=2) == "there is no command 'serch'; did you mean 'search'?; see 'localcat --help'"
     assert complaint("ls", "--prodct", "x", status=2) == (
-        "no such option '--prodct'. Did you mean '--product'?; see 'localcat ls --help'"
+        "there is no option --prodct; did you mean --product?; see 'localcat ls --help'"
     )
     assert invoke().exit_code == 2
     assert invoke().stderr.startswith("Usage: localcat")
