@@ -26,10 +26,16 @@ from localcat.expressions.fields import Field, Fields, Kind
 from localcat.expressions.nodes import (
     And,
     AnyOf,
+    Arithmetic,
     Comparison,
+    Constant,
+    Fold,
+    Folded,
     IsNotNull,
     IsNull,
     Like,
+    ListRelation,
+    ListTest,
     Node,
     Not,
     Op,
@@ -39,10 +45,14 @@ from localcat.expressions.nodes import (
     Ref,
     Relation,
     Spatial,
+    Term,
+    TermTest,
+    Value,
     all_of,
     one_of,
 )
 from localcat.expressions.properties import Expression
+from localcat.expressions.terms import ARITHMETIC
 from localcat.models.attributes.values import File
 from localcat.models.band import Band
 from localcat.models.object import CatalogObjectBase
@@ -190,11 +200,57 @@ def _flat(kind: type[And] | type[Or], parts: list[Node]) -> tuple[Node, ...]:
     return tuple(leaf for part in parts for leaf in (part.parts if isinstance(part, kind) else (part,)))
 
 
+def beyond_the_original(
+    texts: list[Ref], numbers: list[Ref], lists: list[Ref], values: list[Ref]
+) -> st.SearchStrategy[Node]:
+    """Draw conditions that the original has no form for; `values` are inside mappings, of any type."""
+    number_refs, text_refs = st.sampled_from([*numbers, *values]), st.sampled_from([*texts, *values])
+    amounts = st.sampled_from([0, 1, -2, 3, 100, 0.5, 1e300, 2**62])
+    leaves: st.SearchStrategy[Term] = number_refs | st.builds(
+        Arithmetic, st.sampled_from(ARITHMETIC), number_refs, amounts.map(Value) | number_refs
+    )
+    sums = st.builds(Arithmetic, st.sampled_from(ARITHMETIC), leaves, leaves)
+    folded = st.builds(Folded, st.sampled_from(Fold), text_refs)
+    ops = st.sampled_from(Op)
+    return st.one_of(
+        st.builds(TermTest, sums, ops, sums | amounts.map(Value) | number_refs),
+        st.builds(TermTest, number_refs, ops, number_refs),
+        st.builds(TermTest, text_refs, ops, st.sampled_from([*texts, *values])),
+        st.builds(TermTest, folded, st.sampled_from([Op.LT, Op.GE]), odd_texts.map(Value)),
+        st.builds(TermTest, folded, ops, folded),
+        st.builds(Like, text_refs, patterns, st.booleans(), st.just(False)),
+        st.builds(
+            ListTest,
+            st.sampled_from([*lists, *values]),
+            st.sampled_from(ListRelation),
+            st.lists(odd_texts, min_size=1, max_size=3).map(tuple),
+        ),
+        st.builds(
+            ListTest, st.sampled_from(values), st.sampled_from(ListRelation), st.lists(amounts, min_size=1).map(tuple)
+        ),
+        st.builds(Constant, st.booleans()),
+    )
+
+
+THING_BEYOND = beyond_the_original(
+    [Ref("name"), Ref("product_id")],
+    [Ref("bits"), Ref("cloud_fraction")],
+    [Ref("tags")],
+    [Ref("extra_properties", keys) for keys in THING_PATHS],
+)
+
+
 def expressions(
     fields: Fields = THING, *, values: Mapping[str, st.SearchStrategy[Any]] | None = None, max_leaves: int = 6
 ) -> st.SearchStrategy[Expression]:
     """Draw expressions over the attributes of a class."""
-    return nodes(fields, values=values, max_leaves=max_leaves).map(Expression)
+    usual = nodes(fields, values=values, max_leaves=max_leaves)
+    if fields is not THING:
+        return usual.map(Expression)
+    both = st.builds(lambda *parts: all_of(*parts), usual, THING_BEYOND) | st.builds(
+        lambda *parts: one_of(*parts), THING_BEYOND.map(Not), usual
+    )
+    return (usual | THING_BEYOND | both).map(Expression)
 
 
 def things() -> st.SearchStrategy[dict[str, Any]]:
@@ -488,6 +544,12 @@ def _about_keys() -> st.SearchStrategy[Node]:
     )
 
 
+def _beyond(fields: Fields) -> st.SearchStrategy[Node]:
+    of_kind = {kind: [Ref(name) for name in fields if fields[name].kind is kind] for kind in Kind}
+    below = [Ref("extra_properties", keys) for keys in ((KEYS[0],), (KEYS[1],), (KEYS[0], KEYS[1]))]
+    return beyond_the_original(of_kind[Kind.TEXT], of_kind[Kind.NUMBER], of_kind[Kind.LIST], below)
+
+
 def _often_asked(fields: Fields, operands: dict[str, st.SearchStrategy[Any]]) -> st.SearchStrategy[Node]:
     """Draw conditions that indexes answer: on product, time and id."""
     names = [name for name in ("product_id", "acquired", "cloud_fraction", "id", "tags") if name in list(fields)]
@@ -507,7 +569,7 @@ def filters(kind: type[CatalogObjectBase]) -> st.SearchStrategy[Node]:
     """Draw filters over all attributes of a class."""
     fields = kind.fields()
     operands = _operands(kind, fields)
-    leaves = conditions(fields, values=operands) | _often_asked(fields, operands) | _about_keys()
+    leaves = conditions(fields, values=operands) | _often_asked(fields, operands) | _about_keys() | _beyond(fields)
 
     def joined(inner: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
         some = st.lists(inner, min_size=2, max_size=3)

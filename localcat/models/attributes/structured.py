@@ -147,6 +147,10 @@ class TextList(Structured[list[str], Texts]):
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+_JSON_TYPES = {str, int, dict, list}
+
+
 class ExtraProperties(Structured[dict[str, Any], Entries]):
     """A mapping of names to JSON values: text, numbers, truth values, None, lists and mappings of these.
 
@@ -173,10 +177,13 @@ class ExtraProperties(Structured[dict[str, Any], Entries]):
 
     def _json(self, value: Any, path: tuple[Any, ...], room: list[int]) -> Json:
         """Return a value as JSON has it; `room` counts down the bytes that it takes at least."""
-        room[0] -= len(value) + 2 if isinstance(value, str) else 1
+        kind = type(value)
+        room[0] -= len(value) + 2 if kind is str else 1
         if room[0] < 0:
             raise self._too_large()
-        item = plain(value)
+        if value is None or kind is bool or (kind is float and math.isfinite(value)):  # most values
+            return value  # type: ignore[no-any-return]  # one of JSON's types, as was just seen
+        item = value if kind in _JSON_TYPES else plain(value)
         if isinstance(item, str):
             if unstorable(item) is None:
                 return item
@@ -207,7 +214,7 @@ class ExtraProperties(Structured[dict[str, Any], Entries]):
         )
 
     def dump(self, value: Any) -> Stored:
-        text = json.dumps(self.coerce(value), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        text = _ENCODER.encode(self.coerce(value))
         if 4 * len(text) > self.MOST_BYTES and len(text.encode()) > self.MOST_BYTES:
             raise self._too_large()
         return text
