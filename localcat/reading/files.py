@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -17,17 +18,32 @@ from localcat.disk.filesystem import is_folder
 from localcat.disk.names import as_one, is_inside, stem_length, unreserved
 from localcat.disk.paths import text_of
 from localcat.disk.system import replace
-from localcat.errors import BadRequestError, ClientError, DownloadError, Lines
+from localcat.errors import (
+    BadRequestError,
+    ClientError,
+    DownloadError,
+    Lines,
+    RasterError,
+    RasterWarning,
+    StorageError,
+    warn_caller,
+)
 from localcat.models.enums import DownloadFileFormat
-from localcat.rasters.files.dtypes import is_representable
+from localcat.rasters.files.dtypes import is_representable, numpy_dtype
 from localcat.rasters.files.environment import write_errors
 from localcat.rasters.writing.checks import COLORMAP_DTYPES, BandLayer
 from localcat.rasters.writing.picture import encoded_picture
+from localcat.rasters.writing.strips import differ
+from localcat.rasters.writing.telling import free_value
 from localcat.rasters.writing.write import write_cog
 from localcat.reading.arrays import Reading, in_threads, read_many, read_one
-from localcat.reading.plan import band_names
+from localcat.reading.layers import sources_of
+from localcat.reading.plan import ReadPlan, band_names
+from localcat.reading.stated import StatedBand, stated_bands
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from localcat.models.band import Band
     from localcat.models.image import Image
     from localcat.models.requests import DownloadRequest
@@ -168,35 +184,104 @@ def _replacing(path: Path) -> Iterator[Path]:
 
 
 def _write_tif(reading: Reading, path: Path, nodata: float | None) -> None:
-    pixels, plan = reading.pixels, reading.plan
-    choice = plan.any_choice
-    values, mask = numpy.ma.getdata(pixels), numpy.ma.getmaskarray(pixels)
+    """Write bands with all that a read knows of them: masks, scale and offset, units, colours."""
+    plan, choice = reading.plan, reading.plan.any_choice
+    values, mask = numpy.ma.getdata(reading.pixels), numpy.ma.getmaskarray(reading.pixels)
+    stated = _agreed(reading)
     has_alpha = choice.alpha is not None and not choice.drops_alpha
+    shown = len(values) - has_alpha
     if has_alpha:
         values[-1][mask[-1]] = 0  # outside a cutline, too
-    marks = [nodata if nodata is not None else plan.nodata(at) for at in range(len(values))]
-    is_shared = len({repr(mark) for mark in marks[: len(marks) - has_alpha]}) == 1
-    if not is_shared or marks[0] is None or (nodata is None and not is_representable(marks[0], values.dtype)):
-        # A GeoTIFF holds one nodata for all its bands. Without one it gets a mask, which all of them share.
-        marks = [None] * len(values)
-        mask = numpy.broadcast_to(mask.any(axis=0), mask.shape)
+    hidden = mask & (values[-1] != 0) if has_alpha else mask  # what the alpha band does not tell
+    wanted: list[float | None]
+    wanted = [nodata] * shown if nodata is not None else [_nodata_of(plan, at, stated) for at in range(shown)]
+    marks = _marks(values[:shown], hidden[:shown], wanted, nodata)
     layers = [
         BandLayer(
             description=str(band.name),
-            nodata=None if has_alpha and at == len(values) - 1 else marks[at],
-            is_alpha=has_alpha and at == len(values) - 1,
+            nodata=marks[at] if at < shown else None,
+            is_alpha=at >= shown,
             is_categorical=band.holds_codes,
-            colormap=_colormap(band, values) if len(values) == 1 else None,
+            is_mask=band.is_mask,
+            color=stated[at].color,
+            colormap=_colormap(band, values, stated[at]) if len(values) == 1 else None,
+            scale=stated[at].scale,
+            offset=stated[at].offset,
+            unit=stated[at].unit,
         )
         for at, band in enumerate(choice.kept)
     ]
-    write_cog(values, path, grid=plan.grid, bands=layers, mask=None if has_alpha and marks[0] is None else mask)
+    write_cog(values, path, grid=plan.grid, bands=layers, mask=hidden if hidden.any() else None)
 
 
-def _colormap(band: Band, values: Any) -> dict[int, tuple[int, int, int, int]] | None:
-    if not band.holds_codes or band.colors is None or values.dtype.name not in COLORMAP_DTYPES:
+def _agreed(reading: Reading) -> list[StatedBand]:
+    """Return what all files say alike about the bands of a result; of scaled bands, what is true of the new values."""
+    plan, listed = reading.plan, []
+    for image in reading.images:
+        with suppress(RasterError, StorageError):  # of an image that could be left out
+            listed.append(stated_bands(sources_of(image, plan.choice_of(image).kept)))
+    agreed = []
+    for at, band in enumerate(plan.any_choice.kept):
+        each = [stated[at] for stated in listed]
+        if plan.is_scaled_band(at):
+            is_physical = plan.is_physical[at]
+            agreed.append(StatedBand(unit=getattr(band, "physical_range_unit", None) if is_physical else None))
+            continue
+        if len({stated.physical for stated in each}) > 1:
+            each = [stated.without_scale() for stated in each]
+            text = f"the images differ in scale and offset of band '{band.name}', so the file of them all states none"
+            warn_caller(RasterWarning(f"{text}; pass scaling='physical' for numbers that mean the same"))
+        agreed.append(StatedBand(**{field.name: _common(each, field.name) for field in fields(StatedBand)}))
+    return agreed
+
+
+def _common(stated: Sequence[StatedBand], name: str) -> Any:
+    """Return what several files say alike; what says nothing where they do not."""
+    distinct = {repr(getattr(one, name)): getattr(one, name) for one in stated}
+    return next(iter(distinct.values())) if len(distinct) == 1 else getattr(StatedBand(), name)
+
+
+def _nodata_of(plan: ReadPlan, at: int, stated: Sequence[StatedBand]) -> float | None:
+    """Return the nodata of a band: the declared one, else that of the files; None where it is scaled."""
+    band, declared = plan.any_choice.kept[at], plan.nodata(at)
+    own = stated[at].nodata if not (band.is_mask or plan.is_scaled_band(at)) else None
+    nodata, dtype = (declared if declared is not None else own), numpy_dtype(plan.data_type)
+    return nodata if nodata is not None and is_representable(nodata, dtype) else None
+
+
+def _marks(
+    values: NDArray[Any], hidden: NDArray[numpy.bool_], wanted: list[float | None], nodata: float | None
+) -> list[float | None]:
+    """Return the nodata of each band by which a file keeps the masks of all; None for all where one mask is enough.
+
+    Raises
+    ------
+    BadRequestError
+        If the masks differ, and each value is that of a valid pixel.
+    """
+    if not len(values) or nodata is not None:
+        return wanted
+    if len({repr(mark) for mark in wanted}) == 1 and wanted[0] is not None:
+        return wanted
+    if not differ(list(hidden)):
+        return [None] * len(values)
+    first = [mark for mark in wanted if mark is not None]
+    free = free_value(list(values), list(hidden), first)
+    if free is not None:
+        return [free] * len(values)
+    if len(first) == len(values):
+        return wanted
+    raise BadRequestError(
+        f"the masks of the {len(values)} bands differ, and {values.dtype} has no value left for nodata; pass a wider "
+        "data_type, or write one band a file"
+    )
+
+
+def _colormap(band: Band, values: Any, stated: StatedBand) -> dict[int, tuple[int, int, int, int]] | None:
+    """Return the colours of a class band, else those of its file."""
+    if values.dtype.name not in COLORMAP_DTYPES:
         return None
-    return dict(enumerate(band.colors))
+    return dict(enumerate(band.colors)) if band.holds_codes and band.colors is not None else stated.colormap
 
 
 def _write_picture(reading: Reading, path: Path, format: DownloadFileFormat) -> None:
@@ -220,7 +305,8 @@ def _write_picture(reading: Reading, path: Path, format: DownloadFileFormat) -> 
     mask = numpy.ma.getmaskarray(reading.pixels)
     if has_alpha or (is_png and mask.any()):
         opaque = numpy.iinfo(values.dtype).max
-        alpha = numpy.where(mask.any(axis=0), 0, opaque).astype(values.dtype)
+        hidden = mask[:colors].all(axis=0) | (mask[-1] if has_alpha else False)  # a pixel that any band has is shown
+        alpha = numpy.where(hidden, 0, opaque).astype(values.dtype)
         values = numpy.concatenate((values[:colors], alpha[numpy.newaxis]))
     with write_errors(path):
         path.write_bytes(encoded_picture(values, "PNG" if is_png else "JPEG"))

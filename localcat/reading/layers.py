@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from os import fspath
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import numpy
@@ -19,14 +20,19 @@ from localcat.errors import (
 from localcat.models.band import Band
 from localcat.models.enums import DocumentState, StorageState
 from localcat.models.image import Image
+from localcat.rasters.files.dtypes import is_representable
+from localcat.rasters.reading.cutline import outside_cutline
 from localcat.rasters.reading.mosaic import Canvas, clear, masked_zeros
 from localcat.rasters.reading.read import BandSource, read_bands
 from localcat.rasters.reading.scaling import apply_scaling
 from localcat.rasters.warping.alignment import overlap
 from localcat.reading.plan import BandChoice, ReadPlan, native_grid
+from localcat.reading.stated import scales_by_file
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from shapely.geometry.base import BaseGeometry
 
     from localcat.models.attributes.values import File
     from localcat.rasters.warping.pieces import Region
@@ -58,19 +64,32 @@ def assembled(plan: ReadPlan, read: Callable[[ReadPlan, MaskedArray], object], o
     out : masked array, shape (band, row, column)
         Masked zeros of the plan's data type.
     """
+    scales = plan.later_scales
     if not plan.is_scaled:
         for rows, part in plan.strips():
             read(part, out[:, rows])
-    elif plan.scales is not None and () in plan.scales:  # from the smallest to the largest value of all
-        stored = masked_zeros(out.shape, plan.dtype)
+    elif scales is not None and () in scales:  # from the smallest to the largest value of all
+        stored = masked_zeros(out.shape, plan.layer_dtype)
         for rows, part in plan.strips():
             read(part, stored[:, rows])
-        apply_scaling(stored, plan.scales, out.dtype, out=out)
+        apply_scaling(stored, scales, out.dtype, out=out)
     else:
         for rows, part in plan.strips():
-            stored = masked_zeros(out[:, rows].shape, plan.dtype)
+            stored = masked_zeros(out[:, rows].shape, plan.layer_dtype)
             read(part, stored)
-            apply_scaling(stored, plan.scales, out.dtype, out=out[:, rows])
+            apply_scaling(stored, scales, out.dtype, out=out[:, rows])
+    if plan.cutline is not None:
+        for rows, part in plan.strips():
+            _clear_outside(part, plan.cutline, out[:, rows])
+
+
+def _clear_outside(plan: ReadPlan, cutline: BaseGeometry, out: MaskedArray) -> None:
+    """Put nodata, or else 0, and full transparency where pixels are outside of a geometry: they are not of the area."""
+    outside = outside_cutline(cutline, plan.grid, all_touched=plan.all_touched)
+    for at, band in enumerate(plan.any_choice.kept):
+        nodata = None if band is plan.any_choice.alpha else plan.nodata(at)
+        fill = nodata if nodata is not None and is_representable(nodata, out.dtype) else 0
+        numpy.ma.getdata(out)[at][outside] = fill
 
 
 @dataclass(slots=True)
@@ -185,26 +204,34 @@ def of_present(image: Image, read: Callable[[Image], R]) -> R:
 
 
 def image_layer(image: Image, plan: ReadPlan, out: MaskedArray | None = None) -> MaskedArray:
-    """Return the stored pixels of one image on the plan's grid, without the alpha band unless it was asked for.
+    """Return the pixels of one image on the plan's grid, without the alpha band unless it was asked for.
 
-    `out`, of the plan's stored dtype, is filled and returned instead of a new array.
+    They are as they are stored, but for the bands whose physical value is wanted: their scale may be the file's own.
+    `out`, of the plan's `layer_dtype`, is filled and returned instead of a new array.
     """
     choice = plan.choice_of(image)
+    sources = sources_of(image, choice.bands)
     pixels = read_bands(
-        sources_of(image, choice.bands),
+        sources,
         plan.whole or plan.grid,
         region=plan.region,
         alpha=None if choice.alpha is None else len(choice.bands) - 1,
         resampling=plan.resampling,
         mask_nodata=plan.request.mask_nodata,
+        mask_alpha=plan.request.mask_alpha is not False,
+        declared_alphas=declared_alphas(choice, sources),
         dtype=plan.dtype,
         cutline=plan.cutline,
         all_touched=plan.all_touched,
         max_bytes=plan.max_bytes,
         threads=plan.threads,
-        out=None if choice.drops_alpha else out,
+        out=None if choice.drops_alpha or any(plan.is_physical) else out,
     )
     kept = masked_by_alpha(pixels, choice)
+    if any(plan.is_physical):
+        declared = plan.scales or [None] * len(plan.is_physical)
+        now = [scale if is_now else None for scale, is_now in zip(declared, plan.is_physical, strict=True)]
+        return apply_scaling(kept, scales_by_file(now, plan.is_physical, sources), plan.layer_dtype, out=out)
     if out is None or kept is out:
         return kept
     numpy.copyto(numpy.ma.getdata(out), numpy.ma.getdata(kept))
@@ -254,8 +281,15 @@ def sources_of(image: Image, bands: Sequence[Band]) -> list[BandSource]:
             raise RasterError(f"band '{band.name}' is in file {position} and image '{image.id}' has {len(files)} files")
         if position not in paths:
             paths[position] = _path_of(files[position], image)
-        found.append(BandSource(paths[position], band.position + 1, band.nodata, is_categorical=band.holds_codes))
+        index, is_mask = band.position + 1, band.is_mask
+        found.append(BandSource(paths[position], index, band.nodata, is_categorical=band.holds_codes, is_mask=is_mask))
     return found
+
+
+def declared_alphas(choice: BandChoice, sources: Sequence[BandSource]) -> list[tuple[str, int]]:
+    """Return path and number of each alpha band of the product in the files of some bands."""
+    paths = {band.file_position: fspath(source.path) for band, source in zip(choice.bands, sources, strict=True)}
+    return [(paths[at.file_position], at.position + 1) for at in choice.opacities if at.file_position in paths]
 
 
 def _path_of(file: File, image: Image) -> Path:

@@ -22,7 +22,7 @@ from localcat.rasters.files.dtypes import common_dtype, numpy_dtype
 from localcat.rasters.files.environment import usable_threads
 from localcat.rasters.reading.mosaic import masked_zeros
 from localcat.rasters.reading.read import MAX_RESULT_BYTES
-from localcat.rasters.reading.scaling import BandScaling, Scale, scaling_parameters
+from localcat.rasters.reading.scaling import BandScaling, Scale, physical_bands, scaling_parameters
 from localcat.rasters.writing.strips import row_strips
 
 if TYPE_CHECKING:
@@ -57,11 +57,14 @@ class BandChoice:
         The band whose zeros are transparent.
     drops_alpha : bool
         Whether the alpha band was not asked for, and is left out of the result.
+    opacities : list of Band
+        All bands of the product that are opacity, whether they mask or not.
     """
 
     bands: list[Band]
     alpha: Band | None
     drops_alpha: bool
+    opacities: list[Band]
 
     @property
     def kept(self) -> list[Band]:
@@ -81,6 +84,7 @@ class ReadPlan:
     choices: Mapping[ProductKey, BandChoice]  # the bands of each product
     dtype: numpy.dtype[Any]  # holds the stored pixels of all bands of all products
     scales: list[Scale] | None  # one for each band of the result; None scales nothing
+    is_physical: list[bool]  # which bands are scaled as each file states, before all others are
     data_type: str  # of the result
     whole: Grid | None = None  # the grid of the whole result, if this plan is a part of one
     region: Region | None = None  # the rows and columns of the whole that this part is
@@ -103,7 +107,19 @@ class ReadPlan:
     @property
     def is_scaled(self) -> bool:
         """Whether the result holds other values, or another type, than is stored."""
-        return self.scales is not None or self.dtype != numpy_dtype(self.data_type)
+        return self.scales is not None or any(self.is_physical) or self.dtype != numpy_dtype(self.data_type)
+
+    @property
+    def layer_dtype(self) -> numpy.dtype[Any]:
+        """Of the pixels of one image, before they are scaled together: stored ones, or some physical values."""
+        return numpy.dtype("float64") if any(self.is_physical) else self.dtype
+
+    @property
+    def later_scales(self) -> list[Scale] | None:
+        """The scales of the bands that are scaled together."""
+        if self.scales is None or not any(self.is_physical):
+            return self.scales
+        return [None if is_done else scale for scale, is_done in zip(self.scales, self.is_physical, strict=True)]
 
     @property
     def max_bytes(self) -> int:
@@ -134,10 +150,14 @@ class ReadPlan:
 
     def nodata(self, position: int) -> float | None:
         """Return the nodata of a band of the result: where it is not scaled, and all products agree."""
-        if self.scales is not None and self.scales[position] is not None:
+        if self.is_scaled_band(position):
             return None
         values = {repr(choice.kept[position].nodata): choice.kept[position].nodata for choice in self.choices.values()}
         return next(iter(values.values())) if len(values) == 1 else None
+
+    def is_scaled_band(self, position: int) -> bool:
+        """Return whether a band of the result holds other values than are stored."""
+        return self.is_physical[position] or (self.scales is not None and self.scales[position] is not None)
 
     def require_room(self, layers: int = 1) -> None:
         """Raise TooLargeError if the result, or one image of it as it is stored, would be larger than allowed."""
@@ -178,6 +198,7 @@ def plan_for(images: Sequence[Image], request: ReadRequest) -> ReadPlan:
         choices=choices,
         dtype=numpy_dtype(stored_data_type(choices)),
         scales=scales,
+        is_physical=physical_of(choices, request),
         data_type=data_type,
     )
 
@@ -187,6 +208,12 @@ def scaling_of(images: Sequence[Image], request: ReadRequest) -> tuple[list[Scal
     choices = choices_of(images, request)
     _check_level(choices, request.processing_level)
     return _agreed_scaling(choices, request)
+
+
+def physical_of(choices: Mapping[ProductKey, BandChoice], request: ReadRequest) -> list[bool]:
+    """Return of which bands the physical value is asked, which files may state the scale of."""
+    kept = next(iter(choices.values())).kept
+    return physical_bands([_band_scaling(band) for band in kept], request.scaling)
 
 
 def product_key(image: Image) -> ProductKey:
@@ -237,19 +264,20 @@ def choose_bands(
                 f"Invalid bands: band '{name}' is not available in {owner}; it has {', '.join(available) or 'none'}"
             )
     bands = [available[name] for name in names]
+    opacities = [band for band in available.values() if band.is_opacity]
     alpha_name = mask_alpha if isinstance(mask_alpha, str) else ALPHA
     if mask_alpha is False or (mask_alpha is None and alpha_name not in available):
-        return BandChoice(bands, None, drops_alpha=False)
+        return BandChoice(bands, None, drops_alpha=False, opacities=opacities)
     if alpha_name not in available:
         raise BadRequestError(
             f"Cannot mask alpha: no alpha band '{alpha_name}' for {owner}. Try setting 'mask_alpha=False'."
         )
     alpha = available[alpha_name]
     if alpha_name not in names:
-        return BandChoice([*bands, alpha], alpha, drops_alpha=True)
+        return BandChoice([*bands, alpha], alpha, drops_alpha=True, opacities=opacities)
     if names[-1] != alpha_name:
         raise BadRequestError("Alpha must be the last band in order to reduce rasterization errors")
-    return BandChoice(bands, alpha, drops_alpha=False)
+    return BandChoice(bands, alpha, drops_alpha=False, opacities=opacities)
 
 
 def native_grid(image: Image) -> Grid:

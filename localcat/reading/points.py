@@ -17,16 +17,18 @@ from localcat.rasters.files.dtypes import numpy_dtype
 from localcat.rasters.reading.point import pixel_of, place_in, read_point
 from localcat.rasters.reading.scaling import apply_scaling
 from localcat.reading.arrays import in_threads, report_failures
-from localcat.reading.layers import FAILURES, masked_by_alpha, of_present, require_pixels, sources_of
+from localcat.reading.layers import FAILURES, declared_alphas, masked_by_alpha, of_present, require_pixels, sources_of
 from localcat.reading.plan import (
     ALPHA,
     bands_by_name,
     choices_of,
     native_grid,
+    physical_of,
     product_key,
     scaling_of,
     stored_data_type,
 )
+from localcat.reading.stated import scales_by_file
 
 if TYPE_CHECKING:
     from localcat.models.image import Image
@@ -84,8 +86,10 @@ class _Reading:
     lon: float
     lat: float
     mask_nodata: bool
+    mask_alpha: bool
     choices: dict[ProductKey, BandChoice]
     scales: list[Scale] | None
+    is_physical: list[bool]
     data_type: str
     stored_type: str
 
@@ -97,7 +101,9 @@ class _Reading:
             request = replace(request, bands=names)
         choices = choices_of(images, request)
         scales, data_type = scaling_of(images, request)
-        return cls(lon, lat, request.mask_nodata, choices, scales, data_type, stored_data_type(choices))
+        mask_alpha = request.mask_alpha is not False
+        is_physical, stored_type = physical_of(choices, request), stored_data_type(choices)
+        return cls(lon, lat, request.mask_nodata, mask_alpha, choices, scales, is_physical, data_type, stored_type)
 
     @property
     def bands(self) -> tuple[str, ...]:
@@ -111,15 +117,19 @@ class _Reading:
         """Return the values of one image, shape (band,)."""
         require_pixels(image)
         choice = self.choices[product_key(image)]
+        sources = sources_of(image, choice.bands)
         pixels = read_point(
-            sources_of(image, choice.bands),
+            sources,
             self.lon,
             self.lat,
             data_type=self.stored_type,
             mask_nodata=self.mask_nodata,
+            mask_alpha=self.mask_alpha,
+            declared_alphas=declared_alphas(choice, sources),
         )
         kept = masked_by_alpha(pixels, choice)
-        values: MaskedArray = apply_scaling(kept, self.scales, numpy_dtype(self.data_type))[:, 0, 0]
+        scales = scales_by_file(self.scales, self.is_physical, sources)
+        values: MaskedArray = apply_scaling(kept, scales, numpy_dtype(self.data_type))[:, 0, 0]
         return values
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from localcat.rasters.files.dtypes import data_type_name, equals_nodata, is_loss
 from localcat.rasters.writing.checks import BandLayer, check_array, check_layers
 from localcat.rasters.writing.options import CogOptions
 from localcat.rasters.writing.strips import ArrayPixels, differ, row_strips, strips_of
+from localcat.rasters.writing.telling import free_value
 from localcat.rasters.writing.write import check_overviews, departures, write_pixels
 from localcat.writing.commit import Step, Written
 from localcat.writing.options import cog_options, layers_of, tags_of, warn_of
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
     from localcat.models.requests import UploadRequest
     from localcat.store.catalog_file import CatalogFile
     from localcat.writing.log import UploadRecord
-
-
-_TABLE_BYTES = 2  # of a pixel; for these a table holds every value
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,36 +239,8 @@ def _telling_masks_apart(layers: list[BandLayer], pixels: NDArray[Any], mask: ND
         return layers
     if not differ([mask[at] for at in shown]):
         return layers
-    free = _free_value([pixels[at] for at in shown], [mask[at] for at in shown])
+    free = free_value([pixels[at] for at in shown], [mask[at] for at in shown])
     return [layer if layer.is_alpha else replace(layer, nodata=free) for layer in layers]
-
-
-def _free_value(layers: list[NDArray[Any]], masks: list[NDArray[numpy.bool_]]) -> float | None:
-    """Return a value that no valid pixel has; None if there is none, or with more than 16 bits none is found easily."""
-
-    def valid() -> Iterator[NDArray[Any]]:
-        for layer, hidden in zip(layers, masks, strict=True):
-            for rows in row_strips(layer.shape, layer.itemsize):
-                yield layer[rows][~hidden[rows]]
-
-    dtype = layers[0].dtype
-    if dtype.kind == "f":
-        reals = numpy.finfo(dtype)
-        easy = [float(reals.min), float(reals.max), math.nan]
-    else:
-        whole = numpy.iinfo(dtype)
-        easy = [0, whole.max, whole.min]
-    for value in easy:
-        if not any(equals_nodata(pixels, value).any() for pixels in valid()):
-            return value
-    if dtype.itemsize > _TABLE_BYTES:
-        return None
-    code = f"uint{8 * dtype.itemsize}"
-    is_taken = numpy.zeros(256**dtype.itemsize, dtype=bool)
-    for pixels in valid():
-        is_taken[pixels.view(code)] = True
-    free = numpy.flatnonzero(~is_taken)[:1].astype(code).view(dtype).tolist()
-    return free[0] if free else None
 
 
 def _step(
@@ -296,10 +266,9 @@ def _fill_fraction(source: ArrayPixels, layers: Sequence[BandLayer]) -> float:
     for _, pixels, mask in strips_of(source):
         invalid = numpy.zeros(pixels.shape[1:], dtype=bool) if mask is None else mask.copy()
         for values, layer in zip(pixels, layers, strict=True):
-            if layer.is_alpha:
-                invalid |= values == 0
-            elif layer.nodata is not None:
-                invalid |= equals_nodata(values, layer.nodata)
+            invalid |= values == 0 if layer.is_alpha else equals_nodata(values, layer.nodata)
+            if values.dtype.kind == "f":
+                invalid |= numpy.isnan(values)
         valid += invalid.size - int(numpy.count_nonzero(invalid))
     _, height, width = source.shape
     return valid / (height * width)

@@ -42,6 +42,7 @@ def layer_of(band: Band, color: str | None = None) -> BandLayer:
         nodata=band.nodata,
         is_alpha=band.is_opacity,
         is_categorical=band.holds_codes,
+        is_mask=band.is_mask,
         color=color if color in _COLORS else None,
         colormap=None if colors is None else dict(enumerate(colors)),
         scale=scale,

@@ -97,11 +97,13 @@ def test_nodata_of_the_caller_wins_and_needs_to_fit(plain):
     assert not read_bands(sources(plain, 1, nodata=7.5), shifted(GRID, 0.5, 0.5)).mask[:, :-1, :-1].any()
 
 
-def test_nan_is_nodata_only_where_it_is_declared(tmp_path):
+def test_nan_is_invalid_whether_it_is_declared_or_not(tmp_path):
+    """Choice 25."""
     array = noise(SHAPE, "float32")
     array[3, 5] = numpy.nan
     path = written(tmp_path / "x.tif", array)
-    assert not read_bands(sources(path, 1), GRID).mask.any()
+    assert numpy.argwhere(read_bands(sources(path, 1), GRID).mask[0]).tolist() == [[3, 5]]
+    assert not read_bands(sources(path, 1), GRID, mask_nodata=False).mask.any()
     assert read_bands(sources(path, 1, nodata=float("nan")), GRID).mask.sum() == 1
 
 
@@ -121,7 +123,10 @@ def test_a_warp_equals_that_of_bare_rasterio(plain, name, grid):
         values, opacity = warped.read([1, 2]), warped.read(3)
     both = ~result.mask & (opacity > 0)
     assert (result.data[both] == values[both]).all()
-    # Some ways to resample also fill pixels whose own centre lies outside; masks follow the nearest pixel.
+    if name in ("average", "mode", "max", "med"):  # any pixel below one makes it valid
+        assert (result.mask == (opacity == 0)).all()
+        return
+    # The others also fill pixels whose own centre lies outside; masks follow the nearest pixel.
     assert not (~result.mask & (opacity == 0)).any()
     assert (result.mask[0] == read_bands(sources(plain, 1), grid).mask[0]).all()
     assert 0 < result.mask.mean() < 0.5
@@ -235,8 +240,12 @@ def test_masked_pixels_lend_nothing_to_their_neighbours(tmp_path, kind, name):
         result = read_bands(sources(path, 1, 2), grid, resampling=name, alpha=alpha)
         mask = result.mask[0] | (result.data[1] == 0) if kind == "alpha" else result.mask[0]
         assert (result.data[0][~mask] == 1000).all()
-        nearest = read_bands(sources(path, 1, 2), grid)
-        expected = nearest.mask[0] | (nearest.data[1] == 0) if kind == "alpha" else nearest.mask[0]
+        if name == "average":  # one valid pixel below is enough
+            valid = written(tmp_path / "valid.tif", numpy.where(hole, 0, 1)[None].astype("uint8"))
+            expected = read_bands(sources(valid, 1), grid, resampling="max", mask_nodata=False).filled(0)[0] == 0
+        else:
+            nearest = read_bands(sources(path, 1, 2), grid)
+            expected = nearest.mask[0] | (nearest.data[1] == 0) if kind == "alpha" else nearest.mask[0]
         assert (mask == expected).all()
         assert 0.05 < mask.mean() < 0.6
 
@@ -266,9 +275,10 @@ def test_what_lies_under_transparent_pixels_stays_for_who_does_not_ask_for_opaci
     array = noise((2, *SHAPE), "uint8")
     array[1] = 0
     path = written(tmp_path / "x.tif", array, bands=[BandLayer(), BandLayer(is_alpha=True)])
-    result = read_bands(sources(path, 1), shifted(GRID, 0.4, 0.4))
+    result = read_bands(sources(path, 1), shifted(GRID, 0.4, 0.4), mask_alpha=False)
     assert not result.mask[:, 1:-1, 1:-1].any()
     assert (result.data[:, 1:-1, 1:-1] > 0).all()
+    assert read_bands(sources(path, 1), shifted(GRID, 0.4, 0.4)).mask.all()
 
 
 def test_overviews_serve_coarser_grids(tmp_path):

@@ -70,7 +70,7 @@ def test_pixels_come_back_bit_for_bit(target, dtype, options):
     result = read_native(target)
     assert result.data.dtype == dtype
     assert result.data.tobytes() == array.tobytes()
-    assert not result.mask.any()
+    assert (result.mask == (array != array)).all()  # NaN
     assert digest.size_bytes == target.stat().st_size
     assert digest.sha256 == hashlib.sha256(target.read_bytes()).hexdigest()
     assert describe(target).grid == make_grid(SHAPE)
@@ -218,12 +218,11 @@ def test_invalid_pixels_do_not_bleed_into_overviews(target, kind, is_large):
     assert describe(target).has_internal_mask == (kind == "mask")
     for level, factor in enumerate((2, 4)):
         pixels, invalid = overview(target, level)
-        nearest = hole[::factor, ::factor]
+        whole = hole.reshape(64 // factor, factor, 96 // factor, factor).all((1, 3))  # no valid pixel below
         if kind == "alpha" or kind.startswith("two"):
             invalid = pixels[2] == 0
-        if kind in ("alpha", "two nodata"):
-            assert (invalid == nearest).all()
-        assert (pixels[0][~nearest] == 100).all()
+        assert (numpy.broadcast_to(invalid, pixels.shape)[0] == whole).all()
+        assert (pixels[0][~whole] == 100).all()
 
 
 @pytest.mark.parametrize("is_large", [False, True])
@@ -393,9 +392,9 @@ def test_rotated_grids_and_projections_without_a_code_are_kept(target):
 
 
 def test_a_full_disk_is_reported_and_leaves_no_scratch_files(target, monkeypatch):
-    def cut(source, path):
+    def cut(source, path, telling):
         path.write_bytes(path.read_bytes()[:-2000])
-        return compare(source, path)
+        return compare(source, path, telling)
 
     compare = write._compare
     monkeypatch.setattr(write, "_compare", cut)

@@ -14,6 +14,7 @@ SHAPE = (60, 90)
 RANDOM = numpy.random.default_rng(4)
 PIXELS = RANDOM.integers(20_000, 30_000, SHAPE).astype("uint16")  # no kernel comes near 0
 HIDDEN = RANDOM.random(SHAPE) < 0.2
+HIDDEN[10:40, 20:60] = True  # more than any pixel of a coarse grid holds
 BOX = (X0 - 25, Y0 - 575, X0 + 875, Y0 + 20)
 CONTEXTS = {
     "fine": AOI(crs="EPSG:32618", bounds=BOX, bounds_crs="EPSG:32618", resolution=4, align_pixels=False),

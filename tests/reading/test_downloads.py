@@ -136,20 +136,19 @@ def test_a_given_nodata_is_written_where_pixels_are_masked(shifted, tmp_path: Pa
         images[0].download("red", dest=tmp_path / "b.tif", nodata=-1)
 
 
-def test_scaled_pixels_get_a_mask_in_place_of_nodata(shifted, tmp_path: Path) -> None:
-    """3.6, ours: nothing that was invalid becomes valid."""
+def test_scaled_pixels_keep_their_masks(shifted, tmp_path: Path) -> None:
+    """3.6, choice 27: nothing that was invalid becomes valid; bands that differ get a value that no valid pixel has."""
     images, layers = shifted
     values, masks, facts = read(images[0].download("red green", dest=tmp_path / "a.tif", scaling=[(0, 4), (0, 4)]))
-    assert facts["nodata"] is None
+    valid = layers[0][1]
+    assert facts["nodata"] == 0  # no valid pixel is scaled to it
     assert values.dtype == numpy.uint8
-    valid = layers[0][1].all(axis=0)  # one mask for all bands
-    assert_array_equal(masks[0] != 0, valid)
-    assert_array_equal(masks[1] != 0, valid)
-    assert_array_equal(values[:, valid], numpy.rint(layers[0][0][:, valid] * 255 / 4))
+    assert_array_equal(masks != 0, valid)
+    assert_array_equal(values[valid], numpy.rint(layers[0][0][valid] * 255 / 4))
 
 
-def test_bands_with_different_nodata_get_a_mask(catalog: Catalog, tmp_path: Path) -> None:
-    """3.6, ours."""
+def test_bands_with_different_nodata_keep_their_masks(catalog: Catalog, tmp_path: Path) -> None:
+    """3.6, choice 27."""
     product = Product(id="p", name="p")
     product.save()
     for index, (name, nodata) in enumerate((("red", 0), ("green", 1), ("blue", None))):
@@ -159,19 +158,21 @@ def test_bands_with_different_nodata_get_a_mask(catalog: Catalog, tmp_path: Path
     array = noise(1, bands=3)
     image = add(product, "x", array)
     values, masks, facts = read(image.download("red green blue", dest=tmp_path / "a.tif"))
-    assert facts["nodata"] is None
-    assert_array_equal(values, array)
-    assert_array_equal(masks[2] != 0, (array[0] != 0) & (array[1] != 1))
+    valid = numpy.stack([array[0] != 0, array[1] != 1, numpy.ones_like(array[2], dtype=bool)])
+    assert facts["nodata"] == 65_535  # of red and green 0 and 1 would do, but blue has both
+    assert_array_equal(values[valid], array[valid])
+    assert_array_equal(masks != 0, valid)
     assert read(image.download("green", dest=tmp_path / "b.tif"))[2]["nodata"] == 1
 
 
-def test_alpha_is_kept_as_alpha_and_otherwise_becomes_a_mask(catalog: Catalog, tmp_path: Path) -> None:
+def test_alpha_keeps_its_values_and_becomes_a_mask_for_other_programs(catalog: Catalog, tmp_path: Path) -> None:
     """3.6, ours."""
     array = noise(1, bands=3, high=2)
     image = add(red_green_product(nodata=None, has_alpha=True), "x", array)
     values, masks, facts = read(image.download("red green alpha", dest=tmp_path / "a.tif"))
     assert_array_equal(values, array)
-    assert facts["colors"][2] is ColorInterp.alpha
+    assert facts["colors"][2] is ColorInterp.undefined
+    assert_array_equal(masks[0] != 0, array[2] != 0)
     values, masks, facts = read(image.download("red green", dest=tmp_path / "b.tif"))
     assert_array_equal(values, array[:2])
     assert_array_equal(masks[0] != 0, array[2] != 0)

@@ -7,7 +7,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rasterio.enums import ColorInterp, MaskFlags
+from rasterio.enums import ColorInterp
 
 from localcat.earth.contexts.grid import Grid
 from localcat.earth.crs import crs_code, proj4_text
@@ -15,6 +15,7 @@ from localcat.rasters.files.dtypes import common_dtype, data_type_name
 from localcat.rasters.files.environment import stated_errors
 from localcat.rasters.files.footprint import corner_names, footprint
 from localcat.rasters.files.opening import MAX_RASTER_BYTES, open_raster, structure
+from localcat.rasters.files.sources import has_own_mask, own_alphas, own_nodata
 
 if TYPE_CHECKING:
     from affine import Affine
@@ -53,7 +54,7 @@ class RasterDescription:
     blocksize : tuple of int
         (rows, columns) of a tile or strip.
     has_internal_mask : bool
-        Whether the file holds a mask for all its bands, apart from nodata and alpha.
+        Whether the file holds a mask for all its bands that says more than its nodata and its alpha bands do.
     alpha_index : int or None
         The band, counted from 1, that holds opacity.
     scales, offsets : tuple of float
@@ -206,7 +207,6 @@ def band_info(
 
 
 def _description(dataset: DatasetReader) -> RasterDescription:
-    flags = dataset.mask_flag_enums
     colors = dataset.colorinterp
     compression = structure(dataset, "COMPRESSION")
     return RasterDescription(
@@ -216,7 +216,7 @@ def _description(dataset: DatasetReader) -> RasterDescription:
         crs=dataset.crs,
         transform=dataset.transform if has_transform(dataset) else None,
         dtypes=tuple(dataset.dtypes),
-        nodata=tuple(dataset.nodatavals),
+        nodata=own_nodata(dataset),
         descriptions=tuple(dataset.descriptions),
         color_interpretations=tuple(color.name for color in colors),
         colormaps=tuple(
@@ -225,8 +225,8 @@ def _description(dataset: DatasetReader) -> RasterDescription:
         ),
         overviews=tuple(dataset.overviews(1)),
         blocksize=tuple(dataset.block_shapes[0]),
-        has_internal_mask=any(MaskFlags.per_dataset in band and MaskFlags.alpha not in band for band in flags),
-        alpha_index=colors.index(ColorInterp.alpha) + 1 if ColorInterp.alpha in colors else None,
+        has_internal_mask=has_own_mask(dataset),
+        alpha_index=next(iter(own_alphas(dataset)), None),
         scales=tuple(dataset.scales),
         offsets=tuple(dataset.offsets),
         units=tuple(dataset.units),

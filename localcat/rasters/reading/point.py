@@ -32,7 +32,14 @@ _NOWHERE = (-1, -1)  # a pixel that no file has
 
 
 def read_point(
-    sources: Sequence[BandSource], lon: float, lat: float, *, data_type: str, mask_nodata: bool = True
+    sources: Sequence[BandSource],
+    lon: float,
+    lat: float,
+    *,
+    data_type: str,
+    mask_nodata: bool = True,
+    mask_alpha: bool = True,
+    declared_alphas: Sequence[tuple[str, int]] = (),
 ) -> MaskedArray:
     """Read the pixel of each band that contains a place.
 
@@ -45,7 +52,11 @@ def read_point(
     data_type : str
         Data type of the result.
     mask_nodata : bool
-        Whether pixels that equal their band's nodata are masked. Internal masks and the outside of a file always are.
+        Whether pixels are masked that equal their band's nodata, or their file's own, or are NaN.
+    mask_alpha : bool
+        Whether the internal mask of a file and its own alpha count. The outside of a file always is masked.
+    declared_alphas : sequence of (str, int)
+        As in `localcat.rasters.reading.read.read_bands`.
 
     Returns
     -------
@@ -63,7 +74,9 @@ def read_point(
             if native is None:
                 raise BadRequestError(f"{path} has no CRS or no transform, so no place can be found in it")
             column, row = pixel_of(native, place_in(native.crs, lon, lat)) or _NOWHERE
-            request = Request(sources, positions, Resampling.nearest, mask_nodata)
+            request = Request(
+                sources, positions, Resampling.nearest, mask_nodata, mask_alpha=mask_alpha, declared=declared_alphas
+            )
             copy_window(dataset, Window(column, row, 1, 1), request, values, mask)
     return numpy.ma.MaskedArray(values, mask=mask)
 

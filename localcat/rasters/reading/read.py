@@ -1,7 +1,7 @@
 """Pixels of raster files on any grid, as one masked array.
 
 Where the grid is the file's own (or that of one of its overviews), pixels are copied exactly; elsewhere GDAL warps
-them. Masks are always taken from the nearest pixel, and masked pixels lend nothing to their neighbours.
+them. Masked pixels lend nothing to their neighbours.
 """
 
 from __future__ import annotations
@@ -19,8 +19,17 @@ from localcat.rasters.files.describe import native_grid
 from localcat.rasters.files.dtypes import common_dtype, data_type_name, equals_nodata, numpy_dtype, saturated
 from localcat.rasters.files.environment import read_errors
 from localcat.rasters.files.opening import open_raster
+from localcat.rasters.files.overviews import serves
 from localcat.rasters.files.resampling import READ_RESAMPLINGS, method_of
-from localcat.rasters.files.sources import BandSource, Request, fill_of, internal_mask, nodata_of
+from localcat.rasters.files.sources import (
+    BandSource,
+    Request,
+    fill_of,
+    hidden_pixels,
+    internal_mask,
+    is_marked,
+    markers_of,
+)
 from localcat.rasters.reading.cutline import outside_cutline
 from localcat.rasters.warping.alignment import native_window, overview_level
 from localcat.rasters.warping.longitudes import on_each_turn
@@ -50,12 +59,14 @@ def read_bands(
     *,
     resampling: str = "nearest",
     mask_nodata: bool = True,
+    mask_alpha: bool = True,
     dtype: DTypeLike | None = None,
     cutline: BaseGeometry | None = None,
     all_touched: bool = False,
     max_bytes: int = MAX_RESULT_BYTES,
     region: Region | None = None,
     alpha: int | None = None,
+    declared_alphas: Sequence[tuple[str, int]] = (),
     threads: int = 1,
     out: MaskedArray | None = None,
 ) -> MaskedArray:
@@ -68,10 +79,14 @@ def read_bands(
     grid : Grid
         Any CRS and resolution.
     resampling : str
-        A name in `localcat.rasters.files.resampling.READ_RESAMPLINGS`. Masks and categorical bands are always resampled
-        by nearest.
+        A name in `localcat.rasters.files.resampling.READ_RESAMPLINGS`. Categorical bands are resampled by nearest, or
+        by mode if that is asked for. Those that look at an area give a valid pixel where any valid pixel lies below it;
+        the others keep the mask of the nearest pixel.
     mask_nodata : bool
-        Whether pixels that equal their band's nodata are masked. Internal masks and the outside of a file always are.
+        Whether pixels are masked that equal their band's nodata, or their file's own, or are NaN.
+    mask_alpha : bool
+        Whether pixels are masked that the internal mask of a file hides, or a band that is its opacity by its colour
+        interpretation. The outside of a file always is masked.
     dtype : dtype, optional
         dtype of the result; by default the least general one that holds all bands.
     cutline : shapely geometry, optional
@@ -86,6 +101,8 @@ def read_bands(
         Which of the sources, by position, is 0 where the pixels of all are transparent: these are masked. If the
         alpha band is on the grid of a file and the read interpolates, they do not affect their neighbours either;
         otherwise the alpha band is read like any other.
+    declared_alphas : sequence of (str, int)
+        Path and number of bands that are known to be opacity: `alpha` says whether they count, not their files.
     threads : int
         Threads that decode blocks.
     out : masked array, shape (band, row, column), optional
@@ -135,7 +152,8 @@ def read_bands(
             region = slice(0, grid.height), slice(0, grid.width)
         for path, positions in files.items():
             opacity = None if alpha is None else sources[alpha]
-            request = Request(sources, positions, method_of(resampling), mask_nodata, threads, opacity)
+            method = method_of(resampling)
+            request = Request(sources, positions, method, mask_nodata, threads, opacity, mask_alpha, declared_alphas)
             _read_file(path, request, grid, region, values, mask)
         if cutline is not None:
             mask |= outside_cutline(cutline, part, all_touched=all_touched)
@@ -208,7 +226,11 @@ def _read_file(
             raise BadRequestError(f"{path} has no CRS or no transform, so it cannot be read on a grid")
         turns = _turns(native, grid)
         is_copied = all(window is not None for *_, window in turns)
-        level = None if is_copied else overview_level(dataset, native, grid)
+        level = (
+            None
+            if is_copied or not serves(dataset, request.method, request.indexes)
+            else overview_level(dataset, native, grid)
+        )
         if level is None:
             _read_turns(Raster(dataset, native), turns, region, request, values, mask)
             return
@@ -264,12 +286,12 @@ def copy_window(
     inside = Window(left, top, right - left, bottom - top)
     rows = slice(top - window.row_off, bottom - window.row_off)
     columns = slice(left - window.col_off, right - window.col_off)
-    invalid = internal_mask(dataset, inside)
+    invalid = hidden_pixels(dataset, inside, request)
     pixels = _window_pixels(dataset, inside, request, values[:, rows, columns])
     for at, band in zip(request.positions, pixels, strict=True):
         masked = mask[at, rows, columns]
         if request.mask_nodata:
-            equals_nodata(band, nodata_of(dataset, request.sources[at]), out=masked)
+            is_marked(band, markers_of(dataset, request.sources[at]), out=masked)
         else:
             masked[...] = False
         if invalid is not None:

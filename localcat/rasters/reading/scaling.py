@@ -1,7 +1,7 @@
 """From stored pixel values to the values that a caller wants: raw, for a screen, or physical.
 
-A scale is None (values stay), ``()`` (from the array's own minimum and maximum to 0 … 255), or
-``(input_low, input_high, output_low, output_high)``.
+A scale is None (values stay), ``()`` (from the array's own minimum and maximum to 0 … 255), ``(scale, offset)`` as a
+file states them (value × scale + offset), or ``(input_low, input_high, output_low, output_high)``.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from localcat.errors import BadRequestError
 from localcat.rasters.files.dtypes import DATA_TYPES, common_dtype, is_representable, numpy_dtype, saturated
 
 if TYPE_CHECKING:
-    from numpy.typing import DTypeLike
+    from numpy.typing import DTypeLike, NDArray
 
     MaskedArray = numpy.ma.MaskedArray[Any, Any]
 
 Range: TypeAlias = tuple[float, float]
-Scale: TypeAlias = tuple[()] | tuple[float, float, float, float] | None
+Scale: TypeAlias = tuple[()] | tuple[float, float] | tuple[float, float, float, float] | None
 Bound: TypeAlias = float | str
 Wish: TypeAlias = str | tuple[Bound, ...] | None
 
@@ -115,6 +115,11 @@ def scaling_parameters(
     return (None if all(scale is None for scale in scales) else scales), data_type
 
 
+def physical_bands(bands: Sequence[BandScaling], scaling: object = None) -> list[bool]:
+    """Return of which bands `scaling` asks the physical value: by that mode, not by numbers."""
+    return [wish == "physical" for wish in _wishes(bands, scaling)]
+
+
 def apply_scaling(
     array: MaskedArray, scales: Sequence[Scale] | None, dtype: DTypeLike, *, out: MaskedArray | None = None
 ) -> MaskedArray:
@@ -154,17 +159,24 @@ def apply_scaling(
         if scale is None:
             scaled[at] = saturated(band, dtype)
             continue
-        if len(scale) == 4:
-            low, high, out_low, out_high = scale
-        else:
-            valid = band[~mask[at] & numpy.isfinite(band)]
-            low, high = (float(valid.min()), float(valid.max())) if valid.size else (0.0, 0.0)
-            out_low, out_high = DISPLAY_OUTPUT
-        slope = (out_high - out_low) / (high - low) if high != low else 0.0
+        low, slope, out_low = _line(scale, band, mask[at])
         for rows in range(0, len(band), step):  # not the whole band in 64 bits a pixel
             block = band[rows : rows + step].astype(numpy.float64)
             scaled[at, rows : rows + step] = saturated((block - low) * slope + out_low, dtype)
     return out
+
+
+def _line(scale: Scale, band: NDArray[Any], mask: NDArray[numpy.bool_]) -> tuple[float, float, float]:
+    """Return (value, slope, result at that value) of a scale."""
+    if scale and len(scale) == 2:
+        return 0.0, scale[0], scale[1]
+    if scale and len(scale) == 4:
+        low, high, out_low, out_high = scale
+    else:
+        valid = band[~mask & numpy.isfinite(band)]
+        low, high = (float(valid.min()), float(valid.max())) if valid.size else (0.0, 0.0)
+        out_low, out_high = DISPLAY_OUTPUT
+    return low, (out_high - out_low) / (high - low) if high != low else 0.0, out_low
 
 
 def _wishes(bands: Sequence[BandScaling], scaling: object) -> list[Wish]:

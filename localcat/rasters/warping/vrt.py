@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from os import fspath
 from typing import TYPE_CHECKING, TypeAlias
 from xml.sax.saxutils import escape
-
-import rasterio
-from rasterio.enums import ColorInterp
-
-from localcat.rasters.files.dtypes import data_type_name
-from localcat.rasters.files.sources import has_internal_mask
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -24,9 +16,6 @@ if TYPE_CHECKING:
 
 Span: TypeAlias = "tuple[int, int, int]"
 """Columns of a file in a virtual one: the first in the file, the first in the virtual one, and how many."""
-
-_CODES = {ColorInterp.alpha: "Alpha", ColorInterp.palette: "Palette"}
-_STRETCH = 1e6  # of opacity, when it becomes a mask of bytes: no fraction above 0 is rounded to it
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,54 +32,8 @@ class Opacity:
     """A band on the grid of a raster, of the same file or another one, that is 0 where the raster is transparent."""
 
     path: str | PathLike[str]
-    index: int
+    band: str  # GDAL's number, or "mask,1" for the file's internal mask
     level: int | None = None
-
-
-@contextmanager
-def in_columns(
-    raster: Raster, grid: Grid, spans: Sequence[Span], indexes: Sequence[int], opacity: Opacity | None = None
-) -> Iterator[Raster]:
-    """Yield a virtual raster that holds columns of another one, with its nodata and its mask.
-
-    Parameters
-    ----------
-    raster : Raster
-    grid : Grid
-        Of the virtual raster; of the same height.
-    spans : sequence of Span
-        Which of its columns are which of the raster's.
-    indexes : sequence of int
-        GDAL's numbers of the bands that are to be read; the others exist, and hold zeros.
-    opacity : Opacity, optional
-        What stands for a mask where the raster has none.
-    """
-    dataset = raster.dataset
-
-    def sources(band: str, path: str | PathLike[str] = dataset.name, level: int | None = raster.level) -> str:
-        rects = [((first, 0, count, grid.height), (at, 0, count, grid.height)) for first, at, count in spans]
-        return "".join(simple_source(path, band, *pair, overview_level=level) for pair in rects)
-
-    parts = [virtual_head(grid)]
-    for index in dataset.indexes:
-        is_read = index in indexes
-        name = data_type_name(dataset.dtypes[index - 1]) if is_read else "Byte"
-        nodata = dataset.nodatavals[index - 1]
-        parts.append(f'<VRTRasterBand dataType="{name}" band="{index}">')
-        if nodata is not None:
-            parts.append(f"<NoDataValue>{nodata!r}</NoDataValue>")
-        parts.append(f"<ColorInterp>{_CODES.get(dataset.colorinterp[index - 1], 'Undefined')}</ColorInterp>")
-        parts.append((sources(str(index)) if is_read else "") + "</VRTRasterBand>")
-    mask = ""
-    if has_internal_mask(dataset):
-        mask = sources("mask,1")
-    elif opacity is not None:
-        mask = sources(str(opacity.index), opacity.path, opacity.level).replace("SimpleSource", "ComplexSource")
-        mask = mask.replace("</ComplexSource>", f"<ScaleRatio>{_STRETCH}</ScaleRatio></ComplexSource>")
-    if mask:
-        parts.append(f'<MaskBand><VRTRasterBand dataType="Byte">{mask}</VRTRasterBand></MaskBand>')
-    with rasterio.open("".join([*parts, "</VRTDataset>"]), driver="VRT", sharing=False) as virtual:
-        yield Raster(virtual, grid)
 
 
 def virtual_head(grid: Grid) -> str:

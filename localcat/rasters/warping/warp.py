@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from os import fspath
 from typing import TYPE_CHECKING, Any
 
 import numpy
-import rasterio
 from affine import Affine
 from rasterio.enums import ColorInterp, Resampling
 from rasterio.warp import reproject
@@ -16,12 +17,13 @@ from rasterio.windows import Window
 
 from localcat.rasters.files.describe import native_grid
 from localcat.rasters.files.dtypes import equals_nodata, saturated
-from localcat.rasters.files.footprint import to_map
 from localcat.rasters.files.opening import open_raster
-from localcat.rasters.files.sources import Request, fill_of, has_internal_mask, nodata_of
-from localcat.rasters.warping.alignment import native_window, overlap, pixel_ratios, window_under
+from localcat.rasters.files.overviews import AREA_RESAMPLINGS
+from localcat.rasters.files.sources import Request, fill_of, is_marked, markers_of, nodata_of
+from localcat.rasters.warping.alignment import native_window, overlap, pixel_ratios
 from localcat.rasters.warping.datums import SAME_OPERATION, on_datum_of
 from localcat.rasters.warping.pieces import pieces_of, relative, shared
+from localcat.rasters.warping.views import View
 from localcat.rasters.warping.vrt import Opacity
 from localcat.rasters.warping.wraparound import shown_around
 
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 
     from localcat.earth.contexts.grid import Grid
     from localcat.rasters.warping.pieces import Region
-    from localcat.rasters.warping.vrt import Raster
+    from localcat.rasters.warping.vrt import Raster, Span
 
 _CODES = (ColorInterp.alpha, ColorInterp.palette)
 _NEARLY_WHOLE = 0.05  # pixels; GDAL takes ratios this near to a whole number for it
@@ -45,7 +47,10 @@ def warp(
     values: NDArray[Any],
     mask: NDArray[numpy.bool_],
 ) -> None:
-    """Resample pixels onto rows and columns of a grid, with masks from the nearest pixel."""
+    """Resample pixels onto rows and columns of a grid.
+
+    A pixel of an area resampling is there where any valid pixel lies below it, one of another where its nearest is.
+    """
     for at in request.positions:
         values[at], mask[at] = fill_of(raster.dataset, request.sources[at], values.dtype), True
     extent = overlap(raster.grid, grid)
@@ -55,52 +60,68 @@ def warp(
     ratios = pixel_ratios(raster.grid, inside)
     kernel = _kernel_options(ratios)
     is_interpolated = any(_method(raster.dataset, request, at) is not Resampling.nearest for at in request.positions)
-    used = inside if is_interpolated else None
-    opacity = _opacity(raster, request) if is_interpolated else None
-    indexes = request.indexes
-    with shown_around(raster, grid, used=used, ratio=ratios[0], indexes=indexes, opacity=opacity) as rasters:
-        options = {}
-        if grid.crs == raster.grid.crs:  # else GDAL moves what lies half a turn from the middle of a wide file
-            options["INSERT_CENTER_LONG"] = "NO"
-        if len(rasters) > 1:  # else GDAL may miss the first pixels that are in one of them
-            options["SAMPLE_STEPS"] = "ALL"
+    layouts: Sequence[tuple[Grid, Sequence[Span] | None]] = shown_around(
+        raster.grid, grid, used=inside if is_interpolated else None, ratio=ratios[0]
+    )
+    options = {}
+    if grid.crs == raster.grid.crs:  # else GDAL moves what lies half a turn from the middle of a wide file
+        options["INSERT_CENTER_LONG"] = "NO"
+    if len(layouts) > 1:  # else GDAL may miss the first pixels that are in one of them
+        options["SAMPLE_STEPS"] = "ALL"
+    opacities = _opacities(raster, request, with_declared=is_interpolated)
+    with ExitStack() as stack:
+        views = [
+            View(raster, shown, spans, request, opacities, stack) for shown, spans in layouts or [(raster.grid, None)]
+        ]
         for piece in pieces_of(grid.shape, extent, region, len(request.positions)):
             found = shared(piece, region)
             rows, columns = relative(found, region)
-            for shown in rasters:
+            for view in views:
                 part = grid.part(*piece)
-                warped = _Warped(shown, part, on_datum_of(shown.grid.crs, part), request, kernel, options)
+                warped = _Warped(view, part, on_datum_of(view.grid.crs, part), request, kernel, options)
                 warped.put(relative(found, piece), values[:, rows, columns], mask[:, rows, columns])
 
 
 def _method(dataset: DatasetReader, request: Request, at: int) -> Resampling:
-    """Return how a band is resampled: codes are never mixed."""
+    """Return how a band is resampled: codes are never mixed, and opacity is there where any of it is."""
     source = request.sources[at]
+    if source is request.alpha:
+        return Resampling.max if request.method in AREA_RESAMPLINGS else Resampling.nearest
     is_code = source.is_categorical or dataset.colorinterp[source.index - 1] in _CODES
-    return Resampling.nearest if is_code else request.method
+    return Resampling.nearest if is_code and request.method is not Resampling.mode else request.method
 
 
-def _opacity(raster: Raster, request: Request) -> Opacity | None:
-    """Return the alpha band of a file, which may be in another file on the same grid."""
+def _opacities(raster: Raster, request: Request, *, with_declared: bool) -> list[Opacity]:
+    """Return what hides pixels of all bands: the file's own mask and alpha bands, and a declared alpha band."""
+    path, level = raster.dataset.name, raster.level
+    is_masked, alphas = request.hidden_by(raster.dataset)
+    found = [Opacity(path, "mask,1", level)] if is_masked else []
+    found += [Opacity(path, str(number), level) for number in alphas]
+    declared = _declared_opacity(raster, request) if with_declared else None
+    return found if declared is None or declared in found else [*found, declared]
+
+
+def _declared_opacity(raster: Raster, request: Request) -> Opacity | None:
+    """Return the alpha band that is declared for a file, which may be in another file on the same grid."""
     alpha = request.alpha
     if alpha is None:
         return None
     if fspath(alpha.path) == fspath(request.sources[request.positions[0]].path):
-        return Opacity(raster.dataset.name, alpha.index, raster.level)
+        return Opacity(raster.dataset.name, str(alpha.index), raster.level)
     with open_raster(alpha.path, max_bytes=None) as beside:
         if raster.level is not None and raster.level >= len(beside.overviews(1)):
             return None
     with open_raster(alpha.path, overview_level=raster.level, max_bytes=None) as beside:
         found, (height, width) = native_grid(beside), raster.grid.shape
         is_there = found is not None and native_window(raster.grid, found) == Window(0, 0, width, height)
-        return Opacity(beside.name, alpha.index, raster.level) if is_there else None
+        return Opacity(beside.name, str(alpha.index), raster.level) if is_there else None
 
 
 @dataclass(frozen=True, slots=True)
 class _Warped:
     """Bands of a file on a piece of a grid."""
 
-    raster: Raster
+    view: View
     grid: Grid
     seen: Grid  # the same pixels, for GDAL's warper
     request: Request
@@ -109,70 +130,109 @@ class _Warped:
 
     def put(self, region: Region, values: NDArray[Any], mask: NDArray[numpy.bool_]) -> None:
         """Put the pixels of some rows and columns into the result, where it has no valid pixel yet."""
-        dataset, request = self.raster.dataset, self.request
-        outside = self._outside()[region]
-        groups: dict[tuple[str, Resampling], list[int]] = {}
+        dataset, request = self.view.raster.dataset, self.request
+        groups: dict[tuple[str, str, Resampling, bool], list[int]] = {}
         for at in request.positions:
-            nodata = nodata_of(dataset, request.sources[at])
-            groups.setdefault((repr(nodata), _method(dataset, request, at)), []).append(at)
-        for (_, method), members in groups.items():
-            indexes = [request.sources[at].index for at in members]
-            nodata = nodata_of(dataset, request.sources[members[0]])
-            if method is Resampling.nearest:
-                nearest = pixels = self._resampled(indexes, method, nodata)
+            source = request.sources[at]
+            markers, method = markers_of(dataset, source), _method(dataset, request, at)
+            key = (repr(markers), dataset.dtypes[source.index - 1], method, source is request.alpha)
+            groups.setdefault(key, []).append(at)
+        outside = None
+        for (_, _, method, _), members in groups.items():
+            if method in AREA_RESAMPLINGS:
+                self._put_areas(members, method, region, values, mask)
             else:
-                pixels = self._resampled(indexes, method, nodata, **self.kernel)
-                nearest = pixels if nodata is None else self._resampled(indexes, Resampling.nearest, nodata)
-            for at, whole, codes in zip(members, pixels, nearest, strict=True):
-                band = whole[region]
-                missing = equals_nodata(codes[region], nodata)
-                if nodata is not None and nearest is not pixels:
-                    # A pixel is there exactly when its nearest neighbour is.
-                    band = numpy.where(missing | equals_nodata(band, nodata), codes[region], band)
-                is_free = mask[at] & ~outside
-                numpy.copyto(values[at], saturated(band, values.dtype), where=is_free)
-                mask[at] &= outside | missing if request.mask_nodata else outside
+                outside = self._outside()[region] if outside is None else outside
+                self._put_points(members, method, outside, region, values, mask)
+
+    def _put_points(
+        self,
+        members: list[int],
+        method: Resampling,
+        outside: NDArray[numpy.bool_],
+        region: Region,
+        values: NDArray[Any],
+        mask: NDArray[numpy.bool_],
+    ) -> None:
+        """Put bands each of whose pixels is there exactly when its nearest neighbour is."""
+        dataset, request = self.view.raster.dataset, self.request
+        source = request.sources[members[0]]
+        markers, nodata = markers_of(dataset, source), nodata_of(dataset, source)
+        dtype = dataset.dtypes[source.index - 1]
+        nearest = pixels = self._onto(
+            self.view.raw(members), len(members), dtype, src_nodata=nodata, dst_nodata=nodata, UNIFIED_SRC_NODATA="NO"
+        )
+        if method is not Resampling.nearest:
+            pixels = self._resampled(self.view.counting(members), members, method, dtype)
+        for at, whole, codes in zip(members, pixels, nearest, strict=True):
+            band, missing = whole[region], is_marked(codes[region], markers)
+            if nearest is not pixels and markers:
+                band = numpy.where(missing | equals_nodata(band, markers[0]), codes[region], band)
+            numpy.copyto(values[at], saturated(band, values.dtype), where=mask[at] & ~outside)
+            mask[at] &= outside | missing if request.mask_nodata else outside
+
+    def _put_areas(
+        self,
+        members: list[int],
+        method: Resampling,
+        region: Region,
+        values: NDArray[Any],
+        mask: NDArray[numpy.bool_],
+    ) -> None:
+        """Put bands each of whose pixels is there when any valid pixel lies below it."""
+        dataset, request = self.view.raster.dataset, self.request
+        is_alpha = request.sources[members[0]] is request.alpha
+        shown = self.view.raw(members) if is_alpha else self.view.counting(members)
+        # As NaN in 64 bits what is missing cannot be taken for a value, nor a value for it.
+        pixels = self._resampled(shown, members, method, "float64", missing=math.nan)
+        present = None if request.mask_nodata else self._average(self.view.presence())[region] > 0
+        for at, whole in zip(members, pixels, strict=True):
+            source = request.sources[at]
+            found = whole[region]
+            is_missing = numpy.isnan(found)
+            if not dataset.dtypes[source.index - 1].startswith("float"):
+                found = numpy.floor(found + 0.5)  # as GDAL rounds
+            numpy.copyto(values[at], saturated(found, values.dtype), where=mask[at] & ~is_missing)
+            if present is not None:
+                nodata = fill_of(dataset, source, values.dtype)
+                numpy.copyto(values[at], nodata, where=mask[at] & is_missing & present, casting="unsafe")
+                is_missing &= ~present
+            mask[at] &= is_missing
 
     def _outside(self) -> NDArray[numpy.bool_]:
-        """Return which pixels have their nearest pixel outside the file, or under its internal mask.
+        """Return which pixels have their nearest pixel outside the file, or hidden in all bands.
 
         Where every band has a nodata that is masked anyway, nothing needs to be said: warping puts it outside.
         """
-        dataset, request = self.raster.dataset, self.request
-        if all(nodata is None for nodata in dataset.nodatavals):
-            band = rasterio.band(dataset, 1)
-            transparent: NDArray[numpy.bool_] = self._onto(band, 2, dataset.dtypes[0], dst_alpha=2)[1] == 0
-            return transparent
-        has_nodata = all(nodata_of(dataset, request.sources[at]) is not None for at in request.positions)
-        if request.mask_nodata and has_nodata and not has_internal_mask(dataset):
+        request = self.request
+        has_nodata = all(
+            nodata_of(self.view.raster.dataset, request.sources[at]) is not None for at in request.positions
+        )
+        if request.mask_nodata and has_nodata and not self.view.opacities:
             return numpy.zeros(self.grid.shape, dtype=bool)
-        # GDAL would count nodata as outside; only an array of its own tells the two apart.
-        native = self.raster.grid
-        window = window_under(native, self.grid)
-        if window is None:
-            return numpy.ones(self.grid.shape, dtype=bool)
-        if has_internal_mask(dataset):
-            source = dataset.read_masks(1, window=window)
-        else:
-            source = numpy.full((window.height, window.width), 255, dtype=numpy.uint8)
-        x, y = to_map(native, numpy.array([window.col_off]), numpy.array([window.row_off]))
-        t = native.transform
-        margin, transform = _with_margin(Affine(t.a, t.b, float(x[0]), t.d, t.e, float(y[0])))
-        padded = numpy.pad(source, ((0, 0), (margin, 0)))
-        covered = self._onto(padded, 1, numpy.uint8, src_crs=native.crs, src_transform=transform)
+        covered = self._onto(self.view.presence(), 1, numpy.uint8)
         outside: NDArray[numpy.bool_] = covered[0] == 0
         return outside
 
-    def _resampled(self, indexes: list[int], method: Resampling, nodata: float | None, **options: Any) -> NDArray[Any]:
+    def _average(self, band: Any) -> NDArray[Any]:
+        average: NDArray[Any] = self._onto(band, 1, numpy.float64, resampling=Resampling.average, **self.kernel)[0]
+        return average
+
+    def _resampled(
+        self, shown: Any, members: list[int], method: Resampling, dtype: DTypeLike, *, missing: float | None = None
+    ) -> NDArray[Any]:
+        """Return what a resampling makes of pixels that count; `missing` where there are none, else their marker."""
+        markers = markers_of(self.view.raster.dataset, self.request.sources[members[0]])
+        marker = markers[0] if markers else None
         return self._onto(
-            rasterio.band(self.raster.dataset, indexes),
-            len(indexes),
-            self.raster.dataset.dtypes[indexes[0] - 1],
+            shown,
+            len(members),
+            dtype,
             resampling=method,
-            src_nodata=nodata,
-            dst_nodata=nodata,
+            src_nodata=marker,
+            dst_nodata=marker if missing is None else missing,
             UNIFIED_SRC_NODATA="NO",  # rasterio's default would let a band's nodata bleed where another band is valid
-            **options,
+            **self.kernel,
         )
 
     def _onto(self, source: Any, count: int, dtype: DTypeLike, **options: Any) -> NDArray[Any]:

@@ -7,8 +7,6 @@ CRS it comes to an x on the map's own turn, though the file may count on beyond 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +19,7 @@ from localcat.earth.projecting import project, turn_of
 from localcat.forks import keep_in_children
 from localcat.rasters.warping.alignment import columns_under
 from localcat.rasters.warping.longitudes import moved
-from localcat.rasters.warping.vrt import Opacity, Raster, Span, in_columns
+from localcat.rasters.warping.vrt import Span
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,39 +31,27 @@ _MOST_TURNS = 2  # how wide a file may be that is shown once for each turn
 _BEYOND = 1e-3  # pixels; what reaches less far beyond the edge of the map does not
 
 
-@contextmanager
-def shown_around(
-    raster: Raster,
-    target: Grid,
-    *,
-    used: Grid | None,
-    ratio: float,
-    indexes: Sequence[int],
-    opacity: Opacity | None,
-) -> Iterator[list[Raster]]:
-    """Yield what to warp instead of a raster: each of them shows the pixels that those before it have not.
+def shown_around(grid: Grid, target: Grid, *, used: Grid | None, ratio: float) -> list[tuple[Grid, list[Span]]]:
+    """Return what to warp instead of a file: each entry shows the pixels that those before it have not.
 
     Parameters
     ----------
-    raster : Raster
+    grid : Grid
+        Of the file.
     target : Grid
-        Onto which pixels are warped. If its CRS is the raster's own, it is on the raster's own turn.
+        Onto which pixels are warped. If its CRS is the file's own, it is on the file's own turn.
     used : Grid, optional
-        The part of the target where the raster has pixels; None if their neighbours do not count.
+        The part of the target where the file has pixels; None if their neighbours do not count.
     ratio : float
-        Columns of the raster in one pixel of the target; not finite where it is unknown.
-    indexes : sequence of int
-        GDAL's numbers of the bands that are to be read.
-    opacity : Opacity, optional
-        Where the raster's pixels are valid, if another band says so.
+        Columns of the file in one pixel of the target; not finite where it is unknown.
+
+    Returns
+    -------
+    list of (Grid, list of Span)
+        Grids, and which columns of the file they hold; empty for the file as it is.
     """
     reach = math.ceil(_REACH * max(ratio, 1.0)) + 1 if math.isfinite(ratio) else _REACH
-    layouts = _layouts(raster.grid, target, used, reach)
-    if opacity is not None and not layouts:
-        layouts = [(raster.grid, [(0, 0, raster.grid.width)])]
-    with ExitStack() as stack:
-        shown = [stack.enter_context(in_columns(raster, grid, spans, indexes, opacity)) for grid, spans in layouts]
-        yield shown or [raster]
+    return _layouts(grid, target, used, reach)
 
 
 def _layouts(grid: Grid, target: Grid, used: Grid | None, reach: int) -> list[tuple[Grid, list[Span]]]:

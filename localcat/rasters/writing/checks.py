@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy
 
 from localcat.errors import BadRequestError, GridMismatchError, InvalidArrayError
-from localcat.rasters.files.dtypes import DATA_TYPES, data_type_name, equals_nodata, is_representable
+from localcat.rasters.files.dtypes import DATA_TYPES, data_type_name, is_representable
 from localcat.rasters.files.georeferencing import check_crs_is_kept
 
 if TYPE_CHECKING:
@@ -39,12 +39,14 @@ class BandLayer:
     description : str, optional
         Name of the band.
     nodata : float, optional
-        The value that marks invalid pixels; must be representable in the array's dtype. A file keeps it only when all
-        bands but alpha agree on it.
+        The value that marks invalid pixels; must be representable in the array's dtype. Where bands differ in it, or
+        one is alpha, a file tells it by an internal mask and a tag.
     is_alpha : bool
         Whether the band holds opacity, 0 = transparent.
     is_categorical : bool
         Whether values are codes; overviews of such a band take the nearest pixel or the mode, never a mean.
+    is_mask : bool
+        Whether values only say which pixels are masked; the nodata of the file is not meant for them.
     color : str, optional
         What the band shows in a picture, as GDAL names it: ``"red"``, ``"green"``, ``"blue"``, ``"gray"``.
     colormap : dict of int to tuple, optional
@@ -61,6 +63,7 @@ class BandLayer:
     nodata: float | None = None
     is_alpha: bool = False
     is_categorical: bool = False
+    is_mask: bool = False
     color: str | None = None
     colormap: dict[int, tuple[int, int, int, int]] | None = None
     scale: float = 1.0
@@ -143,22 +146,9 @@ def check_layers(shape: tuple[int, ...], dtype: numpy.dtype[Any], grid: Grid, ba
 
 
 def shared_nodata(bands: Sequence[BandLayer]) -> float | None:
-    """Return the nodata that all bands but alpha agree on, None if they do not; a GeoTIFF holds only one."""
+    """Return the nodata that all bands but alpha agree on, None if they do not."""
     distinct = {repr(band.nodata): band.nodata for band in bands if not band.is_alpha}
     return next(iter(distinct.values())) if len(distinct) == 1 else None
-
-
-def invalid_pixels(
-    pixels: NDArray[Any], bands: Sequence[BandLayer], mask: NDArray[numpy.bool_] | None, at: int
-) -> NDArray[numpy.bool_]:
-    """Return where one band is invalid: under the mask, where alpha is 0, or where it equals its nodata."""
-    invalid = equals_nodata(pixels[at], bands[at].nodata)
-    if mask is not None:
-        invalid |= mask
-    for other, band in enumerate(bands):
-        if band.is_alpha and other != at:
-            invalid |= pixels[other] == 0
-    return invalid
 
 
 def layers_for(count: int, bands: Sequence[BandLayer] | None) -> Sequence[BandLayer]:

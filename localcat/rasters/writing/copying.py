@@ -12,16 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy
-from rasterio.enums import ColorInterp
+from rasterio.enums import Resampling
 
 from localcat.disk.digest import CHUNK, hash_stream
 from localcat.errors import BadRequestError, ImageDeletedError, InvalidArrayError
 from localcat.rasters.files.describe import RasterDescription, describe
-from localcat.rasters.files.dtypes import data_type_name, equals_nodata, is_representable, misfit, numpy_dtype
+from localcat.rasters.files.dtypes import data_type_name, is_representable, misfit, numpy_dtype
 from localcat.rasters.files.environment import read_errors, small_cache, write_errors
 from localcat.rasters.files.georeferencing import check_crs_is_kept
 from localcat.rasters.files.opening import MAX_RASTER_BYTES, open_raster, plain_path
-from localcat.rasters.files.sources import internal_mask
+from localcat.rasters.files.sources import BandSource, Request, hidden_pixels, is_marked, markers_of, own_alphas
 from localcat.rasters.files.tiff import (
     COMPRESSION,
     DEFLATE,
@@ -250,17 +250,19 @@ def _read_through(reader: BinaryIO, writer: BinaryIO | None, fill_fraction: floa
 
 def _decode(dataset: DatasetReader, declared: Mapping[int, BandLayer]) -> float:
     """Decode every block, and return the share of pixels that are valid in all bands."""
-    marks = dict(enumerate(dataset.nodatavals, start=1))
-    marks |= {number: layer.nodata for number, layer in declared.items() if layer.nodata is not None}
-    marks |= {number: 0 for number, layer in declared.items() if layer.is_alpha}
+    layers = {number: declared.get(number, BandLayer()) for number in dataset.indexes}
+    sources = [BandSource(dataset.name, n, layer.nodata, is_mask=layer.is_mask) for n, layer in layers.items()]
+    everything = Request(sources, range(len(sources)), Resampling.nearest, mask_nodata=True)
+    markers = [markers_of(dataset, source) for source in sources]
+    opaque = {number for number, layer in layers.items() if layer.is_alpha}.union(own_alphas(dataset))
     valid = 0
     for _, window in dataset.block_windows(1):
-        mask = internal_mask(dataset, window)
-        invalid = numpy.zeros((window.height, window.width), dtype=bool) if mask is None else mask
-        for number, color in zip(dataset.indexes, dataset.colorinterp, strict=True):
+        hidden = hidden_pixels(dataset, window, everything)
+        invalid = numpy.zeros((window.height, window.width), dtype=bool) if hidden is None else hidden
+        for number, layer in layers.items():
             pixels = dataset.read(number, window=window)
-            _require_fit(pixels, declared.get(number, BandLayer()), dataset, number)
-            invalid |= pixels == 0 if color is ColorInterp.alpha else equals_nodata(pixels, marks[number])
+            _require_fit(pixels, layer, dataset, number)
+            invalid |= pixels == 0 if number in opaque else is_marked(pixels, markers[number - 1])
         valid += invalid.size - int(numpy.count_nonzero(invalid))
     return valid / int(dataset.width * dataset.height)
 

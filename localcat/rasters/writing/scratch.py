@@ -8,11 +8,11 @@ overviews as its own.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 from xml.sax.saxutils import escape, quoteattr
 
@@ -28,12 +28,16 @@ from localcat.errors import StorageFullError
 from localcat.rasters.files.dtypes import as_stored, data_type_name
 from localcat.rasters.files.environment import overviews_compressed
 from localcat.rasters.files.opening import quiet_georeferencing
+from localcat.rasters.files.overviews import OVERVIEWS_TAG
 from localcat.rasters.files.resampling import method_of
+from localcat.rasters.files.sources import MASK_TAG
 from localcat.rasters.warping.vrt import simple_source, virtual_head
-from localcat.rasters.writing.checks import BandLayer, invalid_pixels, shared_nodata
+from localcat.rasters.writing.checks import BandLayer
 from localcat.rasters.writing.strips import PixelSource, strips_of
+from localcat.rasters.writing.telling import Telling
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from rasterio.io import DatasetReader
 
     from localcat.earth.contexts.grid import Grid
@@ -49,7 +53,8 @@ class Layout:
     Parameters
     ----------
     grid : Grid
-    bands : tuple of BandLayer
+    telling : Telling
+        How the file tells which pixels are invalid.
     factors : tuple of int
         Decimation factors of the overviews, ascending.
     resampling : str, optional
@@ -61,30 +66,59 @@ class Layout:
     """
 
     grid: Grid
-    bands: tuple[BandLayer, ...]
+    telling: Telling
     factors: tuple[int, ...]
     resampling: str | None
     blocksize: int
     tags: dict[str, str]
 
+    @property
+    def bands(self) -> tuple[BandLayer, ...]:
+        """What is stored about each band."""
+        return self.telling.bands
+
+    @property
+    def keeps_valid(self) -> bool:
+        """Whether a pixel of an overview is valid where any below it is: if all bands but alpha are averaged."""
+        shown = [at for at, band in enumerate(self.bands) if not band.is_alpha]
+        return all(self.method(at) is Resampling.average for at in shown)
+
     def method(self, at: int) -> Resampling:
-        """Return how overviews of one band are computed: codes and opacity are never averaged."""
+        """Return how overviews of one band are computed: codes are never averaged, and of opacity what is not 0 is."""
         band = self.bands[at]
-        if band.is_alpha or band.is_categorical or band.colormap is not None:
-            return Resampling.mode if self.resampling == "mode" and not band.is_alpha else Resampling.nearest
+        if band.is_alpha:
+            return Resampling.average if self.keeps_valid else Resampling.nearest
+        if band.is_categorical or band.colormap is not None:
+            return Resampling.mode if self.resampling == "mode" else Resampling.nearest
         return method_of(self.resampling or "average")
+
+    @property
+    def all_tags(self) -> dict[str, str]:
+        """The metadata of the file, with what it says about its masks and its overviews."""
+        kept = {key: value for key, value in self.tags.items() if key not in (MASK_TAG, OVERVIEWS_TAG)}
+        if not self.factors:
+            return kept | self.telling.tags
+        is_kept = self.keeps_valid or not self.telling.is_masked
+        methods = [self.method(at) for at in range(len(self.bands))]
+        words = [method.name if is_kept or method is not Resampling.average else "masked" for method in methods]
+        return kept | self.telling.tags | {OVERVIEWS_TAG: " ".join(words)}
 
 
 @dataclass(slots=True)
 class _Group:
-    """Bands whose overviews are computed together."""
+    """Bands whose overviews are computed together, or the internal mask, as a band of its own."""
 
     method: Resampling
-    members: list[int]
-    nodata: float | None
-    is_masked: bool
-    invalid_in: int | None = None  # the band whose invalid pixels are masked; None for the internal mask
+    members: list[int]  # positions of the bands; empty for the internal mask
+    nodata: float | None = None
+    invalid_in: int | None = None  # the band whose invalid pixels are masked; None for no mask of a band
+    holds_mask: bool = False  # whether the internal mask is that of its file
     name: str = ""
+
+    @property
+    def is_mask(self) -> bool:
+        """Whether its band is the internal mask: 255 where pixels are valid."""
+        return not self.members
 
 
 @contextmanager
@@ -105,32 +139,34 @@ def assemble(source: PixelSource, layout: Layout, *, beside: Path | None) -> Ite
             _fill(group, source, layout)
             if beside is not None:
                 _check_length(group, source, layout)
-        single = len(groups) == 1 and groups[0].invalid_in is None
+        single = len(groups) == 1 and (groups[0].invalid_in is None or groups[0].holds_mask)
         text = groups[0].name if single else _virtual(groups, source, layout)
         yield stack.enter_context(rasterio.open(text, driver="GTiff" if single else "VRT", sharing=False))
 
 
 def _groups(source: PixelSource, layout: Layout) -> list[_Group]:
-    everything, is_masked = list(range(source.shape[0])), source.has_internal_mask
-    if not layout.factors:
-        return [_Group(Resampling.nearest, everything, shared_nodata(layout.bands), is_masked)]
-    has_alpha = any(band.is_alpha for band in layout.bands)
-    is_mixed = is_masked and len({band.nodata is None for band in layout.bands if not band.is_alpha}) > 1
+    everything, telling = list(range(source.shape[0])), layout.telling
     groups: dict[tuple[object, ...], _Group] = {}
     for at in everything:
-        method, nodata = layout.method(at), layout.bands[at].nodata
-        key: tuple[object, ...]
-        if method is Resampling.nearest:
-            key, new = (method,), _Group(method, [], shared_nodata(layout.bands), is_masked)
-        elif has_alpha or is_mixed:
-            # GDAL would average the values of transparent pixels, and nodata where there is an internal mask; a mask
-            # on the scratch dataset keeps both out.
-            key = (method, at if nodata is not None else None)
-            new = _Group(method, [], nodata, True, invalid_in=at)
-        else:
-            key, new = (method, repr(nodata)), _Group(method, [], nodata, is_masked)
+        method = layout.method(at) if layout.factors else Resampling.nearest
+        key: tuple[object, ...] = (method,)
+        new = _Group(method, [], telling.nodata, holds_mask=telling.is_masked)
+        if method is not Resampling.nearest and telling.hides:
+            # GDAL would average nodata, and the values of transparent pixels; a mask on the scratch dataset keeps both
+            # out.
+            nodata = layout.bands[at].nodata
+            is_alike = nodata is None and not layout.bands[at].is_alpha and source.dtype.kind != "f"
+            kept = None if nodata is None else as_stored(nodata, source.dtype)
+            holds_mask = is_alike and telling.is_masked
+            key, new = (method, None if is_alike else at), _Group(method, [], kept, at, holds_mask)
         groups.setdefault(key, new).members.append(at)
-    return list(groups.values())
+    if not telling.is_masked or (len(groups) == 1 and next(iter(groups.values())).holds_mask):
+        return list(groups.values())
+    for group in groups.values():
+        group.holds_mask = False
+    # 0 is its nodata, so that an average is 255 where any pixel below is valid.
+    how = Resampling.average if layout.keeps_valid else Resampling.nearest
+    return [*groups.values(), _Group(how, [], nodata=0)]
 
 
 @contextmanager
@@ -177,7 +213,7 @@ def _scratch(beside: Path | None) -> Iterator[str]:
 
 def _fill(group: _Group, source: PixelSource, layout: Layout) -> None:
     """Write the bands of one group and their overviews."""
-    grid, members = layout.grid, group.members
+    grid, telling = layout.grid, layout.telling
     is_flipped_identity = tuple(grid.transform)[:6] == (1.0, 0.0, 0.0, 0.0, -1.0, 0.0)
     with ExitStack() as stack:
         if is_flipped_identity:  # a valid transform, though rasterio warns that some formats lose it
@@ -188,11 +224,11 @@ def _fill(group: _Group, source: PixelSource, layout: Layout) -> None:
             driver="GTiff",
             height=grid.height,
             width=grid.width,
-            count=len(members),
-            dtype=source.dtype.name,
+            count=max(len(group.members), 1),
+            dtype="uint8" if group.is_mask else source.dtype.name,
             crs=grid.crs,
             transform=grid.transform,
-            nodata=None if group.nodata is None else as_stored(group.nodata, source.dtype),
+            nodata=group.nodata,
             tiled=True,
             blockxsize=layout.blocksize,
             blockysize=layout.blocksize,
@@ -202,35 +238,48 @@ def _fill(group: _Group, source: PixelSource, layout: Layout) -> None:
             sharing=False,
         )
     with dataset:
-        dataset.colorinterp = [_color(layout.bands[at], at) for at in members]
-        for number, at in enumerate(members, start=1):
-            band = layout.bands[at]
-            if band.description is not None:
-                dataset.set_band_description(number, band.description)
-            if band.unit is not None:
-                dataset.set_band_unit(number, band.unit)
-            if band.colormap is not None and len(layout.bands) == 1:
-                dataset.write_colormap(number, band.colormap)
-        dataset.scales = [layout.bands[at].scale for at in members]
-        dataset.offsets = [layout.bands[at].offset for at in members]
-        if layout.tags:
-            dataset.update_tags(**layout.tags)
+        if not group.is_mask:
+            _describe(dataset, group.members, layout)
         for rows, pixels, internal in strips_of(source):
             window = Window(0, rows.start, grid.width, rows.stop - rows.start)
-            for number, at in enumerate(members, start=1):
+            for number, at in enumerate(group.members, start=1):
                 dataset.write(pixels[at], number, window=window)
-            if group.is_masked:
-                hidden = group.invalid_in
-                is_hidden = internal if hidden is None else invalid_pixels(pixels, layout.bands, internal, hidden)
-                dataset.write_mask(numpy.where(numpy.asarray(is_hidden), 0, 255).astype(numpy.uint8), window=window)
+            if group.is_mask:
+                dataset.write(_opaque(telling.everywhere(pixels, internal)), 1, window=window)
+            if group.holds_mask:
+                dataset.write_mask(_opaque(telling.everywhere(pixels, internal)), window=window)
+            elif group.invalid_in is not None:
+                dataset.write_mask(_opaque(telling.invalid(pixels, internal, group.invalid_in)), window=window)
         if layout.factors:
             with overviews_compressed("NONE"):
                 dataset.build_overviews(list(layout.factors), group.method)
 
 
+def _opaque(invalid: NDArray[numpy.bool_]) -> NDArray[numpy.uint8]:
+    """Return GDAL's mask: 255 where pixels are valid."""
+    return numpy.where(invalid, 0, 255).astype(numpy.uint8)
+
+
+def _describe(dataset: Any, members: list[int], layout: Layout) -> None:
+    """Set what is stored about bands beside their pixels."""
+    dataset.colorinterp = [_color(layout, at) for at in members]
+    for number, at in enumerate(members, start=1):
+        band = layout.bands[at]
+        if band.description is not None:
+            dataset.set_band_description(number, band.description)
+        if band.unit is not None:
+            dataset.set_band_unit(number, band.unit)
+        if band.colormap is not None and len(layout.bands) == 1:
+            dataset.write_colormap(number, band.colormap)
+    dataset.scales = [layout.bands[at].scale for at in members]
+    dataset.offsets = [layout.bands[at].offset for at in members]
+    if layout.all_tags:
+        dataset.update_tags(**layout.all_tags)
+
+
 def _check_length(group: _Group, source: PixelSource, layout: Layout) -> None:
     """Check that a scratch file is as long as its pixels: GDAL does not report what a full disk refused last."""
-    least = scratch_bytes(len(group.members), source.dtype.itemsize, layout)
+    least = scratch_bytes(len(group.members), source.dtype.itemsize, layout) if group.members else 0
     length = Path(group.name).stat().st_size
     if length < least:
         raise StorageFullError(
@@ -238,26 +287,34 @@ def _check_length(group: _Group, source: PixelSource, layout: Layout) -> None:
         )
 
 
-def _color(band: BandLayer, at: int) -> ColorInterp:
+def _color(layout: Layout, at: int) -> ColorInterp:
+    band = layout.bands[at]
     if band.is_alpha:
-        return ColorInterp.alpha
+        return ColorInterp.alpha if layout.telling.keeps_alpha else ColorInterp.undefined
     if band.color in _COLORS:
         return ColorInterp[band.color]
     return ColorInterp.gray if at == 0 else ColorInterp.undefined
+
+
+def _color_table(colormap: Mapping[int, tuple[int, int, int, int]]) -> str:
+    """Return the colours of pixel values as a virtual dataset has them: from 0 on, without gaps."""
+    colors = [colormap.get(value, (0, 0, 0, 0)) for value in range(max(colormap, default=-1) + 1)]
+    entries = (f'<Entry c1="{red}" c2="{green}" c3="{blue}" c4="{alpha}"/>' for red, green, blue, alpha in colors)
+    return f"<ColorTable>{''.join(entries)}</ColorTable>"
 
 
 def _virtual(groups: list[_Group], source: PixelSource, layout: Layout) -> str:
     """Return the text of a virtual dataset that joins the groups' bands in their order."""
     grid = layout.grid
     where = {at: (group, number) for group in groups for number, at in enumerate(group.members, start=1)}
-    nodata = shared_nodata(layout.bands)
+    nodata = layout.telling.nodata
     rect = (0, 0, grid.width, grid.height)
 
     def part(group: _Group, band: str) -> str:
         return simple_source(group.name, band, rect, rect)
 
     parts = [virtual_head(grid)]
-    items = "".join(f"<MDI key={quoteattr(key)}>{escape(value)}</MDI>" for key, value in layout.tags.items())
+    items = "".join(f"<MDI key={quoteattr(key)}>{escape(value)}</MDI>" for key, value in layout.all_tags.items())
     parts.append(f"<Metadata>{items}</Metadata>")
     # GDAL shows the sources' overviews by itself only where they are larger than 128 pixels; listed ones always.
     parts.append(f"<OverviewList>{' '.join(str(factor) for factor in layout.factors)}</OverviewList>")
@@ -270,14 +327,13 @@ def _virtual(groups: list[_Group], source: PixelSource, layout: Layout) -> str:
             parts.append(f"<UnitType>{escape(band.unit)}</UnitType>")
         parts.append(f"<Offset>{float(band.offset)!r}</Offset><Scale>{float(band.scale)!r}</Scale>")
         if nodata is not None:
-            parts.append(f"<NoDataValue>{as_stored(nodata, source.dtype)!r}</NoDataValue>")
-        parts.append(f"<ColorInterp>{_color(band, at).name.capitalize()}</ColorInterp>")
+            parts.append(f"<NoDataValue>{nodata!r}</NoDataValue>")
+        if band.colormap is not None and len(layout.bands) == 1:
+            parts.append(f"<ColorInterp>Palette</ColorInterp>{_color_table(band.colormap)}")
+        else:
+            parts.append(f"<ColorInterp>{_color(layout, at).name.capitalize()}</ColorInterp>")
         parts.append(part(group, str(number)) + "</VRTRasterBand>")
-    if source.has_internal_mask:
-        # The nearest pixel's mask where there is one: it is right for codes, and for means as well. Else that of bands
-        # without nodata, to which no nodata was added.
-        nearest = [group for group in groups if group.method is Resampling.nearest]
-        plain = [group for group in groups if layout.bands[group.members[0]].nodata is None]
-        group = (nearest or plain or groups)[0]
-        parts.append(f'<MaskBand><VRTRasterBand dataType="Byte">{part(group, "mask,1")}</VRTRasterBand></MaskBand>')
+    mask = "".join(part(group, "1") for group in groups if group.is_mask)
+    if mask:
+        parts.append(f'<MaskBand><VRTRasterBand dataType="Byte">{mask}</VRTRasterBand></MaskBand>')
     return "".join([*parts, "</VRTDataset>"])

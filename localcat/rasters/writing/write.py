@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy
 import rasterio.shutil
 from rasterio.io import MemoryFile
+from rasterio.windows import Window
 
 from localcat.disk.digest import hash_stream
 from localcat.errors import (
@@ -33,7 +34,8 @@ from localcat.rasters.files.resampling import COMPLEX_RESAMPLINGS
 from localcat.rasters.writing.checks import BandLayer, check_array, check_layers, layers_for
 from localcat.rasters.writing.options import LEAST_BLOCKSIZE, MOST_OVERVIEWS, CogOptions
 from localcat.rasters.writing.scratch import Layout, assemble, scratch_bytes, scratch_path
-from localcat.rasters.writing.strips import ArrayPixels, FilePixels, PixelSource, size_of, strips_of
+from localcat.rasters.writing.strips import ArrayPixels, PixelSource, size_of, strips_of
+from localcat.rasters.writing.telling import Telling, telling_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -145,7 +147,7 @@ def write_pixels(
     """Write pixels from anywhere as `write_cog` does those of an array; they were checked, and fit the grid."""
     layout = Layout(
         grid=grid,
-        bands=tuple(bands),
+        telling=telling_of(source, bands),
         factors=overview_factors(grid.shape, options),
         resampling=options.overview_resampling,
         blocksize=_tile_edge(grid.shape, options),
@@ -220,7 +222,7 @@ def _write_large(source: PixelSource, layout: Layout, options: CogOptions, targe
             _encode(dataset, scratch, layout, options)
         with scratch.open("rb") as encoded, target.open("wb") as file:
             digest = _copied(encoded, file)
-    _compare(source, target)
+    _compare(source, target, layout.telling)
     return digest
 
 
@@ -235,16 +237,18 @@ def _check_room(needed: int, target: Path) -> None:
         raise StorageFullError(f"{target} needs {needed} bytes while it is written, {free} are free; make some room")
 
 
-def _compare(source: PixelSource, target: Path) -> None:
-    """Read a file back a few rows at a time and compare every bit with the pixels it should hold."""
+def _compare(source: PixelSource, target: Path, telling: Telling) -> None:
+    """Read a file back a few rows at a time and compare every bit, and its mask, with what it should hold."""
     bits = f"u{source.dtype.itemsize}"
     try:
         with open_raster(target, max_bytes=None) as dataset:
-            written = FilePixels(dataset, source.dtype, source.has_internal_mask)
             for rows, pixels, internal in strips_of(source):
-                found, mask = written.rows(rows)
-                same = numpy.array_equal(found.view(bits), pixels.view(bits))
-                if not same or (internal is not None and (mask is None or not numpy.array_equal(mask, internal))):
+                window = Window(0, rows.start, dataset.width, rows.stop - rows.start)
+                same = numpy.array_equal(dataset.read(window=window).view(bits), pixels.view(bits))
+                if telling.is_masked:
+                    hidden = dataset.read_masks(1, window=window) == 0
+                    same = same and numpy.array_equal(hidden, telling.everywhere(pixels, internal))
+                if not same:
                     raise StorageError(
                         f"{target} holds other pixels than were written, in row {rows.start} or below; the disk may be "
                         "full or damaged, write the image elsewhere"
