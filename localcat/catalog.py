@@ -27,7 +27,14 @@ if TYPE_CHECKING:
     from localcat.disk.data_folder import DataFolder
     from localcat.interop.stac.report import StacExport, StacReport
     from localcat.maintenance.info import CatalogInfo
-    from localcat.maintenance.report import BackupReport, GcReport, RecoverReport, RelocateReport, VerifyReport
+    from localcat.maintenance.report import (
+        BackupReport,
+        GcReport,
+        OptimizeReport,
+        RecoverReport,
+        RelocateReport,
+        VerifyReport,
+    )
     from localcat.models.attributes.values import File
     from localcat.models.backend import Formats, PixelReader
     from localcat.sharing.merge import MergeReport, Policy
@@ -653,10 +660,23 @@ class Catalog:
 
         return recover(broken, new, uncertain=uncertain, progress=progress)
 
-    def optimize(self) -> None:
+    def optimize(self, *, rewrite_masks: bool = False, progress: bool | None = None) -> OptimizeReport:
         """Merge the full-text indexes and give free pages back to the disk; worth it after many deletions.
 
         Other programs wait while it runs, and the disk needs room for a second copy of the file.
+
+        Parameters
+        ----------
+        rewrite_masks : bool
+            Whether files of an older localcat whose masks other programs misread (``verify("full")`` names them) are
+            written again. Their pixels stay; an image gets its new file, with another path and hash, in one step.
+        progress : bool, optional
+            Whether to show a progress bar of the files; by default on a terminal.
+
+        Returns
+        -------
+        OptimizeReport
+            The files that were written again, and those that could not be.
 
         Raises
         ------
@@ -665,7 +685,7 @@ class Catalog:
         """
         from localcat.maintenance.optimize import optimize  # not needed before
 
-        optimize(self.file)
+        return optimize(self.file, rewrites_masks=rewrite_masks, progress=progress)
 
     def gc(self, *, dry_run: bool = False, keep: str = "30 days", restore: bool = False) -> GcReport:
         """Unlink the files of deleted images, and set aside those that no image refers to; others may go on uploading.

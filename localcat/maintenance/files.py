@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from localcat.disk.digest import hash_stream
 from localcat.disk.ownership import data_path
@@ -22,7 +22,9 @@ from localcat.rasters.files.describe import RasterDescription, describe
 from localcat.rasters.files.dtypes import is_lossless, numpy_dtype
 from localcat.rasters.files.environment import read_errors
 from localcat.rasters.files.georeferencing import agrees
+from localcat.rasters.files.overviews import OVERVIEWS_TAG
 from localcat.rasters.files.validate import validate_cog
+from localcat.rasters.writing.checks import BandLayer
 from localcat.store.damage.problem_kinds import Problem, ProblemKind
 
 if TYPE_CHECKING:
@@ -37,11 +39,29 @@ _GC = "Catalog.gc() removes it"
 _ASIDE = "Catalog.gc(restore=True) brings it back; Catalog.gc() unlinks it 30 days after that date"
 _ORPHAN = "Catalog.gc() sets it aside, or removes it if it was deleted"
 _RENAME = "rename the folder so, or the catalog file back"
+_REWRITE = "Catalog.optimize(rewrite_masks=True) writes it again"
 _RESTORE = "restore it from a backup, or delete the image and upload it again"
 _SAME = 1e-9  # relative difference of two numbers of a geotransform that is rounding
 
-BandRow: TypeAlias = tuple[str, int, str | None, int]
-"""(name, position in the file, data type or None, is a mask) of a band."""
+
+@dataclass(frozen=True, slots=True)
+class BandRow:
+    """A band of a file, as the catalog knows it."""
+
+    name: str
+    position: int  # in the file, from 0
+    data_type: str | None
+    is_mask: bool
+    holds_codes: bool
+    nodata: float | None
+    is_alpha: bool
+
+    @property
+    def layer(self) -> BandLayer:
+        """What is known of it where its pixels are written."""
+        return BandLayer(
+            self.name, self.nodata, is_alpha=self.is_alpha, is_categorical=self.holds_codes, is_mask=self.is_mask
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +126,20 @@ def _count(catalog: CatalogFile) -> int:
 
 def _bands_in(connection: sqlite3.Connection, product: int, position: int) -> tuple[BandRow, ...]:
     sql = (
-        "SELECT name, coalesce(band_index, 0), data_type, type = 'mask' FROM band "
-        "WHERE product_id = ? AND coalesce(file_index, 0) = ? ORDER BY id"
+        "SELECT name, coalesce(band_index, 0), data_type, type = 'mask', type IN ('mask', 'class'), nodata, "
+        "coalesce(is_alpha, 0) FROM band WHERE product_id = ? AND coalesce(file_index, 0) = ? ORDER BY id"
     )
-    return tuple(connection.execute(sql, (product, position)).fetchall())
+    return tuple(
+        BandRow(name, at, data_type, bool(is_mask), bool(holds_codes), _number(nodata), bool(is_alpha))
+        for name, at, data_type, is_mask, holds_codes, nodata, is_alpha in connection.execute(sql, (product, position))
+    )
+
+
+def _number(nodata: object) -> float | None:
+    """Return a stored nodata, in which text stands for NaN; None for what a damaged row holds instead of a number."""
+    if nodata == "nan":
+        return math.nan
+    return float(nodata) if isinstance(nodata, int | float) else None
 
 
 def check_sizes(connection: sqlite3.Connection) -> Iterator[Problem]:
@@ -297,6 +327,9 @@ def _check_content(row: FileRow, path: Path, advice: str) -> Iterator[Problem]:
         return
     if layout:
         yield problem(ProblemKind.LAYOUT, advice, "a Cloud-Optimized GeoTIFF", "; ".join(layout))
+    misleading = misleads(row, found)
+    if misleading is not None:
+        yield problem(ProblemKind.MASKS, _REWRITE, "masks that all programs read alike", misleading)
     fix = "correct the image or its bands, or upload the image again"
     for expected, there in _disagreements(row, found):
         yield problem(ProblemKind.DISAGREEMENT, fix, expected, there)
@@ -333,11 +366,28 @@ def _disagreements(row: FileRow, found: RasterDescription) -> Iterator[tuple[str
                 yield f"geotrans {said}", f"geotrans {list(grid.geotransform)}"
         if row.crs is not None and grid is not None and not _means(row.crs, grid):
             yield f"CRS {row.crs}", f"CRS {crs_name(grid.crs)}"
-    for name, position, data_type, is_mask in row.bands:
-        if position >= found.count:
-            yield f"band '{name}' at position {position}", f"{found.count} bands"
-        elif data_type is not None and not is_mask and not is_lossless(found.dtypes[position], numpy_dtype(data_type)):
-            yield f"{numpy_dtype(data_type).name} in band '{name}'", found.dtypes[position]
+    for band in row.bands:
+        if band.position >= found.count:
+            yield f"band '{band.name}' at position {band.position}", f"{found.count} bands"
+        elif band.data_type is not None and not band.is_mask:
+            declared = numpy_dtype(band.data_type)
+            if not is_lossless(found.dtypes[band.position], declared):
+                yield f"{declared.name} in band '{band.name}'", found.dtypes[band.position]
+
+
+def misleads(row: FileRow, found: RasterDescription) -> str | None:
+    """Return how a file of localcat's tells validity so that other programs misread it; None if it does not.
+
+    Older ones have alpha bands of 0 and 1 with the colour alpha, and nothing that tells nodata in which bands differ.
+    """
+    if not row.owned or WRITTEN_BY_US not in found.tags or OVERVIEWS_TAG in found.tags:
+        return None
+    if "alpha" in found.color_interpretations:
+        return "an alpha band that has this colour"
+    told = {repr(found.nodata[band.position]) for band in row.bands if band.position < found.count}
+    declared = {repr(band.nodata) for band in row.bands if not band.is_mask and band.nodata is not None}
+    is_told = found.has_internal_mask or declared <= told
+    return None if is_told else "a nodata of its bands that it does not tell"
 
 
 def _means(words: str, grid: Grid) -> bool:

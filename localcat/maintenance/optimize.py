@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from localcat.errors import BadRequestError
+from localcat.maintenance.report import OptimizeReport
 from localcat.store.damage.check import TEXT_TABLES
 
 if TYPE_CHECKING:
@@ -13,8 +14,8 @@ if TYPE_CHECKING:
 _ANALYSIS_LIMIT = 1000  # rows of an index that ANALYZE looks at, about
 
 
-def optimize(catalog: CatalogFile) -> None:
-    """Merge the full-text indexes and give free pages back; `Catalog.optimize` says more.
+def optimize(catalog: CatalogFile, *, rewrites_masks: bool = False, progress: bool | None = None) -> OptimizeReport:
+    """Merge the full-text indexes and give free pages back, and perhaps write files again; see `Catalog.optimize`.
 
     Our searches are written so that they need no statistics. Where another program has gathered some they are renewed,
     since those of a small catalog mislead SQLite once it has grown; of our own none are made.
@@ -22,6 +23,11 @@ def optimize(catalog: CatalogFile) -> None:
     database = catalog.database
     if database.in_transaction:
         raise BadRequestError("the file cannot be tidied up inside a transaction; do it after the transaction")
+    report = OptimizeReport()
+    if rewrites_masks:
+        from localcat.maintenance.rewriting import rewrite_masks  # brings rasterio
+
+        rewrite_masks(catalog, report, progress=progress)
     with database.write() as transaction:
         transaction.expect_much()
         connection = transaction.connection
@@ -33,6 +39,7 @@ def optimize(catalog: CatalogFile) -> None:
     with database.separate(alone=True) as connection:
         connection.execute("PRAGMA temp_store = DEFAULT")  # the copy is as large as the file: not into memory
         connection.execute("VACUUM")
+    return report
 
 
 def reindex(catalog: CatalogFile) -> None:

@@ -196,6 +196,26 @@ class RelocateReport:
 
 
 @dataclass(slots=True)
+class OptimizeReport:
+    """What `Catalog.optimize` did with files whose masks other programs misread.
+
+    Parameters
+    ----------
+    rewritten : list of MovedFile
+        Files that were written again, under a new name.
+    left : list of MovedFile
+        Files that could not be, with the reason; they stay as they are.
+    """
+
+    rewritten: list[MovedFile] = field(default_factory=list)
+    left: list[MovedFile] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        lines = [f"{len(self.rewritten):,} files written again, {len(self.left):,} left as they are"]
+        return "\n".join([*lines, *(printable(f"  '{file.old}': {file.problem}") for file in self.left)])
+
+
+@dataclass(slots=True)
 class RecoverReport:
     """What `Catalog.recover` saved, and what it could not.
 

@@ -18,6 +18,7 @@ from localcat.store.file.connection import Journal, OpenOptions
 from localcat.store.file.database import Database
 from localcat.store.file.schema import Migrations
 from tests.checker import data_folder
+from tests.older_files import upload_as_before
 from tests.small_catalog import META, make_product, spectral
 from tests.small_rasters import make_tif
 from tests.survey import NAME, new_image, noise, pixels, remote_records, upload_version
@@ -159,6 +160,16 @@ def _optimize(catalog: Catalog, ack: Callable[[], None]) -> None:
     ack()
 
 
+def _rewrite(catalog: Catalog, ack: Callable[[], None]) -> None:
+    catalog.optimize(rewrite_masks=True, progress=False)
+    ack()
+
+
+def _write_as_before(folder: Path) -> None:
+    with Catalog.open(folder / NAME) as catalog:
+        upload_as_before(catalog, provider_id="1")
+
+
 def _backup(catalog: Catalog, ack: Callable[[], None]) -> None:
     catalog.backup(catalog.path.parent / COPIES / "copy.gpkg", progress=False)
     ack()
@@ -234,6 +245,7 @@ _DELETED: State = {uid: version for uid, version in _REPLACED.items() if uid != 
 _TWO_FILES: State = {**_BEFORE, "acme:two:c": "1"}
 _WITHOUT_B: State = {uid: version for uid, version in _BEFORE.items() if uid != "acme:one:b"}
 _IN_PLACE: State = {**_BEFORE, "acme:one:here0": "1", "acme:one:here1": "1"}
+_OLDER: State = {**_BEFORE, "acme:older:x": "1"}
 _LOADED: State = {**_BEFORE, "acme:one:b": "2", **{f"acme:one:r{number}": "2" for number in range(40)}}
 
 _INGESTED: State = {
@@ -259,4 +271,5 @@ SCENARIOS = {
     "migration": Scenario(_open, (_BEFORE, _BEFORE), versions=NEWER),
     "gc": Scenario(_gc, (_WITHOUT_B, _WITHOUT_B), _litter),
     "optimize": Scenario(_optimize, (_BEFORE, _BEFORE)),
+    "rewriting of masks": Scenario(_rewrite, (_OLDER, _OLDER), _write_as_before),
 }

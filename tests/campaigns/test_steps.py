@@ -9,7 +9,17 @@ from tests.campaigns.harness import Workshop
 from tests.campaigns.scenarios import SCENARIOS
 
 # Between them these take every step of all scenarios; the campaigns run the others as well.
-SHARE = ["upload of two files", "replace", "delete", "bulk load", "ingest", "gc", "merge", "migration"]
+SHARE = [
+    "upload of two files",
+    "replace",
+    "delete",
+    "bulk load",
+    "ingest",
+    "gc",
+    "merge",
+    "migration",
+    "rewriting of masks",
+]
 PROTOCOL = [
     "temporary file locked",
     "file written",

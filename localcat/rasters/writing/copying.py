@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy
 from rasterio.enums import Resampling
+from rasterio.windows import Window
 
 from localcat.disk.digest import CHUNK, hash_stream
 from localcat.errors import BadRequestError, ImageDeletedError, InvalidArrayError
@@ -35,7 +36,7 @@ from localcat.rasters.files.tiff import (
 )
 from localcat.rasters.writing.checks import BandLayer
 from localcat.rasters.writing.options import CogOptions
-from localcat.rasters.writing.strips import FilePixels
+from localcat.rasters.writing.strips import FilePixels, row_strips
 from localcat.rasters.writing.write import FileDigest, check_overviews, write_pixels
 
 if TYPE_CHECKING:
@@ -189,8 +190,9 @@ def as_cog(
         BandLayer(
             description=description.descriptions[at],
             nodata=_nodata_of(description, at, known[at].nodata),
-            is_alpha=description.alpha_index == at + 1,
+            is_alpha=description.alpha_index == at + 1 or known[at].is_alpha,
             is_categorical=known[at].is_categorical or description.colormaps[at] is not None,
+            is_mask=known[at].is_mask,
             color=description.color_interpretations[at],
             colormap=description.colormaps[at],
             scale=description.scales[at],
@@ -213,6 +215,19 @@ def as_cog(
             tags={**description.tags, **(tags or {})},
         )
         return replace(digest, fill_fraction=fill_fraction)
+
+
+def have_same_pixels(one: str | PathLike[str], other: str | PathLike[str]) -> bool:
+    """Return whether two files hold the same numbers of bands, rows and columns, and the same bits in each pixel."""
+    with open_raster(one, max_bytes=None) as first, open_raster(other, max_bytes=None) as second:
+        if (first.count, first.shape, first.dtypes) != (second.count, second.shape, second.dtypes):
+            return False
+        bands = FilePixels(first, numpy.dtype(first.dtypes[0]), has_internal_mask=False)
+        for rows in row_strips(bands.shape, bands.dtype.itemsize):
+            window = Window(0, rows.start, first.width, rows.stop - rows.start)
+            if first.read(window=window).tobytes() != second.read(window=window).tobytes():
+                return False
+    return True
 
 
 def _nodata_of(description: RasterDescription, at: int, declared: float | None) -> float | None:

@@ -96,8 +96,6 @@ class Layout:
     def all_tags(self) -> dict[str, str]:
         """The metadata of the file, with what it says about its masks and its overviews."""
         kept = {key: value for key, value in self.tags.items() if key not in (MASK_TAG, OVERVIEWS_TAG)}
-        if not self.factors:
-            return kept | self.telling.tags
         is_kept = self.keeps_valid or not self.telling.is_masked
         methods = [self.method(at) for at in range(len(self.bands))]
         words = [method.name if is_kept or method is not Resampling.average else "masked" for method in methods]

@@ -26,6 +26,7 @@ class ProblemKind(StrEnum):
     UNREADABLE_FILE = "unreadable file"  # it is there, and the system or GDAL cannot read it
     UNSAFE_PATH = "unsafe path"  # it leads out of the data folder
     LAYOUT = "layout"  # no Cloud-Optimized GeoTIFF any more
+    MASKS = "masks"  # told so that other programs take valid pixels for transparent; written by an older localcat
     DISAGREEMENT = "disagreement"  # grid, data type or bands of row and file differ
     ORPHAN = "orphan"  # a file that no row refers to; garbage
     TEMPORARY = "temporary"  # of an upload whose process is gone; garbage
