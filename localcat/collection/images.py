@@ -2,43 +2,28 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
-from localcat.collection.base import Collection, Predicate
-from localcat.collection.features import feature_collection
-from localcat.errors import BadRequestError, LocalcatError, require
-from localcat.expressions.properties import properties as p
-from localcat.models.attributes.values import METRES_PER_DEGREE, Resolution
-from localcat.models.band import Band
-from localcat.models.enums import DownloadFileFormat, ResampleAlgorithm, ResolutionUnit
-from localcat.models.image import Image
+from localcat.collection.base import Predicate
+from localcat.collection.located import LocatedImages
+from localcat.errors import require
+from localcat.models.enums import DownloadFileFormat, ResampleAlgorithm
 from localcat.models.requests import DownloadRequest, ReadRequest
 
 if TYPE_CHECKING:
+    import numpy
     import xarray
+    from numpy.typing import NDArray
 
-    from localcat.collection.footprints import FootprintIndex
-    from localcat.earth.contexts import GeoContext
-    from localcat.models.backend import Backend
     from localcat.models.points import PointSeries
+    from localcat.models.requests import MosaicOptions, StackOptions
+
+    MaskedArray = numpy.ma.MaskedArray[Any, Any]
 
 
-class Explainable(Protocol):
-    """A search, as the collection that it made sees it."""
-
-    def explain(self) -> Any:
-        """Return why it finds what it finds."""
-
-
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")  # in every locale
-
-
-class ImageCollection(Collection[Image]):
+class ImageCollection(LocatedImages):
     """Images, with the grid on which their pixels are wanted; what ``Image.search().collect()`` returns.
 
     Parameters
@@ -49,89 +34,69 @@ class ImageCollection(Collection[Image]):
         The grid on which pixels are read unless a call names another; see `geocontext`.
     """
 
-    _item_type = Image
-    _columns_shown = ("id", "acquired", "cloud_fraction", "storage_state")
-
-    def __init__(self, iterable: Iterable[Image] | None = None, geocontext: Any = None) -> None:
-        super().__init__(iterable)
-        self._given_context = geocontext
-        self._context: GeoContext | None = None
-        self._search: Explainable | None = None
-        self._index: FootprintIndex | None = None
-
-    @property
-    def geocontext(self) -> GeoContext | None:
-        """Where pixels are read by default; None if no context was given.
-
-        A geometry becomes an AOI. An AOI without a CRS gets the one that most of the images have, and one without
-        resolution and shape the finest resolution of the bands of all their products: in the unit that most of the
-        bands have, turned into that of the CRS at 111,111 m to the degree where the two differ. Both are decided once,
-        and kept by the collections made from this one.
-        """
-        if self._context is not None or self._given_context is None:
-            return self._context
-        context = self._completed(self._given_context)
-        if self._items:
-            self._context = context
-        return context
-
-    def filter_coverage(self, geom: Any, minimum_coverage: float = 1) -> ImageCollection:
-        """Return the images whose footprint covers at least a fraction of a geometry.
-
-        Parameters
-        ----------
-        geom : geometry or GeoContext
-            Anything that `Image.coverage` takes.
-        minimum_coverage : float
-            0 to 1; 1 for images that cover all of it.
-        """
-        from localcat.earth.geometry import as_geometry  # brings shapely
-
-        area = as_geometry(geom)
-        least = minimum_coverage - 1e-9  # the noise of an intersection
-        return self.filter(lambda image: image.coverage(area) >= least)
-
-    def intersecting(self, geometry: Any) -> ImageCollection:
-        """Return the images whose footprint shares a point with a geometry, in their order.
-
-        The first call builds an index of all footprints; it is kept until an image is added or removed.
-
-        Parameters
-        ----------
-        geometry : geometry, GeoContext or bounding box
-            Anything that `ImageSearch.intersects` takes.
-        """
-        return self[self._footprints().intersecting(geometry)]
-
-    def intersecting_each(self, geometries: Iterable[Any]) -> list[ImageCollection]:
-        """Return for each of many geometries what `intersecting` returns, by one index of the footprints.
-
-        Parameters
-        ----------
-        geometries : iterable
-            Geometries, each of them anything that `intersecting` takes.
-        """
-        index = self._footprints()
-        return [self[index.intersecting(geometry)] for geometry in geometries]
-
-    def nearest(self, point: Any, k: int = 1) -> ImageCollection:
-        """Return the images whose footprints are nearest to a point, nearest first; ties in their order.
-
-        Parameters
-        ----------
-        point : (longitude, latitude), or geometry
-            Anything that `ImageSearch.nearest` takes; distances are counted in the same way, in metres.
-        k : int
-            How many; fewer are returned where fewer have a footprint.
-        """
-        return self[self._footprints().nearest(point, k)]
-
-    def to_geojson(self) -> dict[str, Any]:
-        """Return the images as a GeoJSON FeatureCollection, as a dictionary that `json.dumps` takes."""
-        return feature_collection(self)
-
     # Pixels
 
+    @overload
+    def mosaic(
+        self,
+        bands: str | Sequence[str],
+        geocontext: Any = None,
+        *,
+        mask_nodata: Literal[True] = True,
+        raster_info: Literal[False] = False,
+        **options: Unpack[MosaicOptions],
+    ) -> MaskedArray: ...
+    @overload
+    def mosaic(
+        self,
+        bands: str | Sequence[str],
+        geocontext: Any = None,
+        *,
+        mask_nodata: Literal[True] = True,
+        raster_info: Literal[True],
+        **options: Unpack[MosaicOptions],
+    ) -> tuple[MaskedArray, dict[str, Any]]: ...
+    @overload
+    def mosaic(
+        self,
+        bands: str | Sequence[str],
+        geocontext: Any = None,
+        *,
+        mask_nodata: bool,
+        raster_info: Literal[False] = False,
+        **options: Unpack[MosaicOptions],
+    ) -> NDArray[Any]: ...
+    @overload
+    def mosaic(
+        self,
+        bands: str | Sequence[str],
+        geocontext: Any = None,
+        *,
+        mask_nodata: bool,
+        raster_info: Literal[True],
+        **options: Unpack[MosaicOptions],
+    ) -> tuple[NDArray[Any], dict[str, Any]]: ...
+    @overload
+    def mosaic(
+        self,
+        bands: str | Sequence[str],
+        geocontext: Any = None,
+        crs: str | None = None,
+        resolution: float | None = None,
+        all_touched: bool | None = None,
+        mask_nodata: bool = True,
+        mask_alpha: bool | str | None = None,
+        bands_axis: int = 0,
+        resampler: str = ResampleAlgorithm.NEAR,
+        processing_level: str | None = None,
+        scaling: Any = None,
+        data_type: str | None = None,
+        progress: bool | None = None,
+        raster_info: bool = False,
+        *,
+        on_error: str = "raise",
+        max_bytes: int | None = None,
+    ) -> Any: ...
     def mosaic(
         self,
         bands: str | Sequence[str],
@@ -204,6 +169,69 @@ class ImageCollection(Collection[Image]):
         )
         return self._backend().pixels.read_mosaic(self._items, request)
 
+    @overload
+    def stack(
+        self,
+        bands: str | Sequence[str],
+        geocontext: Any = None,
+        *,
+        mask_nodata: Literal[True] = True,
+        raster_info: Literal[False] = False,
+        **options: Unpack[StackOptions],
+    ) -> MaskedArray: ...
+    @overload
+    def stack(
+        self,
+        bands: str | Sequence[str],
+        geocontext: Any = None,
+        *,
+        mask_nodata: Literal[True] = True,
+        raster_info: Literal[True],
+        **options: Unpack[StackOptions],
+    ) -> tuple[MaskedArray, list[dict[str, Any]]]: ...
+    @overload
+    def stack(
+        self,
+        bands: str | Sequence[str],
+        geocontext: Any = None,
+        *,
+        mask_nodata: bool,
+        raster_info: Literal[False] = False,
+        **options: Unpack[StackOptions],
+    ) -> NDArray[Any]: ...
+    @overload
+    def stack(
+        self,
+        bands: str | Sequence[str],
+        geocontext: Any = None,
+        *,
+        mask_nodata: bool,
+        raster_info: Literal[True],
+        **options: Unpack[StackOptions],
+    ) -> tuple[NDArray[Any], list[dict[str, Any]]]: ...
+    @overload
+    def stack(
+        self,
+        bands: str | Sequence[str],
+        geocontext: Any = None,
+        crs: str | None = None,
+        resolution: float | None = None,
+        all_touched: bool | None = None,
+        flatten: Predicate | Sequence[Predicate] | None = None,
+        mask_nodata: bool = True,
+        mask_alpha: bool | str | None = None,
+        bands_axis: int = 1,
+        raster_info: bool = False,
+        resampler: str = ResampleAlgorithm.NEAR,
+        processing_level: str | None = None,
+        scaling: Any = None,
+        data_type: str | None = None,
+        progress: bool | None = None,
+        max_workers: int | None = None,
+        *,
+        on_error: str = "raise",
+        max_bytes: int | None = None,
+    ) -> Any: ...
     def stack(
         self,
         bands: str | Sequence[str],
@@ -519,105 +547,3 @@ class ImageCollection(Collection[Image]):
         if not self._items:
             return {"type": "FeatureCollection", "features": []}
         return self._backend().formats.item_collection(self._items)
-
-    def _lines(self) -> Iterator[str]:
-        dates = [image.acquired for image in self if isinstance(image.acquired, datetime)]
-        if dates:
-            ends = (min(dates), max(dates))
-            first, last = (f"{_MONTHS[date.month - 1]} {date.day:02d}, {date.year}" for date in ends)
-            yield f"  * Dates: {first} to {last}"
-        products = Counter(str(image.product_id) for image in self)
-        if products:
-            yield f"  * Products: {', '.join(f'{product}: {count}' for product, count in products.items())}"
-
-    # Inside
-
-    def _like(self, items: Iterable[Image]) -> ImageCollection:
-        with contextlib.suppress(LocalcatError):  # a context that cannot be completed fails when it is used
-            self.geocontext  # noqa: B018  # decided now, from all images, for those that are made from them, too
-        return super()._like(items)
-
-    def _changed(self) -> None:
-        self._index = None
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_index": None}  # made again when it is needed
-
-    def _footprints(self) -> FootprintIndex:
-        if self._index is None:
-            from localcat.collection.footprints import FootprintIndex  # brings shapely and rtree
-
-            self._index = FootprintIndex([image.geometry for image in self])
-        return self._index
-
-    def explain_empty(self, search: Explainable) -> None:
-        """Remember, if no image is here, the search that found none: it says why when pixels are asked for."""
-        self._search = None if self._items else search
-
-    def _require_images(self) -> None:
-        if self._items:
-            return
-        reason = "it was made without images, or they were filtered out"
-        if self._search is not None:
-            try:
-                lost = self._search.explain().lost_at
-            except LocalcatError:  # the catalog was closed meanwhile, say
-                lost = None
-            reason = f"its search left nothing after {lost.condition}" if lost else "its search found nothing"
-            reason += "; search.explain() says what was just missed"
-        raise BadRequestError(f"This ImageCollection is empty: {reason}")
-
-    def _backend(self) -> Backend:
-        self._require_images()
-        return self._items[0]._catalog
-
-    def _context_for(self, geocontext: Any) -> GeoContext:
-        self._require_images()
-        context = self.geocontext if geocontext is None else self._completed(geocontext)
-        if context is None:
-            raise BadRequestError("this ImageCollection has no geocontext; pass one, such as images[0].geocontext")
-        return context
-
-    def _completed(self, context: Any) -> GeoContext:
-        from localcat.earth.contexts import AOI, GeoContext  # brings rasterio
-
-        made: GeoContext = context if isinstance(context, GeoContext) else AOI(geometry=context)
-        if not isinstance(made, AOI) or not self._items:
-            return made
-        if made.crs is None:
-            codes = Counter(crs for image in self if (crs := image.cs_code or image.projection) is not None)
-            if codes:
-                made = made.assign(crs=codes.most_common(1)[0][0])
-        if made.crs is not None and made.resolution is None and made.shape is None:
-            finest = self._finest_resolution()
-            if finest is not None:
-                made = made.assign(resolution=_in_units_of(made.crs, finest))
-        return made
-
-    def _finest_resolution(self) -> Resolution | None:
-        """Return the finest resolution of the bands of all products, in the unit of most of them; metres win a tie."""
-        catalogs = {(image._catalog.database.path, image.product_id): image._catalog for image in self}
-        found = [
-            band.resolution
-            for (_, product_id), catalog in catalogs.items()
-            for band in catalog.search(Band).filter(p.product_id == product_id)
-            if band.resolution is not None
-        ]
-        if not found:
-            return None
-        in_degrees = sum(resolution.unit == ResolutionUnit.DEGREES for resolution in found)
-        unit = ResolutionUnit.DEGREES if 2 * in_degrees > len(found) else ResolutionUnit.METERS
-        finest = min(found, key=lambda resolution: resolution.metres)
-        if finest.unit == unit:
-            return finest
-        return Resolution(finest.metres / (METRES_PER_DEGREE if unit == ResolutionUnit.DEGREES else 1), unit)
-
-
-def _in_units_of(crs: str, resolution: Resolution) -> float:
-    """Return a resolution in the units of a CRS."""
-    from localcat.earth.crs import parse_crs  # brings rasterio
-
-    parsed = parse_crs(crs)
-    if parsed.is_geographic:
-        return resolution.value if resolution.unit == ResolutionUnit.DEGREES else resolution.metres / METRES_PER_DEGREE
-    return resolution.metres / float(parsed.linear_units_factor[1])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import IO, TYPE_CHECKING, Any, ClassVar, Unpack
+from typing import IO, TYPE_CHECKING, Any, ClassVar, Literal, Unpack, overload
 
 from localcat.errors import BadRequestError, DuplicateError, UploadOptionWarning, warn_caller
 from localcat.expressions.properties import properties as p
@@ -27,11 +27,15 @@ if TYPE_CHECKING:
     import numpy
     from numpy.typing import NDArray
 
+    from localcat.earth.contexts import GeoContext
     from localcat.models.backend import Backend
     from localcat.models.points import PointValues
+    from localcat.models.requests import ReadOptions
     from localcat.models.signatures import ImageValues
     from localcat.models.upload import ImageUpload
     from localcat.search import ImageSearch, Search
+
+    MaskedArray = numpy.ma.MaskedArray[Any, Any]
 
 
 class Image(ImageRecord):
@@ -234,10 +238,68 @@ class Image(ImageRecord):
 
     # Pixels out
 
+    @overload
     def ndarray(
         self,
         bands: str | Sequence[str],
-        geocontext: Any = None,
+        geocontext: GeoContext | None = None,
+        *,
+        mask_nodata: Literal[True] = True,
+        raster_info: Literal[False] = False,
+        **options: Unpack[ReadOptions],
+    ) -> MaskedArray: ...
+    @overload
+    def ndarray(
+        self,
+        bands: str | Sequence[str],
+        geocontext: GeoContext | None = None,
+        *,
+        mask_nodata: Literal[True] = True,
+        raster_info: Literal[True],
+        **options: Unpack[ReadOptions],
+    ) -> tuple[MaskedArray, dict[str, Any]]: ...
+    @overload
+    def ndarray(
+        self,
+        bands: str | Sequence[str],
+        geocontext: GeoContext | None = None,
+        *,
+        mask_nodata: bool,
+        raster_info: Literal[False] = False,
+        **options: Unpack[ReadOptions],
+    ) -> NDArray[Any]: ...
+    @overload
+    def ndarray(
+        self,
+        bands: str | Sequence[str],
+        geocontext: GeoContext | None = None,
+        *,
+        mask_nodata: bool,
+        raster_info: Literal[True],
+        **options: Unpack[ReadOptions],
+    ) -> tuple[NDArray[Any], dict[str, Any]]: ...
+    @overload
+    def ndarray(
+        self,
+        bands: str | Sequence[str],
+        geocontext: GeoContext | None = None,
+        crs: str | None = None,
+        resolution: float | None = None,
+        all_touched: bool | None = None,
+        mask_nodata: bool = True,
+        mask_alpha: bool | str | None = None,
+        bands_axis: int = 0,
+        raster_info: bool = False,
+        resampler: str = ResampleAlgorithm.NEAR,
+        processing_level: str | None = None,
+        scaling: Any = None,
+        data_type: str | None = None,
+        progress: bool | None = None,
+    ) -> Any: ...
+    def ndarray(
+        self,
+        bands: str | Sequence[str],
+        geocontext: GeoContext | None = None,
         crs: str | None = None,
         resolution: float | None = None,
         all_touched: bool | None = None,
@@ -346,7 +408,7 @@ class Image(ImageRecord):
     def download(
         self,
         bands: str | Sequence[str],
-        geocontext: Any = None,
+        geocontext: GeoContext | None = None,
         crs: str | None = None,
         resolution: float | None = None,
         all_touched: bool | None = None,

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Real
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from localcat.disk.paths import text_of
 from localcat.errors import AttributeValidationError, BadRequestError
@@ -110,6 +110,35 @@ def _names(value: Any) -> list[str]:
 def _require_count(name: str, value: Any) -> None:
     if value is not None and (isinstance(value, bool) or not hasattr(value, "__index__") or value.__index__() < 1):
         raise BadRequestError(f"{name} is a whole number from 1, not {value!r}")
+
+
+class ReadOptions(TypedDict, total=False):
+    """What `Image.ndarray` takes by name, but for what the type of its result depends on."""
+
+    crs: str | None
+    resolution: float | None
+    all_touched: bool | None
+    mask_alpha: bool | str | None
+    bands_axis: int
+    resampler: str
+    processing_level: str | None
+    scaling: Any
+    data_type: str | None
+    progress: bool | None
+
+
+class MosaicOptions(ReadOptions, total=False):
+    """The same of `ImageCollection.mosaic`."""
+
+    on_error: str
+    max_bytes: int | None
+
+
+class StackOptions(MosaicOptions, total=False):
+    """The same of `ImageCollection.stack`."""
+
+    flatten: Any
+    max_workers: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

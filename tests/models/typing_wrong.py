@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 import numpy
+from numpy.typing import NDArray
 
 from localcat import (
     AOI,
@@ -101,6 +102,16 @@ def attributes(product: Product, band: Band, image: Image, upload: ImageUpload) 
 
 
 def pixels(image: Image, images: ImageCollection) -> None:
+    number: int = image.ndarray("red")  # wrong
+    array: NDArray[numpy.uint16] = image.ndarray("red", raster_info=True)  # wrong
+    pair: tuple[NDArray[numpy.uint16], object] = images.mosaic("red")  # wrong
+    print(image.ndarray("red", raster_info=True).shape)  # wrong
+    print(image.ndarray("red", AOI((0, 0, 1, 1))).msak)  # wrong
+    print(image.ndarray("red", mask_nodata=False).mask)  # wrong
+    print(images.mosaic("red", raster_info=True).mask)  # wrong
+    print(images.stack("red", raster_info=True).shape)  # wrong
+    print(images.stack("red", raster_info=True)[1]["size"])  # wrong
+    image.ndarray("red", "EPSG:32618")  # wrong
     image.ndarray("red", maks_nodata=False)  # wrong
     image.ndarray(5)  # wrong
     image.ndarray("red", resolution="60m")  # wrong
@@ -113,7 +124,7 @@ def pixels(image: Image, images: ImageCollection) -> None:
     image.download("red", dst="a.tif")  # wrong
     paths: str = images.download("red")  # wrong
     image.point("0", "0")  # wrong
-    print(size, paths)
+    print(number, array, pair, size, paths)
 
 
 def others(product: Product, catalog: Catalog, image: Image) -> None:
