@@ -18,7 +18,7 @@ from localcat import Catalog
 from localcat.writing.ingest import intake
 
 folder, step, count, copy = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4] == "copy"
-intake._BATCH_SCENES = 2
+intake._BATCH_SCENES, intake._BATCH_SECONDS = 2, 1e9
 left = [count]
 
 def kill_at(event, arguments):
@@ -37,7 +37,7 @@ Catalog.open(folder + "/survey.gpkg").ingest(folder + "/in", copy=copy, workers=
     [
         ("copy", "file synced", 2, 0),
         ("copy", "file renamed", 3, 2),
-        ("copy", "commit due", 4, 2),
+        ("copy", "commit due", 4, 4),
         ("copy", "batch committed", 2, 4),
         ("in place", "commit due", 3, 2),
         ("in place", "batch committed", 1, 2),
