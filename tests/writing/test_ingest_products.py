@@ -97,6 +97,28 @@ def test_one_damaged_or_odd_file_does_not_decide_for_the_others(catalog: Catalog
     assert report.added == 5
 
 
+def test_a_file_that_no_band_needs_may_be_damaged(catalog: Catalog, tmp_path: Path) -> None:
+    for layer in ("B02_10m", "B03_10m", "B02_20m", "TCI_10m"):
+        tiny(tmp_path / f"T33XWJ_20220413T150759_{layer}.tif")
+    for layer in ("B02_20m", "TCI_10m"):
+        (tmp_path / f"T33XWJ_20220413T150759_{layer}.tif").write_bytes(b"II*\0 damaged")
+    report = catalog.ingest(tmp_path, progress=False)
+    assert [(item.outcome, list(item.bands)) for item in report.items] == [("added", ["blue", "green"])]
+    (tmp_path / "T33XWJ_20220413T150759_B03_10m.tif").write_bytes(b"II*\0 damaged too")
+    (item,) = catalog.ingest(tmp_path, progress=False).failed
+    assert "T33XWJ_20220413T150759_B03_10m.tif" in str(item.error)
+    assert catalog.images.count() == 1  # the image of before, whose file is not what it was
+
+
+def test_a_file_that_became_another_kind_is_an_image_of_another_product(catalog: Catalog, tmp_path: Path) -> None:
+    path = tiny(tmp_path / "in" / "a.tif")
+    catalog.ingest(tmp_path / "in", progress=False)
+    tiny(path, "float32")
+    (item,) = catalog.ingest(tmp_path / "in", progress=False).items
+    assert (item.outcome, item.image_id) == ("added", "acme:in-1-float32:a")
+    assert item.notes[-1] == "image 'acme:in:a' was made of what the files held before; delete it"
+
+
 def test_several_crs_are_one_product(catalog: Catalog, tmp_path: Path) -> None:
     for zone in (32, 33):
         tiny(tmp_path / "in" / f"a_{zone}.tif", crs=f"EPSG:326{zone}")

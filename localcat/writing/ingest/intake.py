@@ -38,11 +38,13 @@ from localcat.writing.ingest.known import KnownImage, KnownImages, note_sources,
 from localcat.writing.ingest.library import chosen_recipes
 from localcat.writing.ingest.listing import SourceFile, list_files
 from localcat.writing.ingest.outcome import IngestedScene, IngestReport, PassedOver
-from localcat.writing.ingest.products import Products, ReadScene, Target
+from localcat.writing.ingest.products import Products, ReadScene, Target, needed_layers
 from localcat.writing.ingest.scenes import Scene, group_scenes, single_file_scenes
 from localcat.writing.log import UploadRecord
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from localcat.models.backend import Backend
     from localcat.rasters.files.describe import RasterDescription
     from localcat.writing.ingest.recipe import Recipe
@@ -164,6 +166,7 @@ class _Ingest:
         self._products = Products(backend, dry_run=options.dry_run)
         self._claimed: dict[str, _Planned] = {}  # by image id
         self._results: dict[int, IngestedScene] = {}
+        self._sidecars: set[Path] = set()  # that were read
         self._report = IngestReport(dry_run=options.dry_run)
 
     def run(self, sources: Any) -> IngestReport:
@@ -184,6 +187,7 @@ class _Ingest:
             else:
                 bar = shown(planned, "ingesting scenes", "scenes", options.progress, total=len(pending))
                 self._carry_out(bar, pool)
+        report.passed_over = [one for one in report.passed_over if one.path not in self._sidecars]
         report.items = [self._results[position] for position in sorted(self._results)]
         product_id = None if self._product is None else str(self._product.id)
         report.items += [self._vanished(image) for image in self._known.gone(listing.folders, product_id)]
@@ -229,7 +233,7 @@ class _Ingest:
         candidates = [image for path in paths for image in by_path.get(path, []) if set(image.paths) <= paths]
         if product is None and scene.kind.is_alike:
             (key,) = wanted
-            return next((image for image in candidates if image.product_id.startswith(key)), None)
+            return next((image for image in candidates if f"{image.product_id}-".startswith(f"{key}-")), None)
         return next((image for image in candidates if image.product_id in wanted), None)
 
     def _is_unchanged(self, known: KnownImage, scene: Scene) -> bool:
@@ -248,7 +252,7 @@ class _Ingest:
     def _with_headers(
         self, pending: Sequence[tuple[int, Scene, KnownImage | None]], pool: ThreadPoolExecutor
     ) -> Iterator[tuple[int, ReadScene, KnownImage | None]]:
-        """Yield the scenes whose files all have a header that can be read."""
+        """Yield the scenes all of whose files that are needed have a header that can be read."""
         read = pool.map(self._headers_of, (scene for _, scene, _ in pending))
         for (position, scene, known), found in zip(pending, read, strict=True):
             if isinstance(found, ClientError):
@@ -260,7 +264,7 @@ class _Ingest:
     def _headers_of(scene: Scene) -> dict[str, FileHeader] | ClientError:
         try:
             with raster_environment():
-                return {layer: read_header(file.location) for layer, file in scene.layers.items()}
+                return {layer: read_header(scene.layers[layer].location) for layer in needed_layers(scene)}
         except ClientError as error:
             return error
 
@@ -311,7 +315,8 @@ class _Ingest:
         headers = [one.headers[layers[file.location]].description for file in files]
         for place, (file, header) in enumerate(zip(files, headers, strict=True)):
             require_bands(file.path, header, [band for band in target.bands if band.file_position == place])
-        facts, _ = facts_of(scene, one.in_order, self._items, date_from=self._options.date_from)
+        facts, sidecars = facts_of(scene, one.in_order, self._items, date_from=self._options.date_from)
+        self._sidecars.update(sidecars)
         for file in scene.files:
             if file not in files:
                 reason = f"no band of product '{target.product_id}' is in this file of scene '{scene.name}'"
@@ -319,11 +324,14 @@ class _Ingest:
             elif file.location != file.path:
                 facts.notes.append(f"{file.path.name} is a link to '{file.location}'")
         plan = _Planned(position, scene, target, files, headers, facts, scene.name, replaces=False)
-        if known is not None:
-            plan.name, plan.replaces = known.name, True
-            self._claimed[known.id] = plan
-            return plan
-        return self._named(plan)
+        if known is None:
+            return self._named(plan)
+        if known.product_id != target.product_id:
+            facts.notes.append(f"image '{known.id}' was made of what the files held before; delete it")
+            return self._named(plan)
+        plan.name, plan.replaces = known.name, True
+        self._claimed[known.id] = plan
+        return plan
 
     def _named(self, plan: _Planned) -> _Planned | None:
         """Give a new scene a name that is free; None if an image of that name is the very scene."""

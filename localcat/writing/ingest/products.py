@@ -37,7 +37,7 @@ class ReadScene:
     scene : Scene
         Its files.
     headers : dict of str to FileHeader
-        By layer.
+        By layer, of those that are needed.
     """
 
     scene: Scene
@@ -45,8 +45,8 @@ class ReadScene:
 
     @property
     def in_order(self) -> list[FileHeader]:
-        """The headers, in the order of the files."""
-        return [self.headers[layer] for layer in self.scene.layers]
+        """The headers that were read, in the order of the files."""
+        return [self.headers[layer] for layer in self.scene.layers if layer in self.headers]
 
 
 @dataclass(slots=True)
@@ -160,6 +160,14 @@ def _layer_of(band: BandRecipe, scene: Scene) -> str | None:
     if not band.layers:
         return next(iter(scene.layers)) if len(scene.layers) == 1 else None
     return next((layer.lower() for layer in band.layers if layer.lower() in scene.layers), None)
+
+
+def needed_layers(scene: Scene) -> list[str]:
+    """Return the layers of a scene that may become a band; the others, such as coarser copies, are not looked at."""
+    if scene.kind.other_layers:
+        return list(scene.layers)
+    layers = [layer for band in scene.kind.bands if (layer := _layer_of(band, scene)) is not None]
+    return list(dict.fromkeys(layers)) or list(scene.layers)
 
 
 def _layer_name(layer: str) -> str:
