@@ -18,6 +18,7 @@ from localcat.errors import BadRequestError
 from localcat.expressions.evaluate import like_matches
 from localcat.expressions.json_values import moment_of
 from localcat.expressions.terms import run
+from localcat.store.file import functions
 
 WRITER_TIMEOUT: Final = 60.0  # seconds that a write waits for other programs
 READER_TIMEOUT: Final = 10.0  # seconds that a read waits
@@ -147,6 +148,7 @@ def connect_as(kind: type[C], path: Path, mode: Mode, options: OpenOptions, *, d
         connection.create_function("localcat_like", 3, _like, deterministic=True)
         connection.create_function("localcat_terms", -1, run, deterministic=True)
         connection.create_function("localcat_moment", 1, _moment, deterministic=True)
+        functions.register(connection)
         if not options.trusted:
             for limit, most in _LIMITS.items():
                 connection.setlimit(limit, most)

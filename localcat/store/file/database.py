@@ -34,7 +34,7 @@ from localcat.errors import (
     UntrustedCatalogError,
     warn_caller,
 )
-from localcat.store.file import journal, schema
+from localcat.store.file import functions, journal, schema
 from localcat.store.file.connection import (
     QUERY_SECONDS,
     Mode,
@@ -238,6 +238,11 @@ class Database:
                 cursor = connection.execute(query, values)
                 names = [column[0] for column in cursor.description or ()]
                 return [dict(zip(names, row, strict=True)) for row in cursor]
+            except sqlite3.OperationalError as error:
+                problem = functions.problem()
+                if problem is None:
+                    raise
+                raise QueryError(problem) from error
             finally:
                 connection.set_authorizer(None if self.options.trusted else nothing_outside)
 

@@ -1,0 +1,90 @@
+"""Functions of our own for the SQL of users: exact areas, intersections, GeoJSON and WKT of footprints.
+
+They take a footprint as the view ``footprints`` has it (GeoPackage's form of WKB), as WKB, or as WKT. NULL gives NULL.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import sqlite3
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from localcat.errors import BadRequestError, CorruptCatalogError
+
+if TYPE_CHECKING:
+    from shapely.geometry.base import BaseGeometry
+
+_ENVELOPES: Final = {0: 0, 1: 32, 2: 48, 3: 48, 4: 64}  # bytes, by the code in a header (OGC 12-128r17, table 5)
+
+
+_thread = threading.local()  # SQLite tells that a function failed, and not why
+
+
+def problem() -> str | None:
+    """Return why a function failed last in this thread, once."""
+    found: str | None = _thread.__dict__.pop("problem", None)
+    return found
+
+
+def register(connection: sqlite3.Connection) -> None:
+    """Give a connection the functions; they bring shapely when they are first called."""
+    for name, count, function in (
+        ("lc_area_km2", 1, _area),
+        ("lc_intersects", 2, _intersects),
+        ("lc_geojson", 1, _geojson),
+        ("lc_wkt", 1, _wkt),
+    ):
+        connection.create_function(name, count, _checked(name, function), deterministic=True)
+
+
+def _checked(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that is NULL where an argument is, and that keeps why it fails for `problem`."""
+
+    def call(*arguments: Any) -> Any:
+        if any(argument is None for argument in arguments):
+            return None
+        try:
+            return function(*map(_shape, arguments))
+        except (BadRequestError, CorruptCatalogError) as error:
+            _thread.problem = f"{name}: {error}"
+            raise
+
+    return call
+
+
+@functools.lru_cache(maxsize=64)  # the same area is compared with each row
+def _shape(value: object) -> BaseGeometry:
+    from localcat.earth import geometry, wkt
+
+    if isinstance(value, str):
+        return wkt.as_area(value)
+    if not isinstance(value, bytes):
+        raise BadRequestError(f"{value!r:.100} is neither a footprint nor well-known text")
+    start = 8 + _ENVELOPES.get((value[3] >> 1) & 7, 0) if value[:2] == b"GP" and len(value) > 8 else 0
+    shape: BaseGeometry = geometry.from_wkb([value[start:]])[0]
+    return shape
+
+
+def _area(shape: BaseGeometry) -> float:
+    from localcat.earth import geometry
+
+    return geometry.area_km2(shape)
+
+
+def _intersects(one: BaseGeometry, other: BaseGeometry) -> int:
+    return int(one.intersects(other))
+
+
+def _geojson(shape: BaseGeometry) -> str:
+    from localcat.earth import wkt
+
+    return json.dumps(wkt.as_geojson(shape), separators=(",", ":"))
+
+
+def _wkt(shape: BaseGeometry) -> str:
+    from localcat.earth import wkt
+
+    return wkt.as_text(shape)
