@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
+from localcat.errors import BadRequestError
 from localcat.expressions import nodes
 from localcat.expressions.nodes import Node, Op
 
@@ -38,11 +39,20 @@ def to_python(node: Node) -> str:
         case nodes.Not(part):
             return f"~{_operand_text(part)}"
         case nodes.Like() | nodes.ListTest() | nodes.TermTest() | nodes.Constant():
-            from localcat.expressions.cql2.write_json import to_cql2_json  # few filters need it
-
-            return f"Expression.from_cql2({to_cql2_json(node)!r})"
+            return f"Expression.from_cql2({_cql2(node)!r})"
         case _:
             assert_never(node)
+
+
+def _cql2(node: Node) -> object:
+    """Return CQL2 text, or JSON where text has no form."""
+    from localcat.expressions.cql2.write_json import to_cql2_json  # few filters need it
+    from localcat.expressions.cql2.write_text import to_cql2_text
+
+    try:
+        return to_cql2_text(node)
+    except BadRequestError:  # a backslash before a quote
+        return to_cql2_json(node)
 
 
 def shortened(node: Node) -> str:

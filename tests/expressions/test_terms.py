@@ -93,6 +93,15 @@ def test_computed_values(image, text, wanted):
         assert images.filter(one).count() == int(found)
 
 
+def test_what_the_original_has_no_form_for_is_shown_as_cql2():
+    for text in ("(x_pixels + 1) > 2", "TRUE", "A_CONTAINS(tags, ('a'))", "ACCENTI(platform) LIKE ACCENTI('é%')"):
+        assert repr(Expression.from_cql2(text)) == f"Expression.from_cql2({text!r})"
+        assert Expression.from_cql2(text).to_cql2_text() == text
+    in_json = Expression.from_cql2({"op": "a_contains", "args": [{"property": "tags"}, ["\\"]]})
+    assert eval(repr(in_json)) == in_json
+    assert Expression.parse(in_json.serialize()) == Expression.parse(in_json.jsonapi_serialize()) == in_json
+
+
 def test_what_cannot_be_computed_is_refused(image):
     for text, message in {
         "satellite_id + 1 > 2": r"'\+' takes numbers, and satellite_id is not one; put a date in quotes: '2024-06-01'",

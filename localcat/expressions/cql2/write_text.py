@@ -14,7 +14,7 @@ from localcat.errors import BadRequestError
 from localcat.expressions.cql2.tokens import KEYWORDS
 from localcat.expressions.cql2.write_json import to_cql2_json
 from localcat.expressions.names import Json, brief
-from localcat.expressions.nodes import Node
+from localcat.expressions.nodes import Constant, Node
 from localcat.expressions.terms import ARITHMETIC
 
 _PLAIN_NAME = re.compile(r"[A-Za-z_:][A-Za-z0-9_:.]*")
@@ -23,7 +23,7 @@ _COMPARISONS = ("=", "<>", "<", "<=", ">", ">=")
 
 def to_cql2_text(node: Node) -> str:
     """Return a tree as CQL2 text; it raises what `to_cql2_json` does."""
-    return _condition(to_cql2_json(node))
+    return str(node.value).upper() if isinstance(node, Constant) else _condition(to_cql2_json(node))
 
 
 def _condition(part: Any) -> str:
