@@ -7,14 +7,23 @@ workers are forks of a process that has imported everything and has not opened t
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import multiprocessing
+import os
+import shutil
+import signal
+import sqlite3
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+import pyogrio
 
 import localcat.maintenance
 import localcat.writing.run  # noqa: F401  # imported once, before the forks
@@ -33,6 +42,7 @@ class Work:
     done: int = 0  # pieces that succeeded
     waits: list[float] = field(default_factory=list)  # how long each took; seconds
     errors: list[str] = field(default_factory=list)
+    closings: int = 0  # how often the file was closed without localcat
 
     def try_to(self, piece: Callable[[], object]) -> None:
         """Do a piece, and note how it went."""
@@ -174,6 +184,95 @@ def _check_file(catalog: Catalog, image: Image) -> None:
             raise ValueError(f"{image.id} has another content")
 
 
+def disturb(folder: Path, count: int) -> dict[str, object]:
+    """Let processes write and read, while threads of theirs open, copy, close and read the file without localcat.
+
+    One process after another is killed in the middle of its writes.
+    """
+    path = build(folder)
+
+    def writer(number: int) -> Callable[[Work, Any], None]:
+        def write(work: Work, _: Any) -> None:
+            with Catalog.open(path) as catalog, _closing_the_file(path, work):
+                for index in range(count):
+                    image = survey.new_image(catalog, "one", f"w{number}-{index}", "1")
+                    work.try_to(image.save)
+                work.try_to(lambda: _load(catalog, number, 10 * count))
+
+        return write
+
+    def keep_dying(work: Work, finished: Any) -> None:
+        while not finished.is_set():
+            told, tell = os.pipe()
+            child = os.fork()
+            if child == 0:
+                catalog = Catalog.open(path)
+                for number in itertools.count():
+                    Product(id=f"dying-{os.getpid()}-{number}", name="X", catalog=catalog).save()
+                    os.write(tell, b"1")
+            os.close(tell)
+            os.read(told, 1)  # it is in the next one by now, or soon
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            os.close(told)
+            work.done += 1
+
+    def keep_reading(work: Work, finished: Any) -> None:
+        with Catalog.open(path, read_only=True) as catalog, _closing_the_file(path, work):
+            seen = 0
+            while not finished.is_set():
+                work.try_to(lambda: Image.get("acme:one:a", catalog=catalog).files)
+                now = catalog.images.count()
+                if now < seen:
+                    work.errors.append(f"{seen} images, and then {now}")
+                seen = now
+
+    parts = together(writer(0), writer(1), writer(2), keep_reading, keep_reading, keep_dying)
+    with Catalog.open(path) as catalog:
+        rows, report = catalog.images.count() - 7, catalog.verify("full", progress=False)
+    return {
+        "rows": rows,
+        "acknowledged": 3 * (count + 10 * count),
+        "kills": parts[-1].done,
+        "closings": sum(work.closings for work in parts),
+        "is_sound": report.ok,
+        "worst": max(wait for work in parts for wait in work.waits),
+        "errors": [error for work in parts for error in work.errors],
+    }
+
+
+def _load(catalog: Catalog, number: int, count: int) -> None:
+    added = catalog.add_images(({"id": f"acme:one:l{number}-{index}"} for index in range(count)), progress=False).added
+    if added != count:
+        raise ValueError(f"{added} of {count} were added")
+
+
+@contextmanager
+def _closing_the_file(path: Path, work: Work) -> Iterator[None]:
+    """Open, copy, read and close a catalog file again and again, in a thread of this process."""
+    stop = threading.Event()
+
+    def run() -> None:
+        while not stop.is_set():
+            with path.open("rb") as file:
+                file.read(100)
+            shutil.copyfile(path, path.with_name(f"copy-{os.getpid()}"))
+            with suppress(Exception):  # it may be locked, or say that it is
+                pyogrio.read_info(path, layer="footprints")
+            with suppress(sqlite3.Error), closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
+                connection.execute("SELECT count(*) FROM image").fetchone()
+            work.closings += 4
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+        path.with_name(f"copy-{os.getpid()}").unlink(missing_ok=True)
+
+
 def create(folder: Path, count: int, processes: int = 8) -> dict[str, object]:
     """Let processes open the same catalogs for the first time, all at once, and save something in each."""
 
@@ -206,7 +305,12 @@ def _pair(option: str) -> tuple[str, str]:
     return name, value
 
 
-PLANS: dict[str, Callable[..., dict[str, object]]] = {"insert": insert, "upload": upload, "create": create}
+PLANS: dict[str, Callable[..., dict[str, object]]] = {
+    "insert": insert,
+    "upload": upload,
+    "create": create,
+    "disturb": disturb,
+}
 
 if __name__ == "__main__":
     plan, given_folder, given_count, *options = sys.argv[1:]

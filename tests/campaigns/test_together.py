@@ -66,6 +66,20 @@ def test_hundreds_of_uploads_beside_gc_deletes_and_reads_lose_nothing(tmp_path: 
     assert (told["uploads"], told["deletes"], told["errors"]) == (240, 60, [])
 
 
+def test_closing_the_file_and_kills_lose_nothing(tmp_path: Path) -> None:
+    told = crew("disturb", tmp_path, 5)
+    assert (told["rows"], told["is_sound"], told["errors"]) == (told["acknowledged"], True, [])
+    assert told["closings"] > 0
+    assert told["kills"] > 0
+
+
+@pytest.mark.campaign
+def test_closing_the_file_thousands_of_times_loses_nothing(tmp_path: Path, tally: Tally) -> None:
+    told = crew("disturb", tmp_path, 400)
+    tally.add("together", "3 writers, 2 readers, kills, closings", **{**told, "errors": len(told["errors"])})
+    assert (told["rows"], told["is_sound"], told["errors"]) == (told["acknowledged"], True, [])
+
+
 @pytest.mark.campaign
 def test_catalogs_are_created_once_by_many(tmp_path: Path, tally: Tally) -> None:
     told = crew("create", tmp_path, 40)
