@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import numpy
+import pytest
 
 from localcat import Catalog, Image, Product, SpectralBand
 from localcat.store.catalog_file import CatalogFile
@@ -84,3 +86,57 @@ def test_upload_of_a_megabyte_beside_one_that_waits_for_nothing(in_turns, tmp_pa
     ours, hasty = uploads(tmp_path / "ours.gpkg", durable=True), uploads(tmp_path / "hasty.gpkg", durable=False)
     in_turns("upload 1 MB", lambda: next(ours), lambda: next(hasty), rounds=60)
     assert next(ours) == next(hasty)
+
+
+def beside_none(path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Catalog, Catalog]:
+    """Return two catalogs with a product of one band and 1,000 images; the second one has no locks but SQLite's."""
+    made = []
+    for name in ("with", "without"):
+        catalog = Catalog.create(path / f"{name}.gpkg", org="bench")
+        product = Product(id="x", name="X", catalog=catalog)
+        product.save()
+        SpectralBand(name="b", product=product, data_type="UInt16", data_range=(0, 4095), band_index=0).save()
+        catalog.add_images({"id": f"bench:x:{number}"} for number in range(1000))
+        made.append(catalog)
+    with monkeypatch.context() as patch:
+        patch.setattr("localcat.disk.locks._ARE_NEEDED", False)  # as on Windows
+        made[1].close()
+        made[1] = Catalog.open(path / "without.gpkg")
+        assert made[1].images.count() == 1000  # the connection of this thread
+    made[0].products.count()
+    locks = [catalog.database._session().locks for catalog in made]
+    assert [one.are_there for one in locks] == [True, False]
+    return made[0], made[1]
+
+
+def read_all(catalog: Catalog) -> int:
+    return sum(Image.get(f"bench:x:{number}", catalog=catalog) is not None for number in range(1000))
+
+
+def test_1000_reads_by_id_beside_none_with_locks(in_turns, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, none = beside_none(tmp_path, monkeypatch)
+    assert (read_all(ours), read_all(none)) == (1000, 1000)
+    in_turns("read 1,000 images by id", lambda: read_all(ours), lambda: read_all(none), rounds=100)
+
+
+def save_another(catalog: Catalog, numbers: Iterator[int]) -> None:
+    Image(id=f"bench:x:new{next(numbers)}", acquired="2024-01-01", catalog=catalog).save()
+
+
+def test_save_of_one_image_beside_none_with_locks(in_turns, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, none = beside_none(tmp_path, monkeypatch)
+    numbers = itertools.count()
+    in_turns("save one new image", lambda: save_another(ours, numbers), lambda: save_another(none, numbers), rounds=500)
+    assert ours.images.count() == none.images.count()
+
+
+def upload_another(catalog: Catalog, numbers: Iterator[int]) -> None:
+    image = Image(id=f"bench:x:new{next(numbers)}", acquired="2024-01-01", catalog=catalog)
+    image.upload_ndarray(PIXELS[:64, :64], raster_meta=META).raise_for_status()
+
+
+def test_upload_of_64_pixels_beside_none_with_locks(in_turns, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, none = beside_none(tmp_path, monkeypatch)
+    numbers = itertools.count()
+    in_turns("upload 64 x 64", lambda: upload_another(ours, numbers), lambda: upload_another(none, numbers), rounds=200)
+    assert ours.images.count() == none.images.count()

@@ -63,7 +63,7 @@ from localcat.maintenance.report import MovedFile, RelocateReport, VerifyReport
 from localcat.rasters.writing.options import CogOptions
 from localcat.rasters.writing.write import write_cog
 from localcat.store.damage.problem_kinds import Problem, ProblemKind
-from localcat.store.file import database, journal
+from localcat.store.file import journal, transaction
 from tests.journals import leave_journal
 from tests.small_catalog import META
 from tests.small_rasters import make_grid
@@ -127,13 +127,13 @@ def fail(step: str) -> None:
 def failing_commit(path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch, Catalog.open(path) as catalog:
         image = Image(id="acme:one:new", catalog=catalog, acquired="2020-01-01")
-        patch.setattr(database, "reached", fail)
+        patch.setattr(transaction, "reached", fail)
         image.upload_ndarray(pixels(1), raster_meta=META)
 
 
 def failing_save(path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch, Catalog.open(path) as catalog:
-        patch.setattr(database, "reached", fail)
+        patch.setattr(transaction, "reached", fail)
         Product(id="new", name="New", catalog=catalog).save()
 
 

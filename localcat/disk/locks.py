@@ -92,7 +92,7 @@ class Locks:
         CatalogLockedError
             If another one commits, or loads much at once, for longer than this.
         """
-        if self._files is None and not self._open(make=False):
+        if self._files is None and not self._find():
             return
         self._is_shared = True  # from now on: to give back what is not held is harmless
         try:
@@ -105,6 +105,17 @@ class Locks:
             self.unshare()
             raise
         self._pass_gate(seconds)
+
+    def _find(self) -> bool:
+        """Open files that a writer may have made meanwhile; looked for no oftener than the gate is passed."""
+        now = time.monotonic()
+        if self._folder is None or now < self._next_gate:
+            return False
+        self._next_gate = now + _GATE_SECONDS
+        found = self._open(make=False)
+        if found:
+            self._next_gate = 0.0
+        return found
 
     def _pass_gate(self, seconds: float) -> None:
         """Share the lock behind the gate, where those wait who want to commit."""

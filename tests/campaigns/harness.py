@@ -204,6 +204,6 @@ def judge(
         problems += [f"copy: {problem}" for problem in copied.problems]
         if copied.versions not in history or copied.garbage:
             problems.append(f"the copy has {copied.versions} and {copied.garbage}")
-    expected = ("source", "stick.", scenarios.COPIES, f"{catalog.name}.schema-1.backup")
+    expected = ("source", "stick.", scenarios.COPIES, f"{catalog.name}.schema-")
     left = [name for name in checker.beside(catalog) if not name.startswith(expected)]
     return problems + ([f"beside the catalog lies {left}"] if left else [])

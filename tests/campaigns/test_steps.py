@@ -28,6 +28,7 @@ PROTOCOL = [
     "file renamed",
     "folder synced",
     "commit due",
+    "readers kept out",
     "committed",
 ]
 

@@ -72,8 +72,8 @@ def row_first() -> None:
         waiting.append((self, temporary, href))
 
     @contextmanager
-    def publishing(self: Database) -> Any:
-        with begin(self) as transaction:
+    def publishing(self: Database, **options: Any) -> Any:
+        with begin(self, **options) as transaction:
             yield transaction
         while waiting and not self.in_transaction:
             publish(*waiting.pop())
@@ -100,8 +100,8 @@ def unlink_first() -> None:
 @_variant
 def no_fsync() -> None:
     """Wait neither for files nor for folders of the data folder."""
-    layout._flush = lambda descriptor: None
-    layout._flush_folder = lambda folder: None
+    layout.flush = lambda descriptor: None
+    layout.flush_folder = lambda folder: None
 
 
 @_variant

@@ -13,6 +13,7 @@ from localcat.disk.filesystem import FileSystem
 from localcat.disk.ownership import LOCK_NAMES
 from localcat.maintenance import doctor
 from localcat.maintenance.doctor import DoctorReport, Finding, Status, examine
+from localcat.store.file.schema import migrations
 
 
 def about(report: DoctorReport, name: str) -> list[Finding]:
@@ -27,7 +28,7 @@ def test_a_good_place_is_well(kept: Catalog, tmp_path: Path) -> None:
     machine = ["Python", "SQLite", "write-ahead log", "GDAL", "GeoTIFF", "JPEG 2000", "PROJ", "GEOS"]
     place = ["file system", "permissions", "room", "catalog", "journal mode", "uploads", "locks"]
     assert [finding.name for finding in report.findings] == [*machine, *place]
-    assert about(report, "catalog")[0].value == "4 images, schema version 1"
+    assert about(report, "catalog")[0].value == f"4 images, schema version {len(migrations())}"
     assert about(report, "journal mode")[0].value == "a rollback journal"
     assert [finding.name for finding in examine().findings] == machine
 

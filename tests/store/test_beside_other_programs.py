@@ -307,7 +307,8 @@ def test_without_a_folder_for_locks_a_catalog_works_as_before(mine: Catalog, pat
         assert product_ids(catalog) == ["acme:first", "acme:mine"]
 
 
-def test_a_reader_makes_no_locks_and_finds_those_that_are_made(path: Path) -> None:
+def test_a_reader_makes_no_locks_and_finds_those_that_are_made(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("localcat.disk.locks._GATE_SECONDS", 0.0)
     folder = path.with_suffix(".data")
     shutil.rmtree(folder)
     with Catalog.open(path, read_only=True) as reader, Catalog.open(path) as writer:
