@@ -12,8 +12,9 @@ from localcat.models.band import Band
 from localcat.models.requests import ReadRequest
 from localcat.rasters.writing.picture import encoded_picture
 from localcat.reading.arrays import read_one
-from localcat.reading.layers import of_present, require_pixels
+from localcat.reading.layers import of_present, require_pixels, sources_of
 from localcat.reading.plan import band_names, bands_by_name, native_grid
+from localcat.reading.stated import are_averaged_quickly
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -53,7 +54,9 @@ def _picture(image: Image, size: int, bands: Any) -> NDArray[numpy.uint8]:
         bands=names,
         geocontext=image.geocontext.assign(geometry=None, shape=_shape(image, size), align_pixels=False),
         mask_alpha=names[-1] if has_alpha else None,
-        resampler="average" if table is None else "near",
+        resampler=_resampler(
+            image, [available[name] for name in shown if name in available], is_coded=table is not None
+        ),
     )
     pixels = read_one(image, request).pixels[: len(shown)]
     if table is not None:
@@ -67,6 +70,13 @@ def _picture(image: Image, size: int, bands: Any) -> NDArray[numpy.uint8]:
             colors = named[shades[0]]
     colors[numpy.ma.getmaskarray(pixels).any(axis=0)] = 0
     return colors
+
+
+def _resampler(image: Image, bands: Sequence[Band], *, is_coded: bool) -> str:
+    """Return how a picture is made: by means, unless all of a large file would have to be read for them."""
+    if is_coded:
+        return "near"
+    return "average" if are_averaged_quickly(sources_of(image, bands)) else "bilinear"
 
 
 def _names(image: Image, available: dict[str, Band]) -> Sequence[str]:

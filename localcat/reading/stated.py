@@ -7,7 +7,11 @@ from dataclasses import dataclass, replace
 from os import fspath
 from typing import TYPE_CHECKING
 
+from rasterio.enums import Resampling
+
 from localcat.rasters.files.describe import RasterDescription, describe
+from localcat.rasters.files.opening import open_raster
+from localcat.rasters.files.overviews import serves
 
 if TYPE_CHECKING:
     from localcat.rasters.files.sources import BandSource
@@ -78,6 +82,18 @@ def stated_bands(sources: Sequence[BandSource]) -> list[StatedBand]:
             )
         )
     return found
+
+
+def are_averaged_quickly(sources: Sequence[BandSource]) -> bool:
+    """Return whether averages of bands need no more pixels than other resamplings do.
+
+    They do where a file has overviews and does not say that these are averages.
+    """
+    for source in sources:
+        with open_raster(source.path, max_bytes=None) as dataset:
+            if dataset.overviews(1) and not serves(dataset, Resampling.average, [source.index]):
+                return False
+    return True
 
 
 def scales_by_file(

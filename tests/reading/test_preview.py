@@ -8,7 +8,9 @@ from functools import partial
 
 import numpy
 import pytest
+import rasterio
 from numpy.testing import assert_array_equal
+from rasterio.enums import Resampling
 from rasterio.io import MemoryFile
 
 from localcat import (
@@ -22,7 +24,8 @@ from localcat import (
     UnsavedObjectError,
 )
 from tests.overlapping_images import add, noise, red_green_product
-from tests.small_catalog import NewBand, alpha, make_product, spectral
+from tests.small_catalog import NewBand, alpha, make_product, new_image, spectral
+from tests.small_rasters import make_tif
 
 
 def decoded(png: bytes) -> numpy.ndarray:
@@ -142,6 +145,17 @@ def test_an_overview_serves_a_preview(catalog: Catalog) -> None:
     assert_array_equal(image.preview_array(300), before)
     with pytest.raises(RasterError, match="i-.*restore it"):
         image.ndarray("a")
+
+
+def test_an_overview_of_another_program_serves_a_preview(catalog: Catalog, tmp_path) -> None:
+    """Choice 26: nobody knows how it was made, so means would need all pixels; a picture does not."""
+    path = make_tif(tmp_path / "x.tif", 9, "uint8")
+    with rasterio.open(path, "r+") as file:
+        file.build_overviews([2, 4], Resampling.nearest)
+        file.write(numpy.zeros((1, 64, 48), "uint8"))  # the overviews stay as they are
+    image = new_image(product_of(grey("a")))
+    image.upload(path, copy=False).raise_for_status()
+    assert set(image.preview_array(16)[..., 0].ravel()) == {9}
 
 
 @pytest.mark.parametrize("size", [0, -1, 2.5, "x", None, True, 10**6])
