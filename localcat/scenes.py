@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, Unpack, overload
 
 from localcat.client import default_catalog
 from localcat.collection import BandCollection, Collection, ImageCollection, ProductCollection
@@ -23,9 +23,14 @@ from localcat.models.product import Product
 from localcat.plot import display, save_image
 
 if TYPE_CHECKING:
+    import numpy
+    from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
 
     from localcat.models.backend import Backend
+    from localcat.models.requests import PixelOptions
+
+    MaskedArray = numpy.ma.MaskedArray[Any, Any]
 
 __all__ = [
     "AOI",
@@ -161,6 +166,61 @@ class Scene:
         """Return the fraction of a geometry that the footprint covers, 0 to 1."""
         return self._image.coverage(geom)
 
+    @overload
+    def ndarray(
+        self,
+        bands: str | Sequence[str],
+        ctx: GeoContext,
+        *,
+        mask_nodata: Literal[True] = True,
+        raster_info: Literal[False] = False,
+        **options: Unpack[PixelOptions],
+    ) -> MaskedArray: ...
+    @overload
+    def ndarray(
+        self,
+        bands: str | Sequence[str],
+        ctx: GeoContext,
+        *,
+        mask_nodata: Literal[True] = True,
+        raster_info: Literal[True],
+        **options: Unpack[PixelOptions],
+    ) -> tuple[MaskedArray, dict[str, Any]]: ...
+    @overload
+    def ndarray(
+        self,
+        bands: str | Sequence[str],
+        ctx: GeoContext,
+        *,
+        mask_nodata: bool,
+        raster_info: Literal[False] = False,
+        **options: Unpack[PixelOptions],
+    ) -> NDArray[Any]: ...
+    @overload
+    def ndarray(
+        self,
+        bands: str | Sequence[str],
+        ctx: GeoContext,
+        *,
+        mask_nodata: bool,
+        raster_info: Literal[True],
+        **options: Unpack[PixelOptions],
+    ) -> tuple[NDArray[Any], dict[str, Any]]: ...
+    @overload
+    def ndarray(
+        self,
+        bands: str | Sequence[str],
+        ctx: GeoContext,
+        mask_nodata: bool = True,
+        mask_alpha: bool | str | None = None,
+        bands_axis: int = 0,
+        raster_info: bool = False,
+        resampler: str = "near",
+        processing_level: str | None = None,
+        scaling: Any = None,
+        data_type: str | None = None,
+        progress: bool | None = None,
+    ) -> Any: ...
     def ndarray(
         self,
         bands: str | Sequence[str],

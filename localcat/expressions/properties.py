@@ -16,7 +16,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import CodeType, FrameType
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from localcat.errors import BadRequestError, UnknownPropertyError
 from localcat.expressions import conditions
@@ -95,11 +95,13 @@ class Expression:
         expression._fill(node, depth, handle)
         return expression
 
-    def __setattr__(self, name: str, value: object) -> NoReturn:
-        raise AttributeError(f"an expression does not change: cannot set {name!r}")
+    if not TYPE_CHECKING:  # type checkers would take these for all names
 
-    def __delattr__(self, name: str) -> NoReturn:
-        raise AttributeError(f"an expression does not change: cannot delete {name!r}")
+        def __setattr__(self, name, value):
+            raise AttributeError(f"an expression does not change: cannot set {name!r}")
+
+        def __delattr__(self, name):
+            raise AttributeError(f"an expression does not change: cannot delete {name!r}")
 
     def __reduce__(self) -> tuple[type[Expression], tuple[Node]]:
         return type(self), (self.node,)
@@ -277,11 +279,13 @@ class Property:
 
     _expected: dict[tuple[int, int], _Expected]
 
-    def __setattr__(self, name: str, value: object) -> NoReturn:
-        raise AttributeError(f"{self} is a handle for filters: cannot set {name!r}")
+    if not TYPE_CHECKING:  # type checkers would take these for all names
 
-    def __delattr__(self, name: str) -> NoReturn:
-        raise AttributeError(f"{self} is a handle for filters: cannot delete {name!r}")
+        def __setattr__(self, name, value):
+            raise AttributeError(f"{self} is a handle for filters: cannot set {name!r}")
+
+        def __delattr__(self, name):
+            raise AttributeError(f"{self} is a handle for filters: cannot delete {name!r}")
 
     def __reduce__(self) -> tuple[type[Property], tuple[Ref]]:
         return type(self), (self.ref,)

@@ -112,12 +112,9 @@ def _require_count(name: str, value: Any) -> None:
         raise BadRequestError(f"{name} is a whole number from 1, not {value!r}")
 
 
-class ReadOptions(TypedDict, total=False):
-    """What `Image.ndarray` takes by name, but for what the type of its result depends on."""
+class PixelOptions(TypedDict, total=False):
+    """What `Scene.ndarray` takes by name, but for what the type of its result depends on."""
 
-    crs: str | None
-    resolution: float | None
-    all_touched: bool | None
     mask_alpha: bool | str | None
     bands_axis: int
     resampler: str
@@ -125,6 +122,14 @@ class ReadOptions(TypedDict, total=False):
     scaling: Any
     data_type: str | None
     progress: bool | None
+
+
+class ReadOptions(PixelOptions, total=False):
+    """The same of `Image.ndarray`."""
+
+    crs: str | None
+    resolution: float | None
+    all_touched: bool | None
 
 
 class MosaicOptions(ReadOptions, total=False):

@@ -29,6 +29,7 @@ from localcat import (
     XYZTile,
 )
 from localcat import properties as p
+from localcat.scenes import Scene
 
 
 def constructors(product: Product, catalog: Catalog) -> None:
@@ -145,6 +146,10 @@ def others(product: Product, catalog: Catalog, image: Image) -> None:
     print(DLTile.from_key("2048:16:30.0:15:3:80").pdd)  # wrong
     DLTile.from_key("2048:16:30.0:15:3:80").pad = 5  # wrong
     XYZTile(1, 1, 2).zoom = 3  # wrong
+    p.acquired.year_of_it = 2020  # wrong
+    (p.acquired > "2020").negated = True  # wrong
+    Scene(image).ndarray("red")  # wrong
+    print(Scene(image).ndarray("red", AOI(), raster_info=True).mask)  # wrong
     AOI(resolution="60m")  # wrong
     AOI().assign(resolutoin=60)  # wrong
     print(found, images, moment, p.cloud_fraction.acquierd < 5)  # wrong
