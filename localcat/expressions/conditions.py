@@ -135,6 +135,10 @@ def plain_value(ref: Ref, value: object) -> object:
     if is_masked(value):
         raise BadRequestError(f"{ref} compares with a value, not with a masked one; fill it or leave the condition out")
     if isinstance(value, datetime):
+        if value != value:  # pandas' NaT, which is a datetime without parts
+            raise BadRequestError(
+                f"{ref} compares with a time, not with {value!r}; to ask whether it is set use isnull"
+            )
         return _plain_datetime(value)
     if isinstance(value, Mapping):
         return dict(value)

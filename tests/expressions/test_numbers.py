@@ -163,3 +163,16 @@ def test_any_value_is_taken_or_refused_by_us(value, name):
             use()
         except (BadRequestError, AttributeValidationError, AttributeError) as error:
             assert not isinstance(error, AttributeError) or value is None  # noqa: PT017  # isnull has no value
+
+
+def test_no_time_is_refused_where_the_condition_is_made():
+    import pandas
+
+    for make in (lambda: p.acquired == pandas.NaT, lambda: p.x > pandas.NaT, lambda: p.extra["a"].any_of([pandas.NaT])):
+        with pytest.raises(
+            BadRequestError, match="compares with a time, not with NaT; to ask whether it is set use isnull"
+        ):
+            make()
+    assert (p.acquired > pandas.Timestamp("2020-01-01T00:00:00Z")).to_cql2_text() == (
+        "datetime > TIMESTAMP('2020-01-01T00:00:00Z')"
+    )
