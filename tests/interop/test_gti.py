@@ -47,7 +47,7 @@ def check(catalog: Catalog, path: Path, product: str, bands: list[str]) -> None:
 
 
 @needs_gti
-@pytest.mark.parametrize("kind", ["nodata", "internal mask"])
+@pytest.mark.parametrize("kind", ["nodata", "alpha", "internal mask"])
 def test_gdal_reads_our_mosaic(tmp_path: Path, kind: str) -> None:
     with Catalog.create(tmp_path / "survey.gpkg", org="acme") as catalog:
         nodata = {"nodata": 0} if kind == "nodata" else {}
