@@ -661,7 +661,7 @@ class Catalog:
         return recover(broken, new, uncertain=uncertain, progress=progress)
 
     def optimize(self, *, rewrite_masks: bool = False, progress: bool | None = None) -> OptimizeReport:
-        """Merge the full-text indexes and give free pages back to the disk; worth it after many deletions.
+        """Merge text indexes, renew the layer's extent, and give free pages back; worth it after many deletions.
 
         Other programs wait while it runs, and the disk needs room for a second copy of the file.
 

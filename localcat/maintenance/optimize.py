@@ -15,11 +15,13 @@ _ANALYSIS_LIMIT = 1000  # rows of an index that ANALYZE looks at, about
 
 
 def optimize(catalog: CatalogFile, *, rewrites_masks: bool = False, progress: bool | None = None) -> OptimizeReport:
-    """Merge the full-text indexes and give free pages back, and perhaps write files again; see `Catalog.optimize`.
+    """Merge text indexes, renew the layer's extent, give free pages back, perhaps write files again: `Catalog.optimize`.
 
     Our searches are written so that they need no statistics. Where another program has gathered some they are renewed,
     since those of a small catalog mislead SQLite once it has grown; of our own none are made.
     """
+    from localcat.store.rtree.extent import renew  # brings shapely
+
     database = catalog.database
     if database.in_transaction:
         raise BadRequestError("the file cannot be tidied up inside a transaction; do it after the transaction")
@@ -33,6 +35,7 @@ def optimize(catalog: CatalogFile, *, rewrites_masks: bool = False, progress: bo
         connection = transaction.connection
         for text_table in TEXT_TABLES:
             connection.execute(f"INSERT INTO {text_table} ({text_table}) VALUES ('optimize')")  # noqa: S608  # constants
+        renew(connection)
         if connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_stat1'").fetchone() is not None:
             connection.execute(f"PRAGMA analysis_limit = {_ANALYSIS_LIMIT}")
             connection.execute("ANALYZE")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import sqlite3
 import subprocess
@@ -11,6 +12,7 @@ import pyogrio
 import pytest
 
 from localcat import Catalog
+from localcat import properties as p
 from tests.small_catalog import make_product, new_image
 
 SYSTEM_PYTHON = "/usr/bin/python3"  # the one that a distribution's GDAL bindings are installed for
@@ -72,6 +74,73 @@ def test_the_layer_refuses_edits(path: Path, statement: str) -> None:
     with pytest.raises(sqlite3.IntegrityError, match="the layer footprints is read-only"):
         connection.execute(statement)
     connection.close()
+
+
+@pytest.mark.parametrize(
+    ("acquired", "shown"),
+    [
+        ("2001-01-01T23:59:59.999500Z", "2001-01-01T23:59:59.999Z"),
+        ("9999-12-31T23:59:59.999999Z", "9999-12-31T23:59:59.999Z"),
+        ("2020-06-30T11:22:33.123600Z", "2020-06-30T11:22:33.123Z"),
+        ("1970-01-01T00:00:00Z", "1970-01-01T00:00:00.000Z"),
+        ("1969-12-31T23:59:59.999999Z", "1969-12-31T23:59:59.999Z"),
+        ("1931-05-06T07:08:09.000001Z", "1931-05-06T07:08:09.000Z"),
+        ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00.000Z"),
+    ],
+)
+def test_times_are_cut_to_milliseconds_and_never_rounded(acquired: str, shown: str) -> None:
+    with Catalog.temporary(org="") as catalog:
+        product = make_product("x", name="X", catalog=catalog)
+        new_image(product, "a", acquired=acquired, geometry=(0, 0, 1, 1)).save()
+        assert catalog.sql("SELECT acquired FROM footprints") == [{"acquired": shown}]
+
+
+def extent_of(path: Path) -> tuple[float | None, ...]:
+    query = "SELECT min_x, min_y, max_x, max_y FROM gpkg_contents WHERE table_name = 'footprints'"
+    with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+        return tuple(connection.execute(query).fetchone())
+
+
+def test_the_extent_is_that_of_the_footprints(tmp_path: Path) -> None:
+    """It grows with every write, and shrinks when the catalog is tidied up."""
+    path = tmp_path / "survey.gpkg"
+    with Catalog.create(path, org="acme") as catalog:
+        assert extent_of(path) == (None,) * 4
+        product = make_product("x", name="X", catalog=catalog)
+        new_image(product, "unset", acquired="2020-01-01").save()
+        assert extent_of(path) == (None,) * 4
+        records = [
+            {"product_id": "acme:x", "name": f"n{n}", "geometry": (10.1 + n, 47, 11.1 + n, 48)} for n in range(3)
+        ]
+        catalog.add_images(records)
+        assert extent_of(path) == (10.1, 47, 13.1, 48)
+        far = new_image(product, "far", acquired="2020-01-01", geometry=(170, -5, -170, 5))
+        far.save()
+        assert extent_of(path) == (-180, -5, 180, 48)
+        far.delete()
+        assert extent_of(path) == (-180, -5, 180, 48)
+        catalog.optimize()
+        assert extent_of(path) == (10.1, 47, 13.1, 48)
+        catalog.images.filter(p.name == "n0").collect()[0].delete()
+        catalog.reindex()
+        catalog.optimize()
+        assert extent_of(path) == (11.1, 47, 13.1, 48)
+        for image in catalog.images.collect():
+            image.delete()
+        catalog.optimize()
+        assert extent_of(path) == (None,) * 4
+
+
+def test_a_read_layer_has_row_numbers_by_which_programs_count(path: Path) -> None:
+    """QGIS counts the features of a view by max(rowid) - min(rowid)."""
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT min(rowid), max(rowid) FROM footprints").fetchone() == (1, 3)
+        assert next(row[1] for row in connection.execute("PRAGMA table_info(footprints)")) == "rowid"
+    _, fids, _, _ = pyogrio.raw.read(path, layer="footprints", return_fids=True)
+    assert fids.tolist() == [1, 2, 3]
+    assert pyogrio.read_info(path, layer="footprints")["features"] == 3
+    assert pyogrio.read_bounds(path, layer="footprints")[0].tolist() == [1, 2, 3]
+    assert pyogrio.read_info(path, layer="footprints", force_total_bounds=True)["total_bounds"] == (-180, -5, 180, 5)
 
 
 def has_validator() -> bool:

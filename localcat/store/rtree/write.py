@@ -12,6 +12,7 @@ from collections.abc import Iterable
 
 from localcat.earth.geometry import Box, footprint_boxes, from_wkb
 from localcat.store.rtree.ask import TIME_UNIT
+from localcat.store.rtree.extent import Extent, grow
 
 NODE_SIZE = 4 + 51 * (8 + 6 * 4)  # bytes of a node of the tree: a header and 51 entries of an id and six floats
 
@@ -29,9 +30,11 @@ def add_entries(connection: sqlite3.Connection, rows: Iterable[tuple[int, bytes,
 
 def add_boxes(connection: sqlite3.Connection, rows: Iterable[tuple[int, Box, int | None]]) -> None:
     """Add (row id, box of the footprint, acquired) to the index, where the box is known already."""
-    times = ((row_id, box, (acquired or 0) / TIME_UNIT) for row_id, box, acquired in rows)
+    extent = Extent()
+    times = ((row_id, extent.with_box(box), (acquired or 0) / TIME_UNIT) for row_id, box, acquired in rows)
     entries = ((row_id, *box, time, time) for row_id, box, time in times)
     connection.executemany("INSERT INTO image_index VALUES (?, ?, ?, ?, ?, ?, ?)", entries)
+    grow(connection, extent)
 
 
 def remove_entries(connection: sqlite3.Connection, row_ids: Iterable[int]) -> None:
