@@ -167,12 +167,9 @@ def _of_kind(mapping: Mapping[Any, Any], kind: object) -> Form:
     if kind == "Feature":
         return _from_geojson(mapping["geometry"])
     if kind == "FeatureCollection":
-        features = [feature for feature in mapping["features"] if feature["geometry"] is not None]
-        if not features:
-            raise InvalidGeometryError(
-                "the GeoJSON of type 'FeatureCollection' is not a geometry: it has no feature with one"
-            )
-        return _collected([_from_geojson(feature) for feature in features])
+        features = mapping["features"]
+        located = [feature for feature in features if feature["geometry"] is not None]
+        return _collected([_from_geojson(feature) for feature in located or features])
     if kind == "GeometryCollection":
         return _collected([_from_geojson(member) for member in mapping["geometries"]])
     if kind in _GEOMETRIES:

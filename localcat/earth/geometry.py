@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 Box: TypeAlias = tuple[float, float, float, float]
 """(min_lon, max_lon, min_lat, max_lat) in degrees; a box across the antimeridian has max_lon > 180."""
 
+INDEX_WEST, INDEX_EAST = -180.0, 540.0  # longitudes between which the boxes in the space-time index are
 _FARTHEST = 3600.0  # degrees of longitude; a larger number is in other units
 
 
@@ -184,7 +185,8 @@ def search_boxes(geometry: BaseGeometry) -> list[Box]:
     """
     min_lon, max_lon, min_lat, max_lat = footprint_box(geometry)
     turns = (0, 360, -360) if max_lon >= 180 else (0, 360)
-    return [(min_lon + turn, max_lon + turn, min_lat, max_lat) for turn in turns]
+    boxes = [(min_lon + turn, max_lon + turn, min_lat, max_lat) for turn in turns]
+    return boxes + [(INDEX_WEST, INDEX_EAST, pole, pole) for pole in poles_of(geometry)]
 
 
 def to_wkb(geometry: BaseGeometry) -> bytes:
@@ -238,7 +240,15 @@ def intersecting(area: BaseGeometry, footprints: NDArray[Any]) -> NDArray[numpy.
             seam = shapely.LineString([(edge, -90), (edge, 90)])
             border = shapely.union_all([shapely.intersection(part, seam) for part in flat_parts(area)])
             hits |= shapely.intersects(turned(border, turn), footprints)
+    for pole in poles_of(area):
+        hits |= shapely.intersects(shapely.LineString([(-180, pole), (180, pole)]), footprints)
     return hits
+
+
+def poles_of(area: BaseGeometry) -> list[float]:
+    """Return the latitudes of the poles that an area from `as_geometry` touches: each is one place, at all longitudes."""
+    _, south, _, north = area.bounds
+    return [pole for pole, edge in ((90.0, north), (-90.0, south)) if edge == pole]
 
 
 def coverage(footprint: BaseGeometry, area: BaseGeometry) -> float:

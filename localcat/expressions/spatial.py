@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy
 import shapely
 
-from localcat.earth.geometry import Box, footprint_box, intersecting
+from localcat.earth.geometry import INDEX_EAST, INDEX_WEST, Box, footprint_box, intersecting, poles_of
 from localcat.earth.sphere import grown_box, within_reach
 from localcat.expressions.nodes import Relation, Spatial
 
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 Test: TypeAlias = "Callable[[NDArray[Any]], NDArray[numpy.bool_]]"
 """Returns which footprints of an array fulfil a condition; None fulfils none."""
-
-_INDEX_WEST, _INDEX_EAST = -180.0, 540.0  # longitudes between which the boxes in the space-time index are
 
 
 def test_of(condition: Spatial) -> Test:
@@ -84,12 +82,15 @@ def _inside(area: BaseGeometry, *, on_boundary: bool) -> Test:
     outer = _unrolled(area) if _is_at_seam(area) else area
     shapely.prepare(outer)
     relates = shapely.covers if on_boundary else shapely.contains
+    poles, is_pole = poles_of(area), _is_pole(area)
 
     def test(footprints: NDArray[Any]) -> NDArray[numpy.bool_]:
         special = _are_collections(footprints) | _are_collections(outer)
         hits: NDArray[numpy.bool_] = relates(outer, _without(footprints, special))
         for position in _positions(special):
             hits[position] = _lies_in(footprints[position], outer, on_boundary=on_boundary)
+        if poles and (on_boundary or is_pole):
+            hits |= numpy.isin(_pole_of(footprints), poles)
         return hits
 
     return test
@@ -98,6 +99,7 @@ def _inside(area: BaseGeometry, *, on_boundary: bool) -> Test:
 def _around(area: BaseGeometry) -> Test:
     """Return the test whether footprints contain an area."""
     shapely.prepare(area)
+    poles, is_pole = poles_of(area), _is_pole(area)
 
     def test(footprints: NDArray[Any]) -> NDArray[numpy.bool_]:
         special = _are_collections(footprints) | _are_collections(area)
@@ -107,6 +109,8 @@ def _around(area: BaseGeometry) -> Test:
         hits: NDArray[numpy.bool_] = shapely.within(area, _without(footprints, special))
         for position in _positions(special & ~shapely.is_missing(footprints)):
             hits[position] = _lies_in(area, _unrolled(footprints[position]), on_boundary=False)
+        if is_pole:
+            hits |= numpy.isin(_pole_of(footprints), poles)
         return hits
 
     return test
@@ -163,13 +167,24 @@ def boxes_of(condition: Spatial) -> list[Box] | None:
         box = grown_box(box, condition.metres or 0.0)
     west, east, south, north = box
     if east - west >= 360:
-        return [(_INDEX_WEST, _INDEX_EAST, south, north)]
+        return [(INDEX_WEST, INDEX_EAST, south, north)]
     turns = (-720, -360, 0, 360, 720)
-    return [
+    boxes = [
         (west + turn, east + turn, south, north)
         for turn in turns
-        if west + turn <= _INDEX_EAST and east + turn >= _INDEX_WEST
+        if west + turn <= INDEX_EAST and east + turn >= INDEX_WEST
     ]
+    return boxes + [(INDEX_WEST, INDEX_EAST, pole, pole) for pole in poles_of(condition.area)]
+
+
+def _pole_of(footprints: NDArray[Any]) -> NDArray[numpy.float64]:
+    """Return the latitude of the pole that each footprint is, NaN for all others."""
+    _, south, _, north = shapely.bounds(footprints).T
+    return numpy.where((south == north) & (numpy.abs(south) == 90), south, numpy.nan)
+
+
+def _is_pole(area: BaseGeometry) -> bool:
+    return not numpy.isnan(_pole_of(numpy.array([area], dtype=object))[0])
 
 
 def _is_at_seam(geometry: BaseGeometry) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from localcat.errors import BadRequestError
 from localcat.models.attributes.scalars import Choice, Geometry, Integer, Number, Stored, Text, Timestamp
-from localcat.models.attributes.structured import NestedNumbers, NumberTuple
+from localcat.models.attributes.structured import GeoTransform, NestedNumbers
 from localcat.models.attributes.values import File, FileList
 from localcat.models.belongs import NamedCatalogObject
 from localcat.models.enums import StorageState
@@ -36,7 +36,7 @@ class ImageRecord(NamedCatalogObject, abstract=True):
     )
     cs_code = Text("Code of its CRS, such as 'EPSG:32618'; wins over `projection`.")
     projection = Text("Its CRS as WKT or PROJ.4 text.")
-    geotrans = NumberTuple("Six numbers in GDAL's order, from (column, row) to CRS coordinates.", length=6)
+    geotrans = GeoTransform("Six numbers in GDAL's order, from (column, row) to CRS coordinates.")
     x_pixels = Integer("Columns.", least=1)
     y_pixels = Integer("Rows.", least=1)
     acquired = Timestamp("When the sensor captured it; aware UTC.", filterable=True, sortable=True)

@@ -319,7 +319,7 @@ class TestGrid:
         assert context.grid().shape == (5, 5)
         loose = context.assign(align_pixels=False).grid()
         assert loose.geotransform == (500005.0, 20.0, 0.0, 89.0, 0.0, -20.0)
-        assert loose.shape == (5, 5)
+        assert loose.shape == (4, 5)  # 88 by 90 m: the nearest numbers, GDAL rounds 4.5 up
 
     def test_noise_does_not_cost_a_row_or_a_column(self) -> None:
         bounds = (0.1, 0.1, 0.1 + 0.1 + 0.1, 0.7)
@@ -344,6 +344,27 @@ class TestGrid:
     def test_an_incomplete_context_names_what_is_missing(self, parts: dict[str, object], missing: str) -> None:
         with pytest.raises(BadRequestError, match=f"this AOI has {missing};"):
             AOI(**parts).grid()  # type: ignore[arg-type]
+
+    @pytest.mark.parametrize(
+        ("width", "height", "shape"),
+        [(235.44, 239.4, (239, 235)), (235.5, 0.3, (1, 236)), (2.5, 3.4999, (3, 3)), (10.0000001, 9.9999999, (10, 10))],
+    )
+    def test_without_alignment_there_are_the_nearest_whole_pixels(
+        self, width: float, height: float, shape: tuple[int, int]
+    ) -> None:
+        """3.8, choice 29."""
+        west, south, crs = 258_292.5, 4_503_907.5, "EPSG:32615"
+        bounds = (west, south, west + 1000 * width, south + 1000 * height)
+        context = AOI(bounds=bounds, bounds_crs=crs, crs=crs, resolution=1000, align_pixels=False, all_touched=True)
+        assert context.grid().shape == shape
+        assert context.grid().geotransform == (bounds[0], 1000, 0, bounds[3], 0, -1000)
+
+    def test_bounds_in_grads_are_bounds(self) -> None:
+        """3.8, ours."""
+        context = AOI(bounds=(-200, -100, 200, 100), bounds_crs="EPSG:4807", crs="EPSG:4807", shape=(10, 20))
+        assert context.grid().resolution == (20, 20)
+        with pytest.raises(BadRequestError, match="beyond ±90°"):
+            context.assign(bounds=(0, 0, 10, 106))
 
     def test_bounds_beyond_the_projection_are_refused(self) -> None:
         with pytest.raises(BadRequestError, match="EPSG:32631"):
@@ -475,9 +496,10 @@ def test_the_grid_covers_the_bounds(bounds: tuple[float, float, float, float], r
     xs, ys = map(numpy.array, transform("EPSG:4326", "EPSG:32618", lons.ravel(), lats.ravel()))
     slack = 20 if min(lats[0, 0], -lats[-1, 0]) < -70 else 5  # metres; between two points of a densified edge
     assert grid.bounds[0] - slack <= xs.min()
-    assert grid.bounds[1] - slack <= ys.min()
-    assert grid.bounds[2] + slack >= xs.max()
     assert grid.bounds[3] + slack >= ys.max()
+    slack += 0 if align else resolution / 2  # which the nearest whole number of pixels may lack
+    assert grid.bounds[2] + slack >= xs.max()
+    assert grid.bounds[1] - slack <= ys.min()
     assert grid.resolution == (resolution, resolution)
 
 

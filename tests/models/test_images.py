@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import shapely
+from affine import Affine
 
 from localcat import (
     AOI,
@@ -119,6 +120,42 @@ def test_scalars_filter_and_sort(product: Product, name: str) -> None:
     Image(name="x", product=product, **given).save()
     found = Image.search().filter(getattr(p, name) == getattr(Image.get("guide:x"), name)).sort(name)
     assert found.ids() == ["acme:guide:x"]
+
+
+TURNED = Affine(8.66, 5, 600_000, 5, -8.66, 5_300_000)
+
+
+@pytest.mark.parametrize(
+    "affine",
+    [
+        Affine(10, 0, 600_000, 0, -10, 5_300_000),
+        Affine(0.1, 0, -180, 0, -0.1, 90),
+        Affine(1, 0, 10, 0, -1, 50),
+        Affine(500, 0, 1e6, 0, -10, 2e6),
+        TURNED,
+    ],
+)
+def test_geotrans_takes_an_affine_and_refuses_its_six_numbers(catalog: Catalog, affine: Affine) -> None:
+    """3.6, choice 31."""
+    assert Image(geotrans=affine).geotrans == affine.to_gdal()
+    assert Image(geotrans=affine.to_gdal()).geotrans == affine.to_gdal()
+    for six in (tuple(affine)[:6], list(affine)[:6]):
+        with pytest.raises(AttributeValidationError, match=r"seem to be in rasterio's; pass the Affine itself"):
+            Image(geotrans=six)
+
+
+@pytest.mark.parametrize(
+    "numbers", [(0, 1, 0, 0, 0, 1), (0, 1, 0, 0, 0, -1), (7, 0, 0, 8, 0, 0), (0, 1000, 0, 0, 0, -1)]
+)
+def test_other_grids_are_taken_as_they_are_written(catalog: Catalog, numbers: tuple[float, ...]) -> None:
+    assert Image(geotrans=numbers).geotrans == numbers
+
+
+def test_the_resolution_of_a_turned_grid_is_the_side_of_its_pixels(catalog: Catalog) -> None:
+    """3.6, ours."""
+    image = Image(id="p:i", cs_code="EPSG:32632", geotrans=TURNED)
+    with pytest.warns(GeoContextWarning, match="rotated"):
+        assert image.geocontext.resolution == pytest.approx(10, abs=1e-3)
 
 
 def test_geotrans_has_six_numbers(catalog: Catalog) -> None:

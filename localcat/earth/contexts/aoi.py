@@ -263,10 +263,10 @@ class AOI(GeoContext):
     def grid(self) -> Grid:
         """Return the pixel grid that covers the bounds.
 
-        With a shape, the outer edges of the grid are the bounds, seen from `crs`. With a resolution, the grid is the
-        smallest that covers them: from multiples of the resolution if `align_pixels`, else from their upper left
-        corner. Bounds in another CRS are first replaced by the box around their densified edges. A geographic grid
-        across the antimeridian continues beyond 180°.
+        With a shape, the outer edges of the grid are the bounds, seen from `crs`. With a resolution and `align_pixels`
+        it is the smallest grid of multiples of the resolution that covers them. Without `align_pixels` it begins in
+        their upper left corner and has the nearest whole number of pixels. Bounds in another CRS are first replaced by
+        the box around their densified edges. A geographic grid across the antimeridian continues beyond 180°.
 
         Raises
         ------

@@ -89,13 +89,13 @@ def grid_of_shape(bounds: Bounds, crs: CRS, shape: tuple[int, int]) -> Grid:
 
 
 def grid_of_resolution(bounds: Bounds, crs: CRS, resolution: float, *, align: bool) -> Grid:
-    """Return the smallest grid of square pixels that covers the bounds.
+    """Return the grid of square pixels for some bounds.
 
     Parameters
     ----------
     align : bool
-        Move the edges outwards to multiples of the resolution; otherwise the grid begins in the upper left corner of
-        the bounds.
+        Move the edges outwards to multiples of the resolution. Otherwise the grid begins in the upper left corner of
+        the bounds, and has the nearest whole number of pixels, as in GDAL.
     """
     min_x, min_y, max_x, max_y = bounds
     if align:
@@ -130,4 +130,4 @@ def _snapped(low: float, high: float, resolution: float) -> tuple[int, int]:
 
 
 def _count(extent: float, resolution: float) -> int:
-    return max(math.ceil(extent / resolution - _TOLERANCE), 1)
+    return max(math.floor(extent / resolution + 0.5 + _TOLERANCE), 1)

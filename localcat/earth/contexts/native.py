@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -47,9 +48,11 @@ def native_context(
     if x_skew or y_skew:
         warn_caller(GeoContextWarning(f"the grid of {who} is rotated; its context is the upright box around it"))
     if shape is None:
-        if abs(dx) != abs(dy):
+        across, down = math.hypot(dx, y_skew), math.hypot(x_skew, dy)
+        if not math.isclose(across, down, rel_tol=1e-9):
             raise BadRequestError(f"{who} has pixels that are not square, and no x_pixels and y_pixels")
-        return AOI(geometry=geometry, crs=crs, resolution=abs(dx), bounds_crs=crs, align_pixels=False)
+        resolution = abs(dx) if not y_skew else across
+        return AOI(geometry=geometry, crs=crs, resolution=resolution, bounds_crs=crs, align_pixels=False)
     height, width = shape
     corners = [(column, row) for column in (0, width) for row in (0, height)]
     xs = [x0 + dx * column + x_skew * row for column, row in corners]

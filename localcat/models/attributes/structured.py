@@ -24,6 +24,9 @@ from localcat.models.attributes.scalars import Settable, Stored, real, unstorabl
 T = TypeVar("T")
 S = TypeVar("S", contravariant=True)
 
+_OBLIQUE = 0.05  # cosine of the angle between the sides of a pixel
+_OBLONG = 100  # times that a side of a pixel may be as long as the other
+
 
 class Structured(Settable[T, S]):
     """A value that is stored as JSON text.
@@ -289,6 +292,38 @@ class NumberTuple(Structured[tuple[float, ...], Numbers]):
 
     def to_json(self, value: Any) -> Any:
         return list(value)
+
+
+class GeoTransform(NumberTuple):
+    """Six numbers in GDAL's order; an `affine.Affine` becomes that."""
+
+    type_name = "tuple of float"
+
+    def __init__(self, doc: str = "", **options: bool) -> None:
+        super().__init__(doc, length=6, **options)
+
+    def coerce(self, value: Any) -> tuple[float, ...]:
+        to_gdal = getattr(value, "to_gdal", None)
+        numbers = super().coerce(to_gdal() if callable(to_gdal) else value)
+        x0, dx, x_skew, y0, y_skew, dy = numbers
+        if _is_sheared(dx, x_skew, y_skew, dy) and not _is_sheared(x0, dx, y0, y_skew):
+            raise self.refuse(
+                value,
+                "is in GDAL's order, (x0, dx, x_skew, y0, y_skew, dy), and these six seem to be in rasterio's; pass "
+                "the Affine itself, or Affine.to_gdal()",
+            )
+        return numbers
+
+
+def _is_sheared(a: float, b: float, d: float, e: float) -> bool:
+    """Return whether the steps (a, d) to the next column and (b, e) to the next row are those of no usual grid.
+
+    Those of a usual one are at right angles, and neither is a hundred times as long as the other.
+    """
+    column, row = math.hypot(a, d), math.hypot(b, e)
+    if not column or not row:
+        return True
+    return abs(a * b + d * e) > _OBLIQUE * column * row or not 1 / _OBLONG < column / row < _OBLONG
 
 
 class Range(NumberTuple):

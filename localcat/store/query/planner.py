@@ -147,9 +147,11 @@ def is_told_by_boxes(question: Question) -> bool:
         return False
     if asked.relation not in (Relation.INTERSECTS, Relation.COVERED_BY):
         return False
-    from localcat.earth.geometry import fills_its_box  # brings shapely, which searches without a place do not need
+    from localcat.earth.geometry import fills_its_box, poles_of  # brings shapely, which other searches do not need
 
-    return bool(asked.area.area >= _LARGE) and fills_its_box(asked.area)
+    west, _, east, _ = asked.area.bounds
+    is_at_pole = east - west < 360 and bool(poles_of(asked.area))  # which is in more boxes than its own
+    return bool(asked.area.area >= _LARGE) and not is_at_pole and fills_its_box(asked.area)
 
 
 def count_inside(question: Question) -> Clause:
