@@ -246,7 +246,7 @@ def intersecting(area: BaseGeometry, footprints: NDArray[Any]) -> NDArray[numpy.
 
 
 def poles_of(area: BaseGeometry) -> list[float]:
-    """Return the latitudes of the poles that an area from `as_geometry` touches: each is one place, at all longitudes."""
+    """Return the latitudes of the poles that an area touches; each is one place, at all longitudes."""
     _, south, _, north = area.bounds
     return [pole for pole, edge in ((90.0, north), (-90.0, south)) if edge == pole]
 

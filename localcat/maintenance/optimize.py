@@ -15,7 +15,7 @@ _ANALYSIS_LIMIT = 1000  # rows of an index that ANALYZE looks at, about
 
 
 def optimize(catalog: CatalogFile, *, rewrites_masks: bool = False, progress: bool | None = None) -> OptimizeReport:
-    """Merge text indexes, renew the layer's extent, give free pages back, perhaps write files again: `Catalog.optimize`.
+    """Merge text indexes, renew the layer's extent and give free pages back, as `Catalog.optimize` says.
 
     Our searches are written so that they need no statistics. Where another program has gathered some they are renewed,
     since those of a small catalog mislead SQLite once it has grown; of our own none are made.
