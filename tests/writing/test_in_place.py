@@ -229,7 +229,7 @@ def test_lineage_is_recorded(catalog: Catalog, plain: Product, meta) -> None:
     third = new_image(plain, "third", extra_properties={"derived_from": "elsewhere"})
     third.upload_ndarray(array, raster_meta=info)
     assert third.extra_properties == {"derived_from": "elsewhere"}
-    crowded = {str(number): number for number in range(50)}
+    crowded = {str(number): number for number in range(500)}  # all that there may be
     fourth = new_image(plain, "fourth", extra_properties=crowded)
     fourth.upload_ndarray(array, raster_meta=info)
     assert fourth.extra_properties == crowded
