@@ -16,7 +16,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -33,6 +33,7 @@ TEMPORARY_PREFIX: Final = ".tmp-"
 _SQLITE = b"SQLite format 3\x00"  # how a catalog file begins
 _ORPHANS = ".orphans"  # of files set aside, by day
 _RANDOM_DIGITS = 16  # hexadecimal, of a file's name
+_DAYS_TO_TRY = 30  # for a file to be set aside, of whose path there are others
 _DEAD_AFTER = 24 * 3600  # seconds; of a temporary file where files cannot be locked
 _lasting: set[tuple[str, int]] = set()  # paths and inodes of folders that this process knows to be on the disk
 _SPARE_BYTES = 8 * 2**20  # left free beside a new file, for the catalog itself
@@ -333,10 +334,16 @@ class DataFolder:
         return path
 
     def set_aside(self, href: str, day: date) -> bool:
-        """Put a file that nothing refers to where `bring_back` finds it; return whether it is gone from its path."""
+        """Put a file that nothing refers to where `bring_back` finds it; return whether it is gone from its path.
+
+        Where another file of that path was set aside on that day, which must not be lost either, it goes to the next
+        day that is free. On a disk without a journal, a power cut in this rename may leave the file under both names.
+        """
         try:
-            target = self.resolve(f"{_ORPHANS}/{day.isoformat()}/{href}")
-            if os.path.lexists(target):  # another file of that path, which must not be lost either
+            days = (day + timedelta(days=later) for later in range(_DAYS_TO_TRY))
+            targets = (self.resolve(f"{_ORPHANS}/{one.isoformat()}/{href}") for one in days)
+            target = next((one for one in targets if not os.path.lexists(one)), None)
+            if target is None:
                 return False
             target.parent.mkdir(parents=True, exist_ok=True)
             rename(self.resolve(href), target)

@@ -280,9 +280,21 @@ def test_two_files_of_one_path_are_both_kept(catalog: Catalog, image: Image) -> 
     catalog.gc()
     second = orphan(catalog, "x.tif")
     second.write_bytes(b"another")
-    assert catalog.gc().kept == ["x.tif"]
+    report = catalog.gc()
+    assert (report.set_aside, report.kept, second.exists()) == (["x.tif"], [], False)
+    assert aside(catalog) == {f"{today()}/x.tif": b"12345", f"{days_ago(-1)}/x.tif": b"another"}
+    assert catalog.gc(restore=True).restored == ["x.tif"]
     assert second.read_bytes() == b"another"
-    assert aside(catalog) == {f"{today()}/x.tif": b"12345"}
+
+
+def test_a_file_that_a_power_cut_left_under_both_names_is_set_aside(catalog: Catalog, image: Image) -> None:
+    """A disk without a journal may keep the old name of a renamed file."""
+    path = orphan(catalog, "x.tif")
+    catalog.gc()
+    path.hardlink_to(catalog.data_folder.path / ".orphans" / today() / "x.tif")
+    assert (catalog.gc().kept, path.exists()) == ([], False)
+    assert catalog.gc(keep="0 days").kept == []
+    assert aside(catalog) == {}
 
 
 def test_an_older_state_that_is_collected_costs_no_pixels(kept: Catalog, tmp_path: Path) -> None:
