@@ -102,14 +102,13 @@ class Search(Tabular, Generic[T]):
 
     def _take(self, given: Mapping[str, Any]) -> None:
         for name, part in self.__dataclass_fields__.items():
-            made = part.default_factory() if callable(part.default_factory) else part.default
-            object.__setattr__(self, name, given.get(name, made))
+            object.__setattr__(self, name, given.get(name, part.default) if part.init else {})
 
     def _with(self, **changed: Any) -> Self:
         """Return a search that differs in some parts; what was made for this one is made anew for it."""
-        kept = {name: getattr(self, name) for name, part in self.__dataclass_fields__.items() if part.init}
-        made = object.__new__(type(self))
-        made._take({**kept, **changed})
+        made, put = object.__new__(type(self)), object.__setattr__
+        for name, part in self.__dataclass_fields__.items():
+            put(made, name, (changed[name] if name in changed else getattr(self, name)) if part.init else {})
         return made
 
     def __repr__(self) -> str:
