@@ -29,6 +29,7 @@ SIZE = 60  # pixels a side, of 10 m
 PIXEL = 10.0  # metres
 WEB = CRS.from_epsg(3857)
 _STEP = 1e-4  # degrees
+_TORN = 1e-6  # degrees; where two operations meet, some places have no coordinates that lead back to them
 _MOST_STRETCHED = 0.3  # part by which a CRS is stretched near a place; Web Mercator always is
 HIGHEST = 84.0  # degrees; Web Mercator ends at 85
 
@@ -73,7 +74,7 @@ def coordinates(code: int, place: tuple[float, float]) -> tuple[float, float]:
         return math.inf, math.inf
     back = numpy.array(project(crs, WGS84, xs, ys)) - (lons, lats)
     lengths = numpy.hypot(xs[1:] - xs[0], ys[1:] - ys[0]) * metres_of(crs) / (RADIUS * math.radians(_STEP))
-    is_there = numpy.abs(back).max() < 1e-4 and abs(lengths[1] - 1) < _MOST_STRETCHED
+    is_there = numpy.abs(back).max() < _TORN and abs(lengths[1] - 1) < _MOST_STRETCHED
     return (float(xs[0]), float(ys[0])) if is_there or crs == WEB else (math.inf, math.inf)
 
 
