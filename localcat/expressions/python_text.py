@@ -13,7 +13,7 @@ _LONGEST = 90  # characters of a condition that is shown on a line with others
 
 
 def to_python(node: Node) -> str:
-    """Return the code that makes an expression, given ``properties as p`` and ``import datetime``."""
+    """Return the code that makes an expression, given ``properties as p``, `Expression` and ``import datetime``."""
     match node:
         case nodes.Comparison(ref, op, value):
             return f"p.{ref} {_PYTHON.get(op, op.value)} {value!r}"

@@ -65,7 +65,7 @@ def test_an_expression_reads_as_the_code_that_makes_it(expression, text):
 @given(expressions())
 @settings(derandomize=True, max_examples=200, deadline=None)
 def test_the_repr_of_any_expression_makes_it_again(expression):
-    again = eval(repr(expression), {"p": p, "datetime": datetime})
+    again = eval(repr(expression), {"p": p, "datetime": datetime, "Expression": Expression})
     assert again == expression
     assert hash(again) == hash(expression)
     assert again.is_same(expression)

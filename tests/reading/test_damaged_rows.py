@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import numpy
 import pytest
 
 from localcat import (
@@ -23,7 +24,7 @@ NO_AREA = ["[500000,10,0,4000000,0,0]", "[500000,0,0,4000000,0,0]"]
 
 @pytest.fixture
 def image(catalog: Catalog) -> Image:
-    return add(red_green_product(), "one", noise(1, high=9))
+    return add(red_green_product(), "one", noise(1, high=9) + numpy.uint16(1))  # none of which is nodata
 
 
 def again(image: Image) -> Image:
