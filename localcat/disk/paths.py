@@ -74,6 +74,14 @@ def in_place_href(path: Path, home: Path) -> str:
     return path.relative_to(home).as_posix() if path.is_relative_to(home) else str(path)
 
 
+def href_between(path: Path, folder: Path) -> str:
+    """Return how a file in a folder names another file: relatively, so that both can be moved, where that can be."""
+    try:
+        return Path(os.path.relpath(path, folder)).as_posix()
+    except ValueError:  # on another drive of Windows
+        return path.as_posix()
+
+
 def is_local(href: str) -> bool:
     """Return whether a row's path of a file may be on this machine."""
     return "://" not in href and not href.startswith("/vsi") and "\x00" not in href

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
 from localcat.disk.faults import write_errors
-from localcat.disk.paths import absolute
+from localcat.disk.paths import absolute, href_between
 from localcat.errors import BadRequestError, LocalcatError, NotFoundError
 from localcat.expressions.properties import properties as p
 from localcat.maintenance.backup import staged
@@ -176,7 +176,7 @@ def _write(index: Index, bands: Sequence[Band], folder: Path, stem: str) -> Path
         places = []
         for tile in index.tiles:
             if is_plain:
-                places.append(_relative(tile.sources[0], folder))
+                places.append(href_between(tile.sources[0], folder))
             else:
                 name = f"{tile.rank}.vrt"
                 (views / name).write_text(_view(tile, index, bands, tiles), encoding="utf-8")
@@ -206,7 +206,7 @@ def _view(tile: Tile, index: Index, bands: Sequence[Band], folder: Path) -> str:
 
     def source(position: int, name: str) -> str:
         one = files[position]
-        place = escape(_relative(tile.sources[position], folder))
+        place = escape(href_between(tile.sources[position], folder))
         return (
             f'<SimpleSource><SourceFilename relativeToVRT="1">{place}</SourceFilename><SourceBand>{name}</SourceBand>'
             f'<SrcRect xOff="0" yOff="0" xSize="{one.shape[1]}" ySize="{one.shape[0]}"/>'
@@ -284,10 +284,3 @@ def _rectangle(bounds: tuple[float, float, float, float], srs: int) -> bytes:
     header = b"GP\x00\x01" + struct.pack("<i", srs)
     points = b"".join(struct.pack("<dd", *point) for point in ring)
     return header + b"\x01" + struct.pack("<III", 3, 1, len(ring)) + points
-
-
-def _relative(path: Path, folder: Path) -> str:
-    try:
-        return Path(os.path.relpath(path, folder)).as_posix()
-    except ValueError:  # on another drive of Windows
-        return path.as_posix()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from localcat.disk.digest import hash_stream
 from localcat.disk.faults import write_errors
-from localcat.disk.paths import absolute
+from localcat.disk.paths import absolute, href_between
 from localcat.errors import BadRequestError, CatalogExistsError, CorruptImageError
 from localcat.interop.stac.assets import Layout, layout_of, local_path_of
 from localcat.interop.stac.collections import collection_of
@@ -154,7 +154,7 @@ def _write_item(
             report.size_bytes += _copy(path, folder / copied, file)
             asset["href"] = f"./{copied}"
         else:
-            asset["href"] = _relative(path, target / collection.folder / name)
+            asset["href"] = href_between(path, target / collection.folder / name)
     _write_json(folder / f"{name}.json", item)
     collection.links.append({"rel": "item", "href": f"./{name}/{name}.json", "type": _GEOJSON})
     collection.widen(item, image)
@@ -202,10 +202,3 @@ def _copy(source: Path, dest: Path, file: File) -> int:
     if file.hash is not None and sha256 != file.hash:
         raise CorruptImageError(f"'{source}' is not what the catalog says it is: its sha256 is {sha256}; run verify")
     return size
-
-
-def _relative(path: Path, folder: Path) -> str:
-    try:
-        return Path(os.path.relpath(path, folder)).as_posix()
-    except ValueError:  # on another drive of Windows
-        return path.as_posix()
