@@ -107,7 +107,7 @@ with Catalog.temporary(org="a") as catalog, catalog.as_default():
     print(*run(product, side))
 """
 
-SMALL = (4352, 128, 68)  # columns and rows, edge of a tile: 76 MB decoded; MB that may be taken beside the result
+SMALL = (4352, 128, 84)  # columns and rows, edge of a tile: 76 MB decoded; MB that may be taken beside the result
 LARGE = (16_384, 512, 300)  # 1 GiB
 
 

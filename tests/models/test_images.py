@@ -474,17 +474,15 @@ def test_sizes_of_files_add_up_to_what_can_be_stored(product: Product) -> None:
 
 
 @pytest.mark.parametrize(
-    ("nowhere", "message"),
+    "nowhere",
     [
-        ({"type": "Feature", "geometry": None, "properties": {}}, "'Feature' .*its geometry is null"),
-        (
-            {"type": "FeatureCollection", "features": [{"type": "Feature", "geometry": None, "properties": {}}]},
-            "'FeatureCollection' .*it has no feature with one",
-        ),
+        {"type": "Feature", "geometry": None, "properties": {}},
+        {"type": "FeatureCollection", "features": [{"type": "Feature", "geometry": None, "properties": {}}]},
     ],
 )
-def test_a_feature_that_lies_nowhere_is_no_geometry(catalog: Catalog, nowhere: dict, message: str) -> None:
+def test_a_feature_that_lies_nowhere_is_no_geometry(catalog: Catalog, nowhere: dict) -> None:
     """3.2."""
+    message = "'Feature' .*its geometry is null"
     with pytest.raises(AttributeValidationError, match=f"^geometry: .*{message}"):
         Image(geometry=nowhere)
     with pytest.raises(InvalidGeometryError, match=message):

@@ -27,6 +27,7 @@ from localcat import (
     UntrustedCatalogError,
 )
 from localcat.store.catalog_file import CatalogFile
+from localcat.store.damage.problem_kinds import ProblemKind
 from localcat.store.file import schema
 from localcat.store.file.connection import OpenOptions, connect
 from localcat.store.file.database import Database
@@ -277,6 +278,10 @@ def test_a_catalog_of_each_published_version_opens_migrates_and_verifies(
         assert catalog.database.settings()["schema_version"] == str(OLD + len(more))
         Image(product_id="acme:p1", name="new", catalog=catalog).save()
         report = catalog.verify(level="full")
+        assert {problem.kind for problem in report.problems} <= {ProblemKind.MASKS}  # of files from before their rule
+        catalog.optimize(rewrite_masks=True)
+        report = catalog.verify(level="full")
         assert report.ok, report.problems
+        assert Image.get(schema_fixtures.PIXELS, catalog=catalog).ndarray("red").sum() == 7 * 32 * 24
     old = int(archive.stem.removeprefix("schema-"))
     assert backup_path(path, old).exists() is (old < OLD + len(more))

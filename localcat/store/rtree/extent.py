@@ -36,12 +36,13 @@ def grow(connection: sqlite3.Connection, extent: Extent) -> None:
     """Let the layer's extent hold another one; nothing is written if it does."""
     if extent.box is None:
         return
+    west, south, east, north = extent.box
     connection.execute(
-        "UPDATE gpkg_contents SET min_x = min(coalesce(min_x, ?1), ?1), min_y = min(coalesce(min_y, ?2), ?2), "
-        "max_x = max(coalesce(max_x, ?3), ?3), max_y = max(coalesce(max_y, ?4), ?4) "
+        "UPDATE gpkg_contents SET min_x = min(coalesce(min_x, ?), ?), min_y = min(coalesce(min_y, ?), ?), "
+        "max_x = max(coalesce(max_x, ?), ?), max_y = max(coalesce(max_y, ?), ?) "
         "WHERE table_name = 'footprints' "
-        "AND NOT coalesce(min_x <= ?1 AND min_y <= ?2 AND max_x >= ?3 AND max_y >= ?4, 0)",
-        extent.box,
+        "AND NOT coalesce(min_x <= ? AND min_y <= ? AND max_x >= ? AND max_y >= ?, 0)",
+        (west, west, south, south, east, east, north, north, *extent.box),
     )
 
 
