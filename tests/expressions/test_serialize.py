@@ -108,6 +108,8 @@ def dates_as_text(node: Node) -> Node:
             return type(node)(tuple(dates_as_text(part) for part in parts))
         case Not(part):
             return Not(dates_as_text(part))
+        case Comparison(ref) | AnyOf(ref) if ref.keys:
+            return node  # written as CQL2, which says DATE or TIMESTAMP: text inside a mapping compares as text
         case Comparison(ref, op, datetime.date() as value):
             return Comparison(ref, op, value.isoformat())
         case AnyOf(ref, values):
