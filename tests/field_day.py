@@ -72,7 +72,7 @@ STEPS = [
     ),
     Step(
         "It looks right. But the battery dies in the middle of it; `kill -9` does the same.",
-        "localcat ingest scenes & sleep 2; kill -9 $!; wait $! 2> /dev/null; echo killed",
+        "localcat ingest scenes & sleep 0.5; kill -9 $!; wait $! 2> /dev/null; echo killed",
     ),
     Step("The catalog is whole, with all of a batch of scenes or nothing of it.", "localcat verify"),
     Step("The same command again goes on, and takes in what is missing.", "localcat ingest scenes | head -1"),
