@@ -56,6 +56,17 @@ def test_all_that_touch_it_meet_there(catalog: Catalog, sign: int) -> None:
     assert {image.name for image in in_memory} == TOUCHING
 
 
+@pytest.mark.parametrize(("west", "east"), [(160, 176), (160, -175)], ids=["one part", "across the antimeridian"])
+def test_what_lies_beside_it_and_at_it_counts_once(catalog: Catalog, sign: int, west: int, east: int) -> None:
+    area = (west, min(70 * sign, 90 * sign), east, max(70 * sign, 90 * sign))
+    for search, found in (
+        (catalog.images.intersects(area), TOUCHING),
+        (catalog.images.covered_by(area), {"pole", "same", "tile"}),
+    ):
+        assert names(search) == found
+        assert search.count() == search.summary().count == len(found)
+
+
 def test_it_is_in_what_touches_it(catalog: Catalog, sign: int) -> None:
     assert names(catalog.images.covered_by(box(85, 80, 95, 90, sign))) == {"pole", "same", "near"}
     assert names(catalog.images.within(shapely.Point(12, 90 * sign))) == {"pole", "same"}

@@ -226,6 +226,10 @@ def test_images_inside_a_rectangle_are_counted_in_the_rtree_alone(
         ((-30, -10, 40, 40), True),
         ((170, -10, -170, 40), True),  # across the antimeridian
         ((-180, -90, 180, 90), True),
+        ((-180, 60, 180, 90), True),
+        ((10, 60, 40, 90), False),  # to the pole, where others are that have no box in this one
+        ((170, 60, -170, 90), False),
+        ((170, -90, -170, 40), False),
         ((0, 0, 4, 4), False),  # too small to pay
         (shapely.Polygon([(0, 0), (20, 0), (20, 20)]), False),
         (shapely.box(0, 0, 20, 20) - shapely.box(5, 5, 6, 6), False),

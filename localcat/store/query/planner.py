@@ -147,11 +147,15 @@ def is_told_by_boxes(question: Question) -> bool:
         return False
     if asked.relation not in (Relation.INTERSECTS, Relation.COVERED_BY):
         return False
-    from localcat.earth.geometry import fills_its_box, poles_of  # brings shapely, which other searches do not need
+    # Brings shapely, which other searches do not need.
+    from localcat.earth.geometry import fills_its_box, footprint_box, poles_of
 
-    west, _, east, _ = asked.area.bounds
-    is_at_pole = east - west < 360 and bool(poles_of(asked.area))  # which is in more boxes than its own
-    return bool(asked.area.area >= _LARGE) and not is_at_pole and fills_its_box(asked.area)
+    if asked.area.area < _LARGE or not fills_its_box(asked.area):
+        return False
+    # What reaches a pole is in more boxes than its own, but for one of all longitudes. Not so wide is an area that is
+    # split at the antimeridian, though its bounds are.
+    west, east, _, _ = footprint_box(asked.area)
+    return east - west >= 360 or not poles_of(asked.area)
 
 
 def count_inside(question: Question) -> Clause:
