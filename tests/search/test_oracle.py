@@ -67,8 +67,9 @@ def matches(question: Asked, one: Record) -> bool:
 
 
 def meet(one: shapely.Geometry, other: shapely.Geometry) -> bool:
-    """Tell whether two shapes share a point on the globe, where −180° and 180° are one line."""
-    return any(shapely.intersects(translate(one, turn), other) for turn in (-360, 0, 360))
+    """Tell whether two shapes share a point on the globe, where −180° and 180° are one line and a pole is one point."""
+    is_at_same_pole = one.bounds[3] == other.bounds[3] == 90 or one.bounds[1] == other.bounds[1] == -90
+    return is_at_same_pole or any(shapely.intersects(translate(one, turn), other) for turn in (-360, 0, 360))
 
 
 def has_words(one: Record, text: str) -> bool:
