@@ -37,6 +37,7 @@ FLOOR_OF = {room: height for height, rooms in enumerate(FLOORS) for room in room
 # Inside a room of rooms the same holds, from the ground up; modules of the room itself stand between its rooms.
 INNER_FLOORS = {
     "rasters": ["files", "warping", "reading", "writing"],
+    "cli": ["door", "piping", "opening", "output", "completing", "choosing", "commands"],
     "store": ["file", "clauses", "rtree", "query", "rows", "catalog_file", "damage"],
 }
 

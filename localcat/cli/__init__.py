@@ -48,8 +48,8 @@ COMMANDS = {  # by what they are for: each command, the module that has it, and 
         "doctor": ("keeping", "Look at the machine and the disk."),
     },
     "More": {
-        "demo": ("taking_in", "Show the whole flow."),
-        "completion": ("completing", "Let the shell complete what you type."),
+        "demo": ("more", "Show the whole flow."),
+        "completion": ("more", "Let the shell complete what you type."),
     },
 }
 

@@ -7,10 +7,9 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.shell_completion import CompletionItem, get_completion_class
+from click.shell_completion import CompletionItem
 
 import localcat
-from localcat.cli.door import command
 from localcat.cli.opening import opened
 from localcat.errors import LocalcatError
 
@@ -18,10 +17,6 @@ if TYPE_CHECKING:
     from localcat import Catalog, Search
 
 _MOST = 100  # proposals; more cannot be read
-_COLONS = (  # bash breaks words at colons, which all ids have
-    "_localcat_completion_setup;",
-    'COMP_WORDBREAKS="${COMP_WORDBREAKS//:/}"\n\n_localcat_completion_setup;',
-)
 
 Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
@@ -56,22 +51,3 @@ any_ids = _completer(
     )
 )
 bands = _completer(_bands)
-
-
-@command(
-    "completion",
-    examples=("completion bash >> ~/.bashrc", "completion zsh > ~/.zfunc/_localcat"),
-)
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
-@click.pass_context
-def completion_command(ctx: click.Context, shell: str) -> None:
-    """Print what makes a shell complete commands, options, ids, products and bands.
-
-    For bash and zsh the output goes into a file that the shell reads at its start, for fish into
-    ~/.config/fish/completions/localcat.fish. Ids are those of the catalog that a command would use.
-    """
-    made = get_completion_class(shell)
-    root = ctx.find_root().command
-    if made is None or root is None:
-        raise click.UsageError(f"there is no completion for {shell}", ctx)
-    click.echo(made(root, {}, "localcat", "_LOCALCAT_COMPLETE").source().replace(*_COLONS))

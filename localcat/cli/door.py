@@ -84,8 +84,8 @@ class Shell(click.Group):
     Parameters
     ----------
     sections : mapping
-        By the title of a section of the help, by the name of a command: the module of `localcat.cli` that has it, and
-        what it does in a few words.
+        By the title of a section of the help, by the name of a command: the module of `localcat.cli.commands` that
+        has it, and what it does in a few words.
     """
 
     def __init__(self, sections: Mapping[str, Mapping[str, tuple[str, str]]], **options: Any) -> None:
@@ -103,7 +103,9 @@ class Shell(click.Group):
         module = self._modules.get(cmd_name)
         if module is None:
             return None
-        found: click.Command = getattr(importlib.import_module(f"localcat.cli.{module}"), f"{cmd_name}_command")
+        found: click.Command = getattr(
+            importlib.import_module(f"localcat.cli.commands.{module}"), f"{cmd_name}_command"
+        )
         return found
 
     def resolve_command(

@@ -9,8 +9,8 @@ import click
 
 import localcat
 from localcat.cli.choosing import Choice, takes_images
+from localcat.cli.commands.looking import IMAGE_COLUMNS
 from localcat.cli.door import command, say, tell
-from localcat.cli.looking import IMAGE_COLUMNS
 from localcat.cli.opening import opened
 from localcat.cli.output import FORMATS, Output, prints
 

@@ -9,8 +9,8 @@ import click
 
 import localcat
 from localcat.cli import completing
-from localcat.cli.changing import Assignment, assigned
 from localcat.cli.choosing import product_id
+from localcat.cli.commands.changing import Assignment, assigned
 from localcat.cli.door import command, say, tell
 from localcat.cli.opening import opened, two_paths
 
@@ -89,21 +89,3 @@ def merge_command(paths: tuple[Path, ...], policy: Policy, allowed_root: tuple[s
     for conflict in report.conflicts:
         say(f"{conflict.kind} {conflict.id} differs; taken: {conflict.taken}")
     tell(report)
-
-
-@command("demo", examples=("demo", "demo --raster mine.tif --keep demo/"))
-@click.option(
-    "--raster",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A GeoTIFF of your own, in place of the generated scene.",
-)
-@click.option(
-    "--keep",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="A folder to keep the catalog in, in place of a temporary one.",
-)
-def demo_command(raster: Path | None, keep: Path | None) -> None:
-    """Show the whole flow on a generated scene or a raster of yours: create, upload, search, read back."""
-    from localcat.demo import run_demo  # brings numpy and rasterio, which other commands may not need
-
-    run_demo(raster, keep, click.echo)
