@@ -112,10 +112,10 @@ class Locks:
         if self._folder is None or now < self._next_gate:
             return False
         self._next_gate = now + _GATE_SECONDS
-        found = self._open(make=False)
-        if found:
-            self._next_gate = 0.0
-        return found
+        if self._open(make=False) is None:
+            return False
+        self._next_gate = 0.0
+        return True
 
     def _pass_gate(self, seconds: float) -> None:
         """Share the lock behind the gate, where those wait who want to commit."""
@@ -162,8 +162,8 @@ class Locks:
         until = time.monotonic() + seconds
         self._is_writing = True
         try:
-            while self._files is not None or self._open(make=True):
-                self._wait(self._files[0], _ALONE, until, seconds, pauses=_WRITERS_PAUSES)  # type: ignore[index]
+            while files := self._files or self._open(make=True):
+                self._wait(files[0], _ALONE, until, seconds, pauses=_WRITERS_PAUSES)
                 if self._are_current():
                     return
                 self.close()  # somebody deleted them: another writer may hold new ones
@@ -221,9 +221,10 @@ class Locks:
     def _renew(self) -> None:
         """Take the lock of writers again, on files that somebody made, or that are missing, in place of ours."""
         self.close()
-        if self._open(make=True) and self._files is not None:
+        files = self._open(make=True)
+        if files is not None:
             try:
-                _flock(self._files[0], _ALONE | _AT_ONCE)
+                _flock(files[0], _ALONE | _AT_ONCE)
             except OSError as error:
                 raise StorageError(
                     f"catalog '{self._path}': the files of its locks in '{self._folder}' were deleted while something "
@@ -268,9 +269,10 @@ class Locks:
     def _paths(self) -> list[str]:
         return [f"{self._folder}{os.sep}{name}" for name in LOCK_NAMES]
 
-    def _open(self, *, make: bool) -> bool:
+    def _open(self, *, make: bool) -> tuple[int, int, int] | None:
+        """Open the files and return them; None where there are none."""
         if self._folder is None:
-            return False
+            return None
         with _opening:
             opened: list[int] = []
             try:
@@ -283,11 +285,12 @@ class Locks:
             except OSError:
                 for descriptor in opened:
                     os.close(descriptor)
-                return False
-            self._files, self._inodes = (opened[0], opened[1], opened[2]), [_identity(one) for one in found]
-            self._commit = opened[1]
+                return None
+            write, commit, gate = opened
+            self._files, self._inodes = (write, commit, gate), [_identity(one) for one in found]
+            self._commit = commit
             _all.add(self)
-        return True
+            return self._files
 
     def _give_up(self, error: OSError) -> None:
         """Go on without locks where the file system knows none."""
