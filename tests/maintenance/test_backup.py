@@ -27,7 +27,6 @@ from localcat import (
     StorageError,
     StorageFullError,
 )
-from localcat import properties as p
 from localcat.disk.data_folder import TEMPORARY_PREFIX, DataFolder
 from localcat.disk.ownership import LOCK_NAMES
 from localcat.maintenance import backup as module
@@ -462,113 +461,6 @@ def test_a_copy_that_fails_at_its_last_step_is_removed(
     monkeypatch.undo()
     assert names(tmp_path) == before
     kept.backup(tmp_path / "copy.gpkg", progress=False)
-
-
-def test_relocate_finds_files_that_were_moved(kept: Catalog, tmp_path: Path) -> None:
-    old, new = tmp_path / "old", tmp_path / "new"
-    (old / "sub").mkdir(parents=True)
-    content = file_of(kept, "a").read_bytes()
-    for name in ("x", "sub/y", "gone", "changed"):
-        (old / f"{name}.tif").write_bytes(content)
-        image = Image(product_id="acme:guide", name=name.replace("/", "-"), acquired="2020-01-01", catalog=kept)
-        image.upload(old / f"{name}.tif", copy=False).raise_for_status()
-    old.rename(new)
-    (new / "gone.tif").unlink()
-    (new / "changed.tif").write_bytes(content[:-1])
-    held = Image.get("acme:guide:x", catalog=kept)
-    seen = kept.relocate(old, new, dry_run=True)
-    assert [(file.image_id, file.old, file.new) for file in seen.moved] == [
-        ("acme:guide:sub-y", "old/sub/y.tif", "new/sub/y.tif"),
-        ("acme:guide:x", "old/x.tif", "new/x.tif"),
-    ]
-    assert [(file.image_id, file.problem) for file in seen.left] == [
-        ("acme:guide:changed", f"{len(content) - 1:,} bytes in place of {len(content):,}"),
-        ("acme:guide:gone", "there is no such file"),
-    ]
-    assert len(kept.verify(progress=False).problems) == 4
-    report = kept.relocate(old, new)
-    assert report == seen
-    assert str(report).splitlines()[0] == "2 files found at the new place, 2 not"
-    assert sorted(problem.object_id for problem in kept.verify("full", progress=False).problems) == [
-        "acme:guide:changed",
-        "acme:guide:gone",
-    ]
-    held.reload()
-    assert held.ndarray("blue").shape == (1, 64, 48)
-    assert kept.relocate(old, new).moved == []
-    with pytest.raises(BadRequestError, match="there is no folder"):
-        kept.relocate(old, tmp_path / "none")
-
-
-def test_relocate_takes_folders_by_name(kept: Catalog, tmp_path: Path) -> None:
-    for old, new in ((b"far", tmp_path), (None, tmp_path), (tmp_path, None), (tmp_path, 3), ("", tmp_path)):
-        with pytest.raises(BadRequestError, match="a folder is named by text"):
-            kept.relocate(old, new)  # type: ignore[arg-type]
-
-
-def test_relocate_understands_paths_of_another_system(kept: Catalog, tmp_path: Path) -> None:
-    (tmp_path / "scenes").mkdir()
-    (tmp_path / "scenes" / "x.tif").write_bytes(b"12345")
-    files = [
-        {"href": r"E:\Satellite\scenes\x.tif", "size_bytes": 5},
-        {"href": "https://x.org/E:/Satellite/scenes/x.tif", "size_bytes": 5},
-        {"href": r"E:\Satellite\scenes2\x.tif", "size_bytes": 5},
-    ]
-    kept.add_images([{"id": "acme:guide:w", "files": files}], progress=False)
-    report = kept.relocate("e:/satellite/scenes", tmp_path / "scenes")
-    assert [(file.old, file.new) for file in report.moved] == [(files[0]["href"], "scenes/x.tif")]
-    assert report.left == []
-    hrefs = [file.href for file in Image.get("acme:guide:w", catalog=kept).files]
-    assert hrefs == ["scenes/x.tif", files[1]["href"], files[2]["href"]]
-
-
-def test_optimize_gives_room_back_and_changes_no_answer(kept: Catalog) -> None:
-    records = [
-        {"id": f"acme:guide:i{n}", "acquired": "2020-02-02", "geometry": (n, 0, n + 1, 1), "tags": [f"t{n % 7}"]}
-        for n in range(150)
-    ]
-    kept.add_images(records, progress=False)
-    for image in list(kept.images)[100:]:
-        image.delete()
-    searches = [
-        kept.images.intersects((5, 0, 9, 1)),
-        kept.images.sort("-acquired").limit(5),
-        kept.images.find_text("t3"),
-    ]
-    before = [(search.ids(), search.explain().plan) for search in searches]
-    size = kept.path.stat().st_size
-    kept.optimize()
-    assert kept.path.stat().st_size < size
-    assert [(search.ids(), search.explain().plan) for search in searches] == before
-    assert kept.verify("full", progress=False).problems == []
-    with pytest.raises(BadRequestError, match="after the transaction"), kept.transaction():
-        kept.optimize()
-    with Catalog.open(kept.path) as reopened:
-        assert reopened.images.count() == kept.images.count()
-
-
-def test_optimize_tidies_up_a_stranger_s_catalog(kept: Catalog) -> None:
-    kept.add_images([{"id": f"acme:guide:i{n}", "provider_id": "x" * 3000} for n in range(50)], progress=False)
-    for image in kept.images.filter(p.name.prefix("i")):
-        image.delete()
-    kept.close()
-    size = kept.path.stat().st_size
-    with Catalog.open(kept.path, trusted=False) as stranger:
-        stranger.optimize()
-        assert stranger.verify("full", progress=False).problems == []
-        for reach in (f"ATTACH '{kept.path.parent / 'other'}' AS other", "PRAGMA writable_schema = ON"):
-            with stranger.database.separate() as connection, pytest.raises(sqlite3.DatabaseError, match="authorized"):
-                connection.execute(reach)
-    assert kept.path.stat().st_size < size
-
-
-def test_optimize_renews_the_statistics_of_another_program(kept: Catalog) -> None:
-    statistics = "SELECT stat FROM sqlite_stat1 WHERE tbl = 'image' AND idx = 'image_by_time'"
-    raw(kept, "ANALYZE")
-    assert kept.sql(statistics)[0]["stat"].split()[0] == "4"
-    kept.add_images([{"id": f"acme:guide:i{n}"} for n in range(50)], progress=False)
-    kept.optimize()
-    assert kept.sql(statistics)[0]["stat"].split()[0] == "54"
 
 
 def test_the_digest_of_a_copy_is_that_of_its_bytes(kept: Catalog, tmp_path: Path) -> None:

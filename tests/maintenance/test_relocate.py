@@ -1,0 +1,68 @@
+"""Files in place that were moved are found again below their new folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from localcat import BadRequestError, Catalog, Image
+from tests.damage import file_of
+
+
+def test_relocate_finds_files_that_were_moved(kept: Catalog, tmp_path: Path) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    (old / "sub").mkdir(parents=True)
+    content = file_of(kept, "a").read_bytes()
+    for name in ("x", "sub/y", "gone", "changed"):
+        (old / f"{name}.tif").write_bytes(content)
+        image = Image(product_id="acme:guide", name=name.replace("/", "-"), acquired="2020-01-01", catalog=kept)
+        image.upload(old / f"{name}.tif", copy=False).raise_for_status()
+    old.rename(new)
+    (new / "gone.tif").unlink()
+    (new / "changed.tif").write_bytes(content[:-1])
+    held = Image.get("acme:guide:x", catalog=kept)
+    seen = kept.relocate(old, new, dry_run=True)
+    assert [(file.image_id, file.old, file.new) for file in seen.moved] == [
+        ("acme:guide:sub-y", "old/sub/y.tif", "new/sub/y.tif"),
+        ("acme:guide:x", "old/x.tif", "new/x.tif"),
+    ]
+    assert [(file.image_id, file.problem) for file in seen.left] == [
+        ("acme:guide:changed", f"{len(content) - 1:,} bytes in place of {len(content):,}"),
+        ("acme:guide:gone", "there is no such file"),
+    ]
+    assert len(kept.verify(progress=False).problems) == 4
+    report = kept.relocate(old, new)
+    assert report == seen
+    assert str(report).splitlines()[0] == "2 files found at the new place, 2 not"
+    assert sorted(problem.object_id for problem in kept.verify("full", progress=False).problems) == [
+        "acme:guide:changed",
+        "acme:guide:gone",
+    ]
+    held.reload()
+    assert held.ndarray("blue").shape == (1, 64, 48)
+    assert kept.relocate(old, new).moved == []
+    with pytest.raises(BadRequestError, match="there is no folder"):
+        kept.relocate(old, tmp_path / "none")
+
+
+def test_relocate_takes_folders_by_name(kept: Catalog, tmp_path: Path) -> None:
+    for old, new in ((b"far", tmp_path), (None, tmp_path), (tmp_path, None), (tmp_path, 3), ("", tmp_path)):
+        with pytest.raises(BadRequestError, match="a folder is named by text"):
+            kept.relocate(old, new)  # type: ignore[arg-type]
+
+
+def test_relocate_understands_paths_of_another_system(kept: Catalog, tmp_path: Path) -> None:
+    (tmp_path / "scenes").mkdir()
+    (tmp_path / "scenes" / "x.tif").write_bytes(b"12345")
+    files = [
+        {"href": r"E:\Satellite\scenes\x.tif", "size_bytes": 5},
+        {"href": "https://x.org/E:/Satellite/scenes/x.tif", "size_bytes": 5},
+        {"href": r"E:\Satellite\scenes2\x.tif", "size_bytes": 5},
+    ]
+    kept.add_images([{"id": "acme:guide:w", "files": files}], progress=False)
+    report = kept.relocate("e:/satellite/scenes", tmp_path / "scenes")
+    assert [(file.old, file.new) for file in report.moved] == [(files[0]["href"], "scenes/x.tif")]
+    assert report.left == []
+    hrefs = [file.href for file in Image.get("acme:guide:w", catalog=kept).files]
+    assert hrefs == ["scenes/x.tif", files[1]["href"], files[2]["href"]]
