@@ -714,9 +714,10 @@ class Catalog:
     def sql(self, query: str, params: Params = (), *, timeout: float | None = None) -> list[dict[str, Any]]:
         """Answer one SELECT of your own, as a list of dictionaries; it can change nothing.
 
-        The views ``footprints`` and ``products`` are meant for it and stay as they are; tables may change. There are
-        functions of a geometry: ``lc_area_km2(g)``, ``lc_geojson(g)``, ``lc_wkt(g)`` and ``lc_intersects(g, other)``,
-        where `other` may be WKT. They are exact, as searches are, and computed row by row.
+        The views ``products``, ``bands``, ``images``, ``files`` and ``footprints`` are meant for it and stay as they
+        are, and so is ``rtree_footprints_geometry``, the boxes of footprints; tables may change. There are functions of
+        a geometry: ``lc_area_km2(g)``, ``lc_geojson(g)``, ``lc_wkt(g)`` and ``lc_intersects(g, other)``, where `other`
+        may be WKT. They are exact, as searches are, and computed row by row. See docs/engines.md.
 
         Parameters
         ----------

@@ -187,7 +187,8 @@ def _lines_of(value: Any) -> list[str]:
 def sql_command(query: str, params: tuple[tuple[str, str], ...], timeout: float | None, out: Output) -> None:
     """Answer one SELECT of your own; it can change nothing.
 
-    The views 'footprints' and 'products' are meant for it and stay as they are. A dash reads the query from the pipe.
+    The views 'products', 'bands', 'images', 'files' and 'footprints' are meant for it and stay as they are. A dash
+    reads the query from the pipe.
     """
     with opened() as catalog:
         out.rows(catalog.sql(text_of_pipe() if query == PIPE else query, dict(params), timeout=timeout), ())

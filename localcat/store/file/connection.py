@@ -18,7 +18,7 @@ from localcat.errors import BadRequestError
 from localcat.expressions.evaluate import like_matches
 from localcat.expressions.json_values import moment_of
 from localcat.expressions.terms import run
-from localcat.store.file import functions
+from localcat.store.asking import functions
 
 WRITER_TIMEOUT: Final = 60.0  # seconds that a write waits for other programs
 READER_TIMEOUT: Final = 10.0  # seconds that a read waits

@@ -34,7 +34,8 @@ from localcat.errors import (
     UntrustedCatalogError,
     warn_caller,
 )
-from localcat.store.file import functions, journal, schema
+from localcat.store.asking import functions, views
+from localcat.store.file import journal, schema
 from localcat.store.file.connection import (
     QUERY_SECONDS,
     Mode,
@@ -233,6 +234,7 @@ class Database:
         values = dict(params) if isinstance(params, Mapping) else tuple(params)
         session = self._session()
         with Reading(session) as connection, session.clock.running(seconds):
+            views.make(connection)
             connection.set_authorizer(only_reading)
             try:
                 cursor = connection.execute(query, values)
@@ -369,6 +371,7 @@ class Database:
         locks = self._locks()
         with sqlite_errors(self.path), locks.shared(self.options.seconds):
             connection = connect_as(ReadingConnection, self.path, mode, self.options, durable=self.durable)
+            views.make(connection)
         connection.guard(locks, self.options.seconds)
         return connection
 

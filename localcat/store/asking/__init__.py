@@ -1,0 +1,1 @@
+"""What a user's own SQL finds beside the tables: functions, views, and SpatiaLite."""
