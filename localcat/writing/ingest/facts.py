@@ -93,7 +93,6 @@ class _Sources:
         self._headers = headers
         self._trees: dict[str, tuple[Path, Tree] | None] = {}
         self.notes: list[str] = []
-        self.sidecars: list[Path] = []
 
     def fill(self, template: str) -> tuple[str, str] | None:
         """Return a template filled, and where its values come from; None if one has no value."""
@@ -124,15 +123,27 @@ class _Sources:
         return self._trees[name]
 
     def _read(self, name: str) -> tuple[Path, Tree] | None:
-        for template in self._scene.kind.sidecars[name]:
-            pattern = filled(template, self._scene.groups)
-            for path in _matching(self._scene.base, pattern) if pattern else []:
-                self.sidecars.append(path)
-                try:
-                    return path, read_sidecar(path)
-                except ClientError as error:
-                    self.notes.append(str(error))
+        for path in _sidecars(self._scene, name):
+            try:
+                return path, read_sidecar(path)
+            except ClientError as error:
+                self.notes.append(str(error))
         return None
+
+
+def metadata_of(scene: Scene, items: Items) -> list[Path]:
+    """Return the files beside a scene that say something of it: its sidecars in all their forms, and a STAC Item."""
+    item = items.of(scene)
+    found = [path for name in scene.kind.sidecars for path in _sidecars(scene, name)]
+    return found if item is None else [*found, item[0]]
+
+
+def _sidecars(scene: Scene, name: str) -> Iterator[Path]:
+    """Yield the files that may be a sidecar of a scene, by its name in the recipe; the first that can be read counts."""
+    for template in scene.kind.sidecars[name]:
+        pattern = filled(template, scene.groups)
+        if pattern:
+            yield from _matching(scene.base, pattern)
 
 
 def _matching(base: Path, pattern: str) -> list[Path]:
@@ -143,10 +154,8 @@ def _matching(base: Path, pattern: str) -> list[Path]:
     return sorted(path for path in base.glob(pattern) if path.is_file())
 
 
-def facts_of(
-    scene: Scene, headers: Sequence[FileHeader], items: Items, *, date_from: str | None
-) -> tuple[Facts, list[Path]]:
-    """Find out what is known of a scene; also return the sidecar files that were read.
+def facts_of(scene: Scene, headers: Sequence[FileHeader], items: Items, *, date_from: str | None) -> Facts:
+    """Find out what is known of a scene.
 
     Parameters
     ----------
@@ -177,7 +186,6 @@ def facts_of(
         for name, given in said.attributes.items():
             _set(facts, name, given)
         facts.extra |= said.extra
-        sources.sidecars.append(path)
         if facts.attributes.get("acquired") is not None and "acquired" in said.attributes:
             moment, facts.acquired_from = None, f"item {path.name}"
     if moment is not None:
@@ -194,7 +202,7 @@ def facts_of(
     facts.extra[RECIPE_KEY] = scene.recipe.name
     _drop_end_before_start(facts)
     facts.notes[:0] = sources.notes
-    return facts, sources.sidecars
+    return facts
 
 
 def _found(value: Value, sources: _Sources) -> tuple[Any, str] | None:

@@ -32,6 +32,7 @@ from localcat.writing.ingest.facts import (
     Items,
     facts_of,
     image_attributes,
+    metadata_of,
 )
 from localcat.writing.ingest.headers import FileHeader, odd_headers, read_header
 from localcat.writing.ingest.known import KnownImage, KnownImages, note_sources, note_touched, sha256_of
@@ -43,8 +44,6 @@ from localcat.writing.ingest.scenes import Scene, group_scenes, single_file_scen
 from localcat.writing.log import UploadRecord
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from localcat.models.backend import Backend
     from localcat.rasters.files.describe import RasterDescription
     from localcat.writing.ingest.recipe import Recipe
@@ -166,7 +165,6 @@ class _Ingest:
         self._products = Products(backend, dry_run=options.dry_run)
         self._claimed: dict[str, _Planned] = {}  # by image id
         self._results: dict[int, IngestedScene] = {}
-        self._sidecars: set[Path] = set()  # that were read
         self._report = IngestReport(dry_run=options.dry_run)
 
     def run(self, sources: Any) -> IngestReport:
@@ -187,12 +185,19 @@ class _Ingest:
             else:
                 bar = shown(planned, "ingesting scenes", "scenes", options.progress, total=len(pending))
                 self._carry_out(bar, pool)
-        report.passed_over = [one for one in report.passed_over if one.path not in self._sidecars]
+        self._forgive_metadata(scenes)
         report.items = [self._results[position] for position in sorted(self._results)]
         product_id = None if self._product is None else str(self._product.id)
         report.items += [self._vanished(image) for image in self._known.gone(listing.folders, product_id)]
         report.products = [target.described() for target in self._products.targets.values()]
         return report
+
+    def _forgive_metadata(self, scenes: Sequence[Scene]) -> None:
+        """Leave out of what was passed over the metadata of scenes, whatever became of these."""
+        report = self._report
+        if any(one.reason == "foreign" for one in report.passed_over):
+            metadata = {path for scene in scenes for path in metadata_of(scene, self._items)}
+            report.passed_over = [one for one in report.passed_over if one.path not in metadata]
 
     # Scenes
 
@@ -315,8 +320,7 @@ class _Ingest:
         headers = [one.headers[layers[file.location]].description for file in files]
         for place, (file, header) in enumerate(zip(files, headers, strict=True)):
             require_bands(file.path, header, [band for band in target.bands if band.file_position == place])
-        facts, sidecars = facts_of(scene, one.in_order, self._items, date_from=self._options.date_from)
-        self._sidecars.update(sidecars)
+        facts = facts_of(scene, one.in_order, self._items, date_from=self._options.date_from)
         for file in scene.files:
             if file not in files:
                 reason = f"no band of product '{target.product_id}' is in this file of scene '{scene.name}'"
