@@ -148,12 +148,15 @@ class Arrival:
         The upload.
     written : list of Written
         Its files.
+    lead_in : callable
+        Saves what the image needs, in the same transaction, before it.
     follow_up : callable
         Writes what else belongs to the image, in the same transaction.
     """
 
     task: Task
     written: list[Written]
+    lead_in: Callable[[Transaction], None]
     follow_up: Callable[[sqlite3.Connection], None]
 
 
@@ -194,6 +197,7 @@ def _inserted(catalog: CatalogFile, arrival: Arrival, files: list[File], folder:
     """Insert one of several uploads; return why it could not be, unless that ends them all."""
     try:
         with catalog.database.write() as transaction:
+            arrival.lead_in(transaction)
             arrival.task.insert(transaction, arrival.written, files, folder)
             arrival.follow_up(transaction.connection)
     except StorageError:  # of the catalog or its folder: the next one fares no better

@@ -139,7 +139,7 @@ def metadata_of(scene: Scene, items: Items) -> list[Path]:
 
 
 def _sidecars(scene: Scene, name: str) -> Iterator[Path]:
-    """Yield the files that may be a sidecar of a scene, by its name in the recipe; the first that can be read counts."""
+    """Yield the files that may be what a recipe calls a sidecar of a scene; the first that can be read counts."""
     for template in scene.kind.sidecars[name]:
         pattern = filled(template, scene.groups)
         if pattern:

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 _CONFLICTS = ("rename", "skip", "replace")
 _DATES = (None, "mtime")
 _MOST_WORKERS = 8
-_PLANNED_AT_ONCE = 2000  # scenes whose headers are in memory; the products are made for what these have
+_PLANNED_AT_ONCE = 2000  # scenes whose headers are in memory; new products are what these have
 _BATCH_SCENES, _BATCH_FILES, _BATCH_SECONDS = 200, 200, 2.0  # after any of which a batch is committed
 
 
@@ -162,10 +162,11 @@ class _Ingest:
         self._recipes = recipes
         self._items = Items(read_item)
         self._known = KnownImages(self._catalog)
-        self._products = Products(backend, dry_run=options.dry_run)
+        self._products = Products(backend)
         self._claimed: dict[str, _Planned] = {}  # by image id
         self._results: dict[int, IngestedScene] = {}
         self._report = IngestReport(dry_run=options.dry_run)
+        self._is_first = True
 
     def run(self, sources: Any) -> IngestReport:
         options, report = self._options, self._report
@@ -189,7 +190,11 @@ class _Ingest:
         report.items = [self._results[position] for position in sorted(self._results)]
         product_id = None if self._product is None else str(self._product.id)
         report.items += [self._vanished(image) for image in self._known.gone(listing.folders, product_id)]
-        report.products = [target.described() for target in self._products.targets.values()]
+        report.products = [
+            target.described()
+            for target in self._products.targets.values()
+            if target.new is None or options.dry_run  # else no scene has come in, and there is no product
+        ]
         return report
 
     def _forgive_metadata(self, scenes: Sequence[Scene]) -> None:
@@ -283,7 +288,7 @@ class _Ingest:
             yield from self._planned(self._with_headers(pending[start : start + _PLANNED_AT_ONCE], pool))
 
     def _planned(self, read: Iterator[tuple[int, ReadScene, KnownImage | None]]) -> list[_Planned]:
-        """Return what is to be done, in the order of the scenes; products are made now."""
+        """Return what is to be done, in the order of the scenes; what products they need is known now."""
         by_key: dict[tuple[int, str], list[tuple[int, ReadScene, KnownImage | None]]] = {}
         for position, one, known in read:
             by_key.setdefault((id(one.scene.kind), one.scene.product_key), []).append((position, one, known))
@@ -409,6 +414,9 @@ class _Ingest:
         waiting: deque[Future[_Prepared]] = deque()
         try:
             for plan in planned:
+                if self._is_first:  # a default catalog is made once there is something for it
+                    self._catalog.database.require_writable(creates=True)
+                    self._is_first = False
                 waiting.append(pool.submit(self._prepare, plan))
                 if len(waiting) > 2 * self._options.threads:
                     yield waiting.popleft().result()
@@ -494,6 +502,7 @@ class _Ingest:
         return Arrival(
             one.task,
             one.written,
+            lambda transaction: self._products.save(plan.target, transaction),
             lambda connection: note_sources(connection, uid, plan.files, one.hashes, home),
         )
 

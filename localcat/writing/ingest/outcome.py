@@ -161,7 +161,7 @@ class IngestReport:
     passed_over : list of PassedOver
         Files that are part of no image, each with the reason.
     products : list of IngestedProduct
-        Those that the scenes went to.
+        Those that the scenes went to; a new one only if a scene came in, or would.
     dry_run : bool
         Whether nothing was changed, and the outcomes are what would be.
     """

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from localcat.errors import BadRequestError, RasterError
+from localcat.errors import BadRequestError, ConflictError, RasterError
 from localcat.models.attributes.values import Resolution
 from localcat.models.backend import bands_of
 from localcat.models.band import Band
@@ -23,6 +23,7 @@ from localcat.writing.ingest.scenes import Scene, valid_name
 
 if TYPE_CHECKING:
     from localcat.models.backend import Backend
+    from localcat.store.file.transaction import Transaction
 
 _COLORS = ("red", "green", "blue")
 _CODE_TYPES = ("Byte", "UInt16")  # of which values index a table
@@ -49,6 +50,25 @@ class ReadScene:
         return [self.headers[layer] for layer in self.scene.layers if layer in self.headers]
 
 
+@dataclass(frozen=True, slots=True)
+class NewProduct:
+    """What a product is made of that is not in the catalog yet.
+
+    Parameters
+    ----------
+    description : str, optional
+        Of the product.
+    display : list of str
+        The names of the bands to show.
+    bands : list of (BandRecipe, dict)
+        The bands in their order, and the attributes of each.
+    """
+
+    description: str | None
+    display: list[str]
+    bands: list[tuple[BandRecipe, dict[str, Any]]]
+
+
 @dataclass(slots=True)
 class Target:
     """A product, and how the layers of a scene are its bands.
@@ -62,11 +82,13 @@ class Target:
     recipe : str
         The name of the recipe.
     bands : list of Band
-        In their order; not saved in a dry run.
+        In their order; not saved if the product is not.
     outcome : str
         ``"created"`` or ``"found"``.
     notes : list of str
         What was guessed.
+    new : NewProduct, optional
+        What the product is to be, until it is saved with the first of its images; None once it is in the catalog.
     """
 
     product_id: str
@@ -76,6 +98,7 @@ class Target:
     bands: list[Band]
     outcome: str
     notes: list[str] = field(default_factory=list)
+    new: NewProduct | None = None
 
     def knows_layers(self) -> bool:
         """Return whether the recipe says where any of its bands is in a scene; else a file is a scene."""
@@ -181,13 +204,10 @@ class Products:
     ----------
     backend : Backend
         The catalog.
-    dry_run : bool
-        Whether nothing is saved.
     """
 
-    def __init__(self, backend: Backend, *, dry_run: bool) -> None:
+    def __init__(self, backend: Backend) -> None:
         self._backend = backend
-        self._dry_run = dry_run
         self.targets: dict[str, Target] = {}  # by product id
         self._given: dict[tuple[str, int], Target] = {}  # by product id and kind of scene
 
@@ -266,23 +286,56 @@ class Products:
             target.notes.append(f"{len(scenes) - count} of {len(scenes)} scenes have other bands or data types")
         models = [one for one, holding in zip(scenes, holdings, strict=True) if holding == most]
         made = self._first_readable(models, target)
-        display = _display(scene.kind, made)
-        if self._dry_run:
-            target.bands = [self._band(product_id, number, *one) for number, one in enumerate(made, 1)]
-            return self._kept(target)
-        with self._backend.database.write(creates=True):
+        target.new = NewProduct(scene.kind.description or None, _display(scene.kind, made), made)
+        target.bands = self._new(target)
+        return self._kept(target)
+
+    def _new(self, target: Target) -> list[Band]:
+        """Return the bands of a product that is not in the catalog, as objects of their own."""
+        return (
+            []
+            if target.new is None
+            else [
+                CLASSES[band.type or BandType.GENERIC.value](
+                    product_id=target.product_id, name=band.name, sort_order=number, catalog=self._backend, **attributes
+                )
+                for number, (band, attributes) in enumerate(target.new.bands, 1)
+            ]
+        )
+
+    def save(self, target: Target, transaction: Transaction) -> None:
+        """Save a product and its bands, unless they are in the catalog, in the transaction of an image of theirs.
+
+        Raises
+        ------
+        ConflictError
+            If another program has made a product of that id meanwhile, with other bands.
+        """
+        new = target.new
+        if new is None:
+            return
+
+        def undo() -> None:
+            target.new = new
+
+        there = Product.get(target.product_id, catalog=self._backend)
+        if there is None:
             product = Product(
-                id=product_id,
-                name=scene.product_name[:2000],
-                description=scene.kind.description or None,
-                default_display_bands=display,
+                id=target.product_id,
+                name=target.name[:2000],
+                description=new.description,
+                default_display_bands=new.display,
                 catalog=self._backend,
             )
             product.save()
-            for number, (band, attributes) in enumerate(made, 1):
-                self._band(product_id, number, band, attributes).save()
-        target.bands = self._bands(product)
-        return self._kept(target)
+            for band in self._new(target):
+                band.save()
+        elif [_layout(band) for band in self._bands(there)] != [_layout(band) for band in target.bands]:
+            raise ConflictError(
+                f"product '{target.product_id}' was created meanwhile with other bands; ingest the scene again"
+            )
+        target.new = None
+        transaction.on_rollback.append(undo)
 
     def _first_readable(self, models: Sequence[ReadScene], target: Target) -> list[tuple[BandRecipe, dict[str, Any]]]:
         """Return the bands of a new product as the first scene says whose pixels can be read."""
@@ -290,10 +343,6 @@ class Products:
             with suppress(RasterError):  # it fails when its own pixels are checked
                 return list(self._new_bands(model, target))
         return list(self._new_bands(models[-1], target))
-
-    def _band(self, product_id: str, number: int, band: BandRecipe, attributes: dict[str, Any]) -> Band:
-        cls = CLASSES[band.type or BandType.GENERIC.value]
-        return cls(product_id=product_id, name=band.name, sort_order=number, catalog=self._backend, **attributes)
 
     def _new_bands(self, one: ReadScene, target: Target) -> Iterator[tuple[BandRecipe, dict[str, Any]]]:
         """Yield the bands of a new product and their attributes: the recipe's, completed from the files."""
@@ -316,6 +365,11 @@ class Products:
                 attributes.setdefault("vendor_band_name", band.layers[0] if band.layers else layer)
             _complete(attributes, band, facts, file, target)
             yield band, attributes
+
+
+def _layout(band: Band) -> tuple[object, ...]:
+    """Return what the files of an image have to agree with."""
+    return band.name, band.type, band.data_type, band.file_position, band.position
 
 
 def _holding(one: ReadScene) -> tuple[tuple[str, str], ...]:
