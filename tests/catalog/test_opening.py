@@ -8,6 +8,7 @@ import pickle
 import re
 import shutil
 import sqlite3
+import sys
 import threading
 import warnings
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ import pytest
 from localcat import Catalog, Image, Product, SpectralBand
 from localcat.disk import risks as places
 from localcat.disk.filesystem import FileSystem
+from localcat.disk.locks import Locks
 from localcat.errors import (
     BadRequestError,
     CatalogError,
@@ -30,6 +32,7 @@ from localcat.errors import (
     QueryTimeoutError,
     ReadOnlyCatalogError,
     ReadOnlyCatalogWarning,
+    StorageError,
     UnsafePathError,
     UntrustedCatalogError,
 )
@@ -39,6 +42,7 @@ from localcat.store.file import journal
 from localcat.store.file.connection import OpenOptions
 from localcat.store.file.database import Database
 from tests.journals import leave_journal
+from tests.other_process import Other, product_ids, save_product
 from tests.systems import posix
 
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT sum(i) AS s FROM n"
@@ -364,6 +368,55 @@ def test_the_last_to_close_goes_back(path: Path) -> None:
     assert not journal.is_wal(path)
     with Catalog.open(path, read_only=True) as catalog:
         assert catalog.products.ids() == ["acme:x", "acme:y", "acme:z"]
+
+
+@pytest.fixture
+def other(path: Path) -> Iterator[Other]:
+    other = Other(path)
+    yield other
+    if other.process.is_alive():
+        other.end()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows lets nobody delete a log that is in use")
+@pytest.mark.usefixtures("beside")
+def test_nothing_is_written_to_a_log_that_another_process_took_away(path: Path, other: Other) -> None:
+    """Closing any descriptor of the file drops SQLite's locks: another process then takes itself for the last one."""
+    with with_wal(path) as catalog:
+        Product(id="y", name="Y", catalog=catalog).save()
+        other.do(save_product, "z")
+        path.open("rb").close()
+        other.end()
+        assert not path.with_name("survey.gpkg-wal").exists()
+        Product(id="after", name="After", catalog=catalog).save()
+        third = Other(path)
+        assert third.do(product_ids) == ["acme:after", "acme:x", "acme:y", "acme:z"]
+        third.end()
+        assert catalog.products.sort("id").ids() == ["acme:after", "acme:x", "acme:y", "acme:z"]
+    assert not journal.is_wal(path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows lets nobody delete a log that is in use")
+@pytest.mark.usefixtures("beside")
+def test_a_log_that_goes_at_the_last_moment_ends_the_write(
+    path: Path, other: Other, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with with_wal(path) as catalog:
+        Product(id="y", name="Y", catalog=catalog).save()
+        other.do(save_product, "z")
+        path.open("rb").close()
+        begin = Locks.begin
+
+        def begin_late(locks: Locks, seconds: float) -> None:
+            monkeypatch.undo()
+            other.end()
+            begin(locks, seconds)
+
+        monkeypatch.setattr(Locks, "begin", begin_late)
+        with pytest.raises(StorageError, match="took its write-ahead log away; nothing was kept, write it again"):
+            Product(id="after", name="After", catalog=catalog).save()
+        Product(id="after", name="After", catalog=catalog).save()
+        assert catalog.products.sort("id").ids() == ["acme:after", "acme:x", "acme:y", "acme:z"]
 
 
 @pytest.mark.usefixtures("beside")

@@ -413,7 +413,8 @@ class Database:
         """Return whether a connection is to the file of the catalog's name, and may do what is allowed by now."""
         session.look_again = time.monotonic() + _LOOK_SECONDS
         session.locks.look()
-        return session.identity == identity_of(self.path) and not (session.is_read_only and not self.read_only)
+        is_same = session.identity == identity_of(self.path) and session.has_its_log
+        return is_same and not (session.is_read_only and not self.read_only)
 
     def _open(self) -> Session:
         _check_sqlite_once()

@@ -138,8 +138,11 @@ def leave_wal(connection: sqlite3.Connection) -> None:
     That is not an error: the last one to close the catalog does it, or the next.
     """
     with suppress(sqlite3.Error):
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        connection.execute("PRAGMA journal_mode = DELETE")
+        is_busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if (
+            not is_busy
+        ):  # else somebody reads, and SQLite would delete what it could not bring in if it does not see that
+            connection.execute("PRAGMA journal_mode = DELETE")
 
 
 def _size(path: Path) -> int:

@@ -15,8 +15,10 @@ from typing import Any, Final
 
 from localcat.disk.locks import Locks
 from localcat.disk.steps import reached
+from localcat.disk.system import identity_of
 from localcat.errors import CatalogClosedError, CommitUnknownError, ConflictError, StorageError
 from localcat.forks import never_free
+from localcat.store.file import journal
 from localcat.store.file.connection import Clock
 from localcat.store.file.faults import raise_ours, sqlite_errors
 from localcat.store.file.locking import begin_writing
@@ -122,8 +124,11 @@ class Session:
         self._is_closed = False
         self._is_spilling = False
         self._changes = 0  # of the connection, when its transaction began
+        self._log: tuple[int, int] | None = None
         if has_wal:  # which readers do not mistake for that of a crash
             connection.execute("PRAGMA cache_spill = ON")
+            connection.execute("SELECT 1 FROM sqlite_schema").fetchone()  # with the first read the log is opened
+            self._log = self._identity_of_log()
 
     def __enter__(self) -> sqlite3.Connection:
         self._lock.acquire()
@@ -191,7 +196,24 @@ class Session:
         """Begin a transaction that writes, when no other program does."""
         self.locks.begin(self.timeout)
         begin_writing(self.connection, self.timeout)
+        if not self.has_its_log:  # since it was looked at, a moment ago
+            raise StorageError(
+                f"catalog '{self.path}': another program took its write-ahead log away; nothing was kept, "
+                "write it again"
+            )
         self._changes = self.connection.total_changes
+
+    @property
+    def has_its_log(self) -> bool:
+        """Whether the write-ahead log that was opened is still the catalog's; what is written to another one is lost.
+
+        SQLite deletes it when the last program closes the catalog, but takes itself for the last one if the locks of
+        this process were dropped, as closing any descriptor of the file does.
+        """
+        return self._log is None or self._log == self._identity_of_log()
+
+    def _identity_of_log(self) -> tuple[int, int] | None:
+        return identity_of(journal.sidecar(self.path, "wal"))
 
     def commit(self) -> None:
         """Commit it, when nobody reads."""
