@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, Self, TypeVar
 
 from localcat.expressions.properties import properties as p
 from localcat.models import backend
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import sqlite_utils
 
     from localcat.disk.data_folder import DataFolder
+    from localcat.interop.single_file import FileExport
     from localcat.interop.stac.report import StacExport, StacReport
     from localcat.maintenance.info import CatalogInfo
     from localcat.maintenance.report import (
@@ -377,8 +378,55 @@ class Catalog:
 
         return write_tree(self, dest, search, copy=copy, progress=progress)
 
+    def to_file(
+        self,
+        dest: str | os.PathLike[str] | BinaryIO,
+        *,
+        search: ImageSearch | None = None,
+        columns: Sequence[str] | None = None,
+        format: str | None = None,
+        progress: bool | None = None,
+    ) -> FileExport:
+        """Write images as one file that other programs read, in bounded memory: GeoJSON, CSV or Arrow.
+
+        Parameters
+        ----------
+        dest : path or open binary file
+            Where. A file that is there already is replaced when all is written, and stays when anything fails.
+        search : ImageSearch, optional
+            Which images, in its order; all when left out.
+        columns : sequence of str, optional
+            Names of attributes; all when left out. GeoJSON has the footprint whatever they are.
+        format : str, optional
+            ``"geojson"``, ``"geojsonl"`` (a Feature a line), ``"csv"``, ``"tsv"``, ``"arrow"`` (a file of Arrow's IPC
+            format, also called Feather) or ``"arrows"`` (a stream of it); by default that of the suffix of `dest`.
+        progress : bool, optional
+            Show a bar; None where the error output is a terminal.
+
+        Returns
+        -------
+        FileExport
+            How many images are in the file, and how large it is. In CSV footprints are WKT, times ISO 8601 in UTC,
+            lists and nested values JSON, and what is unset is empty.
+
+        Raises
+        ------
+        BadRequestError
+            If the format is none of these, `dest` is a folder, or a column is not an attribute.
+        StorageError, MissingLibraryError
+            If it cannot be written there; or if pyarrow is not installed, which Arrow needs.
+        """
+        from localcat.interop.single_file import to_file  # not needed before
+
+        return to_file(dest, search or self.images, format=format, columns=columns, progress=progress)
+
     def to_gti(
-        self, product: str, dest: str | os.PathLike[str] | None = None, *, progress: bool | None = None
+        self,
+        product: str,
+        dest: str | os.PathLike[str] | None = None,
+        *,
+        search: ImageSearch | None = None,
+        progress: bool | None = None,
     ) -> list[Path]:
         """Write a product as tile indexes, which GDAL from 3.9 on and QGIS open as one mosaic each.
 
@@ -391,6 +439,8 @@ class Catalog:
             Its id.
         dest : path, optional
             The folder to write into; that of the catalog file when left out, so that both can be moved together.
+        search : ImageSearch, optional
+            Which images of the product; all when left out. If it has an order of its own, the last one is on top.
         progress : bool, optional
             Show a bar; None where the error output is a terminal.
 
@@ -409,7 +459,7 @@ class Catalog:
         """
         from localcat.interop.gti import to_gti  # brings shapely
 
-        return to_gti(self, product, dest, progress=progress)
+        return to_gti(self, product, dest, search=search, progress=progress)
 
     def from_stac(
         self,
@@ -419,6 +469,7 @@ class Catalog:
         copy: bool = False,
         within: str | os.PathLike[str] | None = None,
         on_conflict: str = "error",
+        dry_run: bool = False,
         progress: bool | None = None,
     ) -> StacReport:
         """Take in STAC Items: Collections become products with their bands, Items images, assets files.
@@ -438,6 +489,8 @@ class Catalog:
             Where files may lie that Items name; below the folder of the source when left out.
         on_conflict : {"error", "skip", "replace"}
             What to do with an Item whose image is there already.
+        dry_run : bool
+            Change nothing, and report what would be done; files are not opened.
         progress : bool, optional
             Show a bar; None where the error output is a terminal.
 
@@ -453,12 +506,11 @@ class Catalog:
         DuplicateError
             If an id is taken and `on_conflict` is ``"error"``; no image was added then.
         """
-        from localcat.interop.stac.importing import from_stac  # brings shapely
+        from localcat.interop.stac.importing import ImportOptions, from_stac  # brings shapely
 
         root = None if within is None else Path(within)
-        return from_stac(
-            self, source, product=product, copy=copy, within=root, on_conflict=on_conflict, progress=progress
-        )
+        o = ImportOptions(product, copy, root, on_conflict, dry_run, progress)
+        return from_stac(self, source, o)
 
     def ingest(
         self,

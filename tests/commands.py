@@ -17,10 +17,10 @@ Every command of `localcat`, as its `--help` prints it. [field-day.md](field-day
 Which catalog: that of `--catalog`, else of `$LOCALCAT`, else the one `.gpkg` of localcat in the current folder, else
 your own in your home folder, if you have one. Only `localcat init` makes one.
 
-Which images: `search`, `summary`, `explain`, `read`, `mosaic`, `preview`, `set`, `tag` and `delete` take ids, `-` for
-ids or records from a pipe, and the same options. Ids may lack the namespace. `--bbox` and `--intersects` also say where
-`read` and `mosaic` cut. `--datetime` is STAC's: `2024-06` is that month, `2024-06/2024-08` three months, `../2024` all
-until the end of 2024. `--where` is CQL2 text: strings and times in single quotes.
+Which images: `search`, `summary`, `explain`, `read`, `mosaic`, `preview`, `export`, `set`, `tag` and `delete` take
+ids, `-` for ids or records from a pipe, and the same options. Ids may lack the namespace. `--bbox` and `--intersects`
+also say where `read` and `mosaic` cut. `--datetime` is STAC's: `2024-06` is that month, `2024-06/2024-08` three
+months, `../2024` all until the end of 2024. `--where` is CQL2 text: strings and times in single quotes.
 
 What is printed: a table that fits the terminal, and in a pipe the same table with nothing cut; or JSON, CSV, GeoJSON or
 ids. The words are those of sqlite-utils.

@@ -25,12 +25,14 @@ COMMANDS = {  # by what they are for: each command, the module that has it, and 
         "ingest": ("ingesting", "Take in folders of scenes."),
         "recipes": ("ingesting", "How scenes are recognised."),
         "upload": ("taking_in", "Bring files in as one image."),
+        "import": ("importing", "Take in STAC and other catalogs."),
         "merge": ("taking_in", "Take in another catalog."),
     },
     "Reading out": {
         "read": ("reading_out", "Write images to files, whole or cut to an area."),
         "mosaic": ("reading_out", "Write many images as one file."),
         "preview": ("reading_out", "Write small pictures."),
+        "export": ("exporting", "Write STAC, GeoJSON, CSV, Arrow and mosaics for GDAL."),
     },
     "Changing": {
         "set": ("changing", "Set attributes."),

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from localcat.models.backend import Backend
     from localcat.models.band import Band
+    from localcat.search import ImageSearch
 
 _SCHEMA = """
 PRAGMA application_id = 1196444487;
@@ -114,7 +115,14 @@ class Index:
         return min(west), min(south), max(east), max(north)
 
 
-def to_gti(catalog: Backend, product: str, dest: str | os.PathLike[str] | None, *, progress: bool | None) -> list[Path]:
+def to_gti(
+    catalog: Backend,
+    product: str,
+    dest: str | os.PathLike[str] | None,
+    *,
+    search: ImageSearch | None,
+    progress: bool | None,
+) -> list[Path]:
     """Write the tile indexes of a product; see `Catalog.to_gti`."""
     found = Product.get(product, catalog=catalog)
     if found is None:
@@ -123,7 +131,7 @@ def to_gti(catalog: Backend, product: str, dest: str | os.PathLike[str] | None, 
     folder = catalog.file.path.parent if dest is None else absolute(dest)
     if not folder.is_dir():
         raise BadRequestError(f"'{folder}' is not a folder to write tile indexes into; make it first")
-    indexes = _indexes(catalog, str(found.id), progress)
+    indexes = _indexes(catalog, _ordered(catalog, str(found.id), search), progress)
     if not bands or not indexes:
         raise BadRequestError(
             f"product '{found.id}' has no bands, or no images with files here on a grid that is not turned"
@@ -135,12 +143,21 @@ def to_gti(catalog: Backend, product: str, dest: str | os.PathLike[str] | None, 
     ]
 
 
-def _indexes(catalog: Backend, product_id: str, progress: bool | None) -> list[tuple[str, Index]]:
-    """Return the tiles of a product by CRS, each with a word for its CRS; the newest are on top."""
+def _ordered(catalog: Backend, product_id: str, search: ImageSearch | None) -> ImageSearch:
+    """Return the images of a product, the last one on top: by time, unless the search has an order of its own."""
+    images = (catalog.images if search is None else search).filter(p.product_id == product_id)
+    if images._order:
+        return images
+    if images._limit is not None:  # which images these are must not depend on the order of the tiles
+        images = catalog.images.filter(p.id.any_of(images.ids()))
+    return images.sort("acquired")
+
+
+def _indexes(catalog: Backend, images: ImageSearch, progress: bool | None) -> list[tuple[str, Index]]:
+    """Return the tiles of images by CRS, each with a word for its CRS."""
     from localcat.earth.crs import crs_code, parse_crs  # brings rasterio
 
     by_text: dict[str, Index] = {}
-    images = catalog.images.filter(p.product_id == product_id).sort("acquired")
     for rank, image in enumerate(shown(images, "indexing tiles", "images", progress, total=images.count())):
         text, grid = image.cs_code or image.projection, image.geotrans
         if text is None or grid is None or image.x_pixels is None or image.y_pixels is None or grid[2] or grid[4]:

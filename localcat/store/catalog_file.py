@@ -69,6 +69,10 @@ class FileReference(Protocol):
         """Where its provider offers it."""
 
 
+class _RehearsedError(Exception):
+    """Ends a rehearsal."""
+
+
 class CatalogFile:
     """The file of a catalog and its data folder.
 
@@ -300,6 +304,16 @@ class CatalogFile:
         except LocalcatError:
             return None
         return found
+
+    @contextmanager
+    def rehearsal(self) -> Iterator[None]:
+        """Run a block as a transaction, which is undone at its end: what it reports is what would be done.
+
+        Others wait with their writes meanwhile, and what was asked for after the commit is never done.
+        """
+        with suppress(_RehearsedError), self.database.transaction():
+            yield
+            raise _RehearsedError
 
     def db(self) -> sqlite_utils.Database:
         """Return the file for reading; `Catalog.db` says how."""

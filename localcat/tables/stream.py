@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import pyarrow
 
-from localcat.errors import BadRequestError, CorruptCatalogError
-from localcat.expressions.fields import nearest
+from localcat.errors import CorruptCatalogError
 from localcat.tables.columns import Column, column_of
+from localcat.tables.source import checked_columns
 
 if TYPE_CHECKING:
     from localcat.tables.source import Source, StoredRow
@@ -28,7 +28,7 @@ def reader_of(source: Source, columns: Sequence[str] | None) -> pyarrow.RecordBa
     BadRequestError
         If a column is not an attribute, or is named twice.
     """
-    names = _checked(source, columns)
+    names = checked_columns(source.attributes, source.name, columns)
     made = [column_of(name, source.attributes[name]) for name in names]
     schema = pyarrow.schema([column.field for column in made])
     if source.is_at_hand:
@@ -36,20 +36,6 @@ def reader_of(source: Source, columns: Sequence[str] | None) -> pyarrow.RecordBa
     else:
         batches = _ahead(source, names, made, schema)
     return pyarrow.RecordBatchReader.from_batches(schema, batches)
-
-
-def _checked(source: Source, columns: Sequence[str] | None) -> tuple[str, ...]:
-    known = source.attributes
-    if columns is None:
-        return tuple(known)
-    if isinstance(columns, str) or not isinstance(columns, Sequence):
-        raise BadRequestError(f"columns is a list of names of attributes, such as ['id', 'acquired'], not {columns!r}")
-    for position, name in enumerate(columns):
-        if not isinstance(name, str) or name not in known:
-            raise BadRequestError(f"{source.name} has no attribute {name!r} for a column{nearest(str(name), known)}")
-        if name in columns[:position]:
-            raise BadRequestError(f"column {name!r} is named twice; leave one out")
-    return tuple(columns)
 
 
 def _ahead(

@@ -34,7 +34,7 @@ from localcat.models.product import Product
 from localcat.progress import shown
 from localcat.store import rows
 from localcat.timestamps import now_microseconds
-from localcat.writing.report import AddReport, FailedRecord
+from localcat.writing.report import AddReport, FailedRecord, require_conflict_rule
 
 if TYPE_CHECKING:
     import sqlite3
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from localcat.store.catalog_file import CatalogFile
 
 _CHUNK = 2000  # records checked and written together
-_CONFLICTS = ("error", "skip", "replace")
 _IN_MEMORY = 16 * 2**20  # bytes of checked records that wait there
 _ODD = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)  # of the caller's values
 _COMPUTED = ("id", "product_id", "name", "created", "modified", "files", "geometry")  # not taken over as they are
@@ -239,8 +238,7 @@ def add_images(
     catalog: CatalogFile, records: Iterable[Any], *, on_conflict: str = "error", progress: bool | None = None
 ) -> AddReport:
     """Add many images in one transaction; `Catalog.add_images` says how."""
-    if on_conflict not in _CONFLICTS:
-        raise BadRequestError(f"on_conflict is 'error', 'skip' or 'replace', not {on_conflict!r}")
+    require_conflict_rule(on_conflict)
     if isinstance(records, str | bytes | Mapping | Image) or not isinstance(records, Iterable):
         raise BadRequestError(f"records are several dictionaries or images, not {type(records).__name__}")
     catalog.database.require_writable(creates=True)  # before a million records are looked at

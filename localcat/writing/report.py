@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from localcat.errors import ClientError
+from localcat.errors import BadRequestError, ClientError
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +48,9 @@ class AddReport:
             f"AddReport: {self.added:,} added, {self.replaced:,} replaced, {self.skipped:,} skipped, "
             f"{len(self.failed):,} failed"
         )
+
+
+def require_conflict_rule(on_conflict: str) -> None:
+    """Refuse what is not a rule for objects whose id is taken."""
+    if on_conflict not in ("error", "skip", "replace"):
+        raise BadRequestError(f"on_conflict is 'error', 'skip' or 'replace', not {on_conflict!r}")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import pytest
 import rasterio
 from numpy.testing import assert_array_equal
 
-from localcat import AOI, Catalog
+from localcat import AOI, Catalog, ImageSearch
 from localcat import properties as p
 from localcat.errors import BadRequestError, NotFoundError
 from tests.small_catalog import alpha, make_product, new_image, spectral, upload
@@ -113,6 +115,26 @@ def test_images_without_pixels_here_are_left_out(catalog: Catalog, tmp_path: Pat
         ("acme:a:here", 0, "2020-01-01T00:00:00.000Z")
     ]
     connection.close()
+
+
+@pytest.mark.parametrize(
+    ("ask", "names"),
+    [
+        (lambda images: images.filter(p.name != "s1"), ["s2", "s0"]),
+        (lambda images: images.sort("name"), ["s0", "s1", "s2"]),
+        (lambda images: images.limit(2), ["s1", "s0"]),  # the first two by id; the newest on top
+    ],
+)
+def test_a_search_says_which_images_and_in_which_order(
+    catalog: Catalog, tmp_path: Path, ask: Callable[[ImageSearch], ImageSearch], names: list[str]
+) -> None:
+    product = make_product("a", spectral("red", nodata=0), catalog=catalog)
+    for day, corner in enumerate(CORNERS):
+        upload(product, f"s{day}", pixels(day, count=1), meta=meta(corner), acquired=f"2020-01-0{3 - day}")
+    (path,) = catalog.to_gti("a", tmp_path, search=ask(catalog.images), progress=False)
+    with closing(sqlite3.connect(path)) as connection:
+        found = connection.execute("SELECT image_id FROM tiles ORDER BY rank").fetchall()
+    assert [uid.rpartition(":")[2] for (uid,) in found] == names
 
 
 def test_what_cannot_be_an_index_is_refused(catalog: Catalog, tmp_path: Path) -> None:

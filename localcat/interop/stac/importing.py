@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ from localcat.models.image import Image
 from localcat.models.product import Product
 from localcat.progress import shown
 from localcat.writing.add_images import add_images
+from localcat.writing.report import require_conflict_rule
 
 if TYPE_CHECKING:
     from localcat.models.backend import Backend
@@ -43,44 +45,60 @@ class _Seen:
         return [declared] if declared else self.assets
 
 
-def from_stac(
-    catalog: Backend,
-    source: Any,
-    *,
-    product: str | None,
-    copy: bool,
-    within: Path | None,
-    on_conflict: str,
-    progress: bool | None,
-) -> StacReport:
+@dataclass(frozen=True, slots=True)
+class ImportOptions:
+    """How Items are taken in; `Catalog.from_stac` says more."""
+
+    product: str | None = None
+    copy: bool = False
+    within: Path | None = None
+    on_conflict: str = "error"
+    dry_run: bool = False
+    progress: bool | None = None
+
+    def __post_init__(self) -> None:
+        require_conflict_rule(self.on_conflict)
+
+
+def from_stac(catalog: Backend, source: Any, options: ImportOptions) -> StacReport:
     """Take Collections and Items into a catalog; see `Catalog.from_stac`."""
     if isinstance(source, Iterable) and not isinstance(source, str | Path | Mapping):
         source = list(source)  # it is gone through twice
-    return _Import(catalog, source, product, within).run(copy=copy, on_conflict=on_conflict, progress=progress)
+    with catalog.file.rehearsal() if options.dry_run else nullcontext():
+        return _Import(catalog, source, options).run()
 
 
 class _Import:
-    def __init__(self, catalog: Backend, source: Any, product: str | None, within: Path | None) -> None:
+    def __init__(self, catalog: Backend, source: Any, options: ImportOptions) -> None:
         self.catalog = catalog
         self.source = source
-        self.product = product
-        self.within = within if within is not None else _folder_of(source)
+        self.options = options
+        self.within = options.within if options.within is not None else _folder_of(source)
         self.report = StacReport()
         self.layouts: dict[str, tuple[str, Layout]] = {}  # product id and layout, by id of the Collection
-        self.local: list[tuple[Found, dict[str, Any], list[Path]]] = []  # Items whose files are here
+        self.local: dict[str, tuple[Found, dict[str, Any], list[Path]]] = {}  # Items whose files are here, by image id
 
-    def run(self, *, copy: bool, on_conflict: str, progress: bool | None) -> StacReport:
+    def run(self) -> StacReport:
         for collection_id, seen in self._survey().items():
             try:
                 with self.catalog.database.transaction():
                     self.layouts[collection_id] = self._product(collection_id, seen)
             except ClientError as error:
                 self.report.failed.append(FailedItem(f"Collection {collection_id}", collection_id, error))
-        added = add_images(self.catalog.file, self._records(), on_conflict=on_conflict, progress=progress)
+        try:
+            added = add_images(
+                self.catalog.file,
+                self._records(),
+                on_conflict=self.options.on_conflict,
+                progress=self.options.progress,
+            )
+        except BaseException:
+            self._remove_products()
+            raise
         self.report.added, self.report.replaced, self.report.skipped = added.added, added.replaced, added.skipped
         self.report.failed += [FailedItem(str(one.id), one.id, one.error) for one in added.failed]
-        for found, record, paths in shown(self.local, "taking in files", "items", progress):
-            self._upload(found, record, paths, copy=copy, on_conflict=on_conflict)
+        for found, record, paths in shown(self.local.values(), "taking in files", "items", self.options.progress):
+            self._upload(found, record, paths)
         return self.report
 
     # Products
@@ -96,11 +114,11 @@ class _Import:
                 if len(of.assets) < _LOOKED_AT:
                     of.assets.append(found.document.get("assets") or {})
             else:
-                seen.setdefault(self.product or found.document["id"], _Seen()).collection = found.document
+                seen.setdefault(self.options.product or found.document["id"], _Seen()).collection = found.document
         return seen
 
     def _collection_id(self, item: Mapping[str, Any]) -> str:
-        return self.product or item.get("collection") or _LEFT
+        return self.options.product or item.get("collection") or _LEFT
 
     def _product(self, collection_id: str, seen: _Seen) -> tuple[str, Layout]:
         """Return the product that a Collection is, made or widened where needed, and its layout."""
@@ -145,6 +163,15 @@ class _Import:
             product.extra_properties = {**(product.extra_properties or {}), KEYS: keys}
             product.save()
 
+    def _remove_products(self) -> None:
+        """Remove the products that were made for Items of which none was added."""
+        for uid in self.report.products:
+            product = Product.get(uid, catalog=self.catalog)
+            if product is not None and product.images().first() is None:
+                for band in product.bands():
+                    band.delete()
+                product.delete()
+
     # Images
 
     def _records(self) -> Iterator[dict[str, Any]]:
@@ -162,7 +189,7 @@ class _Import:
                 self._fail(found, error)
                 continue
             if paths:
-                self.local.append((found, record, paths))
+                self._wait(found, record, paths)
             else:
                 yield record
 
@@ -183,6 +210,26 @@ class _Import:
         record["storage_state"] = StorageState.REMOTE.value
         return record, paths
 
+    def _wait(self, found: Found, record: dict[str, Any], paths: list[Path]) -> None:
+        """Keep an Item whose files are here for later, unless its id is taken.
+
+        Raises
+        ------
+        DuplicateError
+            If it is, and that ends the import.
+        """
+        uid = f"{record['product_id']}:{record['name']}"
+        is_twice, rule = uid in self.local, self.options.on_conflict
+        if rule == "error" and (is_twice or Image.exists(uid, catalog=self.catalog)):
+            raise DuplicateError(
+                f"image '{uid}' ({found.where}) already exists; nothing was added. Pass on_conflict='skip' or 'replace'"
+            )
+        if is_twice and rule == "skip":
+            self.report.skipped += 1
+            return
+        self.report.replaced += is_twice  # the later one counts, as it does among those without files here
+        self.local[uid] = (found, record, paths)
+
     def _paths(self, found: Found, layout: Layout) -> list[Path]:
         """Return where the files of an Item are, if all that hold bands are here."""
         paths: list[Path | None] = []
@@ -194,19 +241,17 @@ class _Import:
             self._note(f"{found.where}: {len(paths) - len(here)} of its {len(paths)} files are not here; it is remote")
         return here if len(here) == len(paths) else []
 
-    def _upload(self, found: Found, record: dict[str, Any], paths: list[Path], *, copy: bool, on_conflict: str) -> None:
+    def _upload(self, found: Found, record: dict[str, Any], paths: list[Path]) -> None:
         grid = ("cs_code", "projection", "geotrans", "x_pixels", "y_pixels", "files", "storage_state")
         image = Image(catalog=self.catalog, **{name: value for name, value in record.items() if name not in grid})
         there = Image.exists(str(image.id), catalog=self.catalog)
-        if there and on_conflict == "skip":
+        if there and self.options.on_conflict == "skip":
             self.report.skipped += 1
             return
         try:
-            if there and on_conflict == "error":
-                raise DuplicateError(
-                    f"image '{image.id}' already exists; pass on_conflict='skip' or 'replace', or delete it first"
-                )
-            image.upload([str(path) for path in paths], overwrite=there, copy=copy).raise_for_status()
+            if not self.options.dry_run:
+                uploaded = image.upload([str(path) for path in paths], overwrite=there, copy=self.options.copy)
+                uploaded.raise_for_status()
         except (ClientError, OSError) as error:
             self._fail(found, error if isinstance(error, ClientError) else BadRequestError(str(error)))
             return

@@ -66,8 +66,8 @@ def documents(source: Any) -> Iterator[Found]:
     elif isinstance(source, str | os.PathLike):
         yield from _of_path(Path(source))
     elif isinstance(source, Iterable):
-        for one in source:
-            yield from documents(one)
+        for position, one in enumerate(source):
+            yield from _of_mapping(one, f"entry {position}") if isinstance(one, Mapping) else documents(one)
     else:
         raise BadRequestError(f"a STAC source is a path, a mapping, or a list of them, not {source!r:.100}")
 

@@ -1,0 +1,76 @@
+"""Commands that take in what other catalogs hold."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from localcat.cli import completing
+from localcat.cli.door import CommandGroup, command, tell
+from localcat.cli.opening import opened
+from localcat.cli.piping import PIPE, records_of, text_of_pipe
+from localcat.errors import BadRequestError
+
+if TYPE_CHECKING:
+    from localcat.interop.stac.report import StacReport
+
+
+@click.group("import", cls=CommandGroup, subcommand_metavar="FORMAT [ARGS]...")
+def import_command() -> None:
+    """Take in what another catalog holds: products, bands and images, with their ids.
+
+    What cannot be taken in is told, and does not stop the rest; the exit status is 1 then.
+    """
+
+
+@command(
+    "stac",
+    short_help="Catalogs, ItemCollections and Items.",
+    examples=(
+        "import stac stac/",
+        "import stac items.ndjson --product s2 --dry-run",
+        "import stac /media/stick/june/catalog.json --copy --on-conflict skip",
+    ),
+)
+@click.argument("sources", nargs=-1, required=True, metavar="FOLDER|FILE|-...")
+@click.option(
+    "--product", metavar="ID", shell_complete=completing.products, help="Of all Items, for their Collections."
+)
+@click.option("--copy/--link", default=False, help="Copy files that are here, or index them where they are.")
+@click.option("--within", type=click.Path(file_okay=False, path_type=Path), help="Where files may be that Items name.")
+@click.option(
+    "--on-conflict",
+    type=click.Choice(["error", "skip", "replace"]),
+    default="error",
+    show_default=True,
+    help="What to do with an Item whose image is there already.",
+)
+@click.option("--dry-run", is_flag=True, help="Change nothing, and tell what would be done.")
+@click.option("--json", "as_json", is_flag=True, help="The report as JSON.")
+def import_stac(sources: tuple[str, ...], as_json: bool, **options: Any) -> None:
+    """Take in STAC: a static catalog, an ItemCollection, Items line by line, or folders of them.
+
+    A Collection becomes a product with its bands, an Item an image. No network is asked. A dash reads an ItemCollection
+    or lines of Items from the pipe.
+    """
+    given: list[Any] = []
+    for word in sources:
+        given += records_of(text_of_pipe()) if word == PIPE else [word]
+    with opened() as catalog:
+        report = catalog.from_stac(given[0] if len(given) == 1 else given, **options)
+    _print(report, as_json=as_json)
+
+
+def _print(report: StacReport, *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(report.to_dict(), ensure_ascii=False))
+    else:
+        tell(report)
+    if report.failed:
+        raise BadRequestError(f"{len(report.failed):,} of what was found could not be taken in")
+
+
+import_command.add_command(import_stac)

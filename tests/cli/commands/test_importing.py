@@ -1,0 +1,56 @@
+"""The commands that take in other catalogs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from localcat import Catalog
+from tests.shell import complaint, invoke, run
+
+
+def test_stac_comes_in_as_it_went_out(kept: Catalog, tmp_path: Path) -> None:
+    run("export", "stac", "--copy", "-o", tmp_path / "stac", catalog=kept)
+    with Catalog.create(tmp_path / "other.gpkg", org="acme") as other:
+        said = "StacReport: 4 added, 0 replaced, 0 skipped, 0 failed, 1 products made\n"
+        assert run("import", "stac", tmp_path / "stac", "--dry-run", catalog=other) == said
+        assert (other.images.count(), other.products.count(), other.bands.count()) == (0, 0, 0)
+        assert list((tmp_path / "other.data").rglob("*.tif")) == []
+        assert run("import", "stac", tmp_path / "stac", "--copy", catalog=other) == said
+        assert other.images.ids() == kept.images.ids()
+        assert other.verify("full").ok
+        taken = complaint("import", "stac", tmp_path / "stac", catalog=other)
+        assert taken.startswith("image 'acme:guide:")
+        assert taken.endswith("already exists; nothing was added. Pass --on-conflict skip or replace")
+        again = run("import", "stac", tmp_path / "stac", "--on-conflict", "skip", "--json", catalog=other)
+        assert json.loads(again) == {
+            "products": [],
+            "added": 0,
+            "replaced": 0,
+            "skipped": 4,
+            "failed": [],
+            "notes": [],
+        }
+
+
+def test_items_come_through_a_pipe(kept: Catalog, tmp_path: Path) -> None:
+    items = kept.images.to_item_collection()
+    with Catalog.create(tmp_path / "other.gpkg", org="acme") as other:
+        ndjson = "\n".join(map(json.dumps, items["features"][2:]))
+        assert run("import", "stac", "-", catalog=other, pipe=ndjson).startswith("StacReport: 2 added")
+        assert other.images.ids() == ["acme:guide:far", "acme:guide:nowhere"]
+        assert run("import", "stac", "-", "--product", "all", catalog=other, pipe=json.dumps(items)).startswith(
+            "StacReport: 4 added"
+        )
+
+
+def test_refused_items_are_told_and_the_status_is_1(kept: Catalog, tmp_path: Path) -> None:
+    good = kept.images.to_item_collection()["features"][3]
+    with Catalog.create(tmp_path / "other.gpkg", org="acme") as other:
+        done = invoke("import", "stac", "-", catalog=other, pipe=json.dumps([good, {"type": "Feature", "id": 5}]))
+        assert done.exit_code == 1
+        assert done.stdout.splitlines() == [
+            "StacReport: 1 added, 0 replaced, 0 skipped, 1 failed, 1 products made",
+            "  entry 1: entry 1 has no id, or one that is not text: 5",
+        ]
+        assert done.stderr == "localcat: 1 of what was found could not be taken in\n"
