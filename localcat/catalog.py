@@ -152,6 +152,11 @@ class Catalog:
         """Open the user's own catalog: at ``$LOCALCAT``, else in the user's data folder.
 
         Nothing is written before the first change; until then it is empty.
+
+        Raises
+        ------
+        CatalogError
+            In tests, where the plugin of `localcat.testing` forbids the one in the user's data folder.
         """
         return cls(CatalogFile.default(settings_of(None, None)))
 

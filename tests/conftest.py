@@ -20,6 +20,8 @@ from tests.real_data import RASTERS
 from tests.small_catalog import META, PIXELS, fill_guide, make_guide
 from tests.systems import EMULATED
 
+collect_ignore = ["downstream"]  # projects of others, which tests/testing/ runs
+
 settings.register_profile("localcat", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("localcat")
 

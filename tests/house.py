@@ -30,7 +30,7 @@ FLOORS = [
     {"catalog"},
     {"client", "plot"},
     {"scenes", "demo"},
-    {"cli"},
+    {"cli", "testing"},
 ]
 FLOOR_OF = {room: height for height, rooms in enumerate(FLOORS) for room in rooms}
 

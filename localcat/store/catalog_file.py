@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self
 
+from localcat.disk.faults import write_errors
 from localcat.disk.filesystem import exists
 from localcat.disk.names import require_usable
 from localcat.disk.ownership import (
@@ -26,6 +27,7 @@ from localcat.disk.ownership import (
 from localcat.disk.paths import absolute, below_roots, is_local, real_file
 from localcat.errors import (
     BadRequestError,
+    CatalogError,
     CatalogExistsError,
     CatalogLockedError,
     CatalogNotFoundError,
@@ -42,7 +44,7 @@ from localcat.store.file.creating import new_settings
 from localcat.store.file.database import Database
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     import sqlite_utils
 
@@ -50,6 +52,8 @@ if TYPE_CHECKING:
 
 DEFAULT_NAME = "catalog.gpkg"
 PATH_VARIABLE = "LOCALCAT"  # the environment variable that names the default catalog
+NO_HOME_VARIABLE = "LOCALCAT_NO_HOME"  # the one that forbids the catalog in the user's data folder
+_TEMPORARY = "localcat-"  # how the folders of temporary catalogs begin
 _ATTEMPTS = 5  # to open or create a catalog that other programs make or take away
 
 
@@ -147,10 +151,39 @@ class CatalogFile:
     @classmethod
     def temporary(cls, settings: dict[str, str]) -> Self:
         """Make a catalog in a new folder of its own, which waits for no disk."""
-        folder = Path(tempfile.mkdtemp(prefix="localcat-"))
+        folder = Path(tempfile.mkdtemp(prefix=_TEMPORARY))
         database = Database(folder / DEFAULT_NAME, durable=False, settings=settings)
         database.create()
         return cls(database, is_temporary=True)
+
+    @classmethod
+    def temporary_of(cls, name: str, files: Mapping[str, bytes]) -> Self:
+        """Return a temporary catalog that begins as another one was.
+
+        Parameters
+        ----------
+        name : str
+            The name of the catalog file.
+        files : mapping of str to bytes
+            It, its data folder, and what is indexed in place: the content by relative path.
+
+        Raises
+        ------
+        StorageError
+            If there is no room for them.
+        """
+        folder = tempfile.mkdtemp(prefix=_TEMPORARY)
+        try:
+            with write_errors(folder):
+                for parent in sorted({os.path.dirname(path) for path in files}):  # noqa: PTH120  # for each test
+                    os.makedirs(f"{folder}/{parent}", exist_ok=True)  # noqa: PTH103
+                for path, content in files.items():
+                    with open(f"{folder}/{path}", "xb") as file:  # noqa: PTH123
+                        file.write(content)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        return cls(Database(Path(folder, name), durable=False), is_temporary=True)
 
     @classmethod
     def attached(cls, path: Path) -> Self:
@@ -167,8 +200,14 @@ class CatalogFile:
             return cls(Database(real_file(given), settings=settings))
         import platformdirs  # only the default catalog needs it
 
-        folder = Path(platformdirs.user_data_dir("localcat", appauthor=False))
-        return cls(Database(folder / DEFAULT_NAME, settings=settings))
+        path = Path(platformdirs.user_data_dir("localcat", appauthor=False)) / DEFAULT_NAME
+        if os.environ.get(NO_HOME_VARIABLE):
+            raise CatalogError(
+                f"'{path}' is the user's own catalog, which tests do not touch: ask for the fixture localcat_catalog "
+                f"or localcat_earth, pass catalog=, or set ${PATH_VARIABLE}; 'localcat_home = true' in pytest's "
+                "settings allows it"
+            )
+        return cls(Database(path, settings=settings))
 
     def close(self) -> None:
         """Close the file; a temporary catalog is deleted. Closing twice is allowed."""

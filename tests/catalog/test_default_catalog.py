@@ -14,6 +14,7 @@ from localcat import (
     BadRequestError,
     Band,
     Catalog,
+    CatalogError,
     CatalogNotFoundError,
     DefaultCatalogWarning,
     Image,
@@ -57,6 +58,7 @@ def test_it_is_made_at_the_first_write_and_told_once(unmade: Path, tmp_path: Pat
 def test_it_is_in_the_users_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """3.11."""
     monkeypatch.delenv("LOCALCAT", raising=False)
+    monkeypatch.delenv("LOCALCAT_NO_HOME", raising=False)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     localcat.set_default_catalog(None)
     try:
@@ -64,6 +66,23 @@ def test_it_is_in_the_users_data_folder(tmp_path: Path, monkeypatch: pytest.Monk
         assert localcat.default_catalog().path.parent.name == "localcat"
     finally:
         localcat.set_default_catalog(None)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_in_tests_the_one_in_the_users_data_folder_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Choice 32: `$LOCALCAT` counts as chosen."""
+    monkeypatch.delenv("LOCALCAT", raising=False)
+    monkeypatch.setenv("LOCALCAT_NO_HOME", "1")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    localcat.set_default_catalog(None)
+    for use in (localcat.default_catalog, Catalog.default, Image.search, lambda: Product(id="x", name="X")):
+        with pytest.raises(
+            CatalogError, match=r"'.*catalog\.gpkg' is the user's own catalog, which tests do not touch"
+        ):
+            use()
+    monkeypatch.setenv("LOCALCAT", str(tmp_path / "mine.gpkg"))
+    with Catalog.default() as chosen:
+        assert chosen.images.count() == 0
     assert list(tmp_path.iterdir()) == []
 
 

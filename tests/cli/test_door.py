@@ -118,6 +118,7 @@ def test_looking_and_keeping_make_no_catalog(tmp_path: Path, monkeypatch: pytest
     """Behaviour, choice 32."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("LOCALCAT", "")
+    monkeypatch.delenv("LOCALCAT_NO_HOME", raising=False)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
     for words in (["ls"], ["info"], ["verify"], ["gc"], ["reindex"], ["search"], ["optimize"], ["set", "x", "a=b"]):
         assert complaint(*words) == (
