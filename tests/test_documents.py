@@ -72,6 +72,20 @@ def test_the_tests_that_the_documents_name_are_there() -> None:
         assert [name for name in sorted(named) if not (ROOT / name).exists()] == [], document.name
 
 
+def test_every_public_name_is_in_the_reference() -> None:
+    named: list[str] = []
+    for page in sorted((ROOT / "docs" / "reference").glob("*.rst")):
+        named += re.findall(r"^\.\. auto\w+:: localcat\.(\w+)$", page.read_text(encoding="utf-8"), re.M)
+    assert sorted(named) == localcat.__all__
+
+
+def test_every_page_is_in_the_index_of_the_site() -> None:
+    index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    for page in (*(ROOT / "docs").glob("*.md"), *(ROOT / "docs").glob("*/*.rst")):
+        name = page.relative_to(ROOT / "docs").with_suffix("").as_posix()
+        assert name == "index" or f"\n{name}\n" in index, name
+
+
 def test_the_floors_of_the_architecture_are_those_of_the_house() -> None:
     picture = blocks(ROOT / "docs" / "architecture.md", "text")[0]
     drawn = {
