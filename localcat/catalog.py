@@ -17,8 +17,9 @@ from localcat.models.product import Product
 from localcat.models.upload import UNFINISHED, ImageUpload
 from localcat.search import ImageSearch, Search
 from localcat.store.catalog_file import CatalogFile, settings_of
+from localcat.store.file.answering import Params
 from localcat.store.file.connection import Journal, OpenOptions
-from localcat.store.file.database import Database, Params
+from localcat.store.file.database import Database
 from localcat.writing.uploader import Uploader
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ class Catalog:
         allowed_roots: Iterable[str | os.PathLike[str]] | None = None,
         journal: Journal = "delete",
         timeout: float | None = None,
+        spatialite: bool = False,
     ) -> Self:
         """Open a catalog; one of an older schema is migrated, with a copy kept as ``survey.gpkg.schema-1.backup``.
 
@@ -123,6 +125,9 @@ class Catalog:
             SQLite 3.51.3 and a local disk.
         timeout : float, optional
             How many seconds to wait for other programs; by default 60, and 10 with `read_only`.
+        spatialite : bool
+            Give `sql` the functions of SpatiaLite, such as ``ST_Area``; the catalog is then only read. It needs
+            mod_spatialite on the machine, and the extra ``[spatialite]`` if Python's own sqlite3 loads no extensions.
 
         Raises
         ------
@@ -133,9 +138,12 @@ class Catalog:
         CorruptCatalogError, ReadOnlyCatalogError
             If it is damaged; or if it has to be mended or migrated first, and nothing can be written.
         BadRequestError
-            If ``journal="wal"`` is not safe here; it says why.
+            If ``journal="wal"`` is not safe here; it says why. If `spatialite` is asked for what is not trusted.
+        MissingLibraryError
+            If `spatialite` is asked for, and not there; it says what to install.
         """
-        return cls(CatalogFile.open(path, OpenOptions.of(read_only, trusted, allowed_roots, journal, timeout)))
+        options = OpenOptions.of(read_only, trusted, allowed_roots, journal, timeout, spatialite)
+        return cls(CatalogFile.open(path, options))
 
     @classmethod
     def open_or_create(cls, path: str | os.PathLike[str], *, org: str | None = None, user: str | None = None) -> Self:

@@ -24,7 +24,7 @@ _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 120}
 
 # What the library says to a program, in the words of the shell.
 _VERBS = "verify|gc|backup|recover|relocate|optimize|reindex|merge|ingest|sql|info"
-_FLAGS = "overwrite|dry_run|force|restore|uncertain|cog|copy|all_touched"
+_FLAGS = "overwrite|dry_run|force|restore|uncertain|cog|copy|all_touched|spatialite"
 _WORDS = (
     (re.compile(r"\b[Cc]atalog\.create\b(?:\([^)]*\))?"), "`localcat init`"),
     (re.compile(r"\b[Cc]atalog\.open\b(?:\([^)]*\))?"), "--catalog"),

@@ -44,9 +44,9 @@ def catalog_path() -> Path:
     )
 
 
-def opened(path: Path | None = None) -> Catalog:
+def opened(path: Path | None = None, *, spatialite: bool = False) -> Catalog:
     """Open the catalog that is meant, or that of a path."""
-    return localcat.Catalog.open(catalog_path() if path is None else path)
+    return localcat.Catalog.open(catalog_path() if path is None else path, spatialite=spatialite)
 
 
 def object_of(catalog: Catalog, uid: str) -> Any:

@@ -24,8 +24,9 @@ from localcat.disk.ownership import data_path, lock_folder_of
 from localcat.disk.paths import absolute
 from localcat.disk.risks import risk_of
 from localcat.disk.system import IS_WINDOWS
-from localcat.errors import ClientError, printable
+from localcat.errors import ClientError, MissingLibraryError, printable
 from localcat.rasters.files.environment import raster_environment
+from localcat.store.asking import spatialite
 from localcat.store.file import journal, schema
 from localcat.store.file.connection import OpenOptions
 from localcat.store.file.database import Database
@@ -141,6 +142,15 @@ def _machine() -> Iterator[Finding]:
     yield from _required("JPEG 2000", "JP2OpenJPEG" in drivers, "such files cannot be taken in", Status.WARNING)
     yield from _proj()
     yield Finding("GEOS", f"{shapely.geos_version_string}, shapely {shapely.__version__}")
+    yield _spatialite()
+
+
+def _spatialite() -> Finding:
+    try:
+        found = spatialite.find()
+    except MissingLibraryError as error:
+        return Finding("SpatiaLite", "not there, and only spatialite=True needs it", advice=str(error))
+    return Finding("SpatiaLite", f"{found.version}, loaded by {found.module.__name__.partition('.')[0]}")
 
 
 def _required(name: str, is_there: bool, advice: str, status: Status) -> Iterator[Finding]:

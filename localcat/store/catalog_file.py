@@ -39,6 +39,7 @@ from localcat.errors import (
     warn_caller,
 )
 from localcat.store import rows
+from localcat.store.asking import spatialite
 from localcat.store.file.connection import OpenOptions
 from localcat.store.file.creating import new_settings
 from localcat.store.file.database import Database
@@ -120,6 +121,8 @@ class CatalogFile:
     @classmethod
     def open(cls, path: str | os.PathLike[str], options: OpenOptions) -> Self:
         """Open a catalog and read its settings; `Catalog.open` says what is refused."""
+        if options.spatialite:
+            spatialite.find()  # what is missing is told before anything is opened
         file = real_file(path)
         if not exists(file):
             raise CatalogNotFoundError(f"there is no catalog at '{file}'; Catalog.create makes one")

@@ -25,7 +25,7 @@ def test_a_good_place_is_well(kept: Catalog, tmp_path: Path) -> None:
     report = examine(kept.path)
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
     assert report.ok
-    machine = ["Python", "SQLite", "write-ahead log", "GDAL", "GeoTIFF", "JPEG 2000", "PROJ", "GEOS"]
+    machine = ["Python", "SQLite", "write-ahead log", "GDAL", "GeoTIFF", "JPEG 2000", "PROJ", "GEOS", "SpatiaLite"]
     place = ["file system", "permissions", "room", "catalog", "journal mode", "uploads", "locks"]
     assert [finding.name for finding in report.findings] == [*machine, *place]
     assert about(report, "catalog")[0].value == f"4 images, schema version {len(migrations())}"

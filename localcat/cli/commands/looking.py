@@ -174,6 +174,7 @@ def _lines_of(value: Any) -> list[str]:
     examples=(
         'sql "SELECT product_id, count(*) FROM footprints GROUP BY product_id"',
         'sql "SELECT image_id FROM footprints WHERE name = :name" -p name monday --csv',
+        'sql --spatialite "SELECT image_id, ST_Area(ST_Transform(geometry, 6933)) FROM footprints"',
     ),
 )
 @click.argument("query")
@@ -183,12 +184,15 @@ def _lines_of(value: Any) -> list[str]:
 @click.option(
     "--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="Stop it after so long."
 )
+@click.option("--spatialite", is_flag=True, help="With the functions of SpatiaLite, if the machine has it.")
 @prints(formats=("table", "json", "nl", "csv", "tsv"))
-def sql_command(query: str, params: tuple[tuple[str, str], ...], timeout: float | None, out: Output) -> None:
+def sql_command(
+    query: str, params: tuple[tuple[str, str], ...], timeout: float | None, spatialite: bool, out: Output
+) -> None:
     """Answer one SELECT of your own; it can change nothing.
 
     The views 'products', 'bands', 'images', 'files' and 'footprints' are meant for it and stay as they are. A dash
     reads the query from the pipe.
     """
-    with opened() as catalog:
+    with opened(spatialite=spatialite) as catalog:
         out.rows(catalog.sql(text_of_pipe() if query == PIPE else query, dict(params), timeout=timeout), ())

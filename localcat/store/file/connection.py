@@ -6,7 +6,7 @@ import os
 import sqlite3
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,6 +58,8 @@ class OpenOptions:
         ``"delete"``, a rollback journal, or ``"wal"``, a write-ahead log.
     timeout : float, optional
         Seconds to wait for other programs; by default 60 for a catalog that may be written to, else 10.
+    spatialite : bool
+        Whether the SQL of users may call SpatiaLite's functions; such a catalog is only read.
     """
 
     read_only: bool = False
@@ -65,6 +67,7 @@ class OpenOptions:
     allowed_roots: tuple[Path, ...] | None = None
     journal: Journal = "delete"
     timeout: float | None = None
+    spatialite: bool = False
 
     def __post_init__(self) -> None:
         if self.journal not in ("delete", "wal"):
@@ -72,6 +75,8 @@ class OpenOptions:
         is_number = isinstance(self.timeout, int | float) and not isinstance(self.timeout, bool)
         if self.timeout is not None and not (is_number and 0 <= self.timeout <= 86_400):
             raise BadRequestError(f"timeout is a number of seconds, at most a day, not {self.timeout!r}")
+        if self.spatialite and not self.trusted:
+            raise BadRequestError("spatialite=True needs a catalog that is trusted, since nothing bounds SpatiaLite")
 
     @classmethod
     def of(
@@ -81,13 +86,14 @@ class OpenOptions:
         allowed_roots: Iterable[str | os.PathLike[str]] | None,
         journal: Journal,
         timeout: float | None,
+        spatialite: bool = False,
     ) -> Self:
         """Return the options that a caller gave, the folders as absolute paths."""
         roots: Any = allowed_roots
         if isinstance(roots, str | bytes | os.PathLike) or not isinstance(roots, Iterable | None):
             raise BadRequestError(f"allowed_roots are several folders, as a list, not {roots!r}")
         resolved = None if roots is None else tuple(absolute(root) for root in roots)
-        return cls(read_only, trusted, resolved, journal, timeout)
+        return cls(read_only or spatialite, trusted, resolved, journal, timeout, spatialite)
 
     @property
     def seconds(self) -> float:
@@ -104,10 +110,25 @@ def connect(path: Path, mode: Mode, options: OpenOptions, *, durable: bool = Tru
 
 
 def connect_as(kind: type[C], path: Path, mode: Mode, options: OpenOptions, *, durable: bool = True) -> C:
+    """Open a connection as `connect_by` does, with sqlite3."""
+    return connect_by(sqlite3.connect, kind, path, mode, options, durable=durable)
+
+
+def connect_by(
+    module_connect: Callable[..., C],
+    kind: type[C],
+    path: Path,
+    mode: Mode,
+    options: OpenOptions,
+    *,
+    durable: bool = True,
+) -> C:
     """Open a connection in autocommit mode.
 
     Parameters
     ----------
+    module_connect : callable
+        That of sqlite3, or of a module with the same functions.
     kind : type
         The class of the connection.
     path : Path
@@ -120,7 +141,7 @@ def connect_as(kind: type[C], path: Path, mode: Mode, options: OpenOptions, *, d
         False skips all fsyncs.
     """
     name = "file::memory:" if mode == "memory" else uri_of(path)
-    connection = sqlite3.connect(
+    connection = module_connect(
         f"{name}?{'mode=ro&immutable=1' if mode == 'immutable' else f'mode={mode}'}",
         uri=True,
         timeout=options.seconds,

@@ -12,10 +12,10 @@ import sqlite3
 import threading
 import time
 import weakref
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from localcat.disk.filesystem import file_system_of
 from localcat.disk.locks import Locks
@@ -28,22 +28,20 @@ from localcat.errors import (
     CatalogExistsError,
     CatalogLockedError,
     CatalogNotFoundError,
-    QueryError,
     ReadOnlyCatalogError,
     ReadOnlyCatalogWarning,
     UntrustedCatalogError,
     warn_caller,
 )
-from localcat.store.asking import functions, views
+from localcat.store.asking import views
 from localcat.store.file import journal, schema
+from localcat.store.file.answering import Params, answer, values_of
 from localcat.store.file.connection import (
     QUERY_SECONDS,
     Mode,
     OpenOptions,
     connect,
     connect_as,
-    nothing_outside,
-    only_reading,
 )
 from localcat.store.file.creating import create, prepare_default
 from localcat.store.file.faults import sqlite_errors
@@ -53,9 +51,6 @@ from localcat.store.file.transaction import Reading, Session, Transaction
 from localcat.store.file.trust import check_content, check_schema
 
 _LOOK_SECONDS = 0.05  # between two looks of reads at whether the file is the same; a look takes as long as a read
-Params: TypeAlias = Sequence[Any] | Mapping[str, Any]
-"""The values of a query: of its question marks in their order, or of ``:name`` by name."""
-
 _CLOSING_SECONDS = 10.0  # that `close` waits for the calls of other threads
 
 _checked_sqlite = False
@@ -227,26 +222,10 @@ class Database:
         QueryTimeoutError
             If it takes longer.
         """
-        if isinstance(params, str | bytes) or not isinstance(params, Sequence | Mapping):
-            raise QueryError(
-                f"the parameters of a query are a sequence of values, not {params!r:.100}; pass a list, such as [5]"
-            )
-        values = dict(params) if isinstance(params, Mapping) else tuple(params)
+        values = values_of(params)
         session = self._session()
-        with Reading(session) as connection, session.clock.running(seconds):
-            views.make(connection)
-            connection.set_authorizer(only_reading)
-            try:
-                cursor = connection.execute(query, values)
-                names = [column[0] for column in cursor.description or ()]
-                return [dict(zip(names, row, strict=True)) for row in cursor]
-            except sqlite3.OperationalError as error:
-                problem = functions.problem()
-                if problem is None:
-                    raise
-                raise QueryError(problem) from error
-            finally:
-                connection.set_authorizer(None if self.options.trusted else nothing_outside)
+        with Reading(session):
+            return answer(session, self.options, query, values, seconds)
 
     @contextmanager
     def separate(self, *, alone: bool = False) -> Iterator[sqlite3.Connection]:

@@ -118,6 +118,7 @@ class Session:
         self.identity = identity
         self.is_read_only = is_read_only
         self.transaction: Transaction | None = None
+        self.beside: Any = None  # a connection of another module, for SQL that this one cannot answer
         self.look_again = 0.0  # when to look at the file next, by time.monotonic
         self.depth = 0  # how many blocks of its thread are inside
         self._lock = threading.RLock()
@@ -288,6 +289,8 @@ class Session:
 
     def _free(self) -> None:
         self.connection.close()
+        if self.beside is not None:
+            self.beside.close()
         self.locks.close()
 
     def require_own_task(self) -> None:
@@ -313,7 +316,7 @@ class Session:
             Wait for the other thread till then, by `time.monotonic`.
         """
         if self.pid != self._getpid():
-            never_free(self.connection)
+            never_free((self.connection, self.beside))
             return
         self._is_closed = True
         left = 0.0 if until is None else max(until - time.monotonic(), 0.0)
@@ -325,7 +328,7 @@ class Session:
         if self.pid == self._getpid():
             self._free()  # nobody is inside any more
         else:
-            never_free(self.connection)
+            never_free((self.connection, self.beside))
 
 
 class Reading:

@@ -11,6 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from localcat import Catalog, Image
+from localcat.errors import MissingLibraryError
+from localcat.store.asking import spatialite
 from tests.shell import complaint, run
 
 
@@ -154,3 +156,16 @@ def test_columns_are_attributes_and_keys_of_extra_properties(kept: Catalog) -> N
     ]
     assert complaint("search", "-c", "clouds", catalog=kept).startswith("Image has no attribute clouds")
     assert complaint("ls", "--geojson", catalog=kept, status=2).startswith("only images can be written as GeoJSON")
+
+
+def test_sql_with_spatialite_or_what_is_missing(kept: Catalog) -> None:
+    words = ("sql", "--spatialite", "SELECT ST_Area(BuildMbr(0, 0, 2, 2)) AS area", "--csv")
+    why = ""
+    try:
+        spatialite.find()
+    except MissingLibraryError as error:
+        why = str(error).replace("spatialite=True", "--spatialite")
+    if why:
+        assert complaint(*words, catalog=kept) == why
+    else:
+        assert run(*words, catalog=kept) == "area\n4.0\n"
