@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from localcat.models.backend import Formats, PixelReader
     from localcat.sharing.merge import MergeReport, Policy
     from localcat.writing.ingest.outcome import IngestReport
-    from localcat.writing.ingest.recipe import Recipe
+    from localcat.writing.ingest.sources.recipe import Recipe
     from localcat.writing.report import AddReport
 
 T = TypeVar("T", bound=CatalogObjectBase)
@@ -576,7 +576,8 @@ class Catalog:
             If there is nothing at a path; an argument or a recipe is wrong; or the product or recipe is not known.
         """
         from localcat.interop.stac.beside import item_facts  # not needed before
-        from localcat.writing.ingest.intake import IngestOptions, ingest  # brings rasterio
+        from localcat.writing.ingest.intake import ingest  # brings rasterio
+        from localcat.writing.ingest.settings import IngestOptions
 
         o = IngestOptions(product, recipe, dry_run, copy, cog, date_from, follow_links, workers, on_conflict, progress)
         return ingest(self, sources, o, read_item=item_facts)

@@ -17,7 +17,7 @@ from localcat import Catalog, Image
 from localcat.disk.ownership import MARKER, Marker, data_path
 from localcat.store.file import schema
 from localcat.writing.ingest.known import note_sources
-from localcat.writing.ingest.listing import SourceFile
+from localcat.writing.ingest.sources.listing import SourceFile
 from tests.small_catalog import META, alpha, make_product, spectral
 
 FOLDER = Path(__file__).resolve().parent / "fixtures"

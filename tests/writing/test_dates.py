@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from localcat import BadRequestError
-from localcat.writing.ingest.dates import Moment, moment_of, moments_in
+from localcat.writing.ingest.content.dates import Moment, moment_of, moments_in
 
 NAMES = {
     "LC08_L1TP_044034_20210508_20210518_02_T1": ("2021-05-08 00:00:00", "day"),

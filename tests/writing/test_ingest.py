@@ -73,7 +73,7 @@ def test_what_is_unchanged_is_skipped_without_being_read(
     catalog.ingest([folder / "b.tif", folder / "a"], product="plain", progress=False, **how)
     with monkeypatch.context() as patch:
         patch.setattr("localcat.writing.ingest.known.hash_stream", None)
-        patch.setattr("localcat.writing.ingest.intake.read_header", None)
+        patch.setattr("localcat.writing.ingest.planning.read_header", None)
         report = catalog.ingest([folder / "b.tif", folder / "a"], product="acme:plain", progress=False, **how)
     assert outcomes(report) == [("b.tif", "skipped", "acme:plain:b"), ("c.TIFF", "skipped", "acme:plain:c")]
 
@@ -242,7 +242,7 @@ def test_ctrl_c_keeps_what_was_committed(
             raise KeyboardInterrupt
         insert(task, *arguments)
 
-    monkeypatch.setattr("localcat.writing.ingest.intake._BATCH_SCENES", 1)
+    monkeypatch.setattr("localcat.writing.ingest.taking._BATCH_SCENES", 1)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(commit.Task, "insert", interrupted)
         catalog.ingest(folder, product=plain, copy=True, progress=False)

@@ -15,10 +15,10 @@ SCENES = 6
 CHILD = """
 import os, sys
 from localcat import Catalog
-from localcat.writing.ingest import intake
+from localcat.writing.ingest import taking
 
 folder, step, count, copy = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4] == "copy"
-intake._BATCH_SCENES, intake._BATCH_SECONDS = 2, 1e9
+taking._BATCH_SCENES, taking._BATCH_SECONDS = 2, 1e9
 left = [count]
 
 def kill_at(event, arguments):

@@ -26,6 +26,8 @@ def test_a_second_call_passes_over_what_the_first_one_did(catalog: Catalog, tmp_
     reports += [catalog.ingest(folder, progress=False) for _ in range(2)]
     assert [(report.added, report.skipped) for report in reports] == [(2, 0), (2, 0), (0, 2)]
     assert [passed_over(report) for report in reports] == [expected] * 3
+    unused = [{one.path.name: one.detail for one in report.passed_over if one.reason == "unused"} for report in reports]
+    assert (len(unused[0]), unused[1:]) == (20, [unused[0]] * 2)  # what is there in a finer resolution, and pictures
 
 
 def test_all_forms_of_the_metadata_belong_to_the_scene(catalog: Catalog, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from localcat import BadRequestError, Catalog, DefaultCatalogWarning, GenericBand, Product, set_default_catalog
 from localcat.writing import commit
-from localcat.writing.ingest import intake
+from localcat.writing.ingest import taking
 from tests.scene_folders import landsat_oli_l2, tiny
 from tests.small_catalog import make_product
 
@@ -84,13 +84,13 @@ def test_a_product_that_another_program_made_meanwhile(
     catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, outcome: str
 ) -> None:
     """Between the plan and the first commit."""
-    together = intake.commit_together
+    together = taking.commit_together
 
     def late(*arguments: Any) -> Any:
         make_product("in", partial(GenericBand, name=name, data_range=(0, 1)), data_type="Float32")
         return together(*arguments)
 
-    monkeypatch.setattr(intake, "commit_together", late)
+    monkeypatch.setattr(taking, "commit_together", late)
     tiny(tmp_path / "in" / "a.tif", "float32")
     (item,) = catalog.ingest(tmp_path / "in", progress=False).items
     assert (item.outcome, counts(catalog)) == (outcome, (1, 1, int(outcome == "added")))

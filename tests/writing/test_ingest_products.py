@@ -11,8 +11,9 @@ import pytest
 from rasterio.enums import ColorInterp
 
 from localcat import BadRequestError, Catalog, GenericBand, Image, Product, SpectralBand
-from localcat.writing.ingest.intake import IngestOptions, ingest
-from localcat.writing.ingest.sidecars import ItemFacts
+from localcat.writing.ingest.content.sidecars import ItemFacts
+from localcat.writing.ingest.intake import ingest
+from localcat.writing.ingest.settings import IngestOptions
 from tests.scene_folders import LONLAT, OLI_L2, landsat_oli_l2, tiny
 from tests.small_catalog import make_product, spectral
 

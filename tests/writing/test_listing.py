@@ -129,16 +129,16 @@ def test_what_cannot_be_read_is_reported(catalog: Catalog, tmp_path: Path) -> No
 def test_a_file_that_changes_meanwhile_fails(catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     product = make_product("plain", spectral("blue"))
     path = make_tif(tmp_path / "a.tif")
-    from localcat.writing.ingest import intake
+    from localcat.writing.ingest import planning
 
-    planned = intake.require_bands
+    planned = planning.require_bands
 
     def changed(*arguments: object) -> None:
         planned(*arguments)
         make_tif(path, 9)
         os.utime(path, (1, 1))
 
-    monkeypatch.setattr(intake, "require_bands", changed)
+    monkeypatch.setattr(planning, "require_bands", changed)
     (item,) = catalog.ingest(path, product=product, progress=False).failed
     assert "changed while it was ingested; ingest it again once it is complete" in str(item.error)
     assert catalog.images.count() == 0

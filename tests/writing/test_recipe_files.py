@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from localcat import BadRequestError, NotFoundError
-from localcat.writing.ingest.library import load_recipe, recipes
-from localcat.writing.ingest.recipe import Value, filled, parse_recipe
+from localcat.writing.ingest.sources.library import load_recipe, recipes
+from localcat.writing.ingest.sources.recipe import Value, filled, parse_recipe
 
 PRODUCT = "[[product]]\nfile = '(?P<scene>.+)_(?P<layer>\\w+)\\.tif'\nid = 'x'\nimage = '{scene}'\n"
 BAND = "[[band]]\nname = 'red'\n"

@@ -10,8 +10,8 @@ import pytest
 from rasterio.enums import ColorInterp
 
 from localcat import Catalog, Image, Product
-from localcat.writing.ingest.library import recipes
 from localcat.writing.ingest.outcome import IngestReport
+from localcat.writing.ingest.sources.library import recipes
 from tests.scene_folders import (
     LONLAT,
     MANIFEST,

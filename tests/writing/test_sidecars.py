@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from localcat import BadRequestError, Catalog, Product
-from localcat.writing.ingest import sidecars
-from localcat.writing.ingest.sidecars import lookup, read_sidecar
+from localcat.writing.ingest.content import sidecars
+from localcat.writing.ingest.content.sidecars import lookup, read_sidecar
 from tests.scene_folders import tiny
 
 FORMS = {

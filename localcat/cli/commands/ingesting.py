@@ -88,7 +88,7 @@ def _print(report: IngestReport, *, verbose: bool, as_json: bool) -> None:
 def recipes_command(ctx: click.Context, out: Output) -> None:
     """List the recipes by which scenes are recognised; `show` one, or `test` one on a folder."""
     if ctx.invoked_subcommand is None:
-        from localcat.writing.ingest.library import recipes  # reads all of them
+        from localcat.writing.ingest.sources.library import recipes  # reads all of them
 
         if out.format in ("json", "nl"):
             out.rows((recipe.to_dict() for recipe in recipes()), ())
@@ -103,7 +103,7 @@ def recipes_command(ctx: click.Context, out: Output) -> None:
 @click.argument("name", metavar="NAME|FILE")
 def show_recipe(name: str) -> None:
     """Print a recipe, as the TOML that a recipe of your own begins with."""
-    from localcat.writing.ingest.library import load_recipe  # reads all of them
+    from localcat.writing.ingest.sources.library import load_recipe  # reads all of them
 
     click.echo(load_recipe(name).text, nl=False)
 

@@ -10,7 +10,7 @@ from localcat.errors import BadRequestError
 from localcat.interop.stac.assets import Layout
 from localcat.interop.stac.items import attributes_of, extra_properties_of
 from localcat.interop.stac.sources import loaded, problem_of
-from localcat.writing.ingest.sidecars import ItemFacts
+from localcat.writing.ingest.content.sidecars import ItemFacts
 
 # What the files themselves say, and know better.
 _OF_FILES = {"geometry", "files", "cs_code", "projection", "geotrans", "x_pixels", "y_pixels", "storage_state"}

@@ -10,11 +10,11 @@ from typing import Any, Final
 
 from localcat.errors import ClientError
 from localcat.models.image import Image
-from localcat.writing.ingest.dates import Moment, moment_of, moments_in
-from localcat.writing.ingest.headers import FileHeader
-from localcat.writing.ingest.recipe import Value, filled, references
-from localcat.writing.ingest.scenes import Scene
-from localcat.writing.ingest.sidecars import ItemFacts, ItemReader, Tree, lookup, read_sidecar
+from localcat.writing.ingest.content.dates import Moment, moment_of, moments_in
+from localcat.writing.ingest.content.headers import FileHeader
+from localcat.writing.ingest.content.sidecars import ItemFacts, ItemReader, Tree, lookup, read_sidecar
+from localcat.writing.ingest.sources.recipe import Value, filled, references
+from localcat.writing.ingest.sources.scenes import Scene
 
 FROM_KEY: Final = "acquired_from"
 """The entry of `extra_properties` that says where `acquired` comes from."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from localcat.disk.digest import hash_stream
 from localcat.disk.paths import in_place_href
 from localcat.rasters.files.environment import read_errors
-from localcat.writing.ingest.listing import SourceFile
+from localcat.writing.ingest.sources.listing import SourceFile
 
 if TYPE_CHECKING:
     import sqlite3

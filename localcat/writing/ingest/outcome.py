@@ -10,32 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from localcat.errors import ClientError, printable
+from localcat.writing.ingest.sources.listing import PassedOver
 
 _SHOWN = 20  # lines of each kind in the text of a report
-
-
-@dataclass(frozen=True, slots=True)
-class PassedOver:
-    """A file or folder that is part of no image.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    reason : str
-        ``"hidden"``, ``"empty"``, ``"partial"``, ``"foreign"``, ``"link"``, ``"broken link"``, ``"unreadable"``,
-        ``"own"``, ``"repeated"`` or ``"unused"``.
-    detail : str
-        The same for people.
-    """
-
-    path: Path
-    reason: str
-    detail: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON can hold it."""
-        return {"path": str(self.path), "reason": self.reason, "detail": self.detail}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,11 +15,11 @@ from localcat.models.backend import bands_of
 from localcat.models.band import Band
 from localcat.models.enums import BandType, DataType
 from localcat.models.product import Product
-from localcat.writing.ingest.headers import FileHeader, LayerHeader, ranges
-from localcat.writing.ingest.listing import SourceFile
+from localcat.writing.ingest.content.headers import FileHeader, LayerHeader, ranges
 from localcat.writing.ingest.outcome import IngestedProduct
-from localcat.writing.ingest.recipe import CLASSES, BandRecipe, ProductRecipe
-from localcat.writing.ingest.scenes import Scene, valid_name
+from localcat.writing.ingest.sources.listing import SourceFile
+from localcat.writing.ingest.sources.recipe import CLASSES, BandRecipe, ProductRecipe
+from localcat.writing.ingest.sources.scenes import Scene, valid_name
 
 if TYPE_CHECKING:
     from localcat.models.backend import Backend

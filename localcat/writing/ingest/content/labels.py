@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from localcat.errors import ClientError
-from localcat.writing.ingest.sidecars import Tree, read_sidecar
+from localcat.writing.ingest.content.sidecars import Tree, read_sidecar
 
 _LEGEND_LINE = re.compile(r"\s*(\d{1,5})\s*[:=,;\t ]\s*(\S.*?)\s*")
 _LEGEND_TAGS = ("LEGEND", "CLASS_NAMES", "CATEGORIES")

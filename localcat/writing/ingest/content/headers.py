@@ -15,7 +15,7 @@ from localcat.errors import CorruptImageError
 from localcat.rasters.files.describe import RasterDescription, describe
 from localcat.rasters.files.dtypes import data_type_name
 from localcat.rasters.files.opening import open_raster
-from localcat.writing.ingest.labels import Codes, codes_of
+from localcat.writing.ingest.content.labels import Codes, codes_of
 
 _SAMPLE_SIDE = 256  # pixels; a reduced copy of a band, of which its range is taken
 _ODD = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)  # what libraries raise at odd headers

@@ -11,7 +11,7 @@ from typing import Any
 from localcat.disk.paths import text_of
 from localcat.errors import BadRequestError, NotFoundError, StorageError
 from localcat.expressions.fields import nearest
-from localcat.writing.ingest.recipe import Recipe, parse_recipe
+from localcat.writing.ingest.sources.recipe import Recipe, parse_recipe
 
 _LAST = "generic"  # knows every file, and so is asked last
 _SUFFIX = ".toml"

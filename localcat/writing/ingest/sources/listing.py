@@ -12,7 +12,6 @@ from typing import Any, Final
 from localcat.disk.filesystem import exists
 from localcat.disk.paths import text_of
 from localcat.errors import BadRequestError
-from localcat.writing.ingest.outcome import PassedOver
 
 SUFFIXES: Final = frozenset({".tif", ".tiff", ".jp2", ".j2k", ".j2c"})
 """Names of files that are taken in."""
@@ -50,6 +49,30 @@ class SourceFile:
     root: Path
     size_bytes: int
     modified_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class PassedOver:
+    """A file or folder that is part of no image.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    reason : str
+        ``"hidden"``, ``"empty"``, ``"partial"``, ``"foreign"``, ``"link"``, ``"broken link"``, ``"unreadable"``,
+        ``"own"``, ``"repeated"`` or ``"unused"``.
+    detail : str
+        The same for people.
+    """
+
+    path: Path
+    reason: str
+    detail: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON can hold it."""
+        return {"path": str(self.path), "reason": self.reason, "detail": self.detail}
 
 
 @dataclass(slots=True)

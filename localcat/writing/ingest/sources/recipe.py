@@ -15,7 +15,7 @@ from localcat.errors import BadRequestError
 from localcat.models.band import Band, ClassBand, GenericBand, MaskBand, MicrowaveBand, SpectralBand
 from localcat.models.enums import BandType
 from localcat.models.image import Image
-from localcat.writing.ingest.dates import PERIOD
+from localcat.writing.ingest.content.dates import PERIOD
 
 CLASSES: dict[str, type[Band]] = {
     BandType.SPECTRAL.value: SpectralBand,

@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from localcat.models.image import Image
-from localcat.writing.ingest.listing import SourceFile
-from localcat.writing.ingest.outcome import PassedOver
-from localcat.writing.ingest.recipe import ProductRecipe, Recipe, filled
+from localcat.writing.ingest.sources.listing import PassedOver, SourceFile
+from localcat.writing.ingest.sources.recipe import ProductRecipe, Recipe, filled
 
 _NOT_IN_IDS = re.compile(r"[^a-z0-9._-]+")
 _LONGEST_ID = 100  # characters of a product's id that is made of names
