@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     )
     from localcat.store.file.transaction import Transaction
     from localcat.store.rows import Row
+    from localcat.store.unread import Unread
 
 
 class Band(NamedCatalogObject, abstract=True):
@@ -80,6 +81,12 @@ class Band(NamedCatalogObject, abstract=True):
     @classmethod
     def _filterable(cls) -> Mapping[str, Attribute[Any]]:
         return _attributes_of_all_types() if cls is Band else super()._filterable()
+
+    @classmethod
+    def _from_row(
+        cls, catalog: Backend, row: Row, unread: Unread | None = None, values: dict[str, Any] | None = None
+    ) -> Self:
+        return super(Band, cls._class_of(row, catalog.database.path))._from_row(catalog, row, unread, values)
 
     @classmethod
     def _class_of(cls, row: Row, path: Path) -> builtins.type[Self]:

@@ -29,6 +29,7 @@ class ImageRecord(NamedCatalogObject, abstract=True):
     _uploaded: Sequence[File]
 
     _ordered = (("acquired", "acquired_end"),)
+    _in_brief = ("id", "modified", "acquired", "cloud_fraction", "geometry")
 
     geometry = Geometry(
         "Footprint; longitude and latitude, EPSG:4326. Of an upload the outline of its grid, unless set.",

@@ -84,15 +84,8 @@ class CatalogObjectBase(Record, abstract=True):
     # From the catalog
 
     @classmethod
-    def _from_row(cls, catalog: Backend, row: Row) -> Self:
-        """Make an object of a row of its table, decoding nothing yet."""
-        made = cls._class_of(row, catalog.database.path)
-        self = made.__new__(made)
-        self.__dict__.update(_catalog=catalog, _row=row, _is_deleted=False, _values={})
-        return self
-
-    @classmethod
     def _class_of(cls, row: Row, path: Path) -> type[Self]:
+        """Return the class of the object that a row of the table stands for."""
         return cls
 
     @classmethod
@@ -320,7 +313,7 @@ class CatalogObjectBase(Record, abstract=True):
 
     def _require_no_conflict(self, current: Row, new: Mapping[str, Stored]) -> None:
         """Refuse to overwrite what another program changed since this object's row was read."""
-        read = self._row or ()
+        read = self._complete()
         if current[_ROW_ID] != read[_ROW_ID]:
             raise ConflictError(
                 f"{type(self).__name__} '{self.id}' was deleted and created again meanwhile; get it again, "
@@ -400,6 +393,7 @@ class CatalogObjectBase(Record, abstract=True):
     def _adopt(self, transaction: Transaction) -> None:
         """Take over the row as it is now; keep the lists and mappings that equal it, since others may hold them."""
         self._row = rows.find(transaction.connection, self.table, self._columns(), str(self.id))
+        self._unread = None
         self._values = {
             name: value
             for name, value in self._values.items()
@@ -429,7 +423,7 @@ class CatalogObjectBase(Record, abstract=True):
         if row is None:
             self._is_deleted = True
             raise DeletedObjectError(f"{type(self).__name__} '{self.id}' was deleted from the catalog")
-        self._row, self._values = row, {}
+        self._row, self._unread, self._values = row, None, {}
 
     delete = _Delete()
 

@@ -2,6 +2,9 @@
 
 An object keeps its row undecoded, and the values that were read or assigned since. Whether it is modified, and what
 `save` writes, follows from comparing the two; nothing has to watch a list that is changed in place.
+
+Of an image that a search found the row may be its beginning alone, the attributes that are read most. The rest is read
+from the catalog when one of the others is asked for, together with that of the images that were found with it.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 
     from localcat.expressions.nodes import Ref
     from localcat.store.rows import Row
+    from localcat.store.unread import Unread
 
 # What decoding a stored value raises where it is not what localcat wrote; refusals of values are ValueErrors too.
 DAMAGE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError, CorruptCatalogError)
@@ -34,6 +38,9 @@ _FIRST = 2  # position of the first attribute in a row, behind row id and versio
 class Record:
     """Attributes, and where they stand towards the catalog; abstract."""
 
+    # A dictionary of its own has only an object that keeps something else.
+    __slots__ = ("__dict__", "_catalog", "_row", "_unread", "_values")
+
     ATTRIBUTES: ClassVar[tuple[str, ...]] = ()
     """The names of all attributes."""
 
@@ -43,11 +50,13 @@ class Record:
     _related: ClassVar[tuple[str, ...]] = ()  # attributes that are other objects; they are properties, not columns
     _ordered: ClassVar[tuple[tuple[str, str], ...]] = ()  # pairs of attributes: the first is never above the second
     _is_abstract: ClassVar[bool] = True
+    _in_brief: ClassVar[tuple[str, ...]] = ()  # attributes that a search reads at once; none for all of them
 
     _catalog: Backend
     _row: Row | None
-    _is_deleted: bool
+    _unread: Unread | None  # where the rest of the row is, if it is a beginning alone
     _values: dict[str, Any]
+    _is_deleted: bool = False
 
     id = Text("The id, unique in the catalog.", immutable=True, filterable=True, sortable=True, required=True)
     created: Attribute[datetime] = Timestamp(
@@ -76,8 +85,35 @@ class Record:
             raise TypeError(f"You can only instantiate a derived class of '{type(self).__name__}'")
         # At once, past the check of every name in __setattr__.
         home = self._home(client if catalog is None else catalog, attributes)
-        self.__dict__.update(_catalog=home, _row=None, _is_deleted=False, _values={})
+        _set_catalog(self, home)
+        _set_row(self, None)
+        _set_unread(self, None)
+        _set_values(self, {})
         self._fill(attributes)
+
+    @classmethod
+    def _from_row(
+        cls, catalog: Backend, row: Row, unread: Unread | None = None, values: dict[str, Any] | None = None
+    ) -> Self:
+        """Make an object of a row of its table, decoding nothing yet.
+
+        Parameters
+        ----------
+        catalog : Catalog
+            Whose row it is.
+        row : tuple
+            All of it; or with `unread` the beginning of it, the attributes ``_in_brief``.
+        unread : Unread, optional
+            Where the rest of it is read.
+        values : dict, optional
+            Values of attributes that are decoded already; the object keeps it.
+        """
+        self = cls.__new__(cls)
+        _set_catalog(self, catalog)
+        _set_row(self, row)
+        _set_unread(self, unread)
+        _set_values(self, {} if values is None else values)
+        return self
 
     @classmethod
     def _home(cls, given: Backend | None, attributes: Mapping[str, Any]) -> Backend:
@@ -128,9 +164,17 @@ class Record:
         row = self._row
         if row is None:
             return None
-        stored = row[self._positions()[attribute.name]]
+        position = self._positions()[attribute.name]
+        if position >= len(row):
+            row = self._complete()
+        stored = row[position]
         try:
-            value = None if stored is None else attribute.held(attribute.load(stored))
+            value = None
+            if stored is not None:
+                if self._unread is not None and attribute.loads_many:
+                    value = self._unread.loaded(row, position, attribute.load_many)
+                if value is None:
+                    value = attribute.held(attribute.load(stored))
         except DAMAGE as error:
             raise CorruptCatalogError(
                 f"{attribute.name} of {type(self).__name__} {self._stored('id')!r} is damaged in catalog "
@@ -158,7 +202,37 @@ class Record:
 
     def _stored(self, name: str) -> Stored:
         """Return what the row, as it was read, keeps for an attribute."""
-        return None if self._row is None else self._row[self._positions()[name]]
+        row = self._row
+        if row is None:
+            return None
+        position = self._positions()[name]
+        return (row if position < len(row) else self._complete())[position]
+
+    def _complete(self) -> Row:
+        """Return the row, after reading the rest of it if it is a beginning alone.
+
+        If another program changed it meanwhile, the object becomes as it is now, but for what was assigned to it; of
+        what was assigned the row keeps what it had, so that `save` notices the conflict.
+        """
+        row, unread = self._row or (), self._unread
+        if unread is None:
+            return row
+        found = unread.row(row[0])
+        if found is None:
+            raise DeletedObjectError(
+                f"{type(self).__name__} '{self.id}' was deleted from the catalog before all of it was read"
+            )
+        if found[: len(row)] != row:
+            renewed = list(found)
+            known = self._positions()
+            for name in [name for name in self._values if known[name] < len(row)]:
+                if self._differs(name, self._values[name]):
+                    renewed[known[name]] = row[known[name]]
+                else:
+                    del self._values[name]
+            found = tuple(renewed)
+        self._row, self._unread = found, None
+        return found
 
     def stored_value(self, ref: Ref) -> Any:
         """Return what a filter in memory compares of an attribute: as the store has it, lists and mappings decoded."""
@@ -170,17 +244,13 @@ class Record:
     @functools.cache
     def _columns(cls) -> tuple[str, ...]:
         """Return the names of the attributes that make a row of the class's table, in the row's order."""
-        return tuple(cls._attributes)
+        return (*cls._in_brief, *(name for name in cls._attributes if name not in cls._in_brief))
 
     @classmethod
+    @functools.cache
     def _positions(cls) -> dict[str, int]:
-        positions: dict[str, int] | None = cls.__dict__.get("_cached_positions")
-        if positions is None:
-            positions = {name: position for position, name in enumerate(cls._columns(), _FIRST)}
-            cls._cached_positions = positions
-        return positions
+        return {name: position for position, name in enumerate(cls._columns(), _FIRST)}
 
-    _cached_positions: ClassVar[dict[str, int]]
     _cached_fields: ClassVar[Fields]
 
     @classmethod
@@ -228,6 +298,7 @@ class Record:
 
     def _undo(self) -> Callable[[], None]:
         """Return a function that brings the object back to where it stands now."""
+        self._complete()
         row, values, is_deleted = self._row, dict(self._values), self._is_deleted
 
         def undo() -> None:
@@ -326,7 +397,7 @@ class Record:
 
     def __copy__(self) -> Self:
         twin = type(self).__new__(type(self))
-        twin.__dict__.update(self.__dict__, _values=dict(self._values))
+        twin._take({**self.__getstate__(), "_values": dict(self._values)})
         return twin
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
@@ -335,7 +406,21 @@ class Record:
         twin.__setstate__({"_values": copy.deepcopy(self._values, memo)})
         return twin
 
+    def __getstate__(self) -> dict[str, Any]:
+        self._complete()
+        return {**self.__dict__, "_catalog": self._catalog, "_row": self._row, "_values": self._values}
+
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Take over what was pickled, in which lists and dictionaries are plain ones."""
-        self.__dict__.update(state)
+        self._take(state)
         self._values = {name: self._attributes[name].held(value) for name, value in self._values.items()}
+
+    def _take(self, state: dict[str, Any]) -> None:
+        for name, value in {"_unread": None, **state}.items():
+            object.__setattr__(self, name, value)
+
+
+# What `self._row = …` does, past the check of every name in __setattr__.
+_set_catalog, _set_row, _set_unread, _set_values = (
+    Record.__dict__[name].__set__ for name in ("_catalog", "_row", "_unread", "_values")
+)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from localcat.expressions.conditions import spatial
 from localcat.expressions.nodes import IsNull, Node, Ref, Relation, Spatial, one_of
 from localcat.search.base import Search, T
+from localcat.store import rows
 from localcat.store.clauses import Clause
 from localcat.store.query import by_time, planner
 from localcat.store.query.analysis import Condition, conditions_of
@@ -18,7 +20,8 @@ if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
     from localcat.earth.contexts import GeoContext
-    from localcat.store.query.exact import ExactTest
+    from localcat.store.query.exact import ExactTest, Matches
+    from localcat.store.rows import Row
 
 
 _SMALLEST_CHUNK, _LARGEST_CHUNK = 128, 4096  # candidates whose footprints are tested at once
@@ -128,11 +131,12 @@ class GeoSearch(Search[T]):
         everything = self._everything()
         question = everything._question()
         if not planner.is_told_by_boxes(question):
-            return len(everything._tested("image.id", ordered=False))
+            return sum(len(matches.rows) for matches in everything._tested("image.id", ordered=False))
         inside = planner.count_inside(question)
         with self._catalog.database.snapshot() as connection:
             (number,) = connection.execute(inside.sql, inside.params).fetchone()
-            return int(number) + len(everything._tested("image.id", ordered=False, reach=Reach.CROSSING))
+            crossing = everything._tested("image.id", ordered=False, reach=Reach.CROSSING)
+            return int(number) + sum(len(matches.rows) for matches in crossing)
 
     def _everything(self) -> Self:
         """Return the same search without an order and a limit."""
@@ -144,22 +148,54 @@ class GeoSearch(Search[T]):
     def _all_conditions(self) -> tuple[Condition, ...]:
         return (*(asked.condition for asked in self._spatial), *self._conditions)
 
+    def __iter__(self) -> Iterator[T]:
+        columns = self._columns()
+        if columns[-1] != "geometry" or not self._is_spatial():
+            yield from Search.__iter__(self)
+            return
+        first, shapes, others = self._found(columns)
+        yield from self._objects(columns, first, [{"geometry": shape} for shape in shapes])
+        yield from self._hydrated(others)
+
+    def _found(self, columns: tuple[str, ...]) -> tuple[list[Row], list[BaseGeometry], array[int]]:
+        """Return what is found, in order: some rows with their footprints, and the row ids of the others.
+
+        Candidates are read for the sake of their footprints, so that those that match need not be read again. Of many
+        the row ids alone are kept, which take no memory to speak of.
+        """
+        first: list[Row] = []
+        shapes: list[BaseGeometry] = []
+        others = array("q")
+        for matches in self._all_tested(rows.selected(self._kind.table, columns[:-1])):
+            if len(first) < rows.HYDRATION_CHUNK:
+                first += matches.rows
+                shapes += matches.shapes
+            else:
+                others.extend([row[0] for row in matches.rows])
+        return first, shapes, others
+
     def _matches(self, columns: str) -> list[tuple[Any, ...]]:
         if not self._is_spatial():
             return Search._matches(self, columns)
+        return [row[:-1] for matches in self._all_tested(columns) for row in matches.rows]
+
+    def _all_tested(self, columns: str) -> Iterator[Matches]:
+        """Yield columns and footprints of the rows found, in order, as one state of the catalog has them."""
         limit, crowd = self._limit, self._possible_crowd(columns)
         if limit is None or crowd is None:
-            return self._tested(columns)
+            yield from self._tested(columns)
+            return
         with self._catalog.database.snapshot() as connection:
             if not by_time.is_crowded(crowd, connection):
-                return self._tested(columns)
-            matches: list[tuple[Any, ...]] = []
+                yield from self._tested(columns)
+                return
             for window in by_time.windows(self._question(), connection):
-                if len(matches) >= limit:
+                if limit == 0:
                     break
                 inside = self if window is None else self._also(window)
-                matches += inside.limit(limit - len(matches))._tested(columns)
-            return matches
+                for matches in inside.limit(limit)._tested(columns):
+                    limit -= len(matches.rows)
+                    yield matches
 
     def _possible_crowd(self, columns: str) -> Clause | None:
         """Return the statement that counts the candidates, if the first in time are asked for; None if not worth it."""
@@ -173,19 +209,22 @@ class GeoSearch(Search[T]):
         with self._catalog.database.read() as connection:
             return by_time.is_crowded(crowd, connection)
 
-    def _tested(self, columns: str, *, ordered: bool = True, reach: Reach = Reach.MEETING) -> list[tuple[Any, ...]]:
-        """Return columns of the rows found among those of a reach, by testing the footprints of all candidates."""
+    def _tested(self, columns: str, *, ordered: bool = True, reach: Reach = Reach.MEETING) -> Iterator[Matches]:
+        """Yield columns and footprints of the rows found among those of a reach, testing those of all candidates."""
         statement, test = self._exact_test(columns, ordered=ordered, reach=reach)
-        matches: list[tuple[Any, ...]] = []
-        size = _SMALLEST_CHUNK if self._limit is not None else _LARGEST_CHUNK
+        left = self._limit
+        size = _LARGEST_CHUNK if left is None else _SMALLEST_CHUNK
         with self._catalog.database.read() as connection:
             candidates = connection.execute(statement.sql, statement.params)
             while chunk := candidates.fetchmany(size):
-                matches += test.matches(chunk)
-                if len(chunk) < size or (self._limit is not None and len(matches) >= self._limit):
+                matches = test.matches(chunk)
+                if left is not None:
+                    matches = matches.first(left)
+                    left -= len(matches.rows)
+                yield matches
+                if len(chunk) < size or left == 0:
                     break
                 size = min(2 * size, _LARGEST_CHUNK)
-        return matches[: self._limit]
 
     def _exact_test(
         self, columns: str, *, ordered: bool = True, reach: Reach = Reach.MEETING

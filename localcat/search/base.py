@@ -24,11 +24,13 @@ from localcat.store.query import by_time, planner
 from localcat.store.query.analysis import Condition, conditions_of
 from localcat.store.query.compiler import Scope
 from localcat.store.query.planner import Products, Question
+from localcat.store.unread import TOGETHER, Unread
 from localcat.tables import Tabular
 from localcat.tables.source import Source, StoredRow
 
 if TYPE_CHECKING:
     from localcat.search.explain import Explanation
+    from localcat.store.rows import Row
 
 T = TypeVar("T", bound=CatalogObjectBase)
 
@@ -219,13 +221,29 @@ class Search(Tabular, Generic[T]):
 
     def _hydrated(self, found: Sequence[int]) -> Iterator[T]:
         """Yield the objects of rows, reading them in chunks."""
-        columns = self._kind._columns()
+        columns = self._columns()
         for start in range(0, len(found), rows.HYDRATION_CHUNK):
             with self._catalog.database.read() as connection:
                 chunk = found[start : start + rows.HYDRATION_CHUNK]
                 hydrated = list(rows.hydrate(connection, self._kind.table, columns, chunk))
-            for row in hydrated:
-                yield self._kind._from_row(self._catalog, row)
+            yield from self._objects(columns, hydrated)
+
+    def _columns(self) -> tuple[str, ...]:
+        """Return the attributes that are read at once: inside a transaction, which may be rolled back, all of them."""
+        kind = self._kind
+        return kind._columns() if self._catalog.database.in_transaction else kind._in_brief or kind._columns()
+
+    def _objects(
+        self, columns: tuple[str, ...], found: Sequence[Row], known: Sequence[dict[str, Any]] | None = None
+    ) -> Iterator[T]:
+        """Yield the objects of rows that have these columns, and of which some values are known already."""
+        kind, catalog, all_columns = self._kind, self._catalog, self._kind._columns()
+        for start in range(0, len(found), TOGETHER):
+            some, unread = found[start : start + TOGETHER], None
+            if columns != all_columns:
+                unread = Unread(catalog.database, kind.table, all_columns, some)
+            for position, row in enumerate(some, start):
+                yield kind._from_row(catalog, row, unread, None if known is None else known[position])
 
     def collect(self) -> Collection[T]:
         """Return the objects found, in memory: a ProductCollection, a BandCollection, an ImageCollection."""

@@ -304,9 +304,10 @@ class ImageSearch(GeoSearch[Image], SummarySearchMixin):
                 inside = planner.select(replace(question, reach=Reach.INSIDE), columns, ordered=False, tail=tail)
                 totals = {key: (count, size) for key, count, size in connection.execute(inside.sql, inside.params)}
                 reach = Reach.CROSSING
-            for key, size in everything._tested(f"{group}, image.size_bytes", ordered=False, reach=reach):
-                count, total = totals.get(key, (0, 0))
-                totals[key] = (count + 1, total + size)
+            for matches in everything._tested(f"{group}, image.size_bytes", ordered=False, reach=reach):
+                for key, size, _ in matches.rows:
+                    count, total = totals.get(key, (0, 0))
+                    totals[key] = (count + 1, total + size)
         return totals
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import functools
 import math
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Never, Protocol, Self, TypeVar, overload
@@ -61,6 +62,7 @@ class Attribute(Generic[T]):
 
     kind: ClassVar[Kind] = Kind.TEXT
     is_mutable: ClassVar[bool] = False  # whether a value can be changed in place
+    loads_many: ClassVar[bool] = False  # whether many values are decoded in much less time than one by one
     type_name: ClassVar[str] = "str"  # in messages and in the documentation
 
     def __init__(
@@ -92,10 +94,8 @@ class Attribute(Generic[T]):
     def __get__(self, instance: AttributeOwner | None, owner: type) -> Self | T | None:
         if instance is None:
             return self
-        try:
-            value: T | None = instance._values[self.name]
-        except KeyError:
-            value = instance._read(self)
+        values, name = instance._values, self.name
+        value: T | None = values[name] if name in values else instance._read(self)
         return value
 
     def __set__(self, instance: AttributeOwner, value: Never) -> None:  # what can be set is a `Settable`
@@ -127,6 +127,10 @@ class Attribute(Generic[T]):
         """Return the value of a stored form; None is handled by the caller."""
         value: T = stored
         return value
+
+    def load_many(self, stored: Sequence[Any]) -> Sequence[T | None]:
+        """Return the values of several stored forms, None for None."""
+        return [None if one is None else self.load(one) for one in stored]
 
     def same_stored(self, one: Stored, other: Stored) -> bool:
         """Return whether two stored forms, None included, stand for equal values."""
@@ -430,6 +434,7 @@ class Geometry(Settable["BaseGeometry", Outline]):
 
     kind = Kind.GEOMETRY
     type_name = "shapely geometry"
+    loads_many = True
 
     def coerce(self, value: Any) -> BaseGeometry:
         from localcat.earth import geometry  # brings shapely, which objects without a footprint do not need
@@ -449,6 +454,12 @@ class Geometry(Settable["BaseGeometry", Outline]):
 
         shape: BaseGeometry = geometry.from_wkb([stored])[0]
         return shape
+
+    def load_many(self, stored: Sequence[Any]) -> Sequence[BaseGeometry | None]:
+        from localcat.earth import geometry
+
+        shapes: list[BaseGeometry | None] = geometry.from_wkb(stored).tolist()
+        return shapes
 
     def to_json(self, value: Any) -> Any:
         return value.__geo_interface__

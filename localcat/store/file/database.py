@@ -46,6 +46,7 @@ from localcat.store.file.connection import (
 from localcat.store.file.creating import create, prepare_default
 from localcat.store.file.faults import sqlite_errors
 from localcat.store.file.migrate import migrate
+from localcat.store.file.pending import Pending
 from localcat.store.file.tinkering import ReadingConnection, WritingConnection
 from localcat.store.file.transaction import Reading, Session, Transaction
 from localcat.store.file.trust import check_content, check_schema
@@ -95,6 +96,7 @@ class Database:
         self.why_forbidden: Callable[[], str | None] = lambda: None  # asked before each write
         self._is_forbidden = False
         self.generation = 0  # counts the files that were opened under the name
+        self.unread = Pending()
         self._identity: tuple[int, int] | None = None
         self._was_there = False  # the file, at any time since this was made
         self._new_settings = settings
@@ -132,6 +134,7 @@ class Database:
         Calls that are running in other threads are waited for, ten seconds at most; what takes longer closes its
         connection itself when it ends.
         """
+        self.unread.finish(self.read)
         self._closed = True
         until = time.monotonic() + _CLOSING_SECONDS
         for session in list(self._sessions):
@@ -283,6 +286,7 @@ class Database:
         self._look_now()
         session = self._session()  # which may be another one, if what was forbidden no longer is
         with session.running(self._lock()) as transaction:
+            self.unread.read(transaction.connection)
             yield transaction
 
     def require_writable(self, *, creates: bool = False) -> None:
@@ -316,14 +320,14 @@ class Database:
             raise BadRequestError("the file is not changed by hand inside a transaction; do it before or after it")
         identity = self._session().identity
         self.require_file()
-        why = self.check_forbidden()
-        if why is not None:
+        if (why := self.check_forbidden()) is not None:
             raise ReadOnlyCatalogError(why)
         with sqlite_errors(self.path):
             connection = connect_as(WritingConnection, self.path, "rw", self.options, durable=self.durable)
         session = Session(connection, self.path, self._locks(), timeout=self.options.seconds, identity=identity)
         try:
             with session.running(self._lock()) as transaction:
+                self.unread.read(connection)
                 transaction.expect_much()
                 with connection.lent(self.path):
                     yield connection
@@ -377,16 +381,16 @@ class Database:
         self._close_if_closed(session)
         return session
 
+    def _close_if_closed(self, session: Session) -> None:
+        """Close a connection that was being opened while another thread closed the catalog, and did not see it."""
+        if self._closed:
+            session.close()
+
     def _look_now(self) -> None:
         """Let the next call look at the file, whenever that was done last: a write goes into the file of the name."""
         session: Session | None = getattr(self._local, "session", None)
         if session is not None:
             session.look_again = 0.0
-
-    def _close_if_closed(self, session: Session) -> None:
-        """Close a connection that was being opened while another thread closed the catalog, and did not see it."""
-        if self._closed:
-            session.close()
 
     def _is_current(self, session: Session) -> bool:
         """Return whether a connection is to the file of the catalog's name, and may do what is allowed by now."""

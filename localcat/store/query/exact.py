@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy
 import shapely
@@ -26,10 +27,29 @@ _Mask: TypeAlias = "NDArray[numpy.bool_]"
 
 @dataclass(frozen=True, slots=True)
 class _Chunk:
-    """Candidates as they come from the catalog: (footprint as WKB, what SQL knows already, the rest of the row)."""
+    """Candidates as they come from the catalog: (what SQL knows already, the rest of the row, footprint as WKB)."""
 
     rows: Sequence[tuple[Any, ...]]
     footprints: NDArray[Any]
+
+
+class Matches(NamedTuple):
+    """Rows whose footprints passed a test.
+
+    Parameters
+    ----------
+    rows : list of tuple
+        The columns asked for, and behind them the footprint as WKB.
+    shapes : list of shapely geometries
+        The footprints; None where it is missing.
+    """
+
+    rows: list[tuple[Any, ...]]
+    shapes: list[Any]
+
+    def first(self, most: int) -> Matches:
+        """Return so many of them, or all."""
+        return Matches(self.rows[:most], self.shapes[:most]) if len(self.rows) > most else self
 
 
 _Truth: TypeAlias = "Callable[[_Chunk], tuple[_Mask, _Mask]]"
@@ -56,20 +76,21 @@ class ExactTest:
         return count_candidates(self._question)
 
     def statement(self, columns: str, *, ordered: bool = True) -> Clause:
-        """Return the statement for the candidates; `matches` takes its rows and gives `columns` back."""
-        before = [Clause(f"{self._question.table}.geometry"), *self._known]
-        sql = ", ".join([*(clause.sql for clause in before), columns])
-        chosen = Clause(sql, tuple(value for clause in before for value in clause.params))
+        """Return the statement for the candidates, whose rows `matches` takes."""
+        sql = ", ".join([*(clause.sql for clause in self._known), columns, f"{self._question.table}.geometry"])
+        chosen = Clause(sql, tuple(value for clause in self._known for value in clause.params))
         return select(self._question, chosen, ordered=ordered)
 
-    def matches(self, rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-        """Return the columns asked for of those candidates that match."""
-        chunk = _Chunk(rows, from_wkb([row[0] for row in rows]))
+    def matches(self, rows: Sequence[tuple[Any, ...]]) -> Matches:
+        """Return those candidates that match."""
+        chunk = _Chunk(rows, from_wkb([row[-1] for row in rows]))
         hits = self._tests[0](chunk)
         for test in self._tests[1:]:
             hits = hits & test(chunk)
-        first = 1 + len(self._known)
-        return [row[first:] for row, hit in zip(rows, hits.tolist(), strict=True) if hit]
+        found = list(itertools.compress(rows, hits.tolist()))
+        if self._known:
+            found = [row[len(self._known) :] for row in found]
+        return Matches(found, chunk.footprints[hits].tolist())
 
     def _test(self, node: Node, scope: Scope) -> Callable[[_Chunk], _Mask]:
         """Return the test whether a condition is true; false and unknown are the same."""
@@ -95,8 +116,8 @@ class ExactTest:
             case Or(parts):
                 return _joined([self._truth(part, scope) for part in parts], decisive=0)
             case _:
-                self._known.append(compile_where(node, scope))
                 column = len(self._known)
+                self._known.append(compile_where(node, scope))
                 return lambda chunk: _as_masks([row[column] for row in chunk.rows])
 
 

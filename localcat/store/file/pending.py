@@ -1,0 +1,45 @@
+"""What is to be read before the catalog changes, or is closed."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
+from typing import Protocol
+from weakref import WeakValueDictionary
+
+from localcat.errors import ClientError
+
+
+class Reader(Protocol):
+    """Somebody who has not read all of it yet."""
+
+    def read(self, connection: sqlite3.Connection) -> None:
+        """Read the rest."""
+
+
+class Pending:
+    """Those who have not read all yet, as long as anybody else knows them."""
+
+    def __init__(self) -> None:
+        self._readers: WeakValueDictionary[int, Reader] = WeakValueDictionary()
+
+    def add(self, reader: Reader) -> None:
+        """Let somebody read before anything changes."""
+        self._readers[id(reader)] = reader
+
+    def finish(self, reading: Callable[[], AbstractContextManager[sqlite3.Connection]]) -> None:
+        """Let all of them read as the last thing that is done, if that can be done."""
+        if self._readers:
+            with suppress(ClientError), reading() as connection:
+                self.read(connection)
+
+    def read(self, connection: sqlite3.Connection) -> None:
+        """Let all of them read now; who cannot, since the file is damaged, finds that out when it tries again."""
+        while self._readers:
+            try:
+                _, reader = self._readers.popitem()
+            except KeyError:  # the last of them is gone since it was looked for
+                return
+            with suppress(sqlite3.Error):
+                reader.read(connection)
