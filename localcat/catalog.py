@@ -288,9 +288,7 @@ class Catalog:
         with self.database.transaction(creates=True):
             yield
 
-    def add_images(
-        self, records: Iterable[Any], *, on_conflict: str = "error", progress: bool | None = None
-    ) -> AddReport:
+    def add_images(self, records: Any, *, on_conflict: str = "error", progress: bool | None = None) -> AddReport:
         """Add many images without pixels of ours, in one transaction and with bounded memory.
 
         What `Image.save` refuses is refused here too. All records are taken and checked first, and nobody waits for
@@ -298,9 +296,10 @@ class Catalog:
 
         Parameters
         ----------
-        records : iterable of dict or Image
+        records : iterable of dict or Image, or object with ``__arrow_c_stream__``
             Each has an ``id``, or a ``name`` and a ``product_id`` or ``product``, and other attributes of `Image`. The
-            products exist.
+            products exist. A table of Arrow, pandas, geopandas, polars or DuckDB has them as columns of the types that
+            `Search.to_arrow` gives, and is faster than its rows as dictionaries; it needs the extra ``[arrow]``.
         on_conflict : str
             If an id is taken: ``"error"`` raises and adds nothing, ``"skip"`` keeps the old image (as when an
             interrupted load is repeated), ``"replace"`` takes the new one.
@@ -314,8 +313,8 @@ class Catalog:
 
         Raises
         ------
-        DuplicateError
-            If an id is taken and `on_conflict` is ``"error"``.
+        DuplicateError, BadRequestError
+            If an id is taken and `on_conflict` is ``"error"``; or if a table cannot be read.
         """
         from localcat.writing.add_images import add_images  # brings shapely
 

@@ -96,18 +96,7 @@ def as_footprints(
                 found[position] = error
             else:
                 shapes[at] = forms[at].shape
-        min_lon, min_lat, max_lon, max_lat = shapely.bounds(shapes).T
-        is_plain = (
-            shapely.is_valid(shapes)
-            & ~shapely.has_z(shapes)
-            & ~_have_parts_to_check(shapes)
-            & (min_lon >= -180)
-            & (max_lon <= 180)
-            & (max_lon - min_lon <= 180)
-            & (min_lat >= -90)
-            & (max_lat <= 90)
-            & ((shapely.get_dimensions(shapes) < 2) | (shapely.area(shapes) > 0))
-        )
+        is_plain = _are_plain(shapes)
     for at, form in forms.items():
         position = given[at]
         if is_plain[at] and form.crs is None:
@@ -119,6 +108,40 @@ def as_footprints(
         except InvalidGeometryError as error:
             found[position] = error
     return found
+
+
+def plain_footprints(blobs: Sequence[bytes | None]) -> NDArray[Any]:
+    """Return the geometries of well-known binaries that `as_footprints` returns unchanged; None for all others."""
+    safe = [blob if blob is not None and (len(blob) <= _SAFE_WKB or _is_shallow(blob)) else None for blob in blobs]
+    shapes: NDArray[Any] = shapely.from_wkb(numpy.array(safe, dtype=object), on_invalid="ignore")
+    with numpy.errstate(all="ignore"):
+        shapes[~_are_plain(shapes) | (shapely.get_srid(shapes) != 0)] = None
+    return shapes
+
+
+def _is_shallow(blob: bytes) -> bool:
+    try:
+        wkb.check_depth(blob)
+    except CorruptCatalogError:
+        return False
+    return True
+
+
+def _are_plain(shapes: NDArray[Any]) -> NDArray[numpy.bool_]:
+    """Return which shapes `as_geometry` would leave as they are."""
+    min_lon, min_lat, max_lon, max_lat = shapely.bounds(shapes).T
+    plain: NDArray[numpy.bool_] = (
+        shapely.is_valid(shapes)
+        & ~shapely.has_z(shapes)
+        & ~_have_parts_to_check(shapes)
+        & (min_lon >= -180)
+        & (max_lon <= 180)
+        & (max_lon - min_lon <= 180)
+        & (min_lat >= -90)
+        & (max_lat <= 90)
+        & ((shapely.get_dimensions(shapes) < 2) | (shapely.area(shapes) > 0))
+    )
+    return plain
 
 
 def _have_parts_to_check(shapes: NDArray[Any]) -> NDArray[numpy.bool_]:
