@@ -278,10 +278,10 @@ def _fill(connection: sqlite3.Connection, index: Index, bands: Sequence[Band], p
 
 def _settings(index: Index, bands: Sequence[Band]) -> Iterator[tuple[str, str]]:
     """Yield what GDAL asks an index for, so that it opens no tile to find it out."""
-    for name, value in zip(("RESX", "RESY"), index.resolution, strict=True):
-        yield name, repr(value)
-    for name, value in zip(("MINX", "MINY", "MAXX", "MAXY"), index.bounds, strict=True):
-        yield name, repr(value)
+    (across, down), (west, south, east, north) = index.resolution, index.bounds
+    yield "XSIZE", str(_count((east - west) / across))  # GDAL itself would count 48.00000000001 pixels as 49
+    yield "YSIZE", str(_count((north - south) / down))
+    yield "GEOTRANSFORM", ",".join(repr(number) for number in (west, across, 0.0, north, 0.0, -down))
     yield "BAND_COUNT", str(len(bands))
     yield "DATA_TYPE", ",".join(str(band.data_type) for band in bands)
     yield "SORT_FIELD", "rank"
@@ -292,6 +292,11 @@ def _settings(index: Index, bands: Sequence[Band]) -> Iterator[tuple[str, str]]:
         yield "NODATA", ",".join(repr(value) for value in nodata)
     else:
         yield "MASK_BAND", "YES"
+
+
+def _count(pixels: float) -> int:
+    """Return how many pixels hold a length, which is a whole number of them but for the rounding of coordinates."""
+    return round(pixels) if math.isclose(pixels, round(pixels), rel_tol=1e-9, abs_tol=1e-6) else math.ceil(pixels)
 
 
 def _rectangle(bounds: tuple[float, float, float, float], srs: int) -> bytes:

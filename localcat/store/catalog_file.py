@@ -12,7 +12,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self
 
-from localcat.disk.faults import write_errors
 from localcat.disk.filesystem import exists
 from localcat.disk.names import require_usable
 from localcat.disk.ownership import (
@@ -45,7 +44,7 @@ from localcat.store.file.creating import new_settings
 from localcat.store.file.database import Database
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
     import sqlite_utils
 
@@ -54,7 +53,6 @@ if TYPE_CHECKING:
 DEFAULT_NAME = "catalog.gpkg"
 PATH_VARIABLE = "LOCALCAT"  # the environment variable that names the default catalog
 NO_HOME_VARIABLE = "LOCALCAT_NO_HOME"  # the one that forbids the catalog in the user's data folder
-_TEMPORARY = "localcat-"  # how the folders of temporary catalogs begin
 _ATTEMPTS = 5  # to open or create a catalog that other programs make or take away
 
 
@@ -154,39 +152,10 @@ class CatalogFile:
     @classmethod
     def temporary(cls, settings: dict[str, str]) -> Self:
         """Make a catalog in a new folder of its own, which waits for no disk."""
-        folder = Path(tempfile.mkdtemp(prefix=_TEMPORARY))
+        folder = Path(tempfile.mkdtemp(prefix="localcat-"))
         database = Database(folder / DEFAULT_NAME, durable=False, settings=settings)
         database.create()
         return cls(database, is_temporary=True)
-
-    @classmethod
-    def temporary_of(cls, name: str, files: Mapping[str, bytes]) -> Self:
-        """Return a temporary catalog that begins as another one was.
-
-        Parameters
-        ----------
-        name : str
-            The name of the catalog file.
-        files : mapping of str to bytes
-            It, its data folder, and what is indexed in place: the content by relative path.
-
-        Raises
-        ------
-        StorageError
-            If there is no room for them.
-        """
-        folder = tempfile.mkdtemp(prefix=_TEMPORARY)
-        try:
-            with write_errors(folder):
-                for parent in sorted({os.path.dirname(path) for path in files}):  # noqa: PTH120  # for each test
-                    os.makedirs(f"{folder}/{parent}", exist_ok=True)  # noqa: PTH103
-                for path, content in files.items():
-                    with open(f"{folder}/{path}", "xb") as file:  # noqa: PTH123
-                        file.write(content)
-        except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
-        return cls(Database(Path(folder, name), durable=False), is_temporary=True)
 
     @classmethod
     def attached(cls, path: Path) -> Self:

@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from localcat.testing.copies import earth
+    from localcat.testing.copies import earth, write_earth
     from localcat.testing.making import make_image, make_raster, pattern
 
 _HOME = {
@@ -18,8 +18,9 @@ _HOME = {
     "make_image": "making",
     "make_raster": "making",
     "pattern": "making",
+    "write_earth": "copies",
 }
-__all__ = ["earth", "make_image", "make_raster", "pattern"]
+__all__ = ["earth", "make_image", "make_raster", "pattern", "write_earth"]
 
 
 def __getattr__(name: str) -> Any:

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
 import threading
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from localcat.catalog import Catalog
+from localcat.disk.faults import write_errors
+from localcat.errors import BadRequestError, CatalogExistsError
 from localcat.store.catalog_file import CatalogFile
+from localcat.store.file.database import Database
+
+FORMATS = ("stac", "gti")
 
 _lock = threading.Lock()
 _made: tuple[str, dict[str, bytes]] | None = None  # the name of the catalog file, and the content of all files
@@ -36,7 +46,68 @@ def earth() -> Catalog:
     ...     catalog.images.count()
     40
     """
-    return Catalog(CatalogFile.temporary_of(*_template()))
+    name, files = _template()
+    folder = Path(tempfile.mkdtemp(prefix="localcat-"))
+    try:
+        _write(folder, files)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return Catalog(CatalogFile(Database(folder / name, durable=False), is_temporary=True))
+
+
+def write_earth(folder: str | os.PathLike[str], *, formats: Iterable[str] = FORMATS) -> Path:
+    """Write the tiny Earth to the disk, as a catalog and in the formats of other programs.
+
+    Parameters
+    ----------
+    folder : path
+        Where; it is made, or must be empty. ``catalog.gpkg`` is the catalog, with its pixels in ``catalog.data`` and
+        ``scenes``.
+    formats : iterable of str
+        ``"stac"`` writes a static STAC catalog with pixels of its own to ``stac``. ``"gti"`` writes the tile indexes of
+        all products beside the catalog, whose pixels they show. All when left out.
+
+    Returns
+    -------
+    Path
+        The catalog file.
+
+    Raises
+    ------
+    BadRequestError
+        If a format is not known. Nothing is written.
+    CatalogExistsError
+        If there is something in the folder.
+    StorageError
+        If it cannot be written there.
+    """
+    chosen = (formats,) if isinstance(formats, str) else tuple(formats)
+    for one in chosen:
+        if one not in FORMATS:
+            raise BadRequestError(f"{one!r} is not a format of the tiny Earth; choose among {', '.join(FORMATS)}")
+    target = Path(os.path.abspath(folder))  # noqa: PTH100  # links stay as they are written
+    if target.is_dir() and any(target.iterdir()):
+        raise CatalogExistsError(f"there is something in '{target}' already; name an empty folder, or a new one")
+    name, files = _template()
+    _write(target, files)
+    with Catalog.open(target / name) as catalog:
+        if "stac" in chosen:
+            catalog.to_stac(target / "stac", copy=True, progress=False)
+        if "gti" in chosen:
+            for product in catalog.products:
+                catalog.to_gti(str(product.id), progress=False)
+    return target / name
+
+
+def _write(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write files into a folder, which is made if need be."""
+    with write_errors(folder):
+        for parent in sorted({os.path.dirname(path) for path in files}):  # noqa: PTH120  # pathlib takes twice as long
+            os.makedirs(f"{folder}/{parent}", exist_ok=True)  # noqa: PTH103
+        for path, content in files.items():
+            with open(f"{folder}/{path}", "xb") as file:  # noqa: PTH123
+                file.write(content)
 
 
 def _template() -> tuple[str, dict[str, bytes]]:

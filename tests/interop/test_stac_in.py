@@ -18,7 +18,7 @@ from localcat import properties as p
 from localcat.errors import BadRequestError, DuplicateError
 from tests.interop.some_items import item_of, scene
 from tests.real_data import REAL_DATA, needs_real_data
-from tests.small_catalog import fill_guide, make_product, new_image, spectral
+from tests.small_catalog import fill_guide, make_guide, make_product, new_image, spectral, upload
 
 SQUARE = {"type": "Polygon", "coordinates": [[[10, 0], [12, 0], [12, 3], [10, 0]]]}
 
@@ -261,6 +261,22 @@ def test_files_that_are_here_can_be_read(tmp_path: Path) -> None:
             assert (image.storage_state, image.files[0].owned) == ("available", copied)
             assert numpy.ma.allequal(image.ndarray("blue"), expected)
             assert catalog.verify("full").ok
+
+
+def test_an_item_without_time_and_footprint_comes_in_with_its_files(tmp_path: Path) -> None:
+    """Before, it was refused for its time, and got the outline of its grid as a footprint."""
+    with Catalog.create(tmp_path / "survey.gpkg", org="acme") as catalog:
+        image = upload(make_guide(catalog), "open")
+        image.acquired = image.geometry = None
+        image.save()
+        catalog.to_stac(tmp_path / "stac", copy=True, progress=False)
+    for copied in (False, True):
+        with Catalog.create(tmp_path / f"{copied}.gpkg", org="acme") as catalog:
+            report = catalog.from_stac(tmp_path / "stac", copy=copied, progress=False)
+            assert (report.added, report.failed) == (1, [])
+            found = read(catalog, "open")
+            assert (found.acquired, found.geometry, found.storage_state) == (None, None, "available")
+            assert found.ndarray("blue").shape == (1, 64, 48)
 
 
 # Ways in

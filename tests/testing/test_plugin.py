@@ -160,7 +160,7 @@ def test_importing_it_imports_nothing_heavy() -> None:
     ]
 
 
-@pytest.mark.parametrize("name", ["earth", "make_image", "make_raster", "pattern"])
+@pytest.mark.parametrize("name", ["earth", "make_image", "make_raster", "pattern", "write_earth"])
 def test_the_room_has_the_documented_names(name: str) -> None:
     import localcat.testing
 

@@ -20,6 +20,7 @@ from localcat.models.band import Band
 from localcat.models.enums import StorageState
 from localcat.models.image import Image
 from localcat.models.product import Product
+from localcat.models.requests import ImageUploadOptions, UploadRequest
 from localcat.progress import shown
 from localcat.writing.add_images import add_images
 from localcat.writing.report import require_conflict_rule
@@ -250,13 +251,24 @@ class _Import:
             return
         try:
             if not self.options.dry_run:
-                uploaded = image.upload([str(path) for path in paths], overwrite=there, copy=self.options.copy)
-                uploaded.raise_for_status()
+                self._index(image, paths, overwrite=there)
         except (ClientError, OSError) as error:
             self._fail(found, error if isinstance(error, ClientError) else BadRequestError(str(error)))
             return
         self.report.replaced += there
         self.report.added += not there
+
+    def _index(self, image: Image, paths: list[Path], *, overwrite: bool) -> None:
+        """Save an image with its files; what its Item leaves open, a time or a footprint, stays open."""
+        has_footprint = image.geometry is not None
+        request = UploadRequest(
+            options=ImageUploadOptions(), overwrite=overwrite, copy=self.options.copy, files=tuple(paths)
+        )
+        with self.catalog.database.transaction():
+            self.catalog.uploader.upload(image, request).raise_for_status()
+            if not has_footprint:  # an upload takes the outline of the grid
+                image.geometry = None
+                image.save()
 
     def _fail(self, found: Found, error: ClientError) -> None:
         named = found.document.get("id") if found.document is not None else None
