@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 import localcat
-from tests import house
+from tests import examples, house
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -92,3 +94,16 @@ def test_the_floors_of_the_architecture_are_those_of_the_house() -> None:
         int(height): set(rooms.split(", ")) for height, rooms in re.findall(r"^ *(\d+)  (\w+(?:, \w+)*)", picture, re.M)
     }
     assert drawn == dict(enumerate(house.FLOORS))
+
+
+def test_the_page_of_programs_shows_them_and_what_they_print() -> None:
+    assert {f"{name}.py" for name in examples.ORDER} == {path.name for path in examples.FOLDER.glob("*.py")}
+    assert examples.DOCUMENT.read_text(encoding="utf-8") == examples.render(), "run python -m tests.examples"
+
+
+def test_the_tests_among_the_programs_pass(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(tmp_path)]
+    done = subprocess.run(
+        [*command, str(examples.FOLDER / "test_with_fixtures.py")], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert "3 passed" in done.stdout, done.stdout + done.stderr
