@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import sqlite_utils
 
     from localcat.disk.data_folder import DataFolder
+    from localcat.interop.original.outcome import OriginalReport
     from localcat.interop.single_file import FileExport
     from localcat.interop.stac.report import StacExport, StacReport
     from localcat.maintenance.info import CatalogInfo
@@ -523,6 +524,48 @@ class Catalog:
         root = None if within is None else Path(within)
         o = ImportOptions(product, copy, root, on_conflict, dry_run, progress)
         return from_stac(self, source, o)
+
+    def from_original(
+        self, source: Any, *, on_conflict: str = "skip", dry_run: bool = False, progress: bool | None = None
+    ) -> OriginalReport:
+        """Take in metadata of the original's online catalog: what its objects' `serialize` returned, saved as JSON.
+
+        Ids stay as they are, without the namespace of this catalog, and so do times, owners, readers and writers. Files
+        keep their addresses, and images become remote; no network is asked. Attributes that are not known here, and
+        values that are refused, are kept in ``extra_properties["original:attributes"]``. All or nothing; others wait
+        with their writes.
+
+        Parameters
+        ----------
+        source : path, mapping, or several of them
+            JSON:API documents (``serialize(jsonapi_format=True)``), or plain ones with ``id``, or of bands and images
+            ``product_id`` and ``name``; one, a list, or one a line (``.ndjson``, ``.jsonl``) a file; a folder of such
+            files; or the decoded documents. The kind of a plain document is that of its file or folder (``images``), or
+            is seen from its attributes.
+        on_conflict : {"skip", "replace", "error"}
+            What to do with an object that is there already. ``"replace"`` gives it the attributes of its document;
+            images with pixels here keep their files.
+        dry_run : bool
+            Change nothing, and report what would be done.
+        progress : bool, optional
+            Show a bar; None where the error output is a terminal.
+
+        Returns
+        -------
+        OriginalReport
+            How much was added; which documents were refused and why, which does not keep the others out; and what was
+            not understood.
+
+        Raises
+        ------
+        BadRequestError
+            If the source is none of these.
+        DuplicateError
+            If an id is taken and `on_conflict` is ``"error"``; nothing was added then.
+        """
+        from localcat.interop.original.taking_in import from_original  # brings shapely
+
+        return from_original(self, source, on_conflict=on_conflict, dry_run=dry_run, progress=progress)
 
     def ingest(
         self,

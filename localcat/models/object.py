@@ -81,6 +81,9 @@ class CatalogObjectBase(Record, abstract=True):
         Values of its attributes.
     """
 
+    _origin: Mapping[str, Stored] | None = None
+    """When another catalog created and changed a new object that comes from there, and keeps its id."""
+
     # From the catalog
 
     @classmethod
@@ -286,9 +289,19 @@ class CatalogObjectBase(Record, abstract=True):
             now = now_microseconds()
             values = {name: self._dumped(name) for name in self._columns()}
             self._require_sense(values)
-            self._insert(transaction, {**values, "created": now, "modified": now})
+            self._insert(transaction, {**values, "created": now, "modified": now, **(self._origin or {})})
             self._adopt(transaction)
             self._after_write(transaction)
+
+    def _take_over(self, created: int | None, modified: int | None) -> None:
+        """Save a new object as another catalog has it: under its own id, with its times, microseconds in UTC."""
+        now = now_microseconds()
+        first = created if created is not None else modified if modified is not None else now
+        self._origin = {"created": first, "modified": first if modified is None else modified}
+        try:
+            self._create()
+        finally:
+            self._origin = None
 
     def _update(self, changes: list[str], *, force: bool) -> None:
         with self._catalog.database.write() as transaction:

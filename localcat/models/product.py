@@ -184,7 +184,7 @@ class Product(AuthCatalogObject):
 
     def _prepare(self, transaction: Transaction) -> None:
         super()._prepare(transaction)
-        if self.id:
+        if self.id and self._origin is None:
             self._values["id"] = self.namespace_id(self.id, catalog=self._catalog)
 
     def _write_changes(self, transaction: Transaction, current: Row, new: Mapping[str, Stored]) -> None:

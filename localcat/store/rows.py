@@ -205,6 +205,21 @@ def update(
         _add_to_indexes(connection, table, row_id, box)
 
 
+def set_times(connection: sqlite3.Connection, table: str, times: Iterable[tuple[int, int, str]]) -> None:
+    """Say of objects that come from another catalog when they were created and changed there.
+
+    Parameters
+    ----------
+    connection : sqlite3.Connection
+        Inside a write transaction.
+    table : str
+        Theirs.
+    times : iterable of tuple
+        (created, modified, public id); microseconds since 1970.
+    """
+    connection.executemany(f"UPDATE {table} SET created = ?, modified = ? WHERE uid = ?", times)
+
+
 def delete(connection: sqlite3.Connection, table: str, row_ids: Iterable[int]) -> None:
     """Delete rows and their entries in the indexes."""
     for row_id in row_ids:

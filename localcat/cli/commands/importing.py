@@ -15,6 +15,7 @@ from localcat.cli.piping import PIPE, records_of, text_of_pipe
 from localcat.errors import BadRequestError
 
 if TYPE_CHECKING:
+    from localcat.interop.original.outcome import OriginalReport
     from localcat.interop.stac.report import StacReport
 
 
@@ -24,6 +25,10 @@ def import_command() -> None:
 
     What cannot be taken in is told, and does not stop the rest; the exit status is 1 then.
     """
+
+
+_dry_run = click.option("--dry-run", is_flag=True, help="Change nothing, and tell what would be done.")
+_as_json = click.option("--json", "as_json", is_flag=True, help="The report as JSON.")
 
 
 @command(
@@ -48,23 +53,59 @@ def import_command() -> None:
     show_default=True,
     help="What to do with an Item whose image is there already.",
 )
-@click.option("--dry-run", is_flag=True, help="Change nothing, and tell what would be done.")
-@click.option("--json", "as_json", is_flag=True, help="The report as JSON.")
+@_dry_run
+@_as_json
 def import_stac(sources: tuple[str, ...], as_json: bool, **options: Any) -> None:
     """Take in STAC: a static catalog, an ItemCollection, Items line by line, or folders of them.
 
     A Collection becomes a product with its bands, an Item an image. No network is asked. A dash reads an ItemCollection
     or lines of Items from the pipe.
     """
-    given: list[Any] = []
-    for word in sources:
-        given += records_of(text_of_pipe()) if word == PIPE else [word]
+    given = _given(sources)
     with opened() as catalog:
         report = catalog.from_stac(given[0] if len(given) == 1 else given, **options)
     _print(report, as_json=as_json)
 
 
-def _print(report: StacReport, *, as_json: bool) -> None:
+@command(
+    "original",
+    short_help="Metadata of the original's online catalog.",
+    examples=(
+        "import original metadata/",
+        "import original products.json bands.json images.ndjson --dry-run",
+        "import original images.ndjson --on-conflict replace",
+    ),
+)
+@click.argument("sources", nargs=-1, required=True, metavar="FOLDER|FILE|-...")
+@click.option(
+    "--on-conflict",
+    type=click.Choice(["skip", "replace", "error"]),
+    default="skip",
+    show_default=True,
+    help="What to do with an object that is there already.",
+)
+@_dry_run
+@_as_json
+def import_original(sources: tuple[str, ...], on_conflict: str, dry_run: bool, as_json: bool) -> None:
+    """Take in metadata of the original's online catalog: what its objects' serialize() returned, saved as JSON.
+
+    Ids, times and owners stay as they are, and files keep their addresses. A source is a JSON file, a file of JSON
+    lines, or a folder of them. A dash reads JSON or JSON lines from the pipe.
+    """
+    with opened() as catalog:
+        report = catalog.from_original(_given(sources), on_conflict=on_conflict, dry_run=dry_run)
+    _print(report, as_json=as_json)
+
+
+def _given(sources: tuple[str, ...]) -> list[Any]:
+    """Return the sources that words name, with the documents of the pipe in place of a dash."""
+    given: list[Any] = []
+    for word in sources:
+        given += records_of(text_of_pipe()) if word == PIPE else [word]
+    return given
+
+
+def _print(report: StacReport | OriginalReport, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(report.to_dict(), ensure_ascii=False))
     else:
@@ -73,4 +114,5 @@ def _print(report: StacReport, *, as_json: bool) -> None:
         raise BadRequestError(f"{len(report.failed):,} of what was found could not be taken in")
 
 
-import_command.add_command(import_stac)
+for _one in (import_stac, import_original):
+    import_command.add_command(_one)

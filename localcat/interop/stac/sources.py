@@ -6,15 +6,12 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from localcat.errors import BadRequestError, ClientError, UnsafePathError, ValidationError
-from localcat.json_text import loads
+from localcat.interop.json_files import LINES, json_of, lines_of
 
-_LARGEST: Final = 256 * 2**20  # bytes of a file; an ItemCollection of 10,000 Items has some 100 MB
-_LONGEST_LINE: Final = 16 * 2**20  # bytes
-_LINES = (".ndjson", ".jsonl", ".geojsonl", ".geojsons")
 _ROOTS = ("catalog.json", "collection.json")
 _FOLLOWED = ("child", "item")
 
@@ -129,7 +126,7 @@ def _of_path(path: Path) -> Iterator[Found]:
             yield from _of_file(one, path)
     elif not path.exists():
         raise BadRequestError(f"there is no file or folder '{path}' to read STAC from")
-    elif path.suffix.lower() in _LINES:
+    elif path.suffix.lower() in LINES:
         yield from _of_lines(path)
     else:
         document = loaded(path)
@@ -149,16 +146,8 @@ def _of_file(path: Path, root: Path) -> Iterator[Found]:
 
 
 def _of_lines(path: Path) -> Iterator[Found]:
-    with path.open("rb") as file:
-        for number, line in enumerate(iter(lambda: file.readline(_LONGEST_LINE + 1), b""), start=1):
-            where = f"{path.name}, line {number}"
-            if len(line) > _LONGEST_LINE:
-                raise BadRequestError(f"{where} is longer than {_LONGEST_LINE:,} bytes; it is not a list of Items")
-            if line.strip(b" \t\r\n\x1e"):  # some write the record separator of RFC 8142
-                try:
-                    yield _checked(loads(line.strip(b" \t\r\n\x1e")), where, path.parent)
-                except ValueError as error:
-                    yield Found(where, None, error=ValidationError(f"{where} is not JSON: {error}"))
+    for where, document, error in lines_of(path):
+        yield _checked(document, where, path.parent) if error is None else Found(where, None, error=error)
 
 
 class _Tree:
@@ -228,19 +217,7 @@ def loaded(path: Path) -> dict[str, Any]:
     BadRequestError
         If it cannot be read, is too large, or is not one.
     """
-    try:
-        size = path.stat().st_size
-        if size > _LARGEST:
-            raise BadRequestError(
-                f"'{path}' has {size:,} bytes; at most {_LARGEST:,} are read at once. Write its Items line by line"
-            )
-        document = loads(path.read_bytes())
-    except OSError as error:
-        raise BadRequestError(f"'{path}' cannot be read: {error.strerror or error}") from error
-    except ValueError as error:
-        if isinstance(error, ClientError):
-            raise
-        raise BadRequestError(f"'{path}' is not JSON: {error}") from error
+    document: Any = json_of(path)
     if not isinstance(document, dict):
         raise BadRequestError(f"'{path}' is not a STAC object, but a JSON {type(document).__name__}")
     return document

@@ -257,7 +257,7 @@ class FileList(Structured[list[File], Files]):
                 "hash": item.hash,
                 "provider_id": item.provider_id,
                 "provider_href": item.provider_href,
-                "owned": int(item.owned),
+                "owned": item.owned,
             }
             for item in value
         ]

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from click.testing import Result
+
 from localcat import Catalog
+from tests.interop.original_documents import IMAGE, PRODUCT, RED, plain
 from tests.shell import complaint, invoke, run
 
 
@@ -54,3 +57,27 @@ def test_refused_items_are_told_and_the_status_is_1(kept: Catalog, tmp_path: Pat
             "  entry 1: entry 1 has no id, or one that is not text: 5",
         ]
         assert done.stderr == "localcat: 1 of what was found could not be taken in\n"
+
+
+def test_metadata_of_the_original_comes_home(tmp_path: Path) -> None:
+    (tmp_path / "metadata").mkdir()
+    (tmp_path / "metadata" / "products.json").write_text(json.dumps(PRODUCT), encoding="utf-8")
+    (tmp_path / "metadata" / "images.ndjson").write_text(json.dumps(plain(IMAGE)), encoding="utf-8")
+    with Catalog.create(tmp_path / "home.gpkg", org="acme") as home:
+        expected = (
+            "OriginalReport: 1 products, 0 bands, 1 images added, 0 replaced, 0 skipped, 0 failed\n"
+            "  kept in extra_properties['original:attributes']: product.core_version (1), image.quality_score (1)\n"
+        )
+        assert run("import", "original", tmp_path / "metadata", "--dry-run", catalog=home) == expected
+        assert home.products.count() == 0
+        assert run("import", "original", tmp_path / "metadata", catalog=home) == expected
+        assert home.images.ids() == ["descarteslabs:landsat:8:v1:LC08_1"]
+        told = run("import", "original", "-", "--json", catalog=home, pipe=json.dumps([PRODUCT, RED]))
+        assert json.loads(told)["bands"] == 1
+        refused = complaint_of(invoke("import", "original", "-", catalog=home, pipe='{"id": 5}'))
+        assert refused == "1 of what was found could not be taken in"
+
+
+def complaint_of(done: Result) -> str:
+    assert done.exit_code == 1
+    return done.stderr.removeprefix("localcat: ").rstrip()

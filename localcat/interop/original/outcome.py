@@ -1,0 +1,93 @@
+"""What became of the documents of `Catalog.from_original`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from localcat.errors import ClientError, printable
+from localcat.interop.original.attributes import KEPT
+
+_MOST_NOTES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class FailedDocument:
+    """A document that was not taken in.
+
+    Parameters
+    ----------
+    where : str
+        Its file, its line, or its position in a list.
+    id : str or None
+        Its own id, if that is known.
+    error : ClientError
+        Why.
+    """
+
+    where: str
+    id: str | None
+    error: ClientError
+
+
+@dataclass(slots=True)
+class OriginalReport:
+    """What became of the documents of `Catalog.from_original`.
+
+    Parameters
+    ----------
+    products, bands, images : int
+        How many were added.
+    replaced, skipped : int
+        How many were there before, and took the attributes of their document, or stayed as they were.
+    failed : list of FailedDocument
+        Those that were refused, each with its error.
+    not_understood : Counter
+        How often attributes were met that are not known here, or whose values are refused, by ``image.attribute``. They
+        are kept in ``extra_properties["original:attributes"]``.
+    notes : list of str
+        What was assumed, and what was passed over.
+    """
+
+    products: int = 0
+    bands: int = 0
+    images: int = 0
+    replaced: int = 0
+    skipped: int = 0
+    failed: list[FailedDocument] = field(default_factory=list)
+    not_understood: Counter[str] = field(default_factory=Counter)
+    notes: list[str] = field(default_factory=list)
+
+    def note(self, text: str) -> None:
+        """Add a note, unless there are many already."""
+        if len(self.notes) < _MOST_NOTES:
+            self.notes.append(text)
+        elif len(self.notes) == _MOST_NOTES:
+            self.notes.append("… and more of the same")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as a dictionary that `json.dumps` takes."""
+        return {
+            "products": self.products,
+            "bands": self.bands,
+            "images": self.images,
+            "replaced": self.replaced,
+            "skipped": self.skipped,
+            "failed": [{"where": one.where, "id": one.id, "error": str(one.error)} for one in self.failed],
+            "not_understood": dict(self.not_understood),
+            "notes": list(self.notes),
+        }
+
+    def __repr__(self) -> str:
+        return (
+            f"OriginalReport: {self.products:,} products, {self.bands:,} bands, {self.images:,} images added, "
+            f"{self.replaced:,} replaced, {self.skipped:,} skipped, {len(self.failed):,} failed"
+        )
+
+    def __str__(self) -> str:
+        lines = [f"  {printable(one.where)}: {one.error}" for one in self.failed]
+        if self.not_understood:
+            met = ", ".join(f"{name} ({count:,})" for name, count in self.not_understood.most_common())
+            lines.append(f"  kept in extra_properties['{KEPT}']: {printable(met)}")
+        return "\n".join([repr(self), *lines, *(f"  {printable(note)}" for note in self.notes)])
