@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Self, TypeVar
 
+from localcat.expressions.properties import Property
 from localcat.expressions.properties import properties as p
 from localcat.models import backend
 from localcat.models.band import Band
@@ -663,11 +664,24 @@ class Catalog:
 
         return verify(self.file, level=level, sample=sample, seed=seed, progress=progress)
 
-    def reindex(self) -> None:
-        """Build the indexes of space and time, of texts and of tags from the rows again, in one transaction."""
-        from localcat.maintenance.optimize import reindex  # brings shapely
+    def reindex(self, *, properties: Iterable[str | Sequence[str] | Property] | None = None) -> None:
+        """Build the indexes of space and time, texts, tags and properties from the rows again, in one transaction.
 
-        reindex(self.file)
+        Parameters
+        ----------
+        properties : iterable of keys, optional
+            What has an index inside `extra_properties` of images from now on, at most 32 keys: ``"eo:snow"``, or for
+            nested ones ``("view", "angle")`` or ``p.extra_properties["view"]["angle"]``. ``[]`` is none; left out, the
+            keys stay as they are. Filters give the same answers with and without; each key makes saves slower.
+
+        Raises
+        ------
+        BadRequestError
+            If something else is named.
+        """
+        from localcat.maintenance.optimize import reindex  # not needed before
+
+        reindex(self.file, properties=properties)
 
     def backup(
         self, dest: str | os.PathLike[str], *, copy_in_place: bool = False, progress: bool | None = None

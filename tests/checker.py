@@ -113,10 +113,16 @@ def _out_of_step(connection: sqlite3.Connection) -> Iterator[str]:
     tags: dict[int, set[str]] = {}
     for tag, row_id in connection.execute("SELECT tag, image_id FROM image_tag"):
         tags.setdefault(row_id, set()).add(tag)
+    keys = {number: json.loads(path) for number, path in connection.execute("SELECT id, path FROM property_key")}
+    values: dict[int, set[object]] = {}
+    for row_id, *entry in connection.execute("SELECT image_id, key_id, type, value FROM image_property"):
+        values.setdefault(row_id, set()).add(tuple(entry))
     sizes = dict(connection.execute("SELECT image_id, sum(size_bytes) FROM image_file GROUP BY image_id"))
-    images = connection.execute("SELECT id, uid, geometry, acquired, tags, size_bytes FROM image").fetchall()
+    images = connection.execute(
+        "SELECT id, uid, geometry, acquired, tags, size_bytes, extra_properties FROM image"
+    ).fetchall()
     shapes = shapely.from_wkb([row[2] for row in images]) if images else []
-    for (row_id, uid, blob, acquired, listed, size), shape in zip(images, shapes, strict=True):
+    for (row_id, uid, blob, acquired, listed, size, extra), shape in zip(images, shapes, strict=True):
         if (blob is not None) != (row_id in boxes):
             yield f"{uid}: the index and the footprint disagree"
         elif blob is not None:
@@ -128,11 +134,26 @@ def _out_of_step(connection: sqlite3.Connection) -> Iterator[str]:
                 yield f"{uid}: indexed as {boxes[row_id]} and should be {expected}"
         if tags.pop(row_id, set()) != set(json.loads(listed or "[]")):
             yield f"{uid}: its tags are indexed otherwise"
+        if values.pop(row_id, set()) != set(_property_entries(json.loads(extra or "{}"), keys)):
+            yield f"{uid}: its extra properties are indexed otherwise"
         if size != (sizes.get(row_id) or 0):
             yield f"{uid}: {size} bytes, and {sizes.get(row_id)} in its files"
         boxes.pop(row_id, None)
-    if boxes or tags:
-        yield f"index entries without an image: {sorted({*boxes, *tags})}"
+    if boxes or tags or values:
+        yield f"index entries without an image: {sorted({*boxes, *tags, *values})}"
+
+
+def _property_entries(properties: object, keys: dict[int, list[str]]) -> Iterator[tuple[int, str, object]]:
+    """Yield (key, type, value) of the values that have an index, as SQLite's functions for JSON call them."""
+    for number, path in keys.items():
+        value: object = properties
+        for key in path:
+            value = value.get(key) if isinstance(value, dict) else None
+        if isinstance(value, bool):
+            yield number, str(value).lower(), int(value)
+        elif value is not None:
+            kinds = {str: "text", int: "integer", float: "real", list: "array", dict: "object"}
+            yield number, kinds[type(value)], None if isinstance(value, list | dict) else value
 
 
 def _is_close(stored: float, exact: float) -> bool:

@@ -36,6 +36,7 @@ def build(folder: Path) -> None:
         for number in range(2):
             bands = [spectral("red", data_range=(0, 9)), alpha()]
             make_product(f"p{number}", *bands, catalog=catalog, name=f"Product {number}", tags=["a"])
+        catalog.reindex(properties=["n"])
         catalog.add_images(
             {
                 "id": uid,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from localcat.errors import printable
+from localcat.store.properties import chosen
 from localcat.timestamps import from_microseconds, to_microseconds
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ class CatalogInfo:
         Size of the files of all images, as their rows have it.
     first_acquired, last_acquired : datetime or None
         The first and the last time of an image; aware UTC. None if no image has one.
+    indexed_properties : tuple of tuple of str
+        The keys of `extra_properties` that `Catalog.reindex` gave an index, one for each level.
     why_read_only : str or None
         Why it cannot be changed; None if it can.
     """
@@ -56,6 +59,7 @@ class CatalogInfo:
     image_bytes: int
     first_acquired: datetime | None
     last_acquired: datetime | None
+    indexed_properties: tuple[tuple[str, ...], ...]
     why_read_only: str | None
 
     def to_dict(self) -> dict[str, Any]:
@@ -74,6 +78,8 @@ class CatalogInfo:
             f"images    {self.images:,}, {times}; {self.image_bytes:,} bytes in their files",
             f"uploads   {self.uploads:,}",
         ]
+        if self.indexed_properties:
+            lines.append(f"indexed   {', '.join(' > '.join(keys) for keys in self.indexed_properties)}")
         if self.why_read_only is not None:
             lines.append(f"readable  only: {self.why_read_only}")
         return "\n".join(map(printable, lines))
@@ -87,6 +93,7 @@ def info_of(catalog: CatalogFile) -> CatalogInfo:
             "(SELECT count(*) FROM upload), (SELECT coalesce(sum(size_bytes), 0) FROM image), "
             "(SELECT min(acquired) FROM image), (SELECT max(acquired) FROM image)"
         ).fetchone()
+        keys = chosen(connection)
     return CatalogInfo(
         path=catalog.path,
         data_folder=catalog.home().path,
@@ -102,6 +109,7 @@ def info_of(catalog: CatalogFile) -> CatalogInfo:
         image_bytes=image_bytes,
         first_acquired=None if first is None else from_microseconds(first),
         last_acquired=None if last is None else from_microseconds(last),
+        indexed_properties=tuple(sorted(keys)),
         why_read_only=catalog.database.check_forbidden(),
     )
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from localcat.errors import BadRequestError
+from localcat.expressions.conditions import plain_text
+from localcat.expressions.nodes import Ref
+from localcat.expressions.properties import Property
 from localcat.maintenance.report import OptimizeReport
 from localcat.store.damage.check import TEXT_TABLES
+from localcat.store.properties import MOST_KEYS, Path, choose
 
 if TYPE_CHECKING:
     from localcat.store.catalog_file import CatalogFile
 
+_EXTRA = Ref("extra_properties")
 _ANALYSIS_LIMIT = 1000  # rows of an index that ANALYZE looks at, about
 
 
@@ -45,10 +51,35 @@ def optimize(catalog: CatalogFile, *, rewrites_masks: bool = False, progress: bo
     return report
 
 
-def reindex(catalog: CatalogFile) -> None:
+def reindex(catalog: CatalogFile, *, properties: Iterable[Any] | None = None) -> None:
     """Build the indexes from the rows again; `Catalog.reindex` says which."""
     from localcat.store.damage.entries import rebuild  # brings shapely
 
+    paths = None if properties is None else _paths(properties)
     with catalog.database.write() as transaction:
         transaction.expect_much()
+        if paths is not None:
+            choose(transaction.connection, paths)
         rebuild(transaction.connection)
+
+
+def _paths(properties: Iterable[Any]) -> list[Path]:
+    """Return the keys that were named, each once."""
+    if isinstance(properties, str | bytes | Mapping | Property) or not isinstance(properties, Iterable):
+        raise BadRequestError(f"properties are several keys of extra_properties, as in ['eo:snow'], not {properties!r}")
+    paths = list(dict.fromkeys(map(_path, properties)))
+    if len(paths) > MOST_KEYS:
+        raise BadRequestError(f"at most {MOST_KEYS} keys have an index, not {len(paths):,}; choose those you search by")
+    return paths
+
+
+def _path(given: Any) -> Path:
+    if isinstance(given, Property) and given.ref.attribute == "extra_properties" and given.ref.keys:
+        return given.ref.keys
+    keys = (given,) if isinstance(given, str) else given
+    if isinstance(keys, list | tuple) and keys and all(isinstance(key, str) for key in keys):
+        return tuple(plain_text(_EXTRA, key) for key in keys)
+    raise BadRequestError(
+        "an index is for a key of extra_properties, such as 'eo:snow', ('view', 'angle') or "
+        f"p.extra_properties['view']['angle'], not for {given!r}"
+    )

@@ -23,6 +23,7 @@ from localcat.store.file import journal
 from localcat.store.file.creating import new_settings
 from localcat.store.file.database import Database
 from localcat.store.file.faults import sqlite_errors
+from localcat.store.properties import choose
 
 _UNWRITTEN = 64 * 2**20  # bytes; free pages that a journal need not hold, and no cache of ours could
 _SETTINGS = ("namespace", "org", "user", "uuid", "created")
@@ -58,6 +59,7 @@ def recover(
                 )
                 if source.parent != target.parent:
                     rebase(connection, source.parent, target.parent)
+                choose(connection, dict.fromkeys(found.indexed))
                 rebuild(connection)
                 counts = connection.execute(
                     "SELECT (SELECT count(*) FROM product), (SELECT count(*) FROM band), (SELECT count(*) FROM image), "

@@ -136,6 +136,7 @@ def _check_file(
         check.check_references,
         check.check_values,
         check.check_tags,
+        check.check_properties,
         check_text,
         check_entries,
     )

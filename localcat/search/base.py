@@ -22,6 +22,7 @@ from localcat.store import rows
 from localcat.store.clauses import Clause
 from localcat.store.query import by_time, planner
 from localcat.store.query.analysis import Condition, conditions_of
+from localcat.store.query.by_property import by_property
 from localcat.store.query.compiler import Scope
 from localcat.store.query.planner import Products, Question
 from localcat.store.unread import TOGETHER, Unread
@@ -331,7 +332,8 @@ class Search(Tabular, Generic[T]):
         """Return the statement for columns of the rows found."""
         question = self._question()
         with self._catalog.database.read() as connection:
-            if by_time.is_brief(question, connection):
+            question = by_property(question, connection)
+            if question.indexed is None and by_time.is_brief(question, connection):
                 question = replace(question, products=Products.EVERY)
         return planner.select(question, columns, ordered=ordered, tail=tail)
 

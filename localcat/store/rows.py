@@ -1,4 +1,4 @@
-"""Reading and writing rows, keeping the R-tree, the tags and the full text in step with them."""
+"""Reading and writing rows, keeping the R-tree, the tags, the full text and the chosen properties in step with them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 from localcat.errors import CorruptCatalogError
+from localcat.store import properties
 from localcat.store.clauses import Parameter
 from localcat.store.query.columns import column
 
@@ -114,6 +115,8 @@ def insert(
     if files is not None:
         write_files(connection, row_id, str(files))
     _add_to_indexes(connection, table, row_id, box)
+    if table == "image":
+        properties.add(connection, [(row_id, values.get("extra_properties"))])
     return row_id
 
 
@@ -169,6 +172,9 @@ def insert_images(
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         files,
     )
+    extra = at.get("extra_properties")
+    if extra is not None:
+        properties.add(connection, ((row[0], row[extra]) for row in values))  # type: ignore[misc]
 
 
 def row_ids(connection: sqlite3.Connection, table: str, uids: Sequence[str]) -> dict[str, int]:
@@ -203,6 +209,9 @@ def update(
         write_files(connection, row_id, None if files is None else str(files))
     if is_indexed:
         _add_to_indexes(connection, table, row_id, box)
+    if table == "image" and "extra_properties" in changes:
+        properties.remove(connection, row_id)
+        properties.add(connection, [(row_id, changes["extra_properties"])])
 
 
 def set_times(connection: sqlite3.Connection, table: str, times: Iterable[tuple[int, int, str]]) -> None:
@@ -224,6 +233,8 @@ def delete(connection: sqlite3.Connection, table: str, row_ids: Iterable[int]) -
     """Delete rows and their entries in the indexes."""
     for row_id in row_ids:
         _remove_from_indexes(connection, table, row_id)
+        if table == "image":
+            properties.remove(connection, row_id)
         connection.execute(f"DELETE FROM {table} WHERE id = ?", (row_id,))
 
 

@@ -1,4 +1,4 @@
-"""Random histories of images: the rows, the R-tree, the full text and the tags stay in step, and agree with a model."""
+"""Random histories of images: rows, R-tree, texts, tags and properties stay in step, and agree with a model."""
 
 from __future__ import annotations
 
@@ -16,10 +16,14 @@ from tests import checker
 
 WORDS = ["lake", "river", "snow", "größe"]
 names = st.sampled_from(["a", "b", "c", "d", "e", "f"])
+scalars = st.sampled_from([None, True, 0, 1, 1.5, "a", "1", [1], {}])
 values = st.fixed_dictionaries(
     {
         "geometry": st.none() | st.tuples(st.integers(-175, 174), st.integers(-85, 84)),
         "tags": st.lists(st.sampled_from(WORDS), unique=True, max_size=3),
+        "extra_properties": st.fixed_dictionaries(
+            {}, optional={"n": scalars, "o": st.fixed_dictionaries({"m": scalars})}
+        ),
         "acquired": st.sampled_from(["1950-06-01", "2020-01-01", "2100-12-31"]),
     }
 )
@@ -32,6 +36,7 @@ class Histories(RuleBasedStateMachine):
     def begin(self) -> None:
         self.catalog = Catalog.temporary(org="acme")
         Product(id="x", name="X", catalog=self.catalog).save()
+        self.catalog.reindex(properties=["n", ("o", "m")])
         self.images: dict[str, dict[str, Any]] = {}
 
     def attributes(self, drawn: dict[str, Any]) -> dict[str, Any]:
@@ -92,6 +97,20 @@ class Histories(RuleBasedStateMachine):
         assert set(here) <= set(found(images.intersects(shapely.box(*corner, corner[0] + 1, corner[1] + 1))))
         inside = shapely.box(corner[0] + 0.4, corner[1] + 0.4, corner[0] + 0.6, corner[1] + 0.6)
         assert found(images.intersects(inside)) == here
+
+    @rule(number=st.sampled_from([0, 1, 1.5]))
+    def search_inside(self, number: float) -> None:
+        def is_wanted(value: object) -> bool:
+            return isinstance(value, int | float) and not isinstance(value, bool) and value >= number
+
+        found = self.catalog.images.filter(p.extra_properties["n"] >= number).ids()
+        extra = {name: image["extra_properties"] for name, image in self.images.items()}
+        assert [uid.rpartition(":")[2] for uid in found] == sorted(
+            name for name in extra if is_wanted(extra[name].get("n"))
+        )
+        deep = self.catalog.images.filter(p.extra_properties["o"]["m"] == "a").ids()
+        wanted = sorted(name for name in extra if extra[name].get("o", {}).get("m") == "a")
+        assert [uid.rpartition(":")[2] for uid in deep] == wanted
 
     def teardown(self) -> None:
         if hasattr(self, "catalog"):

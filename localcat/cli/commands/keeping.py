@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 import localcat
+from localcat import json_text
 from localcat.cli.door import DAMAGED, command, say, tell
 from localcat.cli.opening import catalog_path, opened, two_paths
 from localcat.errors import CatalogError
@@ -54,12 +55,30 @@ def verify_command(catalog: Path | None, level: str, sample: str, seed: int, as_
     _end(report.ok)
 
 
-@command("reindex", examples=("reindex", "reindex survey.gpkg"))
+def _key(text: str) -> Any:
+    try:
+        return json_text.loads(text) if text.startswith("[") else text
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r} is not a JSON list of keys: {error}", param_hint="--property") from error
+
+
+@command("reindex", examples=("reindex", 'reindex survey.gpkg --property eo:snow --property \'["view", "angle"]\''))
 @_catalog
-def reindex_command(catalog: Path | None) -> None:
-    """Rebuild the indexes from the rows."""
+@click.option(
+    "--property",
+    "keys",
+    metavar="KEY",
+    multiple=True,
+    help="A key of extra_properties to index, instead of the present ones; nested ones as a JSON list.",
+)
+@click.option("--no-properties", is_flag=True, help="Index no key of extra_properties any more.")
+def reindex_command(catalog: Path | None, keys: tuple[str, ...], no_properties: bool) -> None:
+    """Rebuild the indexes from the rows, and choose the keys of extra_properties that have one."""
+    if keys and no_properties:
+        raise click.UsageError("--no-properties takes no --property beside it; give one of the two")
+    named = [_key(text) for text in keys]
     with opened(catalog) as found:
-        found.reindex()
+        found.reindex(properties=named if keys or no_properties else None)
         say(f"{found.path.name}: the indexes are rebuilt")
 
 

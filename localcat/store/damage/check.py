@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from localcat.errors import UntrustedCatalogError
+from localcat.store import properties
 from localcat.store.damage.problem_kinds import Problem, ProblemKind
 from localcat.store.file import schema, trust
 
@@ -21,6 +22,7 @@ _OF_INDEX = re.compile(r"RTree .*\b(image_index)(?:_node)?\b", re.DOTALL)
 TEXT_TABLES: Final = {"product_text": "product", "band_text": "band", "image_text": "image"}
 """The full-text indexes, and the tables that they are made of."""
 
+_ENTRIES = "SELECT image_id, key_id, type, value FROM image_property"
 _JSON_COLUMNS = re.compile(r"^ *(\w+) +TEXT +CHECK \(substr\(\1, 1, 1\) =", re.MULTILINE)
 
 
@@ -110,6 +112,24 @@ def check_tags(connection: sqlite3.Connection) -> Iterator[Problem]:
         )
         for uid, tags in connection.execute(sql):
             yield Problem(ProblemKind.TAGS, REINDEX, uid, expected="the tags of the image", found=f"{tags} {words}")
+
+
+def check_properties(connection: sqlite3.Connection) -> Iterator[Problem]:
+    """Yield the damaged keys of the index of properties, and the images whose entries are not those of their row."""
+    for (path,) in connection.execute("SELECT path FROM property_key").fetchall():
+        if properties.path_of(path) is None:
+            advice = "choose the keys again, with Catalog.reindex(properties=[...])"
+            yield Problem(ProblemKind.PROPERTIES, advice, "property_key", expected="keys as JSON", found=path)
+    hurt: set[int] = set()
+    keys, seen = properties.chosen(connection), 0  # the last image looked at
+    for rows in properties.with_properties(connection) if keys else ():
+        found = connection.execute(f"{_ENTRIES} WHERE image_id > ? AND image_id <= ?", (seen, seen := rows[-1][0]))
+        wanted = {entry for row_id, stored in rows for entry in properties.entries(row_id, stored, keys)}
+        hurt.update(entry[0] for entry in wanted.symmetric_difference(found))
+    hurt.update(entry[0] for entry in connection.execute(f"{_ENTRIES} WHERE image_id > ?", (seen,)))
+    for row_id in sorted(hurt):
+        name = _name_of(connection, "image", row_id)
+        yield Problem(ProblemKind.PROPERTIES, REINDEX, name, expected="the values of its row", found="others")
 
 
 def check_text(connection: sqlite3.Connection, *, can_write: bool) -> Iterator[Problem]:

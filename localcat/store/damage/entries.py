@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from localcat.earth.geometry import footprint_boxes, from_wkb
 from localcat.errors import CorruptCatalogError
+from localcat.store import properties
 from localcat.store.damage.check import REINDEX, TEXT_TABLES
 from localcat.store.damage.problem_kinds import Problem, ProblemKind
 from localcat.store.file import schema
@@ -100,7 +101,7 @@ def _uid(connection: sqlite3.Connection, row_id: int) -> str:
 
 
 def rebuild(connection: sqlite3.Connection) -> None:
-    """Build the space-time index, the table of tags and the full-text indexes again, inside a write transaction."""
+    """Build the indexes of space and time, tags, texts and properties again, inside a write transaction."""
     _empty_tree(connection)
     cursor = connection.execute(_FOOTPRINTS)
     while rows := cursor.fetchmany(_CHUNK):
@@ -113,6 +114,7 @@ def rebuild(connection: sqlite3.Connection) -> None:
     )
     for text_table in TEXT_TABLES:
         connection.execute(f"INSERT INTO {text_table} ({text_table}) VALUES ('rebuild')")
+    properties.rebuild(connection)
 
 
 def _empty_tree(connection: sqlite3.Connection) -> None:

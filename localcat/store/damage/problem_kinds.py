@@ -19,6 +19,7 @@ class ProblemKind(StrEnum):
     SPACE_TIME_INDEX = "space-time index"
     FULL_TEXT = "full text"
     TAGS = "tags"  # the table of tags, against the tags of the images
+    PROPERTIES = "properties"  # the index of values inside extra_properties, against those
     DATA_FOLDER = "data folder"  # the catalog file was renamed without it
     MISSING_FILE = "missing file"
     WRONG_SIZE = "wrong size"

@@ -15,6 +15,7 @@ from typing import Any, Final, Self
 
 from localcat.disk.peeking import peek
 from localcat.errors import CorruptCatalogError, StorageError, UnsupportedCatalogError
+from localcat.store import properties
 from localcat.store.damage.pages import Pages, Record
 from localcat.store.file import schema
 
@@ -60,6 +61,8 @@ class Salvage:
     ----------
     settings : dict
         Of the table ``meta``; some or all may be missing.
+    indexed : list of tuple of str
+        The keys inside `extra_properties` that have an index; some or all may be missing.
     rows : dict
         By table.
     damaged : dict of str to int
@@ -67,6 +70,7 @@ class Salvage:
     """
 
     settings: dict[str, str] = field(default_factory=dict)
+    indexed: list[properties.Path] = field(default_factory=list)
     rows: dict[str, list[SalvagedRow]] = field(default_factory=dict)
     damaged: dict[str, int] = field(default_factory=dict)
 
@@ -125,6 +129,10 @@ def _salvage(pages: Pages, path: Path) -> Salvage:
         tree = pages.tree(roots["meta"])
         pairs = [record.values for record in tree.records if len(record.values) == 2]
         found.settings = {key: text for key, text in pairs if isinstance(key, str) and isinstance(text, str)}
+    if "property_key" in roots:
+        stored = [record.values[1] for record in pages.tree(roots["property_key"]).records if len(record.values) == 2]
+        paths = [properties.path_of(text) for text in stored if isinstance(text, str)]
+        found.indexed = [path for path in paths if path is not None]
     layouts = _layouts()
     for table in TABLES:
         records, damaged = [], 1

@@ -110,7 +110,7 @@ def _scalar_condition(node: nodes.Leaf, field: Field, value: Clause) -> Clause:
         case nodes.Comparison(_, op, literal):
             return Clause(f"{value.sql} {op.value} ?", (*value.params, field.bind(literal)))
         case nodes.AnyOf(_, literals):
-            wanted = _in_list([field.bind(literal) for literal in literals])
+            wanted = in_list([field.bind(literal) for literal in literals])
             return Clause(f"{value.sql} IN {wanted.sql}", value.params + wanted.params)
         case nodes.IsNull():
             return Clause(f"{value.sql} IS NULL", value.params)
@@ -119,7 +119,7 @@ def _scalar_condition(node: nodes.Leaf, field: Field, value: Clause) -> Clause:
         case nodes.Like():
             return _like(value, node)
         case nodes.Prefix(_, prefix):
-            return _prefix_condition(value, prefix)
+            return prefix_condition(value, prefix)
         case nodes.ListTest(ref):
             raise BadRequestError(
                 f"{ref} is not a list, and the operators A_CONTAINS and its like do not apply; compare it with =="
@@ -146,7 +146,7 @@ def _term_test(node: nodes.TermTest, scope: Scope) -> Clause:
     return Clause(f"localcat_terms({sql})", tuple(value for argument in arguments for value in argument.params))
 
 
-def _prefix_condition(value: Clause, prefix: str) -> Clause:
+def prefix_condition(value: Clause, prefix: str) -> Clause:
     """Compile a prefix as a range of code points, which an index can answer."""
     after = _text_after(prefix)
     if after is None:
@@ -165,7 +165,8 @@ def _text_after(prefix: str) -> str | None:
     return None
 
 
-def _in_list(values: Sequence[Scalar]) -> Clause:
+def in_list(values: Sequence[Scalar]) -> Clause:
+    """Return what follows IN."""
     if len(values) <= _MOST_PARAMETERS:
         return Clause(f"({', '.join('?' * len(values))})", tuple(values))
     return Clause("(SELECT value FROM json_each(?))", (json.dumps(values, ensure_ascii=False),))
@@ -206,7 +207,7 @@ def _list_condition(node: nodes.Leaf, field: Field, scope: Scope) -> Clause:
         case nodes.Comparison():
             raise BadRequestError(f"{node.ref} is a list and has no order; compare with ==, != or any_of")
         case nodes.AnyOf(_, literals):
-            wanted = _in_list([field.bind(literal) for literal in literals])
+            wanted = in_list([field.bind(literal) for literal in literals])
             return some(f"item.value IN {wanted.sql}", *wanted.params)
         case nodes.IsNull():
             return Clause(f"NOT {is_set}")
@@ -216,7 +217,7 @@ def _list_condition(node: nodes.Leaf, field: Field, scope: Scope) -> Clause:
             matches = _like(Clause("item.value"), node)
             return some(matches.sql, *matches.params)
         case nodes.Prefix(_, prefix):
-            condition = _prefix_condition(Clause("item.value"), prefix)
+            condition = prefix_condition(Clause("item.value"), prefix)
             return some(condition.sql, *condition.params)
         case nodes.ListTest(_, relation, literals):
             related = _list_test(relation, stored, [field.bind(literal) for literal in literals])
@@ -236,13 +237,13 @@ def _json_condition(node: nodes.Leaf, field: Field, scope: Scope) -> Clause:
             wanted = field.bind(literal)
             check_order(node, wanted)
             if op.is_range:
-                is_comparable, value = _as_wanted(wanted)
+                is_comparable, value = as_wanted(wanted)
                 return of_item(f"CASE WHEN {is_comparable} THEN {value} {op.value} ? END", wanted)
             equal = _json_equal(wanted)
             sql = equal.sql if op is Op.EQ else f"NOT {equal.sql}"
             return of_item(f"CASE WHEN item.type <> 'null' THEN {sql} END", *equal.params)
         case nodes.AnyOf(_, literals):
-            equal = joined("OR", [_json_equal_any(wanted) for wanted in _by_type(map(field.bind, literals))])
+            equal = joined("OR", [_json_equal_any(wanted) for wanted in by_type(map(field.bind, literals))])
             return of_item(f"CASE WHEN item.type <> 'null' THEN {equal.sql} END", *equal.params)
         case nodes.IsNull():
             unset = of_item("item.type = 'null'")
@@ -295,7 +296,7 @@ def _element_equals(wanted: Scalar) -> Clause:
     return Clause(equal.sql.replace("item.", "element."), equal.params)
 
 
-def _as_wanted(wanted: Scalar) -> tuple[str, str]:
+def as_wanted(wanted: Scalar) -> tuple[str, str]:
     """Return whether an item is of the type of a value, and what of it compares with that."""
     if isinstance(wanted, Moment):
         return "item.type = 'text'", "localcat_moment(item.value)"
@@ -306,7 +307,7 @@ def _json_equal(wanted: Scalar) -> Clause:
     """Return whether an item equals a value; it is true or false."""
     if isinstance(wanted, bool):
         return Clause("(item.type = ?)", ("true" if wanted else "false",))
-    is_comparable, value = _as_wanted(wanted)
+    is_comparable, value = as_wanted(wanted)
     equal = f"ifnull({value} = ?, 0)" if isinstance(wanted, Moment) else f"{value} = ?"
     return Clause(f"({is_comparable} AND {equal})", (wanted,))
 
@@ -315,12 +316,12 @@ def _json_equal_any(wanted: Sequence[Scalar]) -> Clause:
     """Return whether an item equals one of several values of a type."""
     if len(wanted) == 1 or isinstance(wanted[0], bool):
         return joined("OR", [_json_equal(value) for value in wanted])
-    is_comparable, value = _as_wanted(wanted[0])
-    among = _in_list(wanted)
+    is_comparable, value = as_wanted(wanted[0])
+    among = in_list(wanted)
     return Clause(f"({is_comparable} AND ifnull({value} IN {among.sql}, 0))", among.params)
 
 
-def _by_type(values: Iterable[Scalar]) -> list[list[Scalar]]:
+def by_type(values: Iterable[Scalar]) -> list[list[Scalar]]:
     """Return values in lists of one type each: text, times, truth values, numbers."""
     found: dict[str, list[Scalar]] = {}
     for value in values:

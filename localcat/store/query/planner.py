@@ -56,6 +56,8 @@ class Question:
         Whether the time index is to be asked product by product.
     reach : Reach
         Which of the candidates of an area are asked for.
+    indexed : Clause, optional
+        A further condition, on the numbers of rows, that another index has an answer to and few fulfil.
     """
 
     scope: Scope
@@ -64,6 +66,7 @@ class Question:
     text: str | None = None
     products: Products = Products.ANY
     reach: Reach = Reach.MEETING
+    indexed: Clause | None = None
 
     @property
     def table(self) -> str:
@@ -92,7 +95,7 @@ def select(question: Question, columns: str | Clause, *, ordered: bool = True, t
     window, conditions = _windowed(question.conditions)
     # Where another index has decided which rows are looked at they are fetched by number: a plain condition can lure
     # SQLite's planner to a B-tree, which is hundreds of times slower for a small area.
-    source = Clause(table if window is None else f"{table} NOT INDEXED")
+    source = Clause(table if window is None and question.indexed is None else f"{table} NOT INDEXED")
     if question.text is not None:
         source = Clause(f"{table}_text JOIN {table} NOT INDEXED ON {table}.id = {table}_text.rowid")
         parts.append(Clause(f"{table}_text MATCH ?", (_quoted_words(question.text),)))
@@ -109,6 +112,8 @@ def select(question: Question, columns: str | Clause, *, ordered: bool = True, t
         parts.append(
             candidates(window.boxes, acquired_range(question), with_unset=window.with_unset, reach=question.reach)
         )
+    if question.indexed is not None:
+        parts.append(question.indexed)
     if conditions:
         parts.append(clause_of(conditions))
     chosen = Clause(columns) if isinstance(columns, str) else columns

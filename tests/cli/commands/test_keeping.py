@@ -13,6 +13,28 @@ from tests.damage import file_of, raw
 from tests.shell import complaint, run
 
 
+def test_reindex_chooses_the_keys_that_have_an_index(kept: Catalog) -> None:
+    assert run("reindex", kept.path, "--property", "eo:snow", "--property", '["view", "angle"]')
+    assert kept.info().indexed_properties == (("eo:snow",), ("view", "angle"))
+    assert "\nindexed   eo:snow, view > angle\n" in run("info", catalog=kept.path)
+    run("reindex", kept.path)
+    assert len(kept.info().indexed_properties) == 2
+    run("reindex", kept.path, "--no-properties")
+    assert kept.info().indexed_properties == ()
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "message"),
+    [
+        (["--property", "[1"], 2, "'[1' is not a JSON list of keys"),
+        (["--property", "[1]"], 1, "an index is for a key of extra_properties"),
+        (["--property", "a", "--no-properties"], 2, "--no-properties takes no --property beside it"),
+    ],
+)
+def test_reindex_refuses_other_keys(kept: Catalog, options: list[str], status: int, message: str) -> None:
+    assert message in complaint("reindex", kept.path, *options, status=status)
+
+
 def test_verify_reindex_and_gc_tell_what_they_find(kept: Catalog) -> None:
     path = kept.path
     assert run("verify", path, "--level", "full") == (
