@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from localcat.disk.data_folder import DataFolder
     from localcat.interop.original.outcome import OriginalReport
+    from localcat.interop.pgstac import PgstacExport
     from localcat.interop.single_file import FileExport
     from localcat.interop.stac.report import StacExport, StacReport
     from localcat.maintenance.info import CatalogInfo
@@ -474,6 +475,33 @@ class Catalog:
         from localcat.interop.gti import to_gti  # brings shapely
 
         return to_gti(self, product, dest, search=search, progress=progress)
+
+    def to_pgstac(
+        self, dest: str | os.PathLike[str], *, search: ImageSearch | None = None, progress: bool | None = None
+    ) -> PgstacExport:
+        """Write Collections and Items for pgstac, STAC on PostgreSQL, or load them into it.
+
+        Parameters
+        ----------
+        dest : path, or str
+            A folder, which must not exist, for the files ``collections.ndjson``, ``items.ndjson`` and
+            ``queryables.json`` that pypgstac loads. Or the address of a database with pgstac, ``"postgresql://…"``,
+            which needs the extra ``[pgstac]``; what it has under the same ids is replaced.
+        search : ImageSearch, optional
+            Which images; all when left out. Those without a footprint are left out, since pgstac demands one.
+        progress : bool, optional
+            Show a bar; None where the error output is a terminal.
+
+        Raises
+        ------
+        CatalogExistsError
+            If there is something at `dest`. When anything fails, no folder is left.
+        BadRequestError, StorageError
+            If the database has no pgstac of that version; or if it cannot be reached, or refuses what is loaded.
+        """
+        from localcat.interop.pgstac import to_pgstac  # brings shapely
+
+        return to_pgstac(self, dest, search, progress=progress)
 
     def from_stac(
         self,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from localcat.collection import BandCollection, Collection, ImageCollection, ProductCollection
 from localcat.errors import BadRequestError
-from localcat.expressions.nodes import And, Node, all_of, check_size
+from localcat.expressions.nodes import And, Constant, Node, all_of, check_size
 from localcat.expressions.properties import Expression
 from localcat.expressions.properties import properties as p
 from localcat.models.backend import Backend, chosen_catalog
@@ -274,6 +274,37 @@ class Search(Tabular, Generic[T]):
         """
         statement = self._statement(f"{self._kind.table}.id")
         return statement.sql, statement.params
+
+    def to_cql2_json(self) -> dict[str, Any]:
+        """Return the conditions of this search, area and time included, as CQL2 JSON: the same question elsewhere.
+
+        The names are those of STAC Items where these have one: ``collection``, ``id``, ``datetime``,
+        ``eo:cloud_cover``. Order and limit are no part of a filter.
+
+        Raises
+        ------
+        BadRequestError
+            If a condition has no form there: words of `find_text`, an empty `any_of`, `covered_by`.
+
+        Examples
+        --------
+        >>> import localcat
+        >>> from localcat import properties as p
+        >>> with localcat.Catalog.temporary() as catalog:
+        ...     catalog.images.filter(p.product_id == "acme:s2").to_cql2_json()
+        {'op': '=', 'args': [{'property': 'collection'}, 'acme:s2']}
+        """
+        return self._as_expression().to_cql2_json()
+
+    def to_cql2_text(self) -> str:
+        """Return the conditions of this search as CQL2 text; see `to_cql2_json`."""
+        return self._as_expression().to_cql2_text()
+
+    def _as_expression(self) -> Expression:
+        if self._text is not None:
+            raise BadRequestError(f"the words {self._text!r} of find_text have no CQL2 form; search without them")
+        conditions = self._given()
+        return Expression(all_of(*conditions) if conditions else Constant(True))
 
     def explain(self) -> Explanation:
         """Return why this search finds what it finds: what each condition leaves, what was missed, and how it is asked.

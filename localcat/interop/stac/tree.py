@@ -14,7 +14,7 @@ from localcat.disk.faults import write_errors
 from localcat.disk.paths import absolute, href_between
 from localcat.errors import BadRequestError, CatalogExistsError, CorruptImageError
 from localcat.interop.stac.assets import Layout, layout_of, local_path_of
-from localcat.interop.stac.collections import collection_of
+from localcat.interop.stac.collections import Extent, collection_of
 from localcat.interop.stac.items import stac_item
 from localcat.interop.stac.report import StacExport
 from localcat.maintenance.backup import staged
@@ -23,7 +23,6 @@ from localcat.progress import shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
     from localcat.models.attributes.values import File
     from localcat.models.backend import Backend
@@ -63,24 +62,7 @@ class _Collection:
     folder: str
     names: _Names = field(default_factory=_Names)
     links: list[dict[str, str]] = field(default_factory=list)
-    boxes: list[float] | None = None  # west, south, east, north; the globe's if one crosses the antimeridian
-    first: datetime | None = None
-    last: datetime | None = None
-
-    def widen(self, item: Mapping[str, Any], image: Image) -> None:
-        """Take an Item into the extent."""
-        bbox = item.get("bbox")
-        if isinstance(bbox, list) and len(bbox) in (4, 6):
-            half = len(bbox) // 2
-            west, south, east, north = bbox[0], bbox[1], bbox[half], bbox[half + 1]
-            if west > east:
-                west, east = -180.0, 180.0
-            old = self.boxes or [west, south, east, north]
-            self.boxes = [min(old[0], west), min(old[1], south), max(old[2], east), max(old[3], north)]
-        if image.acquired is not None:
-            last = image.acquired_end or image.acquired
-            self.first = image.acquired if self.first is None else min(self.first, image.acquired)
-            self.last = last if self.last is None else max(self.last, last)
+    extent: Extent = field(default_factory=Extent)
 
 
 def write_tree(
@@ -157,13 +139,12 @@ def _write_item(
             asset["href"] = href_between(path, target / collection.folder / name)
     _write_json(folder / f"{name}.json", item)
     collection.links.append({"rel": "item", "href": f"./{name}/{name}.json", "type": _GEOJSON})
-    collection.widen(item, image)
+    collection.extent.widen(item, image)
     report.items += 1
 
 
 def _write_collection(collection: _Collection, staging: Path) -> None:
-    interval = (collection.first, collection.last)
-    document = collection_of(collection.product, collection.layout, collection.boxes, interval)
+    document = collection_of(collection.product, collection.layout, collection.extent)
     document["links"] = [
         {"rel": "root", "href": "../catalog.json", "type": _JSON},
         {"rel": "parent", "href": "../catalog.json", "type": _JSON},
