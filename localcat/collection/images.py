@@ -151,7 +151,7 @@ class ImageCollection(LocatedImages):
         """
         request = ReadRequest(
             bands=bands,
-            geocontext=self._context_for(geocontext),
+            geocontext=self._context_for(geocontext, crs),
             crs=crs,
             resolution=resolution,
             all_touched=all_touched,
@@ -283,7 +283,7 @@ class ImageCollection(LocatedImages):
         """
         request = ReadRequest(
             bands=bands,
-            geocontext=self._context_for(geocontext),
+            geocontext=self._context_for(geocontext, crs),
             crs=crs,
             resolution=resolution,
             all_touched=all_touched,
@@ -429,7 +429,7 @@ class ImageCollection(LocatedImages):
         """
         read = ReadRequest(
             bands=bands,
-            geocontext=self._context_for(geocontext),
+            geocontext=self._context_for(geocontext, crs),
             crs=crs,
             resolution=resolution,
             all_touched=all_touched,
@@ -473,7 +473,7 @@ class ImageCollection(LocatedImages):
         """
         read = ReadRequest(
             bands=bands,
-            geocontext=self._context_for(geocontext),
+            geocontext=self._context_for(geocontext, crs),
             crs=crs,
             resolution=resolution,
             all_touched=all_touched,

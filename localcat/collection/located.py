@@ -19,7 +19,7 @@ from localcat.models.image import Image
 
 if TYPE_CHECKING:
     from localcat.collection.footprints import FootprintIndex
-    from localcat.earth.contexts import GeoContext
+    from localcat.earth.contexts import AOI, GeoContext
     from localcat.models.backend import Backend
 
 
@@ -121,6 +121,41 @@ class LocatedImages(Collection[Image]):
         """
         return self[self._footprints().nearest(point, k)]
 
+    def covering_geocontext(self, crs: str | None = None, resolution: float | None = None) -> AOI:
+        """Return the grid around all images, for a mosaic of all that they show.
+
+        Images that share one grid are covered by a part of it, so that nothing is resampled. The grid has no geometry:
+        it masks nothing.
+
+        Parameters
+        ----------
+        crs : str, optional
+            The CRS of the pixels; that of most images when left out.
+        resolution : float, optional
+            Edge of a pixel in units of the CRS; as in `geocontext` when left out.
+
+        Returns
+        -------
+        AOI
+            Not aligned: it begins at the western and northern edge of the images. Images of which neither a grid nor a
+            footprint is known are left out.
+
+        Raises
+        ------
+        BadRequestError
+            If there are no images, or none of them is anywhere; if no CRS or resolution is known; or if the images
+            cannot be brought into the CRS.
+        """
+        from localcat.earth.contexts import AOI  # brings rasterio
+        from localcat.earth.contexts.covering import covering
+
+        self._require_images()
+        areas = [area for image in self if (area := image.geocontext).bounds is not None]
+        if not areas:
+            raise BadRequestError(f"none of the {len(self):,} images has a footprint; pass a geocontext")
+        wanted = self._completed(AOI(crs=crs, resolution=resolution))
+        return covering(areas, wanted.crs, wanted.resolution)
+
     def to_geojson(self) -> dict[str, Any]:
         """Return the images as a GeoJSON FeatureCollection, as a dictionary that `json.dumps` takes."""
         return feature_collection(self)
@@ -176,19 +211,24 @@ class LocatedImages(Collection[Image]):
         self._require_images()
         return self._items[0]._catalog
 
-    def _context_for(self, geocontext: Any) -> GeoContext:
+    def _context_for(self, geocontext: Any, crs: str | None = None) -> GeoContext:
+        """Return the context of a read; the CRS that the read asks for decides the unit of the resolution."""
         self._require_images()
-        context = self.geocontext if geocontext is None else self._completed(geocontext)
-        if context is None:
-            raise BadRequestError("this ImageCollection has no geocontext; pass one, such as images[0].geocontext")
-        return context
+        given = self._given_context if geocontext is None else geocontext
+        if given is None:
+            told = "this ImageCollection has no geocontext; pass one, such as images.covering_geocontext()"
+            raise BadRequestError(told)
+        own = self.geocontext if geocontext is None and crs is None else None
+        return self._completed(given, crs) if own is None else own
 
-    def _completed(self, context: Any) -> GeoContext:
+    def _completed(self, context: Any, crs: str | None = None) -> GeoContext:
         from localcat.earth.contexts import AOI, GeoContext  # brings rasterio
 
         made: GeoContext = context if isinstance(context, GeoContext) else AOI(geometry=context)
         if not isinstance(made, AOI) or not self._items:
             return made
+        if made.crs is None and crs is not None:
+            made = made.assign(crs=crs)
         if made.crs is None:
             codes = Counter(crs for image in self if (crs := image.cs_code or image.projection) is not None)
             if codes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import json
 import os
 import shutil
 import sqlite3
@@ -23,7 +24,8 @@ from localcat.disk.ownership import (
     require_outside,
     state_of_marker,
 )
-from localcat.disk.paths import absolute, below_roots, is_local, real_file
+from localcat.disk.paths import absolute, below_roots, in_place_href, is_local, real_file
+from localcat.disk.system import same_file
 from localcat.errors import (
     BadRequestError,
     CatalogError,
@@ -279,6 +281,16 @@ class CatalogFile:
             return below_roots(file.href, self.path.parent, options.allowed_roots)
         path = Path(file.href)
         return path if path.is_absolute() else self.path.parent / path
+
+    def has_in_place(self, path: Path) -> bool:
+        """Return whether a file is the catalog itself, or is indexed in place by an image of it."""
+        if same_file(path, self.path):
+            return True
+        ways = ((path, self.path), (path.resolve(), self.path.resolve()))
+        names = {name for file, mine in ways for name in (str(file), in_place_href(file, mine.parent))}
+        asked = "SELECT 1 FROM image_file WHERE NOT owned AND href IN (SELECT value FROM json_each(?))"
+        with self.database.read() as connection:
+            return connection.execute(asked, (json.dumps(list(names)),)).fetchone() is not None
 
     def delete_files(self, hrefs: list[str]) -> None:
         """Unlink files that a committed transaction put into the trash; what cannot be unlinked stays there."""

@@ -41,7 +41,7 @@ def test_without_a_context_there_is_none(catalog: Catalog) -> None:
     image = make_image(product_of("a", "10m"), "x", cs_code="EPSG:32618")
     collection = ImageCollection([image])
     assert collection.geocontext is None
-    with pytest.raises(ValueError, match=r"pass one, such as images\[0\]"):
+    with pytest.raises(ValueError, match=r"pass one, such as images\.covering_geocontext"):
         collection.mosaic("b0")
 
 

@@ -11,6 +11,7 @@ import rasterio
 from localcat import AOI, Catalog, Image
 from tests.damage import file_of
 from tests.shell import complaint, invoke, run
+from tests.small_catalog import make_product, spectral, upload
 
 BOX = "-74.99,36.12,-74.98,36.13"
 
@@ -79,10 +80,80 @@ def test_a_mosaic_is_one_file_of_an_area(kept: Catalog, here: Path) -> None:
     images = kept.images.during("2020").sort("acquired").collect(AOI(bounds=(-74.99, 36.12, -74.98, 36.13)))
     with rasterio.open("m.tif") as file:
         numpy.testing.assert_array_equal(file.read(masked=True).filled(0), images.mosaic("blue").filled(0))
-    assert complaint("mosaic", "--product", "guide", "-o", "m.tif", catalog=kept, status=2).startswith(
-        "name the area of the mosaic, with --bbox or --intersects"
-    )
     assert complaint("mosaic", "--bbox", BOX, "-o", "m", catalog=kept, status=2).startswith("'m' names no format")
+
+
+def test_a_mosaic_without_an_area_covers_its_images(kept: Catalog, here: Path) -> None:
+    assert run("mosaic", "guide:a", "guide:b", "-o", "m.tif", catalog=kept) == "m.tif\n"
+    images = kept.images.during("2020").collect()
+    with rasterio.open("m.tif") as file:
+        assert (file.res, file.shape, file.bounds[:2]) == ((60, 60), (64, 48), (500_000, 3_996_160))
+        pixels = images.mosaic("blue", geocontext=images[0].geocontext)
+        numpy.testing.assert_array_equal(file.read(masked=True).filled(0), pixels.filled(0))
+    run("mosaic", "guide:a", "--crs", "EPSG:4326", "-o", "degrees.tif", catalog=kept)
+    with rasterio.open("degrees.tif") as file:
+        assert file.crs.to_epsg() == 4326
+        assert file.res == pytest.approx((60 / 111_111, 60 / 111_111))
+    assert complaint("mosaic", "guide:a", "--resolution", "0.1", "-o", "m.tif", catalog=kept) == (
+        "the 1 images together are 28,800 by 38,400 pixels; name an area with --bbox or --intersects, or a coarser "
+        "--resolution"
+    )
+    told = complaint("mosaic", "guide:a", "guide:far", "-o", "m.tif", catalog=kept)
+    assert told.endswith("; name an area with --bbox or --intersects")
+
+
+def test_a_mosaic_of_two_products_has_the_bands_of_both(kept: Catalog, here: Path) -> None:
+    for name, bands in {"two": ("blue", "red"), "other": ("swir",)}.items():
+        upload(
+            make_product(name, *map(spectral, bands), catalog=kept), array=numpy.ones((len(bands), 64, 48), "uint16")
+        )
+    run("mosaic", "two:x", "guide:a", "-o", "m.tif", catalog=kept)
+    with rasterio.open("m.tif") as file:
+        assert file.descriptions == ("blue",)
+    assert complaint("mosaic", "two:x", "other:x", "-o", "m.tif", catalog=kept) == (
+        "'acme:two', 'acme:other' have no band in common; choose one of them with --product"
+    )
+
+
+@pytest.mark.parametrize("command", ["read", "mosaic"])
+def test_no_file_of_the_catalog_is_written_over(kept: Catalog, here: Path, command: str) -> None:
+    """An ingested scene was lost to `read -o` of its own name."""
+    run("read", "guide:a", "-o", "scenes/scene_20240506.tif", catalog=kept)
+    run("ingest", "scenes", catalog=kept)
+    (here / "link").symlink_to("scenes")
+    before = (here / "scenes" / "scene_20240506.tif").read_bytes()
+    for name in ("scenes", here / "scenes", "scenes/../scenes", "link"):
+        path = Path(name) / "scene_20240506.tif"
+        assert complaint(command, "guide:a", "-o", path, catalog=kept) == (
+            f"'{path}' is a file of the catalog itself and is not replaced; choose another name"
+        )
+    for path in (file_of(kept, "a"), kept.path.rename(here / "kept.tif")):
+        assert " catalog" in complaint(command, "guide:a", "-o", path, catalog=here / "kept.tif")
+    assert (here / "scenes" / "scene_20240506.tif").read_bytes() == before
+
+
+def test_a_name_that_ends_otherwise_is_no_folder_by_accident(kept: Catalog, here: Path) -> None:
+    assert complaint("read", "guide:a", "-o", "a.bmp", catalog=kept, status=2).startswith(
+        "'a.bmp' names no format; end it with .tif, .tiff, .png, .jpg, .jpeg, or with / if it is a folder"
+    )
+    assert complaint("preview", "guide:a", "-o", "a.jpg", catalog=kept, status=2).startswith("'a.jpg' names no format")
+    assert complaint("read", "guide:a", "-f", "png", "-o", "a.tif", catalog=kept, status=2).startswith(
+        "'a.tif' is a tif and --format asks for png"
+    )
+    assert sorted(path.name for path in here.iterdir()) == ["kept.data", "kept.gpkg"]
+    assert run("preview", "guide:a", "-o", "may.2024/", catalog=kept) == f"{Path('may.2024/acme_guide_a.png')}\n"
+
+
+def test_one_image_that_cannot_be_written_is_one_line(kept: Catalog, here: Path) -> None:
+    told = complaint("read", "guide:a", "--bands", "red", catalog=kept)
+    assert told == "Invalid bands: band 'red' is not available in product 'acme:guide'; it has blue, alpha"
+    assert "--bands is empty" in complaint("read", "guide:a", "--bands", ",", catalog=kept, status=2)
+
+
+def test_a_picture_that_cannot_be_drawn_stops_no_other(kept: Catalog, here: Path) -> None:
+    file_of(kept, "a").unlink()
+    ended = invoke("preview", "--datetime", "2020", "-o", "out", catalog=kept)
+    assert (ended.exit_code, Path(ended.stdout.strip())) == (1, Path("out/acme_guide_b.png"))
 
 
 def test_previews_are_png_files(kept: Catalog, here: Path) -> None:
