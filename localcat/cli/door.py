@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import TextIOWrapper
+from pathlib import Path
 from typing import Any
 
 import click
@@ -43,7 +44,36 @@ class Failure(click.ClickException):
     exit_code = FAILED
 
 
-class Command(click.Command):
+class _Speaking(click.Command):
+    """A command that says which command it is when the words are wrong."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the words; an error knows the command."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            error.ctx = error.ctx or ctx
+            raise
+
+
+class _Choosing(_Speaking, click.Group):
+    """A group of commands that names the nearest one for a wrong name."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that the words call, and the rest of them; an unknown one is told with the nearest."""
+        name, known = args[0], self.list_commands(ctx)
+        if name not in known and not name.startswith("-") and not ctx.resilient_parsing:
+            import difflib  # only for a mistake
+
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"; did you mean '{near[0]}'?" if near else ""
+            raise click.UsageError(f"there is no command '{name}'{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+class Command(_Speaking):
     """A command with examples in its help.
 
     Parameters
@@ -65,7 +95,7 @@ class Command(click.Command):
                     formatter.write(f"{'':>{formatter.current_indent}}localcat {example}\n")
 
 
-class CommandGroup(click.Group):
+class CommandGroup(_Choosing):
     """A command that has commands of its own, and does something without them, too."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -79,7 +109,7 @@ def command(name: str, *, examples: Sequence[str], **options: Any) -> Callable[[
     return click.command(name, cls=Command, examples=examples, **options)
 
 
-class Shell(click.Group):
+class Shell(_Choosing):
     """The commands of localcat, each imported when it is called.
 
     Parameters
@@ -108,19 +138,6 @@ class Shell(click.Group):
             importlib.import_module(f"localcat.cli.commands.{module}"), f"{cmd_name}_command"
         )
         return found
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Return the command that the words call, and the rest of them; an unknown one is told with the nearest."""
-        name = args[0]
-        if name not in self._modules and not name.startswith("-") and not ctx.resilient_parsing:
-            import difflib  # only for a mistake
-
-            near = difflib.get_close_matches(name, self._modules, n=1)
-            hint = f"; did you mean '{near[0]}'?" if near else ""
-            raise click.UsageError(f"there is no command '{name}'{hint}", ctx)
-        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands by sections."""
@@ -161,6 +178,11 @@ class Shell(click.Group):
         except click.ClickException as error:
             complain(error.format_message())
             status = error.exit_code
+        except BrokenPipeError:
+            raise
+        except OSError as error:  # of the output, before there is a command
+            complain(_text_of(error))
+            status = FAILED
         except (click.Abort, KeyboardInterrupt):
             complain("interrupted; what was finished before is kept, and nothing is left half done")
             status = INTERRUPTED
@@ -223,7 +245,8 @@ def styled(text: str, **style: Any) -> str:
 
 def complain(message: str) -> None:
     """Print an error on the error output: one line, and one more for each item that the error lists."""
-    head, *items = message.splitlines() or [""]
+    head, *items = [line for line in message.splitlines() if line.strip()] or [""]
+    head = head.strip()
     click.echo(f"{styled('localcat:', fg='red', bold=True)} {printable(head)}", err=True)
     for item in items:
         click.echo(printable(item), err=True)
@@ -245,14 +268,14 @@ def _message_of(error: click.UsageError) -> str:
     if isinstance(error, click.NoSuchOption):
         near = f"; did you mean {' or '.join(error.possibilities)}?" if error.possibilities else ""
         return f"there is no option {error.option_name}{near}"
-    return error.format_message().rstrip(".")
+    return " ".join(error.format_message().split()).rstrip(".")
 
 
 def _text_of(error: LocalcatError | OSError) -> str:
     """Return what is wrong; of the system's own errors without their numbers."""
-    if isinstance(error, LocalcatError) or error.strerror is None or error.filename is None:
+    if isinstance(error, LocalcatError) or error.strerror is None:
         return str(error)
-    return f"'{error.filename}': {error.strerror}"
+    return error.strerror if error.filename is None else f"'{error.filename}': {error.strerror}"
 
 
 def _trace(ctx: click.Context) -> None:
@@ -265,6 +288,9 @@ def _trace(ctx: click.Context) -> None:
 @contextmanager
 def at_the_end() -> Iterator[None]:
     """Let a program end as programs do: whatever its output can show, and whoever reads it."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # the shell closed it
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115  # until the program ends
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             # A code page of Windows lacks most letters of the world; UTF-8 lacks only what is no text in a file's name.
@@ -275,7 +301,9 @@ def at_the_end() -> Iterator[None]:
             yield
         finally:
             sys.stdout.flush()
-    except BrokenPipeError:  # the reader has seen enough, as `head` has
+    except OSError as error:
+        if not isinstance(error, BrokenPipeError):  # whose reader has seen enough, as `head` has
+            complain(_text_of(error))
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(FAILED)
 

@@ -33,7 +33,8 @@ def catalog_path() -> Path:
     here = catalogs_in(Path())
     if len(here) > 1:
         names = ", ".join(f"'{path}'" for path in here)
-        raise localcat.CatalogNotFoundError(f"there are {len(here)} catalogs here: {names}; choose one with --catalog")
+        told = f"there are {len(here)} catalogs here: {names}"
+        raise localcat.CatalogNotFoundError(f"{told}; choose one with --catalog, or with ${VARIABLE} for all commands")
     if here:
         return here[0]
     own = localcat.Catalog.default().path

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from localcat.cli.door import styled
+from localcat.cli.door import in_words_of_the_shell, styled
 from localcat.errors import BadRequestError, printable
 
 if TYPE_CHECKING:
@@ -34,9 +34,13 @@ Row = Mapping[str, Any]
 
 FORMATS = ("table", "json", "nl", "csv", "tsv", "geojson", "ids")
 _SUFFIXES = {".json": "json", ".ndjson": "nl", ".jsonl": "nl", ".csv": "csv", ".tsv": "tsv", ".geojson": "geojson"}
+_TEXTS = ("", ".txt", ".text", ".md", ".rst", ".html", ".tex")  # of files in which a table is no surprise
+_LOOKED_AT = 1024  # bytes of a file that is to be replaced; files that are not text have a zero among them
 _MEASURED = 1000  # rows that decide how wide the columns of a table are; those behind them have to fit
 _NARROWEST = 8  # characters of a column that is made narrower
+_WHOLE = 24  # characters of a value that is shown whole or not at all, as a time is
 _GAP = "  "
+_EXACT = 12  # characters of a number that is shown with all its digits
 _LARGE = 10_000  # whole numbers from which on people need separators; years do not
 
 
@@ -77,11 +81,11 @@ class Output:
             The columns of a table and of CSV, unless the user chose others.
         """
         for name in self.columns:
-            _require_attribute(name.partition(".")[0], kinds)
+            require_attribute(name.partition(".")[0], kinds)
         if self.format == "geojson":
             if "geometry" not in kinds[0].ATTRIBUTES:
                 raise click.UsageError("only images can be written as GeoJSON")
-            return self.lines(_geojson(found))
+            return self.lines(_geojson(found, self._is_escaped))
         if self.format == "ids":
             return self.lines(str(item.id) for item in found)
         if self.format in ("json", "nl") and not self.columns:
@@ -106,7 +110,7 @@ class Output:
         if self.format == "ids":
             return self.lines(str(row["id"]) for row in rows)
         if self.format in ("json", "nl"):
-            return self.lines(_json_lines(rows, nl=self.format == "nl"))
+            return self.lines(_json_lines(rows, self._is_escaped, nl=self.format == "nl"))
         rows = iter(rows)
         first = list(itertools.islice(rows, _MEASURED))
         names = list(columns or (first[0] if first else ()))
@@ -115,8 +119,7 @@ class Output:
             return self.lines(_separated(everything, names, self.format, self.has_header)) - self.has_header
         if self.fmt is not None:
             return self.lines(_tabulated(list(everything), names, self.fmt, self.has_header))
-        width = shutil.get_terminal_size().columns if self._is_seen else None
-        lines = _table(first, rows, names, width, has_header=self.has_header)
+        lines = _table(first, rows, names, self.width, has_header=self.has_header)
         return self.lines(lines, is_safe=True) - (2 if self.has_header and first else 0)
 
     def lines(self, lines: Iterable[str], *, is_safe: bool = False) -> int:
@@ -140,13 +143,37 @@ class Output:
     def _is_seen(self) -> bool:
         return self.path is None and sys.stdout.isatty()
 
+    @property
+    def width(self) -> int | None:
+        """How many columns the terminal has; None where the output goes to a pipe or a file."""
+        return shutil.get_terminal_size().columns if self._is_seen else None
+
+    @property
+    def _is_escaped(self) -> bool:
+        return self.path is None and _lacks_letters()
+
     @contextlib.contextmanager
     def _opened(self) -> Iterator[TextIO]:
         if self.path is None:
             yield sys.stdout
             return
-        with Path(self.path).open("w", encoding="utf-8", errors="surrogateescape", newline="") as stream:
+        path = Path(self.path)
+        if path.is_file():
+            with path.open("rb") as old:
+                if b"\0" in old.read(_LOOKED_AT):  # a catalog, say, or an image
+                    raise BadRequestError(f"'{path}' is not a text file and is not replaced; choose another name")
+        with path.open("w", encoding="utf-8", errors="surrogateescape", newline="") as stream:
             yield stream
+
+
+def _lacks_letters() -> bool:
+    """Return whether the output has not all letters; JSON escapes them, where they would be replaced."""
+    return not sys.stdout.encoding.lower().replace("-", "").startswith("utf8")
+
+
+def print_json(document: Any) -> None:
+    """Print a report as JSON, with its advice as commands."""
+    click.echo(in_words_of_the_shell(json.dumps(document, ensure_ascii=_lacks_letters())))
 
 
 def prints(*, formats: Sequence[str] = FORMATS) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -155,19 +182,29 @@ def prints(*, formats: Sequence[str] = FORMATS) -> Callable[[Callable[..., None]
     def decorated(function: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(function)
         def called(**values: Any) -> None:
-            chosen, path, fmt = values.pop("chosen_format"), values.pop("output"), values.pop("fmt")
-            suffix = path[path.rfind(".") :].lower() if path and "." in path else ""
-            made = chosen or _SUFFIXES.get(suffix, "table")
+            chosen, path, fmt = values.pop("chosen_format"), values.pop("output"), values.pop("fmt", None)
+            made = chosen or _format_of(path, formats)
             if path is None and fmt and chosen not in (None, "table"):
                 raise click.UsageError(f"--fmt is about tables, not about --{chosen}")
             names = tuple(name for given in values.pop("column") for name in given.split(",") if name)
-            function(out=Output(made, names, path, not values.pop("no_headers"), fmt), **values)
+            function(out=Output(made, names, path, not values.pop("no_headers", False), fmt), **values)
 
-        for option in reversed([*_flags(formats), *_MORE]):
+        for option in reversed([*_flags(formats), _COLUMN, *(_OF_TABLES if "table" in formats else ()), _OUTPUT]):
             called = option(called)
         return called
 
     return decorated
+
+
+def _format_of(path: str | None, formats: Sequence[str]) -> str:
+    """Return the format that a file's name asks for; a table where there is none."""
+    suffix = Path(path or "").suffix.lower()
+    found = _SUFFIXES.get(suffix, "table")
+    if found not in (*formats, "table") or (found == "table" and suffix not in _TEXTS):
+        ends = ", ".join(end for end, one in _SUFFIXES.items() if one in formats)
+        flags = ", ".join(_HELP[one][0] for one in formats)
+        raise click.UsageError(f"'{path}' names no format; end it with {ends}, or choose one of {flags}")
+    return found
 
 
 _HELP = {
@@ -180,11 +217,13 @@ _HELP = {
     "ids": ("--ids", None, "Ids, one a line, as other commands take them from a pipe."),
     "files": ("--files", None, "Paths of their files, one a line, for other programs."),
 }
-_MORE: Sequence[Callable[[Any], Any]] = (
-    click.option("--column", "-c", multiple=True, metavar="NAME", help="Only this attribute; may be repeated."),
+_COLUMN = click.option("--column", "-c", multiple=True, metavar="NAME", help="Only this attribute; may be repeated.")
+_OF_TABLES = (
     click.option("--no-headers", is_flag=True, help="Without the names of the columns."),
     click.option("--fmt", metavar="NAME", help="A table in a layout of tabulate: github, grid, html, latex …"),
-    click.option("--output", "-o", type=click.Path(dir_okay=False), help="Write to a file; its suffix is the format."),
+)
+_OUTPUT = click.option(
+    "--output", "-o", type=click.Path(dir_okay=False), help="Write to a file; its suffix is the format."
 )
 
 
@@ -200,7 +239,8 @@ def _flags(formats: Sequence[str]) -> list[Callable[[Any], Any]]:
 # Values
 
 
-def _require_attribute(name: str, kinds: Sequence[type[Any]]) -> None:
+def require_attribute(name: str, kinds: Sequence[type[Any]]) -> None:
+    """Refuse a column that none of some classes of objects has."""
     known = [attribute for kind in kinds for attribute in kind.ATTRIBUTES]
     if name not in known:
         from localcat.expressions.fields import nearest  # only for a mistake
@@ -246,22 +286,30 @@ def cell(value: Any) -> str:
         text = value.isoformat(sep=" ", timespec="seconds").removesuffix("+00:00")
         return text.removesuffix(" 00:00:00")
     if isinstance(value, float):
-        return f"{value:.6g}"
+        return _digits(value)
     if isinstance(value, int) and abs(value) >= _LARGE:
         return f"{value:,}"
     if isinstance(value, bytes):
         return f"({len(value):,} bytes)"
     made = plain(value)
     if isinstance(made, dict) and list(made) == ["value", "unit"]:  # a resolution
-        return f"{made['value']:g} {made['unit']}"
+        return f"{_digits(made['value'])} {made['unit']}"
+    if isinstance(made, list) and made and all(isinstance(one, float | int) for one in made):
+        return f"[{', '.join(map(_digits, made))}]"
     return printable(made if isinstance(made, str) else json.dumps(made, ensure_ascii=False))
+
+
+def _digits(value: float) -> str:
+    """Return a number as short as people need it: whole if it is short enough, else its first six digits."""
+    text = repr(value).removesuffix(".0")
+    return text if len(text) <= _EXACT else f"{value:.6g}"
 
 
 # Lines
 
 
-def _json_lines(rows: Iterable[Row], *, nl: bool) -> Iterator[str]:
-    documents = (json.dumps(plain(row), ensure_ascii=False, allow_nan=False) for row in rows)
+def _json_lines(rows: Iterable[Row], is_escaped: bool, *, nl: bool) -> Iterator[str]:
+    documents = (json.dumps(plain(row), allow_nan=False, ensure_ascii=is_escaped) for row in rows)
     if nl:
         yield from documents
         return
@@ -273,7 +321,7 @@ def _json_lines(rows: Iterable[Row], *, nl: bool) -> Iterator[str]:
     yield "[]" if before is None else f"{before}]"
 
 
-def _geojson(images: Iterable[Image]) -> Iterator[str]:
+def _geojson(images: Iterable[Image], is_escaped: bool) -> Iterator[str]:
     from localcat.collection.features import feature_of  # not needed for the other formats
 
     yield '{"type": "FeatureCollection", "features": ['
@@ -281,7 +329,7 @@ def _geojson(images: Iterable[Image]) -> Iterator[str]:
     for image in images:
         if before is not None:
             yield f"{before},"
-        before = json.dumps(feature_of(image), ensure_ascii=False)
+        before = json.dumps(feature_of(image), ensure_ascii=is_escaped)
     yield f"{before or ''}]}}"
 
 
@@ -325,9 +373,10 @@ def _table(
     if not cells:
         return
     heads = names if has_header else [""] * len(names)
-    widths = [max(map(_width, column)) for column in zip(heads, *cells, strict=True)]
-    if width is not None:
-        widths = _fitted(widths, width)
+    wide = [max(map(_width, column)) for column in zip(*cells, strict=True)]
+    widths = [max(one, _width(head)) for one, head in zip(wide, heads, strict=True)]
+    if width is not None and sum(widths) + len(_GAP) * (len(widths) - 1) > width:
+        widths = _fitted([*map(_width, heads)], wide, width)
     is_number = [all(not value or _is_number(value) for value in column) for column in zip(*cells, strict=True)]
     if has_header:
         yield styled(_line(names, widths, is_number, width), bold=True)
@@ -338,18 +387,26 @@ def _table(
         yield _line([cell(row.get(name)) for name in names], widths, is_number, width)
 
 
-def _fitted(widths: list[int], limit: int) -> list[int]:
-    """Return the widths of columns that fit: the widest are made narrower, then the last ones left out."""
-    widths = list(widths)
-    while sum(widths) + len(_GAP) * (len(widths) - 1) > limit:
-        widest = max(widths)
-        if widest <= _NARROWEST and len(widths) > 1:
-            widths.pop()
-            continue
-        if widest <= 1:
-            break
-        widths[widths.index(widest)] -= 1
-    return widths
+def _fitted(heads: Sequence[int], values: Sequence[int], limit: int) -> list[int]:
+    """Return the widths of columns that fit: long ones are made narrower, then the last ones left out.
+
+    The first column says which row it is, and keeps most. Times and numbers are no use without their ends.
+    """
+    wide = [max(pair) for pair in zip(heads, values, strict=True)]
+    least = [one if one <= _WHOLE else _NARROWEST for one in values]
+    least = [max(one, min(head, _NARROWEST)) for one, head in zip(least, heads, strict=True)]
+    first = min(wide[0], max(limit * 2 // 5, _NARROWEST))
+    for count in range(len(wide), 0, -1):
+        others, room = wide[1:count], limit - len(_GAP) * (count - 1)
+        while first + sum(others) > room:
+            widest = max((one for one, low in zip(others, least[1:], strict=False) if one > low), default=None)
+            if widest is None:
+                break
+            at = next(at for at, one in enumerate(others) if one == widest and one > least[at + 1])
+            others[at] -= 1
+        else:
+            return [min(wide[0], room - sum(others)), *others]
+    return [min(wide[0], max(limit, 1))]
 
 
 def _line(values: Sequence[str], widths: Sequence[int], is_number: Sequence[bool], limit: int | None) -> str:
@@ -362,11 +419,7 @@ def _line(values: Sequence[str], widths: Sequence[int], is_number: Sequence[bool
 
 def clipped(text: str, wide: int) -> str:
     """Return a text without its end, if it is wider than so many columns of a terminal."""
-    if _width(text) <= wide:
-        return text
-    while _width(text) >= wide:
-        text = text[:-1]
-    return f"{text}…"
+    return text if _width(text) <= wide else f"{_begun(text, wide - 1)}…"
 
 
 def _padded(text: str, wide: int, *, right: bool) -> str:
@@ -378,8 +431,27 @@ def _cut(text: str, wide: int) -> str:
     """Return a text with its middle left out, if it is too wide: both ends of an id tell more than its middle."""
     if _width(text) <= wide:
         return text
-    keep = max(wide - 1, 1)
-    return f"{text[: (keep + 1) // 2]}…{text[len(text) - keep // 2 :]}" if wide > 1 else "…"
+    return f"{_begun(text, wide // 2)}…{_ended(text, wide - 1 - wide // 2)}"
+
+
+def _begun(text: str, wide: int) -> str:
+    """Return the first characters of a text that are together at most so wide."""
+    end, used = 0, 0
+    while end < len(text) and used + _width(text[end]) <= wide:
+        used += _width(text[end])
+        end += 1
+    return text[:end]
+
+
+def _ended(text: str, wide: int) -> str:
+    """Return the last characters of a text that are together at most so wide."""
+    start, used = len(text), 0
+    while start and used + _width(text[start - 1]) <= wide:
+        used += _width(text[start - 1])
+        start -= 1
+    while start < len(text) and not _width(text[start]):  # an accent belongs to the letter before it
+        start += 1
+    return text[start:]
 
 
 def _width(text: str) -> int:

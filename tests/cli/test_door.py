@@ -108,7 +108,10 @@ def test_the_catalog_is_that_of_the_variable_or_of_the_folder(
     (tmp_path / "other.gpkg").write_bytes(b"another program's")
     assert run("search", "--ids", "--limit", 1) == "acme:guide:a\n"
     Catalog.create(tmp_path / "second.gpkg").close()
-    assert complaint("ls") == "there are 2 catalogs here: 'kept.gpkg', 'second.gpkg'; choose one with --catalog"
+    assert complaint("ls") == (
+        "there are 2 catalogs here: 'kept.gpkg', 'second.gpkg'; choose one with --catalog, or with $LOCALCAT for all "
+        "commands"
+    )
     monkeypatch.setenv("LOCALCAT", str(tmp_path / "second.gpkg"))
     assert run("search", "--ids") == ""
     assert run("search", "--ids", "--limit", 1, catalog=kept) == "acme:guide:a\n"
@@ -198,6 +201,34 @@ def test_a_reader_that_has_seen_enough_is_no_fault(kept: Catalog) -> None:
         assert writer.stdout.readline() == b"1\n"
         writer.stdout.close()
         assert writer.stderr.read() == b""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows' shells close no descriptors")
+@pytest.mark.parametrize(("words", "status"), [("search", 0), ("search -", 0), ("nope", 2), ("--help", 0)])
+def test_a_closed_input_or_output_is_an_empty_one(kept: Catalog, words: str, status: int) -> None:
+    line = f"{sys.executable} -m localcat {words} <&- >&- 2>&-"
+    assert subprocess.run(["sh", "-c", line], cwd=kept.path.parent, check=False).returncode == status
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a disk that is always full is Linux' own")
+@pytest.mark.parametrize("words", ["--help", "--version", "search", "search --json", "show guide", "completion bash"])
+def test_a_full_disk_behind_the_output_is_told_in_one_line(kept: Catalog, words: str) -> None:
+    line = f"{sys.executable} -m localcat {words} > /dev/full"
+    done = subprocess.run(["sh", "-c", line], cwd=kept.path.parent, check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (1, "localcat: No space left on device\n")
+
+
+def test_what_is_wrong_with_the_words_is_one_line_that_names_the_command(kept: Catalog) -> None:
+    assert complaint("ls", "--limit", status=2) == "option '--limit' requires an argument; see 'localcat ls --help'"
+    assert complaint("completion", status=2) == (
+        "missing argument '{bash|zsh|fish}'. Choose from: bash, zsh, fish; see 'localcat completion --help'"
+    )
+    assert complaint("recipes", "shw", status=2) == (
+        "there is no command 'shw'; did you mean 'show'?; see 'localcat recipes --help'"
+    )
+    assert complaint("set", "guide", "name=", catalog=kept) == (
+        "Validation error: Missing data for required field: name"
+    )
 
 
 def test_warnings_are_one_line(kept: Catalog, tmp_path: Path) -> None:

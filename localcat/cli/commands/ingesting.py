@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ from localcat.cli import completing
 from localcat.cli.choosing import product_id
 from localcat.cli.door import CommandGroup, command, say, tell
 from localcat.cli.opening import opened
-from localcat.cli.output import Output, prints
+from localcat.cli.output import Output, print_json, prints
 from localcat.cli.piping import PIPE, text_of_pipe
 from localcat.errors import BadRequestError
 
@@ -71,7 +70,7 @@ def _paths_of(words: Iterable[str]) -> list[str]:
 
 def _print(report: IngestReport, *, verbose: bool, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps(report.to_dict(), ensure_ascii=False))
+        print_json(report.to_dict())
     elif verbose:
         for line in (*report.products, *report.items, *report.passed_over):
             say(line)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,8 @@ import localcat
 from localcat import json_text
 from localcat.cli.door import DAMAGED, command, say, tell
 from localcat.cli.opening import catalog_path, opened, two_paths
-from localcat.errors import CatalogError
+from localcat.cli.output import print_json
+from localcat.errors import CatalogError, NotFoundError
 
 _catalog = click.argument("catalog", required=False, type=click.Path(path_type=Path))
 
@@ -47,7 +47,7 @@ def verify_command(catalog: Path | None, level: str, sample: str, seed: int, as_
 
         report = report_of_failure(path, level, error)
     if as_json:
-        click.echo(json.dumps(report.to_dict(), ensure_ascii=False))
+        print_json(report.to_dict())
     else:
         say(report.summary)
         for problem in (*report.problems, *report.garbage):
@@ -142,14 +142,19 @@ def relocate_command(old: str, new: Path, dry_run: bool) -> None:
     """
     with opened() as found:
         report = found.relocate(old, new, dry_run=dry_run)
+    if not report.moved and not report.left:
+        raise NotFoundError(
+            f"no file that is indexed in place is in '{old}'; `localcat search --files` says where they are"
+        )
     tell(report)
     _end(not report.left)
 
 
-@command("optimize", examples=("optimize",))
-def optimize_command() -> None:
+@command("optimize", examples=("optimize", "optimize survey.gpkg"))
+@_catalog
+def optimize_command(catalog: Path | None) -> None:
     """Give free pages back to the disk, and put rows and indexes in order; worth it after many deletions."""
-    with opened() as found:
+    with opened(catalog) as found:
         before = found.info().size_bytes
         found.optimize()
         after = found.info().size_bytes

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,8 +14,9 @@ from localcat.cli import completing
 from localcat.cli.choosing import product_id
 from localcat.cli.door import command, say, styled, tell
 from localcat.cli.opening import object_of, opened
-from localcat.cli.output import Output, cell, clipped, prints
+from localcat.cli.output import Output, cell, clipped, print_json, prints, require_attribute
 from localcat.cli.piping import PIPE, ids_of, text_of_pipe
+from localcat.errors import printable
 
 if TYPE_CHECKING:
     from localcat import Catalog, Product, Search
@@ -36,14 +37,15 @@ _COLUMNS = {
 }
 
 
-@command("info", examples=("info", "info --json", "info --catalog survey.gpkg"))
+@command("info", examples=("info", "info survey.gpkg --json"))
+@click.argument("catalog", required=False, type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
-def info_command(as_json: bool) -> None:
+def info_command(catalog: Path | None, as_json: bool) -> None:
     """Show what the catalog is, where it is, and how much it holds."""
-    with opened() as catalog:
-        info = catalog.info()
+    with opened(catalog) as found:
+        info = found.info()
     if as_json:
-        click.echo(json.dumps(info.to_dict(), ensure_ascii=False))
+        print_json(info.to_dict())
     else:
         tell(info)
 
@@ -93,10 +95,16 @@ def ls_command(
         elif what == "bands":
             search = search.sort("product_id", "sort_order", "name")
         if what == "products" and out.format in ("table", "csv", "tsv") and set(out.columns) <= set(_FIGURES):
-            out.rows((_figures(catalog, one) for one in search), _FIGURES)
+            number = out.rows((_figures(catalog, one) for one in search), _FIGURES)
         else:
             kinds = [getattr(localcat, name) for name in _CLASSES[what]]
-            out.objects(search, kinds, _COLUMNS.get(what, ("id", "name")))
+            number = out.objects(search, kinds, _COLUMNS.get(what, ("id", "name")))
+    if not number and sys.stderr.isatty():
+        is_all = product is None and where is None and text is None and limit is None
+        say(
+            f"there are no {what}{' yet; `localcat ingest FOLDER` takes in scenes' if is_all else ' of that kind'}",
+            err=True,
+        )
 
 
 def _figures(catalog: Catalog, product: Product) -> dict[str, Any]:
@@ -128,16 +136,16 @@ def show_command(ids: tuple[str, ...], out: Output) -> None:
         if out.format in ("json", "nl"):
             out.objects(found, [type(item) for item in found], ())
             return
-        for number, item in enumerate(found):
-            if number:
-                click.echo()
-            _show(item)
+        for name in out.columns:
+            require_attribute(name.partition(".")[0], [type(item) for item in found])
+        out.lines((line for item in found for line in _shown(item, found[0], out)), is_safe=True)
 
 
-def _show(item: Any) -> None:
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    kind = type(item).__name__
-    click.echo(styled(f"{kind} {cell(item.id)}", bold=True))
+def _shown(item: Any, first: Any, out: Output) -> Iterator[str]:
+    """Yield the lines about an object, or about those of its attributes that were asked for."""
+    if item is not first:
+        yield ""
+    yield styled(f"{type(item).__name__} {cell(item.id)}", bold=True)
     document = {name: value for name, value in item.serialize().items() if value != []}
     geometry = getattr(item, "geometry", None)
     if geometry is not None:
@@ -145,15 +153,17 @@ def _show(item: Any) -> None:
         document["geometry"] = f"{geometry.geom_type} in {west},{south},{east},{north}"
     if "files" in document:
         document["files"] = [{"href": f"{one['href']}", "size_bytes": one["size_bytes"]} for one in document["files"]]
-    names = max(map(len, document), default=0)
-    for name, value in document.items():
-        lines = _lines_of(getattr(item, name) if name in _TIMES else value)
-        for number, line in enumerate(lines):
-            text = f"  {name if number == 0 else '':<{names}}  {line}"
-            click.echo(text if width is None else clipped(text, width))
-    if isinstance(item, localcat.Product):
-        say(f"  bands: {', '.join(str(band.name) for band in item.bands()) or 'none'}")
-        say(f"  images: {item.images().count():,}")
+    wanted = {name.partition(".")[0] for name in out.columns}
+    names = [name for name in document if not wanted or name in wanted]
+    room = max(map(len, names), default=0)
+    for name in names:
+        value = document[name]
+        for number, line in enumerate(_lines_of(getattr(item, name) if name in _TIMES else value)):
+            text = f"  {name if number == 0 else '':<{room}}  {line}"
+            yield text if out.width is None else clipped(text, out.width)
+    if isinstance(item, localcat.Product) and not wanted:
+        yield printable(f"  bands: {', '.join(str(band.name) for band in item.bands()) or 'none'}")
+        yield f"  images: {item.images().count():,}"
 
 
 def _lines_of(value: Any) -> list[str]:

@@ -94,5 +94,5 @@ def test_what_cannot_be_written_is_refused(
 
 def test_a_format_is_named(kept: Catalog) -> None:
     assert invoke("export", catalog=kept).exit_code == 2
-    assert "no such command 'pdf'" in complaint("export", "pdf", catalog=kept, status=2)
+    assert "there is no command 'pdf'" in complaint("export", "pdf", catalog=kept, status=2)
     assert "missing option" in complaint("export", "csv", catalog=kept, status=2)

@@ -84,6 +84,12 @@ def test_recover_tells_what_is_lost(kept: Catalog, tmp_path: Path) -> None:
     assert "already exists" in complaint("recover", kept.path, tmp_path / "two.gpkg")
 
 
+def test_relocate_says_that_no_file_is_in_the_old_folder(kept: Catalog, tmp_path: Path) -> None:
+    assert complaint("relocate", "/no/such/scenes", tmp_path, catalog=kept) == (
+        "no file that is indexed in place is in '/no/such/scenes'; `localcat search --files` says where they are"
+    )
+
+
 def test_doctor_looks_at_the_machine_and_at_a_catalog(
     kept: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -47,8 +47,8 @@ def test_ls_lists_products_with_their_figures(kept: Catalog) -> None:
 
 def test_ls_lists_bands_images_and_uploads(kept: Catalog) -> None:
     assert run("ls", "bands", "--product", "guide", catalog=kept).splitlines()[2:] == [
-        "acme:guide:blue   spectral  UInt16     60 meters           [0.0, 10000.0]",
-        "acme:guide:alpha  mask      UInt16     60 meters           [0.0, 1.0]",
+        "acme:guide:blue   spectral  UInt16     60 meters           [0, 10000]",
+        "acme:guide:alpha  mask      UInt16     60 meters           [0, 1]",
     ]
     assert run("ls", "images", "--sort", "-acquired", "--limit", 1, "--ids", catalog=kept) == "acme:guide:far\n"
     assert run("ls", "bands", "--where", "type = 'mask'", "--ids", catalog=kept) == "acme:guide:alpha\n"
@@ -70,6 +70,18 @@ def test_show_knows_ids_of_every_kind_with_and_without_namespace(kept: Catalog) 
     assert [one["id"] for one in both] == ["acme:guide:a", "acme:guide"]
     assert complaint("show", "guide:z", catalog=kept) == (
         "there is no product, image, band or upload 'guide:z'; `localcat ls` lists them"
+    )
+
+
+def test_show_takes_columns_and_a_file(kept: Catalog, tmp_path: Path) -> None:
+    assert run("show", "guide:a", "guide", "-c", "name,tags", catalog=kept) == (
+        "Image acme:guide:a\n  tags  red, green\n  name  a\n\nProduct acme:guide\n  name  Guide\n"
+    )
+    assert run("show", "guide:a", "-c", "acquired", "-o", tmp_path / "a.txt", catalog=kept) == ""
+    assert (tmp_path / "a.txt").read_text() == "Image acme:guide:a\n  acquired  2020-01-01\n"
+    assert "did you mean 'name'?" in complaint("show", "guide:a", "-c", "nam", catalog=kept)
+    assert complaint("show", "guide", "-o", tmp_path / "a.csv", catalog=kept, status=2).startswith(
+        f"'{tmp_path / 'a.csv'}' names no format; end it with .json, .ndjson, .jsonl, or choose one of --json, --ndjson"
     )
 
 
@@ -141,6 +153,20 @@ def test_output_goes_to_a_file_whose_suffix_is_the_format(kept: Catalog, tmp_pat
     assert found["features"][3]["geometry"] is None
     missing = tmp_path / "no" / "a.csv"
     assert complaint("search", "-o", missing, catalog=kept) == f"'{missing}': No such file or directory"
+
+
+@pytest.mark.parametrize("name", ["kept.gpkg", "kept.db", "a.parquet", "a.xlsx"])
+def test_a_name_that_is_no_text_file_is_refused_and_left_alone(kept: Catalog, tmp_path: Path, name: str) -> None:
+    """A catalog was lost to `ls -o survey.gpkg`."""
+    path = tmp_path / name
+    if name == "kept.db":
+        path.write_bytes(kept.path.read_bytes())
+    before = path.read_bytes() if path.exists() else None
+    assert " names no format; end it with .json, " in complaint("search", "-o", path, catalog=kept, status=2)
+    if before is not None:
+        told = complaint("search", "--csv", "-o", path, catalog=kept)
+        assert told == f"'{path}' is not a text file and is not replaced; choose another name"
+        assert path.read_bytes() == before
 
 
 def test_columns_are_attributes_and_keys_of_extra_properties(kept: Catalog) -> None:
