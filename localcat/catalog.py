@@ -624,7 +624,7 @@ class Catalog:
         dry_run : bool
             Change nothing, and report what would be done, and why.
         copy, cog : bool
-            Copy files into the data folder, or rewrite them there as by `Image.upload`; else index them in place.
+            Copy files into the data folder, or rewrite them there as COGs, on a grid; else index them in place.
         date_from : str, optional
             ``"mtime"`` dates an image by its file's last change if nothing else does; else it has no `acquired` then.
         follow_links : bool

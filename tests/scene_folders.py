@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy
 import rasterio
 from affine import Affine
+from rasterio.control import GroundControlPoint
 from rasterio.enums import ColorInterp
+from rasterio.errors import NotGeoreferencedWarning
+from rasterio.warp import transform
 
 UTM33, LONLAT = "EPSG:32633", "EPSG:4326"
 
@@ -210,3 +214,68 @@ MANIFEST = """<?xml version="1.0" encoding="UTF-8"?>
   </safe:acquisitionPeriod></xmlData></metadataWrap></metadataObject>
 </metadataSection></xfdu:XFDU>
 """
+
+
+SWATH = (60, 80)  # (height, width) of the pixels of `swath`, each of 10 by 10 m
+
+
+def swath_place(column: Any, row: Any, turn: float = 10.5) -> tuple[Any, Any]:
+    """Return where a position between the pixels of `swath` is, in metres from its first corner."""
+    cosine, sine = numpy.cos(numpy.radians(turn)), numpy.sin(numpy.radians(turn))
+    return 10 * (column * cosine - row * sine), -10 * (column * sine + row * cosine)
+
+
+def swath(
+    path: Path,
+    dtype: str = "uint16",
+    *,
+    crs: str = UTM33,
+    origin: tuple[float, float] = (600_000, 5_300_000),
+    points_in: str = LONLAT,
+    lattice: tuple[int, int] = (4, 5),
+    **profile: Any,
+) -> Path:
+    """Write a raster that is turned by 10.5° and has control points, no grid; each pixel has a number of its own."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    height, width = SWATH
+    rows, columns = numpy.meshgrid(
+        numpy.linspace(0, height, lattice[0]), numpy.linspace(0, width, lattice[1]), indexing="ij"
+    )
+    xs, ys = swath_place(columns.ravel(), rows.ravel())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        xs, ys = transform(crs, points_in, origin[0] + xs, origin[1] + ys)
+        points = [
+            GroundControlPoint(row=row, col=column, x=x, y=y, z=150.0)
+            for row, column, x, y in zip(rows.ravel(), columns.ravel(), xs, ys, strict=True)
+        ]
+        numbers = numpy.arange(1, 1 + height * width).reshape(1, height, width)
+        settings = {"width": width, "height": height, "count": 1, "dtype": dtype, "gcps": points, "crs": points_in}
+        with rasterio.open(path, "w", driver="GTiff", **{**settings, **profile}) as file:
+            for number in range(1, file.count + 1):
+                file.write(numbers[0].astype(dtype), number)
+    return path
+
+
+GRD = "S1A_IW_GRDH_1SDV_20210809T173953_20210809T174018_039156_049F13_6FF8"
+
+
+def sentinel1_grd(folder: Path, name: str = GRD) -> Path:
+    """Write a Level 1 GRD product as ESA delivers it: control points and no grid."""
+    safe = folder / f"{name}.SAFE"
+    for number, layer in ((1, "vv"), (2, "vh")):
+        swath(
+            safe / "measurement" / f"s1a-iw-grd-{layer}-20210809t173953-20210809t174018-039156-049f13-00{number}.tiff"
+        )
+        (safe / "annotation").mkdir(exist_ok=True)
+        (safe / "annotation" / f"s1a-iw-grd-{layer}.xml").write_text("<product/>")
+    (safe / "manifest.safe").write_text(
+        '<xfdu><xmlData><processing name="GRD Post Processing"><facility site="Toulouse">'
+        '<software name="Sentinel-1 IPF" version="003.31"/></facility></processing>'
+        '<orbitReference><orbitNumber type="start">39156</orbitNumber><orbitNumber type="stop">39156</orbitNumber>'
+        '<relativeOrbitNumber type="start">59</relativeOrbitNumber>'
+        "<extension><orbitProperties><pass>ASCENDING</pass></orbitProperties></extension></orbitReference>"
+        "<acquisitionPeriod><startTime>2021-08-09T17:39:53.153776</startTime>"
+        "<stopTime>2021-08-09T17:40:18.152800</stopTime></acquisitionPeriod></xmlData></xfdu>"
+    )
+    return safe

@@ -58,6 +58,8 @@ class Written:
         Of its final name.
     in_place : str
         How its row names it, if it is indexed in place.
+    outline : shapely geometry, optional
+        The ground that its pixels cover, in longitude and latitude; None for all of the grid.
     """
 
     digest: FileDigest
@@ -65,6 +67,7 @@ class Written:
     temporary: Path | None = None
     suffix: str = ""
     in_place: str = ""
+    outline: BaseGeometry | None = None
 
 
 Step: TypeAlias = Callable[[ExitStack], Written]
@@ -255,6 +258,9 @@ def _describe_image(image: Image, written: list[Written], files: list[File]) -> 
     """Set the grid of the pixels, and fill in what else follows from them and the user left unset."""
     grid = written[0].grid
     outline, area = _outline(grid)
+    if written[0].outline is not None:
+        outline = written[0].outline
+        area = area_km2(outline)
     image.geotrans = grid.geotransform
     image.x_pixels = grid.width
     image.y_pixels = grid.height

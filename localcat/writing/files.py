@@ -19,6 +19,7 @@ from localcat.rasters.files.describe import RasterDescription, describe
 from localcat.rasters.files.dtypes import is_lossless, numpy_dtype
 from localcat.rasters.files.georeferencing import agrees
 from localcat.rasters.files.validate import validate_cog
+from localcat.rasters.warping.straight import Straight, straight_of
 from localcat.rasters.writing.copying import as_cog, copy_raster, digest_raster
 from localcat.rasters.writing.options import CogOptions
 from localcat.rasters.writing.write import departures
@@ -119,8 +120,9 @@ def _rewrite_step(catalog: CatalogFile, image: Image, file: _File, options: CogO
     copy = _copy_step(catalog, image, file)
 
     def rewrite(stack: ExitStack) -> Written:
-        found, grid = _checked(image, file)
-        if found.driver == "GTiff" and validate_cog(file.path).is_valid:
+        found, grid = _checked(image, file, is_rewritten=True)
+        straight = _straight(file.path, found)
+        if straight is None and found.driver == "GTiff" and validate_cog(file.path).is_valid:
             return copy(stack)
         folder = catalog.data_folder
         folder.require_space(found.count * grid.height * grid.width * numpy_dtype(found.data_type).itemsize)
@@ -128,7 +130,8 @@ def _rewrite_step(catalog: CatalogFile, image: Image, file: _File, options: CogO
         declared = _declared(file.bands)
         digest = as_cog(file.path, temporary, options=options, tags=tags_of(image), declared=declared)
         folder.sync(temporary)
-        return Written(digest, grid, temporary=temporary, suffix=".tif")
+        outline = None if straight is None else straight.outline
+        return Written(digest, grid, temporary=temporary, suffix=".tif", outline=outline)
 
     return rewrite
 
@@ -147,22 +150,54 @@ def _declared(bands: list[Band]) -> dict[int, BandLayer]:
     return {band.position + 1: layer_of(band) for band in bands}
 
 
-def _checked(image: Image, file: _File) -> tuple[RasterDescription, Grid]:
+def _checked(image: Image, file: _File, *, is_rewritten: bool = False) -> tuple[RasterDescription, Grid]:
     """Compare a file's header with the image's CRS, if it has one, and with the bands declared to be in the file."""
     path = file.path
     if not os.path.lexists(path):
         raise RasterError(f"{path} is not there; pass the path of a GeoTIFF or JPEG 2000 file to upload")
     found = file.known or describe(path)
-    if found.grid is None:
-        raise RasterError(f"'{path}' has no georeferencing; give it a CRS and a transform, or upload an array")
+    grid = grid_of(path, found, is_rewritten=is_rewritten)
     declared_crs = image.cs_code or image.projection
-    if declared_crs is not None and not agrees(found.grid, parse_crs(declared_crs)):
+    if declared_crs is not None and not agrees(grid, parse_crs(declared_crs)):
         raise GridMismatchError(
             f"image '{image.id}' has the CRS {declared_crs!r} but '{path}' has "
-            f"{crs_name(found.grid.crs)!r}; leave cs_code and projection unset"
+            f"{crs_name(grid.crs)!r}; leave cs_code and projection unset"
         )
     require_bands(path, found, file.bands)
-    return found, found.grid
+    return found, grid
+
+
+def _straight(path: Path, found: RasterDescription) -> Straight | None:
+    """Return where the pixels of a file with control points are; None for one that has a grid, or neither."""
+    if found.control_points is None:
+        return None
+    try:
+        return straight_of(found.control_points, found.shape)
+    except RasterError as error:
+        raise type(error)(f"'{path}': {error}") from error
+
+
+def grid_of(path: Path, found: RasterDescription, *, is_rewritten: bool = False) -> Grid:
+    """Return the grid of a file, or the one that it will be brought onto.
+
+    Raises
+    ------
+    RasterError
+        If it has none; with the way to one.
+    """
+    if found.grid is not None:
+        return found.grid
+    straight = _straight(path, found)
+    if straight is None:
+        how = "rational polynomials (RPC) and no grid; bring it onto one, for example with gdalwarp -rpc"
+        other = "no georeferencing; give it a CRS and a transform, or upload an array"
+        raise RasterError(f"'{path}' has {how if found.has_rpc else other}")
+    if not is_rewritten:
+        raise RasterError(
+            f"'{path}' has ground control points and no grid; ingest it with cog=True, which brings its pixels onto a "
+            "grid in the data folder"
+        )
+    return straight.grid
 
 
 def require_bands(path: Path, found: RasterDescription, bands: Sequence[Band]) -> None:

@@ -241,7 +241,7 @@ def test_sentinel_1_by_polarisation(catalog: Catalog, tmp_path: Path) -> None:
     report, image = ingested(catalog, tmp_path)
     assert [item.image_id for item in report.items] == [
         f"acme:sentinel-1-grd-iw-dv:{GRD}",
-        f"acme:sentinel-1-grd-iw-sh:{single}",
+        f"acme:sentinel-1-tc-iw-sh:{single}",
         "acme:sentinel-1-rtc-iw-dv:S1A_IW_20210809T173953_DVP_RTC30_G_gpuned_6FF8",
     ]
     assert [set(item.bands) for item in report.items] == [{"vv", "vh"}, {"hh"}, {"vv", "vh"}]

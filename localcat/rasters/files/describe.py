@@ -11,6 +11,7 @@ from rasterio.enums import ColorInterp
 
 from localcat.earth.contexts.grid import Grid
 from localcat.earth.crs import crs_code, proj4_text
+from localcat.rasters.files.control_points import ControlPoints, control_points_of
 from localcat.rasters.files.dtypes import common_dtype, data_type_name
 from localcat.rasters.files.environment import stated_errors
 from localcat.rasters.files.footprint import corner_names, footprint
@@ -67,6 +68,10 @@ class RasterDescription:
         GDAL's word in lower case, such as ``"deflate"`` or ``"ycbcr jpeg"``; None without any.
     size_bytes : int
         Size of the file.
+    control_points : ControlPoints or None
+        Where some of its pixels are, if it has no grid.
+    has_rpc : bool
+        Whether rational polynomials say where they are, if it has no grid.
     """
 
     driver: str
@@ -89,6 +94,8 @@ class RasterDescription:
     tags: dict[str, str]
     compression: str | None
     size_bytes: int
+    control_points: ControlPoints | None = None
+    has_rpc: bool = False
 
     @property
     def count(self) -> int:
@@ -207,12 +214,12 @@ def band_info(
 
 
 def _description(dataset: DatasetReader) -> RasterDescription:
-    colors = dataset.colorinterp
+    colors, grid = dataset.colorinterp, native_grid(dataset)
     compression = structure(dataset, "COMPRESSION")
     return RasterDescription(
         driver=dataset.driver,
         shape=dataset.shape,
-        grid=native_grid(dataset),
+        grid=grid,
         crs=dataset.crs,
         transform=dataset.transform if has_transform(dataset) else None,
         dtypes=tuple(dataset.dtypes),
@@ -233,6 +240,8 @@ def _description(dataset: DatasetReader) -> RasterDescription:
         tags=dict(dataset.tags()),
         compression=None if compression is None else compression.lower(),
         size_bytes=Path(dataset.name).stat().st_size,
+        control_points=None if grid is not None else control_points_of(dataset),
+        has_rpc=grid is None and bool(dataset.tags(ns="RPC")),
     )
 
 

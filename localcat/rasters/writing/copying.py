@@ -34,9 +34,10 @@ from localcat.rasters.files.tiff import (
     TILE_WIDTH,
     TiffFile,
 )
+from localcat.rasters.warping.straight import StraightPixels, straight_of
 from localcat.rasters.writing.checks import BandLayer
 from localcat.rasters.writing.options import CogOptions
-from localcat.rasters.writing.strips import FilePixels, row_strips
+from localcat.rasters.writing.strips import FilePixels, PixelSource, row_strips
 from localcat.rasters.writing.write import FileDigest, check_overviews, write_pixels
 
 if TYPE_CHECKING:
@@ -148,7 +149,8 @@ def as_cog(
 ) -> FileDigest:
     """Rewrite a GeoTIFF or JPEG 2000 file as a Cloud-Optimized GeoTIFF with the same pixels, masks and settings.
 
-    Every block is decoded twice: none is written before all of them proved readable.
+    Every block is decoded twice: none is written before all of them proved readable. A file with ground control points
+    is brought onto the grid of `localcat.rasters.warping.straight.straight_of`; each pixel there is the nearest one.
 
     Parameters
     ----------
@@ -169,7 +171,7 @@ def as_cog(
     Raises
     ------
     BadRequestError
-        If the source has no CRS or no transform, or an overview would have no pixel.
+        If the source has neither a CRS and a transform nor control points, or an overview would have no pixel.
     GridMismatchError
         If a GeoTIFF cannot keep its CRS.
     CorruptImageError
@@ -180,11 +182,15 @@ def as_cog(
         If the disk refuses.
     """
     description = describe(source)
-    if description.grid is None:
+    straight = None
+    if description.grid is None and description.control_points is not None:
+        straight = straight_of(description.control_points, description.shape)
+    grid = description.grid if straight is None else straight.grid
+    if grid is None:
         raise BadRequestError(f"{source} has no CRS or no transform; give the file both before it is rewritten")
-    check_crs_is_kept(description.grid)
+    check_crs_is_kept(grid)
     chosen = options or CogOptions()
-    check_overviews(chosen.overviews, description.grid.shape)
+    check_overviews(chosen.overviews, grid.shape)
     known = [(declared or {}).get(number, BandLayer()) for number in range(1, description.count + 1)]
     bands = [
         BandLayer(
@@ -206,15 +212,16 @@ def as_cog(
         small_cache(),
         open_raster(plain, max_bytes=max_bytes) as dataset,
     ):
-        digest = write_pixels(
-            FilePixels(dataset, numpy_dtype(description.data_type), description.has_internal_mask),
-            destination,
-            grid=description.grid,
-            options=chosen,
-            bands=bands,
-            tags={**description.tags, **(tags or {})},
-        )
-        return replace(digest, fill_fraction=fill_fraction)
+        dtype, is_masked = numpy_dtype(description.data_type), description.has_internal_mask
+        pixels: PixelSource = FilePixels(dataset, dtype, is_masked)
+        if straight is not None:
+            nodata = [0.0 if band.is_alpha else band.nodata for band in bands]
+            pixels = StraightPixels(dataset, straight, dtype, nodata, has_internal_mask=is_masked)
+        all_tags = {**description.tags, **(tags or {})}
+        digest = write_pixels(pixels, destination, grid=grid, options=chosen, bands=bands, tags=all_tags)
+    if straight is not None:  # the grid also has pixels outside of the file
+        fill_fraction = check_pixels(destination, declared=declared, max_bytes=max_bytes)
+    return replace(digest, fill_fraction=fill_fraction)
 
 
 def have_same_pixels(one: str | PathLike[str], other: str | PathLike[str]) -> bool:

@@ -14,7 +14,7 @@ from localcat.models.product import Product
 from localcat.rasters.files.describe import RasterDescription
 from localcat.rasters.files.environment import raster_environment
 from localcat.timestamps import from_microseconds, to_microseconds
-from localcat.writing.files import require_bands
+from localcat.writing.files import grid_of, require_bands
 from localcat.writing.ingest.content.headers import FileHeader, read_header
 from localcat.writing.ingest.facts import Facts, Items, facts_of
 from localcat.writing.ingest.known import KnownImage, KnownImages, sha256_of
@@ -177,6 +177,7 @@ class Planner:
         layers = {file.location: layer for layer, file in scene.layers.items()}
         headers = [read.headers[layers[file.location]].description for file in files]
         for place, (file, header) in enumerate(zip(files, headers, strict=True)):
+            grid_of(file.path, header, is_rewritten=self._options.cog)
             require_bands(file.path, header, [band for band in target.bands if band.file_position == place])
         facts = facts_of(scene, read.in_order, self._items, date_from=self._options.date_from)
         self._results.leave_unused(scene, [file.location for file in files], target.product_id)

@@ -9,6 +9,7 @@ import pytest
 
 from localcat import Catalog
 from tests.damage import file_of
+from tests.scene_folders import sentinel1_grd
 from tests.shell import complaint, invoke, run
 
 
@@ -71,3 +72,14 @@ def test_recipes_are_listed_shown_and_tried(scenes: Path, tmp_path: Path) -> Non
     told = run("recipes", "test", mine, scenes, "--verbose")
     assert told.endswith("IngestReport (dry run): 2 added, 0 skipped, 0 failed; 1 files passed over\n")
     assert json.loads(run("recipes", "test", "generic", scenes, "--json"))["added"] == 2
+
+
+def test_radar_images_without_a_grid_are_told_the_option_for_one(kept: Catalog, tmp_path: Path) -> None:
+    sentinel1_grd(tmp_path / "radar")
+    refused = invoke("ingest", tmp_path / "radar", "--verbose", catalog=kept)
+    assert refused.exit_code == 1
+    assert (
+        "has ground control points and no grid; ingest it with --cog, which brings its pixels onto a grid"
+        in " ".join(refused.output.split())
+    )
+    assert run("ingest", tmp_path / "radar", "--cog", catalog=kept).startswith("IngestReport: 1 added, 0 skipped")

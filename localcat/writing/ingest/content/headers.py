@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy
 
-from localcat.errors import CorruptImageError
+from localcat.errors import CorruptImageError, RasterError
 from localcat.rasters.files.describe import RasterDescription, describe
 from localcat.rasters.files.dtypes import data_type_name
 from localcat.rasters.files.opening import open_raster
+from localcat.rasters.warping.straight import straight_of
 from localcat.writing.ingest.content.labels import Codes, codes_of
 
 _SAMPLE_SIDE = 256  # pixels; a reduced copy of a band, of which its range is taken
@@ -66,7 +67,8 @@ class FileHeader:
     tags : dict of str
         Its metadata, by names in upper case.
     resolution : tuple of float and str, optional
-        The size of a pixel and its unit, ``"meters"`` or ``"degrees"``.
+        The size of a pixel and its unit, ``"meters"`` or ``"degrees"``; of the grid that control points lead to,
+        if it has these.
     description : RasterDescription
         All that the header says.
     """
@@ -135,13 +137,17 @@ def _names(found: RasterDescription) -> list[str]:
 
 
 def _resolution(found: RasterDescription) -> tuple[float, str] | None:
-    if found.grid is None:
+    grid = found.grid
+    if grid is None and found.control_points is not None:
+        with suppress(RasterError):  # who brings the file onto that grid will see it, too
+            grid = straight_of(found.control_points, found.shape).grid
+    if grid is None:
         return None
-    size = max(found.grid.resolution)
-    if found.grid.crs.is_geographic:
+    size = max(grid.resolution)
+    if grid.crs.is_geographic:
         return round(size, 12), "degrees"
     try:
-        _, factor = found.grid.crs.linear_units_factor
+        _, factor = grid.crs.linear_units_factor
     except _ODD:
         return None
     return round(size * factor, 6), "meters"

@@ -127,7 +127,7 @@ def _node(element: ElementTree.Element) -> Tree | str:
         node.setdefault(f"@{_local(name)}", []).append(value)
     for child in element:
         node.setdefault(_local(child.tag), []).append(_node(child))
-    if len(element) == 0:  # a value with attributes, such as its unit
+    if len(element) == 0 and (element.text or "").strip():  # a value with attributes, such as its unit
         return element.text or ""
     return node
 
