@@ -1,0 +1,109 @@
+"""Searches as a program asks: another place and time each call, built from scratch, and rows read back.
+
+Of each image four values are read: id, acquired, cloud_fraction and geometry. The floor reads the same by hand-written
+SQL and shapely on the same file; its SQL is there already. Both answer each question, in turns and in a random order,
+and must find the same. What was taken is processor time, which other programs on the machine disturb less.
+"""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from benchmarks.by_hand import DAY, TIMES, YEAR, Asked, rows_by_hand
+from localcat import Catalog
+from localcat import properties as p
+from localcat.search import ImageSearch
+from localcat.timestamps import iso_text
+
+ROUNDS = 100
+LARGEST = "bench:p00"
+
+
+@dataclass(frozen=True)
+class Question:
+    """A kind of question: how large its place is, how long its time, and what else it asks."""
+
+    degrees: float | None = None
+    microseconds: int | None = None
+    of_largest: bool = True
+    clouds_below: float | None = None
+    newest: int | None = None
+
+    def somewhere(self, chance: random.Random) -> Asked:
+        """Return the question about a random place and time."""
+        west, south = chance.uniform(-160, 150), chance.uniform(-50, 60)
+        start = chance.randrange(*TIMES)
+        return Asked(
+            None if self.degrees is None else (west, south, west + self.degrees, south + self.degrees),
+            None if self.microseconds is None else (start, start + self.microseconds),
+            1 if self.of_largest else None,
+            self.clouds_below,
+            self.newest,
+        )
+
+
+QUESTIONS = {
+    "q1 product, 0.2°, a year": Question(0.2, YEAR),
+    "q2 product, 10°, a month, clouds": Question(10, YEAR // 12, clouds_below=0.2),
+    "q3 0.2°, three months": Question(0.2, YEAR // 4, of_largest=False),
+    "q4 product, a day": Question(None, DAY),
+    "q5 0.05°, all time": Question(0.05, of_largest=False),
+    "q7s newest 10 in 0.2°": Question(0.2, newest=10),
+    "q7b newest 10 in 10°": Question(10, newest=10),
+    "q8 newest 20 of low cloud in 1°": Question(1, of_largest=False, clouds_below=0.1, newest=20),
+}
+questions = pytest.mark.parametrize("name", QUESTIONS)
+
+
+def built(images: ImageSearch, asked: Asked) -> ImageSearch:
+    """Return the search for a question, as a program writes it."""
+    search = images
+    if asked.product is not None:
+        search = search.filter(p.product_id == LARGEST)
+    if asked.times is not None:
+        start, end = map(iso_text, asked.times)
+        search = search.filter((p.acquired >= start) & (p.acquired < end))
+    if asked.clouds_below is not None:
+        search = search.filter(p.cloud_fraction < asked.clouds_below)
+    if asked.box is not None:
+        search = search.intersects(asked.box)
+    return search if asked.newest is None else search.sort("-acquired").limit(asked.newest)
+
+
+@questions
+def test_rows(varied: Callable[..., None], big: Catalog, plain: sqlite3.Connection, name: str) -> None:
+    def ours(asked: Asked) -> list[Any]:
+        return [(image.id, image.acquired, image.cloud_fraction, image.geometry) for image in built(big.images, asked)]
+
+    varied(f"rows {name}", ours, lambda asked: rows_by_hand(plain, asked), QUESTIONS[name].somewhere, ROUNDS)
+
+
+@questions
+def test_ids(varied: Callable[..., None], big: Catalog, plain: sqlite3.Connection, name: str) -> None:
+    varied(
+        f"ids {name}",
+        lambda asked: built(big.images, asked).ids(),
+        lambda asked: rows_by_hand(plain, asked),
+        QUESTIONS[name].somewhere,
+        ROUNDS,
+    )
+
+
+def test_count_on_a_continent(varied: Callable[..., None], big: Catalog, plain: sqlite3.Connection) -> None:
+    def somewhen(chance: random.Random) -> Asked:
+        start = chance.randrange(*TIMES)
+        return Asked((-30.0, -10.0, 40.0, 40.0), (start, start + YEAR), 1)
+
+    varied(
+        "count q6 product, a continent, a year",
+        lambda asked: range(built(big.images, asked).count()),
+        lambda asked: rows_by_hand(plain, asked),
+        somewhen,
+        ROUNDS // 4,
+    )
