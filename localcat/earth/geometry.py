@@ -65,9 +65,22 @@ def as_geometry(value: object, *, crs: CRS | None = None, of: str | None = None)
     GeometryWarning
         If an invalid polygon was repaired, or an edge was read as crossing the antimeridian.
     """
+    plain = _plain_box(value) if crs is None else None
+    if plain is not None:
+        return plain
     with _quietly():
         form = form_of(value)
         return _usable(form if form.crs is not None else form.in_crs(crs), of)
+
+
+def _plain_box(value: object) -> BaseGeometry | None:
+    """Return the shape of a bounding box that can be used as it is, as nearly all can; None for all other values."""
+    if not isinstance(value, tuple | list) or [type(number) for number in value] != [float, float, float, float]:
+        return None
+    west, south, east, north = value
+    if not (-180 <= west < east <= 180 and east - west <= 180 and -90 <= south < north <= 90):
+        return None
+    return shapely.box(west, south, east, north) if (east - west) * (north - south) > 0 else None
 
 
 def as_footprints(
@@ -256,14 +269,14 @@ def intersecting(area: BaseGeometry, footprints: NDArray[Any]) -> NDArray[numpy.
     """
     shapely.prepare(area)
     hits = shapely.intersects(area, footprints)
+    west, south, east, north = area.bounds
     # Both sides of the antimeridian are the same line: what touches it from the east meets what does from the west.
-    west, _, east, _ = area.bounds
     for edge, turn in ((-180.0, 360.0), (180.0, -360.0)):
         if edge in (west, east):
             seam = shapely.LineString([(edge, -90), (edge, 90)])
             border = shapely.union_all([shapely.intersection(part, seam) for part in flat_parts(area)])
             hits |= shapely.intersects(turned(border, turn), footprints)
-    for pole in poles_of(area):
+    for pole in poles_at(south, north):
         hits |= shapely.intersects(shapely.LineString([(-180, pole), (180, pole)]), footprints)
     return hits
 
@@ -271,6 +284,11 @@ def intersecting(area: BaseGeometry, footprints: NDArray[Any]) -> NDArray[numpy.
 def poles_of(area: BaseGeometry) -> list[float]:
     """Return the latitudes of the poles that an area touches; each is one place, at all longitudes."""
     _, south, _, north = area.bounds
+    return poles_at(south, north)
+
+
+def poles_at(south: float, north: float) -> list[float]:
+    """Return the latitudes of the poles among two latitudes."""
     return [pole for pole, edge in ((90.0, north), (-90.0, south)) if edge == pole]
 
 

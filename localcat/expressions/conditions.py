@@ -91,7 +91,7 @@ def spatial(ref: Ref, relation: Relation, geometry: object, metres: object = Non
 
 
 def _operand(ref: Ref, op: Op, value: object) -> tuple[Ref, Op, object]:
-    if ref != _PRODUCT:
+    if ref.attribute != _PRODUCT.attribute or ref != _PRODUCT:
         return ref, op, plain_value(ref, value)
     ident = value if isinstance(value, str) else getattr(value, "id", None)
     if not isinstance(ident, str):
@@ -100,7 +100,7 @@ def _operand(ref: Ref, op: Op, value: object) -> tuple[Ref, Op, object]:
 
 
 def _no_product(ref: Ref) -> Ref:
-    if ref == _PRODUCT:
+    if ref.attribute == _PRODUCT.attribute and ref == _PRODUCT:
         raise BadRequestError("p.product can be compared by ==, != and any_of only; for the rest use p.product_id")
     return ref
 

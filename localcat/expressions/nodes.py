@@ -17,6 +17,7 @@ from localcat.errors import BadRequestError
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
+_FEW = 8  # conditions of most filters
 MAX_CONDITIONS = 10_000  # joined by and, or and not
 MAX_VALUES = 100_000  # of one any_of
 # Levels of a tree. SQLite's parser keeps a stack of 100 entries unless it was built otherwise, and a level of
@@ -42,7 +43,7 @@ class Op(StrEnum):
     @property
     def is_range(self) -> bool:
         """Whether the comparison needs an order."""
-        return self not in (Op.EQ, Op.NE)
+        return self is not Op.EQ and self is not Op.NE
 
 
 _MIRRORED = {Op.LT: Op.GT, Op.GT: Op.LT, Op.LE: Op.GE, Op.GE: Op.LE}
@@ -287,7 +288,9 @@ def walk(node: Node) -> Iterator[tuple[Node, int]]:
 
 def is_spatial(node: Node) -> bool:
     """Return whether a spatial condition is anywhere in a tree."""
-    return any(isinstance(inner, Spatial) for inner, _ in walk(node))
+    if isinstance(node, And | Or | Not):
+        return any(isinstance(inner, Spatial) for inner, _ in walk(node))
+    return isinstance(node, Spatial)
 
 
 def refs_of(node: Node) -> set[Ref]:
@@ -332,6 +335,9 @@ def check_depth(depth: int) -> None:
 
 def check_size(node: Node) -> None:
     """Raise `BadRequestError` for a tree that is nested too deep or has too many conditions to be read in good time."""
+    parts = node.parts if isinstance(node, And) else (node,)
+    if len(parts) <= _FEW and all(isinstance(part, Comparison) for part in parts):
+        return  # as most filters
     deepest = count = 0
     for inner, level in walk(node):
         deepest = max(deepest, level)

@@ -11,6 +11,7 @@ Everything here is a value: an operator makes a new expression and leaves its op
 
 from __future__ import annotations
 
+import functools
 import itertools
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -507,13 +508,19 @@ class Properties:
             raise AttributeError(f"{name!r} is not the name of a property")
         if self.__names and name not in self.__names:
             raise UnknownPropertyError(f"there is no property {name}{nearest(name, self.__names)}")
-        return Property(Ref(name))
+        return Property(_ref_of(name))
 
     def __dir__(self) -> Iterator[str]:
         return iter(self.__names)
 
     def __repr__(self) -> str:
         return f"Properties({', '.join(map(repr, self.__names))})"
+
+
+@functools.lru_cache(maxsize=256)
+def _ref_of(name: str) -> Ref:
+    """Return what a handle stands for: the same object each time, which is looked up by the fastest."""
+    return Ref(name)
 
 
 properties = Properties()

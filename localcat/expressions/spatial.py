@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy
 import shapely
 
-from localcat.earth.geometry import INDEX_EAST, INDEX_WEST, Box, footprint_box, intersecting, poles_of
+from localcat.earth.geometry import INDEX_EAST, INDEX_WEST, Box, footprint_box, intersecting, poles_at, poles_of
 from localcat.earth.sphere import grown_box, within_reach
 from localcat.expressions.nodes import Relation, Spatial
 
@@ -163,18 +163,19 @@ def boxes_of(condition: Spatial) -> list[Box] | None:
     if condition.relation is Relation.DISJOINT:
         return None
     box = footprint_box(condition.area)
+    poles = poles_at(*box[2:])
     if condition.relation is Relation.WITHIN_DISTANCE:
         box = grown_box(box, condition.metres or 0.0)
     west, east, south, north = box
     if east - west >= 360:
         return [(INDEX_WEST, INDEX_EAST, south, north)]
-    turns = (-720, -360, 0, 360, 720)
+    turns = (0, 360) if west > -180 and east < 180 else (-720, -360, 0, 360, 720)
     boxes = [
         (west + turn, east + turn, south, north)
         for turn in turns
         if west + turn <= INDEX_EAST and east + turn >= INDEX_WEST
     ]
-    return boxes + [(INDEX_WEST, INDEX_EAST, pole, pole) for pole in poles_of(condition.area)]
+    return boxes + [(INDEX_WEST, INDEX_EAST, pole, pole) for pole in poles]
 
 
 def _pole_of(footprints: NDArray[Any]) -> NDArray[numpy.float64]:

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     )
     from localcat.store.file.transaction import Transaction
     from localcat.store.rows import Row
-    from localcat.store.unread import Unread
 
 
 class Band(NamedCatalogObject, abstract=True):
@@ -83,10 +82,8 @@ class Band(NamedCatalogObject, abstract=True):
         return _attributes_of_all_types() if cls is Band else super()._filterable()
 
     @classmethod
-    def _from_row(
-        cls, catalog: Backend, row: Row, unread: Unread | None = None, values: dict[str, Any] | None = None
-    ) -> Self:
-        return super(Band, cls._class_of(row, catalog.database.path))._from_row(catalog, row, unread, values)
+    def _from_row(cls, catalog: Backend, row: Row) -> Self:
+        return super(Band, cls._class_of(row, catalog.database.path))._from_row(catalog, row)
 
     @classmethod
     def _class_of(cls, row: Row, path: Path) -> builtins.type[Self]:

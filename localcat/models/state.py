@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import copy
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias
 
 from localcat.errors import AttributeValidationError, CorruptCatalogError, DeletedObjectError
@@ -92,28 +92,36 @@ class Record:
         self._fill(attributes)
 
     @classmethod
-    def _from_row(
-        cls, catalog: Backend, row: Row, unread: Unread | None = None, values: dict[str, Any] | None = None
-    ) -> Self:
-        """Make an object of a row of its table, decoding nothing yet.
+    def _from_row(cls, catalog: Backend, row: Row) -> Self:
+        """Make an object of a row of its table, decoding nothing yet."""
+        return cls._from_rows(catalog, (row,), ({},), None)[0]
+
+    @classmethod
+    def _from_rows(
+        cls, catalog: Backend, found: Sequence[Row], values: Sequence[dict[str, Any]], unread: Unread | None
+    ) -> list[Self]:
+        """Make objects of rows of its table.
 
         Parameters
         ----------
         catalog : Catalog
-            Whose row it is.
-        row : tuple
-            All of it; or with `unread` the beginning of it, the attributes ``_in_brief``.
+            Whose rows they are.
+        found : sequence of tuple
+            The rows; or with `unread` the beginnings of them, the attributes ``_in_brief``.
+        values : sequence of dict
+            For each the attributes that are decoded already, by name; the object keeps it.
         unread : Unread, optional
-            Where the rest of it is read.
-        values : dict, optional
-            Values of attributes that are decoded already; the object keeps it.
+            Where the rest of the rows is read, which has the same `values`.
         """
-        self = cls.__new__(cls)
-        _set_catalog(self, catalog)
-        _set_row(self, row)
-        _set_unread(self, unread)
-        _set_values(self, {} if values is None else values)
-        return self
+        objects = []
+        for row, known in zip(found, values, strict=True):
+            self = cls.__new__(cls)
+            _set_catalog(self, catalog)
+            _set_row(self, row)
+            _set_unread(self, unread)
+            _set_values(self, known)
+            objects.append(self)
+        return objects
 
     @classmethod
     def _home(cls, given: Backend | None, attributes: Mapping[str, Any]) -> Backend:
@@ -168,13 +176,14 @@ class Record:
         if position >= len(row):
             row = self._complete()
         stored = row[position]
+        if (
+            self._unread is not None
+            and self._unread.load(attribute, position, DAMAGE)
+            and attribute.name in self._values
+        ):
+            return self._values[attribute.name]
         try:
-            value = None
-            if stored is not None:
-                if self._unread is not None and attribute.loads_many:
-                    value = self._unread.loaded(row, position, attribute.load_many)
-                if value is None:
-                    value = attribute.held(attribute.load(stored))
+            value = None if stored is None else attribute.held(attribute.load(stored))
         except DAMAGE as error:
             raise CorruptCatalogError(
                 f"{attribute.name} of {type(self).__name__} {self._stored('id')!r} is damaged in catalog "
@@ -231,7 +240,8 @@ class Record:
                 else:
                     del self._values[name]
             found = tuple(renewed)
-        self._row, self._unread = found, None
+        # The values of a beginning are filled in for all that were found together; these are not among them any more.
+        self._row, self._unread, self._values = found, None, dict(self._values)
         return found
 
     def stored_value(self, ref: Ref) -> Any:

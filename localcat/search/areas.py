@@ -148,31 +148,20 @@ class GeoSearch(Search[T]):
     def _all_conditions(self) -> tuple[Condition, ...]:
         return (*(asked.condition for asked in self._spatial), *self._conditions)
 
-    def __iter__(self) -> Iterator[T]:
-        columns = self._columns()
+    def _found(self, columns: tuple[str, ...]) -> tuple[Sequence[Row], Sequence[dict[str, Any]], Sequence[int]]:
         if columns[-1] != "geometry" or not self._is_spatial():
-            yield from Search.__iter__(self)
-            return
-        first, shapes, others = self._found(columns)
-        yield from self._objects(columns, first, [{"geometry": shape} for shape in shapes])
-        yield from self._hydrated(others)
-
-    def _found(self, columns: tuple[str, ...]) -> tuple[list[Row], list[BaseGeometry], array[int]]:
-        """Return what is found, in order: some rows with their footprints, and the row ids of the others.
-
-        Candidates are read for the sake of their footprints, so that those that match need not be read again. Of many
-        the row ids alone are kept, which take no memory to speak of.
-        """
+            return Search._found(self, columns)
         first: list[Row] = []
         shapes: list[BaseGeometry] = []
         others = array("q")
+        # Candidates are read for the sake of their footprints; those that match are not read again.
         for matches in self._all_tested(rows.selected(self._kind.table, columns[:-1])):
             if len(first) < rows.HYDRATION_CHUNK:
                 first += matches.rows
                 shapes += matches.shapes
             else:
                 others.extend([row[0] for row in matches.rows])
-        return first, shapes, others
+        return first, [{"geometry": shape} for shape in shapes], others
 
     def _matches(self, columns: str) -> list[tuple[Any, ...]]:
         if not self._is_spatial():
@@ -189,13 +178,13 @@ class GeoSearch(Search[T]):
             if not by_time.is_crowded(crowd, connection):
                 yield from self._tested(columns)
                 return
-            for window in by_time.windows(self._question(), connection):
-                if limit == 0:
-                    break
-                inside = self if window is None else self._also(window)
-                for matches in inside.limit(limit)._tested(columns):
+            _, test = self._exact_test(columns)
+            for question in by_time.windows(self._question(), connection):
+                for matches in self._tested_by(test, test.statement(columns, question=question), limit):
                     limit -= len(matches.rows)
                     yield matches
+                if limit == 0:
+                    break
 
     def _possible_crowd(self, columns: str) -> Clause | None:
         """Return the statement that counts the candidates, if the first in time are asked for; None if not worth it."""
@@ -212,7 +201,9 @@ class GeoSearch(Search[T]):
     def _tested(self, columns: str, *, ordered: bool = True, reach: Reach = Reach.MEETING) -> Iterator[Matches]:
         """Yield columns and footprints of the rows found among those of a reach, testing those of all candidates."""
         statement, test = self._exact_test(columns, ordered=ordered, reach=reach)
-        left = self._limit
+        return self._tested_by(test, statement, self._limit)
+
+    def _tested_by(self, test: ExactTest, statement: Clause, left: int | None) -> Iterator[Matches]:
         size = _LARGEST_CHUNK if left is None else _SMALLEST_CHUNK
         with self._catalog.database.read() as connection:
             candidates = connection.execute(statement.sql, statement.params)

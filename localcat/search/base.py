@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import operator
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from localcat.collection import BandCollection, Collection, ImageCollection, ProductCollection
@@ -40,6 +41,7 @@ _COLLECTIONS: dict[type[CatalogObjectBase], type] = {
     Band: BandCollection,
     Image: ImageCollection,
 }
+_SCOPES: dict[type[CatalogObjectBase], Scope] = {}
 _LONGEST_TEXT = 10_000  # characters; SQLite takes minutes for a million words
 _TABLE_CHUNK = 10_000  # rows of a batch of a table
 _MOST_SHOWN = 10  # conditions in the repr of a search
@@ -100,19 +102,32 @@ class Search(Tabular, Generic[T]):
         band_type = model.band_type() if issubclass(model, Band) else None
         if band_type is not None:  # one table has the bands of all types
             where = (p.type == band_type).node
-            given |= {"_where": where, "_conditions": conditions_of(where, Scope(model.table, model.fields()))}
+            given |= {"_where": where, "_conditions": conditions_of(where, _scope_of(model))}
         self._take(given)
 
     def _take(self, given: Mapping[str, Any]) -> None:
-        for name, part in self.__dataclass_fields__.items():
-            object.__setattr__(self, name, given.get(name, part.default) if part.init else {})
+        asked, made = self._parts()
+        for name, default in asked.items():
+            object.__setattr__(self, name, given.get(name, default))
+        for name in made:
+            object.__setattr__(self, name, {})
 
     def _with(self, **changed: Any) -> Self:
-        """Return a search that differs in some parts; what was made for this one is made anew for it."""
-        made, put = object.__new__(type(self)), object.__setattr__
-        for name, part in self.__dataclass_fields__.items():
-            put(made, name, (changed[name] if name in changed else getattr(self, name)) if part.init else {})
-        return made
+        """Return a search that differs in some parts; what was made for this one is made again for it."""
+        search, put = object.__new__(type(self)), object.__setattr__
+        asked, made = self._parts()
+        for name in asked:
+            put(search, name, changed[name] if name in changed else getattr(self, name))
+        for name in made:
+            put(search, name, {})
+        return search
+
+    @classmethod
+    @functools.cache
+    def _parts(cls) -> tuple[dict[str, Any], list[str]]:
+        """Return what a search asks, with its defaults, and the names of what is made from that."""
+        parts = fields(cls)
+        return {part.name: part.default for part in parts if part.init}, [part.name for part in parts if not part.init]
 
     def __repr__(self) -> str:
         from localcat.expressions.python_text import shortened  # for people, whom other searches do not meet
@@ -218,7 +233,27 @@ class Search(Tabular, Generic[T]):
     # Asking
 
     def __iter__(self) -> Iterator[T]:
-        yield from self._hydrated(self._row_ids())
+        columns = self._columns()
+        first, values, others = self._found(columns)
+        yield from self._objects(columns, first, values)
+        yield from self._hydrated(others)
+
+    def _found(self, columns: tuple[str, ...]) -> tuple[Sequence[Row], Sequence[dict[str, Any]], Sequence[int]]:
+        """Return what is found, in order: rows with some of their values, and the row ids of all others.
+
+        Of many the row ids alone are kept, which take no memory to speak of.
+        """
+        if not self._finds_few():
+            return (), (), self._row_ids()
+        found = self._matches(rows.selected(self._kind.table, columns))
+        return found, [{} for _ in found], ()
+
+    def _finds_few(self) -> bool:
+        """Return whether it is known beforehand that all that is found can be read in one go."""
+        if self._limit is not None:
+            return self._limit <= rows.HYDRATION_CHUNK
+        with self._catalog.database.read() as connection:
+            return by_time.is_few(self._question(), connection, rows.HYDRATION_CHUNK)
 
     def _hydrated(self, found: Sequence[int]) -> Iterator[T]:
         """Yield the objects of rows, reading them in chunks."""
@@ -227,24 +262,23 @@ class Search(Tabular, Generic[T]):
             with self._catalog.database.read() as connection:
                 chunk = found[start : start + rows.HYDRATION_CHUNK]
                 hydrated = list(rows.hydrate(connection, self._kind.table, columns, chunk))
-            yield from self._objects(columns, hydrated)
+            yield from self._objects(columns, hydrated, [{} for _ in hydrated])
 
     def _columns(self) -> tuple[str, ...]:
         """Return the attributes that are read at once: inside a transaction, which may be rolled back, all of them."""
         kind = self._kind
         return kind._columns() if self._catalog.database.in_transaction else kind._in_brief or kind._columns()
 
-    def _objects(
-        self, columns: tuple[str, ...], found: Sequence[Row], known: Sequence[dict[str, Any]] | None = None
-    ) -> Iterator[T]:
+    def _objects(self, columns: tuple[str, ...], found: Sequence[Row], values: Sequence[dict[str, Any]]) -> Iterator[T]:
         """Yield the objects of rows that have these columns, and of which some values are known already."""
-        kind, catalog, all_columns = self._kind, self._catalog, self._kind._columns()
+        kind, catalog = self._kind, self._catalog
+        if columns == kind._columns():
+            yield from [kind._from_row(catalog, row) for row in found]
+            return
         for start in range(0, len(found), TOGETHER):
-            some, unread = found[start : start + TOGETHER], None
-            if columns != all_columns:
-                unread = Unread(catalog.database, kind.table, all_columns, some)
-            for position, row in enumerate(some, start):
-                yield kind._from_row(catalog, row, unread, None if known is None else known[position])
+            some, known = found[start : start + TOGETHER], values[start : start + TOGETHER]
+            unread = Unread(catalog.database, kind.table, kind._columns(), some, known)
+            yield from kind._from_rows(catalog, some, known, unread)
 
     def collect(self) -> Collection[T]:
         """Return the objects found, in memory: a ProductCollection, a BandCollection, an ImageCollection."""
@@ -336,7 +370,7 @@ class Search(Tabular, Generic[T]):
 
     @property
     def _scope(self) -> Scope:
-        return Scope(self._kind.table, self._kind.fields())
+        return _scope_of(self._kind)
 
     def _only(self, conditions: Sequence[Condition] = (), text: str | None = None) -> Self:
         """Return a search of the same class for this alone, without an order or a limit."""
@@ -392,3 +426,11 @@ class Search(Tabular, Generic[T]):
 
     def _row_ids(self) -> array[int]:
         return array("q", (row[0] for row in self._matches(f"{self._kind.table}.id")))
+
+
+def _scope_of(kind: type[CatalogObjectBase]) -> Scope:
+    """Return the table and the attributes of a class: the same object each time, which is looked up by the fastest."""
+    scope = _SCOPES.get(kind)
+    if scope is None:
+        scope = _SCOPES[kind] = Scope(kind.table, kind.fields())
+    return scope

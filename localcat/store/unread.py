@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
-from localcat.errors import CorruptCatalogError
 from localcat.store import rows
 
 if TYPE_CHECKING:
@@ -16,6 +15,15 @@ if TYPE_CHECKING:
 
 TOGETHER = 100
 """Rows that share one: a statement for each costs little more than one for all, and none keeps many others alive."""
+
+
+class Loader(Protocol):
+    """An attribute."""
+
+    name: str
+
+    def load_many(self, stored: Sequence[Any]) -> Sequence[Any]:
+        """Return the values of several stored forms, None for None."""
 
 
 class Unread:
@@ -34,17 +42,27 @@ class Unread:
         All of a row, those first that were read already.
     found : sequence of Row
         What was read.
+    values : sequence of dict
+        Of each of them the values that are decoded, by attribute.
     """
 
-    __slots__ = ("__weakref__", "_attributes", "_database", "_found", "_loaded", "_rows", "_table")
+    __slots__ = ("__weakref__", "_attributes", "_database", "_found", "_loaded", "_rows", "_table", "_values")
 
-    def __init__(self, database: Database, table: str, attributes: tuple[str, ...], found: Sequence[Row]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        table: str,
+        attributes: tuple[str, ...],
+        found: Sequence[Row],
+        values: Sequence[dict[str, Any]],
+    ) -> None:
         self._database = database
         self._table = table
         self._attributes = attributes
         self._found = found
+        self._values = values
         self._rows: dict[Any, Row] | None = None
-        self._loaded: dict[int, dict[Any, Any]] = {}  # by position in the row, and by row id
+        self._loaded: set[str] = set()
         database.unread.add(self)
 
     def row(self, row_id: Any) -> Row | None:
@@ -61,16 +79,19 @@ class Unread:
         if self._rows is None:  # else another thread was faster, perhaps before a commit
             self._rows = found
 
-    def loaded(self, row: Row, position: int, load_many: Callable[[Sequence[Any]], Sequence[Any]]) -> Any:
-        """Return the value at a position of one of the rows, decoded with those of the others.
+    def load(self, attribute: Loader, position: int, damage: tuple[type[Exception], ...]) -> bool:
+        """Decode an attribute of all the rows that have not got it yet, in much less time than one by one.
 
-        Each can be had once; None if it was, or if one of them is damaged.
+        Return whether that was done; it is not done again, nor where one of the values is damaged.
         """
-        known = self._loaded.get(position)
-        if known is None:
-            try:
-                values = load_many([one[position] for one in self._found])
-            except CorruptCatalogError:
-                values = ()
-            known = self._loaded[position] = dict(zip([one[0] for one in self._found], values, strict=False))
-        return known.pop(row[0], None)
+        name = attribute.name
+        if name in self._loaded:
+            return False
+        self._loaded.add(name)
+        try:
+            loaded = attribute.load_many([row[position] for row in self._found])
+        except damage:
+            return False
+        for values, value in zip(self._values, loaded, strict=True):
+            values.setdefault(name, value)
+        return True

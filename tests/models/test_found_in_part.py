@@ -149,3 +149,20 @@ def test_a_damaged_footprint_hides_no_other_one(here: Catalog) -> None:
     assert (x.geometry.area, z.geometry.area) == (3.0, 3.0)
     with pytest.raises(CorruptCatalogError, match="geometry of Image 'one:y' is damaged"):
         y.geometry  # noqa: B018  # reading is what is tested
+
+
+def test_what_is_decoded_for_all_changes_no_image_that_is_newer(here: Catalog, there: Catalog) -> None:
+    x, y, z = here.images
+    z.cloud_fraction = 0.9
+    change(there, acquired="2021-01-01", cloud_fraction=0.2)
+    assert x.tags == ["old"]  # which is read now, as is the rest of x
+    assert (y.acquired.year, y.cloud_fraction) == (2020, 0.1)  # which are decoded for all three
+    assert (x.acquired.year, x.cloud_fraction, x.state) == (2021, 0.2, "saved")
+    assert (z.cloud_fraction, z.state) == (0.9, "modified")
+
+
+def test_an_image_that_is_reloaded_is_alone(here: Catalog, there: Catalog) -> None:
+    x, y, _ = here.images
+    change(there, cloud_fraction=0.2)
+    x.reload()
+    assert (y.cloud_fraction, x.cloud_fraction, x.state) == (0.1, 0.2, "saved")

@@ -62,7 +62,6 @@ class Attribute(Generic[T]):
 
     kind: ClassVar[Kind] = Kind.TEXT
     is_mutable: ClassVar[bool] = False  # whether a value can be changed in place
-    loads_many: ClassVar[bool] = False  # whether many values are decoded in much less time than one by one
     type_name: ClassVar[str] = "str"  # in messages and in the documentation
 
     def __init__(
@@ -129,8 +128,9 @@ class Attribute(Generic[T]):
         return value
 
     def load_many(self, stored: Sequence[Any]) -> Sequence[T | None]:
-        """Return the values of several stored forms, None for None."""
-        return [None if one is None else self.load(one) for one in stored]
+        """Return the values of several stored forms, None for None; one that is damaged spoils all."""
+        load = self.load
+        return [None if one is None else load(one) for one in stored]
 
     def same_stored(self, one: Stored, other: Stored) -> bool:
         """Return whether two stored forms, None included, stand for equal values."""
@@ -434,7 +434,6 @@ class Geometry(Settable["BaseGeometry", Outline]):
 
     kind = Kind.GEOMETRY
     type_name = "shapely geometry"
-    loads_many = True
 
     def coerce(self, value: Any) -> BaseGeometry:
         from localcat.earth import geometry  # brings shapely, which objects without a footprint do not need

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from localcat.expressions.nodes import And, IsNull, Node, Or, Ref, Spatial, is_spatial
+from localcat.expressions.nodes import And, Comparison, IsNull, Node, Or, Ref, Spatial, is_spatial
 from localcat.store.clauses import Clause, Parameter
 from localcat.store.query.calendar import years_as_ranges
 from localcat.store.query.compiler import Scope, compile_where, joined_nodes
@@ -77,7 +77,7 @@ def clause_of(conditions: Sequence[Condition]) -> Clause:
 
 def _condition(node: Node, scope: Scope) -> Condition:
     clause = compile_where(node, scope)
-    if not is_spatial(node):
+    if isinstance(node, Comparison) or not is_spatial(node):
         return Condition(node, clause)
     return Condition(node, clause, is_spatial=True, window=_window(node), is_window=_is_window(node))
 

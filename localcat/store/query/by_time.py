@@ -14,7 +14,7 @@ from typing import TypeGuard
 from localcat.expressions.nodes import AnyOf, Comparison, IsNull, Like, Node, Prefix, Ref, refs_of
 from localcat.store.clauses import Clause
 from localcat.store.query import planner
-from localcat.store.query.analysis import Condition
+from localcat.store.query.analysis import Condition, conditions_of
 from localcat.store.query.compiler import Scope, compile_where
 from localcat.store.query.planner import Products, Question
 from localcat.store.rtree.ask import UNSET_TIME, TimeRange
@@ -54,6 +54,28 @@ def is_brief(question: Question, connection: sqlite3.Connection) -> bool:
         return False
     start, end = _within(known, asked)
     return end - start <= _LONG * (known[1] - known[0])
+
+
+def is_few(question: Question, connection: sqlite3.Connection, most: int) -> bool:
+    """Return whether there are at most so many images of the product and the time that a question asks for.
+
+    It is not found out for other questions, where that would take long.
+    """
+    asked = planner.acquired_range(question)
+    if question.table != "image" or question.text is not None or asked.start is None or asked.end is None:
+        return False
+    if planner.product_of(question) is None:
+        return False
+    conditions = tuple(one for one in question.conditions if _is_of_product(one.node) or _is_of_time(one.node))
+    counted = planner.select(
+        replace(question, conditions=conditions), "1", ordered=False, tail=Clause("LIMIT ?", (most + 1,))
+    )
+    (number,) = connection.execute(f"SELECT count(*) FROM ({counted.sql})", counted.params).fetchone()
+    return bool(number <= most)
+
+
+def _is_of_time(node: Node) -> bool:
+    return isinstance(node, Comparison) and node.ref == _ACQUIRED
 
 
 def has_ranges(question: Question, field: str) -> bool:
@@ -108,8 +130,8 @@ def is_crowded(candidates: Clause | None, connection: sqlite3.Connection) -> boo
     return bool(number == planner.CROWD)
 
 
-def windows(question: Question, connection: sqlite3.Connection) -> Iterator[Node | None]:
-    """Yield conditions on `acquired` that part the matches of a question about an area, in its order; None for all.
+def windows(question: Question, connection: sqlite3.Connection) -> Iterator[Question]:
+    """Yield questions that part the matches of one about an area, by `acquired` and in its order.
 
     Windows grow from one to the next. The first ones, which are not crowded, hold only what comes first, so that few
     of many matches are found fast. The last are the images whose `acquired` is unset.
@@ -117,7 +139,7 @@ def windows(question: Question, connection: sqlite3.Connection) -> Iterator[Node
     is_ascending = question.order[0][1]
     asked, known = planner.acquired_range(question), span(connection)
     if asked == UNSET_TIME:
-        yield None
+        yield question
         return
     if known is not None:
         first, last = _within(known, asked)
@@ -130,11 +152,12 @@ def windows(question: Question, connection: sqlite3.Connection) -> Iterator[Node
             length //= _GROWTH**2
         while first <= last:
             start, end = _window(first, last, length, is_ascending)
-            yield planner.between("acquired", start, end)
+            yield planner.within(question, "acquired", start, end)
             first, last = (end + 1, last) if is_ascending else (first, start - 1)
             length *= _GROWTH
     if asked.start is None and asked.end is None:
-        yield IsNull(_ACQUIRED)
+        unset = conditions_of(IsNull(_ACQUIRED), question.scope)
+        yield replace(question, conditions=question.conditions + unset)
 
 
 def _within(known: tuple[int, int], asked: TimeRange) -> tuple[int, int]:

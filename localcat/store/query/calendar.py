@@ -15,9 +15,9 @@ def years_as_ranges(node: Node) -> Node:
     A year that is excluded stays as it is: no index helps to find the others. So do values that are no year, for
     whoever reads the filter next to refuse.
     """
+    if isinstance(node, Comparison | AnyOf) and node.ref.part is not Part.YEAR:
+        return node
     match node:
-        case Comparison() | AnyOf() if node.ref.part is not Part.YEAR:
-            return node
         case And(parts) | Or(parts):
             rewritten = [years_as_ranges(part) for part in parts]
             if all(new is old for new, old in zip(rewritten, parts, strict=True)):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from localcat.errors import BadRequestError
 from localcat.expressions import nodes
@@ -46,6 +47,10 @@ def compile_where(node: Node, scope: Scope, *, is_negated: bool = False) -> Clau
     BadRequestError
         If a value does not fit its attribute.
     """
+    if isinstance(node, nodes.Comparison):
+        known = _compared(node.ref, node.op, scope)
+        if known is not None:
+            return Clause(known.sql, (known.bind(node.value),))
     match node:
         case (
             nodes.Comparison()
@@ -89,6 +94,32 @@ def compile_where(node: Node, scope: Scope, *, is_negated: bool = False) -> Clau
             return TRUE if value else FALSE
         case _:
             assert_never(node)
+
+
+class _Compared(NamedTuple):
+    """A comparison, but for the value."""
+
+    sql: str
+    bind: Callable[[object], Scalar]
+
+
+@functools.lru_cache(maxsize=512)
+def _compared(ref: Ref, op: Op, scope: Scope) -> _Compared | None:
+    """Return how a plain attribute is compared; None for all that `compile_where` has rules about.
+
+    It depends on the declarations of the class alone, and is the same for every catalog and every value.
+    """
+    field = scope.fields.resolve(ref)
+    if ref.keys or ref.part is not None or field.kind not in (Kind.TEXT, Kind.NUMBER, Kind.TIMESTAMP):
+        return None
+    kept = column(scope.table, ref.attribute)
+    if (scope.table, ref.attribute) in PRODUCT_REFERENCES:
+        # No product has number 0: to equal an unknown product is false, not unknown, and its negation true.
+        number = f"{scope.table}.product_id = ifnull((SELECT id FROM product WHERE uid = ?), 0)"
+        return _Compared(number, field.bind) if op is Op.EQ else None
+    if kept.may_be_nan:
+        return None
+    return _Compared(f"{kept.compare} {op.value} ?", field.bind)
 
 
 def joined_nodes(word: str, conditions: Sequence[Node], clauses: Sequence[Clause]) -> Clause:
@@ -175,9 +206,6 @@ def in_list(values: Sequence[Scalar]) -> Clause:
 def _product_condition(node: nodes.Leaf, field: Field, scope: Scope) -> Clause:
     """Compare a row's product by number, so that an index can answer it; every row has one."""
     number = f"{scope.table}.product_id"
-    if isinstance(node, nodes.Comparison) and node.op is Op.EQ:
-        # No product has number 0: to equal an unknown product is false, not unknown, and its negation true.
-        return Clause(f"{number} = ifnull((SELECT id FROM product WHERE uid = ?), 0)", (field.bind(node.value),))
     wanted = _scalar_condition(node, field, Clause("uid"))
     return Clause(f"{number} IN (SELECT id FROM product WHERE {wanted.sql})", wanted.params)
 

@@ -75,11 +75,21 @@ class ExactTest:
         """From `localcat.store.query.planner.count_candidates`."""
         return count_candidates(self._question)
 
-    def statement(self, columns: str, *, ordered: bool = True) -> Clause:
-        """Return the statement for the candidates, whose rows `matches` takes."""
+    def statement(self, columns: str, *, ordered: bool = True, question: Question | None = None) -> Clause:
+        """Return the statement for the candidates, whose rows `matches` takes.
+
+        Parameters
+        ----------
+        columns : str
+            SQL of what to select.
+        ordered : bool
+            Whether the order matters.
+        question : Question, optional
+            One that asks for less, by conditions that SQL decides.
+        """
         sql = ", ".join([*(clause.sql for clause in self._known), columns, f"{self._question.table}.geometry"])
         chosen = Clause(sql, tuple(value for clause in self._known for value in clause.params))
-        return select(self._question, chosen, ordered=ordered)
+        return select(question or self._question, chosen, ordered=ordered)
 
     def matches(self, rows: Sequence[tuple[Any, ...]]) -> Matches:
         """Return those candidates that match."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -212,16 +213,25 @@ def acquired_range(question: Question) -> TimeRange:
 
 def order_of(question: Question) -> str:
     """Return what follows ORDER BY."""
-    table = question.table
+    return _order_sql(
+        question.table,
+        question.order,
+        by_rank=question.text is not None and not question.order,
+        of_one_product=product_of(question) is not None,
+    )
+
+
+@functools.lru_cache(maxsize=64)
+def _order_sql(table: str, order: tuple[tuple[str, bool], ...], *, by_rank: bool, of_one_product: bool) -> str:
     terms = []
-    for attribute, ascending in question.order:
+    for attribute, ascending in order:
         sql = column(table, attribute).compare
         terms.append(f"{sql} ASC NULLS LAST" if ascending else f"{sql} DESC NULLS LAST")
-    if not terms and question.text is not None:
+    if by_rank:
         terms.append(f"{table}_text.rank")
-    if not any(attribute == "id" for attribute, _ in question.order):
+    if not any(attribute == "id" for attribute, _ in order):
         # Within one product ids sort as names do, and an index holds them in that order.
-        terms.append(f"{table}.name" if product_of(question) is not None else f"{table}.uid")
+        terms.append(f"{table}.name" if of_one_product else f"{table}.uid")
     return ", ".join(terms)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -52,8 +53,9 @@ def candidates(
         Pick only some of them.
     """
     entries = entries_in(boxes, time, reach)
-    unset = "SELECT id FROM image WHERE geometry IS NULL"
-    selects = [*([entries.sql] if boxes else []), *([unset] if with_unset else [])]
+    if not with_unset:
+        return Clause(f"image.id IN ({entries.sql})", entries.params)
+    selects = [*([entries.sql] if boxes else []), "SELECT id FROM image WHERE geometry IS NULL"]
     return Clause(f"image.id IN ({' UNION ALL '.join(selects)})", entries.params)
 
 
@@ -71,24 +73,29 @@ def entries_inside(boxes: Sequence[Box], time: TimeRange) -> Clause:
 
 def entries_in(boxes: Sequence[Box], time: TimeRange, reach: Reach) -> Clause:
     """Return the statement that gives the row ids of the entries of boxes and a time range; some perhaps twice."""
+    sql = _entries_sql(len(boxes), time.start is not None, time.end is not None, reach)
+    times = [end / TIME_UNIT for end in (time.start, time.end) if end is not None]
+    params: list[Parameter] = []
+    for edges in boxes:  # west, east, south, north
+        if reach is not Reach.CROSSING:
+            params += (*edges, *times)
+        else:
+            for edge in edges:
+                params += (*edges, *times, edge)
+    return Clause(sql, tuple(params))
+
+
+@functools.lru_cache(maxsize=64)
+def _entries_sql(boxes: int, has_start: bool, has_end: bool, reach: Reach) -> str:
     meets = "max_lon >= ? AND min_lon <= ? AND max_lat >= ? AND min_lat <= ?"
     inside = "min_lon >= ? AND max_lon <= ? AND min_lat >= ? AND max_lat <= ?"
     sql = f"SELECT id FROM image_index WHERE {inside if reach is Reach.INSIDE else meets}"
-    times: list[Parameter] = []
-    if time.start is not None:
+    if has_start:
         sql += " AND max_time >= ?"
-        times.append(time.start / TIME_UNIT)
-    if time.end is not None:
+    if has_end:
         sql += " AND min_time <= ?"
-        times.append(time.end / TIME_UNIT)
-    params: list[Parameter] = []
     if reach is not Reach.CROSSING:
-        for edges in boxes:  # west, east, south, north
-            params += (*edges, *times)
-        return Clause(" UNION ALL ".join([sql] * len(boxes)), tuple(params))
+        return " UNION ALL ".join([sql] * boxes)
     # Asked edge by edge, the index skips all entries inside.
     beyond = ("min_lon < ?", "max_lon > ?", "min_lat < ?", "max_lat > ?")
-    for edges in boxes:
-        for edge in edges:
-            params += (*edges, *times, edge)
-    return Clause(" UNION ALL ".join([f"{sql} AND {one}" for one in beyond] * len(boxes)), tuple(params))
+    return " UNION ALL ".join([f"{sql} AND {one}" for one in beyond] * boxes)
