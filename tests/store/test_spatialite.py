@@ -5,6 +5,9 @@ from __future__ import annotations
 import pickle
 import random
 import re
+import subprocess
+import sys
+import textwrap
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -208,3 +211,16 @@ def test_a_write_ahead_log_is_not_read_by_two_libraries(tmp_path: Path, monkeypa
         asked.database._session().has_wal = True
         with pytest.raises(CatalogError, match="has a write-ahead log, which SpatiaLite cannot read"):
             asked.sql("SELECT 1")
+
+
+@needs_spatialite
+@pytest.mark.parametrize("name", ["shapely", "rasterio", "pyproj", "pyogrio"])
+def test_libraries_with_a_proj_of_their_own_may_be_imported_later(name: str) -> None:
+    """SpatiaLite's symbols are for all: the process ended with a damaged heap."""
+    code = f"""
+        from localcat.store.asking import spatialite
+        spatialite.find()
+        import {name}
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -6,9 +6,10 @@ Its functions: https://www.gaia-gis.it/gaia-sins/spatialite-sql-latest.html
 from __future__ import annotations
 
 import functools
+import importlib
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Final
@@ -16,6 +17,7 @@ from typing import Any, Final
 from localcat.errors import MissingLibraryError, require
 
 _EXTENSION: Final = "mod_spatialite"
+_BOUND_FIRST: Final = ("shapely", "rasterio", "pyproj", "pyogrio", "fiona", "osgeo.gdal")
 _PURPOSE: Final = "for spatialite=True, since the sqlite3 of this Python loads no extensions"
 _REMEDY: Final = (
     "install it (libsqlite3-mod-spatialite on Debian and Ubuntu, libspatialite with Homebrew), or on Windows put its "
@@ -108,11 +110,24 @@ def _module() -> ModuleType:
 
 
 def _load(connection: Any) -> None:
+    _bind_others_first()
     connection.enable_load_extension(True)
     try:
         connection.load_extension(_EXTENSION)
     finally:
         connection.enable_load_extension(False)
+
+
+@functools.cache
+def _bind_others_first() -> None:
+    """Import the libraries that bring a PROJ or GEOS of their own.
+
+    SQLite loads an extension so that its symbols are for all: a library that is loaded afterwards would be bound to the
+    system's PROJ and GEOS in place of its own, and pyproj and pyogrio then end the process with a damaged heap.
+    """
+    for name in _BOUND_FIRST:
+        with suppress(ImportError):
+            importlib.import_module(name)
 
 
 @functools.cache
