@@ -12,8 +12,9 @@ import re
 import shutil
 import sqlite3
 import struct
+import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ from xml.sax.saxutils import escape
 
 from localcat.disk.faults import write_errors
 from localcat.disk.paths import absolute, href_between
+from localcat.disk.system import flush_folder, rename, replace
 from localcat.errors import BadRequestError, LocalcatError, NotFoundError
 from localcat.expressions.properties import properties as p
 from localcat.maintenance.backup import staged
@@ -182,30 +184,51 @@ def _indexes(catalog: Backend, images: ImageSearch, progress: bool | None) -> li
 
 
 def _write(index: Index, bands: Sequence[Band], folder: Path, stem: str) -> Path:
-    """Write an index, and the virtual files that it needs, and give them their names at last."""
+    """Write an index, and the virtual files that it needs, and give them their names at last.
+
+    The virtual files of each writing have a folder of their own, so that the index of before keeps its own until the
+    new one has its name.
+    """
     target, tiles = folder / f"{stem}.gti.gpkg", folder / f"{stem}.tiles"
+    layout = [(band.file_position, band.position) for band in bands]
+    is_plain = layout == [(0, position) for position in range(len(bands))]
+    views = tiles / uuid.uuid4().hex[:8]
     with staged(target) as staging, write_errors(target):
-        file, views = staging / target.name, staging / tiles.name
-        layout = [(band.file_position, band.position) for band in bands]
-        is_plain = layout == [(0, position) for position in range(len(bands))]
-        if not is_plain:
-            views.mkdir()
+        file, staged_views = staging / target.name, staging / views.name
         places = []
+        if not is_plain:
+            staged_views.mkdir()
         for tile in index.tiles:
             if is_plain:
                 places.append(href_between(tile.sources[0], folder))
             else:
                 name = f"{tile.rank}.vrt"
-                (views / name).write_text(_view(tile, index, bands, tiles), encoding="utf-8")
-                places.append(f"{tiles.name}/{name}")
+                (staged_views / name).write_text(_view(tile, index, bands, views), encoding="utf-8")
+                places.append(f"{tiles.name}/{views.name}/{name}")
         with closing(sqlite3.connect(file)) as connection:
             _fill(connection, index, bands, places)
-        if tiles.exists():
-            shutil.rmtree(tiles)
-        if not is_plain:
-            views.rename(tiles)
-        file.replace(target)
+        try:
+            if not is_plain:
+                tiles.mkdir(exist_ok=True)
+                rename(staged_views, views)
+            replace(file, target)
+        except BaseException:
+            shutil.rmtree(views, ignore_errors=True)
+            raise
+        flush_folder(folder)
+    _remove_others(tiles, None if is_plain else views)
     return target
+
+
+def _remove_others(tiles: Path, kept: Path | None) -> None:
+    """Remove the virtual files of indexes that are replaced, and of one whose writing was interrupted."""
+    if tiles.is_dir():
+        for one in tiles.iterdir():
+            if one != kept:
+                shutil.rmtree(one, ignore_errors=True) if one.is_dir() else one.unlink(missing_ok=True)
+        if kept is None:
+            with suppress(OSError):
+                tiles.rmdir()
 
 
 def _view(tile: Tile, index: Index, bands: Sequence[Band], folder: Path) -> str:

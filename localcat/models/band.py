@@ -118,7 +118,7 @@ class Band(NamedCatalogObject, abstract=True):
     @property
     def colors(self) -> list[tuple[int, int, int, int]] | None:
         """Its colours by pixel value, if it is of a type that has a `colormap`, and declares one."""
-        return getattr(self, "colormap", None)
+        return getattr(self, "colormap", None) if "colormap" in self._attributes else None
 
     def _prepare(self, transaction: Transaction) -> None:
         super()._prepare(transaction)

@@ -72,9 +72,10 @@ def test_bands_in_several_files(tmp_path: Path) -> None:
             upload(product, f"s{day}", files, meta=meta(corner), acquired=f"2020-01-0{day + 1}")
         (path,) = catalog.to_gti("acme:a", progress=False)
         check(catalog, path, "acme:a", ["red", "nir"])
-        assert len(list((tmp_path / "survey.acme-a.tiles").iterdir())) == 3
+        assert len(list((tmp_path / "survey.acme-a.tiles").rglob("*.vrt"))) == 3
         assert catalog.to_gti("a", progress=False) == [path]  # again
         check(catalog, path, "acme:a", ["red", "nir"])
+        assert len(list((tmp_path / "survey.acme-a.tiles").rglob("*.vrt"))) == 3
 
 
 @needs_gti

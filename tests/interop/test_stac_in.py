@@ -356,6 +356,20 @@ def test_a_taken_id_ends_it_or_is_skipped_or_replaced(catalog: Catalog) -> None:
             "virtual file system",
         ),
         (item_of("a", assets={"x": {"href": "/vsizip/a.zip/a.tif", "type": "image/tiff"}}), "virtual file system"),
+        (
+            item_of("a", assets={"x": {"href": "/VSIcurl/http://x.org/a.tif", "type": "image/tiff"}}),
+            "virtual file system",
+        ),
+        (item_of("a", assets={"x": {"href": "\\\\host\\a.tif", "type": "image/tiff"}}), "share of another machine"),
+        (item_of("a", assets={f"a{number}": {} for number in range(1001)}), "has 1,001 assets, more than 1,000"),
+        (item_of("a", assets={"x\x00": {"href": "https://x.org/a.tif", "type": "image/tiff"}}), "extra_properties"),
+        (item_of("a", properties={"datetime": None, "x": 10**400}), "of at most 64 bits"),
+        (item_of("a", properties={"datetime": None, "eo:cloud_cover": 10**400}), "of at most 64 bits"),
+        (item_of("a", properties={"datetime": None, "proj:transform": [10**400] * 6}), "of at most 64 bits"),
+        (item_of("a", properties={"datetime": None, "x": "\ud800"}), "extra_properties"),
+        (item_of("a", properties={"datetime": None, "x": "a" * 2**21}), "more than 1,048,576 bytes"),
+        (item_of("a", properties={"datetime": None, **{f"p{number}": 1 for number in range(600)}}), "at most 500"),
+        (item_of("a\x00b"), "extra_properties"),
     ],
 )
 def test_a_bad_item_is_named_and_the_others_come_in(catalog: Catalog, document: Any, message: str) -> None:
@@ -383,6 +397,57 @@ def test_paths_that_lead_out_are_refused(catalog: Catalog, tmp_path: Path) -> No
     report = catalog.from_stac(folder, progress=False)
     assert "leads out of" in str(report.failed[0].error)
     assert catalog.images.count() == 0
+
+
+def test_a_collection_of_thousands_of_bands_is_refused(catalog: Catalog) -> None:
+    asset = {"href": "https://x.org/a.tif", "type": "image/tiff", "bands": [{"name": f"b{n}"} for n in range(3000)]}
+    many = {**item_of("a", assets={"x": asset}), "collection": "many"}
+    report = catalog.from_stac([many, item_of("b")], progress=False)
+    assert report.added == 1
+    assert "many would have 1,001 bands, more than 1,000" in str(report.failed[0].error)
+    assert catalog.products.ids() == ["acme:items"]
+
+
+@pytest.mark.parametrize("href", ["https://[bad/a.tif", "file://host/a.tif", "file:///%00.tif", "a" * 5000 + ".tif"])
+def test_an_address_that_no_file_here_can_have_is_remote(catalog: Catalog, tmp_path: Path, href: str) -> None:
+    item = item_of("a", assets={"x": {"href": href, "type": "image/tiff"}})
+    (tmp_path / "a.json").write_text(json.dumps(item), encoding="utf-8")
+    report = catalog.from_stac(tmp_path / "a.json", progress=False)
+    assert (report.added, report.failed) == (1, [])
+    assert (only(catalog).storage_state, only(catalog).files[0].href) == ("remote", href)
+    assert only(catalog).to_stac_item() == item
+
+
+def test_values_that_no_band_can_have_are_left_out(catalog: Catalog) -> None:
+    odd = {"raster:scale": 1e308, "raster:offset": 1e308, "eo:center_wavelength": 1e308, "description": "x"}
+    item = item_of("a", assets={"x": {"href": "https://x.org/a.tif", "type": "image/tiff", "bands": [odd]}})
+    assert catalog.from_stac([item], progress=False).failed == []
+    band = catalog.bands.first()
+    assert (band.description, band.wavelength_nm_center, band.physical_range) == ("x", None, None)
+
+
+@pytest.mark.parametrize("value", [5, {"properties": {}}, {"properties": {}, "id": "b", "assets": 5}])
+def test_names_that_are_ours_come_out_as_they_came(catalog: Catalog, value: Any) -> None:
+    items = [
+        item_of("a", properties={"datetime": None, "stac:item": value}),
+        item_of("b", properties={"datetime": None, "localcat:extra_properties": {"stac:item": value}}),
+    ]
+    assert catalog.from_stac(items, progress=False).failed == []
+    assert [image.to_stac_item() for image in catalog.images.sort("name")] == items
+    image = read(catalog, "b")
+    image.extra_properties = {"stac:item": value}
+    image.save()
+    with Catalog.temporary(org="acme") as other:
+        assert other.from_stac(image.to_stac_item(), progress=False).failed == []
+        assert only(other).extra_properties["stac:item"] == value
+
+
+@pytest.mark.parametrize("shape", [[True, True], [10**30, 5], [0, 5], ["3", "4"]])
+def test_a_size_that_no_image_can_have_is_left_out(catalog: Catalog, shape: Any) -> None:
+    item = item_of("a", properties={"datetime": None, "proj:shape": shape})
+    report = catalog.from_stac([item], progress=False)
+    assert (only(catalog).x_pixels, only(catalog).y_pixels) == (None, None) if report.added else report.failed
+    assert not report.added or only(catalog).to_stac_item() == item
 
 
 def test_links_in_a_circle_end(catalog: Catalog, tmp_path: Path) -> None:

@@ -146,11 +146,14 @@ def layout_of(catalog: Backend, product_id: str) -> Layout:
 
 def default_keys(bands: Sequence[Band]) -> list[str]:
     """Return the keys of a product's assets: the name of the one band in it, ``data``, or ``file0`` and so on."""
-    count = max((one.file_position for one in bands), default=-1) + 1
+    inside: dict[int, list[str]] = {}
+    for one in bands:
+        inside.setdefault(one.file_position, []).append(str(one.name))
+    count = max(inside, default=-1) + 1
     keys = []
     for position in range(count):
-        inside = [one.name for one in bands if one.file_position == position]
-        keys.append(str(inside[0]) if len(inside) == 1 else "data" if count == 1 else f"file{position}")
+        names = inside.get(position, [])
+        keys.append(names[0] if len(names) == 1 else "data" if count == 1 else f"file{position}")
     return keys
 
 
@@ -208,7 +211,7 @@ def _eo_band(band: Band) -> dict[str, Any]:
         ("center_wavelength", "wavelength_nm_center"),
         ("full_width_half_max", "wavelength_nm_fwhm"),
     ):
-        value = getattr(band, nanometres, None)
+        value = _of(band, nanometres)
         if value is not None and value > 0:
             found[name] = round(value / 1000, 9)  # micrometres
     return found
@@ -219,8 +222,8 @@ def _raster_band(band: Band) -> dict[str, Any]:
     if band.nodata is not None:
         found["nodata"] = _number(band.nodata)
     unit, physical, data = (
-        getattr(band, "physical_range_unit", None),
-        getattr(band, "physical_range", None),
+        _of(band, "physical_range_unit"),
+        _of(band, "physical_range"),
         band.data_range,
     )
     if unit:
@@ -233,6 +236,11 @@ def _raster_band(band: Band) -> dict[str, Any]:
     return found
 
 
+def _of(band: Band, name: str) -> Any:
+    """Return an attribute that not all types of band have; `getattr` would look for similar names where it is not."""
+    return getattr(band, name) if name in band._attributes else None
+
+
 def _number(value: float) -> float | int | str:
     if math.isnan(value):
         return "nan"
@@ -241,7 +249,7 @@ def _number(value: float) -> float | int | str:
 
 def _classes(band: Band) -> list[dict[str, Any]]:
     """Return the classes of a band by the classification extension: value, name, title and colour."""
-    labels, colors = getattr(band, "class_labels", None) or [], band.colors or []
+    labels, colors = _of(band, "class_labels") or [], band.colors or []
     classes = []
     for value, label in enumerate(labels):
         if label is not None:

@@ -6,13 +6,18 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from localcat.errors import AttributeValidationError
 from localcat.interop.stac.assets import DATA_TYPES
 from localcat.interop.stac.values import is_number
+from localcat.models.attributes.scalars import unstorable
 from localcat.models.band import Band, ClassBand, GenericBand, MicrowaveBand, SpectralBand
 from localcat.models.enums import DataType
 
 ASSUMED = DataType.UINT16
 """The data type of a band of which nothing is said; most sensors have it."""
+
+MOST_BANDS = 1000
+"""How many bands a product may get; instruments have up to some 400."""
 
 _RASTERS = ("image/tiff", "image/vnd.stac.geotiff", "image/jp2", "image/x.geotiff", "application/x-geotiff")
 _RASTER_NAMES = re.compile(r"\.(tiff?|jp2|j2k)$", re.IGNORECASE)
@@ -34,7 +39,7 @@ def assets_with_bands(item_assets: Iterable[Mapping[str, Any]]) -> dict[str, Map
     found: dict[str, Mapping[str, Any]] = {}
     for assets in item_assets:
         for key, asset in assets.items():
-            if key not in found and isinstance(asset, dict) and _holds_pixels(asset):
+            if key not in found and isinstance(asset, dict) and _holds_pixels(asset) and unstorable(key) is None:
                 found[key] = asset
     return found
 
@@ -58,8 +63,19 @@ def bands_of_assets(
                 assumed.append(name)
             kind = _kind(said)
             place = {"name": name, "file_index": position, "band_index": index}
-            made.append((kind, {**place, **_attributes(said, kind)}))
+            made.append((kind, {**place, **_possible(kind, _attributes(said, kind))}))
     return made, assumed
+
+
+def _possible(kind: type[Band], attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a band can have of what is said of it; the rest stays in the Collection that is kept."""
+    found = {}
+    for name, value in attributes.items():
+        try:
+            found[name] = kind._attributes[name].coerce(value)
+        except AttributeValidationError:
+            continue
+    return found
 
 
 def _holds_pixels(asset: Mapping[str, Any]) -> bool:
@@ -77,7 +93,8 @@ def _holds_pixels(asset: Mapping[str, Any]) -> bool:
 def _entries(asset: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return what is said of each band of an asset, under the names of STAC 1.1 with those of the extensions."""
     lists = {name: asset.get(name) for name in ("bands", "eo:bands", "raster:bands")}
-    count = max([len(found) for found in lists.values() if isinstance(found, list)] or [1]) or 1
+    most = max([len(found) for found in lists.values() if isinstance(found, list)] or [1]) or 1
+    count = min(most, MOST_BANDS + 1)
     common = {name: asset[name] for name in _COMMON if name in asset}
     entries = []
     for index in range(count):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from localcat.errors import BadRequestError, ClientError, DuplicateError, ValidationError
 from localcat.interop.stac.assets import KEPT, KEYS, Layout, default_keys, layout_of
-from localcat.interop.stac.bands import ASSUMED, assets_with_bands, bands_of_assets
+from localcat.interop.stac.bands import ASSUMED, MOST_BANDS, assets_with_bands, bands_of_assets
 from localcat.interop.stac.collections import OWN
 from localcat.interop.stac.items import attributes_of, extra_properties_of, stac_item
 from localcat.interop.stac.report import FailedItem, StacReport
@@ -153,6 +153,11 @@ class _Import:
         new = {key: asset for key, asset in assets.items() if key not in layout.keys}
         taken = {str(band.name) for band in layout.bands}
         bands, assumed = bands_of_assets(new, taken, first=len(layout.keys))
+        if len(bands) + len(layout.bands) > MOST_BANDS:
+            raise ValidationError(
+                f"{collection_id} would have {len(bands) + len(layout.bands):,} bands, more than {MOST_BANDS:,}; its "
+                "assets are not those of one sensor. Give its Items several Collections"
+            )
         if assumed:
             names = ", ".join(assumed)
             self._note(f"{collection_id}: nothing says the data type of {names}; {ASSUMED.value} is assumed")
@@ -236,7 +241,7 @@ class _Import:
         paths: list[Path | None] = []
         for file in layout.files_of((found.document or {}).get("assets") or {}):
             path = None if file.href is None else local_file(file.href, found.folder, self.within)
-            paths.append(path if path is not None and path.is_file() else None)
+            paths.append(path if path is not None and _is_file(path) else None)
         here = [path for path in paths if path is not None]
         if here and len(here) < len(paths):
             self._note(f"{found.where}: {len(paths) - len(here)} of its {len(paths)} files are not here; it is remote")
@@ -288,6 +293,13 @@ def _folder_of(source: Any) -> Path | None:
         path = Path(source)
         return path if path.is_dir() else path.parent
     return None
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name that no file can have
+        return False
 
 
 def _product_id(collection_id: str) -> str:

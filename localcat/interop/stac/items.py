@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from localcat.errors import AttributeValidationError, LocalcatError
 from localcat.interop.stac.assets import Layout, layout_of, location_of
-from localcat.interop.stac.values import ANY_TIME, VALUES, is_number, read_time, write_time
+from localcat.interop.stac.values import ANY_TIME, VALUES, is_number, is_size, read_time, write_time
 from localcat.json_text import loads
 from localcat.models.image import Image
 from localcat.timestamps import from_microseconds
@@ -118,11 +118,27 @@ def extra_properties_of(item: Mapping[str, Any], *, is_own: bool) -> dict[str, A
     properties = item["properties"]
     mine = properties.get(f"{OWN}extra_properties")
     extra = dict(mine) if isinstance(mine, dict) else {}
-    extra |= {name: value for name, value in properties.items() if name not in _MAPPED and not name.startswith(OWN)}
+    extra |= {name: value for name, value in properties.items() if not _is_apart(name)}
     if not is_own:
-        said = {name: value for name, value in properties.items() if name in _MAPPED or name.startswith(OWN)}
+        said = {name: value for name, value in properties.items() if _is_apart(name)}
         extra[KEPT] = {**{name: value for name, value in item.items() if name != "properties"}, "properties": said}
     return extra
+
+
+def _is_apart(name: str) -> bool:
+    """Return whether a property of an Item is not an extra property of its own name."""
+    return name in _MAPPED or name == KEPT or name.startswith(OWN)
+
+
+def is_kept(value: Any) -> bool:
+    """Return whether a value is what `extra_properties_of` keeps of an Item: anybody may give a property that name."""
+    return (
+        isinstance(value, dict)
+        and isinstance(value.get("properties"), dict)
+        and isinstance(value.get("id"), str)
+        and isinstance(value.get("assets") or {}, dict)
+        and isinstance(value.get("links") or [], list)
+    )
 
 
 def _skeleton(image: Image, layout: Layout) -> dict[str, Any]:
@@ -130,9 +146,11 @@ def _skeleton(image: Image, layout: Layout) -> dict[str, Any]:
     extra: dict[str, Any] = dict(image.extra_properties or {})
     kept = extra.pop(KEPT, None)
     item: dict[str, Any]
-    if isinstance(kept, dict) and isinstance(kept.get("properties"), dict):
+    hidden: dict[str, Any] = {}
+    if is_kept(kept):
         item = copy.deepcopy(kept)
     else:
+        hidden = {} if kept is None else {KEPT: kept}
         item = {
             "type": "Feature",
             "stac_version": _VERSION,
@@ -147,7 +165,7 @@ def _skeleton(image: Image, layout: Layout) -> dict[str, Any]:
         for name, moment in (("created", image.created), ("updated", image.modified)):
             if moment is not None:
                 item["properties"][name] = write_time(moment)
-    hidden = {name: value for name, value in extra.items() if name in _MAPPED or name.startswith(OWN)}
+    hidden |= {name: value for name, value in extra.items() if name in _MAPPED or name.startswith(OWN)}
     if hidden:
         item["properties"][f"{OWN}extra_properties"] = hidden
     item["properties"] |= {name: value for name, value in extra.items() if name not in hidden}
@@ -197,7 +215,7 @@ def _grid_of(properties: Mapping[str, Any], assets: Mapping[str, Any], layout: L
     if isinstance(transform, list) and len(transform) in (6, 9) and all(map(is_number, transform)):
         a, b, c, d, e, f = map(float, transform[:6])  # row by row; a geotrans begins with the origin
         found["geotrans"] = (c, a, b, f, d, e)
-    if isinstance(shape, list) and len(shape) == 2 and all(isinstance(side, int) and side > 0 for side in shape):
+    if isinstance(shape, list) and len(shape) == 2 and all(map(is_size, shape)):
         found["y_pixels"], found["x_pixels"] = shape
     return found
 

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from localcat.disk.filesystem import is_unc
 from localcat.errors import BadRequestError, ClientError, UnsafePathError, ValidationError
 from localcat.interop.json_files import LINES, json_of, lines_of
 
 _ROOTS = ("catalog.json", "collection.json")
+_MOST_ASSETS = 1000  # of an Item; those of real ones are some dozens
 _FOLLOWED = ("child", "item")
 
 
@@ -77,15 +79,24 @@ def local_file(href: str, folder: Path | None, within: Path | None) -> Path | No
     UnsafePathError
         If it is a path of GDAL's virtual file systems, or leads out of `within`.
     """
-    if href.lstrip().startswith(("/vsi", "\\vsi")) or "\x00" in href:
+    if href.lstrip().lower().startswith(("/vsi", "\\vsi")) or "\x00" in href:
         raise UnsafePathError(f"the href {href!r:.200} is a path of a virtual file system, which is never opened")
-    parts = urlsplit(href)
+    if is_unc(href) and not href.startswith("//") and not (within is not None and is_unc(str(within))):
+        raise UnsafePathError(f"the href {href!r:.200} is on a share of another machine, which is never asked")
+    try:
+        parts = urlsplit(href)
+    except ValueError:  # a host that cannot be one
+        return None
     if parts.scheme == "file":
+        if parts.netloc not in ("", "localhost"):
+            return None
         path = Path(unquote(parts.path))
     elif len(parts.scheme) > 1 or href.startswith("//"):  # one letter is a drive of Windows
         return None
     else:
         path = Path(href)
+    if "\x00" in str(path):
+        return None
     if not path.is_absolute():
         if folder is None:
             return None
@@ -241,6 +252,8 @@ def problem_of(document: Any) -> str | None:
         return f"has no id, or one that is not text: {document.get('id')!r:.100}"
     if document["type"] == "Feature" and not isinstance(document.get("properties"), dict):
         return f"is an Item without properties: {document.get('properties')!r:.100}"
+    if isinstance(document.get("assets"), dict) and len(document["assets"]) > _MOST_ASSETS:
+        return f"has {len(document['assets']):,} assets, more than {_MOST_ASSETS:,}"
     for name, kind in (("assets", dict), ("links", list), ("item_assets", dict)):
         if document.get(name) is not None and not isinstance(document[name], kind):
             return f"has {name} of the wrong type: {document[name]!r:.100}"

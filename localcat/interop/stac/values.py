@@ -39,8 +39,16 @@ class Value:
 
 
 def is_number(value: Any) -> bool:
-    """Return whether a JSON value is a finite number."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    """Return whether a JSON value is a finite number that a float can be."""
+    try:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:  # a whole number of 400 digits
+        return False
+
+
+def is_size(value: Any) -> bool:
+    """Return whether a JSON value is a whole number above 0 of at most 64 bits, as a number of pixels is."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**63
 
 
 def read_time(value: Any) -> int | None:
