@@ -19,7 +19,7 @@ from rasterio.errors import CRSError
 from localcat import AOI
 from localcat.earth.contexts.grid import Grid
 from localcat.earth.crs import WGS84
-from localcat.earth.projecting import project
+from localcat.earth.projecting import has_same_datum, project, project_directly
 from localcat.earth.sphere import RADIUS
 from localcat.rasters.files.footprint import footprint
 from localcat.rasters.reading.point import read_point
@@ -117,10 +117,23 @@ class Somewhere:
             found = self.middle_on(code, sources)
             assert found is None or numpy.abs(found - middle).max() < 0.3, (code, found)
 
+    def coordinates_on(self, code: int, crs: CRS) -> tuple[float, float]:
+        """Return the coordinates of the middle of the file in another CRS.
+
+        Of one datum they follow from its own, without an operation: outside of the area where a CRS is meant to be used
+        PROJ has other operations to WGS 84 for it than for the next CRS of the same datum, and so another place.
+        """
+        if not has_same_datum(self.grid.crs, crs) or crs == WGS84:
+            return coordinates(code, self.place)
+        to_map = self.grid.transform
+        x, y = to_map.c + to_map.a * SIZE / 2, to_map.f + to_map.e * SIZE / 2
+        xs, ys = project_directly(self.grid.crs, crs, [x], [y])
+        return float(xs[0]), float(ys[0])
+
     def middle_on(self, code: int, sources: list[BandSource]) -> numpy.ndarray | None:
-        """Return the position in the file of the place, read on pixels of another CRS; None where that has none."""
+        """Return the position in the file of its middle, read on pixels of another CRS; None where that has none."""
         crs = CRS.from_epsg(code)
-        x, y = coordinates(code, self.place)
+        x, y = self.coordinates_on(code, crs)
         if not math.isfinite(x):
             return None
         step = PIXEL / 5 / metres_of(crs)

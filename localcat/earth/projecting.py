@@ -5,6 +5,11 @@ those that are meant for it. The place of a point is the longitude and latitude 
 back from there, or on the way between two other CRSs, PROJ may take another operation, which leads up to a kilometre
 away. So the way back is searched for here, and coordinates always go through their place: footprints, points, bounds
 and pixels are then where each other are.
+
+Between CRSs of one datum no operation is needed, and none is taken. At the edge of the area where a CRS is meant to be
+used, and beyond, PROJ may have another place for it than for the next CRS of the same datum, up to some hundred metres
+away (EPSG:4403 and EPSG:4267 in the Arctic): pixels on a grid of the same datum then follow its numbers, and not the
+places.
 """
 
 from __future__ import annotations

@@ -6,11 +6,17 @@ import math
 
 import pyproj.exceptions
 import pytest
+from rasterio.crs import CRS
 
+from localcat.earth.crs import WGS84
+from localcat.earth.projecting import project
 from tests.places_of_crs import Somewhere, codes, coordinates, places_of
 
 PECULIAR = [2065, 20790, 21896, 27391, 27563, 4805, 4806, 4807, 4813, 4818, 2100, 3332, 3402]
 """Not from Greenwich; or PROJ takes other operations on the way back, or beyond the area of use."""
+
+OF_ONE_DATUM = [4403, 4410, 26721]
+"""At the edge of their areas of use PROJ has them elsewhere than the longitudes and latitudes of the same datum."""
 
 OTHERS = [3857, 4326, 32633, 23031, 4807]
 
@@ -19,6 +25,21 @@ OTHERS = [3857, 4326, 32633, 23031, 4807]
 def test_where_operations_differ(tmp_path, code):
     for place in places_of(code):
         Somewhere.at(tmp_path, code, place).check(OTHERS)
+
+
+@pytest.mark.parametrize("code", OF_ONE_DATUM)
+def test_coordinates_of_one_datum_stay_the_same_where_their_places_differ(tmp_path, code):
+    for place in places_of(code):
+        Somewhere.at(tmp_path, code, place).check([4267, *OTHERS])
+
+
+def test_of_one_datum_there_are_two_places_outside_the_area_of_use():
+    blm, nad27 = CRS.from_epsg(4403), CRS.from_epsg(4267)
+    x, y = coordinates(4403, (-161.990601, 74.287523))
+    ((lon,), (lat,)) = project(blm, WGS84, [x], [y])
+    ((other_lon,), (other_lat,)) = project(nad27, WGS84, *project(blm, nad27, [x], [y]))
+    assert (round(lon, 6), round(lat, 6)) == (-161.990601, 74.287523)
+    assert abs(other_lon - lon) > 0.001 or abs(other_lat - lat) > 0.001
 
 
 @pytest.mark.parametrize("code", codes(every=400, seed=14))
