@@ -47,15 +47,15 @@ def aliases() -> list[tuple[Any, str, str]]:
 
 
 def render() -> str:
-    """Return the module: a TypedDict for each class that can be made."""
+    """Return the module: for each class that can be made a TypedDict of its attributes, with and without the id."""
     known = aliases()
     imports: dict[str, set[str]] = {"localcat.models.product": {"Product"}}
     classes = []
     for kind in KINDS:
-        lines = [f"class {kind.__name__}Values(TypedDict, total=False):"]
-        lines += [f'    """What a `{kind.__name__}` is made of."""', ""]
+        lines = [f"class {kind.__name__}Attributes(TypedDict, total=False):"]
+        lines += [f'    """What a `{kind.__name__}` is made of, but for its id."""', ""]
         for name, attribute in kind._attributes.items():
-            if not attribute.readonly:
+            if not attribute.readonly and name != "id":
                 given = given_to(type(attribute))
                 named = [(name, home) for alias, name, home in known if alias == given]
                 shown = named[0][0] if named else given.__name__
@@ -65,6 +65,8 @@ def render() -> str:
         if "product_id" in kind._attributes:
             lines.append("    product: Product | None")
         classes.append("\n".join(lines))
+        lines = [f"class {kind.__name__}Values({kind.__name__}Attributes, total=False):"]
+        classes.append("\n".join([*lines, f'    """What a `{kind.__name__}` is made of."""', "", "    id: str | None"]))
     imported = "\n".join(map(import_of, sorted(imports), map(imports.__getitem__, sorted(imports))))
     return HEADER + imported + "\n\n\n" + "\n\n\n".join(classes) + "\n"
 

@@ -22,10 +22,15 @@ if TYPE_CHECKING:
     from localcat.models.attributes.scalars import Stored
     from localcat.models.backend import Backend
     from localcat.models.signatures import (
+        ClassBandAttributes,
         ClassBandValues,
+        GenericBandAttributes,
         GenericBandValues,
+        MaskBandAttributes,
         MaskBandValues,
+        MicrowaveBandAttributes,
         MicrowaveBandValues,
+        SpectralBandAttributes,
         SpectralBandValues,
     )
     from localcat.store.file.transaction import Transaction
@@ -174,6 +179,19 @@ class SpectralBand(Band, band_type=BandType.SPECTRAL):
         def update(self, ignore_errors: bool = False, **attributes: Unpack[SpectralBandValues]) -> None:  # type: ignore[override]
             """Set several attributes, all or none."""
 
+        @classmethod
+        def get_or_create(  # type: ignore[override]
+            cls,
+            id: str | None = None,
+            client: Backend | None = None,
+            request_params: Any = None,
+            headers: Any = None,
+            *,
+            catalog: Backend | None = None,
+            **attributes: Unpack[SpectralBandAttributes],
+        ) -> Self:
+            """Return the object with an id, the attributes applied; or a new one with the id and the attributes."""
+
 
 class MicrowaveBand(Band, band_type=BandType.MICROWAVE):
     """A band of the microwave spectrum, of a radar or a radiometer."""
@@ -195,6 +213,19 @@ class MicrowaveBand(Band, band_type=BandType.MICROWAVE):
 
         def update(self, ignore_errors: bool = False, **attributes: Unpack[MicrowaveBandValues]) -> None:  # type: ignore[override]
             """Set several attributes, all or none."""
+
+        @classmethod
+        def get_or_create(  # type: ignore[override]
+            cls,
+            id: str | None = None,
+            client: Backend | None = None,
+            request_params: Any = None,
+            headers: Any = None,
+            *,
+            catalog: Backend | None = None,
+            **attributes: Unpack[MicrowaveBandAttributes],
+        ) -> Self:
+            """Return the object with an id, the attributes applied; or a new one with the id and the attributes."""
 
 
 class MaskBand(Band, band_type=BandType.MASK):
@@ -219,6 +250,19 @@ class MaskBand(Band, band_type=BandType.MASK):
 
         def update(self, ignore_errors: bool = False, **attributes: Unpack[MaskBandValues]) -> None:  # type: ignore[override]
             """Set several attributes, all or none."""
+
+        @classmethod
+        def get_or_create(  # type: ignore[override]
+            cls,
+            id: str | None = None,
+            client: Backend | None = None,
+            request_params: Any = None,
+            headers: Any = None,
+            *,
+            catalog: Backend | None = None,
+            **attributes: Unpack[MaskBandAttributes],
+        ) -> Self:
+            """Return the object with an id, the attributes applied; or a new one with the id and the attributes."""
 
     @property
     def is_opacity(self) -> bool:
@@ -251,6 +295,19 @@ class ClassBand(Band, band_type=BandType.CLASS):
         def update(self, ignore_errors: bool = False, **attributes: Unpack[ClassBandValues]) -> None:  # type: ignore[override]
             """Set several attributes, all or none."""
 
+        @classmethod
+        def get_or_create(  # type: ignore[override]
+            cls,
+            id: str | None = None,
+            client: Backend | None = None,
+            request_params: Any = None,
+            headers: Any = None,
+            *,
+            catalog: Backend | None = None,
+            **attributes: Unpack[ClassBandAttributes],
+        ) -> Self:
+            """Return the object with an id, the attributes applied; or a new one with the id and the attributes."""
+
 
 class GenericBand(Band, band_type=BandType.GENERIC):
     """A band of any other kind, such as temperatures or angles."""
@@ -272,6 +329,19 @@ class GenericBand(Band, band_type=BandType.GENERIC):
 
         def update(self, ignore_errors: bool = False, **attributes: Unpack[GenericBandValues]) -> None:  # type: ignore[override]
             """Set several attributes, all or none."""
+
+        @classmethod
+        def get_or_create(  # type: ignore[override]
+            cls,
+            id: str | None = None,
+            client: Backend | None = None,
+            request_params: Any = None,
+            headers: Any = None,
+            *,
+            catalog: Backend | None = None,
+            **attributes: Unpack[GenericBandAttributes],
+        ) -> Self:
+            """Return the object with an id, the attributes applied; or a new one with the id and the attributes."""
 
 
 @functools.cache

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import IO, TYPE_CHECKING, Any, ClassVar, Literal, Unpack, overload
+from typing import IO, TYPE_CHECKING, Any, ClassVar, Literal, Self, Unpack, overload
 
 from localcat.errors import BadRequestError, DuplicateError, UploadOptionWarning, warn_caller
 from localcat.expressions.properties import properties as p
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from localcat.models.backend import Backend
     from localcat.models.points import PointValues
     from localcat.models.requests import ReadOptions
-    from localcat.models.signatures import ImageValues
+    from localcat.models.signatures import ImageAttributes, ImageValues
     from localcat.models.upload import ImageUpload
     from localcat.search import ImageSearch, Search
 
@@ -63,6 +63,19 @@ class Image(ImageRecord):
 
         def update(self, ignore_errors: bool = False, **attributes: Unpack[ImageValues]) -> None:  # type: ignore[override]
             """Set several attributes, all or none."""
+
+        @classmethod
+        def get_or_create(  # type: ignore[override]
+            cls,
+            id: str | None = None,
+            client: Backend | None = None,
+            request_params: Any = None,
+            headers: Any = None,
+            *,
+            catalog: Backend | None = None,
+            **attributes: Unpack[ImageAttributes],
+        ) -> Self:
+            """Return the object with an id, the attributes applied; or a new one with the id and the attributes."""
 
     @classmethod
     def search(

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from localcat.errors import (
     AttributeValidationError,
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from localcat.models.band import Band
     from localcat.models.image import Image
-    from localcat.models.signatures import ProductValues
+    from localcat.models.signatures import ProductAttributes, ProductValues
     from localcat.models.upload import ImageUpload
     from localcat.search import ImageSearch, Search
     from localcat.store.file.transaction import Transaction
@@ -173,6 +173,19 @@ class Product(AuthCatalogObject):
 
         def update(self, ignore_errors: bool = False, **attributes: Unpack[ProductValues]) -> None:  # type: ignore[override]
             """Set several attributes, all or none."""
+
+        @classmethod
+        def get_or_create(  # type: ignore[override]
+            cls,
+            id: str | None = None,
+            client: Backend | None = None,
+            request_params: Any = None,
+            headers: Any = None,
+            *,
+            catalog: Backend | None = None,
+            **attributes: Unpack[ProductAttributes],
+        ) -> Self:
+            """Return the object with an id, the attributes applied; or a new one with the id and the attributes."""
 
     @classmethod
     def namespace_id(cls, id_: str, client: Backend | None = None, *, catalog: Backend | None = None) -> str:

@@ -24,10 +24,9 @@ from localcat.models.attributes.values import Files, PixelSize
 from localcat.models.product import Product
 
 
-class ProductValues(TypedDict, total=False):
-    """What a `Product` is made of."""
+class ProductAttributes(TypedDict, total=False):
+    """What a `Product` is made of, but for its id."""
 
-    id: str | None
     extra_properties: Entries | None
     tags: Texts | None
     owners: Texts | None
@@ -45,10 +44,15 @@ class ProductValues(TypedDict, total=False):
     product_tier: str | None
 
 
-class SpectralBandValues(TypedDict, total=False):
-    """What a `SpectralBand` is made of."""
+class ProductValues(ProductAttributes, total=False):
+    """What a `Product` is made of."""
 
     id: str | None
+
+
+class SpectralBandAttributes(TypedDict, total=False):
+    """What a `SpectralBand` is made of, but for its id."""
+
     extra_properties: Entries | None
     tags: Texts | None
     product_id: str | None
@@ -76,10 +80,15 @@ class SpectralBandValues(TypedDict, total=False):
     product: Product | None
 
 
-class MicrowaveBandValues(TypedDict, total=False):
-    """What a `MicrowaveBand` is made of."""
+class SpectralBandValues(SpectralBandAttributes, total=False):
+    """What a `SpectralBand` is made of."""
 
     id: str | None
+
+
+class MicrowaveBandAttributes(TypedDict, total=False):
+    """What a `MicrowaveBand` is made of, but for its id."""
+
     extra_properties: Entries | None
     tags: Texts | None
     product_id: str | None
@@ -105,10 +114,15 @@ class MicrowaveBandValues(TypedDict, total=False):
     product: Product | None
 
 
-class MaskBandValues(TypedDict, total=False):
-    """What a `MaskBand` is made of."""
+class MicrowaveBandValues(MicrowaveBandAttributes, total=False):
+    """What a `MicrowaveBand` is made of."""
 
     id: str | None
+
+
+class MaskBandAttributes(TypedDict, total=False):
+    """What a `MaskBand` is made of, but for its id."""
+
     extra_properties: Entries | None
     tags: Texts | None
     product_id: str | None
@@ -131,10 +145,15 @@ class MaskBandValues(TypedDict, total=False):
     product: Product | None
 
 
-class ClassBandValues(TypedDict, total=False):
-    """What a `ClassBand` is made of."""
+class MaskBandValues(MaskBandAttributes, total=False):
+    """What a `MaskBand` is made of."""
 
     id: str | None
+
+
+class ClassBandAttributes(TypedDict, total=False):
+    """What a `ClassBand` is made of, but for its id."""
+
     extra_properties: Entries | None
     tags: Texts | None
     product_id: str | None
@@ -159,10 +178,15 @@ class ClassBandValues(TypedDict, total=False):
     product: Product | None
 
 
-class GenericBandValues(TypedDict, total=False):
-    """What a `GenericBand` is made of."""
+class ClassBandValues(ClassBandAttributes, total=False):
+    """What a `ClassBand` is made of."""
 
     id: str | None
+
+
+class GenericBandAttributes(TypedDict, total=False):
+    """What a `GenericBand` is made of, but for its id."""
+
     extra_properties: Entries | None
     tags: Texts | None
     product_id: str | None
@@ -188,10 +212,15 @@ class GenericBandValues(TypedDict, total=False):
     product: Product | None
 
 
-class ImageValues(TypedDict, total=False):
-    """What a `Image` is made of."""
+class GenericBandValues(GenericBandAttributes, total=False):
+    """What a `GenericBand` is made of."""
 
     id: str | None
+
+
+class ImageAttributes(TypedDict, total=False):
+    """What a `Image` is made of, but for its id."""
+
     extra_properties: Entries | None
     tags: Texts | None
     product_id: str | None
@@ -233,3 +262,9 @@ class ImageValues(TypedDict, total=False):
     preview_url: str | None
     preview_file: str | None
     product: Product | None
+
+
+class ImageValues(ImageAttributes, total=False):
+    """What a `Image` is made of."""
+
+    id: str | None

@@ -47,6 +47,18 @@ from localcat.scenes import Scene
 from localcat.utils import DotDict, DotList
 
 
+def of_one_id(product: Product, catalog: Catalog) -> None:
+    assert_type(Product.get_or_create("y", name="Y", tags=["a"], is_core=True, catalog=catalog), Product)
+    assert_type(Product.get_or_create(id="y", start_datetime="2020-01-01", client=catalog), Product)
+    assert_type(SpectralBand.get_or_create(name="red", product=product, wavelength_nm_min=630), SpectralBand)
+    assert_type(MicrowaveBand.get_or_create("x:vv", frequency=5.4, catalog=catalog), MicrowaveBand)
+    assert_type(MaskBand.get_or_create("x:valid", is_alpha=True, catalog=catalog), MaskBand)
+    assert_type(ClassBand.get_or_create("x:cover", class_labels=["water"], catalog=catalog), ClassBand)
+    assert_type(GenericBand.get_or_create("x:heat", physical_range=(0, 1), catalog=catalog), GenericBand)
+    assert_type(Image.get_or_create("x:first", acquired=date(2020, 1, 1), catalog=catalog), Image)
+    assert_type(Image.get_or_create(name="first", product=product, cloud_fraction=0.5), Image)
+
+
 def products(catalog: Catalog) -> Product:
     product = Product(id="x", name="X", tags=["a"], description=None, catalog=catalog)
     product.start_datetime = "2012-01-01"
@@ -194,6 +206,7 @@ def print_nothing(*values: object) -> None:
 def main(folder: Path | None = None) -> None:
     with Catalog.temporary(org="") as catalog:
         product = products(catalog)
+        of_one_id(product, catalog)
         bands(product)
         image = images(product)
         image.update(cs_code="EPSG:32618", geotrans=(500_000, 60, 0, 4_000_000, 0, -60), x_pixels=None, y_pixels=None)

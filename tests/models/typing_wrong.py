@@ -32,6 +32,25 @@ from localcat import properties as p
 from localcat.scenes import Scene
 
 
+def of_one_id(product: Product, catalog: Catalog) -> None:
+    Product.get_or_create("a", nme="A")  # wrong
+    Product.get_or_create(5)  # wrong
+    Product.get_or_create("a", tags="lake")  # wrong
+    Product.get_or_create("a", created="2020-01-01")  # wrong
+    Product.get_or_create("a", catalog="survey.gpkg")  # wrong
+    SpectralBand.get_or_create("a:red", frequency=5.4)  # wrong
+    SpectralBand.get_or_create("a:red", data_type=5)  # wrong
+    MicrowaveBand.get_or_create("a:vv", wavelength_nm_min=450)  # wrong
+    MaskBand.get_or_create("a:valid", is_alpha="yes")  # wrong
+    ClassBand.get_or_create("a:cover", class_labels="water")  # wrong
+    GenericBand.get_or_create("a:t", physical_range_unit=1)  # wrong
+    Image.get_or_create(name="b", product="landsat")  # wrong
+    Image.get_or_create("a:b", cloudy=0.5)  # wrong
+    Image.get_or_create("a:b", acquired=2020)  # wrong
+    print(Image.get_or_create("a:b").cloudy)  # wrong
+    SpectralBand(product=Image.get_or_create("a:b"))  # wrong
+
+
 def constructors(product: Product, catalog: Catalog) -> None:
     Product(nme="A")  # wrong
     Product(id=5)  # wrong
