@@ -150,7 +150,7 @@ def _spatialite() -> Finding:
         found = spatialite.find()
     except MissingLibraryError as error:
         return Finding("SpatiaLite", "not there, and only spatialite=True needs it", advice=str(error))
-    return Finding("SpatiaLite", f"{found.version}, loaded by {found.module.__name__.partition('.')[0]}")
+    return Finding("SpatiaLite", f"{found.version}, loaded by {found.module.partition('.')[0]}")
 
 
 def _required(name: str, is_there: bool, advice: str, status: Status) -> Iterator[Finding]:

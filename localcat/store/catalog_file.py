@@ -358,18 +358,20 @@ def catalogs_in(folder: str | os.PathLike[str]) -> list[Path]:
 
     A damaged file counts if it may be one, so that it is named and looked at.
     """
-    found = []
-    for path in sorted(Path(folder).glob("*.gpkg")):
-        try:
-            database = Database(path, options=OpenOptions(read_only=True))
-            database.settings()
-            database.close()
-        except UnsupportedCatalogError:  # another program's GeoPackage, or of a newer localcat
-            continue
-        except LocalcatError:
-            pass
-        found.append(path)
-    return found
+    return [path for path in sorted(Path(folder).glob("*.gpkg")) if is_catalog(path)]
+
+
+def is_catalog(path: Path) -> bool:
+    """Return whether a file is a catalog of this localcat, and not another program's GeoPackage; also a damaged one."""
+    database = Database(path, options=OpenOptions(read_only=True))
+    try:
+        database.settings()
+        database.close()
+    except UnsupportedCatalogError:  # another program's GeoPackage, or of a newer localcat
+        return False
+    except LocalcatError:
+        pass
+    return True
 
 
 def settings_of(org: str | None, user: str | None) -> dict[str, str]:

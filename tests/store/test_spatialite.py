@@ -5,11 +5,13 @@ from __future__ import annotations
 import pickle
 import random
 import re
+import sqlite3
 import subprocess
 import sys
 import textwrap
 import threading
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +29,8 @@ from localcat.errors import (
     QueryTimeoutError,
     ReadOnlyCatalogError,
 )
-from localcat.store.asking import spatialite
+from localcat.store.asking import extension, spatialite
+from localcat.store.file import journal
 from tests.small_catalog import add_images_around_a_square, make_product
 
 try:
@@ -195,32 +198,94 @@ def test_a_catalog_from_a_stranger_is_refused(many: Path) -> None:
 
 
 def test_a_missing_library_is_named(many: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(extension, "_EXTENSION", "mod_that_is_nowhere")
+    if hasattr(sqlite3.Connection, "enable_load_extension") or find_spec("pysqlite3"):
+        with pytest.raises(MissingLibraryError, match=re.escape("install it (libsqlite3-mod-spatialite on Debian")):
+            extension.find()
+    answer = spatialite.Missing("SpatiaLite's mod_spatialite is not on this machine; install it")
     spatialite.find.cache_clear()
-    monkeypatch.setattr(spatialite, "_EXTENSION", "mod_that_is_nowhere")
-    with pytest.raises(MissingLibraryError, match=re.escape("install it (libsqlite3-mod-spatialite on Debian")):
+    monkeypatch.setattr(spatialite.pickle, "load", lambda pipe: answer)
+    with pytest.raises(MissingLibraryError, match="is not on this machine; install it"):
         Catalog.open(many, spatialite=True)
 
 
 @needs_spatialite
-def test_a_write_ahead_log_is_not_read_by_two_libraries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with (
-        Catalog.create(tmp_path / "c.gpkg", org="acme") as catalog,
-        Catalog.open(catalog.path, spatialite=True) as asked,
-    ):
-        monkeypatch.setattr(spatialite.SpatiaLite, "is_another_sqlite", True)
-        asked.database._session().has_wal = True
-        with pytest.raises(CatalogError, match="has a write-ahead log, which SpatiaLite cannot read"):
-            asked.sql("SELECT 1")
+def test_other_libraries_with_a_geos_of_their_own_can_be_imported_afterwards(many: Path) -> None:
+    """In one process they would take those of the system for theirs, and crash."""
+    program = """
+        import sys
+        from localcat import Catalog
+        with Catalog.open(sys.argv[1], spatialite=True) as catalog:
+            area = catalog.sql("SELECT ST_Area(ST_Transform(BuildMbr(0, 0, 1, 1, 4326), 6933)) AS x")[0]["x"]
+            import pyogrio, pyproj, rasterio.warp, shapely
+            assert len(pyogrio.list_drivers()) > 10
+            to = pyproj.Transformer.from_crs(4326, 6933, always_xy=True).transform
+            x, y = to(1, 1)
+            print(abs(area - x * y) < 1, catalog.sql("SELECT ST_Area(BuildMbr(0, 0, 2, 2)) AS x"))
+    """
+    assert program_of(program, many) == "True [{'x': 4.0}]\n"
 
 
 @needs_spatialite
-@pytest.mark.parametrize("name", ["shapely", "rasterio", "pyproj", "pyogrio"])
-def test_libraries_with_a_proj_of_their_own_may_be_imported_later(name: str) -> None:
-    """SpatiaLite's symbols are for all: the process ended with a damaged heap."""
-    code = f"""
-        from localcat.store.asking import spatialite
-        spatialite.find()
-        import {name}
+def test_a_program_without_a_main_guard_may_ask(many: Path) -> None:
+    program = """
+        import sys
+        from localcat import Catalog
+        print(Catalog.open(sys.argv[1], spatialite=True).sql("SELECT ST_Area(BuildMbr(0, 0, 2, 2)) AS x"))
     """
-    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=False)
+    assert program_of(program, many) == "[{'x': 4.0}]\n"
+
+
+def program_of(text: str, path: Path) -> str:
+    """Run a program on a catalog, with warnings as errors; return what it prints."""
+    words = [sys.executable, "-W", "error", "-c", textwrap.dedent(text), str(path)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+@needs_spatialite
+def test_a_process_that_dies_is_told_and_begun_again(asked: Catalog) -> None:
+    assert asked.sql("SELECT 1 AS x") == [{"x": 1}]
+    asked.database._session().beside._process.kill()
+    asked.database._session().beside._process.wait()
+    assert asked.sql("SELECT 2 AS x") == [{"x": 2}]
+    process = asked.database._session().beside
+    process._process.kill()
+    with pytest.raises(CatalogError, match="the process with SpatiaLite ended before its answer; ask again"):
+        process.rows("SELECT 3", (), None)
+    assert asked.sql("SELECT 4 AS x") == [{"x": 4}]
+
+
+@needs_spatialite
+def test_no_process_is_left_behind(many: Path) -> None:
+    with Catalog.open(many, spatialite=True) as catalog:
+        catalog.sql("SELECT 1")
+        process = catalog.database._session().beside._process
+    assert process.poll() == 0
+
+
+@needs_spatialite
+def test_a_write_ahead_log_is_read_too(tmp_path: Path) -> None:
+    if why := journal_problem():
+        pytest.skip(why)
+    Catalog.create(tmp_path / "c.gpkg", org="acme").close()
+    with Catalog.open(tmp_path / "c.gpkg", journal="wal") as writer:
+        add_images_around_a_square(writer)
+        with Catalog.open(writer.path, spatialite=True) as asked:
+            assert asked.sql("SELECT count(ST_Area(geometry)) AS n FROM footprints") == [{"n": 7}]
+
+
+def journal_problem() -> str:
+    """Return why there can be no write-ahead log here; empty if there can."""
+    is_safe = sqlite3.sqlite_version_info >= journal.FIRST_SAFE or sqlite3.sqlite_version in journal.BACKPORTS
+    return "" if is_safe else f"a write-ahead log is not safe with SQLite {sqlite3.sqlite_version}"
+
+
+@needs_spatialite
+def test_values_that_are_none_of_sqlite(asked: Catalog) -> None:
+    with pytest.raises(QueryError, match="a parameter of the query is no value of SQLite"):
+        asked.sql("SELECT ?", [lambda: 1])
+    with pytest.raises(QueryError, match="unsupported type|type 'complex' is not supported"):
+        asked.sql("SELECT ?", [1j])
+    assert asked.sql("SELECT :x AS x, :y AS y", {"x": None, "y": b"z"}) == [{"x": None, "y": b"z"}]

@@ -1,149 +1,183 @@
-"""SpatiaLite for the SQL of users, where the machine has it: hundreds of functions of geometries, called ``ST_…``.
-
-Its functions: https://www.gaia-gis.it/gaia-sins/spatialite-sql-latest.html
-"""
+"""SpatiaLite for the SQL of users, in a process of its own; `localcat.store.asking.extension` says why."""
 
 from __future__ import annotations
 
+import builtins
 import functools
-import importlib
+import pickle
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+import subprocess
+import sys
+from contextlib import suppress
 from dataclasses import dataclass
-from types import ModuleType
+from pathlib import Path
 from typing import Any, Final
 
-from localcat.errors import MissingLibraryError, require
+from localcat.errors import CatalogError, MissingLibraryError, QueryError
 
-_EXTENSION: Final = "mod_spatialite"
-_BOUND_FIRST: Final = ("shapely", "rasterio", "pyproj", "pyogrio", "fiona", "osgeo.gdal")
-_PURPOSE: Final = "for spatialite=True, since the sqlite3 of this Python loads no extensions"
-_REMEDY: Final = (
-    "install it (libsqlite3-mod-spatialite on Debian and Ubuntu, libspatialite with Homebrew), or on Windows put its "
-    "folder on the PATH"
-)
-
-# Of the CRSs that functions are given by number. A catalog has none of SpatiaLite's own tables, and can only be read.
-_CRS_TABLE: Final = """
-    CREATE TEMP TABLE spatial_ref_sys (
-        srid INTEGER NOT NULL PRIMARY KEY, auth_name TEXT NOT NULL, auth_srid INTEGER NOT NULL,
-        ref_sys_name TEXT NOT NULL, proj4text TEXT NOT NULL, srtext TEXT NOT NULL
-    )
+_PROGRAM: Final = """
+import os, pickle, sys
+answers = os.fdopen(os.dup(1), "wb")
+os.dup2(2, 1)  # whatever is printed is no answer
+sys.path[:] = pickle.load(sys.stdin.buffer)
+from localcat.store.file.spatialite_process import serve
+serve(sys.stdin.buffer, answers)
 """
-# Codes that are newer than SpatiaLite's list: PROJ knows them by their authority.
-_NEWER_CODES: Final = """
-    INSERT OR IGNORE INTO temp.spatial_ref_sys
-    WITH RECURSIVE code (n) AS (SELECT 1024 UNION ALL SELECT n + 1 FROM code WHERE n < 32767)
-    SELECT n, 'epsg', n, '', '', '' FROM code
-"""
+_SECONDS_TO_END: Final = 5.0
+_NO_WINDOW: Final[int] = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # on Windows
 
 
 @dataclass(frozen=True, slots=True)
-class SpatiaLite:
-    """The extension, and the module that loads it.
+class Missing:
+    """The answer of the process that SpatiaLite is not there, and what to do."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The answer of the process that SpatiaLite is there.
 
     Parameters
     ----------
-    module : module
-        `sqlite3`, or one with its functions that has another SQLite inside.
     version : str
         Of SpatiaLite.
+    module : str
+        The name of the module that loads it.
     """
 
-    module: ModuleType
     version: str
-
-    @property
-    def is_another_sqlite(self) -> bool:
-        """Whether the module is not the one with which localcat opens catalogs."""
-        return self.module is not sqlite3
-
-    def load(self, connection: Any) -> None:
-        """Give a connection of the module the functions, for geometries as a GeoPackage has them."""
-        _load(connection)
-        # In the plain mode for GeoPackages, ST_Intersects answers -1, which counts as true.
-        connection.execute("SELECT EnableGpkgAmphibiousMode()").fetchall()
-        connection.execute(_CRS_TABLE)
-        connection.executemany("INSERT INTO temp.spatial_ref_sys VALUES (?, ?, ?, ?, ?, ?)", _systems(self.module))
-        connection.execute(_NEWER_CODES)
-
-    @contextmanager
-    def errors(self) -> Iterator[None]:
-        """Turn what the module raises inside the block into the errors of `sqlite3`."""
-        try:
-            yield
-        except self.module.Error as error:
-            raise (_as_sqlite3(error) if self.is_another_sqlite else error) from error
+    module: str
 
 
-@functools.cache
-def find() -> SpatiaLite:
-    """Return the SpatiaLite of this machine.
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The answer of the process that a query failed.
+
+    Parameters
+    ----------
+    kind : str
+        The name of the error's class, of sqlite3 or one that Python has by itself.
+    args : tuple
+        Its arguments.
+    code : int, optional
+        The extended result code of SQLite.
+    problem : str, optional
+        Why a function of ours failed.
+    """
+
+    kind: str
+    args: tuple[Any, ...]
+    code: int | None = None
+    problem: str | None = None
+
+    def raised(self) -> Exception:
+        """Return the error as this process would have met it."""
+        if self.problem is not None:
+            return QueryError(self.problem)
+        kind: Any = getattr(sqlite3, self.kind, None) or getattr(builtins, self.kind, sqlite3.DatabaseError)
+        error: Exception = kind(*self.args)
+        if self.code is not None and isinstance(error, sqlite3.Error):
+            error.sqlite_errorcode = self.code
+        return error
+
+
+class Process:
+    """A process with SpatiaLite, which reads a catalog file and answers queries, one after the other.
+
+    Parameters
+    ----------
+    path : Path, optional
+        The catalog; None only asks what there is.
+    options : OpenOptions, optional
+        How it is opened.
 
     Raises
     ------
     MissingLibraryError
-        If it is not there, or no module can load it.
+        If SpatiaLite is not there.
     """
-    module = _module()
-    with closing(module.connect(":memory:")) as connection:
+
+    def __init__(self, path: Path | None = None, options: Any = None) -> None:
+        self._process = subprocess.Popen(  # noqa: S603  # Python itself, and a program of ours
+            [sys.executable, "-c", _PROGRAM],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,  # SpatiaLite prints there what it also answers
+            creationflags=_NO_WINDOW,
+        )
         try:
-            _load(connection)
-        except module.Error as error:
-            raise MissingLibraryError(
-                f"SpatiaLite's {_EXTENSION} is not on this machine, which is needed for spatialite=True ({error}); "
-                f"{_REMEDY}"
+            self._send(sys.path)
+            self.found = self._ask((path, options))
+        except BaseException:
+            self.close()
+            raise
+
+    def rows(self, query: str, values: Any, seconds: float | None) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """Return the names of the columns, and the rows, of a query; `Database.select` says what is refused."""
+        try:
+            question = pickle.dumps((query, values, seconds))
+        except (pickle.PicklingError, TypeError, AttributeError) as error:
+            raise QueryError(
+                f"a parameter of the query is no value of SQLite: {error}; pass text or a number"
             ) from error
-        (version,) = connection.execute("SELECT spatialite_version()").fetchone()
-    return SpatiaLite(module, str(version))
+        names, rows = self._ask(question)
+        return names, rows
 
+    def _ask(self, question: Any) -> Any:
+        try:
+            self._send(question)
+            answer = pickle.load(self._pipes[1])  # noqa: S301  # what our own process wrote
+        except (EOFError, BrokenPipeError, pickle.UnpicklingError) as error:
+            self.close()
+            raise CatalogError("the process with SpatiaLite ended before its answer; ask again, or ask less") from error
+        except BaseException:  # as Ctrl-C: the next question would get the answer to this one
+            self.close()
+            raise
+        match answer:
+            case Missing(message):
+                raise MissingLibraryError(message)
+            case Failed():
+                raise answer.raised()
+            case _:
+                return answer
 
-def _module() -> ModuleType:
-    if hasattr(sqlite3.Connection, "enable_load_extension"):
-        return sqlite3
-    require("pysqlite3", "spatialite", _PURPOSE)
-    from pysqlite3 import dbapi2  # an extra
+    @property
+    def _pipes(self) -> tuple[Any, Any]:
+        return self._process.stdin, self._process.stdout
 
-    module: ModuleType = dbapi2
-    return module
+    def _send(self, message: Any) -> None:
+        pipe = self._pipes[0]
+        pipe.write(message if isinstance(message, bytes) else pickle.dumps(message))
+        pipe.flush()
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it can be asked."""
+        return self._process.poll() is None
 
-def _load(connection: Any) -> None:
-    _bind_others_first()
-    connection.enable_load_extension(True)
-    try:
-        connection.load_extension(_EXTENSION)
-    finally:
-        connection.enable_load_extension(False)
+    def close(self) -> None:
+        """End the process."""
+        for pipe in self._pipes:
+            with suppress(BrokenPipeError):  # it ended before it read everything
+                pipe.close()
+        try:
+            self._process.wait(_SECONDS_TO_END if self._process.poll() is None else None)
+        except subprocess.TimeoutExpired:  # inside a query, or a forked child keeps the pipe
+            self._process.kill()
+            self._process.wait()
 
 
 @functools.cache
-def _bind_others_first() -> None:
-    """Import the libraries that bring a PROJ or GEOS of their own.
+def find() -> Found:
+    """Return which SpatiaLite this machine has.
 
-    SQLite loads an extension so that its symbols are for all: a library that is loaded afterwards would be bound to the
-    system's PROJ and GEOS in place of its own, and pyproj and pyogrio then end the process with a damaged heap.
+    Raises
+    ------
+    MissingLibraryError
+        If it is not there, or no module can load it; it says what to install.
     """
-    for name in _BOUND_FIRST:
-        with suppress(ImportError):
-            importlib.import_module(name)
-
-
-@functools.cache
-def _systems(module: ModuleType) -> Sequence[tuple[Any, ...]]:
-    """Return the CRSs that SpatiaLite has a list of, which it writes only into a database of its own."""
-    with closing(module.connect(":memory:")) as connection:
-        _load(connection)
-        connection.execute("SELECT InitSpatialMetaData(1)").fetchall()
-        columns = "srid, auth_name, auth_srid, ref_sys_name, proj4text, srtext"
-        return tuple(connection.execute(f"SELECT {columns} FROM spatial_ref_sys"))
-
-
-def _as_sqlite3(error: Exception) -> sqlite3.Error:
-    kind = getattr(sqlite3, type(error).__name__, sqlite3.DatabaseError)
-    found: sqlite3.Error = kind(*error.args)
-    for name in ("sqlite_errorcode", "sqlite_errorname"):
-        if hasattr(error, name):
-            setattr(found, name, getattr(error, name))
+    process = Process()
+    process.close()
+    found: Found = process.found
     return found

@@ -118,7 +118,7 @@ class Session:
         self.identity = identity
         self.is_read_only = is_read_only
         self.transaction: Transaction | None = None
-        self.beside: Any = None  # a connection of another module, for SQL that this one cannot answer
+        self.beside: Any = None  # a process with SpatiaLite, if one was asked
         self.look_again = 0.0  # when to look at the file next, by time.monotonic
         self.depth = 0  # how many blocks of its thread are inside
         self._lock = threading.RLock()
