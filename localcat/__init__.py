@@ -23,7 +23,12 @@ def _open_default() -> Any:
     return importlib.import_module("localcat.catalog").Catalog.default()  # by name, so lazily
 
 
+def _open(path: Any, **options: Any) -> Any:
+    return importlib.import_module("localcat.catalog").Catalog.open(path, **options)
+
+
 _backend.set_default_opener(_open_default)
+_backend.set_opener(_open)
 
 
 def __getattr__(name: str) -> Any:

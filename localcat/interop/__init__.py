@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from localcat.interop.stac.items import item_collection, stac_item
-
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     import xarray
 
@@ -15,6 +13,20 @@ if TYPE_CHECKING:
     from localcat.models.requests import ReadRequest
 
 __all__ = ["item_collection", "stac_item", "to_dataarray"]
+
+
+def stac_item(image: Image) -> dict[str, Any]:
+    """Return an image as a STAC Item; see `localcat.interop.stac.items`."""
+    from localcat.interop.stac import items  # xarray imports this package to find an engine, and needs no STAC
+
+    return items.stac_item(image)
+
+
+def item_collection(images: Iterable[Image]) -> dict[str, Any]:
+    """Return images as a STAC ItemCollection; see `localcat.interop.stac.items`."""
+    from localcat.interop.stac import items  # likewise
+
+    return items.item_collection(images)
 
 
 def to_dataarray(

@@ -6,7 +6,7 @@ The CRS is told as rioxarray and CF have it: a coordinate ``spatial_ref`` with t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy
@@ -15,8 +15,12 @@ from xarray.backends import BackendArray
 from xarray.core import indexing
 
 from localcat.earth.contexts import AOI, GeoContext
-from localcat.errors import BadRequestError, InvalidGeometryError
+from localcat.errors import BadRequestError, InvalidGeometryError, NotFoundError
+from localcat.expressions.properties import Expression
+from localcat.expressions.properties import properties as p
 from localcat.models.backend import bands_of
+from localcat.models.product import Product
+from localcat.models.requests import ReadRequest
 from localcat.rasters.files.dtypes import is_representable, numpy_dtype
 from localcat.reading.arrays import read_stack
 from localcat.reading.plan import band_names, scaling_of
@@ -25,8 +29,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from localcat.earth.contexts.grid import Grid
+    from localcat.models.backend import Backend
     from localcat.models.image import Image
-    from localcat.models.requests import ReadRequest
 
 _AXES = ("time", "band", "y", "x")
 NODATA = "nodata"
@@ -124,6 +128,95 @@ def to_dataarray(
     images: Sequence[Image], request: ReadRequest, *, fill_value: float | str | None, chunks: Any
 ) -> xarray.DataArray:
     """Return images as a DataArray of (time, band, y, x); see `ImageCollection.to_xarray`."""
+    array = _lazy(images, request, fill_value)
+    return array.load() if chunks is None else array.chunk(chunks)
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What `xarray.open_dataset` was given; `localcat.interop.xarray_engine` says what each part means."""
+
+    product: str | None
+    bands: str | Sequence[str] | None
+    dropped: set[str]
+    where: Any
+    datetime: str | None
+    area: Any
+    crs: str | None
+    resolution: float | None
+    resampler: str
+    fill_value: float | str | None
+
+
+def to_dataset(catalog: Backend, opening: Opening) -> xarray.Dataset:
+    """Return images of a product as a Dataset of (time, y, x), of which nothing is read yet."""
+    product = _product(catalog, opening.product)
+    images = catalog.images.filter(p.product_id == product).sort("acquired")
+    if opening.where is not None:
+        where = opening.where
+        images = images.filter(where if isinstance(where, Expression) else Expression.from_cql2(where))
+    if opening.datetime is not None:
+        images = images.during(opening.datetime)
+    if opening.area is not None:
+        images = images.intersects(opening.area)
+    found = images.collect(None if opening.area is None else _context(opening))
+    if not found:
+        raise BadRequestError(f"no image of product '{product}' is found; ask for fewer conditions, or another area")
+    context = found.geocontext if opening.area is not None else _around_all(list(found), opening)
+    declared = [band for band in bands_of(catalog, product) if not getattr(band, "is_alpha", False)]
+    names = [str(band.name) for band in declared] if opening.bands is None else band_names(opening.bands)
+    variables = {}
+    for name in names:
+        if name in opening.dropped:
+            continue
+        request = ReadRequest(bands=name, geocontext=context, resampler=opening.resampler, progress=False)
+        variables[name] = _lazy(list(found), request, opening.fill_value).isel(band=0, drop=True)
+    return xarray.Dataset(variables, attrs={"product_id": product})
+
+
+def _product(catalog: Backend, given: str | None) -> str:
+    if given is not None:
+        found = Product.get(given, catalog=catalog)
+        if found is None:
+            raise NotFoundError(f"there is no product '{given}' in catalog '{catalog.file.path}'")
+        return str(found.id)
+    ids = catalog.search(Product).ids()
+    if len(ids) != 1:
+        shown = ", ".join(ids[:10]) or "none"
+        raise BadRequestError(f"catalog '{catalog.file.path}' has {len(ids):,} products ({shown}); pass product=")
+    return ids[0]
+
+
+def _context(opening: Opening) -> GeoContext:
+    """Return the area that was given as a context; the collection completes it."""
+    made = opening.area if isinstance(opening.area, GeoContext) else AOI(geometry=opening.area)
+    changed = {name: value for name in ("crs", "resolution") if (value := getattr(opening, name)) is not None}
+    if changed and not isinstance(made, AOI):
+        raise BadRequestError(f"a tile has its CRS and resolution; pass it without {' and '.join(changed)}")
+    return made.assign(**changed) if isinstance(made, AOI) and changed else made
+
+
+def _around_all(images: Sequence[Image], opening: Opening) -> GeoContext:
+    """Return the smallest grid that has all images, in their CRS."""
+    grids = [image.geocontext.grid() for image in images]
+    codes = {grid.crs.to_wkt() for grid in grids}
+    if len(codes) != 1:
+        raise BadRequestError(f"the images have {len(codes)} CRSs; pass an area, and crs and resolution if need be")
+    west, south, east, north = (list(edge) for edge in zip(*(grid.bounds for grid in grids), strict=True))
+    crs = images[0].cs_code or images[0].projection
+    whole = AOI(
+        bounds=(min(west), min(south), max(east), max(north)),
+        bounds_crs=crs,
+        crs=crs,
+        resolution=min(abs(grid.geotransform[1]) for grid in grids),
+        align_pixels=False,
+    )
+    changed = {name: value for name in ("crs", "resolution") if (value := getattr(opening, name)) is not None}
+    return whole.assign(**changed) if changed else whole
+
+
+def _lazy(images: Sequence[Image], request: ReadRequest, fill_value: float | str | None) -> xarray.DataArray:
+    """Return images as a DataArray of which nothing is read yet."""
     names = band_names(request.bands)
     dtype, fill = _type_of(images, request, fill_value)
     lazy = LazyStack(images, request, dtype, fill)
@@ -134,7 +227,7 @@ def to_dataarray(
     array.attrs["long_name"] = ", ".join(names)
     if fill == fill:  # a number: the values keep their type, and other programs read the attribute
         array.attrs["_FillValue"] = dtype.type(fill)
-    return array.load() if chunks is None else array.chunk(chunks)
+    return array
 
 
 def _type_of(

@@ -159,6 +159,7 @@ def bands_of(catalog: Backend, product_id: str) -> Search[Band]:
 
 _lock = threading.Lock()
 _open_default: Callable[[], Backend] | None = None
+_open: Callable[..., Backend] | None = None
 _chosen: list[Backend] = []  # the last one counts; `as_default` puts one on top for a while
 
 
@@ -166,6 +167,19 @@ def set_default_opener(opener: Callable[[], Backend]) -> None:
     """Tell how the user's default catalog is opened when it is first needed."""
     global _open_default
     _open_default = opener
+
+
+def set_opener(opener: Callable[..., Backend]) -> None:
+    """Tell how a catalog is opened by its path, for those below the facade that are given no more."""
+    global _open
+    _open = opener
+
+
+def open_catalog(path: Any, **options: Any) -> Backend:
+    """Open the catalog at a path, as `Catalog.open` does."""
+    if _open is None:
+        raise CatalogError("nothing opens catalogs; import localcat")
+    return _open(path, **options)
 
 
 def default_catalog() -> Backend:
