@@ -35,6 +35,17 @@ _UNKNOWN = (None, None)
 _FIRST = 2  # position of the first attribute in a row, behind row id and version
 
 
+class _UnknownAttributeError(AttributeError):
+    """That there is no such attribute; what it may have meant is looked for when it is read.
+
+    Most who ask have a default, as in ``getattr(band, "colormap", None)``, and looking takes milliseconds.
+    """
+
+    def __str__(self) -> str:
+        kind, name, known = self.args
+        return f"{kind} has no attribute {name}{nearest(name, known)}"
+
+
 class Record:
     """Attributes, and where they stand towards the catalog; abstract."""
 
@@ -165,7 +176,7 @@ class Record:
             raise AttributeValidationError(f"Can't set '{name}' item because it is a readonly attribute")
 
     def _unknown(self, name: str) -> AttributeError:
-        return AttributeError(f"{type(self).__name__} has no attribute {name}{nearest(name, self.ATTRIBUTES)}")
+        return _UnknownAttributeError(type(self).__name__, name, tuple(self.ATTRIBUTES))
 
     def _read(self, attribute: Attribute[Any]) -> Any:
         """Decode an attribute from the row when it is first asked for."""

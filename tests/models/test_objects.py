@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from datetime import UTC, datetime
 
 import pytest
@@ -463,3 +464,11 @@ def test_serialize_as_json_api(product: Product) -> None:
     assert Product(name="X").serialize(jsonapi_format=True) == {
         "data": {"type": "product", "attributes": {"name": "X"}}
     }
+
+
+def test_a_name_that_is_like_an_unknown_one_is_looked_for_when_the_message_is_read(catalog: Catalog) -> None:
+    image = Image(product_id="acme:x", name="a", catalog=catalog)
+    with pytest.raises(AttributeError, match=r"^Image has no attribute aquired; did you mean 'acquired'") as raised:
+        image.aquired  # noqa: B018
+    assert str(pickle.loads(pickle.dumps(raised.value))) == str(raised.value)
+    assert getattr(image, "aquired", None) is None
