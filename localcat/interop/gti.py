@@ -214,6 +214,8 @@ def _write(index: Index, bands: Sequence[Band], folder: Path, stem: str) -> Path
             replace(file, target)
         except BaseException:
             shutil.rmtree(views, ignore_errors=True)
+            with suppress(OSError):
+                tiles.rmdir()  # unless it has those of an older index
             raise
         flush_folder(folder)
     _remove_others(tiles, None if is_plain else views)

@@ -8,13 +8,13 @@ import re
 import shutil
 import sqlite3
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from localcat.disk.data_folder import TEMPORARY_PREFIX, DataFolder
+from localcat.disk.data_folder import TEMPORARY_PREFIX, Claim, DataFolder
 from localcat.disk.digest import hash_stream
 from localcat.disk.faults import write_errors
 from localcat.disk.filesystem import is_link
@@ -162,17 +162,42 @@ def staged(target: Path) -> Iterator[Path]:
     with write_errors(staging):
         staging.mkdir()
     try:
-        claim = DataFolder(staging).claim()  # its lock tells others that this one is alive
+        claim = _claimed(staging)  # its lock tells others that this one is alive
         try:
             yield staging
         finally:
-            claim.release()
+            try:
+                _tidily(lambda: _empty(staging))
+            finally:
+                claim.release()
     finally:
-        try:
-            shutil.rmtree(staging, ignore_errors=True)
-        except OSError as error:  # in spite of ignore_errors: Ctrl-C in the middle of it lets it close a folder twice
-            if _was_interrupted(error):
-                raise KeyboardInterrupt from error
+        _tidily(lambda: shutil.rmtree(staging, ignore_errors=True))
+
+
+def _tidily(call: Callable[[], object]) -> None:
+    """Call what removes files; a disk that fails does not hide what was raised before."""
+    try:
+        call()
+    except OSError as error:  # in spite of ignore_errors: Ctrl-C in the middle of it lets it close a folder twice
+        if _was_interrupted(error):
+            raise KeyboardInterrupt from error
+
+
+def _claimed(staging: Path) -> Claim:
+    """Make the claim of a new folder, which another writer of the same target may have taken for one that was left."""
+    with suppress(StorageError):
+        return DataFolder(staging).claim()
+    return DataFolder(staging).claim()
+
+
+def _empty(staging: Path) -> None:
+    """Remove what is in a folder of `staged`, but for its claim, which says whose the rest is."""
+    for path in staging.iterdir():
+        if path.is_dir() and not is_link(path):
+            shutil.rmtree(path, ignore_errors=True)
+        elif not path.name.startswith(TEMPORARY_PREFIX):
+            with suppress(OSError):
+                path.unlink()
 
 
 def _remove_leftovers(target: Path) -> None:
@@ -182,7 +207,10 @@ def _remove_leftovers(target: Path) -> None:
             with suppress(StorageError):
                 claims = DataFolder(folder).abandoned()
                 if claims and len(claims) == len(list(folder.glob(f"{TEMPORARY_PREFIX}*"))):
+                    _empty(folder)
                     shutil.rmtree(folder, ignore_errors=True)
+            with suppress(OSError):
+                folder.rmdir()  # if nothing is in it: its process ended before it made a claim
 
 
 def _was_interrupted(error: BaseException | None) -> bool:

@@ -99,6 +99,24 @@ def export_gti(chosen: Choice, output: Path | None) -> None:
             raise BadRequestError("not all tile indexes could be written" if written else "no tile index was written")
 
 
+@command(
+    "pgstac",
+    short_help="STAC on PostgreSQL: files for pypgstac.",
+    examples=("export pgstac -o for-pgstac/", "export pgstac --product s2 -o postgresql://me@db.example/stac"),
+)
+@takes_images()
+@click.option(
+    "--output", "-o", required=True, metavar="FOLDER|ADDRESS", help="A folder, which must not exist, or postgresql://…"
+)
+def export_pgstac(chosen: Choice, output: str) -> None:
+    """Write files that pypgstac loads, or load them into a database with pgstac, which needs the extra [pgstac].
+
+    Images without a footprint are left out, since pgstac demands one.
+    """
+    with opened() as catalog:
+        say(repr(catalog.to_pgstac(output, search=_asked(chosen, catalog))))
+
+
 _FILE = "The file, which is replaced if it is there; - for a pipe."
 
 
@@ -160,5 +178,5 @@ def _write(chosen: Choice, output: Path, column: tuple[str, ...], format: str) -
             catalog.to_file(sys.stdout.buffer, search=search, columns=columns, format=format)
 
 
-for _one in (export_stac, export_geojson, export_csv, export_arrow, export_gti):
+for _one in (export_stac, export_geojson, export_csv, export_arrow, export_gti, export_pgstac):
     export_command.add_command(_one)

@@ -75,6 +75,14 @@ def test_tile_indexes_are_named(kept: Catalog, tmp_path: Path) -> None:
     assert complaint("export", "gti", "--product", "gide", catalog=kept).startswith("there is no product 'gide'")
 
 
+def test_files_for_pgstac_are_written(kept: Catalog, tmp_path: Path) -> None:
+    told = run("export", "pgstac", "-o", tmp_path / "stac", catalog=kept)
+    assert told == (
+        f"PgstacExport: 1 products, 3 items in '{tmp_path / 'stac'}', 1 images without a footprint left out\n"
+    )
+    assert len((tmp_path / "stac" / "items.ndjson").read_bytes().splitlines()) == 3
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
