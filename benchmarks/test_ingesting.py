@@ -1,9 +1,11 @@
-"""Ingest of many small files, in place, beside a bare loop that opens each file with rasterio and hashes it."""
+"""Ingest of many small files, beside a bare loop that opens each file with rasterio, hashes it, and copies it."""
 
 from __future__ import annotations
 
 import hashlib
 import itertools
+import os
+import shutil
 from pathlib import Path
 
 import numpy
@@ -28,33 +30,40 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def opened_and_hashed(folder: Path) -> int:
+def opened_and_hashed(folder: Path, copies: Path | None = None) -> int:
     """Do the least that can be done with each file of a folder; return how many there were."""
     count = 0
     for path in sorted(folder.iterdir()):
         with rasterio.open(path) as file:
             assert file.read(1).size == 64 * 48
         assert len(hashlib.sha256(path.read_bytes()).hexdigest()) == 64
+        if copies is not None:
+            with Path(shutil.copyfile(path, copies / path.name)).open("rb+") as file:
+                os.fsync(file.fileno())
         count += 1
     return count
 
 
+@pytest.mark.parametrize("copy", [False, True], ids=["in place", "copied"])
 @pytest.mark.parametrize("workers", [1, None])
-def test_ingest_200_small_files(in_turns, folder: Path, tmp_path: Path, workers: int | None) -> None:
+def test_ingest_200_small_files(in_turns, folder: Path, tmp_path: Path, workers: int | None, copy: bool) -> None:
     numbers = itertools.count()
 
     def empty() -> Catalog:
         return Catalog.create(tmp_path / f"{next(numbers)}.gpkg", org="acme")
 
     def ours(catalog: Catalog) -> None:
-        report = catalog.ingest(folder, workers=workers, progress=False)
+        report = catalog.ingest(folder, copy=copy, workers=workers, progress=False)
         assert (report.added, len(report.failed)) == (FILES, 0)
 
     def floor(catalog: Catalog) -> None:
-        assert opened_and_hashed(folder) == FILES
+        copies = tmp_path / "copies" if copy else None
+        if copies is not None:
+            copies.mkdir(exist_ok=True)
+        assert opened_and_hashed(folder, copies) == FILES
 
-    threads = "one thread" if workers == 1 else "threads"
-    in_turns(f"ingest {FILES} small files in place, {threads}", ours, floor, prepare=empty)
+    threads, how = "one thread" if workers == 1 else "threads", "copied" if copy else "in place"
+    in_turns(f"ingest {FILES} small files {how}, {threads}", ours, floor, prepare=empty)
 
 
 def test_ingest_again_200_unchanged_files(in_turns, folder: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import re
 import shutil
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -238,17 +238,29 @@ class DataFolder:
             flush(file.fileno())
         reached("file synced")
 
-    def publish(self, temporary: Path, href: str) -> None:
-        """Give a temporary file, whose content is on the disk, its final name, and make the name last."""
+    def publish(self, temporary: Path, href: str, *, unsynced: set[Path] | None = None) -> None:
+        """Give a temporary file, whose content is on the disk, its final name, and make the name last.
+
+        Where many files are published before one commit, `unsynced` collects their folders for `make_names_last`.
+        """
         final = self.resolve(href)
         with write_errors(final):
             final.parent.mkdir(parents=True, exist_ok=True)
             rename(temporary, final)
             reached("file renamed")
+        if unsynced is None:
+            self.make_names_last({final.parent})
+        else:
+            unsynced.add(final.parent)
+
+    def make_names_last(self, folders: Iterable[Path]) -> None:
+        """Wait until the names of files in folders are on the disk."""
+        for folder in folders:
             if self.durable:
-                flush_folder(final.parent)
-                self._flush_parents(final.parent)
-        reached("folder synced")
+                with write_errors(folder):
+                    flush_folder(folder)
+                    self._flush_parents(folder)
+            reached("folder synced")
 
     def _flush_parents(self, folder: Path) -> None:
         """Make a product's folder last, once in each process: whoever made it may have been killed before that."""

@@ -110,8 +110,18 @@ class Task:
         """Return the files of the image, with their final names in the data folder."""
         return [_file(folder, self.image, one) for one in written]
 
-    def insert(self, transaction: Transaction, written: list[Written], files: list[File], folder: DataFolder) -> None:
-        """Publish the files in the data folder and insert the rows, inside a transaction."""
+    def insert(
+        self,
+        transaction: Transaction,
+        written: list[Written],
+        files: list[File],
+        folder: DataFolder,
+        unsynced: set[Path] | None = None,
+    ) -> None:
+        """Publish the files in the data folder and insert the rows, inside a transaction.
+
+        Who inserts many passes `unsynced`, and makes the names in these folders last before the commit.
+        """
         catalog, image, record = self.catalog, self.image, self.record
         ours = _owned(files)
         before, events = dict(image._values), len(record.events)
@@ -120,7 +130,7 @@ class Task:
         with _unpublished_on_error(folder, ours):
             for one, file in zip(written, files, strict=True):
                 if one.temporary is not None:
-                    folder.publish(one.temporary, str(file.href))
+                    folder.publish(one.temporary, str(file.href), unsynced=unsynced)
             _describe_image(image, written, files)
             _note_lineage(image, self.source)
             image.save()
@@ -182,8 +192,10 @@ def commit_together(catalog: CatalogFile, arrivals: Sequence[Arrival]) -> list[C
     try:
         with catalog.database.write() as transaction:
             transaction.about = f"{len(arrivals)} images: "
+            unsynced: set[Path] = set()
             for arrival, its_files in zip(arrivals, files, strict=True):
-                failures.append(_inserted(catalog, arrival, its_files, folder))
+                failures.append(_inserted(catalog, arrival, its_files, folder, unsynced))
+            folder.make_names_last(sorted(unsynced))
     except CommitUnknownError as error:
         inserted = [arrival for arrival, failure in zip(arrivals, failures, strict=True) if failure is None]
         if not inserted:
@@ -196,12 +208,14 @@ def commit_together(catalog: CatalogFile, arrivals: Sequence[Arrival]) -> list[C
     return failures
 
 
-def _inserted(catalog: CatalogFile, arrival: Arrival, files: list[File], folder: DataFolder) -> ClientError | None:
+def _inserted(
+    catalog: CatalogFile, arrival: Arrival, files: list[File], folder: DataFolder, unsynced: set[Path]
+) -> ClientError | None:
     """Insert one of several uploads; return why it could not be, unless that ends them all."""
     try:
         with catalog.database.write() as transaction:
             arrival.lead_in(transaction)
-            arrival.task.insert(transaction, arrival.written, files, folder)
+            arrival.task.insert(transaction, arrival.written, files, folder, unsynced)
             arrival.follow_up(transaction.connection)
     except StorageError:  # of the catalog or its folder: the next one fares no better
         raise
@@ -257,7 +271,7 @@ def _note_lineage(image: Image, source: str | None) -> None:
 def _describe_image(image: Image, written: list[Written], files: list[File]) -> None:
     """Set the grid of the pixels, and fill in what else follows from them and the user left unset."""
     grid = written[0].grid
-    outline, area = _outline(grid)
+    outline, area = outline_of(grid)
     if written[0].outline is not None:
         outline = written[0].outline
         area = area_km2(outline)
@@ -288,8 +302,11 @@ def _set_crs(image: Image, crs: CRS) -> None:
 
 
 @lru_cache(maxsize=256)
-def _outline(grid: Grid) -> tuple[BaseGeometry, float]:
-    """Return the footprint of a grid, and its area in square kilometres; the images of a series share their grids."""
+def outline_of(grid: Grid) -> tuple[BaseGeometry, float]:
+    """Return the footprint of a grid, and its area in square kilometres.
+
+    The last ones are kept: the images of a series share their grids, and who takes in many asks before the commit.
+    """
     outline = footprint(grid)
     return outline, area_km2(outline)
 
@@ -301,5 +318,5 @@ def _words_of(crs: CRS) -> tuple[str | None, str | None]:
     return code, None if code is not None else crs.to_wkt()
 
 
-keep_in_children(_outline)
+keep_in_children(outline_of)
 keep_in_children(_words_of)

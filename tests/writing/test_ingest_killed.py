@@ -37,6 +37,7 @@ Catalog.open(folder + "/survey.gpkg").ingest(folder + "/in", copy=copy, workers=
     [
         ("copy", "file synced", 2, 0),
         ("copy", "file renamed", 3, 2),
+        ("copy", "folder synced", 2, 2),
         ("copy", "commit due", 3, 4),
         ("copy", "batch committed", 2, 4),
         ("in place", "commit due", 2, 2),
@@ -62,3 +63,31 @@ def test_it_goes_on_where_it_was_killed(tmp_path: Path, how: str, step: str, cou
         values = [int(image.ndarray("b1")[0, 0, 0]) for image in catalog.images.sort("name")]
         assert values == list(range(SCENES))
         assert len(list(catalog.data_folder.hrefs())) == (SCENES if how == "copy" else 0)
+
+
+STEPS = """
+import sys
+from localcat import Catalog
+
+steps = []
+sys.addaudithook(lambda event, arguments: event == "localcat.step" and steps.append(arguments[0]))
+Catalog.open(sys.argv[1] + "/survey.gpkg").ingest(sys.argv[1] + "/in", copy=True, workers=1, progress=False)
+told = ("file synced", "file renamed", "folder synced", "commit due", "committed")
+print(*(step for step in steps if step in told), sep=", ")
+"""
+
+
+def test_all_files_and_their_folder_are_on_the_disk_before_the_commit(tmp_path: Path) -> None:
+    """One wait for the folder serves all files of a batch."""
+    for number in range(3):
+        tiny(tmp_path / "in" / f"a_{number}.tif")
+    Catalog.create(tmp_path / "survey.gpkg", org="acme").close()
+    command = [sys.executable, "-c", STEPS, str(tmp_path)]
+    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert told.strip().split(", ") == [
+        *["file synced"] * 3,
+        *["file renamed"] * 3,
+        "folder synced",
+        "commit due",
+        "committed",
+    ]

@@ -18,7 +18,7 @@ from localcat.models.enums import ImageUploadEventType as EventType
 from localcat.models.image import Image
 from localcat.models.requests import ImageUploadOptions, UploadRequest
 from localcat.rasters.files.environment import raster_environment, read_errors
-from localcat.writing.commit import Arrival, Task, Written, commit_together
+from localcat.writing.commit import Arrival, Task, Written, commit_together, outline_of
 from localcat.writing.files import file_steps
 from localcat.writing.ingest.content.headers import odd_headers
 from localcat.writing.ingest.facts import FROM_KEY, PRECISION_KEY, RECIPE_KEY, image_attributes
@@ -138,6 +138,7 @@ class Taker:
                     with odd_headers(file.path):
                         done.written.append(step(done.stack))
                     _require_unchanged(file)
+                outline_of(done.written[0].grid)  # here, in many threads, not under the lock of the commit
             plan.headers = []
             done.hashes = [one.digest.sha256 for one in done.written]
             if options.cog:
