@@ -53,7 +53,7 @@ def on_globe(geometry: BaseGeometry, tell: Tell, *, is_crossing: bool = False) -
     given = flat_parts(geometry)
     parts = [_part_on_globe(part, tell, is_crossing) for part in given]
     if geometry.geom_type == "GeometryCollection":
-        return shapely.GeometryCollection(parts)
+        return shapely.GeometryCollection([leaf for part in parts for leaf in flat_parts(part)])
     if len(parts) == 1:
         return parts[0]
     is_unchanged = all(part is before for part, before in zip(parts, given, strict=True))

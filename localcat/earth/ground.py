@@ -80,7 +80,9 @@ def ground_of(area: BaseGeometry, crs: CRS) -> BaseGeometry:
         raise InvalidGeometryError("the shape is empty; pass one with coordinates")
     if len(parts) == 1:
         return parts[0]
-    return shapely.GeometryCollection(parts) if area.geom_type == "GeometryCollection" else shapely.union_all(parts)
+    if area.geom_type != "GeometryCollection":
+        return shapely.union_all(parts)
+    return shapely.GeometryCollection([leaf for part in parts for leaf in flat_parts(part)])
 
 
 def _ground_of_part(part: BaseGeometry, crs: CRS, cylinder: _Cylinder | None) -> BaseGeometry:

@@ -80,6 +80,14 @@ def test_a_feature_collection_is_a_collection():
     assert found.wkt == "GEOMETRYCOLLECTION (POINT (-170 1), POINT (2 1))"
 
 
+def test_what_is_cut_in_a_collection_is_laid_flat():
+    line, point = shapely.LineString([(170, 0), (190, 10)]), shapely.Point(0, 0)
+    found = as_geometry(shapely.GeometryCollection([point, line]))
+    wanted = [point, shapely.LineString([(170, 0), (180, 5)]), shapely.LineString([(-180, 5), (-170, 10)])]
+    assert list(found.geoms) == wanted
+    assert as_geometry(found) == found
+
+
 def test_collections_in_collections_are_laid_flat():
     deep = {"type": "Point", "coordinates": [1, 2]}
     for _ in range(5000):

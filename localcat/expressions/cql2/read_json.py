@@ -381,6 +381,16 @@ def _folded_pair(left: _Operand, right: _Operand) -> tuple[Subject, str, frozens
     return left.inner, text, left.folds
 
 
+def _without_folds(operand: _Operand) -> _Operand:
+    """Return the text that casei and accenti make of a text; anything else as it is."""
+    if not isinstance(operand, _Text) or not isinstance(operand.inner, str):
+        return operand
+    done: object = operand.inner
+    for fold in operand.folds:
+        done = folded(fold, done)
+    return done
+
+
 def _is_null(operand: _Operand) -> Node:
     if isinstance(operand, Subject):
         return operand.is_null()
@@ -396,6 +406,8 @@ def _is_in(operand: _Operand, values: Sequence[_Operand]) -> Node:
 
 
 def _like(operand: _Operand, pattern: _Operand) -> Node:
+    if not (isinstance(operand, _Text) and isinstance(operand.inner, Subject)):
+        operand, pattern = _without_folds(operand), _without_folds(pattern)
     if isinstance(operand, _Text) or isinstance(pattern, _Text):
         pair = _folded_pair(operand, pattern) if isinstance(operand, _Text) else None
         if pair is None:
