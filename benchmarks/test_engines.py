@@ -20,7 +20,9 @@ _BY_INDEX = """
     ORDER BY image_id
 """
 OWN = _BY_INDEX.format(exactly="lc_intersects(geometry, :area)")
-SPATIALITE = _BY_INDEX.format(exactly="ST_Intersects(geometry, BuildMbr(:west, :south, :east, :north, 4326)) = 1")
+SPATIALITE = _BY_INDEX.format(
+    exactly="ST_Intersects(geometry, (SELECT BuildMbr(:west, :south, :east, :north, 4326))) = 1"
+)
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +49,7 @@ def rows_of_a_search(catalog: Catalog, box: tuple[float, float, float, float]) -
 @pytest.mark.parametrize("name", BOXES)
 def test_sql_with_the_index(in_turns: Callable[..., None], big: Catalog, name: str) -> None:
     box = BOXES[name]
-    values = {**values_of(box)}
+    values = values_of(box)
     assert [row["image_id"] for row in big.sql(OWN, values)] == big.images.intersects(box).ids()
     in_turns(
         f"sql with the index and lc_intersects, {name} (floor: search)",

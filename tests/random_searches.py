@@ -72,6 +72,13 @@ def searches(catalog: Catalog, count: int, *, seed: int = 18) -> Iterator[ImageS
         yield search
 
 
+def areas(count: int, *, seed: int = 19) -> Iterator[Any]:
+    """Yield boxes, some across the antimeridian, triangles and points."""
+    chance = random.Random(seed)
+    for _ in range(count):
+        yield _area(chance)
+
+
 def _condition(chance: random.Random) -> Any:
     fraction = chance.choice((0.07, 0.5, round(chance.random(), 2)))
     time = FIRST + timedelta(days=chance.randrange(DAYS), seconds=chance.randrange(86_400))

@@ -44,7 +44,7 @@ def _checked(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     """Return a function that is NULL where an argument is, and that keeps why it fails for `problem`."""
 
     def call(*arguments: Any) -> Any:
-        if any(argument is None for argument in arguments):
+        if None in arguments:
             return None
         try:
             return function(*map(_shape, arguments))
@@ -57,15 +57,30 @@ def _checked(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
 
 @functools.lru_cache(maxsize=64)  # the same area is compared with each row
 def _shape(value: object) -> BaseGeometry:
-    from localcat.earth import geometry, wkt
-
     if isinstance(value, str):
-        return wkt.as_area(value)
+        return _area_of(value)
     if not isinstance(value, bytes):
         raise BadRequestError(f"{value!r:.100} is neither a footprint nor well-known text")
     start = 8 + _ENVELOPES.get((value[3] >> 1) & 7, 0) if value[:2] == b"GP" and len(value) > 8 else 0
-    shape: BaseGeometry = geometry.from_wkb([value[start:]])[0]
-    return shape
+    return _from_wkb()(value[start:])
+
+
+def _area_of(text: str) -> BaseGeometry:
+    import shapely
+
+    from localcat.earth import wkt
+
+    area = wkt.as_area(text)
+    shapely.prepare(area)
+    return area
+
+
+@functools.cache
+def _from_wkb() -> Callable[[bytes], BaseGeometry]:
+    """Return what reads a footprint; importing it for each one takes as long as reading it."""
+    from localcat.earth import geometry
+
+    return geometry.from_one_wkb
 
 
 def _area(shape: BaseGeometry) -> float:
@@ -75,7 +90,7 @@ def _area(shape: BaseGeometry) -> float:
 
 
 def _intersects(one: BaseGeometry, other: BaseGeometry) -> int:
-    return int(one.intersects(other))
+    return int(other.intersects(one))  # as a rule the second one is text, which is prepared
 
 
 def _geojson(shape: BaseGeometry) -> str:
