@@ -101,6 +101,7 @@ from localcat.models.enums import StorageState as StorageState
 from localcat.models.enums import TaskState as TaskState
 from localcat.models.image import Image as Image
 from localcat.models.object import CatalogObject as CatalogObject
+from localcat.models.pictures import Picture as Picture
 from localcat.models.points import PointSeries as PointSeries
 from localcat.models.points import PointValues as PointValues
 from localcat.models.product import AuthCatalogObject as AuthCatalogObject
@@ -111,9 +112,13 @@ from localcat.models.upload import ImageUpload as ImageUpload
 from localcat.models.upload import ImageUploadEvent as ImageUploadEvent
 from localcat.search import GeoSearch as GeoSearch
 from localcat.search import ImageSearch as ImageSearch
+from localcat.search import ImageSummaries as ImageSummaries
 from localcat.search import ImageSummaryResult as ImageSummaryResult
 from localcat.search import Search as Search
 from localcat.search import SummaryResult as SummaryResult
 from localcat.search import SummarySearchMixin as SummarySearchMixin
+from localcat.search.coverage import Coverage as Coverage
+from localcat.search.coverage import CoveredPeriod as CoveredPeriod
+from localcat.search.coverage import GapReport as GapReport
 
 __version__: str

@@ -118,6 +118,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     ),
     "models.image": ("Image",),
     "models.object": ("CatalogObject",),
+    "models.pictures": ("Picture",),
     "models.points": (
         "PointSeries",
         "PointValues",
@@ -135,10 +136,16 @@ NAMES: dict[str, tuple[str, ...]] = {
     "search": (
         "GeoSearch",
         "ImageSearch",
+        "ImageSummaries",
         "ImageSummaryResult",
         "Search",
         "SummaryResult",
         "SummarySearchMixin",
+    ),
+    "search.coverage": (
+        "Coverage",
+        "CoveredPeriod",
+        "GapReport",
     ),
 }
 SUBMODULES = ("exceptions", "geo", "scenes", "utils")  # reached as localcat.geo too, without an import of their own

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
         VerifyReport,
     )
     from localcat.models.attributes.values import File
-    from localcat.models.backend import Formats, PixelReader
+    from localcat.models.backend import Formats, Pictures, PixelReader
     from localcat.sharing.merge import MergeReport, Policy
     from localcat.writing.ingest.outcome import IngestReport
     from localcat.writing.ingest.sources.recipe import Recipe
@@ -277,6 +277,13 @@ class Catalog:
         from localcat import reading  # brings rasterio
 
         return reading
+
+    @property
+    def pictures(self) -> Pictures:
+        """What draws; the methods of images, collections and searches call it."""
+        from localcat import plot  # brings shapely; matplotlib only when it draws
+
+        return plot
 
     @property
     def formats(self) -> Formats:

@@ -25,10 +25,10 @@ FLOORS = [
     {"collection"},
     {"search"},
     {"reading", "writing", "maintenance"},
-    {"interop"},
+    {"interop", "plot"},
     {"sharing"},
     {"catalog"},
-    {"client", "plot"},
+    {"client"},
     {"scenes", "demo"},
     {"cli", "testing"},
 ]

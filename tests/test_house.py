@@ -131,6 +131,7 @@ NamedCatalogObject CatalogClient DocumentState StorageState File Resolution Reso
 DeletedObjectError UnsavedObjectError properties
 """
 OUR_OWN = """
+Coverage CoveredPeriod GapReport ImageSummaries Picture
 AOI BadRequestError Catalog CatalogClosedError CatalogError CatalogExistsError CatalogLockedError
 CatalogNotFoundError ClientError DefaultCatalogWarning
 Collection CommitUnknownError ConflictError CorruptCatalogError CorruptImageError DLTile DownloadError DuplicateError

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import xarray
     from numpy.typing import NDArray
 
+    from localcat.models.pictures import Picture
     from localcat.models.points import PointSeries
     from localcat.models.requests import MosaicOptions, StackOptions
 
@@ -541,6 +542,31 @@ class ImageCollection(LocatedImages):
             progress=False,
         )
         return self._backend().formats.to_dataarray(self._items, request, fill_value=fill_value, chunks=chunks)
+
+    def plot(self, columns: int = 4, bands: str | Sequence[str] | None = None) -> Picture:
+        """Draw the images side by side, each with its date.
+
+        Parameters
+        ----------
+        columns : int
+            How many in a row.
+        bands : str or sequence of str, optional
+            As in `Image.preview`.
+
+        Returns
+        -------
+        Picture
+            Of at most 100 images, the first ones. One that has no pixels here is an empty place with its name.
+
+        Raises
+        ------
+        BadRequestError
+            If the collection is empty, or `columns` is not a number from 1.
+        MissingLibraryError
+            If matplotlib is not installed.
+        """
+        self._require_images()
+        return self._backend().pictures.of_images(self._items, bands, columns)
 
     def to_item_collection(self) -> dict[str, Any]:
         """Return the images as a STAC ItemCollection, a GeoJSON FeatureCollection; see `Image.to_stac_item`."""

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from localcat.errors import BadRequestError, CatalogError
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     import numpy
     import xarray
     from numpy.typing import NDArray
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from localcat.models.band import Band
     from localcat.models.image import Image
     from localcat.models.object import CatalogObjectBase
+    from localcat.models.pictures import Picture
     from localcat.models.points import PointSeries, PointValues
     from localcat.models.requests import DownloadRequest, ReadRequest, UploadRequest
     from localcat.models.upload import ImageUpload
@@ -78,6 +81,10 @@ class Backend(Protocol):
         """What reads pixels: the functions of `localcat.reading`."""
 
     @property
+    def pictures(self) -> Pictures:
+        """What draws: the functions of `localcat.plot`."""
+
+    @property
     def formats(self) -> Formats:
         """What writes other formats: the functions of `localcat.interop`."""
 
@@ -95,6 +102,35 @@ class Formats(Protocol):
         self, images: Sequence[Image], request: ReadRequest, *, fill_value: float | str | None, chunks: Any
     ) -> xarray.DataArray:
         """Return images as a DataArray of xarray."""
+
+
+class Pictures(Protocol):
+    """Draws; the module `localcat.plot` is one, whose functions say more."""
+
+    def of_image(self, image: Image, bands: str | Sequence[str] | None) -> Picture:
+        """Return a picture of an image with axes."""
+
+    def of_images(self, images: Sequence[Image], bands: str | Sequence[str] | None, columns: int) -> Picture:
+        """Return pictures of images side by side."""
+
+    def of_footprints(self, shapes: Sequence[Any], values: Sequence[Any], label: str, title: str) -> Picture:
+        """Return footprints on a map."""
+
+    def of_coverage(self, counts: NDArray[Any], bounds: tuple[float, float, float, float], title: str) -> Picture:
+        """Return counts of cells on a map."""
+
+    def of_periods(self, starts: Sequence[datetime], counts: Sequence[int], interval: str) -> Picture:
+        """Return counts as bars."""
+
+    def of_gaps(
+        self,
+        starts: Sequence[datetime],
+        ends: Sequence[datetime],
+        fractions: Sequence[float],
+        least: float,
+        title: str,
+    ) -> Picture:
+        """Return covered fractions as a strip."""
 
 
 class Uploader(Protocol):

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from localcat.earth.contexts import GeoContext
     from localcat.models.backend import Backend
+    from localcat.models.pictures import Picture
     from localcat.models.points import PointValues
     from localcat.models.requests import ReadOptions
     from localcat.models.signatures import ImageAttributes, ImageValues
@@ -437,7 +438,8 @@ class Image(ImageRecord):
         """Write bands to a file; the arguments that are not listed are those of `ndarray`.
 
         A GeoTIFF is a Cloud-Optimized one. Masked pixels become `nodata` or the nodata of the bands in it, or else are
-        kept as a mask; in a PNG they are transparent, in a JPEG 0.
+        kept as a mask; in a PNG they are transparent, in a JPEG 0. A PNG or JPEG is 8 bit and looks as `preview` does,
+        unless `data_type` or another `scaling` than ``"display"`` is given: ``scaling="raw"`` keeps the values.
 
         Parameters
         ----------
@@ -477,10 +479,10 @@ class Image(ImageRecord):
     def preview(self, size: int = 512, *, bands: str | Sequence[str] | None = None) -> bytes:
         """Return a small picture of the image, as the bytes of a PNG file with opacity.
 
-        The image's own grid, made coarser. A band's display range (else its data range) becomes 0 to 255. A band with
-        a `colormap` is shown in its colours, and values without a colour are transparent. A band with a
-        `colormap_name` is shown in that map if matplotlib is installed (extra ``plot``) and knows it, else in grey.
-        Masked pixels are transparent.
+        The image's own grid, made coarser. A band's display range becomes 0 to 255; without one, the 2nd to the 98th
+        percentile of its valid pixels in a small version of the image. A band with a `colormap` is shown in its
+        colours, and values without a colour are transparent. A band with a `colormap_name` is shown in that map if
+        matplotlib is installed (extra ``plot``) and knows it, else in grey. Masked pixels are transparent.
 
         Parameters
         ----------
@@ -502,6 +504,28 @@ class Image(ImageRecord):
     def preview_array(self, size: int = 512, *, bands: str | Sequence[str] | None = None) -> NDArray[numpy.uint8]:
         """Return the picture that `preview` encodes: uint8, shape (row, column, 4), in red, green, blue, opacity."""
         return self._catalog.pixels.preview_array(self, size, bands)
+
+    def plot(self, bands: str | Sequence[str] | None = None) -> Picture:
+        """Draw the image in its own CRS, with its name, its date and, for a class map, a legend.
+
+        Parameters
+        ----------
+        bands : str or sequence of str, optional
+            As in `preview`.
+
+        Returns
+        -------
+        Picture
+            Which a notebook shows, and ``save(path)`` writes.
+
+        Raises
+        ------
+        BadRequestError, RasterError
+            As in `preview`.
+        MissingLibraryError
+            If matplotlib is not installed.
+        """
+        return self._catalog.pictures.of_image(self, bands)
 
     def point(
         self,

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import fields
+from dataclasses import replace as replace_fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -39,6 +40,8 @@ from localcat.rasters.writing.write import write_cog
 from localcat.reading.arrays import Reading, in_threads, read_many, read_one
 from localcat.reading.layers import sources_of
 from localcat.reading.plan import ReadPlan, band_names
+from localcat.reading.preview import ranges_of
+from localcat.reading.shades import colored, is_grey
 from localcat.reading.stated import StatedBand, stated_bands
 
 if TYPE_CHECKING:
@@ -46,7 +49,7 @@ if TYPE_CHECKING:
 
     from localcat.models.band import Band
     from localcat.models.image import Image
-    from localcat.models.requests import DownloadRequest
+    from localcat.models.requests import DownloadRequest, ReadRequest
 
     MaskedArray = numpy.ma.MaskedArray[Any, Any]
 
@@ -65,7 +68,7 @@ def download_image(image: Image, request: DownloadRequest) -> str:
     """Write bands of an image to a file; `Image.download` says how."""
     path = _file_for(_name_of(image, request), request.dest, request)
     _require_outside([image], [path])
-    return _write(read_one(image, request.read), path, request)
+    return _write(read_one(image, _read_for(path, request)), path, request)
 
 
 def download_images(images: Sequence[Image], request: DownloadRequest) -> list[str]:
@@ -76,7 +79,8 @@ def download_images(images: Sequence[Image], request: DownloadRequest) -> list[s
 
     def write(position: int) -> str:
         try:
-            return _write(read_one(images[position], request.read), paths[position], request)
+            path = paths[position]
+            return _write(read_one(images[position], _read_for(path, request)), path, request)
         except ClientError as error:
             failures.append((f"{images[position].id} to '{paths[position]}'", error))
             return ""
@@ -93,7 +97,7 @@ def download_mosaic(images: Sequence[Image], request: DownloadRequest) -> str:
     """Write a mosaic of images to a file; `ImageCollection.download_mosaic` says how."""
     path = _file_for(f"mosaic-{'-'.join(band_names(request.read.bands))}", request.dest, request)
     _require_outside(images, [path])
-    return _write(read_many(images, request.read), path, request)
+    return _write(read_many(images, _read_for(path, request)), path, request)
 
 
 # Where
@@ -162,14 +166,30 @@ def _require_outside(images: Sequence[Image], paths: Sequence[Path]) -> None:
 # How
 
 
+def _format_of(path: Path) -> DownloadFileFormat:
+    return _FORMATS[path.suffix.lower()]
+
+
+def _is_as_shown(path: Path, request: DownloadRequest) -> bool:
+    """Return whether a file shows pixels as a preview does, and does not keep their values."""
+    asked = request.read
+    is_picture = _format_of(path) is not DownloadFileFormat.TIF
+    return is_picture and asked.data_type is None and (asked.scaling is None or asked.scaling == "display")
+
+
+def _read_for(path: Path, request: DownloadRequest) -> ReadRequest:
+    """Return how pixels are read for a file: those that become colours as they are stored."""
+    return replace_fields(request.read, scaling=None) if _is_as_shown(path, request) else request.read
+
+
 def _write(reading: Reading, path: Path, request: DownloadRequest) -> str:
     with write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
     with _replacing(path) as temporary:
-        if _FORMATS[path.suffix.lower()] is DownloadFileFormat.TIF:
+        if _format_of(path) is DownloadFileFormat.TIF:
             _write_tif(reading, temporary, request.nodata)
         else:
-            _write_picture(reading, temporary, _FORMATS[path.suffix.lower()])
+            _write_picture(reading, temporary, _format_of(path), is_as_shown=_is_as_shown(path, request))
     return str(path)
 
 
@@ -287,29 +307,41 @@ def _colormap(band: Band, values: Any, stated: StatedBand) -> dict[int, tuple[in
     return dict(enumerate(band.colors)) if band.holds_codes and band.colors is not None else stated.colormap
 
 
-def _write_picture(reading: Reading, path: Path, format: DownloadFileFormat) -> None:
-    """Write one or three bands as PNG, with the masked pixels transparent, or as JPEG, where they are 0."""
+def _write_picture(reading: Reading, path: Path, format: DownloadFileFormat, *, is_as_shown: bool) -> None:
+    """Write one or three bands as PNG, with the masked pixels transparent, or as JPEG, where they are 0.
+
+    Parameters
+    ----------
+    is_as_shown : bool
+        Whether values become colours as in a preview; else they are written as they were read.
+    """
     values = numpy.array(numpy.ma.filled(reading.pixels, 0))
     is_png = format is DownloadFileFormat.PNG
-    allowed = ("uint8", "uint16") if is_png else ("uint8",)
-    if values.dtype.name not in allowed:
-        raise BadRequestError(
-            f"a {format.value} holds {' or '.join(allowed)}, not {values.dtype.name}; "
-            "pass scaling='display', or write a tif"
-        )
     choice = reading.plan.any_choice
     has_alpha = choice.alpha is not None and not choice.drops_alpha
-    colors = len(values) - has_alpha
-    if colors not in (1, 3) or (has_alpha and not is_png):
+    shown = len(values) - has_alpha
+    if shown not in (1, 3) or (has_alpha and not is_png):
         raise BadRequestError(
             f"a {format.value} holds 1 or 3 bands{' and an alpha band' if is_png else ''}, not {len(values)}; "
             "choose among them, or write a tif"
         )
     mask = numpy.ma.getmaskarray(reading.pixels)
-    if has_alpha or (is_png and mask.any()):
-        opaque = numpy.iinfo(values.dtype).max
-        hidden = mask[:colors].all(axis=0) | (mask[-1] if has_alpha else False)  # a pixel that any band has is shown
-        alpha = numpy.where(hidden, 0, opaque).astype(values.dtype)
-        values = numpy.concatenate((values[:colors], alpha[numpy.newaxis]))
+    hidden = mask[:shown].all(axis=0) | (mask[-1] if has_alpha else False)  # a pixel that any band has is shown
+    colors = values[:shown]
+    if is_as_shown:
+        bands = choice.kept[:shown]
+        red_green_blue = colored(reading.pixels[:shown], bands, ranges_of(reading.images, bands))
+        hidden |= red_green_blue[-1] == 0
+        colors = red_green_blue[:1] if is_grey(bands) else red_green_blue[:3]
+        colors[:, hidden] = 0
+    allowed = ("uint8", "uint16") if is_png else ("uint8",)
+    if colors.dtype.name not in allowed:
+        raise BadRequestError(
+            f"a {format.value} holds {' or '.join(allowed)}, not {colors.dtype.name}; "
+            "leave out scaling and data_type to see it as it is shown, or write a tif"
+        )
+    if is_png and (has_alpha or hidden.any()):
+        alpha = numpy.where(hidden, 0, numpy.iinfo(colors.dtype).max).astype(colors.dtype)
+        colors = numpy.concatenate((colors, alpha[numpy.newaxis]))
     with write_errors(path):
-        path.write_bytes(encoded_picture(values, "PNG" if is_png else "JPEG"))
+        path.write_bytes(encoded_picture(colors, "PNG" if is_png else "JPEG"))

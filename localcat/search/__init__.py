@@ -8,6 +8,14 @@ from __future__ import annotations
 
 from localcat.search.areas import GeoSearch
 from localcat.search.base import Search
-from localcat.search.images import ImageSearch, ImageSummaryResult, SummaryResult, SummarySearchMixin
+from localcat.search.images import ImageSearch, ImageSummaries, ImageSummaryResult, SummaryResult, SummarySearchMixin
 
-__all__ = ["GeoSearch", "ImageSearch", "ImageSummaryResult", "Search", "SummaryResult", "SummarySearchMixin"]
+__all__ = [
+    "GeoSearch",
+    "ImageSearch",
+    "ImageSummaries",
+    "ImageSummaryResult",
+    "Search",
+    "SummaryResult",
+    "SummarySearchMixin",
+]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -38,6 +38,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
 
+    from localcat.models.backend import Backend
+    from localcat.models.pictures import Picture
+    from localcat.search.coverage import Coverage, GapReport
+
+_MOST_PLOTTED = 5000  # footprints on a map
+
 
 @dataclass(frozen=True, slots=True)
 class ImageSummaryResult:
@@ -70,6 +76,33 @@ class ImageSummaryResult:
 
 
 SummaryResult = ImageSummaryResult
+
+
+class ImageSummaries(list[ImageSummaryResult]):
+    """A time series: a list of summaries, one for each interval, in order.
+
+    Attributes
+    ----------
+    interval : str
+        The length of an interval, such as ``"month"``.
+    """
+
+    def __init__(self, results: Iterable[ImageSummaryResult], *, interval: str, catalog: Backend) -> None:
+        super().__init__(results)
+        self.interval = interval
+        self._catalog = catalog
+
+    def plot(self) -> Picture:
+        """Return the counts as bars.
+
+        Raises
+        ------
+        MissingLibraryError
+            If matplotlib is not installed.
+        """
+        dated = [(one.interval_start, one.count) for one in self if one.interval_start is not None]
+        starts, counts = [start for start, _ in dated], [count for _, count in dated]
+        return self._catalog.pictures.of_periods(starts, counts, self.interval)
 
 
 class SummarySearchMixin:
@@ -169,6 +202,147 @@ class ImageSearch(GeoSearch[Image], SummarySearchMixin):
         """Return the images found as a GeoJSON FeatureCollection, as a dictionary that `json.dumps` takes."""
         return feature_collection(self)
 
+    # Pictures and coverage
+
+    def plot(self, color: str = "acquired") -> Picture:
+        """Return a map of the footprints found, over the outline of the land.
+
+        Parameters
+        ----------
+        color : str
+            The attribute that colours them: a number, a time or a text, such as ``"acquired"``, ``"cloud_fraction"`` or
+            ``"product_id"``. With ``"count"`` the map shows instead how many images cover each place.
+
+        Returns
+        -------
+        Picture
+            Of at most 5,000 footprints, those first found; the title says so.
+
+        Raises
+        ------
+        UnknownPropertyError, BadRequestError
+            If it is no attribute of an image, or one that is neither a number, a time nor a text.
+        MissingLibraryError
+            If matplotlib is not installed.
+        """
+        if color == "count":
+            from localcat.search.coverage import fine_resolution  # brings shapely
+
+            return self.coverage(fine_resolution(self._footprints())).plot()
+        name = self._kind.fields()[color].name  # an unknown one is refused with the nearest names
+        found = [image for image in self._shown() if image.geometry is not None]
+        values = [getattr(image, name) for image in found]
+        if any(not isinstance(value, str | float | int | datetime | None) for value in values):
+            raise BadRequestError(f"'{color}' is neither a number, a time nor a text; choose another attribute")
+        number, shown = self.count(), len(found)
+        title = f"{number:,} images" if number == shown else f"{shown:,} of {number:,} images"
+        return self._catalog.pictures.of_footprints([image.geometry for image in found], values, color, title)
+
+    def coverage(self, resolution: float = 1.0, bounds: Any = None) -> Coverage:
+        """Count how many of the images found cover each cell of a grid, by their footprints.
+
+        Parameters
+        ----------
+        resolution : float
+            Side of a cell; degrees.
+        bounds : tuple of float, optional
+            West, south, east and north edge of the grid; degrees, west < east. When left out the box around all
+            footprints. The grid begins at whole multiples of the resolution, and grows to whole cells.
+
+        Raises
+        ------
+        BadRequestError
+            If the resolution or the bounds are wrong.
+        TooLargeError
+            If there would be more than 50 million cells.
+
+        Examples
+        --------
+        >>> from localcat.testing import earth
+        >>> with earth() as catalog:
+        ...     print(catalog.images.filter(p.name.like("etna%")).coverage(0.1).counts.tolist())
+        [[2, 2], [2, 2]]
+        """
+        from localcat.search.coverage import Coverage, count_cells, grid_bounds  # brings shapely
+
+        footprints = self._footprints()
+        box = grid_bounds(bounds, resolution, footprints)
+        return Coverage(count_cells(footprints, box, float(resolution)), box, float(resolution), self._catalog)
+
+    def gaps(
+        self,
+        every: Any = "16 days",
+        aoi: Any = None,
+        min_coverage: float = 0.9,
+        start_datetime: Any = None,
+        end_datetime: Any = None,
+    ) -> GapReport:
+        """Tell in which periods the images found cover too little of an area, by their footprints and times.
+
+        Clouds and invalid pixels do not count; filter by `cloud_fraction` first.
+
+        Parameters
+        ----------
+        every : str or timedelta
+            The length of a period: a number of hours, days or weeks.
+        aoi : geometry or GeoContext, optional
+            The area; that of the search when left out.
+        min_coverage : float
+            The fraction of the area that is enough, 0 to 1.
+        start_datetime, end_datetime : str or datetime, optional
+            When the first period begins, and until when there are periods; by default from the day of the first image
+            to the last one.
+
+        Returns
+        -------
+        GapReport
+            The periods with less, as a sequence; `periods` has all of them. It prints as a table, and plots as a strip.
+
+        Raises
+        ------
+        BadRequestError
+            If there is no area, or it has no extent; if `every`, `min_coverage` or a time is wrong; or if there would
+            be more than 100,000 periods.
+        """
+        from localcat.earth.geometry import as_geometry, from_wkb  # brings shapely
+        from localcat.search.coverage import GapReport, periods_of, step_of
+
+        step = step_of(every)
+        given = self._area if aoi is None else aoi
+        if given is None:
+            raise BadRequestError("there is no area; pass aoi, or search with intersects")
+        if isinstance(min_coverage, bool) or not isinstance(min_coverage, int | float) or not 0 <= min_coverage <= 1:
+            raise BadRequestError(f"min_coverage is a fraction from 0 to 1, not {min_coverage!r}")
+        area = as_geometry(given)
+        search = self if aoi is None else self.filter(p.geometry.intersects(area))
+        start = to_microseconds(start_datetime) if start_datetime else None
+        end = to_microseconds(end_datetime) if end_datetime else None
+        rows = search._everything()._between("acquired", start, end)._matches("image.acquired, image.geometry")
+        times = [row[0] for row in rows]
+        first = bucket_start(min(times), Interval.DAY) if start is None and times else start
+        last = max(times) + 1 if end is None and times else end
+        if first is None or last is None:
+            return GapReport([], float(min_coverage), self._catalog)
+        shapes = from_wkb([row[1] for row in rows])
+        found = [
+            (from_microseconds(time), shape) for time, shape in zip(times, shapes, strict=True) if shape is not None
+        ]
+        periods = periods_of(found, area, from_microseconds(first), from_microseconds(last), step)
+        return GapReport(periods, float(min_coverage), self._catalog)
+
+    def _footprints(self) -> NDArray[Any]:
+        """Return the footprints of the images found, those that have one."""
+        from localcat.earth.geometry import from_wkb  # brings shapely
+
+        blobs = [blob for (blob,) in self._matches("image.geometry") if blob is not None]
+        return from_wkb(blobs)
+
+    def _shown(self) -> Self:
+        limit = _MOST_PLOTTED if self._limit is None else min(self._limit, _MOST_PLOTTED)
+        return self.limit(limit)
+
+    # Summaries
+
     def summary(self) -> ImageSummaryResult:
         """Return count, size and products of the images that match, whatever the sort and the limit."""
         question = self._question()
@@ -195,7 +369,7 @@ class ImageSearch(GeoSearch[Image], SummarySearchMixin):
         end_datetime: Any = None,
         *,
         include_empty: bool = False,
-    ) -> list[ImageSummaryResult]:
+    ) -> ImageSummaries:
         """Return a time series: count and size of the images that match, by interval.
 
         Parameters
@@ -212,8 +386,8 @@ class ImageSearch(GeoSearch[Image], SummarySearchMixin):
 
         Returns
         -------
-        list of ImageSummaryResult
-            Sorted by `interval_start`.
+        ImageSummaries
+            A list of `ImageSummaryResult`, sorted by `interval_start`, which can be plotted.
         """
         field = _chosen(AggregateDateField, "aggregate_date_field", aggregate_date_field or AggregateDateField.ACQUIRED)
         length = _chosen(Interval, "interval", interval)
@@ -232,10 +406,11 @@ class ImageSearch(GeoSearch[Image], SummarySearchMixin):
             last = starts[-1] if end is None and starts else end
             is_reversed = start is not None and end is not None and start > end
             starts = [] if first is None or last is None or is_reversed else buckets_between(first, last, length)
-        return [
+        results = (
             ImageSummaryResult(*found.get(bucket, (0, 0)), products=[], interval_start=from_microseconds(bucket))
             for bucket in starts
-        ]
+        )
+        return ImageSummaries(results, interval=str(length), catalog=self._catalog)
 
     def _between(self, field: str, start: int | None, end: int | None) -> Self:
         """Return a search for those of its images whose `field` is set and within bounds."""

@@ -90,7 +90,7 @@ def _array(planned: ImageOf, bands: list[Band], seed: int) -> MaskedArray:
     dtype = numpy_dtype(str(bands[0].data_type))
     values = pattern((len(bands), *planned.place.shape), "int32", seed=seed)
     if planned.product == "landcover":
-        values = 1 + values % 5
+        values = 1 + values // 7 % 5
     pixels = (values * _STEPS.get(planned.product, 1)).astype(dtype)
     for layer, band in zip(pixels, bands, strict=True):
         if band.is_mask:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy
@@ -27,6 +28,7 @@ from localcat import properties as p
 from localcat.disk import names
 from localcat.rasters.files.opening import quiet_georeferencing
 from tests.overlapping_images import COLUMNS, ROWS, add, context, noise, red_green_product, shifted
+from tests.small_catalog import make_product, spectral
 
 __all__ = ["shifted"]  # a fixture
 
@@ -201,7 +203,7 @@ def test_a_class_band_keeps_its_colours(catalog: Catalog, tmp_path: Path) -> Non
 def test_a_png_is_transparent_where_pixels_are_masked(shifted, tmp_path: Path) -> None:
     """3.6: png."""
     images, layers = shifted
-    values, _, facts = read(images[0].download("red", dest=tmp_path / "a.png"))
+    values, _, facts = read(images[0].download("red", dest=tmp_path / "a.png", scaling="raw"))
     assert facts["driver"] == "PNG"
     assert values.dtype == numpy.uint16
     assert_array_equal(values[0], numpy.where(layers[0][1][0], layers[0][0][0], 0))
@@ -210,6 +212,49 @@ def test_a_png_is_transparent_where_pixels_are_masked(shifted, tmp_path: Path) -
     assert values.shape == (4, ROWS, COLUMNS)
     assert set(numpy.unique(values[3])) == {0, 255}
     assert files_in(tmp_path) == ["a.png", "b.png"]
+
+
+@pytest.mark.parametrize("bands", ["red", "red green red"])
+def test_a_picture_is_shown_as_the_preview_is(catalog: Catalog, tmp_path: Path, bands: str) -> None:
+    """8 bit, stretched as the whole image is, also if a part of it is written."""
+    image = add(make_product("p", spectral("red"), spectral("green")), "x", noise(1, bands=2, high=3000) + 1000)
+    shown = numpy.moveaxis(image.preview_array(bands=bands), -1, 0)
+    for scaling in (None, "display"):
+        values, _, _ = read(image.download(bands, dest=tmp_path / "a.png", scaling=scaling))
+        assert values.dtype == numpy.uint8
+        assert_array_equal(values, shown[: len(values)])
+    values, _, _ = read(image.download(bands, context(rows=10, columns=10), dest=tmp_path / "part.png"))
+    assert_array_equal(values, shown[: len(values), :10, :10])
+    values, _, facts = read(image.download(bands, dest=tmp_path / "a.jpg"))
+    assert (facts["driver"], values.dtype, values.shape) == ("JPEG", numpy.uint8, (len(bands.split()), ROWS, COLUMNS))
+    assert abs(float(values.mean()) - float(shown[: len(values)].mean())) < 3, "as far as a JPEG can"
+
+
+def test_a_tif_keeps_its_values(catalog: Catalog, tmp_path: Path) -> None:
+    image = add(red_green_product(nodata=0), "x", noise(1, bands=2, high=3000) + 1000)
+    values, _, _ = read(image.download("red", dest=tmp_path / "a.tif"))
+    assert_array_equal(values[0], image.ndarray("red")[0])
+
+
+def test_a_class_map_is_written_in_its_colours(catalog: Catalog, tmp_path: Path) -> None:
+    colors = [(0, 0, 0, 0), (255, 0, 0, 255), (0, 128, 0, 255)]
+    band = partial(ClassBand, name="class", data_range=(0, 255), colormap=colors)
+    image = add(make_product("p", band, data_type="Byte"), "x", (noise(1, bands=1, high=3) % 3).astype("uint8"))
+    values, _, _ = read(image.download("class", dest=tmp_path / "a.png"))
+    stored = image.ndarray("class").filled(0)[0]
+    assert_array_equal(numpy.moveaxis(values, 0, -1), numpy.array(colors, "uint8")[stored])
+    values, _, _ = read(image.download("class", dest=tmp_path / "raw.png", scaling="raw"))
+    assert_array_equal(values[0], stored)
+
+
+def test_a_mosaic_is_shown_in_one_range(catalog: Catalog, tmp_path: Path) -> None:
+    product = make_product("p", spectral("red"))
+    images = [add(product, f"i{n}", noise(n, bands=1, high=1000) + 1000 * n + 1) for n in range(3)]
+    mosaic = ImageCollection(images).download_mosaic("red", context(), dest=tmp_path / "a.png")
+    values, _, _ = read(mosaic)
+    low, high = numpy.percentile(numpy.concatenate([image.ndarray("red").compressed() for image in images]), (2, 98))
+    top = images[-1].ndarray("red").filled(0)[0].astype(float)
+    assert_array_equal(values[0], numpy.rint(((top - low) / (high - low)).clip(0, 1) * 255))
 
 
 def test_a_picture_without_masked_pixels_has_no_alpha(catalog: Catalog, tmp_path: Path) -> None:
@@ -225,7 +270,7 @@ def test_a_picture_without_masked_pixels_has_no_alpha(catalog: Catalog, tmp_path
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"bands": "red", "dest": "a.jpg"}, "a jpg holds uint8, not uint16; pass scaling='display', or write a tif"),
+        ({"bands": "red", "dest": "a.jpg", "scaling": "raw"}, "a jpg holds uint8, not uint16; leave out scaling and"),
         ({"bands": "red", "dest": "a.png", "data_type": "Float32"}, "a png holds uint8 or uint16, not float32"),
         ({"bands": "red green", "dest": "a.png"}, "a png holds 1 or 3 bands and an alpha band, not 2"),
         ({"bands": "red", "dest": "a.gif"}, "the suffix of 'a.gif' is none of .tif, .tiff, .png, .jpg, .jpeg"),

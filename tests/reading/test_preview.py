@@ -53,6 +53,39 @@ def test_default_bands_in_their_ranges(catalog: Catalog) -> None:
     assert (picture[..., 3] == 255).all()
 
 
+def test_bands_without_a_display_range_are_stretched_from_the_2nd_to_the_98th_percentile(catalog: Catalog) -> None:
+    array = numpy.arange(1000, 2200, dtype="uint16").reshape(1, 40, 30)
+    array[0, 0, 0] = 65_535  # one bright pixel does not make all others dark
+    image = add(make_product("p", spectral("a", data_range=(0, 65_535), nodata=0)), "i", array)
+    low, high = numpy.percentile(array, (2, 98))
+    expected = numpy.rint(((array[0].astype(float) - low) / (high - low)).clip(0, 1) * 255)
+    assert_array_equal(image.preview_array()[..., 0], expected)
+    assert expected[20, 0] == 127
+
+
+def test_invalid_pixels_do_not_count_for_the_stretch(catalog: Catalog) -> None:
+    product = make_product("p", spectral("a", nodata=0), alpha(band_index=1), default_display_bands=["a"])
+    array = numpy.stack([numpy.arange(1000, 2200).reshape(40, 30), numpy.ones((40, 30))]).astype("uint16")
+    whole = add(product, "whole", array).preview_array()
+    array[0, :20], array[1, 20:30] = 0, 0
+    part = add(product, "part", array).preview_array()
+    assert not part[:30].any()
+    assert part[30:, :, 0].min() == 0 < whole[30:, :, 0].min()
+
+
+def test_one_value_alone_is_shown_within_the_data_range(catalog: Catalog) -> None:
+    product = make_product("p", spectral("a", data_range=(0, 200)))
+    assert (add(product, "i", numpy.full((1, 40, 30), 100, "uint16")).preview_array()[..., 0] == 128).all()
+
+
+def test_pictures_of_all_sizes_have_the_same_range(catalog: Catalog) -> None:
+    noise_of = numpy.random.default_rng(3).integers(1, 1001, (1, 200, 160)).astype("uint16")
+    noise_of[0, :100] += 1000
+    image = add(make_product("p", spectral("a")), "i", noise_of)
+    large, small = image.preview_array()[..., 0], image.preview_array(20)[..., 0]
+    assert abs(float(large[:90].mean()) - float(small[:9].mean())) < 3
+
+
 def test_a_preview_is_that_picture_as_png(catalog: Catalog) -> None:
     image = add(red_green_product(), "i", noise(3))
     assert_array_equal(decoded(image.preview()), image.preview_array())
@@ -103,7 +136,7 @@ def test_a_named_colour_map_needs_matplotlib_and_is_grey_without(
 ) -> None:
     from matplotlib import colormaps
 
-    band = partial(GenericBand, name="heat", data_range=(0, 255), colormap_name="viridis")
+    band = partial(GenericBand, name="heat", data_range=(0, 255), display_range=(0, 255), colormap_name="viridis")
     array = numpy.arange(1200, dtype="uint16").reshape(1, 40, 30) % 256
     image = add(product_of(band), "i", array.astype("uint8"))
     colors = colormaps["viridis"](numpy.arange(256) / 255, bytes=True)
@@ -121,7 +154,7 @@ def test_a_named_colour_map_needs_matplotlib_and_is_grey_without(
 
 
 def test_a_larger_image_is_averaged_and_a_smaller_one_stays(catalog: Catalog) -> None:
-    product = product_of(grey("a"))
+    product = product_of(grey("a", display_range=(0, 255)))
     array = numpy.random.default_rng(2).integers(0, 256, (1, 160, 120)).astype("uint8")
     image = add(product, "i", array)
     assert image.preview_array().shape == (160, 120, 4)

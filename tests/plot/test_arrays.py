@@ -12,7 +12,7 @@ import pytest
 from rasterio.io import MemoryFile
 
 from localcat.errors import BadRequestError
-from localcat.plot import _arrangement, _pixels, _stretched, display, save_image
+from localcat.plot.arrays import _arrangement, _pixels, _stretched, display, save_image
 from localcat.rasters.files.opening import quiet_georeferencing
 
 matplotlib = pytest.importorskip("matplotlib", reason="pictures need the extra plot")

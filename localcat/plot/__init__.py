@@ -1,0 +1,19 @@
+"""Pictures of arrays, images, footprints and time series. They need matplotlib: the extra ``plot``."""
+
+from __future__ import annotations
+
+from localcat.plot.arrays import display, save_image
+from localcat.plot.images import of_image, of_images
+from localcat.plot.maps import of_coverage, of_footprints
+from localcat.plot.times import of_gaps, of_periods
+
+__all__ = [
+    "display",
+    "of_coverage",
+    "of_footprints",
+    "of_gaps",
+    "of_image",
+    "of_images",
+    "of_periods",
+    "save_image",
+]
