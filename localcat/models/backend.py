@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from localcat.errors import BadRequestError, CatalogError
 
 if TYPE_CHECKING:
+    import os
     from datetime import datetime
+    from pathlib import Path
 
     import numpy
     import xarray
@@ -113,6 +115,11 @@ class Pictures(Protocol):
     def of_images(self, images: Sequence[Image], bands: str | Sequence[str] | None, columns: int) -> Picture:
         """Return pictures of images side by side."""
 
+    def write_page(
+        self, images: Sequence[Image], path: str | os.PathLike[str], *, title: str, total: int, thumbnails: int
+    ) -> Path:
+        """Write an HTML file with a map and a list of images."""
+
     def of_footprints(self, shapes: Sequence[Any], values: Sequence[Any], label: str, title: str) -> Picture:
         """Return footprints on a map."""
 
@@ -163,6 +170,9 @@ class PixelReader(Protocol):
 
     def preview_png(self, image: Image, size: int, bands: str | Sequence[str] | None) -> bytes:
         """Return a small picture of an image as PNG."""
+
+    def thumbnail_png(self, image: Image) -> bytes | None:
+        """Return a very small picture of an image as PNG; None if it would take long, or there is none."""
 
     def preview_array(self, image: Image, size: int, bands: str | Sequence[str] | None) -> NDArray[numpy.uint8]:
         """Return a small picture of an image as an array."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import html
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
 _SIDE = 120  # pixels of the drawing
 _LONGEST_TEXT = 200  # characters of a value that are shown
 _MOST_ROWS = 20  # of a collection's table
+_MOST_BARS = 60
+_BARS = 240  # pixels of the longest bar
+_FILL = "#4488cc"  # seen on white and on black
 
 
 def attribute_table(title: str, values: Mapping[str, Any], drawing: str = "") -> str:
@@ -20,7 +24,26 @@ def attribute_table(title: str, values: Mapping[str, Any], drawing: str = "") ->
     return f"<div><strong>{_text(title)}</strong>{drawing}<table>{rows}</table></div>"
 
 
-def listing(title: str, names: tuple[str, ...], rows: Iterable[tuple[Any, ...]], total: int) -> str:
+def thumbnail(png: bytes) -> str:
+    """Return a PNG as an image inside the HTML."""
+    return f'<img src="data:image/png;base64,{base64.b64encode(png).decode("ascii")}" alt="" style="margin:4px"/>'
+
+
+def bars(title: str, rows: Iterable[tuple[str, int]]) -> str:
+    """Return labelled counts as HTML, each with a bar; of many the first ones, and how many more there are."""
+    listed = list(rows)
+    most = max((count for _, count in listed), default=0) or 1
+    shown = "".join(
+        f'<tr><th style="text-align:left">{_text(label)}</th><td style="text-align:right">{count:,}</td>'
+        f'<td style="width:{_BARS}px"><div style="height:0.8em;background:{_FILL};width:{_BARS * count / most:.0f}px">'
+        "</div></td></tr>"
+        for label, count in listed[:_MOST_BARS]
+    )
+    more = f"<p>… and {len(listed) - _MOST_BARS:,} more</p>" if len(listed) > _MOST_BARS else ""
+    return f"<div><strong>{_text(title)}</strong><table>{shown}</table>{more}</div>"
+
+
+def listing(title: str, names: tuple[str, ...], rows: Iterable[tuple[Any, ...]], total: int, drawing: str = "") -> str:
     """Return a table with a row an object as HTML; of many the first ones, and how many more there are."""
     head = "".join(f"<th>{_text(name)}</th>" for name in names)
     shown = [
@@ -28,7 +51,15 @@ def listing(title: str, names: tuple[str, ...], rows: Iterable[tuple[Any, ...]],
         for row, _ in zip(rows, range(_MOST_ROWS), strict=False)
     ]
     more = f"<p>… and {total - _MOST_ROWS:,} more</p>" if total > _MOST_ROWS else ""
-    return f"<div><strong>{_text(title)}</strong><table><tr>{head}</tr>{''.join(shown)}</table>{more}</div>"
+    table = f"<table><tr>{head}</tr>{''.join(shown)}</table>"
+    return f"<div><strong>{_text(title)}</strong>{drawing}{table}{more}</div>"
+
+
+def drawing_of(geometries: Iterable[BaseGeometry]) -> str:
+    """Return several geometries as one drawing."""
+    import shapely  # searches do not need it
+
+    return drawing(shapely.GeometryCollection(list(geometries)))
 
 
 def drawing(geometry: BaseGeometry) -> str:
@@ -43,8 +74,8 @@ def drawing(geometry: BaseGeometry) -> str:
     )
     frame = f'width="{_SIDE}" height="{_SIDE}" viewBox="-4 -4 {_SIDE + 8} {_SIDE + 8}"'
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" {frame}><path d="{path}" fill="#4477aa" fill-opacity="0.4" '
-        'fill-rule="evenodd" stroke="#224466" stroke-linecap="round"/></svg>'
+        f'<svg xmlns="http://www.w3.org/2000/svg" {frame}><path d="{path}" fill="{_FILL}" fill-opacity="0.4" '
+        f'fill-rule="evenodd" stroke="{_FILL}" stroke-linecap="round"/></svg>'
     )
 
 

@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING, Any, ClassVar, Literal, Self, Unpack, over
 from localcat.errors import BadRequestError, DuplicateError, UploadOptionWarning, warn_caller
 from localcat.expressions.properties import properties as p
 from localcat.models.enums import DocumentState, DownloadFileFormat, ResampleAlgorithm
+from localcat.models.html import thumbnail
 from localcat.models.image_record import ImageRecord
 from localcat.models.object import refuse_request_params
 from localcat.models.requests import (
@@ -504,6 +505,12 @@ class Image(ImageRecord):
     def preview_array(self, size: int = 512, *, bands: str | Sequence[str] | None = None) -> NDArray[numpy.uint8]:
         """Return the picture that `preview` encodes: uint8, shape (row, column, 4), in red, green, blue, opacity."""
         return self._catalog.pixels.preview_array(self, size, bands)
+
+    def _thumbnail(self) -> str:
+        if self.state is DocumentState.UNSAVED or self.state is DocumentState.DELETED or not self.files:
+            return ""
+        png = self._catalog.pixels.thumbnail_png(self)
+        return "" if png is None else thumbnail(png)
 
     def plot(self, bands: str | Sequence[str] | None = None) -> Picture:
         """Draw the image in its own CRS, with its name, its date and, for a class map, a legend.

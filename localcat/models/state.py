@@ -410,8 +410,12 @@ class Record:
         """Return the attributes that are set as a table, for notebooks."""
         shown = {name: value for name, value in self.serialize().items() if name != "geometry"}
         geometry = getattr(self, "geometry", None) if "geometry" in self._attributes else None
-        picture = "" if geometry is None else drawing(geometry)
+        picture = self._thumbnail() + ("" if geometry is None else drawing(geometry))
         return attribute_table(f"{type(self).__name__} {self.id}", {"state": self.state, **shown}, picture)
+
+    def _thumbnail(self) -> str:
+        """Return a small picture of it as HTML; most objects have none."""
+        return ""
 
     def _references(self) -> list[str]:
         return []

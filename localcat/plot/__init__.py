@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from localcat.plot.arrays import display, save_image
+from localcat.plot.explore import write_page
 from localcat.plot.images import of_image, of_images
 from localcat.plot.maps import of_coverage, of_footprints
 from localcat.plot.times import of_gaps, of_periods
@@ -16,4 +17,5 @@ __all__ = [
     "of_images",
     "of_periods",
     "save_image",
+    "write_page",
 ]

@@ -6,7 +6,7 @@ from localcat.reading.arrays import read_image, read_mosaic, read_stack
 from localcat.reading.files import download_image, download_images, download_mosaic
 from localcat.reading.plan import scaling_of
 from localcat.reading.points import point_series, point_values
-from localcat.reading.preview import preview_array, preview_png
+from localcat.reading.preview import preview_array, preview_png, thumbnail_png
 
 __all__ = [
     "download_image",
@@ -20,4 +20,5 @@ __all__ = [
     "read_mosaic",
     "read_stack",
     "scaling_of",
+    "thumbnail_png",
 ]

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy
 
-from localcat.errors import BadRequestError, NotFoundError, RasterError, StorageError
+from localcat.errors import BadRequestError, ClientError, LocalcatWarning, NotFoundError, RasterError, StorageError
 from localcat.models.band import Band
+from localcat.models.enums import StorageState
 from localcat.models.requests import ReadRequest
+from localcat.rasters.files.opening import open_raster
 from localcat.rasters.writing.picture import encoded_picture
 from localcat.reading.arrays import read_one
 from localcat.reading.layers import of_present, require_pixels, sources_of
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
 _COLORS = ("red", "green", "blue")  # the names of bands by which a product without default_display_bands is shown
 _LARGEST = 16_384  # pixels a side
 _SIZE = 512  # pixels of the longer side of an image, by which its ranges are found; the size of a preview
+_THUMBNAIL = 128
+_MOST_PIXELS = 2**24  # of a file without overviews that is read for a thumbnail: 4096 × 4096
 _MOST_LOOKED_AT = 16  # images whose ranges are found together
 _FAST = 1  # of 9, how hard a preview is compressed: six times as fast as 6, and a sixth larger
 
@@ -36,6 +41,27 @@ _FAST = 1  # of 9, how hard a preview is compressed: six times as fast as 6, and
 def preview_png(image: Image, size: int, bands: Any) -> bytes:
     """Return a picture of an image as PNG; `Image.preview` says how."""
     return encoded_picture(numpy.moveaxis(preview_array(image, size, bands), -1, 0), "PNG", level=_FAST)
+
+
+def thumbnail_png(image: Image) -> bytes | None:
+    """Return a very small picture of an image as PNG, for notebooks.
+
+    None if it has no pixels here or none that can be read, or if so many of them would have to be read that it took
+    long: those of a large file without overviews.
+    """
+    if image.storage_state == StorageState.REMOTE:
+        return None
+    try:
+        sources = sources_of(image, list(bands_by_name(image).values()))
+        for source in sources:
+            with open_raster(source.path, max_bytes=None) as dataset:
+                if dataset.width * dataset.height > _MOST_PIXELS and not dataset.overviews(1):
+                    return None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", LocalcatWarning)  # of a turned grid, say: the table has its numbers
+            return encoded_picture(numpy.moveaxis(preview_array(image, _THUMBNAIL, None), -1, 0), "PNG", level=_FAST)
+    except ClientError:
+        return None
 
 
 def preview_array(image: Image, size: int, bands: Any) -> NDArray[numpy.uint8]:

@@ -16,6 +16,7 @@ from localcat.expressions.properties import Expression
 from localcat.expressions.properties import properties as p
 from localcat.models.backend import Backend, chosen_catalog
 from localcat.models.band import Band
+from localcat.models.html import drawing_of, listing
 from localcat.models.image import Image
 from localcat.models.object import CatalogObjectBase, refuse_request_params
 from localcat.models.product import Product
@@ -45,6 +46,7 @@ _SCOPES: dict[type[CatalogObjectBase], Scope] = {}
 _LONGEST_TEXT = 10_000  # characters; SQLite takes minutes for a million words
 _TABLE_CHUNK = 10_000  # rows of a batch of a table
 _MOST_SHOWN = 10  # conditions in the repr of a search
+_MOST_ROWS = 20  # objects in a notebook
 _TEXT_TABLES = ("product", "band", "image")
 
 
@@ -143,6 +145,20 @@ class Search(Tabular, Generic[T]):
         if self._limit is not None:
             parts.append(f"at most {self._limit:,}")
         return f"<{type(self).__name__}: {'; '.join(parts) or 'all'}>"
+
+    def _repr_html_(self) -> str:
+        """Return the number of objects found and the first ones as a table, for notebooks."""
+        names: tuple[str, ...] = self._collection()._columns_shown or ("id",)
+        first = list(self.limit(_MOST_ROWS if self._limit is None else min(self._limit, _MOST_ROWS)))
+        shapes = [shape for found in first if (shape := getattr(found, "geometry", None)) is not None]
+        number = self.count() if self._limit is None else min(self.count(), self._limit)
+        title = f"{number:,} found by {repr(self)[1:-1]}"
+        rows = (tuple(getattr(found, name, None) for name in names) for found in first)
+        return listing(title, names, rows, number, drawing_of(shapes) if shapes else "")
+
+    def _collection(self) -> Any:
+        """Return the class of what is collected from it."""
+        return next((made for kind, made in _COLLECTIONS.items() if issubclass(self._kind, kind)), Collection)
 
     # Building
 
@@ -282,7 +298,7 @@ class Search(Tabular, Generic[T]):
 
     def collect(self) -> Collection[T]:
         """Return the objects found, in memory: a ProductCollection, a BandCollection, an ImageCollection."""
-        made: Any = next((made for kind, made in _COLLECTIONS.items() if issubclass(self._kind, kind)), Collection)
+        made = self._collection()
         collection: Collection[T] = made(self)
         return collection
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -15,6 +16,7 @@ from localcat.errors import BadRequestError, CorruptCatalogError
 from localcat.expressions.nodes import Ref, Relation, Spatial
 from localcat.expressions.properties import properties as p
 from localcat.models.enums import AggregateDateField, Interval
+from localcat.models.html import attribute_table, bars
 from localcat.models.image import Image
 from localcat.search.areas import GeoSearch
 from localcat.search.periods import Period
@@ -34,6 +36,8 @@ from localcat.store.rtree.ask import Reach
 from localcat.timestamps import from_microseconds, to_microseconds
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import xarray
     from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
@@ -66,6 +70,11 @@ class ImageSummaryResult:
     products: list[str]
     interval_start: datetime | None = None
 
+    def _repr_html_(self) -> str:
+        shown = {"images": f"{self.count:,}", "bytes": f"{self.bytes:,}", "products": ", ".join(self.products) or None}
+        shown["interval"] = None if self.interval_start is None else str(self.interval_start)
+        return attribute_table("Summary", {name: value for name, value in shown.items() if value is not None})
+
     def __repr__(self) -> str:
         lines = [f"\nSummary for {self.count} images:", f" - Total bytes: {self.bytes:,}"]
         if self.products:
@@ -91,6 +100,10 @@ class ImageSummaries(list[ImageSummaryResult]):
         super().__init__(results)
         self.interval = interval
         self._catalog = catalog
+
+    def _repr_html_(self) -> str:
+        rows = ((f"{one.interval_start:%Y-%m-%d %H:%M}".removesuffix(" 00:00"), one.count) for one in self)
+        return bars(f"{sum(one.count for one in self):,} images by {self.interval}", rows)
 
     def plot(self) -> Picture:
         """Return the counts as bars.
@@ -237,6 +250,36 @@ class ImageSearch(GeoSearch[Image], SummarySearchMixin):
         number, shown = self.count(), len(found)
         title = f"{number:,} images" if number == shown else f"{shown:,} of {number:,} images"
         return self._catalog.pictures.of_footprints([image.geometry for image in found], values, color, title)
+
+    def explore(self, path: str | os.PathLike[str] = "explore.html", *, thumbnails: int = 100) -> Path:
+        """Write one HTML file to look around in what is found: a map, a list, filters by product and time.
+
+        A browser opens it from the disk, without a network. Footprints are simplified by a few metres.
+
+        Parameters
+        ----------
+        path : path
+            An existing file is replaced.
+        thumbnails : int
+            How many images get a small picture; those first found that have pixels here.
+
+        Returns
+        -------
+        Path
+            The absolute path of the file. It holds at most 5,000 images, those first found, and says so.
+
+        Raises
+        ------
+        BadRequestError
+            If `thumbnails` is not a number from 0.
+        StorageError
+            If it cannot be written there.
+        """
+        if isinstance(thumbnails, bool) or not isinstance(thumbnails, int) or thumbnails < 0:
+            raise BadRequestError(f"thumbnails is a whole number from 0, not {thumbnails!r}")
+        found, total = list(self._shown()), self.count()
+        title = f"{total:,} images" if self._limit is None else f"{min(total, self._limit):,} images"
+        return self._catalog.pictures.write_page(found, path, title=title, total=total, thumbnails=thumbnails)
 
     def coverage(self, resolution: float = 1.0, bounds: Any = None) -> Coverage:
         """Count how many of the images found cover each cell of a grid, by their footprints.

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 from xml.etree import ElementTree
 
 import pytest
+from rasterio.io import MemoryFile
 
 from localcat import Catalog, Image, Product
+from localcat import properties as p
+from localcat.rasters.files.opening import quiet_georeferencing
+from localcat.testing import earth, make_image, pattern
 
 
 @pytest.fixture
@@ -72,3 +77,84 @@ def test_a_collection_shows_its_first_items(catalog: Catalog, product: Product) 
     assert len(rows) == 21
     assert table.find("p").text == "… and 5 more"
     assert "Product" in Product.search().collect()._repr_html_()
+
+
+def test_an_image_with_pixels_has_a_thumbnail() -> None:
+    with earth() as catalog:
+        html = Image.get("optical:alps-2", catalog=catalog)._repr_html_()
+        (source,) = [found.attrib["src"] for found in parsed(html).iter("img")]
+        head, _, data = source.partition(",")
+        assert head == "data:image/png;base64"
+        png = base64.b64decode(data)
+        with quiet_georeferencing(), MemoryFile(png) as file, file.open() as picture:
+            assert (picture.count, picture.shape) == (4, (32, 48))
+        assert "<svg" in html, "and its footprint"
+
+
+@pytest.mark.parametrize("name", ["lisbon-1", "gone", "no pixels", "unsaved", "deleted"])
+def test_an_image_without_pixels_here_has_none(name: str) -> None:
+    with earth() as catalog, catalog.as_default():
+        image = Image.get("optical:lisbon-1" if name == "lisbon-1" else "optical:alps-3")
+        if name == "gone":
+            catalog.path_of(image.files[0]).unlink()
+        elif name == "no pixels":
+            image = Image(product_id="tiny:optical", name="new")
+            image.save()
+        elif name == "unsaved":
+            image = Image(product_id="tiny:optical", name="new")
+        elif name == "deleted":
+            image.delete()
+        assert "<img" not in image._repr_html_()
+
+
+def test_a_large_file_without_overviews_is_not_read_for_a_thumbnail(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = make_image(array=pattern((1, 300, 400)))
+    assert "<img" in image._repr_html_()
+    monkeypatch.setattr("localcat.reading.preview._MOST_PIXELS", 300 * 400 - 1)
+    assert "<img" not in image._repr_html_()
+
+
+def test_a_turned_image_warns_nobody() -> None:
+    with earth() as catalog:
+        assert "<img" in Image.get("optical:lombardy-turned", catalog=catalog)._repr_html_()
+
+
+def test_a_search_shows_its_first_objects_and_where_they_are() -> None:
+    with earth() as catalog:
+        table = parsed(catalog.images.filter(p.cloud_fraction < 0.2).sort("name")._repr_html_())
+        assert table.find("strong").text == "8 found by ImageSearch: p.cloud_fraction < 0.2; by name"
+        rows = [[cell.text for cell in row] for row in table.iter("tr")]
+        assert rows[0] == ["id", "acquired", "cloud_fraction", "storage_state"]
+        assert [row[0] for row in rows[1:3]] == ["tiny:optical:alps-3", "tiny:optical:alps-6"]
+        assert len(rows) == 9
+        drawing = next(table.iter("{http://www.w3.org/2000/svg}path")).attrib["d"]
+        assert drawing.count("Z") == 8
+        many = parsed(catalog.images._repr_html_())
+        assert many.find("p").text == "… and 20 more"
+        assert "5 found" in parsed(catalog.images.limit(5)._repr_html_()).find("strong").text
+        assert [row[0].text for row in parsed(catalog.products._repr_html_()).iter("tr")][1] == "tiny:landcover"
+        assert "0 found" in parsed(catalog.bands.filter(p.name == "none")._repr_html_()).find("strong").text
+
+
+def test_a_series_shows_bars() -> None:
+    with earth() as catalog:
+        series = catalog.images.filter(p.product_id == "tiny:radar").summary_interval(interval="month")
+        table = parsed(series._repr_html_())
+    assert table.find("strong").text == "8 images by month"
+    rows = [[cell.text for cell in row][:2] for row in table.iter("tr")]
+    assert rows == [["2023-01-01", "6"], ["2023-02-01", "2"]]
+    widths = [
+        found.attrib["style"].rsplit("width:", 1)[1]
+        for found in table.iter("div")
+        if "height" in found.get("style", "")
+    ]
+    assert widths == ["240px", "80px"]
+
+
+def test_a_summary_is_a_table() -> None:
+    with earth() as catalog:
+        html = catalog.images.filter(p.product_id == "tiny:radar").summary()._repr_html_()
+    rows = {row[0].text: row[1].text for row in parsed(html).iter("tr")}
+    assert (rows["images"], rows["products"]) == ("8", "tiny:radar")
