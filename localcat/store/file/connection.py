@@ -101,6 +101,15 @@ class OpenOptions:
         return self.timeout if self.timeout is not None else READER_TIMEOUT if self.read_only else WRITER_TIMEOUT
 
 
+KEEPS_PAGES: Final = "cache_spill = 2147483647"
+"""The PRAGMA that lets no changed page into the file before a commit.
+
+As a number that is never reached: what ON and OFF say comes into force outside of transactions alone, and a large one,
+which is told in its midst to spill its pages, would take as much memory as the file.
+"""
+SPILLS_PAGES: Final = "cache_spill = 1"
+"""The PRAGMA that lets changed pages into the file when the cache is full, from now on."""
+
 C = TypeVar("C", bound=sqlite3.Connection)
 
 
@@ -158,7 +167,7 @@ def connect_by(
             "cell_size_check = ON",
             "mmap_size = 0",
             f"cache_size = -{CACHE_KIB}",
-            "cache_spill = OFF",  # a journal in use looks like that of a crash once a page of it is in the file
+            KEEPS_PAGES,  # a journal in use looks like that of a crash once a page of it is in the file
             *(() if durable else ("journal_mode = MEMORY", "locking_mode = NORMAL")),
             *(("temp_store = MEMORY",) if not options.trusted else ()),
             *((f"journal_size_limit = {WAL_KEPT}",) if options.journal == "wal" else ()),

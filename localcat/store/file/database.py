@@ -38,6 +38,7 @@ from localcat.store.file import journal, schema
 from localcat.store.file.answering import Params, answer, values_of
 from localcat.store.file.connection import (
     QUERY_SECONDS,
+    SPILLS_PAGES,
     Mode,
     OpenOptions,
     connect,
@@ -248,7 +249,7 @@ class Database:
             connection = connect(self.path, mode, self.options, durable=self.durable)
             stack.callback(connection.close)
             if alone:
-                connection.execute("PRAGMA cache_spill = ON")
+                connection.execute(f"PRAGMA {SPILLS_PAGES}")
             yield connection
 
     @contextmanager

@@ -19,7 +19,7 @@ from localcat.disk.system import identity_of
 from localcat.errors import CatalogClosedError, CommitUnknownError, ConflictError, StorageError
 from localcat.forks import never_free
 from localcat.store.file import journal
-from localcat.store.file.connection import Clock
+from localcat.store.file.connection import KEEPS_PAGES, SPILLS_PAGES, Clock
 from localcat.store.file.faults import raise_ours, sqlite_errors
 from localcat.store.file.locking import begin_writing
 
@@ -127,7 +127,7 @@ class Session:
         self._changes = 0  # of the connection, when its transaction began
         self._log: tuple[int, int] | None = None
         if has_wal:  # which readers do not mistake for that of a crash
-            connection.execute("PRAGMA cache_spill = ON")
+            connection.execute(f"PRAGMA {SPILLS_PAGES}")
             connection.execute("SELECT 1 FROM sqlite_schema").fetchone()  # with the first read the log is opened
             self._log = self._identity_of_log()
 
@@ -274,7 +274,7 @@ class Session:
         """Let the pages that a transaction changes go into the file before its end, and keep readers out for that."""
         if not (self.has_wal or self._is_spilling):
             self.locks.exclude(self.timeout)
-            self.connection.execute("PRAGMA cache_spill = ON")
+            self.connection.execute(f"PRAGMA {SPILLS_PAGES}")
             self._is_spilling = True
 
     def end(self) -> None:
@@ -284,7 +284,7 @@ class Session:
         if self._is_spilling:
             self._is_spilling = False
             with suppress(sqlite3.Error):  # a connection that failed is of no use any more
-                self.connection.execute("PRAGMA cache_spill = OFF")
+                self.connection.execute(f"PRAGMA {KEEPS_PAGES}")
         self.locks.end()
 
     def _free(self) -> None:
