@@ -21,12 +21,13 @@ _ANALYSIS_LIMIT = 1000  # rows of an index that ANALYZE looks at, about
 
 
 def optimize(catalog: CatalogFile, *, rewrites_masks: bool = False, progress: bool | None = None) -> OptimizeReport:
-    """Merge text indexes, renew the layer's extent and give free pages back, as `Catalog.optimize` says.
+    """Merge text indexes, pack the space-time index, renew the layer's extent and give free pages back.
 
     Our searches are written so that they need no statistics. Where another program has gathered some they are renewed,
     since those of a small catalog mislead SQLite once it has grown; of our own none are made.
     """
     from localcat.store.rtree.extent import renew  # brings shapely
+    from localcat.store.rtree.write import repack
 
     database = catalog.database
     if database.in_transaction:
@@ -41,6 +42,7 @@ def optimize(catalog: CatalogFile, *, rewrites_masks: bool = False, progress: bo
         connection = transaction.connection
         for text_table in TEXT_TABLES:
             connection.execute(f"INSERT INTO {text_table} ({text_table}) VALUES ('optimize')")  # noqa: S608  # constants
+        repack(connection)
         renew(connection)
         if connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_stat1'").fetchone() is not None:
             connection.execute(f"PRAGMA analysis_limit = {_ANALYSIS_LIMIT}")

@@ -15,6 +15,7 @@ from localcat.store.query.columns import column
 
 if TYPE_CHECKING:
     from localcat.earth.geometry import Box
+    from localcat.store.rtree.write import Load
 
 Row: TypeAlias = tuple[Parameter, ...]
 """(row id, version, then the attributes in the order of `selected`)."""
@@ -126,6 +127,7 @@ def insert_images(
     values: Sequence[tuple[Parameter, ...]],
     files: Sequence[tuple[Parameter, ...]],
     boxes: Sequence[Box | None],
+    entries: Load,
 ) -> None:
     """Insert many images and their entries in the indexes, in one pass each.
 
@@ -141,9 +143,9 @@ def insert_images(
         (row id, position, owned, href, size_bytes, hash, provider_id, provider_href), one tuple a file.
     boxes : sequence of tuple or None
         The box of each image's footprint, None if it has none.
+    entries : Load
+        Takes their entries of the space-time index, and is finished when all images are there.
     """
-    from localcat.store.rtree.write import add_boxes  # brings shapely, which rows without a footprint do not need
-
     names = ", ".join(("id", *(column("image", name).name for name in attributes)))
     marks = ", ".join("?" * (len(attributes) + 1))
     connection.executemany(f"INSERT INTO image ({names}) VALUES ({marks})", values)
@@ -154,13 +156,10 @@ def insert_images(
         ((row[0], row[name], None if tags is None else row[tags]) for row in values),
     )
     acquired = at.get("acquired")
-    add_boxes(
-        connection,
-        (
-            (row[0], box, None if acquired is None else row[acquired])  # type: ignore[misc]
-            for row, box in zip(values, boxes, strict=True)
-            if box is not None
-        ),
+    entries.add(
+        (row[0], box, None if acquired is None else row[acquired])  # type: ignore[misc]
+        for row, box in zip(values, boxes, strict=True)
+        if box is not None
     )
     if tags is not None:
         connection.executemany(

@@ -55,6 +55,7 @@ def add_images(
                 writer.write(block)
                 reached("chunk written")
                 transaction.bound_memory()
+            writer.finish()
             transaction.on_commit.append(lambda: catalog.delete_files(writer.discarded))
     report.failed.sort(key=lambda failure: failure.index)
     if report.failed:

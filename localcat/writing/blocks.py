@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from localcat.disk.faults import write_errors
 from localcat.errors import DuplicateError, NotFoundError
 from localcat.store import rows
+from localcat.store.rtree.write import Load
 from localcat.timestamps import now_microseconds
 from localcat.writing.report import AddReport, FailedRecord
 
@@ -131,6 +132,7 @@ class Writer:
         self._on_conflict = on_conflict
         self._report = report
         self.discarded: list[str] = []
+        self._entries = Load(connection)
         self._now = now_microseconds()
         self._products: dict[str, int | None] = {}
         (self._last,) = connection.execute(
@@ -145,6 +147,12 @@ class Writer:
             block = block.chosen(accepted)
         if block.uids:
             self._insert(block)
+        if self._on_conflict == "replace":
+            self.finish()  # since the next block may replace an image of this one
+
+    def finish(self) -> None:
+        """Write what waits to be written together, when there are no more blocks."""
+        self._entries.finish()
 
     def _has_product(self, block: Block, position: int) -> bool:
         product = block.products[position]
@@ -193,6 +201,7 @@ class Writer:
                 for position, columns in enumerate(files)
             ],
             block.boxes,
+            self._entries,
         )
 
 

@@ -14,7 +14,7 @@ import pytest
 from localcat.errors import CorruptCatalogError
 from localcat.store.file import schema
 from localcat.store.rtree.nodes import read_tree
-from localcat.store.rtree.write import NODE_SIZE
+from localcat.store.rtree.pack import NODE_SIZE, rounded, write_tree
 
 COUNT = 600  # entries; two levels of nodes above the leaves' cells
 
@@ -108,3 +108,66 @@ def test_whatever_sqlite_finds_is_found(connection: sqlite3.Connection, content:
         assert bool(ours) >= (sqlites != "ok"), sqlites
         told += bool(ours)
     assert told > 100
+
+
+# A tree that is written whole
+
+
+def boxes_of(count: int, seed: int = 7) -> numpy.ndarray:
+    """Return seeded boxes, of which some are at one place, and some have no extent."""
+    chance = numpy.random.default_rng(seed)
+    least = chance.uniform((-180, -90, 0), (170, 80, 1500), (count, 3))
+    least[: count // 10] = least[0]
+    sizes = chance.uniform(0, (3, 2, 0), (count, 3))
+    sizes[::7] = 0
+    boxes = numpy.empty((count, 6))
+    boxes[:, ::2], boxes[:, 1::2] = least, least + sizes
+    return boxes
+
+
+@pytest.mark.parametrize("count", [0, 1, 51, 52, 600, 5000])
+def test_a_tree_that_is_written_whole_is_in_order(connection: sqlite3.Connection, count: int) -> None:
+    ids = numpy.random.default_rng(3).permutation(10 * count)[:count]
+    boxes = rounded(boxes_of(count)) if count else numpy.empty((0, 6), numpy.float32)
+    write_tree(connection, ids, boxes)
+    assert connection.execute("SELECT rtreecheck('image_index')").fetchone() == ("ok",)
+    tree = read_tree(connection)
+    order = numpy.argsort(ids)
+    assert tree.faults == ()
+    assert tree.ids.tolist() == ids[order].tolist()
+    assert numpy.array_equal(tree.boxes, boxes[order])
+
+
+def test_it_finds_what_meets_a_box_and_takes_changes(connection: sqlite3.Connection) -> None:
+    boxes = rounded(boxes_of(3000))
+    write_tree(connection, numpy.arange(3000), boxes)
+    west, east, south, north, start, end = window = (-20.0, 25.5, -10.0, 30.0, 200.0, 900.0)
+
+    def found() -> list[int]:
+        sql = (
+            "SELECT id FROM image_index WHERE max_lon >= ? AND min_lon <= ? AND max_lat >= ? AND min_lat <= ? "
+            "AND max_time >= ? AND min_time <= ? ORDER BY id"
+        )
+        return [row[0] for row in connection.execute(sql, window)]
+
+    meets = (boxes[:, 1] >= west) & (boxes[:, 0] <= east) & (boxes[:, 3] >= south) & (boxes[:, 2] <= north)
+    meets &= (boxes[:, 5] >= start) & (boxes[:, 4] <= end)
+    assert found() == numpy.flatnonzero(meets).tolist()
+    assert 20 < meets.sum() < 1000
+
+    connection.executemany("DELETE FROM image_index WHERE id = ?", ((number,) for number in range(0, 3000, 2)))
+    for number in range(3000, 3200):
+        connection.execute("INSERT INTO image_index VALUES (?, 0, 1, 0, 1, 300, 300)", (number,))
+    assert connection.execute("SELECT rtreecheck('image_index')").fetchone() == ("ok",)
+    assert found() == [*(number for number in numpy.flatnonzero(meets).tolist() if number % 2), *range(3000, 3200)]
+
+
+def test_boxes_are_rounded_outwards_by_one_step_at_most() -> None:
+    exact = boxes_of(1000)
+    kept = rounded(exact)
+    assert kept.dtype == numpy.float32
+    assert (kept[:, ::2] <= exact[:, ::2]).all()
+    assert (kept[:, 1::2] >= exact[:, 1::2]).all()
+    assert (numpy.abs(kept - exact) <= numpy.spacing(numpy.abs(exact).astype(numpy.float32))).all()
+    whole = numpy.array([[-180.0, 180.0, -90.0, 90.0, 0.0, 1500.5]])
+    assert numpy.array_equal(rounded(whole), whole)

@@ -18,7 +18,8 @@ from localcat.store.damage.problem_kinds import Problem, ProblemKind
 from localcat.store.file import schema
 from localcat.store.rtree.ask import TIME_UNIT
 from localcat.store.rtree.nodes import read_tree
-from localcat.store.rtree.write import NODE_SIZE, add_entries
+from localcat.store.rtree.pack import NODE_SIZE
+from localcat.store.rtree.write import Load
 
 _CHUNK = 10_000  # images looked at together
 _ROUNDING = 2.0**-22  # relative; what one step of a 32-bit float outwards comes to, at most
@@ -103,10 +104,13 @@ def _uid(connection: sqlite3.Connection, row_id: int) -> str:
 def rebuild(connection: sqlite3.Connection) -> None:
     """Build the indexes of space and time, tags, texts and properties again, inside a write transaction."""
     _empty_tree(connection)
+    entries = Load(connection)
     cursor = connection.execute(_FOOTPRINTS)
     while rows := cursor.fetchmany(_CHUNK):
-        _, is_usable = _boxes([row[1] for row in rows])  # one damaged footprint does not keep the others out
-        add_entries(connection, itertools.compress(rows, is_usable.tolist()))
+        boxes, is_usable = _boxes([row[1] for row in rows])  # one damaged footprint does not keep the others out
+        found = zip([row[0] for row in rows], map(tuple, boxes.tolist()), [row[2] for row in rows], strict=True)
+        entries.add(itertools.compress(found, is_usable.tolist()))
+    entries.finish()
     connection.execute("DELETE FROM image_tag")
     connection.execute(
         "INSERT OR IGNORE INTO image_tag (tag, image_id) "

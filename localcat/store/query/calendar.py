@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import MAXYEAR, UTC, datetime
 
-from localcat.expressions.nodes import And, AnyOf, Comparison, Node, Not, Op, Or, Part, Ref, all_of, one_of
+from localcat.expressions.nodes import And, AnyOf, Comparison, Node, Not, Op, Or, Part, Ref, Spatial, all_of, one_of
 
 _LAST_MOMENT = datetime.max.replace(tzinfo=UTC)
 
@@ -15,7 +15,7 @@ def years_as_ranges(node: Node) -> Node:
     A year that is excluded stays as it is: no index helps to find the others. So do values that are no year, for
     whoever reads the filter next to refuse.
     """
-    if isinstance(node, Comparison | AnyOf) and node.ref.part is not Part.YEAR:
+    if isinstance(node, Spatial) or (isinstance(node, Comparison | AnyOf) and node.ref.part is not Part.YEAR):
         return node
     match node:
         case And(parts) | Or(parts):

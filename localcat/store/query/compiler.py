@@ -51,6 +51,9 @@ def compile_where(node: Node, scope: Scope, *, is_negated: bool = False) -> Clau
         known = _compared(node.ref, node.op, scope)
         if known is not None:
             return Clause(known.sql, (known.bind(node.value),))
+    if isinstance(node, nodes.Spatial):
+        scope.fields.check_footprint(node.ref)
+        return FALSE if is_negated else TRUE
     match node:
         case (
             nodes.Comparison()
@@ -85,9 +88,6 @@ def compile_where(node: Node, scope: Scope, *, is_negated: bool = False) -> Clau
         case nodes.Not(part):
             inner = compile_where(part, scope, is_negated=not is_negated)
             return Clause(f"NOT {inner.sql}" if inner.sql.startswith("(") else f"NOT ({inner.sql})", inner.params)
-        case nodes.Spatial(ref):
-            scope.fields.check_footprint(ref)
-            return FALSE if is_negated else TRUE
         case nodes.TermTest():
             return _term_test(node, scope)
         case nodes.Constant(value):

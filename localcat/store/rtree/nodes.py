@@ -18,7 +18,7 @@ from localcat.errors import CorruptCatalogError
 
 Whole: TypeAlias = NDArray[numpy.int64]
 
-_ROOT: Final = 1  # the number of its node
+ROOT: Final = 1  # the number of its node
 _HEADER: Final = 4  # bytes
 _PARENTS: Final = (
     "SELECT group_concat(cell), group_concat(holder) "
@@ -28,7 +28,7 @@ _HOLDERS: Final = (
     "SELECT group_concat(cell), group_concat(holder) "
     "FROM (SELECT rowid AS cell, nodeno AS holder FROM image_index_rowid ORDER BY rowid)"
 )
-_CELL: Final = numpy.dtype([("id", ">i8"), ("box", ">f4", (6,))])  # in the columns' order: least, most, least, …
+CELL: Final = numpy.dtype([("id", ">i8"), ("box", ">f4", (6,))])  # in the columns' order: least, most, least, …
 _NONE: Final[Whole] = numpy.array([], dtype=numpy.int64)
 
 
@@ -62,7 +62,7 @@ def read_tree(connection: sqlite3.Connection) -> Tree:
     numbers, nodes = _nodes(connection)
     faults: dict[str, None] = {}
     is_met = numpy.zeros(len(nodes), dtype=bool)
-    level, above = _positions_of(numbers, numpy.array([_ROOT])), numpy.full((1, 6), numpy.nan)
+    level, above = _positions_of(numbers, numpy.array([ROOT])), numpy.full((1, 6), numpy.nan)
     known = [(_NONE, _NONE)]  # the nodes below each other, and the one above each
     for depth in range(int(nodes["depth"][level[0]]), -1, -1):
         if is_met[level].any() or len(numpy.unique(level)) != len(level):
@@ -96,10 +96,10 @@ def _nodes(connection: sqlite3.Connection) -> tuple[Whole, NDArray[Any]]:
     rows = connection.execute("SELECT nodeno, CAST(data AS BLOB) FROM image_index_node ORDER BY nodeno").fetchall()
     sizes = {len(data) if isinstance(data, bytes) else 0 for _, data in rows}
     size = sizes.pop() if len(sizes) == 1 else 0
-    capacity, rest = divmod(size - _HEADER, _CELL.itemsize)
+    capacity, rest = divmod(size - _HEADER, CELL.itemsize)
     if capacity < 1:
         raise CorruptCatalogError("its nodes have no size, or several")
-    kind = [("depth", ">u2"), ("count", ">u2"), ("cells", _CELL, (capacity,)), ("rest", f"V{rest}")]
+    kind = [("depth", ">u2"), ("count", ">u2"), ("cells", CELL, (capacity,)), ("rest", f"V{rest}")]
     return (
         numpy.array([number for number, _ in rows], dtype=numpy.int64),
         numpy.frombuffer(b"".join(data for _, data in rows), dtype=kind),

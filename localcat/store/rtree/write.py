@@ -8,13 +8,24 @@ times slower.
 from __future__ import annotations
 
 import sqlite3
+from array import array
 from collections.abc import Iterable
+from typing import Final
+
+import numpy
+from numpy.typing import NDArray
 
 from localcat.earth.geometry import Box, footprint_boxes, from_wkb
+from localcat.errors import CorruptCatalogError
 from localcat.store.rtree.ask import TIME_UNIT
 from localcat.store.rtree.extent import Extent, grow
+from localcat.store.rtree.nodes import Whole, read_tree
+from localcat.store.rtree.pack import NODE_SIZE, rounded, write_tree
 
-NODE_SIZE = 4 + 51 * (8 + 6 * 4)  # bytes of a node of the tree: a header and 51 entries of an id and six floats
+_FEWEST_PACKED: Final = 5_000  # entries; to write the tree anew for fewer saves nothing
+MOST_PACKED: Final = 1_000_000  # of 32 bytes, which wait in memory, and as much again while they are sorted
+_ROOT_SIZE: Final = "SELECT length(data) FROM image_index_node WHERE nodeno = 1"
+_INSERT: Final = "INSERT INTO image_index VALUES (?, ?, ?, ?, ?, ?, ?)"
 
 
 def add_entries(connection: sqlite3.Connection, rows: Iterable[tuple[int, bytes, int | None]]) -> None:
@@ -33,8 +44,81 @@ def add_boxes(connection: sqlite3.Connection, rows: Iterable[tuple[int, Box, int
     extent = Extent()
     times = ((row_id, extent.with_box(box), (acquired or 0) / TIME_UNIT) for row_id, box, acquired in rows)
     entries = ((row_id, *box, time, time) for row_id, box, time in times)
-    connection.executemany("INSERT INTO image_index VALUES (?, ?, ?, ?, ?, ?, ?)", entries)
+    connection.executemany(_INSERT, entries)
     grow(connection, extent)
+
+
+class Load:
+    """Entries of many new images, which are written at its end: all at once, if they are no fewer than those there.
+
+    Until then neither a search nor a deletion knows them.
+
+    Parameters
+    ----------
+    connection : sqlite3.Connection
+        Inside a write transaction.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._ids, self._boxes, self._extent = array("q"), array("f"), Extent()
+
+    def add(self, rows: Iterable[tuple[int, Box, int | None]]) -> None:
+        """Add (row id, box of the footprint, acquired)."""
+        found = list(rows)
+        if not found:
+            return
+        times = [(acquired or 0) / TIME_UNIT for _, _, acquired in found]
+        boxes = [(*self._extent.with_box(box), time, time) for (_, box, _), time in zip(found, times, strict=True)]
+        self._ids.extend([row_id for row_id, _, _ in found])
+        self._boxes.frombytes(rounded(numpy.array(boxes)).tobytes())
+        if len(self._ids) >= MOST_PACKED:
+            self.finish()
+
+    def finish(self) -> None:
+        """Write what was added."""
+        if not self._ids:
+            return
+        ids = numpy.frombuffer(self._ids, dtype=numpy.int64)
+        boxes = numpy.frombuffer(self._boxes, dtype=numpy.float32).reshape(-1, 6)
+        is_many = len(ids) >= _FEWEST_PACKED and not _has_more(self._connection, len(ids))
+        if not is_many or not _write_with_others(self._connection, ids, boxes):
+            entries = zip(ids.tolist(), *boxes.T.tolist(), strict=True)
+            self._connection.executemany(_INSERT, entries)
+        grow(self._connection, self._extent)
+        self._ids, self._boxes, self._extent = array("q"), array("f"), Extent()
+
+
+def repack(connection: sqlite3.Connection) -> None:
+    """Write the tree anew, which makes it smaller and faster; one that is damaged, or too large, stays as it is."""
+    if not _has_more(connection, MOST_PACKED):
+        _write_with_others(connection, numpy.empty(0, numpy.int64), numpy.empty((0, 6), numpy.float32))
+
+
+def _has_more(connection: sqlite3.Connection, count: int) -> bool:
+    """Return whether the index has more entries than a number."""
+    return connection.execute("SELECT 1 FROM image_index_rowid LIMIT 1 OFFSET ?", (count,)).fetchone() is not None
+
+
+def _write_with_others(connection: sqlite3.Connection, ids: Whole, boxes: NDArray[numpy.float32]) -> bool:
+    """Write a tree of new entries and those that are there; return False if these cannot be read.
+
+    Nor is that done where nodes have another size, as in a file with pages of less than 2048 bytes.
+    """
+    if connection.execute(_ROOT_SIZE).fetchone() != (NODE_SIZE,):
+        return False
+    try:
+        tree = read_tree(connection)
+    except CorruptCatalogError:
+        return False
+    if tree.faults:
+        return False
+    write_tree(
+        connection,
+        numpy.concatenate((tree.ids, ids)),
+        numpy.concatenate((tree.boxes.astype(numpy.float32), boxes)),
+    )
+    return True
 
 
 def remove_entries(connection: sqlite3.Connection, row_ids: Iterable[int]) -> None:
