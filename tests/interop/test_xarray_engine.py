@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import textwrap
@@ -143,7 +144,7 @@ def run(program: str, folder: Path, *words: str) -> str:
     done = subprocess.run(
         [sys.executable, str(folder / "program.py"), *words],
         cwd=folder,
-        env={"PYTHONPATH": f"{ROOT}:{folder}", "PATH": "/usr/bin:/bin", "HOME": str(folder)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(folder)))},
         capture_output=True,
         text=True,
         check=False,

@@ -209,6 +209,13 @@ def test_a_missing_library_is_named(many: Path, monkeypatch: pytest.MonkeyPatch)
         Catalog.open(many, spatialite=True)
 
 
+def test_a_program_with_python_inside_starts_no_other_of_its_kind(many: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spatialite.find.cache_clear()
+    monkeypatch.setattr(sys, "executable", "/opt/qgis/bin/qgis-bin")
+    with pytest.raises(MissingLibraryError, match="this program is '.*qgis-bin'; ask from python itself"):
+        Catalog.open(many, spatialite=True)
+
+
 @needs_spatialite
 def test_other_libraries_with_a_geos_of_their_own_can_be_imported_afterwards(many: Path) -> None:
     """In one process they would take those of the system for theirs, and crash."""

@@ -99,6 +99,10 @@ class Process:
     """
 
     def __init__(self, path: Path | None = None, options: Any = None) -> None:
+        if not Path(sys.executable or "").stem.lower().startswith(("python", "pypy")):
+            raise MissingLibraryError(
+                f"SpatiaLite needs a process of Python, and this program is '{sys.executable}'; ask from python itself"
+            )
         self._process = subprocess.Popen(  # noqa: S603  # Python itself, and a program of ours
             [sys.executable, "-c", _PROGRAM],
             stdin=subprocess.PIPE,
