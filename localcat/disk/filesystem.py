@@ -85,6 +85,11 @@ def is_folder(path: str | os.PathLike[str]) -> bool:
     return os.path.isdir(path)  # noqa: PTH112  # pathlib raises where a name is too long
 
 
+def is_file(path: str | os.PathLike[str]) -> bool:
+    """Return whether there is a file at a path, or a link to one; `Path.is_file` raises where a name is too long."""
+    return os.path.isfile(path)  # noqa: PTH113  # pathlib raises where a name is too long
+
+
 def is_link(path: str | os.PathLike[str]) -> bool:
     """Return whether there is a symbolic link at a path; `Path.is_symlink` raises where a name is too long."""
     return os.path.islink(path)  # noqa: PTH114  # pathlib raises where a name is too long

@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from localcat.disk.filesystem import is_file
 from localcat.errors import ClientError
 from localcat.models.image import Image
 from localcat.writing.ingest.content.dates import Moment, moment_of, moments_in
 from localcat.writing.ingest.content.headers import FileHeader
-from localcat.writing.ingest.content.sidecars import ItemFacts, ItemReader, Tree, lookup, read_sidecar
+from localcat.writing.ingest.content.sidecars import Folders, ItemFacts, ItemReader, Tree, lookup, read_sidecar
 from localcat.writing.ingest.sources.recipe import Value, filled, references
 from localcat.writing.ingest.sources.scenes import Scene
 
@@ -25,6 +26,7 @@ PRECISION_KEY: Final = "acquired_precision"
 RECIPE_KEY: Final = "ingest_recipe"
 """The entry that names the recipe."""
 
+_PATTERN = "pattern of recipe"  # where a value is from that no sidecar and no tag says
 _TIMES = ("acquired", "acquired_end", "published")
 _SURE_TAGS = ("ACQUISITIONDATETIME", "IMAGERY_ACQUISITIONDATETIME", "ACQUISITION_DATETIME", "SENSING_TIME")
 _UNSURE_TAGS = ("TIFFTAG_DATETIME",)  # which may say when the file was written
@@ -62,6 +64,7 @@ class Items:
     """
 
     def __init__(self, reader: ItemReader | None) -> None:
+        self.folders = Folders()
         self._reader = reader
         self._folders: dict[Path, dict[str, tuple[Path, ItemFacts]]] = {}  # by the names of the Items' files
 
@@ -79,7 +82,7 @@ class Items:
     def _read(folder: Path, reader: ItemReader) -> dict[str, tuple[Path, ItemFacts]]:
         by_name: dict[str, tuple[Path, ItemFacts]] = {}
         for path in sorted(folder.glob("*.json")):
-            item = reader(path) if path.is_file() else None
+            item = reader(path) if is_file(path) else None
             if item is not None:
                 by_name |= {name: (path, item) for name in item.files if name not in by_name}
         return by_name
@@ -88,8 +91,9 @@ class Items:
 class _Sources:
     """Looks placeholders up, and remembers where the last values came from."""
 
-    def __init__(self, scene: Scene, headers: Sequence[FileHeader]) -> None:
+    def __init__(self, scene: Scene, headers: Sequence[FileHeader], folders: Folders) -> None:
         self._scene = scene
+        self._folders = folders
         self._headers = headers
         self._trees: dict[str, tuple[Path, Tree] | None] = {}
         self.notes: list[str] = []
@@ -97,7 +101,7 @@ class _Sources:
     def fill(self, template: str) -> tuple[str, str] | None:
         """Return a template filled, and where its values come from; None if one has no value."""
         values: dict[str, str | None] = {}
-        origin = f"pattern of recipe {self._scene.recipe.name}"
+        origin = f"{_PATTERN} {self._scene.recipe.name}"
         for name in references(template):
             source, colon, key = name.partition(":")
             if not colon:
@@ -123,7 +127,7 @@ class _Sources:
         return self._trees[name]
 
     def _read(self, name: str) -> tuple[Path, Tree] | None:
-        for path in _sidecars(self._scene, name):
+        for path in _sidecars(self._scene, name, self._folders):
             try:
                 return path, read_sidecar(path)
             except ClientError as error:
@@ -134,24 +138,24 @@ class _Sources:
 def metadata_of(scene: Scene, items: Items) -> list[Path]:
     """Return the files beside a scene that say something of it: its sidecars in all their forms, and a STAC Item."""
     item = items.of(scene)
-    found = [path for name in scene.kind.sidecars for path in _sidecars(scene, name)]
+    found = [path for name in scene.kind.sidecars for path in _sidecars(scene, name, items.folders)]
     return found if item is None else [*found, item[0]]
 
 
-def _sidecars(scene: Scene, name: str) -> Iterator[Path]:
+def _sidecars(scene: Scene, name: str, folders: Folders) -> Iterator[Path]:
     """Yield the files that may be what a recipe calls a sidecar of a scene; the first that can be read counts."""
     for template in scene.kind.sidecars[name]:
         pattern = filled(template, scene.groups)
         if pattern:
-            yield from _matching(scene.base, pattern)
+            yield from _matching(scene.base, pattern, folders)
 
 
-def _matching(base: Path, pattern: str) -> list[Path]:
+def _matching(base: Path, pattern: str, folders: Folders) -> list[Path]:
     """Return the files of a pattern below a folder; one without wildcards is looked at alone."""
     if "*" not in pattern:
-        path = base / pattern
-        return [path] if path.is_file() else []
-    return sorted(path for path in base.glob(pattern) if path.is_file())
+        found = folders.file(base / pattern)
+        return [] if found is None else [found]
+    return sorted(path for path in base.glob(pattern) if is_file(path))
 
 
 def facts_of(scene: Scene, headers: Sequence[FileHeader], items: Items, *, date_from: str | None) -> Facts:
@@ -168,7 +172,7 @@ def facts_of(scene: Scene, headers: Sequence[FileHeader], items: Items, *, date_
     date_from : str, optional
         ``"mtime"`` takes the time of a file's last change where nothing else says when the scene is from.
     """
-    sources, facts = _Sources(scene, headers), Facts()
+    sources, facts = _Sources(scene, headers, items.folders), Facts()
     kind = scene.kind
     for name, value in kind.attributes.items():
         if name != "acquired":
@@ -234,14 +238,18 @@ def _acquired(
     scene: Scene, sources: _Sources, facts: Facts, headers: Sequence[FileHeader], date_from: str | None
 ) -> Moment | None:
     """Return when a scene is from; the first source counts that says a time."""
-    value = scene.kind.attributes.get("acquired")
+    value, is_named = scene.kind.attributes.get("acquired"), True
     for template in () if value is None else value.templates:
         found = sources.fill(template)
         moment = None if found is None else moment_of(found[0])
         if found is not None and moment is not None:
             facts.acquired_from = found[1]
             return moment
-    for found_moment, origin in _general_times(scene, headers, facts):
+        if found is not None:
+            facts.notes.append(f"{found[0]!r} ({found[1]}) is no time")
+            # Another date in the name, such as that of the processing, is not this one.
+            is_named = is_named and not found[1].startswith(_PATTERN)
+    for found_moment, origin in _general_times(scene, headers, facts, is_named=is_named):
         facts.acquired_from = origin
         return found_moment
     if date_from == "mtime":
@@ -251,10 +259,12 @@ def _acquired(
     return None
 
 
-def _general_times(scene: Scene, headers: Sequence[FileHeader], facts: Facts) -> Iterator[tuple[Moment, str]]:
+def _general_times(
+    scene: Scene, headers: Sequence[FileHeader], facts: Facts, *, is_named: bool
+) -> Iterator[tuple[Moment, str]]:
     """Yield what the tags and the name of any file say: a tag of the capture, the name, and any other tag."""
     yield from _tagged(_SURE_TAGS, headers)
-    for name in (scene.first.path.stem, scene.name):
+    for name in (scene.first.path.stem, scene.name) if is_named else ():
         moments = moments_in(name)
         if moments:
             if len({moment.start for moment in moments}) > 1:

@@ -41,7 +41,7 @@ def ingest(
         products.require_bands(product)
     own = (catalog.path, catalog.data_folder.path)
     listing = list_files(sources, follow_links=options.follow_links, own=own)
-    grouped, unknown = group_scenes(listing.files, recipes)
+    grouped, unknown = group_scenes(listing.files, recipes, listing.unfinished)
     results.passed_over += listing.passed_over + unknown
     scenes = [one for scene in grouped for one in _fitting(scene, product, products)]
     pending = Returning(backend, known, product, dry_run=options.dry_run).pending(scenes, results)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from localcat.errors import ClientError
+from localcat.errors import BadRequestError, ClientError
 from localcat.models.product import Product
 from localcat.writing.ingest.known import KnownImage, KnownImages, note_touched
 from localcat.writing.ingest.results import Results
@@ -70,6 +70,8 @@ class Returning:
                 continue
             if known is not None and is_same:
                 results.skip(position, scene, known)
+            elif scene.unfinished:
+                results.fail(position, scene, _unfinished(scene))
             else:
                 found.append(Pending(position, scene, known))
         return found
@@ -100,3 +102,11 @@ class Returning:
         if not self._dry_run:
             note_touched(self._backend.file, known, [file for _, file in pairs])
         return True
+
+
+def _unfinished(scene: Scene) -> ClientError:
+    names = ", ".join(f"'{path.name}'" for path in scene.unfinished)
+    return BadRequestError(
+        f"the scene is incomplete: {names} has no bytes, or is a download that has not ended; complete or remove it, "
+        "and ingest again"
+    )

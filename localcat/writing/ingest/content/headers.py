@@ -92,6 +92,10 @@ def read_header(path: Path) -> FileHeader:
     RasterError
         One of its subclasses, if the file is damaged, too large or has no georeferencing.
     """
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:  # neither GDAL nor the catalog can write it down
+        raise RasterError(f"'{path}' has a name that is not text in UTF-8; rename the file") from error
     with odd_headers(path):
         found = describe(path)
         names = _names(found)

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from localcat.disk.filesystem import is_file
 from localcat.errors import ClientError
 from localcat.writing.ingest.content.sidecars import Tree, read_sidecar
 
@@ -93,7 +94,7 @@ def _labels_in(tags: Mapping[str, str]) -> dict[int, str]:
 def _labels_beside(path: Path, number: int) -> dict[int, str]:
     """Return the labels in the file that GDAL and desktop programs write beside a raster."""
     sidecar = path.with_name(f"{path.name}.aux.xml")
-    if not sidecar.is_file():
+    if not is_file(sidecar):
         return {}
     with suppress(ClientError):  # of a damaged one nothing is known; the pixels are what counts
         root = read_sidecar(sidecar).get("PAMDataset", [{}])[0]

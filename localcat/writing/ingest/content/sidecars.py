@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol, TypeAlias
 from xml.etree import ElementTree
 
 from localcat import json_text
+from localcat.disk.filesystem import is_file
 from localcat.errors import BadRequestError, StorageError
 
 MAX_BYTES: Final = 32 * 2**20
@@ -38,6 +39,28 @@ class ItemFacts:
     files: frozenset[str]
     attributes: Mapping[str, Any] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Folders:
+    """What is in folders, each read once; the case of names does not matter, as it does not for rasters."""
+
+    def __init__(self) -> None:
+        self._names: dict[Path, dict[str, Path]] = {}
+
+    def file(self, path: Path) -> Path | None:
+        """Return the file of a path, or the one whose name differs in upper and lower case alone; None without any."""
+        names = self._listed(path.parent)
+        found = names.get(path.name) or names.get(path.name.casefold())
+        return found if found is not None and is_file(found) else None
+
+    def _listed(self, folder: Path) -> dict[str, Path]:
+        if folder not in self._names:
+            try:
+                paths = sorted(folder.iterdir())
+            except OSError:
+                paths = []
+            self._names[folder] = {path.name.casefold(): path for path in paths} | {path.name: path for path in paths}
+        return self._names[folder]
 
 
 class ItemReader(Protocol):

@@ -87,11 +87,14 @@ class Listing:
         What is not a file to take in, each with the reason.
     folders : list of Path
         The folders that were given.
+    unfinished : list of SourceFile
+        Files that are empty or partial, by the names that they are to have; their scenes are incomplete.
     """
 
     files: list[SourceFile] = field(default_factory=list)
     passed_over: list[PassedOver] = field(default_factory=list)
     folders: list[Path] = field(default_factory=list)
+    unfinished: list[SourceFile] = field(default_factory=list)
 
 
 def list_files(sources: Any, *, follow_links: bool, own: Iterable[Path]) -> Listing:
@@ -179,6 +182,7 @@ class _Lister:
         suffix = path.suffix.lower()
         if suffix in _PARTIAL:
             self._pass(path, "partial", "the name is that of a download that has not ended")
+            self.found.unfinished.append(SourceFile(path.with_suffix(""), path, root, 0, 0))
             return
         if suffix not in SUFFIXES and not is_asked_for:
             self._pass(path, "foreign", f"not a GeoTIFF or JPEG 2000 by its name{_ADVICE.get(suffix, '')}")
@@ -201,6 +205,7 @@ class _Lister:
             self._pass(path, "own", "a file of the catalog itself")
         elif status.st_size == 0:
             self._pass(path, "empty", "the file has no bytes")
+            self.found.unfinished.append(SourceFile(path, path, root, 0, 0))
         elif real in self._seen:
             self._pass(path, "repeated", f"the same file as '{real}', which is taken by another path")
         else:

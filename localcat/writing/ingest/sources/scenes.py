@@ -37,6 +37,8 @@ class Scene:
         What the groups of the pattern matched, of the first file.
     layers : dict of str to SourceFile
         The files by layer, in lower case; the one file of a scene without layers is ``""``.
+    unfinished : list of Path
+        Files of layers that a band needs, which are empty, or downloads that have not ended.
     """
 
     recipe: Recipe
@@ -47,6 +49,7 @@ class Scene:
     base: Path
     groups: dict[str, str | None]
     layers: dict[str, SourceFile] = field(default_factory=dict)
+    unfinished: list[Path] = field(default_factory=list)
 
     @property
     def files(self) -> list[SourceFile]:
@@ -64,7 +67,9 @@ class Scene:
         return next(iter(self.layers.values()))
 
 
-def group_scenes(files: Iterable[SourceFile], recipes: Sequence[Recipe]) -> tuple[list[Scene], list[PassedOver]]:
+def group_scenes(
+    files: Iterable[SourceFile], recipes: Sequence[Recipe], unfinished: Iterable[SourceFile] = ()
+) -> tuple[list[Scene], list[PassedOver]]:
     """Sort files into scenes, in the order of their first files; also return those that no recipe knows."""
     scenes: dict[tuple[object, ...], Scene] = {}
     passed_over = []
@@ -81,7 +86,25 @@ def group_scenes(files: Iterable[SourceFile], recipes: Sequence[Recipe]) -> tupl
             passed_over.append(PassedOver(file.path, "repeated", f"the same layer of the scene as '{kept}'"))
         else:
             scene.layers[layer] = file
+    for file in unfinished:
+        found = _match(file, recipes)
+        of_scene = None if found is None else scenes.get(found[2])
+        if found is not None and of_scene is not None and _is_missed(found[1], of_scene):
+            of_scene.unfinished.append(file.location)
     return list(scenes.values()), passed_over
+
+
+def _is_missed(layer: str, scene: Scene) -> bool:
+    """Return whether a layer would be a band of a scene, and no better one is there for that band."""
+    if layer in scene.layers:
+        return False
+    if scene.kind.other_layers:
+        return True
+    for band in scene.kind.bands:
+        layers = [one.lower() for one in band.layers]
+        if layer in layers and not any(better in scene.layers for better in layers[: layers.index(layer)]):
+            return True
+    return False
 
 
 def single_file_scenes(scene: Scene) -> list[Scene]:

@@ -1,0 +1,99 @@
+"""Scenes of which a part is not what it should be: half downloads, foreign names, dates that are none."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from localcat import Catalog, Image
+from tests.scene_folders import OLI_L2, landsat_oli_l2, sentinel2_l2a, tiny
+
+L2SP = "LC08_L2SP_008059_20191201_20200825_02_T1"
+S2 = "S2B_MSIL2A_20220413T150759_N0400_R025_T33XWJ_20220414T082126"
+
+
+@pytest.mark.parametrize("ending", ["", ".part", ".crdownload"])
+def test_a_scene_with_a_file_that_is_still_downloaded_waits_for_it(
+    catalog: Catalog, tmp_path: Path, ending: str
+) -> None:
+    """Else the product, and the image for ever, would lack its band."""
+    landsat_oli_l2(tmp_path)
+    red = tmp_path / f"{L2SP}_SR_B4.TIF"
+    whole = red.read_bytes()
+    red.unlink()
+    half = red.with_name(red.name + ending)
+    half.write_bytes(whole[:100] if ending else b"")
+    (item,) = catalog.ingest(tmp_path, progress=False).failed
+    assert str(item.error) == (
+        f"the scene is incomplete: '{half.name}' has no bytes, or is a download that has not ended; complete or remove "
+        "it, and ingest again"
+    )
+    assert (catalog.products.count(), catalog.images.count()) == (0, 0)
+    half.unlink()
+    red.write_bytes(whole)
+    (item,) = catalog.ingest(tmp_path, progress=False).items
+    assert (item.outcome, item.bands["red"]) == ("added", (red.name, 0))
+
+
+def test_what_no_band_needs_may_be_half(catalog: Catalog, tmp_path: Path) -> None:
+    safe = sentinel2_l2a(tmp_path, S2, suffix=".tif")
+    for layer in ("TCI_10m", "B02_60m"):
+        (path,) = safe.rglob(f"*_{layer}.tif")
+        path.write_bytes(b"")
+    landsat_oli_l2(tmp_path)
+    (tmp_path / f"{L2SP}_SR_B4.TIF.part").write_bytes(b"of an earlier try")
+    assert catalog.ingest(tmp_path, progress=False).added == 2
+
+
+def test_half_files_of_one_file_scenes_are_passed_over(catalog: Catalog, tmp_path: Path) -> None:
+    tiny(tmp_path / "in" / "a.tif")
+    for name in ("a.tif.part", "b.tif.part"):
+        (tmp_path / "in" / name).write_bytes(b"x")
+    (tmp_path / "in" / "b.tif").write_bytes(b"")
+    report = catalog.ingest(tmp_path / "in", progress=False)
+    assert [(item.name, item.outcome) for item in report.items] == [("a", "added")]
+    assert [(one.path.name, one.reason) for one in report.passed_over] == [
+        ("a.tif.part", "partial"),
+        ("b.tif", "empty"),
+        ("b.tif.part", "partial"),
+    ]
+
+
+def test_a_date_of_the_pattern_that_is_none_is_not_replaced_by_another_one(catalog: Catalog, tmp_path: Path) -> None:
+    """Choice 33: the date of the processing, in the same name, is not that of the capture."""
+    for layer in OLI_L2:
+        tiny(tmp_path / f"LC08_L2SP_008059_20191399_20200825_02_T1_{layer}.TIF")
+    (item,) = catalog.ingest(tmp_path, progress=False).items
+    assert (item.outcome, item.acquired, item.acquired_from) == ("added", None, None)
+    assert "'20191399' (pattern of recipe landsat-c2-l2-oli) is no time" in item.notes
+    assert Image.get(item.image_id).acquired is None
+
+
+def test_metadata_are_found_whatever_the_case_of_their_names(catalog: Catalog, tmp_path: Path) -> None:
+    landsat_oli_l2(tmp_path)
+    for path in list(tmp_path.glob("LC08*")):
+        path.rename(path.with_name(path.name.lower()))
+    report = catalog.ingest(tmp_path, progress=False)
+    assert report.items[0].acquired_from == f"sidecar {L2SP.lower()}_mtl.txt"
+    assert [one.path.name for one in report.passed_over] == [f"{L2SP.lower()}_ang.txt"]
+
+
+def test_a_name_as_long_as_the_system_allows_comes_in(catalog: Catalog, tmp_path: Path) -> None:
+    name = "x" * 242 + "_20200101"
+    tiny(tmp_path / "in" / f"{name}.tif")
+    tiny(tmp_path / "in" / "short.tif")
+    report = catalog.ingest(tmp_path / "in", copy=True, progress=False)
+    assert {item.name: item.outcome for item in report.items} == {name: "added", "short": "added"}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_a_name_that_is_not_text_is_refused_as_such(catalog: Catalog, tmp_path: Path) -> None:
+    tiny(tmp_path / "in" / "a.tif")
+    (tmp_path / "in" / "a.tif").rename(os.fsdecode(os.fsencode(tmp_path / "in") + b"/bad\xff.tif"))
+    tiny(tmp_path / "in" / "b.tif")
+    report = catalog.ingest(tmp_path / "in", progress=False)
+    assert [item.outcome for item in report.items] == ["added", "failed"]
+    assert str(report.failed[0].error).endswith(".tif' has a name that is not text in UTF-8; rename the file")
