@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from localcat.disk.paths import is_local
 from localcat.errors import LocalcatError
 from localcat.interop.stac.values import is_number
+from localcat.models.attributes.scalars import unstorable
 from localcat.models.attributes.values import File
 from localcat.models.backend import bands_of
 from localcat.models.band import Band
@@ -27,6 +28,9 @@ KEPT = "stac:collection"
 
 KEYS = "stac:assets"
 """The extra property of a product with the keys of its assets, by position of the file."""
+
+OWN = "localcat:"
+"""The prefix of properties and of fields of assets that only localcat knows."""
 
 MISSING = "missing:"
 """What the provider_href begins with of a file that an Item lacks, though its bands have a place for it."""
@@ -47,6 +51,7 @@ COMMON_NAMES = frozenset({*_VISIBLE, "swir16", "swir22", "lwir", "lwir11", "lwir
 """The names of bands that the eo extension has."""
 
 _SHA256 = re.compile(r"1220([0-9a-f]{64})")  # a multihash: the code of sha2-256, 32 bytes
+_HEX = re.compile("[0-9a-f]{64}")
 _TIFF = "image/tiff; application=geotiff"
 _MEDIA_TYPES = {".tif": _TIFF, ".tiff": _TIFF, ".jp2": "image/jp2"}
 _GRID = ("proj:code", "proj:epsg", "proj:wkt2", "proj:transform", "proj:shape")
@@ -73,7 +78,9 @@ class Layout:
 
     def files_of(self, assets: Mapping[str, Any]) -> list[File]:
         """Return the files that an Item's assets are, in the order of the bands' `file_index`."""
-        keys = self.keys if self.keys else [*assets]
+        keys = [*self.keys] if self.keys else [*assets]
+        while self.keys and (key := f"file{len(keys)}") in assets:  # an image may have more files than bands ask for
+            keys.append(key)
         files = [_file_of(key, assets.get(key)) for key in keys]
         while files and _is_missing(files[-1]):
             files.pop()
@@ -112,8 +119,7 @@ class Layout:
             asset["href"] = href
             if file.size_bytes is not None:
                 asset["file:size"] = file.size_bytes
-            if file.hash is not None:
-                asset["file:checksum"] = f"1220{file.hash}"
+            _write_own(asset, file)
 
     def fields_of(self, position: int) -> dict[str, Any]:
         """Return what an asset says of the bands in the file at a position.
@@ -177,13 +183,39 @@ def _is_missing(file: File) -> bool:
     return file.href is None and str(file.provider_href).startswith(MISSING)
 
 
+def _write_own(asset: dict[str, Any], file: File) -> None:
+    """Write what a file says beside its size: a sha256 as a multihash, and all else under names of our own."""
+    own = {"provider_id": file.provider_id, "provider_href": file.provider_href, "hash": file.hash}
+    if file.hash is not None and _HEX.fullmatch(file.hash):
+        asset["file:checksum"] = f"1220{own.pop('hash')}"
+    for name, value in own.items():
+        asset.pop(f"{OWN}{name}", None)
+        if value is not None:
+            asset[f"{OWN}{name}"] = value
+    asset.pop(f"{OWN}href", None)
+    if file.href is None:
+        asset[f"{OWN}href"] = None  # the address is its provider's
+
+
+def _own(asset: Mapping[str, Any], name: str) -> str | None:
+    value = asset.get(f"{OWN}{name}")
+    return value if isinstance(value, str) and unstorable(value) is None else None
+
+
 def _file_of(key: str, asset: Any) -> File:
     if not isinstance(asset, dict) or not isinstance(asset.get("href"), str) or not asset["href"]:
         return File(provider_href=f"{MISSING}{key}")
     size, checksum = asset.get("file:size"), asset.get("file:checksum")
     match = _SHA256.fullmatch(checksum.lower()) if isinstance(checksum, str) else None
     fits = isinstance(size, int) and not isinstance(size, bool) and 0 <= size < 2**63
-    return File(href=asset["href"], size_bytes=size if fits else None, hash=None if match is None else match[1])
+    provider_href = _own(asset, "provider_href")
+    return File(
+        href=None if provider_href and asset.get(f"{OWN}href", "") is None else asset["href"],
+        size_bytes=size if fits else None,
+        hash=_own(asset, "hash") if match is None else match[1],
+        provider_id=_own(asset, "provider_id"),
+        provider_href=provider_href,
+    )
 
 
 def _media_type(href: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from localcat.interop.stac.assets import KEPT, KEYS, Layout
+from localcat.interop.stac.assets import KEPT, KEYS, OWN, Layout
 from localcat.interop.stac.values import write_time
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from localcat.models.image import Image
     from localcat.models.product import Product
 
-OWN = "localcat:"
 _LINKS = ("root", "parent", "self", "item", "child", "collection", "items")
 _EXTENSIONS = [
     "https://stac-extensions.github.io/item-assets/v1.0.0/schema.json",

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from localcat.errors import BadRequestError, ClientError, DuplicateError, ValidationError
-from localcat.interop.stac.assets import KEPT, KEYS, Layout, default_keys, layout_of
+from localcat.interop.stac.assets import KEPT, KEYS, OWN, Layout, default_keys, layout_of
 from localcat.interop.stac.bands import ASSUMED, MOST_BANDS, assets_with_bands, bands_of_assets
-from localcat.interop.stac.collections import OWN
 from localcat.interop.stac.items import attributes_of, extra_properties_of, stac_item
 from localcat.interop.stac.report import FailedItem, StacReport
 from localcat.interop.stac.sources import Found, documents, local_file
@@ -209,7 +208,7 @@ class _Import:
             self._note(f"{found.where}: its geometry is not usable as a footprint, and is kept as it is")
         record["extra_properties"] = extra_properties_of(item, is_own=True)
         probe = Image(catalog=self.catalog, **record)
-        again = stac_item(probe, layout, locate=lambda file, _: str(file.href))
+        again = stac_item(probe, layout, locate=lambda file, _: str(file.href or file.provider_href))
         if name != item["id"] or not _says_the_same(again, item):
             record["extra_properties"] = extra_properties_of(item, is_own=False)
             Image._attributes["extra_properties"].coerce(record["extra_properties"])

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from localcat.errors import AttributeValidationError, LocalcatError
-from localcat.interop.stac.assets import Layout, layout_of, location_of
-from localcat.interop.stac.values import ANY_TIME, VALUES, is_number, is_size, read_time, write_time
+from localcat.interop.stac.assets import OWN, Layout, layout_of, location_of
+from localcat.interop.stac.values import ANY_TIME, VALUES, fits_stac, is_number, is_size, read_time, write_time
 from localcat.json_text import loads
 from localcat.models.image import Image
 from localcat.timestamps import from_microseconds
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 
 KEPT = "stac:item"
 """The extra property with what an imported Item has beside attributes and properties of its own."""
-
-OWN = "localcat:"
-"""The prefix of properties that only localcat knows."""
 
 _VERSION = "1.1.0"
 _SCHEMA = "https://stac-extensions.github.io/{name}/v{version}/schema.json"
@@ -117,10 +114,10 @@ def extra_properties_of(item: Mapping[str, Any], *, is_own: bool) -> dict[str, A
     """Return the extra properties of the image that an Item is; `is_own` if its attributes say the rest."""
     properties = item["properties"]
     mine = properties.get(f"{OWN}extra_properties")
-    extra = dict(mine) if isinstance(mine, dict) else {}
-    extra |= {name: value for name, value in properties.items() if not _is_apart(name)}
+    mine = mine if isinstance(mine, dict) else {}
+    extra = {**{name: value for name, value in properties.items() if not _is_apart(name)}, **mine}
     if not is_own:
-        said = {name: value for name, value in properties.items() if _is_apart(name)}
+        said = {name: value for name, value in properties.items() if _is_apart(name) or name in mine}
         extra[KEPT] = {**{name: value for name, value in item.items() if name != "properties"}, "properties": said}
     return extra
 
@@ -144,32 +141,46 @@ def is_kept(value: Any) -> bool:
 def _skeleton(image: Image, layout: Layout) -> dict[str, Any]:
     """Return the Item as it was imported, or a new one: what attributes say is written over it."""
     extra: dict[str, Any] = dict(image.extra_properties or {})
-    kept = extra.pop(KEPT, None)
+    kept = extra.get(KEPT)
     item: dict[str, Any]
-    hidden: dict[str, Any] = {}
     if is_kept(kept):
-        item = copy.deepcopy(kept)
-    else:
-        hidden = {} if kept is None else {KEPT: kept}
-        item = {
-            "type": "Feature",
-            "stac_version": _VERSION,
-            "stac_extensions": [],
-            "id": image.name,
-            "geometry": None,
-            "properties": {"datetime": None, "start_datetime": ANY_TIME[0], "end_datetime": ANY_TIME[1]},
-            "links": [{"rel": "collection", "href": "../collection.json", "type": "application/json"}],
-            "assets": {},
-            "collection": layout.collection_id,
-        }
-        for name, moment in (("created", image.created), ("updated", image.modified)):
-            if moment is not None:
-                item["properties"][name] = write_time(moment)
-    hidden |= {name: value for name, value in extra.items() if name in _MAPPED or name.startswith(OWN)}
-    if hidden:
-        item["properties"][f"{OWN}extra_properties"] = hidden
-    item["properties"] |= {name: value for name, value in extra.items() if name not in hidden}
+        item = copy.deepcopy(extra.pop(KEPT))
+        _write_extra(item["properties"], extra, _is_apart)
+        return item
+    item = {
+        "type": "Feature",
+        "stac_version": _VERSION,
+        "stac_extensions": [],
+        "id": image.name,
+        "geometry": None,
+        "properties": {"datetime": None, "start_datetime": ANY_TIME[0], "end_datetime": ANY_TIME[1]},
+        "links": [{"rel": "collection", "href": "../collection.json", "type": "application/json"}],
+        "assets": {},
+        "collection": layout.collection_id,
+    }
+    for name, moment in (("created", image.created), ("updated", image.modified)):
+        if moment is not None:
+            item["properties"][name] = write_time(moment)
+    _write_extra(item["properties"], extra, lambda name: _is_apart(name) or not fits_stac(name, extra[name]))
     return item
+
+
+def _write_extra(properties: dict[str, Any], extra: Mapping[str, Any], is_hidden: Callable[[str], bool]) -> None:
+    """Write extra properties under their names, and those that an Item cannot have so under one of our own."""
+    own = f"{OWN}extra_properties"
+    known = properties.get(own, {})
+    if not isinstance(known, dict):  # a stranger's
+        known = {}
+    hidden = {name: value for name, value in known.items() if name in extra or name == KEPT}
+    for name, value in extra.items():
+        if name in known or is_hidden(name):
+            hidden[name] = value
+        else:
+            properties[name] = value
+    if hidden:
+        properties[own] = hidden
+    elif known:
+        del properties[own]
 
 
 # Times
@@ -177,8 +188,10 @@ def _skeleton(image: Image, layout: Layout) -> dict[str, Any]:
 
 def _times_of(properties: Mapping[str, Any]) -> dict[str, Any]:
     moment, start, end = (read_time(properties.get(name)) for name in _TIMES)
-    if moment is None and tuple(properties.get(name) for name in _TIMES[1:]) == ANY_TIME:
-        return {}
+    if moment is None and properties.get("start_datetime") == ANY_TIME[0]:  # the period has no known beginning
+        start = None
+        if properties.get("end_datetime") == ANY_TIME[1]:
+            return {}
     first = start if moment is None else moment
     found = {} if first is None else {"acquired": from_microseconds(first)}
     if end is not None and (first is None or end >= first):
@@ -222,7 +235,7 @@ def _grid_of(properties: Mapping[str, Any], assets: Mapping[str, Any], layout: L
 
 def _write_grid(item: dict[str, Any], image: Image) -> None:
     properties = item["properties"]
-    for name in (*_GRID, f"{OWN}projection"):
+    for name in (*_GRID, f"{OWN}projection", f"{OWN}x_pixels", f"{OWN}y_pixels"):
         properties.pop(name, None)
     code, projection = image.cs_code, image.projection
     if code is not None:
@@ -239,6 +252,10 @@ def _write_grid(item: dict[str, Any], image: Image) -> None:
         properties["proj:transform"] = [a, b, c, d, e, f]
     if image.x_pixels is not None and image.y_pixels is not None:
         properties["proj:shape"] = [image.y_pixels, image.x_pixels]
+    elif image.x_pixels is not None:
+        properties[f"{OWN}x_pixels"] = image.x_pixels
+    elif image.y_pixels is not None:
+        properties[f"{OWN}y_pixels"] = image.y_pixels
 
 
 _WKT = ("PROJC", "GEOGC", "GEODC", "COMPOUNDC", "BOUNDC", "PROJCS", "GEOGCS", "ENGCRS", "DERIVEDPROJCRS")

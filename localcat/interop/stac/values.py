@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -107,3 +108,33 @@ VALUES = (
     Value("tags", "keywords", _texts, _texts),
 )
 """In the order in which Items have them. Schemas: https://github.com/stac-extensions"""
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and value != ""
+
+
+def _is_moment(value: Any) -> bool:
+    return isinstance(value, str) and _RFC3339.fullmatch(value) is not None
+
+
+def _are(kind: type) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, list) and value != [] and all(isinstance(one, kind) for one in value)
+
+
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
+_COMMON: dict[str, Callable[[Any], bool]] = {
+    **dict.fromkeys(("title", "description", "license", "constellation", "mission", "unit", "data_type"), _is_text),
+    **dict.fromkeys(("created", "updated"), _is_moment),
+    "gsd": lambda value: is_number(value) and value > 0,
+    "nodata": lambda value: is_number(value) or value in ("nan", "inf", "-inf"),
+    **dict.fromkeys(("instruments", "roles"), _are(str)),
+    **dict.fromkeys(("providers", "bands"), _are(dict)),
+    "statistics": lambda value: isinstance(value, dict) and value != {},
+}
+
+
+def fits_stac(name: str, value: Any) -> bool:
+    """Return whether a property of an Item may have a value, as far as the core of STAC says something of its name."""
+    check = _COMMON.get(name)
+    return check is None or check(value)
