@@ -25,6 +25,7 @@ from localcat.disk.paths import absolute
 from localcat.disk.risks import risk_of
 from localcat.disk.system import IS_WINDOWS
 from localcat.errors import ClientError, MissingLibraryError, printable
+from localcat.models.html import Printed
 from localcat.rasters.files.environment import raster_environment
 from localcat.store.asking import spatialite
 from localcat.store.file import journal, schema
@@ -83,7 +84,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class DoctorReport:
+class DoctorReport(Printed):
     """What `examine` found.
 
     Parameters

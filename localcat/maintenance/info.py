@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from localcat.errors import printable
+from localcat.models.html import Printed
 from localcat.store.properties import chosen
 from localcat.timestamps import from_microseconds, to_microseconds
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class CatalogInfo:
+class CatalogInfo(Printed):
     """The figures of a catalog.
 
     Parameters

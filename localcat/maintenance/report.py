@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from localcat.errors import printable
-from localcat.models.html import attribute_table, listing
+from localcat.models.html import Printed, attribute_table, listing
 from localcat.store.damage.problem_kinds import Problem, ProblemKind
 
 _SHOWN = 20  # problems in the text of a report
@@ -96,7 +96,7 @@ class VerifyReport:
 
 
 @dataclass(frozen=True, slots=True)
-class BackupReport:
+class BackupReport(Printed):
     """What `Catalog.backup` copied.
 
     Parameters
@@ -128,7 +128,7 @@ class BackupReport:
 
 
 @dataclass(slots=True)
-class GcReport:
+class GcReport(Printed):
     """What `Catalog.gc` found.
 
     Parameters
@@ -176,7 +176,7 @@ class MovedFile:
 
 
 @dataclass(slots=True)
-class RelocateReport:
+class RelocateReport(Printed):
     """What `Catalog.relocate` found.
 
     Parameters
@@ -196,7 +196,7 @@ class RelocateReport:
 
 
 @dataclass(slots=True)
-class OptimizeReport:
+class OptimizeReport(Printed):
     """What `Catalog.optimize` did with files whose masks other programs misread.
 
     Parameters
@@ -216,7 +216,7 @@ class OptimizeReport:
 
 
 @dataclass(slots=True)
-class RecoverReport:
+class RecoverReport(Printed):
     """What `Catalog.recover` saved, and what it could not.
 
     Parameters

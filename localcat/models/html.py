@@ -18,6 +18,15 @@ _BARS = 240  # pixels of the longest bar
 _FILL = "#4488cc"  # seen on white and on black
 
 
+class Printed:
+    """What a notebook shows as it is printed, in lines of one width."""
+
+    __slots__ = ()
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(str(self))}</pre>"
+
+
 def attribute_table(title: str, values: Mapping[str, Any], drawing: str = "") -> str:
     """Return a title, a drawing and a table of attributes as HTML, everything escaped."""
     rows = "".join(f"<tr><th>{_text(name)}</th><td>{_text(value)}</td></tr>" for name, value in values.items())

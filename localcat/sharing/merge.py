@@ -28,6 +28,7 @@ from localcat.models.attributes.scalars import Stored, Text
 from localcat.models.attributes.values import File
 from localcat.models.band import Band
 from localcat.models.enums import StorageState
+from localcat.models.html import Printed
 from localcat.models.image import Image
 from localcat.models.product import Product
 from localcat.progress import shown
@@ -74,7 +75,7 @@ class MergeConflict:
 
 
 @dataclass(slots=True)
-class MergeReport:
+class MergeReport(Printed):
     """What `Catalog.merge` did; with ``dry_run`` what it would do.
 
     Parameters

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from localcat.errors import BadRequestError, ClientError
+from localcat.models.html import Printed
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class FailedRecord:
 
 
 @dataclass(slots=True)
-class AddReport:
+class AddReport(Printed):
     """What became of the records of `Catalog.add_images`.
 
     Parameters

@@ -10,6 +10,7 @@ from rasterio.io import MemoryFile
 
 from localcat import Catalog, Image, Product
 from localcat import properties as p
+from localcat.interop.stac.report import StacReport
 from localcat.rasters.files.opening import quiet_georeferencing
 from localcat.testing import earth, make_image, pattern
 
@@ -158,3 +159,20 @@ def test_a_summary_is_a_table() -> None:
         html = catalog.images.filter(p.product_id == "tiny:radar").summary()._repr_html_()
     rows = {row[0].text: row[1].text for row in parsed(html).iter("tr")}
     assert (rows["images"], rows["products"]) == ("8", "tiny:radar")
+
+
+def test_reports_are_shown_as_they_are_printed() -> None:
+    with earth() as catalog:
+        make_image(catalog=catalog, tags=["<b>"])
+        reports = [
+            catalog.add_images([{"id": "tiny:optical:<b>"}], progress=False),
+            catalog.gc(dry_run=True),
+            catalog.info(),
+            catalog.optimize(progress=False),
+            catalog.verify(progress=False),
+        ]
+    for report in reports:
+        text = "".join(parsed(report._repr_html_()).itertext())
+        assert str(report).splitlines()[0] in text
+    assert reports[0]._repr_html_() == "<pre>AddReport: 0 added, 0 replaced, 0 skipped, 1 failed</pre>"
+    assert "failed\n  &lt;b&gt;</pre>" in StacReport(notes=["<b>"])._repr_html_()

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from localcat.errors import ClientError, printable
+from localcat.models.html import Printed
 
 
 @dataclass(slots=True)
-class StacExport:
+class StacExport(Printed):
     """What `Catalog.to_stac` wrote.
 
     Parameters
@@ -54,7 +55,7 @@ class FailedItem:
 
 
 @dataclass(slots=True)
-class StacReport:
+class StacReport(Printed):
     """What became of the Items and Collections of `Catalog.from_stac`.
 
     Parameters

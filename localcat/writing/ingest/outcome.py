@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from localcat.errors import ClientError, printable
+from localcat.models.html import Printed
 from localcat.writing.ingest.sources.listing import PassedOver
 
 _SHOWN = 20  # lines of each kind in the text of a report
@@ -128,7 +129,7 @@ class IngestedProduct:
 
 
 @dataclass(slots=True)
-class IngestReport:
+class IngestReport(Printed):
     """What became of the files of `Catalog.ingest`; printed, it lists them.
 
     Parameters
