@@ -32,6 +32,8 @@ _WORDS = (
     (re.compile(rf"\b[Cc]atalog\.({_VERBS})\b(?:\([^)]*\))?"), r"`localcat \1`"),
     (re.compile(r"\b(?:call )?delete_related_objects\(\)"), "use `localcat delete --related`"),
     (re.compile(r"\bsave\(force=True\)"), "--force"),
+    (re.compile(r"\bcatalog\.products\b"), "`localcat ls`"),
+    (re.compile(r"\bp\.(\w+) == (?=['\"])"), r"\1 = "),
     (re.compile(r"\bcopy=False\b"), "--in-place"),
     (re.compile(r"\bon_conflict='(\w+)' or '(\w+)'"), r"--on-conflict \1 or \2"),
     (re.compile(rf"\b({_FLAGS})=True\b"), lambda found: f"--{found[1].replace('_', '-')}"),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from localcat.expressions.cql2.write_where import to_where
 from localcat.expressions.fields import nearest
 from localcat.expressions.nodes import And, AnyOf, Comparison, IsNull, Node, Not, Op, Or, Ref, Relation, Spatial
 from localcat.expressions.python_text import shortened
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from localcat.store.query.analysis import Condition
 
 _MISSES = 3  # in space
+_WIDTH = 120  # columns of a line
+_SHORTEST = 20  # characters of a condition that is cut
 _TABLES_OF_IDS = {"product_id": "product", "image_id": "image"}
 _IDS_LOOKED_UP = 10  # of an any_of, for hints
 _PRODUCTS_COMPARED = 1000  # with the id of a product that is not there
@@ -50,11 +53,14 @@ class Step:
         How many objects are left.
     unset : int
         How many were lost here because the condition is unknown for them: an attribute is unset.
+    where : str
+        The condition as a filter in the shell, in CQL2 text; as code where that has no form.
     """
 
     condition: str
     left: int
     unset: int = 0
+    where: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,14 +142,40 @@ class Explanation:
         return next((step for step in self.steps if not step.left), None)
 
     def __str__(self) -> str:
-        width = len(f"{self.steps[0].left:,}")
-        lines = [self._title()]
+        return self._text([step.condition for step in self.steps], None)
+
+    def to_where_text(self, width: int = _WIDTH) -> str:
+        """Return the explanation as it is printed, with the conditions as filters in the shell.
+
+        Parameters
+        ----------
+        width : int
+            How many columns a line with a condition has; longer conditions are cut.
+        """
+        number = len(f"{self.steps[0].left:,}")
+        conditions = []
         for step in self.steps:
-            lost = f"  ({step.unset:,} lost because a value is unset)" if step.unset else ""
-            lines.append(f"  {step.left:>{width},}  {step.condition}{lost}")
+            room = max(width - number - len("    ") - len(self._lost(step)), _SHORTEST)
+            text = step.where or step.condition
+            conditions.append(text if len(text) <= room else f"{text[: room - 1]}…")
+        return self._text(conditions, width)
+
+    def _text(self, conditions: Sequence[str], longest: int | None) -> str:
+        width = len(f"{self.steps[0].left:,}")
+        lost_at = next((said for step, said in zip(self.steps, conditions, strict=True) if not step.left), None)
+        title = self._title(lost_at)
+        if longest is not None and len(title) > longest:
+            title = f"{title[: longest - 1]}…"
+        lines = [title]
+        for step, condition in zip(self.steps, conditions, strict=True):
+            lines.append(f"  {step.left:>{width},}  {condition}{self._lost(step)}")
         for title, entries in self._sections():
             lines += [f"{title}:", *(f"  {entry}" for entry in entries)]
         return "\n".join(lines)
+
+    @staticmethod
+    def _lost(step: Step) -> str:
+        return f"  ({step.unset:,} lost because a value is unset)" if step.unset else ""
 
     __repr__ = __str__
 
@@ -155,7 +187,7 @@ class Explanation:
             for step in self.steps
         )
         parts = [
-            f"<p><b>{html.escape(self._title())}</b></p>",
+            f"<p><b>{html.escape(self._title(None if self.lost_at is None else self.lost_at.condition))}</b></p>",
             f"<table><tr><th>left</th><th>condition</th><th>lost because unset</th></tr>{rows}</table>",
         ]
         for title, entries in self._sections():
@@ -163,12 +195,11 @@ class Explanation:
             parts.append(f"<p>{html.escape(title)}</p><ul>{items}</ul>")
         return f"<div>{''.join(parts)}</div>"
 
-    def _title(self) -> str:
+    def _title(self, lost_at: str | None) -> str:
         title = f"{self.kind} search: {self.found:,} found in {self.seconds * 1000:,.1f} ms"
-        if self.lost_at is None:
+        if lost_at is None:
             return title
-        reason = f"nothing is left after {self.lost_at.condition}" if self.steps[0].left else "the catalog has none"
-        return f"{title}; {reason}"
+        return f"{title}; {f'nothing is left after {lost_at}' if self.steps[0].left else 'the catalog has none'}"
 
     def _sections(self) -> Iterator[tuple[str, Sequence[object]]]:
         sections: tuple[tuple[str, Sequence[object]], ...] = (
@@ -216,7 +247,8 @@ def _steps(search: Search[Any], conditions: Sequence[Condition], text: str | Non
     for number, condition in enumerate(conditions, start=1):
         so_far = search._only(conditions[:number])
         before, left = left, so_far.count() if left else 0
-        yield Step(shortened(condition.node), left, _unset(asked, condition, before, left))
+        unset = _unset(asked, condition, before, left)
+        yield Step(shortened(condition.node), left, unset, to_where(condition.node))
         asked = so_far
     if text is not None:
         yield Step(f"the words {text!r}", search._only(conditions, text).count())

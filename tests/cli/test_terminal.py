@@ -47,6 +47,7 @@ COMMANDS = [
     ["search", "-c", "id,acquired,cloud_fraction,storage_state,created,modified,name,extra_properties"],
     ["summary"],
     ["summary", "--interval", "month"],
+    ["explain", "--bbox", "10.123456,20.123456,30.123456,40.5", "--where", "name LIKE 'S2%' OR cloud_fraction < 0.25"],
     ["show", "surface-reflectance-of-the-northern-provinces"],
     ["show", "surface-reflectance-of-the-northern-provinces:LC08_L2SP_194020_20240506_20240515_02_T1"],
     ["sql", "SELECT * FROM footprints"],

@@ -149,9 +149,24 @@ def test_each_kind_of_condition_has_its_step(catalog):
     told = search.explain()
     assert told.steps == (
         Step("every image", 10),
-        Step("(p.cloud_fraction < 0.2) | (p.cloud_fraction > 0.8)", 3, 1),
-        Step("p.geometry.within('POLYGON ((5 0, 5 1, 0 1, 0 0, 5 0))') | p.geometry.isnull", 2, 0),
-        Step("~p.geometry.contains('POLYGON ((1 0, 1 1, 0 1, 0 0, 1 0))')", 1, 0),
+        Step(
+            "(p.cloud_fraction < 0.2) | (p.cloud_fraction > 0.8)",
+            3,
+            1,
+            "cloud_fraction < 0.2 OR cloud_fraction > 0.8",
+        ),
+        Step(
+            "p.geometry.within('POLYGON ((5 0, 5 1, 0 1, 0 0, 5 0))') | p.geometry.isnull",
+            2,
+            0,
+            "S_WITHIN(geometry, POLYGON ((5 0, 5 1, 0 1, 0 0, 5 0))) OR geometry IS NULL",
+        ),
+        Step(
+            "~p.geometry.contains('POLYGON ((1 0, 1 1, 0 1, 0 0, 1 0))')",
+            1,
+            0,
+            "NOT (S_CONTAINS(geometry, POLYGON ((1 0, 1 1, 0 1, 0 0, 1 0))))",
+        ),
         Step("the words 'lake'", 1),
     )
     assert "asks the full-text index" in told.plan
@@ -160,7 +175,7 @@ def test_each_kind_of_condition_has_its_step(catalog):
 
 def test_products_and_bands_are_explained_without_a_place(catalog):
     told = catalog.products.filter(p.name == "x").explain()
-    assert told.steps == (Step("every product", 2), Step("p.name == 'x'", 0))
+    assert told.steps == (Step("every product", 2), Step("p.name == 'x'", 0, 0, "name = 'x'"))
     assert told.plan[0].startswith("reads all of product")
     assert SpectralBand.search(catalog=catalog).explain().found == 0
     none = without_time(str(SpectralBand.search(catalog=catalog).explain()))

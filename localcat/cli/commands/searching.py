@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from typing import Any
 
@@ -81,4 +82,5 @@ def summary_command(chosen: Choice, interval: str | None, field: str, include_em
 def explain_command(chosen: Choice) -> None:
     """Tell why a search finds what it finds: what each condition leaves, and what was just missed."""
     with opened() as catalog:
-        tell(chosen.search(catalog).explain())
+        width = {"width": shutil.get_terminal_size().columns} if sys.stdout.isatty() else {}
+        tell(chosen.search(catalog).explain().to_where_text(**width))

@@ -49,7 +49,7 @@ _ATTRIBUTES = {
 }
 _NAMES = {ref: name for name, ref in _ATTRIBUTES.items()}
 _OWN_TIMES = {"created": Ref("created"), "updated": Ref("modified")}
-_TAKEN = {"id", "eo:cloud_cover", "proj:epsg", *_ATTRIBUTES, *_OWN_TIMES}
+TAKEN = {"id", "eo:cloud_cover", "proj:epsg", *_ATTRIBUTES, *_OWN_TIMES}
 
 
 class Meaning(Enum):
@@ -175,13 +175,13 @@ def name_of(ref: Ref, values: Sequence[object] = ()) -> str:
     if ref.attribute == EXTRA and ref.keys and _is_bare(ref):
         return ".".join(ref.keys)
     name = write_name(ref)
-    return f"{OWN}{name}" if name in _TAKEN else name
+    return f"{OWN}{name}" if name in TAKEN else name
 
 
 def _is_bare(ref: Ref) -> bool:
     """Return whether the keys alone, with dots between them, are read as what they are."""
     name = ".".join(ref.keys)
-    return name not in _TAKEN and not name.startswith(OWN) and _subject_or_none(name) == Subject(ref)
+    return name not in TAKEN and not name.startswith(OWN) and _subject_or_none(name) == Subject(ref)
 
 
 def _subject_or_none(name: str) -> Subject | None:

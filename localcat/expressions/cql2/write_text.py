@@ -55,13 +55,13 @@ def _value(part: Any) -> str:
     if isinstance(part, bool):
         return str(part).upper()
     if isinstance(part, str):
-        return _text(part)
+        return string_text(part)
     if isinstance(part, int | float):
         return repr(part)
     if isinstance(part, list):
         return f"({', '.join(map(_value, part))})"
     if "property" in part:
-        return _name(part["property"])
+        return name_text(part["property"])
     if "timestamp" in part or "date" in part:
         ((kind, text),) = part.items()
         return f"{kind.upper()}('{text}')"
@@ -81,13 +81,15 @@ def _geometry(part: dict[str, Json]) -> str:
     return as_text(shapely.geometry.shape(part))
 
 
-def _name(name: str) -> str:
+def name_text(name: str) -> str:
+    """Return a name, in double quotes unless it is a plain one."""
     if _PLAIN_NAME.fullmatch(name) and name.upper() not in KEYWORDS:
         return name
     return '"' + name.replace('"', '""') + '"'
 
 
-def _text(text: str) -> str:
+def string_text(text: str) -> str:
+    """Return a string in its quotes; it raises what `to_cql2_text` does."""
     if text.endswith("\\") or "\\'" in text:
         raise BadRequestError(
             f"the text {brief(text)} has no form in CQL2 text, which takes a backslash before a quote for an escape; "

@@ -128,6 +128,21 @@ def test_explain_tells_what_was_missed(kept: Catalog) -> None:
     assert "acme:guide:far, acquired 2021-06-01 00:00:00, 214 days, 0:00:00 before the range" in told
 
 
+def test_explain_shows_conditions_as_filters_of_the_shell(kept: Catalog) -> None:
+    words = ["explain", "--datetime", "2020", "--where", "cloud_fraction < 0.2 AND NOT tags = 'bad'"]
+    assert run(*words, catalog=kept).splitlines()[1:6] == [
+        "  4  every image",
+        "  3  acquired >= '2020-01-01'  (1 lost because a value is unset)",
+        "  2  acquired <= '2020-12-31T23:59:59.999999Z'",
+        "  0  cloud_fraction < 0.2  (2 lost because a value is unset)",
+        "  0  NOT (tags = 'bad')",
+    ]
+    told = run("explain", "--where", "product_id = 'guide'", catalog=kept)
+    assert "\nperhaps you mean:\n  product_id = 'acme:guide': ids begin with the catalog's namespace" in told
+    told = run("explain", "--where", "product_id = 'nothing-like-it'", catalog=kept)
+    assert "there is no product 'nothing-like-it'; `localcat ls` lists those there are" in told
+
+
 def test_the_namespace_can_be_left_out_of_ids_and_products(kept: Catalog) -> None:
     """A search by `product_id` matches ids as given; a user of the shell does not type the namespace."""
     assert ids(kept, "--product", "guide") == ids(kept, "--product", "acme:guide") != []
