@@ -21,6 +21,7 @@ from tests.scene_folders import mtl, odl
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENT = ROOT / "docs" / "field-day.md"
 UTM33 = "EPSG:32633"
+SLOW = "slow"  # the folder of the command that stops in an ingest
 LANDSAT = {
     "LC08_L2SP_193027_20240514_20240521_02_T1": 62.1,  # clouds, in percent
     "LC08_L2SP_193027_20240615_20240622_02_T1": 8.4,
@@ -47,11 +48,14 @@ class Step:
         What is typed into a shell.
     status : int
         How it ends.
+    is_slow : bool
+        Whether an ingest stops after its first five scenes, as `tests.slow_card` says.
     """
 
     prose: str
     command: str
     status: int = 0
+    is_slow: bool = False
 
 
 TITLE = """# A field day
@@ -71,8 +75,11 @@ STEPS = [
         "localcat ingest scenes --dry-run",
     ),
     Step(
-        "It looks right. But the battery dies in the middle of it; `kill -9` does the same.",
-        "localcat ingest scenes & sleep 0.5; kill -9 $!; wait $! 2> /dev/null; echo killed",
+        "It looks right. But the card is slow, and the battery dies in the middle of it. `kill -9` does the same, here "
+        "when the first scenes are in.",
+        "localcat ingest scenes & until localcat search --ids | grep -q .; do :; done; kill -9 $!; "
+        "wait $! 2> /dev/null; echo killed",
+        is_slow=True,
     ),
     Step("The catalog is whole, with all of a batch of scenes or nothing of it.", "localcat verify"),
     Step("The same command again goes on, and takes in what is missing.", "localcat ingest scenes | head -1"),
@@ -189,8 +196,9 @@ def prepare(folder: Path) -> dict[str, str]:
     """Write the scenes, and a command ``localcat`` and ``python`` of this environment; return the environment."""
     make_scenes(folder / "day" / "scenes")
     tools = folder / "tools"
-    tools.mkdir()
-    for name, words in {"localcat": "-m localcat ", "python": ""}.items():
+    commands = {"localcat": "-m localcat ", "python": "", f"{SLOW}/localcat": "-m tests.slow_card "}
+    for name, words in commands.items():
+        (tools / name).parent.mkdir(exist_ok=True)
         (tools / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" {words}"$@"\n')
         (tools / name).chmod(0o755)
     kept = {name: value for name, value in os.environ.items() if name not in ("LOCALCAT", "COLUMNS", "NO_COLOR")}
@@ -199,6 +207,9 @@ def prepare(folder: Path) -> dict[str, str]:
 
 def live(step: Step, folder: Path, environment: dict[str, str]) -> tuple[int, str]:
     """Run a step in the folder of the day; return its exit status and what it printed."""
+    if step.is_slow:
+        slow = folder / "tools" / SLOW
+        environment = {**environment, "PATH": f"{slow}{os.pathsep}{environment['PATH']}"}
     done = subprocess.run(
         ["bash", "-c", step.command],
         cwd=folder / "day",

@@ -15,9 +15,7 @@ _CHANCE = (  # what another run, another moment or another GDAL prints otherwise
     (re.compile(r"(created|modified) +\S+ \S+"), r"\1 …"),
     (re.compile(r"\d+\.\d+ ms"), "… ms"),
     (re.compile(r"\d{1,3}(,\d{3})+|size_bytes \d+"), "…"),
-    (re.compile(r"\d+ added, \d+ skipped, 0 failed"), "…"),
     (re.compile(r"_SR_B\d"), "_SR_B…"),  # which file of a scene is named first
-    (re.compile(r"ok; \d+ images, \d+ files"), "ok; …"),
     (re.compile(r" {2,}|-{2,}"), "  "),  # the widths of columns follow their values
 )
 
