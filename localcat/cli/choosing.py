@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -14,9 +15,13 @@ from localcat.cli import completing
 from localcat.cli.piping import PIPE, ids_of, text_of_pipe
 
 if TYPE_CHECKING:
-    from localcat import AOI, Catalog, ImageCollection, ImageSearch
+    from localcat import AOI, Catalog, Image, ImageCollection, ImageSearch, Search
 
-_WKT = ("POINT", "LINESTRING", "LINEARRING", "POLYGON", "MULTI", "GEOMETRYCOLLECTION", "{")  # or GeoJSON
+S = TypeVar("S", bound="Search[Any]")
+
+_WKT = ("SRID=", "POINT", "LINESTRING", "LINEARRING", "POLYGON", "MULTI", "GEOMETRYCOLLECTION", "{")  # or GeoJSON
+
+_BOX = re.compile(r"\s*[-\d.]+(?:[,\s]+[-\d.]+){3}\s*")
 
 
 def _box(ctx: click.Context, parameter: click.Parameter, value: str | None) -> tuple[float, ...] | None:
@@ -73,6 +78,8 @@ class Choice:
             return localcat.AOI.from_text(text_of_pipe())
         if self.intersects.lstrip().upper().startswith(_WKT):
             return localcat.AOI.from_text(self.intersects)
+        if _BOX.fullmatch(self.intersects):
+            raise click.UsageError(f"{self.intersects!r} is a box; name it with --bbox")
         return localcat.AOI.from_file(self.intersects)
 
     def search(self, catalog: Catalog) -> ImageSearch:
@@ -80,14 +87,13 @@ class Choice:
         p = localcat.properties
         search = catalog.images
         if self.ids is not None:
-            found = localcat.Image.get_many(list(self.ids), catalog=catalog)
-            search = search.filter(p.id.any_of([image.id for image in found]))
+            search = search.filter(p.id.any_of([image.id for image in self._named(catalog)]))
         if self.product:
             search = search.filter(p.product_id.any_of([product_id(catalog, uid) for uid in self.product]))
         if self.datetime is not None:
             search = search.during(self.datetime)
         if self.where is not None:
-            search = search.filter(localcat.Expression.from_cql2(self.where))
+            search = filtered(search, self.where)
         if self._shape is not None:
             search = search.intersects(self._shape)
         if self.bbox is not None:
@@ -103,9 +109,40 @@ class Choice:
         found = self.search(catalog).collect(self.area)
         if self.ids is None or self.sort:
             return found
-        named = localcat.Image.get_many(list(self.ids), catalog=catalog)
-        rank = {image.id: number for number, image in enumerate(named)}
+        rank = {image.id: number for number, image in enumerate(self._named(catalog))}
         return found.sorted(lambda image: rank[image.id])
+
+    def _named(self, catalog: Catalog) -> list[Image]:
+        """Return the images whose ids were named; an id that none has is told with what it may be."""
+        ids = list(self.ids or ())
+        try:
+            return localcat.Image.get_many(ids, catalog=catalog)
+        except localcat.errors.NotFoundError as error:
+            missing = next(uid for uid in ids if localcat.Image.get(uid, catalog=catalog) is None)
+            if localcat.Product.get(missing, catalog=catalog) is not None:
+                told = f"'{missing}' is a product; --product {missing} takes its images"
+            else:
+                told = f"there is no image '{missing}'; `localcat search` finds those that are"
+            raise localcat.errors.NotFoundError(told) from error
+
+
+def filtered(search: S, where: str) -> S:
+    """Return a search with a condition in CQL2 text.
+
+    Raises
+    ------
+    BadRequestError
+        If it cannot be read. For a name that is not one of an attribute it says what may be missing.
+    """
+    try:
+        return search.filter(localcat.Expression.from_cql2(where))
+    except localcat.UnknownPropertyError as error:
+        told = str(error)
+        if "; " in told:  # the names that may be meant
+            raise
+        raise localcat.UnknownPropertyError(
+            f"{told}; strings are in single quotes, as in name = 'x', and keys follow extra_properties and a dot"
+        ) from error
 
 
 def product_id(catalog: Catalog, uid: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import re
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,22 +21,6 @@ FAILED, MISUSED, DAMAGED, INTERRUPTED = 1, 2, 3, 130  # exit statuses
 CATALOG, DEBUG = "localcat.catalog", "localcat.debug"  # where the context keeps the options that all commands have
 
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 120}
-
-# What the library says to a program, in the words of the shell.
-_VERBS = "verify|gc|backup|recover|relocate|optimize|reindex|merge|ingest|sql|info"
-_FLAGS = "overwrite|dry_run|force|restore|uncertain|cog|copy|all_touched|spatialite"
-_WORDS = (
-    (re.compile(r"\b[Cc]atalog\.create\b(?:\([^)]*\))?"), "`localcat init`"),
-    (re.compile(r"\b[Cc]atalog\.open\b(?:\([^)]*\))?"), "--catalog"),
-    (re.compile(rf"\b[Cc]atalog\.({_VERBS})\b(?:\([^)]*\))?"), r"`localcat \1`"),
-    (re.compile(r"\b(?:call )?delete_related_objects\(\)"), "use `localcat delete --related`"),
-    (re.compile(r"\bsave\(force=True\)"), "--force"),
-    (re.compile(r"\bcatalog\.products\b"), "`localcat ls`"),
-    (re.compile(r"\bp\.(\w+) == (?=['\"])"), r"\1 = "),
-    (re.compile(r"\bcopy=False\b"), "--in-place"),
-    (re.compile(r"\bon_conflict='(\w+)' or '(\w+)'"), r"--on-conflict \1 or \2"),
-    (re.compile(rf"\b({_FLAGS})=True\b"), lambda found: f"--{found[1].replace('_', '-')}"),
-)
 
 
 class Failure(click.ClickException):
@@ -157,7 +140,7 @@ class Shell(_Choosing):
             raise
         except (LocalcatError, OSError) as error:
             _trace(ctx)
-            raise Failure(in_words_of_the_shell(_text_of(error))) from error
+            raise Failure(_in_words(_text_of(error))) from error
         except Exception as error:  # a fault of ours: it leaves as one line too, which says how to see the rest
             _trace(ctx)
             told = f"a fault of localcat itself, {type(error).__name__}: {error}"
@@ -233,11 +216,10 @@ def _version_option() -> click.Parameter:
     )
 
 
-def in_words_of_the_shell(text: str) -> str:
-    """Return a message of the library, with its advice as commands and options."""
-    for pattern, words in _WORDS:
-        text = pattern.sub(words, text)
-    return text
+def _in_words(text: str) -> str:
+    from localcat.cli.words import in_words_of_the_shell  # patterns that help and completion do not need
+
+    return in_words_of_the_shell(text)
 
 
 def styled(text: str, **style: Any) -> str:
@@ -256,7 +238,7 @@ def complain(message: str) -> None:
 
 def say(text: object, *, err: bool = False) -> None:
     """Print one line, in which nothing of a catalog's own text can move the cursor or begin another line."""
-    click.echo(printable(in_words_of_the_shell(str(text))), err=err)
+    click.echo(printable(_in_words(str(text))), err=err)
 
 
 def tell(report: object) -> None:
@@ -313,4 +295,4 @@ def at_the_end() -> Iterator[None]:
 def _show_warning(message: Warning | str, category: type[Warning], *rest: Any, **more: Any) -> None:
     """Print a warning of localcat in one line; others are about code, and nothing to a user of the shell."""
     if issubclass(category, LocalcatWarning):
-        click.echo(f"{styled('localcat: warning:', fg='yellow')} {in_words_of_the_shell(str(message))}", err=True)
+        click.echo(f"{styled('localcat: warning:', fg='yellow')} {_in_words(str(message))}", err=True)

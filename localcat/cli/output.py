@@ -24,7 +24,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from localcat.cli.door import in_words_of_the_shell, styled
+from localcat.cli.door import styled
+from localcat.cli.words import in_words_of_the_shell
 from localcat.errors import BadRequestError, printable
 
 if TYPE_CHECKING:

@@ -97,7 +97,8 @@ def _by_pyogrio(file: Path) -> tuple[BaseGeometry, CRS | None]:
         with proj_offline():
             meta, _, geometries, _ = read(file, columns=[])
     except (DataSourceError, DataLayerError, ValueError) as error:
-        raise InvalidGeometryError(f"'{file}' holds no area: {error}") from error
+        told = f"'{file}' is not a file of areas that can be read; write the area as GeoJSON"
+        raise InvalidGeometryError(told) from error
     shapes = [] if geometries is None else [shape for shape in shapely.from_wkb(geometries) if shape is not None]
     if not shapes:
         raise InvalidGeometryError(f"'{file}' holds no geometry")

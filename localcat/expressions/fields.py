@@ -103,6 +103,8 @@ class Fields:
         BadRequestError
             If the attribute has no keys or no calendar parts, or can only be filtered by one of its keys.
         """
+        if ref.attribute == "p" and ref.keys and ref.keys[0] in self:  # as a program writes it
+            raise UnknownPropertyError(f"{self.owner} has no attribute p; write {ref.keys[0]} alone")
         field = self[ref.attribute]
         if ref.keys:
             if field.kind is not Kind.MAPPING:
@@ -136,6 +138,8 @@ def check_text_match(condition: Leaf, field: Field) -> None:
         check_pattern(condition.pattern)
 
 
+_SHOWN = 3  # names that may be meant
+_SHORTEST_PART = 3  # letters of a name that is a part of another
 _VERY_NEAR = 0.8  # of 1; beside a name that means the same, others are shown only if they are so near
 _ELSEWHERE: dict[str, tuple[str, ...]] = {  # what STAC and other clients say, in lower case: what it is called here
     **dict.fromkeys(
@@ -167,7 +171,9 @@ def nearest(name: str, names: Iterable[str]) -> str:
     """
     known = list(names)
     same = [ours for ours in _ELSEWHERE.get(name.lower().rpartition(":")[2], ()) if ours in known]
-    close = difflib.get_close_matches(name, [one for one in known if one not in same], n=3, cutoff=0.6)
+    close = difflib.get_close_matches(name, [one for one in known if one not in same], n=_SHOWN, cutoff=0.6)
+    if not same and not close and len(name) >= _SHORTEST_PART:  # 'cloud' for cloud_fraction
+        close = [one for one in known if one.startswith(name) or name in one.split("_")][:_SHOWN]
     close = [
         *same,
         *(one for one in close if not same or difflib.SequenceMatcher(None, name, one).ratio() > _VERY_NEAR),

@@ -50,9 +50,13 @@ class Period:
         if not isinstance(text, str):
             raise BadRequestError(f"a period is a string such as '2024-06' or '2024-06/2024-08', not {text!r}")
         ends = text.strip().split("/")
+        told = f"{text!r} is not a period; write for example 2024-06, 2024-06/2024-08 or ../2024"
         if len(ends) > 2 or not text.strip():
-            raise BadRequestError(f"{text!r} is not a period; write for example 2024-06, 2024-06/2024-08 or ../2024")
-        first, last = (None if end.strip() in _OPEN else _ends_of(end.strip()) for end in (ends[0], ends[-1]))
+            raise BadRequestError(told)
+        try:
+            first, last = (None if end.strip() in _OPEN else _ends_of(end.strip()) for end in (ends[0], ends[-1]))
+        except BadRequestError as error:  # about one end, and with the example of a moment
+            raise BadRequestError(told) from error
         period = cls(None if first is None else first[0], None if last is None else last[1])
         if period.first is not None and period.last is not None and period.last < period.first:
             raise BadRequestError(f"the period {text!r} ends before it begins; exchange its ends")

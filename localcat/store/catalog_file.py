@@ -106,6 +106,8 @@ class CatalogFile:
         """Make a new, empty catalog; `Catalog.create` says what is refused."""
         file = absolute(path)
         require_usable(file)
+        if file.is_dir():
+            raise CatalogExistsError(f"'{file}' is a folder; name a file in it, such as '{file / 'survey.gpkg'}'")
         if file.exists():
             raise CatalogExistsError(f"'{file}' already exists; open it with Catalog.open, or choose another name")
         folder = data_path(file)

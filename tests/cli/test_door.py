@@ -15,7 +15,7 @@ import pytest
 
 from localcat import Catalog, __version__
 from localcat.cli import cli
-from localcat.cli.door import in_words_of_the_shell
+from localcat.cli.words import in_words_of_the_shell
 from tests import house
 from tests.commands import DOCUMENT, every_command, render
 from tests.shell import complaint, invoke, program, run
@@ -170,6 +170,9 @@ def test_messages_advise_commands() -> None:
     assert said == "there is no catalog at 'x'; `localcat init` makes one"
     assert in_words_of_the_shell("orphan; Catalog.gc() sets it aside") == "orphan; `localcat gc` sets it aside"
     assert in_words_of_the_shell("or overwrite it with save(force=True)") == "or overwrite it with --force"
+    assert in_words_of_the_shell("a smaller area, or pass max_bytes") == "a smaller area"
+    assert in_words_of_the_shell("pass data_type, or name a scaling mode") == "name --data-type, or name a scaling mode"
+    assert in_words_of_the_shell("as a percentage, write '20' / 100") == "20 % is 0.2"
 
 
 def test_every_verb_that_a_message_advises_has_its_command() -> None:

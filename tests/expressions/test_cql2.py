@@ -381,7 +381,7 @@ def test_a_fraction_comes_back_exactly(value):
         ("x IN 5", r"has '5' at character 5, where '\('"),
         ("x BETWEEN 1 OR 2", "has 'OR' at character 12, where 'AND'"),
         ("x LIKE 5", "x is matched with text, not with 5"),
-        ("x LIKE y", "LIKE is about a property and a pattern, not about x and y"),
+        ("x LIKE y", "has 'y' at character 7, where a pattern in single quotes"),
         ("x = NULL", "has 'NULL' at character 4, where a property or a value"),
         ("avg(x) = 1", "operator or function 'avg' is not known"),
         ("x = avg(y)", "operator or function 'avg' is not known"),

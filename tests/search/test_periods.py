@@ -41,7 +41,7 @@ def test_a_period_runs_from_the_begin_of_its_first_part_to_the_end_of_its_last(t
         ("2024-08/2024-06", "ends before it begins; exchange its ends"),
         ("2024/2025/2026", "is not a period; write for example 2024-06, 2024-06/2024-08"),
         ("", "is not a period"),
-        ("June", "names no year"),
+        ("June", "is not a period; write for example 2024-06"),
         (2024, "a period is a string such as '2024-06'"),
     ],
 )

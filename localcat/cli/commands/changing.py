@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from localcat import Catalog
 
 _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)((?:\.[^=.]+)*)=(.*)", re.DOTALL)
+_NOT_TEXT = (" is a list of ", " is a tuple of ", " is a mapping")  # what an attribute takes that is written as JSON
 _JSON = re.compile(r"\s*(?:[\[{\"]|null\s*$)")  # what no attribute takes as text
 
 
@@ -69,7 +70,8 @@ def assigned(item: Any, assignments: Iterable[Assignment]) -> None:
     values: dict[str, Any] = {}
     for one in assignments:
         if not one.keys:
-            values[one.name] = one.value
+            is_wkt = one.name == "geometry" and isinstance(one.value, str) and bool(one.value)
+            values[one.name] = localcat.AOI.from_text(one.value).geometry if is_wkt else one.value
             continue
         whole = values.setdefault(one.name, dict(getattr(item, one.name) or {}))
         *way, last = one.keys
@@ -82,6 +84,10 @@ def assigned(item: Any, assignments: Iterable[Assignment]) -> None:
             whole[last] = one.value
     try:
         item.update(**values)
+    except localcat.AttributeValidationError as error:
+        if not any(kind in str(error) for kind in _NOT_TEXT):
+            raise
+        raise localcat.BadRequestError(f'{error}; it is written as JSON, such as ["a", "b"] or [0, 1]') from error
     except AttributeError as error:  # in Python a wrong name of the program's own, here one that a user typed
         raise localcat.UnknownPropertyError(str(error)) from error
 
@@ -92,6 +98,12 @@ def _chosen_objects(catalog: Catalog, chosen: Choice) -> list[Any]:
     if chosen.ids is not None and chosen == only_ids:
         return [object_of(catalog, uid) for uid in chosen.ids]
     return list(chosen.images(catalog))
+
+
+def _no_empty(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    if not all(map(str.strip, value)):
+        raise click.BadParameter("a tag has at least one letter", ctx, parameter)
+    return value
 
 
 _all = click.option("--all", "everything", is_flag=True, help="All images of the catalog.")
@@ -114,7 +126,7 @@ def set_command(chosen: Choice, words: tuple[str, ...], force: bool, everything:
     """Set attributes of a product, a band or images: NAME=VALUE, NAME=null to unset, extra_properties.KEY=VALUE."""
     assignments = [Assignment.of(word) for word in words]
     if not assignments:
-        raise click.UsageError("name what to set, such as cloud_fraction=0.2")
+        raise click.UsageError("name what to set, without spaces around the =, such as cloud_fraction=0.2")
     require_choice(chosen, everything)
     with opened() as catalog, catalog.transaction():
         found = _chosen_objects(catalog, chosen)
@@ -131,7 +143,7 @@ def set_command(chosen: Choice, words: tuple[str, ...], force: bool, everything:
     examples=("tag acme:s2:monday --add checked", "tag --product s2 --datetime 2024-06 --add june --remove new"),
 )
 @takes_images()
-@click.option("--add", multiple=True, metavar="TAG", help="A tag to add; may be repeated.")
+@click.option("--add", multiple=True, metavar="TAG", callback=_no_empty, help="A tag to add; may be repeated.")
 @click.option("--remove", multiple=True, metavar="TAG", help="A tag to remove; may be repeated.")
 @_all
 @_dry_run

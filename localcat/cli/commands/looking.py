@@ -11,7 +11,7 @@ import click
 
 import localcat
 from localcat.cli import completing
-from localcat.cli.choosing import product_id
+from localcat.cli.choosing import filtered, product_id
 from localcat.cli.door import command, say, styled, tell
 from localcat.cli.opening import object_of, opened
 from localcat.cli.output import Output, cell, clipped, print_json, prints, require_attribute
@@ -86,7 +86,7 @@ def ls_command(
             p = localcat.properties
             search = search.filter((p.id if what == "products" else p.product_id) == uid)
         if where is not None:
-            search = search.filter(localcat.Expression.from_cql2(where))
+            search = filtered(search, where)
         if text is not None:
             search = search.find_text(text)
         search = search.limit(limit)

@@ -12,8 +12,9 @@ import click
 import localcat
 from localcat.cli import completing
 from localcat.cli.choosing import Choice, require_choice, takes_images
-from localcat.cli.door import command, complain, in_words_of_the_shell
+from localcat.cli.door import command, complain
 from localcat.cli.opening import opened
+from localcat.cli.words import in_words_of_the_shell
 from localcat.errors import BadRequestError, LocalcatError, NotFoundError
 from localcat.progress import shown
 

@@ -45,7 +45,9 @@ class _Parser:
 
     def _error(self, wanted: str, token: Token | None = None) -> BadRequestError:
         token = token or self._next
-        return BadRequestError(f"CQL2 text has {token.shown} at character {token.position}, where {wanted} should be")
+        hint = "; write = for equal" if token.kind == "sign" and token.text == "=" else ""
+        told = f"CQL2 text has {token.shown} at character {token.position}, where {wanted} should be"
+        return BadRequestError(f"{told}{hint}")
 
     def _accept(self, *words: str) -> str | None:
         """Take the next token if it is one of these keywords or signs."""
@@ -69,8 +71,7 @@ class _Parser:
         """Read the condition that the text is."""
         found = self._require_condition(self.condition(MAX_NESTING))
         if self._next.kind != "end":
-            hint = "; write = for equal" if self._next.text == "=" else ""
-            raise BadRequestError(f"{self._error('the end, AND or OR')}{hint}")
+            raise self._error("the end, AND or OR")
         return found
 
     def _all(self, levels: int) -> Json:
@@ -109,6 +110,8 @@ class _Parser:
         negated = self._accept("NOT")
         match self._accept("LIKE", "IN", "BETWEEN"):
             case "LIKE":
+                if self._next.kind == "word" and self._next.word not in ("CASEI", "ACCENTI"):
+                    raise self._error("a pattern in single quotes, such as 'S2%',")
                 return _negated(negated, {"op": "like", "args": [left, self._sum(levels)]})
             case "IN":
                 if self._next.text != "(":

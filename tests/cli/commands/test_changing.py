@@ -46,7 +46,7 @@ def test_set_needs_to_know_which_and_what(kept: Catalog) -> None:
     assert complaint("set", "cloud_fraction=1", catalog=kept, status=2).startswith(told)
     assert run("set", "cloud_fraction=1", "--all", catalog=kept) == "set: cloud_fraction of 4 images\n"
     assert complaint("set", "guide:a", catalog=kept, status=2).startswith(
-        "name what to set, such as cloud_fraction=0.2"
+        "name what to set, without spaces around the =, such as cloud_fraction=0.2"
     )
     assert "begins as JSON and is not" in complaint("set", "guide:a", "tags=[x", catalog=kept, status=2)
 
