@@ -37,7 +37,7 @@ FLOOR_OF = {room: height for height, rooms in enumerate(FLOORS) for room in room
 # Inside a room of rooms the same holds, from the ground up; modules of the room itself stand between its rooms.
 INNER_FLOORS = {
     "rasters": ["files", "warping", "reading", "writing"],
-    "cli": ["door", "piping", "opening", "output", "completing", "choosing", "commands"],
+    "cli": ["words", "door", "piping", "opening", "output", "completing", "choosing", "commands"],
     "store": ["asking", "file", "clauses", "properties", "rtree", "query", "rows", "unread", "catalog_file", "damage"],
 }
 

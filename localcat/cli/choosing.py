@@ -171,7 +171,12 @@ _OPTIONS: Sequence[Callable[[Any], Any]] = (
     click.option("--datetime", metavar="PERIOD", help="Acquired in 2024-06, 2024-06-01/2024-08 or ../2024."),
     click.option("--where", metavar="CQL2", help="A condition: \"cloud_fraction < 0.2 AND name LIKE 'S2%'\"."),
     click.option("--bbox", callback=_box, metavar="W,S,E,N", help="Whose footprint meets this box, in degrees."),
-    click.option("--intersects", metavar="AREA", help="Whose footprint meets an area: a file, WKT, or - for the pipe."),
+    click.option(
+        "--intersects",
+        type=click.Path(),
+        metavar="AREA",
+        help="Whose footprint meets an area: a file, WKT, or - for the pipe.",
+    ),
     click.option("--text", metavar="WORDS", help="Whose name or tags have these words."),
     click.option("--sort", multiple=True, metavar="NAME", help="By an attribute; with a minus, the largest first."),
     click.option("--limit", type=click.IntRange(min=0), metavar="N", help="At most so many."),

@@ -32,7 +32,14 @@ def _completer(find: Callable[[Catalog, str], Iterable[str]]) -> Completer:
     return complete
 
 
-def _begun(search: Search[Any], text: str) -> list[str]:
+def _begun(catalog: Catalog, search: Search[Any], text: str) -> list[str]:
+    """Return the ids that begin with a text; without the namespace where they do so without it."""
+    found = _with_prefix(search, text)
+    space = f"{catalog.namespace}:"
+    return found or [uid.removeprefix(space) for uid in _with_prefix(search, f"{space}{text}")]
+
+
+def _with_prefix(search: Search[Any], text: str) -> list[str]:
     return search.filter(localcat.properties.id.prefix(text)).sort("id").limit(_MOST).ids()
 
 
@@ -43,11 +50,11 @@ def _bands(catalog: Catalog, text: str) -> Iterable[str]:
     return (before + name for name in sorted({str(band.name) for band in found}))
 
 
-products = _completer(lambda catalog, text: _begun(catalog.products, text))
-image_ids = _completer(lambda catalog, text: _begun(catalog.images, text))
+products = _completer(lambda catalog, text: _begun(catalog, catalog.products, text))
+image_ids = _completer(lambda catalog, text: _begun(catalog, catalog.images, text))
 any_ids = _completer(
     lambda catalog, text: (
-        uid for search in (catalog.products, catalog.bands, catalog.images) for uid in _begun(search, text)
+        uid for search in (catalog.products, catalog.bands, catalog.images) for uid in _begun(catalog, search, text)
     )
 )
 bands = _completer(_bands)

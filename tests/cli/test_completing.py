@@ -29,6 +29,8 @@ def completed(words: str, folder: Path) -> list[str]:
         ("localcat search --product acme:", ["acme:guide"]),
         ("localcat show acme:guide:", ["acme:guide:alpha", "acme:guide:blue", "acme:guide:a", "acme:guide:b"]),
         ("localcat read acme:guide:f", ["acme:guide:far"]),
+        ("localcat read guide:f", ["guide:far"]),
+        ("localcat search --product gui", ["guide"]),
         ("localcat read acme:guide:a --bands b", ["blue"]),
         ("localcat read acme:guide:a --bands blue,a", ["blue,alpha"]),
         ("localcat summary --interval m", ["month", "minute"]),
@@ -38,6 +40,24 @@ def test_what_is_begun_is_completed_from_the_catalog(
     kept: Catalog, tmp_path: Path, words: str, proposed: list[str]
 ) -> None:
     assert completed(words, tmp_path)[: len(proposed)] == proposed
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "ingest sc",
+        "ingest x --recipe sc",
+        "upload sc",
+        "relocate sc",
+        "search --intersects sc",
+        "read -o sc",
+        "init sc",
+    ],
+)
+def test_files_are_left_to_the_shell(kept: Catalog, tmp_path: Path, words: str) -> None:
+    asked = {"_LOCALCAT_COMPLETE": "bash_complete", "COMP_WORDS": f"localcat {words}"}
+    done = program(cwd=tmp_path, COMP_CWORD=str(words.count(" ") + 1), **asked)
+    assert done.stdout.decode().splitlines() == ["file,sc"]
 
 
 def test_the_catalog_that_was_typed_is_asked(kept: Catalog, tmp_path: Path) -> None:

@@ -30,11 +30,13 @@ if TYPE_CHECKING:
         "ingest - --workers 4",
     ),
 )
-@click.argument("sources", nargs=-1, required=True, metavar="FOLDER|FILE|-...")
+@click.argument("sources", nargs=-1, required=True, type=click.Path(), metavar="FOLDER|FILE|-...")
 @click.option(
     "--product", metavar="ID", shell_complete=completing.products, help="An existing product for all of them."
 )
-@click.option("--recipe", metavar="NAME|FILE", help="Only this recipe; `localcat recipes` lists them.")
+@click.option(
+    "--recipe", type=click.Path(), metavar="NAME|FILE", help="Only this recipe; `localcat recipes` lists them."
+)
 @click.option("--dry-run", is_flag=True, help="Change nothing, and tell what would be done, and why.")
 @click.option("--copy", is_flag=True, help="Copy the files into the data folder; else they are indexed in place.")
 @click.option("--cog", is_flag=True, help="Rewrite them there as Cloud-Optimized GeoTIFFs.")
@@ -99,7 +101,7 @@ def recipes_command(ctx: click.Context, out: Output) -> None:
 
 
 @command("show", examples=("recipes show landsat-c2-l2-oli", "recipes show sentinel-2-l2a > my.toml"))
-@click.argument("name", metavar="NAME|FILE")
+@click.argument("name", type=click.Path(), metavar="NAME|FILE")
 def show_recipe(name: str) -> None:
     """Print a recipe, as the TOML that a recipe of your own begins with."""
     from localcat.writing.ingest.sources.library import load_recipe  # reads all of them
@@ -108,8 +110,8 @@ def show_recipe(name: str) -> None:
 
 
 @command("test", examples=("recipes test my.toml scenes/", "recipes test sentinel-2-l2a scenes/ --verbose"))
-@click.argument("name", metavar="NAME|FILE")
-@click.argument("sources", nargs=-1, required=True, metavar="FOLDER|FILE|-...")
+@click.argument("name", type=click.Path(), metavar="NAME|FILE")
+@click.argument("sources", nargs=-1, required=True, type=click.Path(), metavar="FOLDER|FILE|-...")
 @click.option("--verbose", "-v", is_flag=True, help="Tell of every scene and file, not of the first ones.")
 @click.option("--json", "as_json", is_flag=True, help="The report as JSON.")
 def test_recipe(name: str, sources: tuple[str, ...], verbose: bool, as_json: bool) -> None:

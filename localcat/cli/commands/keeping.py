@@ -132,7 +132,7 @@ def recover_command(broken: Path, new: Path, uncertain: bool) -> None:
 
 
 @command("relocate", examples=("relocate /data/scenes /media/disk/scenes --dry-run", "relocate E:/scenes /data/scenes"))
-@click.argument("old")
+@click.argument("old", type=click.Path())
 @click.argument("new", type=click.Path(path_type=Path))
 @click.option("--dry-run", is_flag=True, help="Only report what would be changed.")
 def relocate_command(old: str, new: Path, dry_run: bool) -> None:

@@ -38,7 +38,7 @@ def init_command(path: Path, org: str | None, user: str | None) -> None:
         "upload B04.tif B08.tif --product s2 --name S2A_20240506 --acquired 2024-05-06T10:20:31Z cloud_fraction=0.1",
     ),
 )
-@click.argument("words", nargs=-1, required=True, metavar="FILE|NAME=VALUE...")
+@click.argument("words", nargs=-1, required=True, type=click.Path(), metavar="FILE|NAME=VALUE...")
 @click.option("--product", required=True, metavar="ID", shell_complete=completing.products, help="Of which product.")
 @click.option("--name", metavar="NAME", help="The name of the image; that of the first file without it.")
 @click.option("--acquired", required=True, metavar="TIME", help="When the sensor captured it.")
