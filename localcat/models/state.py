@@ -245,8 +245,10 @@ class Record:
         if found[: len(row)] != row:
             renewed = list(found)
             known = self._positions()
-            for name in [name for name in self._values if known[name] < len(row)]:
-                if self._differs(name, self._values[name]):
+            for name, value in list(self._values.items()):
+                if known[name] >= len(row):
+                    continue
+                if self._differs(name, value):
                     renewed[known[name]] = row[known[name]]
                 else:
                     del self._values[name]
@@ -307,7 +309,8 @@ class Record:
 
     def _changes(self) -> list[str]:
         """Return the names of the attributes whose value differs from the row."""
-        return [name for name, value in self._values.items() if self._differs(name, value)]
+        # A list of them first: a thread that reads an image found together with this one fills in values here, too.
+        return [name for name, value in list(self._values.items()) if self._differs(name, value)]
 
     def _differs(self, name: str, value: Any) -> bool:
         try:

@@ -11,6 +11,7 @@ import pytest
 
 from localcat import Catalog, ConflictError, CorruptCatalogError, DeletedObjectError, Image, Product
 from localcat import properties as p
+from localcat.models.image_record import ImageRecord
 from tests.models.rollback import rolled_back
 from tests.small_catalog import AREA
 
@@ -166,3 +167,16 @@ def test_an_image_that_is_reloaded_is_alone(here: Catalog, there: Catalog) -> No
     change(there, cloud_fraction=0.2)
     x.reload()
     assert (y.cloud_fraction, x.cloud_fraction, x.state) == (0.1, 0.2, "saved")
+
+
+def test_images_found_together_may_be_read_by_threads(here: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    x, y, _ = here.images
+    x.cloud_fraction = 0.9
+    compare = ImageRecord.cloud_fraction.equals_stored
+
+    def compare_while_another_thread_reads(value: object, stored: object) -> bool:
+        assert y.acquired.year == 2020  # which decodes that of x, too
+        return compare(value, stored)
+
+    monkeypatch.setattr(ImageRecord.cloud_fraction, "equals_stored", compare_while_another_thread_reads)
+    assert (x.state, x.acquired.year) == ("modified", 2020)
