@@ -36,8 +36,10 @@ def to_microseconds(value: object) -> int:
         If the value is not a moment in the years 1 to 9999. Also for text that could be read in two ways, such as
         ``06.05.2024``, and for an interval.
     """
-    if not isinstance(value, str) and type(value).__name__ == "datetime64":  # numpy's, without importing numpy
-        return _of_datetime64(value)
+    if not isinstance(value, str) and type(value).__module__.partition(".")[0] == "numpy":  # without importing it
+        value = _scalar(value)
+        if type(value).__name__ == "datetime64":
+            return _of_datetime64(value)
     moment = _parse(value)
     if moment.utcoffset() is None:
         moment = moment.replace(tzinfo=UTC)
@@ -87,8 +89,16 @@ def _parse(value: object) -> datetime:
     )
 
 
+def _scalar(value: Any) -> Any:
+    """Return what is in an array of no dimensions."""
+    return value[()] if getattr(value, "shape", None) == () else value
+
+
 def _of_datetime64(value: Any) -> int:
-    year = int(value.astype("datetime64[Y]").astype("int64")) + 1970  # NaT is the smallest of all
+    try:
+        year = int(value.astype("datetime64[Y]").astype("int64")) + 1970  # NaT is the smallest of all
+    except OverflowError:  # of units from picoseconds down, which reach to 1969 and 1970, or to some days around
+        year = 1970 if value == value else 0
     if not MINYEAR <= year <= MAXYEAR:
         raise BadRequestError(f"{value!r} is not a timestamp of the years 1 to 9999")
     return int(value.astype("datetime64[us]").astype("int64"))

@@ -101,6 +101,12 @@ class Nowhere(tzinfo):
         (numpy.datetime64("1970"), 0),
         (numpy.datetime64("1970-01-01T00:00:00.123456789"), 123_456),
         (numpy.datetime64("1969-12-31T23:59:59.999999999"), -1),
+        (numpy.datetime64(1_500_000_000_000_000_000, "as"), SECOND * 3 // 2),
+        (numpy.datetime64(-1, "fs"), -1),
+        (numpy.datetime64(86_400 * 10**12, "ps"), 86_400 * SECOND),
+        (numpy.array("1970-01-02", "datetime64[s]"), 86_400 * SECOND),
+        (numpy.array("1970-01-02T00:00:00"), 86_400 * SECOND),
+        (numpy.ma.array(numpy.datetime64("1970-01-02"), mask=False), 86_400 * SECOND),
     ],
 )
 def test_moments_in_many_forms(value, microseconds):
@@ -149,6 +155,10 @@ def test_moments_in_many_forms(value, microseconds):
         (datetime.max.replace(tzinfo=timezone(-timedelta(hours=1))), "outside the years"),
         (Nothing(2020, 1, 1), "is not a timestamp; leave the attribute unset"),
         (numpy.datetime64("NaT", "us"), "is not a timestamp"),
+        (numpy.datetime64("NaT", "as"), "is not a timestamp"),
+        (numpy.array("NaT", "datetime64[s]"), "is not a timestamp"),
+        (numpy.ma.array(numpy.datetime64("1970-01-02"), mask=True), "masked is not a timestamp"),
+        (numpy.array(["1970-01-02"], "datetime64[s]"), "is not a timestamp"),
         (numpy.datetime64("-0001-01-01"), "is not a timestamp"),
         (0, "0 is not a timestamp; pass a datetime, or text"),
         (1.5, "is not a timestamp"),
