@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import shapely
 
+from localcat.earth import wkb
 from localcat.earth.contexts.projection import crs_of
 from localcat.earth.geometry import as_geometry
 from localcat.earth.offline import proj_offline
 from localcat.earth.wkt import as_area
-from localcat.errors import BadRequestError, InvalidGeometryError
+from localcat.errors import BadRequestError, CorruptCatalogError, InvalidGeometryError
 from localcat.json_text import loads
 
 if TYPE_CHECKING:
@@ -49,12 +50,14 @@ def area_from_file(path: str | os.PathLike[str]) -> BaseGeometry:
         if file.suffix.lower() in _TEXTS:
             return area_from_text(file.read_text(encoding="utf-8-sig"), name=str(file))
         if file.suffix.lower() in _WKB:
-            return as_geometry(shapely.from_wkb(file.read_bytes()))
+            blob = file.read_bytes()
+            wkb.check_depth(blob)
+            return as_geometry(shapely.from_wkb(blob))
     except OSError as error:
         raise BadRequestError(f"the area '{file}' cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise InvalidGeometryError(f"'{file}' is not text in UTF-8, so neither GeoJSON nor WKT") from error
-    except shapely.errors.ShapelyError as error:
+    except (*wkb.UNREADABLE, CorruptCatalogError) as error:
         raise InvalidGeometryError(f"'{file}' is not the well-known binary of a geometry: {error}") from error
     shapes, crs = _by_pyogrio(file)
     return as_geometry(shapes, crs=crs)

@@ -24,6 +24,16 @@ _LONLAT: Final = ("EPSG:4326", "OGC:CRS84")
 _URN = re.compile(r"urn:ogc:def:crs:(?P<authority>\w+):[^:]*:(?P<code>\w+)", re.IGNORECASE)
 _URL = re.compile(r"https?://www\.opengis\.net/def/crs/(?P<authority>\w+)/[^/]+/(?P<code>\w+)", re.IGNORECASE)
 _SRID_TEXT = re.compile(r"\s*SRID\s*=\s*(?P<srid>\d+)\s*;", re.IGNORECASE)
+_ODD = (  # what mappings and objects of the caller's raise, and shapely for what they hold
+    shapely.errors.ShapelyError,
+    ArithmeticError,  # also for whole numbers beyond every float
+    AttributeError,
+    LookupError,
+    OSError,
+    RuntimeError,  # RecursionError and NotImplementedError among them
+    TypeError,
+    ValueError,
+)
 _GEOMETRIES: Final = ("Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon")
 
 
@@ -63,7 +73,7 @@ def form_of(value: object) -> Form:
         return Form(value, _crs_of_srid(value))
     if isinstance(value, Mapping):
         return _from_geojson(value)
-    interface = getattr(value, "__geo_interface__", None)
+    interface = _interface_of(value)
     if isinstance(interface, Mapping):
         form = _from_geojson(interface)
         return form if form.crs is not None else replace(form, crs=_crs_of_object(value))
@@ -77,6 +87,17 @@ def form_of(value: object) -> Form:
         f"{str(value)[:100]!r} is not a geometry; pass GeoJSON, a shapely geometry, an object with __geo_interface__, "
         "or (min_lon, min_lat, max_lon, max_lat)"
     )
+
+
+def _interface_of(value: object) -> object:
+    """Return what an object says of its geometry: code of the caller's, which may fail."""
+    try:
+        return getattr(value, "__geo_interface__", None)
+    except _ODD as error:
+        raise InvalidGeometryError(
+            f"the __geo_interface__ of a {type(value).__name__} cannot be read ({type(error).__name__}: {error}); pass "
+            "GeoJSON or a shapely geometry"
+        ) from error
 
 
 def split_srid(text: str) -> tuple[int, str]:
@@ -149,15 +170,7 @@ def _from_geojson(mapping: Mapping[Any, Any] | None) -> Form:
         crs = _crs_of_member(mapping.get("crs"))
     except InvalidGeometryError:
         raise
-    except (
-        shapely.errors.ShapelyError,
-        ArithmeticError,  # whole numbers beyond every float
-        AttributeError,
-        LookupError,
-        RecursionError,
-        TypeError,
-        ValueError,
-    ) as error:
+    except _ODD as error:
         raise InvalidGeometryError(f"the GeoJSON of type {kind!r} is not a geometry: {error}") from error
     is_crossing = form.is_crossing or _is_across(mapping.get("bbox"))
     return Form(form.shape, crs if form.crs is None else form.crs, is_crossing)
@@ -218,7 +231,7 @@ def _from_wkb(blob: bytes) -> Form:
     try:
         wkb.check_depth(blob)
         shape = shapely.from_wkb(blob)
-    except (shapely.errors.ShapelyError, CorruptCatalogError) as error:
+    except (*wkb.UNREADABLE, CorruptCatalogError) as error:
         raise InvalidGeometryError(f"{blob[:20]!r} is not a geometry in well-known binary (WKB): {error}") from error
     return Form(shape, _crs_of_srid(shape))
 

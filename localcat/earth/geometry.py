@@ -253,7 +253,7 @@ def from_wkb(blobs: Sequence[bytes | None]) -> NDArray[Any]:
                 if blob is not None and len(blob) > _SAFE_WKB:
                     wkb.check_depth(blob)
         return shapely.from_wkb(numpy.array(blobs, dtype=object))
-    except (shapely.errors.ShapelyError, TypeError) as error:
+    except (*wkb.UNREADABLE, TypeError) as error:
         raise CorruptCatalogError(f"a stored geometry is damaged: {error}") from error
 
 

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import struct
 
+import shapely.errors
+
 from localcat.errors import CorruptCatalogError
+
+UNREADABLE = (shapely.errors.ShapelyError, NotImplementedError)
+"""What shapely raises for text and bytes that are not a geometry, or one with curves."""
 
 _POINT, _LINE, _POLYGON, _COLLECTIONS = 1, 2, 3, (4, 5, 6, 7)
 _HAS_Z, _HAS_M, _HAS_SRID = 0x8000_0000, 0x4000_0000, 0x2000_0000

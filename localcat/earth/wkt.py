@@ -6,10 +6,10 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import shapely
-import shapely.errors
 
 from localcat.earth.forms import split_srid
 from localcat.earth.geometry import as_geometry
+from localcat.earth.wkb import UNREADABLE
 from localcat.errors import InvalidGeometryError
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def as_shape(text: str) -> BaseGeometry:
     try:
         shape = shapely.from_wkt(bare)
         return shapely.set_srid(shape, srid) if srid else shape
-    except shapely.errors.ShapelyError as error:
+    except UNREADABLE as error:
         raise InvalidGeometryError(f"{text[:100]!r} is not the well-known text of a geometry: {error}") from error
 
 

@@ -70,6 +70,13 @@ def test_a_string_is_geojson_or_wkt():
         ("a.wkt", b"POLYGON ((", InvalidGeometryError, "is not the well-known text of a geometry"),
         ("a.wkt", b"\xff\xfe", InvalidGeometryError, "is not text in UTF-8"),
         ("a.wkb", b"abc", InvalidGeometryError, "is not the well-known binary of a geometry"),
+        (
+            "a.wkb",
+            bytes.fromhex("010800000000000000"),
+            InvalidGeometryError,
+            "the well-known binary .*Nonlinear",
+        ),
+        ("a.wkb", bytes.fromhex("010700000001000000") * 70, InvalidGeometryError, "nested more than 64 levels deep"),
         ("a.geojson", b"{}", InvalidGeometryError, "is not a geometry"),
     ],
 )

@@ -458,6 +458,15 @@ def test_a_bounding_box_of_six_numbers_loses_its_heights():
 
 # What cannot be used
 
+CURVE = bytes.fromhex("010800000000000000")  # a circular string
+
+
+class Failing:
+    @property
+    def __geo_interface__(self):
+        return 1 / 0
+
+
 TRIANGLE = [(0, 0), (1, 0), (0, 1)]
 
 
@@ -465,6 +474,8 @@ TRIANGLE = [(0, 0), (1, 0), (0, 1)]
     ("value", "message"),
     [
         (shapely.Polygon(), "is empty"),
+        (Failing(), r"__geo_interface__ of a Failing cannot be read \(ZeroDivisionError: division by zero\)"),
+        (CURVE, "well-known binary .*Nonlinear geometry types are not currently supported"),
         (shapely.GeometryCollection(), "is empty"),
         (shapely.GeometryCollection([shapely.Polygon()]), "is empty"),
         ({"type": "GeometryCollection", "geometries": []}, "is empty"),

@@ -46,6 +46,7 @@ def of_one_id(product: Product, catalog: Catalog) -> None:
     GenericBand.get_or_create("a:t", physical_range_unit=1)  # wrong
     Image.get_or_create(name="b", product="landsat")  # wrong
     Image.get_or_create("a:b", cloudy=0.5)  # wrong
+    Image.get_or_create("a:b", geometry="POINT (1 2)")  # wrong
     Image.get_or_create("a:b", acquired=2020)  # wrong
     print(Image.get_or_create("a:b").cloudy)  # wrong
     SpectralBand(product=Image.get_or_create("a:b"))  # wrong

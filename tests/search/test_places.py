@@ -96,6 +96,7 @@ def test_summaries_honour_conditions_on_a_place(images):
     ("make", "message"),
     [
         (lambda: p.geometry.within("here"), "'here' is not the well-known text"),
+        (lambda: p.geometry.within("CIRCULARSTRING (0 0, 1 1, 2 0)"), "not the well-known text .*Nonlinear"),
         (lambda: p.geometry.within((0, 91, 1, 92)), "latitude 92 is beyond"),
         (lambda: p.geometry.within_distance(SQUARE, -1), "finite number from 0, not -1"),
         (lambda: p.geometry.within_distance(SQUARE, float("nan")), "finite number from 0, not nan"),

@@ -135,6 +135,17 @@ class Odd(Mapping[str, Any]):
         return 2
 
 
+def test_a_geometry_that_cannot_be_read_does_not_end_the_load(catalog: Catalog) -> None:
+    class Outline:
+        @property
+        def __geo_interface__(self) -> Any:
+            raise RuntimeError("no connection")
+
+    report = catalog.add_images([record("a", geometry=Outline()), record("b")])
+    assert (report.added, [one.index for one in report.failed]) == (1, [0])
+    assert "cannot be read (RuntimeError: no connection)" in str(report.failed[0].error)
+
+
 @pytest.mark.parametrize("error", [ValueError, TypeError, ZeroDivisionError, AttributeError, RecursionError])
 def test_a_record_that_cannot_be_read_does_not_end_the_load(catalog: Catalog, error: type[Exception]) -> None:
     report = catalog.add_images([record("a"), Odd(error), record("b")])

@@ -27,4 +27,4 @@ TextsOrNone: TypeAlias = list[str | None] | list[str] | tuple[str | None, ...] |
 Numbers: TypeAlias = Iterable[SupportsFloat]
 NumbersByBand: TypeAlias = Iterable[SupportsFloat | Iterable[SupportsFloat | None] | None]
 Colors: TypeAlias = Iterable[Iterable[SupportsIndex]]
-Outline: TypeAlias = HasGeometry | Mapping[str, Any] | tuple[float, ...] | str
+Outline: TypeAlias = HasGeometry | Mapping[str, Any] | tuple[float, ...]
