@@ -164,10 +164,8 @@ class Catalog:
 
         Nothing is written before the first change; until then it is empty.
 
-        Raises
-        ------
-        CatalogError
-            In tests, where the plugin of `localcat.testing` forbids the one in the user's data folder.
+        In tests, where the plugin of `localcat.testing` forbids the one in the user's data folder, its first use raises
+        a `CatalogError`.
         """
         return cls(CatalogFile.default(settings_of(None, None)))
 

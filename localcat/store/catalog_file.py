@@ -177,13 +177,18 @@ class CatalogFile:
         import platformdirs  # only the default catalog needs it
 
         path = Path(platformdirs.user_data_dir("localcat", appauthor=False)) / DEFAULT_NAME
-        if os.environ.get(NO_HOME_VARIABLE):
-            raise CatalogError(
-                f"'{path}' is the user's own catalog, which tests do not touch: ask for the fixture localcat_catalog "
-                f"or localcat_earth, pass catalog=, or set ${PATH_VARIABLE}; 'localcat_home = true' in pytest's "
-                "settings allows it"
-            )
-        return cls(Database(path, settings=settings))
+
+        def refuse_in_tests() -> None:
+            if os.environ.get(NO_HOME_VARIABLE):
+                raise CatalogError(
+                    f"'{path}' is the user's own catalog, which tests do not touch: ask for the fixture "
+                    f"localcat_catalog or localcat_earth, pass catalog=, or set ${PATH_VARIABLE}; "
+                    "'localcat_home = true' in pytest's settings allows it"
+                )
+
+        database = Database(path, settings=settings)
+        database.before_opening = refuse_in_tests
+        return cls(database)
 
     def close(self) -> None:
         """Close the file; a temporary catalog is deleted. Closing twice is allowed."""

@@ -75,7 +75,8 @@ def test_in_tests_the_one_in_the_users_data_folder_is_refused(tmp_path: Path, mo
     monkeypatch.setenv("LOCALCAT_NO_HOME", "1")
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     localcat.set_default_catalog(None)
-    for use in (localcat.default_catalog, Catalog.default, Image.search, lambda: Product(id="x", name="X")):
+    product = Product(id="x", name="X")  # an object alone uses no catalog
+    for use in (Catalog.default().images.count, Image.search().count, product.save, lambda: Product.get("x")):
         with pytest.raises(
             CatalogError, match=r"'.*catalog\.gpkg' is the user's own catalog, which tests do not touch"
         ):

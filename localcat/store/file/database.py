@@ -96,6 +96,7 @@ class Database:
         self._is_writable = True  # as far as its location is concerned
         self.why_forbidden: Callable[[], str | None] = lambda: None  # asked before each write
         self._is_forbidden = False
+        self.before_opening: Callable[[], None] = lambda: None  # and before the file is made; may refuse it
         self.generation = 0  # counts the files that were opened under the name
         self.unread = Pending()
         self._identity: tuple[int, int] | None = None
@@ -401,6 +402,7 @@ class Database:
         return is_same and not (session.is_read_only and not self.read_only)
 
     def _open(self) -> Session:
+        self.before_opening()
         _check_sqlite_once()
         identity = identity_of(self.path)
         if identity is None:
@@ -549,6 +551,7 @@ class Database:
 
     def _create_if_missing(self) -> None:
         if self.is_missing:
+            self.before_opening()
             prepare_default(self.path)
             with suppress(CatalogExistsError):  # another program or thread was faster; its catalog is as good
                 self.create()
