@@ -39,6 +39,7 @@ def _records(chance: random.Random, count: int) -> Iterator[dict[str, Any]]:
             "view_angle": chance.choice((None, round(chance.uniform(0, 40), 1))),
             "satellite_id": chance.choice((None, *SATELLITES)),
             "provider_id": chance.choice((None, "100%", "a_b", "Ä")),
+            "tags": chance.choice((None, [], ["x"], ["y", "x"], ["z"])),
             "published": chance.choice((None, FIRST + timedelta(days=chance.randrange(DAYS)))),
         }
 
@@ -103,6 +104,10 @@ def _condition(chance: random.Random) -> Any:
             lambda: p.satellite_id.any_of(chance.sample(SATELLITES, 2)),
             lambda: p.satellite_id.prefix("Landsat"),
             lambda: p.satellite_id.ilike("SENTINEL%"),
+            lambda: p.tags == "x",
+            lambda: p.tags != "x",
+            lambda: p.tags.any_of(["y", "z"]),
+            lambda: p.tags.isnull,
             lambda: p.name.like(chance.choice(("a\\_%", "%7", "B__1%"))),
             lambda: p.provider_id.like(chance.choice(("%\\%", "a\\_b", "a_b", "Ä"))),
         )

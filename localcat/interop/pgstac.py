@@ -122,7 +122,7 @@ def _item(image: Image, layout: Layout) -> dict[str, Any]:
     properties: dict[str, Any] = item["properties"]
     for attribute, name in _NAMES.items():
         value = getattr(image, attribute)
-        if value is not None and name not in properties:
+        if value is not None and value != [] and name not in properties:  # an empty list is unset
             properties[name] = Image._attributes[attribute].to_json(value)
     if all(properties.get(name) is None for name in ("datetime", "start_datetime")):  # of an Item that was taken in
         properties["datetime"], (properties["start_datetime"], properties["end_datetime"]) = None, ANY_TIME

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from localcat.collection import BandCollection, Collection, ImageCollection, ProductCollection
 from localcat.errors import BadRequestError
+from localcat.expressions.fields import Kind
 from localcat.expressions.nodes import And, Constant, Node, all_of, check_size
 from localcat.expressions.properties import Expression
 from localcat.expressions.properties import properties as p
@@ -329,7 +330,7 @@ class Search(Tabular, Generic[T]):
         """Return the conditions of this search, area and time included, as CQL2 JSON: the same question elsewhere.
 
         The names are those of STAC Items where these have one: ``collection``, ``id``, ``datetime``,
-        ``eo:cloud_cover``. Order and limit are no part of a filter.
+        ``eo:cloud_cover``. A list that has an element is ``a_contains``. Order and limit are no part of a filter.
 
         Raises
         ------
@@ -353,7 +354,11 @@ class Search(Tabular, Generic[T]):
     def _as_expression(self) -> Expression:
         if self._text is not None:
             raise BadRequestError(f"the words {self._text!r} of find_text have no CQL2 form; search without them")
-        conditions = self._given()
+        from localcat.expressions.cql2.list_conditions import with_list_tests  # filters are seldom exchanged
+
+        fields = self._scope.fields
+        lists = {name for name in fields if fields[name].kind is Kind.LIST}
+        conditions = [with_list_tests(node, lists) for node in self._given()]
         return Expression(all_of(*conditions) if conditions else Constant(True))
 
     def explain(self) -> Explanation:

@@ -43,6 +43,15 @@ def test_a_search_for_all_is_true(catalog: Catalog) -> None:
     assert catalog.images.filter(Expression.from_cql2(catalog.images.to_cql2_text())).count() == 0
 
 
+def test_an_element_of_a_list_is_asked_for_as_the_standard_does(catalog: Catalog) -> None:
+    search = catalog.images.filter(~(p.tags == "x"))
+    assert search.to_cql2_text() == "NOT (tags IS NOT NULL AND A_CONTAINS(tags, ('x')))"
+    assert catalog.images.filter(p.tags.any_of(["x", "y"])).to_cql2_json()["args"][1] == {
+        "op": "a_overlaps",
+        "args": [{"property": "tags"}, ["x", "y"]],
+    }
+
+
 def test_the_words_of_a_text_have_no_form(catalog: Catalog) -> None:
     with pytest.raises(BadRequestError, match="the words 'lake' of find_text have no CQL2 form; search without them"):
         catalog.images.find_text("lake").to_cql2_json()
