@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from localcat import Catalog, Image
-from tests.scene_folders import OLI_L2, landsat_oli_l2, sentinel2_l2a, tiny
+from localcat import BadRequestError, Catalog, Image
+from localcat.writing.ingest.sources.recipe import parse_recipe
+from tests.scene_folders import OLI_L2, landsat_oli_l2, mtl, odl, sentinel2_l2a, tiny
 
 L2SP = "LC08_L2SP_008059_20191201_20200825_02_T1"
 S2 = "S2B_MSIL2A_20220413T150759_N0400_R025_T33XWJ_20220414T082126"
@@ -70,6 +71,32 @@ def test_a_date_of_the_pattern_that_is_none_is_not_replaced_by_another_one(catal
     assert (item.outcome, item.acquired, item.acquired_from) == ("added", None, None)
     assert "'20191399' (pattern of recipe landsat-c2-l2-oli) is no time" in item.notes
     assert Image.get(item.image_id).acquired is None
+
+
+def test_metadata_of_another_scene_are_not_used(catalog: Catalog, tmp_path: Path) -> None:
+    landsat_oli_l2(tmp_path)
+    other = "LC08_L2SP_100100_20150101_20200825_02_T1"
+    groups = mtl(other, "10:00:00Z", 5.0, "LANDSAT_8", "LEVEL2_PROCESSING_RECORD")
+    (tmp_path / f"{L2SP}_MTL.txt").write_text(odl(groups))
+    (item,) = catalog.ingest(tmp_path, progress=False).items
+    assert (item.acquired.isoformat(), item.acquired_from) == (
+        "2019-12-01T00:00:00+00:00",
+        "pattern of recipe landsat-c2-l2-oli",
+    )
+    assert item.notes[0] == f"'{L2SP}_MTL.txt' is of another scene, '{other}', and was not used"
+    assert Image.get(item.image_id).cloud_fraction is None
+    landsat_oli_l2(tmp_path, form="json")  # its own, beside it, counts
+    (item,) = catalog.ingest(tmp_path, recipe="landsat-c2-l2-oli", dry_run=True, progress=False).items
+    assert item.outcome == "skipped"
+
+
+def test_a_sidecar_that_names_its_scene_needs_that_group() -> None:
+    text = (
+        "title = 'x'\n[[product]]\nfile = '(?P<name>\\w+)\\.tif'\nid = 'x'\nimage = '{name}'\n"
+        "[sidecars]\nlog = { path = '{name}.json', scene = 'id' }\n"
+    )
+    with pytest.raises(BadRequestError, match=r"sidecars\.log: scene needs a group \(\?P<scene>…\) in the pattern"):
+        parse_recipe(text, "mine")
 
 
 def test_metadata_are_found_whatever_the_case_of_their_names(catalog: Catalog, tmp_path: Path) -> None:

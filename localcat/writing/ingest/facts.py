@@ -129,9 +129,15 @@ class _Sources:
     def _read(self, name: str) -> tuple[Path, Tree] | None:
         for path in _sidecars(self._scene, name, self._folders):
             try:
-                return path, read_sidecar(path)
+                tree = read_sidecar(path)
             except ClientError as error:
                 self.notes.append(str(error))
+                continue
+            owner = self._scene.kind.owners.get(name)
+            said = None if owner is None else lookup(tree, owner)
+            if said is None or said.casefold() == str(self._scene.groups.get("scene")).casefold():
+                return path, tree
+            self.notes.append(f"'{path.name}' is of another scene, '{said}', and was not used")
         return None
 
 

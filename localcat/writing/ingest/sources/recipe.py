@@ -132,6 +132,8 @@ class ProductRecipe:
         Of each image, and of its `extra_properties`.
     sidecars : mapping of str to tuple of str
         By name, the templates of paths, from the folder where the match begins; ``*`` stands for anything.
+    owners : mapping of str to str
+        By name, the value in a sidecar that equals the group ``scene``; else the file is of another scene.
     """
 
     pattern: re.Pattern[str]
@@ -147,6 +149,7 @@ class ProductRecipe:
     attributes: Mapping[str, Value]
     extra: Mapping[str, Value]
     sidecars: Mapping[str, tuple[str, ...]]
+    owners: Mapping[str, str]
 
     @property
     def has_layers(self) -> bool:
@@ -222,6 +225,16 @@ class _Reader:
         if not isinstance(several, list) or not all(isinstance(one, str) and one for one in several):
             raise self.wrong(where, f"is a text or a list of texts, not {given!r}")
         return tuple(several)
+
+    def sidecar(self, given: Any, where: str, groups: set[str]) -> tuple[tuple[str, ...], str | None]:
+        """Read where a sidecar is, and which of its values says whose it is."""
+        if not isinstance(given, dict):
+            return self.texts(given, where), None
+        table = self.table(given, where, {"path", "scene"})
+        owner = self.text(table, "scene", where)
+        if "scene" not in groups:
+            raise self.wrong(where, "scene needs a group (?P<scene>…) in the pattern")
+        return self.texts(table.get("path"), f"{where}.path"), owner
 
     def truth(self, table: Mapping[str, Any], key: str, where: str) -> bool:
         value = table.get(key, False)
@@ -384,7 +397,8 @@ def _product(
         key: {**reader.table(recipe.get(key, {}), key), **reader.table(table.get(key, {}), f"{where} {key}")}
         for key in ("attributes", "extra", "sidecars")
     }
-    sidecars = {key: reader.texts(value, f"{where} sidecars.{key}") for key, value in both["sidecars"].items()}
+    beside = {key: reader.sidecar(value, f"{where} sidecars.{key}", groups) for key, value in both["sidecars"].items()}
+    sidecars = {key: paths for key, (paths, _) in beside.items()}
     for templates in sidecars.values():
         for template in templates:
             reader.placeholders(template, f"{where} sidecars", groups)
@@ -415,6 +429,7 @@ def _product(
         reader.values(both["attributes"], f"{where} attributes", settable, known),
         reader.values(both["extra"], f"{where} extra", None, known),
         sidecars,
+        {key: owner for key, (_, owner) in beside.items() if owner is not None},
     )
 
 
