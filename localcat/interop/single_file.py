@@ -23,6 +23,7 @@ from localcat.disk.system import flush, flush_folder, replace
 from localcat.errors import BadRequestError, require
 from localcat.expressions.fields import nearest
 from localcat.maintenance.backup import staged
+from localcat.models.html import Printed
 from localcat.models.image import Image
 from localcat.progress import shown
 from localcat.tables.source import checked_columns
@@ -47,7 +48,7 @@ FORMATS = {
 
 
 @dataclass(frozen=True, slots=True)
-class FileExport:
+class FileExport(Printed):
     """What `Catalog.to_file` wrote.
 
     Parameters

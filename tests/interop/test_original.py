@@ -78,6 +78,8 @@ def test_its_images_come_home(catalog: Catalog) -> None:
     assert (second.href, second.provider_href, second.provider_id) == (None, "https://usgs.example/qa.tif", "qa")
     assert image.extra_properties == {"wrs": 44034, "original:attributes": {"quality_score": [1, 2]}}
     assert report.not_understood == {"product.core_version": 1, "image.quality_score": 1}
+    assert "product.core_version (1), image.quality_score (1)" in str(report)
+    assert report._repr_html_().startswith("<pre>OriginalReport: 1 products, 2 bands, 1 images added")
     assert catalog.images.intersects((11, 0.5, 11.1, 0.6)).filter(p.created < "2019-06-04").count() == 1
     assert catalog.verify("files").ok
 

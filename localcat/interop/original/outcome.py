@@ -8,6 +8,7 @@ from typing import Any
 
 from localcat.errors import ClientError, printable
 from localcat.interop.original.attributes import KEPT
+from localcat.models.html import Printed
 
 _MOST_NOTES = 100
 
@@ -32,7 +33,7 @@ class FailedDocument:
 
 
 @dataclass(slots=True)
-class OriginalReport:
+class OriginalReport(Printed):
     """What became of the documents of `Catalog.from_original`.
 
     Parameters
