@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Self, TypeVar
 
+from localcat.errors import require
 from localcat.expressions.properties import Property
 from localcat.expressions.properties import properties as p
 from localcat.models import backend
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     import sqlite_utils
 
     from localcat.disk.data_folder import DataFolder
+    from localcat.interop.geoparquet.export import GeoParquetExport
     from localcat.interop.original.outcome import OriginalReport
     from localcat.interop.pgstac import PgstacExport
     from localcat.interop.single_file import FileExport
@@ -508,6 +510,48 @@ class Catalog:
 
         return to_pgstac(self, dest, search, progress=progress)
 
+    def to_geoparquet(
+        self,
+        dest: str | os.PathLike[str],
+        *,
+        search: ImageSearch | None = None,
+        partition_by: str | None = None,
+        progress: bool | None = None,
+    ) -> GeoParquetExport:
+        """Write images as GeoParquet, a STAC Item a row, for DuckDB, geopandas, rustac and others.
+
+        The rows are sorted by product, place and time, so that readers pass over most of them. Memory is bounded. It
+        needs the extra ``[arrow]``.
+
+        Parameters
+        ----------
+        dest : path
+            The file, which is replaced if it is there, when the new one is complete; or with `partition_by` a folder,
+            which must not exist.
+        search : ImageSearch, optional
+            Which images, whatever its order; all when left out.
+        partition_by : str, optional
+            ``"product"`` writes a file for each product.
+        progress : bool, optional
+            Show a bar; None where the error output is a terminal.
+
+        Returns
+        -------
+        GeoParquetExport
+            The files and how many Items they have. Hrefs of files that are here are relative to them.
+
+        Raises
+        ------
+        BadRequestError, CatalogExistsError
+            If `dest` is a folder; or with `partition_by` if there is something.
+        StorageError, MissingLibraryError
+            If it cannot be written there, in which case nothing is left; or if pyarrow is not installed.
+        """
+        require("pyarrow", "arrow", "for GeoParquet")
+        from localcat.interop.geoparquet.export import to_geoparquet  # brings pyarrow
+
+        return to_geoparquet(self, dest, search, partition_by=partition_by, progress=progress)
+
     def from_stac(
         self,
         source: Any,
@@ -600,6 +644,49 @@ class Catalog:
         from localcat.interop.original.taking_in import from_original  # brings shapely
 
         return from_original(self, source, on_conflict=on_conflict, dry_run=dry_run, progress=progress)
+
+    def from_geoparquet(
+        self,
+        source: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+        *,
+        product: str | None = None,
+        copy: bool = False,
+        within: str | os.PathLike[str] | None = None,
+        on_conflict: str = "error",
+        dry_run: bool = False,
+        progress: bool | None = None,
+    ) -> StacReport:
+        """Take in GeoParquet files of STAC Items, as `to_geoparquet`, stac-geoparquet, rustac and others write them.
+
+        What localcat wrote comes back as it went, most of it column by column. Footprints that are no Items, such as
+        geopandas writes, are tables for `add_images`. It needs the extra ``[arrow]``.
+
+        Parameters
+        ----------
+        source : path, or several
+            Files, and folders of them with all that is below.
+        product, copy, within, on_conflict, dry_run, progress
+            As in `from_stac`.
+
+        Returns
+        -------
+        StacReport
+            What was made, which Items were refused and why, and what was assumed.
+
+        Raises
+        ------
+        BadRequestError, MissingLibraryError
+            If a source is not a Parquet file of Items, or is damaged; or if pyarrow is not installed.
+        DuplicateError
+            If an id is taken and `on_conflict` is ``"error"``; no image was added then.
+        """
+        require("pyarrow", "arrow", "for GeoParquet")
+        from localcat.interop.geoparquet.from_files import from_geoparquet  # brings pyarrow
+        from localcat.interop.stac.importing import ImportOptions
+
+        root = None if within is None else Path(within)
+        o = ImportOptions(product, copy, root, on_conflict, dry_run, progress)
+        return from_geoparquet(self, source, o)
 
     def ingest(
         self,

@@ -79,6 +79,25 @@ def values_of(
     return found
 
 
+def files_of(connection: sqlite3.Connection, row_ids: Sequence[int]) -> list[tuple[Parameter, ...]]:
+    """Return the files of images in the order given, and of each in their order.
+
+    Returns
+    -------
+    list of tuple
+        (row id of the image, owned, href, size_bytes, hash, provider_id, provider_href)
+    """
+    sql = (
+        "SELECT f.image_id, f.owned, f.href, f.size_bytes, f.hash, f.provider_id, f.provider_href "
+        "FROM json_each(?) AS wanted CROSS JOIN image_file AS f ON f.image_id = wanted.value "
+        "ORDER BY wanted.id, f.position"
+    )
+    found: list[tuple[Parameter, ...]] = []
+    for start in range(0, len(row_ids), HYDRATION_CHUNK):
+        found += connection.execute(sql, (json.dumps(list(row_ids[start : start + HYDRATION_CHUNK])),))
+    return found
+
+
 def _in_order(
     connection: sqlite3.Connection, table: str, columns: str, row_ids: Sequence[int]
 ) -> Iterator[sqlite3.Cursor]:

@@ -7,7 +7,6 @@ same order, without triggers, which halves the time.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
@@ -70,12 +69,32 @@ def add_images(
 def _of_records(
     catalog: CatalogFile, records: Iterable[Any], report: AddReport, objects: list[Image], progress: bool | None
 ) -> Iterator[Block]:
-    """Yield what can be added of records, and collect those that are objects of the catalog."""
-    checker = Records(report)
-    numbered = enumerate(shown(records, "adding images", "images", progress))
-    while chunk := list(itertools.islice(numbered, _CHUNK)):
-        objects += [record for _, record in chunk if isinstance(record, Image) and record._catalog.file is catalog]
+    """Yield what can be added of records and tables among them, and collect those that are objects of the catalog."""
+    checker, count = Records(report), 0
+    chunk: list[tuple[int, Any]] = []
+    for record in shown(records, "adding images", "images", progress):
+        if not hasattr(record, "__arrow_c_array__"):
+            chunk.append((count, record))
+            count += 1
+            if isinstance(record, Image) and record._catalog.file is catalog:
+                objects.append(record)
+        if len(chunk) == _CHUNK or (chunk and hasattr(record, "__arrow_c_array__")):
+            yield checker.checked(chunk)
+            chunk = []
+        if hasattr(record, "__arrow_c_array__"):
+            yield from _of_batch(record, count, report)
+            count += record.num_rows
+    if chunk:
         yield checker.checked(chunk)
+
+
+def _of_batch(batch: Any, first: int, report: AddReport) -> Iterator[Block]:
+    """Yield what can be added of the rows of a batch, the first of which has a number among all."""
+    from localcat.writing.columns import Rows  # brings pyarrow, which records do not need
+
+    rows = Rows(batch.schema, report)
+    for start in range(0, batch.num_rows, _CHUNK):
+        yield rows.checked(batch.slice(start, _CHUNK), first + start)
 
 
 def _of_table(table: Any, report: AddReport, progress: bool | None) -> Iterator[Block]:

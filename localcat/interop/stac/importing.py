@@ -27,13 +27,15 @@ from localcat.writing.report import require_conflict_rule
 if TYPE_CHECKING:
     from localcat.models.backend import Backend
 
-_LOOKED_AT = 100  # Items whose assets are looked at where a Collection does not say which there are
+LOOKED_AT = 100
+"""Items whose assets are looked at where a Collection does not say which there are."""
+
 _MOST_NOTES = 100
 _LEFT = "items"  # the product of Items without a Collection
 
 
 @dataclass
-class _Seen:
+class Seen:
     """What the first pass found of a Collection."""
 
     collection: dict[str, Any] | None = None
@@ -65,21 +67,24 @@ def from_stac(catalog: Backend, source: Any, options: ImportOptions) -> StacRepo
     if isinstance(source, Iterable) and not isinstance(source, str | Path | Mapping):
         source = list(source)  # it is gone through twice
     with catalog.file.rehearsal() if options.dry_run else nullcontext():
-        return _Import(catalog, source, options).run()
+        return Import(catalog, source, options).run()
 
 
-class _Import:
+class Import:
+    """Takes what a source has into a catalog; `Catalog.from_stac` says how."""
+
     def __init__(self, catalog: Backend, source: Any, options: ImportOptions) -> None:
         self.catalog = catalog
         self.source = source
         self.options = options
-        self.within = options.within if options.within is not None else _folder_of(source)
+        self.within = options.within if options.within is not None else folder_of(source)
         self.report = StacReport()
         self.layouts: dict[str, tuple[str, Layout]] = {}  # product id and layout, by id of the Collection
         self.local: dict[str, tuple[Found, dict[str, Any], list[Path]]] = {}  # Items whose files are here, by image id
 
     def run(self) -> StacReport:
-        for collection_id, seen in self._survey().items():
+        """Make the products, and take in the Items."""
+        for collection_id, seen in self.survey().items():
             try:
                 with self.catalog.database.transaction():
                     self.layouts[collection_id] = self._product(collection_id, seen)
@@ -88,7 +93,7 @@ class _Import:
         try:
             added = add_images(
                 self.catalog.file,
-                self._records(),
+                self.records(),
                 on_conflict=self.options.on_conflict,
                 progress=self.options.progress,
             )
@@ -103,24 +108,25 @@ class _Import:
 
     # Products
 
-    def _survey(self) -> dict[str, _Seen]:
+    def survey(self) -> dict[str, Seen]:
         """Return what there is of each Collection, and report what cannot be used."""
-        seen: dict[str, _Seen] = {}
+        seen: dict[str, Seen] = {}
         for found in documents(self.source):
             if found.error is not None or found.document is None:
-                self._fail(found, found.error or ValidationError(f"{found.where} is empty"))
+                self.fail(found, found.error or ValidationError(f"{found.where} is empty"))
             elif found.is_item:
-                of = seen.setdefault(self._collection_id(found.document), _Seen())
-                if len(of.assets) < _LOOKED_AT:
+                of = seen.setdefault(self.collection_id(found.document), Seen())
+                if len(of.assets) < LOOKED_AT:
                     of.assets.append(found.document.get("assets") or {})
             else:
-                seen.setdefault(self.options.product or found.document["id"], _Seen()).collection = found.document
+                seen.setdefault(self.options.product or found.document["id"], Seen()).collection = found.document
         return seen
 
-    def _collection_id(self, item: Mapping[str, Any]) -> str:
+    def collection_id(self, item: Mapping[str, Any]) -> str:
+        """Return the id of the Collection that an Item belongs to."""
         return self.options.product or item.get("collection") or _LEFT
 
-    def _product(self, collection_id: str, seen: _Seen) -> tuple[str, Layout]:
+    def _product(self, collection_id: str, seen: Seen) -> tuple[str, Layout]:
         """Return the product that a Collection is, made or widened where needed, and its layout."""
         product = Product.get(collection_id, catalog=self.catalog)
         if product is None:
@@ -130,7 +136,7 @@ class _Import:
             self._add_bands(product, collection_id, assets_with_bands(seen.all_assets()))
         return str(product.id), layout_of(self.catalog, str(product.id))
 
-    def _new_product(self, collection_id: str, seen: _Seen) -> Product:
+    def _new_product(self, collection_id: str, seen: Seen) -> Product:
         said = seen.collection or {}
         own, own_bands = said.get(f"{OWN}product"), said.get(f"{OWN}bands")
         is_own = isinstance(own, dict) and isinstance(own_bands, list)
@@ -179,29 +185,32 @@ class _Import:
 
     # Images
 
-    def _records(self) -> Iterator[dict[str, Any]]:
+    def records(self) -> Iterator[Any]:
         """Yield the records of Items without files here; the others wait in `local`."""
         for found in documents(self.source):
-            if found.document is None or not found.is_item:
-                continue
-            known = self.layouts.get(self._collection_id(found.document))
-            if known is None:
-                self._fail(found, BadRequestError("its product could not be made"))
-                continue
-            try:
-                record, paths = self._record(found, *known)
-            except ClientError as error:
-                self._fail(found, error)
-                continue
-            if paths:
-                self._wait(found, record, paths)
-            else:
-                yield record
+            if found.document is not None and found.is_item:
+                yield from self.record_of(found)
+
+    def record_of(self, found: Found) -> Iterator[dict[str, Any]]:
+        """Yield the record of an Item, unless it is refused or its files are here."""
+        known = self.layouts.get(self.collection_id(found.document or {}))
+        if known is None:
+            self.fail(found, BadRequestError("its product could not be made"))
+            return
+        try:
+            record, paths = self._record(found, *known)
+        except ClientError as error:
+            self.fail(found, error)
+            return
+        if paths:
+            self._wait(found, record, paths)
+        else:
+            yield record
 
     def _record(self, found: Found, product_id: str, layout: Layout) -> tuple[dict[str, Any], list[Path]]:
         item: dict[str, Any] = found.document or {}
         attributes = attributes_of(item, layout)
-        name = _image_name(item["id"])
+        name = image_name(item["id"])
         paths = self._paths(found, layout)
         record = {"product_id": product_id, "name": name, **attributes}
         if "geometry" not in attributes and item.get("geometry") is not None:
@@ -239,7 +248,7 @@ class _Import:
         """Return where the files of an Item are, if all that hold bands are here."""
         paths: list[Path | None] = []
         for file in layout.files_of((found.document or {}).get("assets") or {}):
-            path = None if file.href is None else local_file(file.href, found.folder, self.within)
+            path = None if file.href is None else local_file(file.href, found.folder, self.within or found.folder)
             paths.append(path if path is not None and _is_file(path) else None)
         here = [path for path in paths if path is not None]
         if here and len(here) < len(paths):
@@ -257,7 +266,7 @@ class _Import:
             if not self.options.dry_run:
                 self._index(image, paths, overwrite=there)
         except (ClientError, OSError) as error:
-            self._fail(found, error if isinstance(error, ClientError) else BadRequestError(str(error)))
+            self.fail(found, error if isinstance(error, ClientError) else BadRequestError(str(error)))
             return
         self.report.replaced += there
         self.report.added += not there
@@ -274,7 +283,8 @@ class _Import:
                 image.geometry = None
                 image.save()
 
-    def _fail(self, found: Found, error: ClientError) -> None:
+    def fail(self, found: Found, error: ClientError) -> None:
+        """Report what was refused."""
         named = found.document.get("id") if found.document is not None else None
         self.report.failed.append(FailedItem(found.where, named, error))
 
@@ -286,7 +296,7 @@ class _Import:
                 self.report.notes.append("… and more of the same")
 
 
-def _folder_of(source: Any) -> Path | None:
+def folder_of(source: Any) -> Path | None:
     """Return the folder that local files of a source may lie in; None where there is none."""
     if isinstance(source, str | Path):
         path = Path(source)
@@ -305,7 +315,7 @@ def _product_id(collection_id: str) -> str:
     return "".join(character if character.isprintable() else "_" for character in collection_id).strip() or _LEFT
 
 
-def _image_name(item_id: str) -> str:
+def image_name(item_id: str) -> str:
     """Return the name of the image that an Item is; one that a name cannot have gets a digest, so that none collide."""
     name = Image.make_valid_name(item_id)
     if name == item_id and len(name) <= 2000:

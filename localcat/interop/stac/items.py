@@ -317,7 +317,7 @@ def _write_single(item: dict[str, Any], image: Image, name: str) -> None:
     written = None if known is None else known.write(given)
     if known is not None and written is not None:
         properties[known.property] = written
-    else:
+    if known is None or written is None or known.read(written) != given:
         properties[own] = Image._attributes[name].to_json(given)
 
 

@@ -36,13 +36,14 @@ _JSON = "application/json"
 _GEOJSON = "application/geo+json"
 
 
-class _Names:
+class Names:
     """Names of files and folders, of which no two differ in case alone."""
 
     def __init__(self) -> None:
         self._taken: set[str] = set()
 
     def of(self, text: str) -> str:
+        """Return a name that no earlier one had, made of a text."""
         name = _NOT_IN_NAMES.sub("_", text)[:_LONGEST_NAME].strip(".") or "_"
         name = f"_{name}" if _RESERVED.fullmatch(name) else name
         found, number = name, 1
@@ -60,7 +61,7 @@ class _Collection:
     product: Product
     layout: Layout
     folder: str
-    names: _Names = field(default_factory=_Names)
+    names: Names = field(default_factory=Names)
     links: list[dict[str, str]] = field(default_factory=list)
     extent: Extent = field(default_factory=Extent)
 
@@ -82,7 +83,7 @@ def write_tree(
     with staged(target) as room, write_errors(target):
         staging = room / target.name
         staging.mkdir()
-        names, collections = _Names(), dict[str, _Collection]()
+        names, collections = Names(), dict[str, _Collection]()
         for image in shown(images, "writing STAC", "items", progress, total=images.count()):
             product_id = str(image.product_id)
             if product_id not in collections:
@@ -100,7 +101,7 @@ def write_tree(
     return report
 
 
-def _begun(catalog: Backend, product_id: str, names: _Names, staging: Path) -> _Collection:
+def _begun(catalog: Backend, product_id: str, names: Names, staging: Path) -> _Collection:
     product = Product.get(product_id, catalog=catalog)
     if product is None:
         raise BadRequestError(f"product '{product_id}' was deleted while its images were written; try again")
@@ -124,7 +125,7 @@ def _write_item(
         {"rel": "collection", "href": "../collection.json", "type": _JSON},
         *others,
     ]
-    names = _Names()
+    names = Names()
     for position, file in enumerate(image.files or []):
         path = local_path_of(file, image)
         asset = item["assets"].get(collection.layout.key_of(position)) if path is not None else None

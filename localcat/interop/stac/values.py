@@ -27,7 +27,8 @@ class Value:
     read : callable
         Returns the attribute's value for the property's, or None if it cannot be one.
     write : callable
-        Returns the property's value for the attribute's, or None if the schema does not allow it.
+        Returns the property's value for the attribute's, or None if the schema does not allow it. Where it does not
+        lead back to the attribute's, as not all percents do, the Item says that, too.
     extension : str, optional
         The extension that defines the property.
     """
@@ -74,10 +75,8 @@ def _read_percent(value: Any) -> float | None:
     return float(Decimal(repr(value)) / 100) if is_number(value) and 0 <= value <= 100 else None
 
 
-def _write_percent(fraction: float) -> float | None:
-    """Return the percent of a fraction, if that leads back to it."""
-    percent = float(Decimal(repr(fraction)) * 100)
-    return percent if _read_percent(percent) == fraction else None
+def _write_percent(fraction: float) -> float:
+    return float(Decimal(repr(fraction)) * 100)
 
 
 def _within(low: float, high: float) -> dict[str, Callable[[Any], Any]]:
