@@ -156,6 +156,48 @@ class Catalog:
         return cls(CatalogFile.open_or_create(path, settings_of(org, user)))
 
     @classmethod
+    def index(
+        cls,
+        source: Any,
+        dest: str | os.PathLike[str] | None = None,
+        *,
+        within: str | os.PathLike[str] | None = None,
+        progress: bool | None = None,
+    ) -> tuple[Self, StacReport]:
+        """Make a catalog over STAC Items that others keep, to search them; their pixels stay where they are.
+
+        Files that are here are read where they are, others stay remote. Nothing is left if it fails.
+
+        Parameters
+        ----------
+        source : path, or what `from_stac` takes
+            A GeoParquet file or a folder of them, a static catalog, an ItemCollection, or lines of Items.
+        dest : path, optional
+            The new catalog file; beside the source when left out: ``items.gpkg`` for ``items.parquet``.
+        within : path, optional
+            Where files may lie that Items name; below the folder of the source when left out.
+        progress : bool, optional
+            Show a bar; None where the error output is a terminal.
+
+        Returns
+        -------
+        (Catalog, StacReport)
+            The catalog, open, and what became of the Items.
+
+        Raises
+        ------
+        CatalogExistsError
+            If there is something at `dest`.
+        BadRequestError, MissingLibraryError
+            If the source has no Items; or if it is GeoParquet, and pyarrow is not installed.
+        """
+        from localcat.interop.index_only import fill, path_beside  # brings shapely
+
+        catalog = cls.create(path_beside(source) if dest is None else dest, org="")
+        root = None if within is None else Path(within)
+        return catalog, fill(catalog, source, within=root, progress=progress)
+
+    @classmethod
     def temporary(cls, *, org: str | None = None, user: str | None = None) -> Self:
         """Make a catalog that is deleted when it is closed; it waits for no disk, and is ready in milliseconds."""
         return cls(CatalogFile.temporary(settings_of(org, user)))
