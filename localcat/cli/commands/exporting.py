@@ -117,6 +117,20 @@ def export_pgstac(chosen: Choice, output: str) -> None:
         say(repr(catalog.to_pgstac(output, search=_asked(chosen, catalog))))
 
 
+@command(
+    "geoparquet",
+    short_help="STAC Items as GeoParquet, for DuckDB and others.",
+    examples=("export geoparquet -o all.parquet", "export geoparquet --partition-by product -o survey-parquet/"),
+)
+@takes_images()
+@_output("The file, which is replaced if it is there; with --partition-by a folder, which must not exist.")
+@click.option("--partition-by", type=click.Choice(["product"]), help="A file for each product.")
+def export_geoparquet(chosen: Choice, output: Path, partition_by: str | None) -> None:
+    """Write images as GeoParquet, a STAC Item a row; it needs the extra [arrow]."""
+    with opened() as catalog:
+        say(repr(catalog.to_geoparquet(output, search=_asked(chosen, catalog), partition_by=partition_by)))
+
+
 _FILE = "The file, which is replaced if it is there; - for a pipe."
 
 
@@ -178,5 +192,5 @@ def _write(chosen: Choice, output: Path, column: tuple[str, ...], format: str) -
             catalog.to_file(sys.stdout.buffer, search=search, columns=columns, format=format)
 
 
-for _one in (export_stac, export_geojson, export_csv, export_arrow, export_gti, export_pgstac):
+for _one in (export_stac, export_geoparquet, export_geojson, export_csv, export_arrow, export_gti, export_pgstac):
     export_command.add_command(_one)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,32 @@ def import_command() -> None:
 _dry_run = click.option("--dry-run", is_flag=True, help="Change nothing, and tell what would be done.")
 _as_json = click.option("--json", "as_json", is_flag=True, help="The report as JSON.")
 
+_ITEMS: Sequence[Callable[[Any], Any]] = (
+    click.option(
+        "--product", metavar="ID", shell_complete=completing.products, help="Of all Items, for their Collections."
+    ),
+    click.option("--copy/--link", default=False, help="Copy files that are here, or index them where they are."),
+    click.option(
+        "--within", type=click.Path(file_okay=False, path_type=Path), help="Where files may be that Items name."
+    ),
+    click.option(
+        "--on-conflict",
+        type=click.Choice(["error", "skip", "replace"]),
+        default="error",
+        show_default=True,
+        help="What to do with an Item whose image is there already.",
+    ),
+    _dry_run,
+    _as_json,
+)
+
+
+def _takes_items(function: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of those that take Items in."""
+    for option in reversed(_ITEMS):
+        function = option(function)
+    return function
+
 
 @command(
     "stac",
@@ -41,20 +68,7 @@ _as_json = click.option("--json", "as_json", is_flag=True, help="The report as J
     ),
 )
 @click.argument("sources", nargs=-1, required=True, metavar="FOLDER|FILE|-...")
-@click.option(
-    "--product", metavar="ID", shell_complete=completing.products, help="Of all Items, for their Collections."
-)
-@click.option("--copy/--link", default=False, help="Copy files that are here, or index them where they are.")
-@click.option("--within", type=click.Path(file_okay=False, path_type=Path), help="Where files may be that Items name.")
-@click.option(
-    "--on-conflict",
-    type=click.Choice(["error", "skip", "replace"]),
-    default="error",
-    show_default=True,
-    help="What to do with an Item whose image is there already.",
-)
-@_dry_run
-@_as_json
+@_takes_items
 def import_stac(sources: tuple[str, ...], as_json: bool, **options: Any) -> None:
     """Take in STAC: a static catalog, an ItemCollection, Items line by line, or folders of them.
 
@@ -64,6 +78,20 @@ def import_stac(sources: tuple[str, ...], as_json: bool, **options: Any) -> None
     given = _given(sources)
     with opened() as catalog:
         report = catalog.from_stac(given[0] if len(given) == 1 else given, **options)
+    _print(report, as_json=as_json)
+
+
+@command(
+    "geoparquet",
+    short_help="STAC Items as GeoParquet.",
+    examples=("import geoparquet items.parquet", "import geoparquet survey-parquet/ --dry-run"),
+)
+@click.argument("sources", nargs=-1, required=True, metavar="FOLDER|FILE...", type=click.Path())
+@_takes_items
+def import_geoparquet(sources: tuple[str, ...], as_json: bool, **options: Any) -> None:
+    """Take in GeoParquet files of STAC Items, as localcat, stac-geoparquet and rustac write them."""
+    with opened() as catalog:
+        report = catalog.from_geoparquet(sources, **options)
     _print(report, as_json=as_json)
 
 
@@ -114,5 +142,5 @@ def _print(report: StacReport | OriginalReport, *, as_json: bool) -> None:
         raise BadRequestError(f"{len(report.failed):,} of what was found could not be taken in")
 
 
-for _one in (import_stac, import_original):
+for _one in (import_stac, import_geoparquet, import_original):
     import_command.add_command(_one)

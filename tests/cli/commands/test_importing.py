@@ -36,6 +36,18 @@ def test_stac_comes_in_as_it_went_out(kept: Catalog, tmp_path: Path) -> None:
         }
 
 
+def test_geoparquet_comes_in_as_it_went_out(kept: Catalog, tmp_path: Path) -> None:
+    run("export", "geoparquet", "-o", tmp_path / "all.parquet", catalog=kept)
+    run("export", "geoparquet", "--partition-by", "product", "-o", tmp_path / "parts", catalog=kept)
+    for source in ("all.parquet", "parts"):
+        with Catalog.create(tmp_path / f"{source}.gpkg", org="acme") as other:
+            words = ("import", "geoparquet", tmp_path / source, "--within", tmp_path)
+            assert run(*words, "--dry-run", catalog=other).startswith("StacReport: 4 added")
+            assert other.products.count() == 0
+            assert run(*words, catalog=other).startswith("StacReport: 4 added")
+            assert other.images.ids() == kept.images.ids()
+
+
 def test_items_come_through_a_pipe(kept: Catalog, tmp_path: Path) -> None:
     items = kept.images.to_item_collection()
     with Catalog.create(tmp_path / "other.gpkg", org="acme") as other:
