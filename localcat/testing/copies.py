@@ -11,11 +11,11 @@ from pathlib import Path
 
 from localcat.catalog import Catalog
 from localcat.disk.faults import write_errors
-from localcat.errors import BadRequestError, CatalogExistsError
+from localcat.errors import BadRequestError, CatalogExistsError, require
 from localcat.store.catalog_file import CatalogFile
 from localcat.store.file.database import Database
 
-FORMATS = ("stac", "gti")
+FORMATS = ("stac", "geoparquet", "gti")
 
 _lock = threading.Lock()
 _made: tuple[str, dict[str, bytes]] | None = None  # the name of the catalog file, and the content of all files
@@ -65,8 +65,9 @@ def write_earth(folder: str | os.PathLike[str], *, formats: Iterable[str] = FORM
         Where; it is made, or must be empty. ``catalog.gpkg`` is the catalog, with its pixels in ``catalog.data`` and
         ``scenes``.
     formats : iterable of str
-        ``"stac"`` writes a static STAC catalog with pixels of its own to ``stac``. ``"gti"`` writes the tile indexes of
-        all products beside the catalog, whose pixels they show. All when left out.
+        ``"stac"`` writes a static STAC catalog with pixels of its own to ``stac``. ``"geoparquet"`` writes
+        ``images.parquet``, and ``"gti"`` the tile indexes of all products, beside the catalog, whose pixels they name.
+        All when left out.
 
     Returns
     -------
@@ -79,6 +80,8 @@ def write_earth(folder: str | os.PathLike[str], *, formats: Iterable[str] = FORM
         If a format is not known. Nothing is written.
     CatalogExistsError
         If there is something in the folder.
+    MissingLibraryError
+        If pyarrow is not installed, which GeoParquet needs. Nothing is written.
     StorageError
         If it cannot be written there.
     """
@@ -86,6 +89,8 @@ def write_earth(folder: str | os.PathLike[str], *, formats: Iterable[str] = FORM
     for one in chosen:
         if one not in FORMATS:
             raise BadRequestError(f"{one!r} is not a format of the tiny Earth; choose among {', '.join(FORMATS)}")
+    if "geoparquet" in chosen:
+        require("pyarrow", "arrow", "for GeoParquet")
     target = Path(os.path.abspath(folder))  # noqa: PTH100  # links stay as they are written
     if target.is_dir() and any(target.iterdir()):
         raise CatalogExistsError(f"there is something in '{target}' already; name an empty folder, or a new one")
@@ -94,6 +99,8 @@ def write_earth(folder: str | os.PathLike[str], *, formats: Iterable[str] = FORM
     with Catalog.open(target / name) as catalog:
         if "stac" in chosen:
             catalog.to_stac(target / "stac", copy=True, progress=False)
+        if "geoparquet" in chosen:
+            catalog.to_geoparquet(target / "images.parquet", progress=False)
         if "gti" in chosen:
             for product in catalog.products:
                 catalog.to_gti(str(product.id), progress=False)

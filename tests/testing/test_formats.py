@@ -12,7 +12,17 @@ import pytest
 import rasterio
 from numpy.testing import assert_array_equal
 
-from localcat import AOI, BadRequestError, Band, Catalog, CatalogExistsError, Image, ImageCollection, Product
+from localcat import (
+    AOI,
+    BadRequestError,
+    Band,
+    Catalog,
+    CatalogExistsError,
+    Image,
+    ImageCollection,
+    MissingLibraryError,
+    Product,
+)
 from localcat import properties as p
 from localcat.testing import write_earth
 
@@ -83,6 +93,23 @@ def test_it_goes_out_as_stac_and_comes_back_equal(folder: Path, written: Catalog
         assert second == first
 
 
+@pytest.mark.parametrize("copy", [True, False])
+def test_it_goes_out_as_geoparquet_and_comes_back_equal(
+    folder: Path, written: Catalog, tmp_path: Path, copy: bool
+) -> None:
+    with Catalog.create(tmp_path / "back.gpkg", org="tiny", user="tiny") as back:
+        report = back.from_geoparquet(folder / "images.parquet", copy=copy, progress=False)
+        assert (report.added, report.failed) == (40, [])
+        require_equal(written, back)
+
+
+def test_without_pyarrow_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(MissingLibraryError, match=r"pyarrow is not installed, .* pip install '\.\[arrow\]'"):
+        write_earth(tmp_path / "earth")
+    assert list(tmp_path.iterdir()) == []
+
+
 SHOWN_IN_PART = {
     "tiny-temperature": "one of its images has longitudes from 0° to 360°, where the others have −180° to 180°",
     "tiny-optical.epsg-32719": "GDAL shows no tile with rows from south to north",
@@ -131,7 +158,9 @@ def test_only_what_is_asked_for_is_written(tmp_path: Path) -> None:
 
 
 def test_an_unknown_format_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadRequestError, match="'kml' is not a format of the tiny Earth; choose among stac, gti"):
+    with pytest.raises(
+        BadRequestError, match="'kml' is not a format of the tiny Earth; choose among stac, geoparquet, gti"
+    ):
         write_earth(tmp_path / "earth", formats=["stac", "kml"])
     assert list(tmp_path.iterdir()) == []
 
