@@ -26,6 +26,7 @@ COMMANDS = {  # by what they are for: each command, the module that has it, and 
         "recipes": ("ingesting", "How scenes are recognised."),
         "upload": ("taking_in", "Bring files in as one image."),
         "import": ("importing", "Take in STAC and other catalogs."),
+        "index": ("importing", "Make a catalog over Items that others keep."),
         "merge": ("taking_in", "Take in another catalog."),
     },
     "Reading out": {

@@ -31,16 +31,24 @@ def fill(catalog: Backend, source: Any, *, within: Path | None, progress: bool |
     """Take the Items of a source into a new catalog, which is removed if that fails."""
     options = ImportOptions(within=within, progress=progress)
     try:
-        if not _is_parquet(source):
-            return from_stac(catalog, source, options)
-        from localcat.interop.geoparquet.from_files import from_geoparquet  # brings pyarrow
-
-        return from_geoparquet(catalog, source, options)
+        return _take(catalog, source, options)
     except BaseException:
         catalog.file.close()
         catalog.file.path.unlink(missing_ok=True)
         shutil.rmtree(data_path(catalog.file.path), ignore_errors=True)
         raise
+
+
+def _take(catalog: Backend, source: Any, options: ImportOptions) -> StacReport:
+    if _is_parquet(source):
+        from localcat.interop.geoparquet.from_files import from_geoparquet  # brings pyarrow
+
+        report = from_geoparquet(catalog, source, options)
+    else:
+        report = from_stac(catalog, source, options)
+    if not (report.added or report.failed):
+        raise BadRequestError(f"there are no Items in {str(source)!r:.200}; name a file or folder that has some")
+    return report
 
 
 def _is_parquet(source: Any) -> bool:

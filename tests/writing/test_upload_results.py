@@ -261,7 +261,7 @@ def test_an_interrupt_while_writing_leaves_nothing_and_no_lock(
     for step in ("sync", "publish", "temporary"):
         with monkeypatch.context() as patch:
 
-            def interrupted(*arguments: object) -> None:
+            def interrupted(*arguments: object, **options: object) -> None:
                 raise KeyboardInterrupt
 
             patch.setattr(DataFolder, step, interrupted)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from localcat.cli import completing
-from localcat.cli.door import CommandGroup, command, tell
+from localcat.cli.door import CommandGroup, command, say, tell
 from localcat.cli.opening import opened
 from localcat.cli.piping import PIPE, records_of, text_of_pipe
 from localcat.errors import BadRequestError
@@ -31,14 +31,16 @@ def import_command() -> None:
 _dry_run = click.option("--dry-run", is_flag=True, help="Change nothing, and tell what would be done.")
 _as_json = click.option("--json", "as_json", is_flag=True, help="The report as JSON.")
 
+_within = click.option(
+    "--within", type=click.Path(file_okay=False, path_type=Path), help="Where files may be that Items name."
+)
+
 _ITEMS: Sequence[Callable[[Any], Any]] = (
     click.option(
         "--product", metavar="ID", shell_complete=completing.products, help="Of all Items, for their Collections."
     ),
     click.option("--copy/--link", default=False, help="Copy files that are here, or index them where they are."),
-    click.option(
-        "--within", type=click.Path(file_okay=False, path_type=Path), help="Where files may be that Items name."
-    ),
+    _within,
     click.option(
         "--on-conflict",
         type=click.Choice(["error", "skip", "replace"]),
@@ -123,6 +125,38 @@ def import_original(sources: tuple[str, ...], on_conflict: str, dry_run: bool, a
     with opened() as catalog:
         report = catalog.from_original(_given(sources), on_conflict=on_conflict, dry_run=dry_run)
     _print(report, as_json=as_json)
+
+
+@command(
+    "index",
+    examples=(
+        "index items.parquet",
+        "index stac/catalog.json -o stac.gpkg",
+        "index items.ndjson --within /media/stick",
+    ),
+)
+@click.argument("source", metavar="FOLDER|FILE", type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The new catalog; beside the source, with its name, when left out.",
+)
+@_within
+@_as_json
+def index_command(source: Path, output: Path | None, within: Path | None, as_json: bool) -> None:
+    """Make a catalog over STAC Items that others keep, to search them; pixels stay where they are.
+
+    The source is a GeoParquet file or a folder of them, a static catalog, an ItemCollection, or Items line by line.
+    Files that are here are read where they are, others stay remote.
+    """
+    from localcat.catalog import Catalog  # other commands may not need it
+
+    catalog, report = Catalog.index(source, output, within=within)
+    with catalog:
+        if not as_json:
+            say(f"made {catalog.path}")
+        _print(report, as_json=as_json)
 
 
 def _given(sources: tuple[str, ...]) -> list[Any]:

@@ -93,3 +93,26 @@ def test_metadata_of_the_original_comes_home(tmp_path: Path) -> None:
 def complaint_of(done: Result) -> str:
     assert done.exit_code == 1
     return done.stderr.removeprefix("localcat: ").rstrip()
+
+
+def test_an_index_is_a_catalog_of_its_own_beside_the_items(kept: Catalog, tmp_path: Path) -> None:
+    parquet, stac, other = tmp_path / "all.parquet", tmp_path / "stac", tmp_path / "other.gpkg"
+    run("export", "geoparquet", "-o", parquet, catalog=kept)
+    run("export", "stac", "-o", stac, catalog=kept)
+    for words, made in (
+        ((parquet,), tmp_path / "all.gpkg"),
+        ((parquet, "-o", other), other),
+        ((stac,), tmp_path / "stac.gpkg"),
+    ):
+        said = run("index", *words, "--within", tmp_path).splitlines()
+        assert said[0] == f"made {made}"
+        assert said[1].startswith("StacReport: 4 added, 0 replaced, 0 skipped, 0 failed")
+        with Catalog.open(made) as index:
+            assert index.images.ids() == kept.images.ids()
+    assert "all.gpkg' already" in complaint("index", parquet)
+
+
+def test_an_index_of_nothing_is_not_made(tmp_path: Path) -> None:
+    (tmp_path / "empty.ndjson").touch()
+    assert "there are no Items in" in complaint("index", tmp_path / "empty.ndjson")
+    assert [path.name for path in tmp_path.iterdir()] == ["empty.ndjson"]
