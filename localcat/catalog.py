@@ -1003,7 +1003,7 @@ class Catalog:
         The views ``products``, ``bands``, ``images``, ``files`` and ``footprints`` are meant for it and stay as they
         are, and so is ``rtree_footprints_geometry``, the boxes of footprints; tables may change. There are functions of
         a geometry: ``lc_area_km2(g)``, ``lc_geojson(g)``, ``lc_wkt(g)`` and ``lc_intersects(g, other)``, where `other`
-        may be WKT. They are exact, as searches are, and computed row by row. See docs/engines.md.
+        may be WKT. They compute as searches do, areas on a sphere, row by row. See docs/engines.md.
 
         Parameters
         ----------

@@ -10,7 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "docs" / "examples"
 DOCUMENT = ROOT / "docs" / "examples.md"
-ORDER = ("guide", "composite", "ndvi_series", "change", "class_areas", "derived", "test_with_fixtures")
+ORDER = ("guide", "composite", "ndvi_series", "change", "class_areas", "gaps", "derived", "test_with_fixtures")
 HEAD = """\
 # Short programs
 
