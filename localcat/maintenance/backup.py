@@ -28,6 +28,7 @@ from localcat.errors import (
     CatalogNotFoundError,
     ConflictError,
     CorruptImageError,
+    ImageDeletedError,
     StorageError,
 )
 from localcat.maintenance.report import BackupReport
@@ -312,10 +313,14 @@ def _copy_file(catalog: CatalogFile, folder: DataFolder, href: str, sha256: str)
     with read_errors(source):  # its folder may be one that cannot be looked into
         is_there = source.is_file()
     if is_there:
-        _, digest = copy_checked(source, folder, href)
-        if digest == sha256:
-            return True
-        folder.remove(href)
+        try:
+            _, digest = copy_checked(source, folder, href)
+        except ImageDeletedError:  # it went right after the look
+            is_there = False
+        else:
+            if digest == sha256:
+                return True
+            folder.remove(href)
     with catalog.database.read() as connection:
         found = connection.execute(
             "SELECT image.uid FROM image_file AS file JOIN image ON image.id = file.image_id "

@@ -68,7 +68,7 @@ def row_first() -> None:
     publish, begin = DataFolder.publish, Database.write
     waiting: list[tuple[DataFolder, Path, str]] = []
 
-    def later(self: DataFolder, temporary: Path, href: str) -> None:
+    def later(self: DataFolder, temporary: Path, href: str, *, unsynced: set[Path] | None = None) -> None:
         waiting.append((self, temporary, href))
 
     @contextmanager

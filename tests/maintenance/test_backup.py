@@ -190,6 +190,26 @@ def test_files_that_go_before_they_are_copied(kept: Catalog, tmp_path: Path, mon
     assert sorted(copy.data_folder.hrefs()) == sorted(kept.data_folder.hrefs())
 
 
+def test_a_file_that_goes_when_it_is_about_to_be_copied(
+    kept: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy_checked = module.copy_checked
+
+    def copy_late(source: Path, folder: DataFolder, href: str) -> tuple[int, str]:
+        monkeypatch.undo()
+        with Catalog.open(kept.path) as other:
+            for image in other.images:
+                if image.files and image.files[0].href == href:
+                    image.delete()
+        return copy_checked(source, folder, href)
+
+    monkeypatch.setattr(module, "copy_checked", copy_late)
+    report = kept.backup(tmp_path / "copy.gpkg", progress=False)
+    assert report.images == kept.images.count() == 3
+    with Catalog.open(tmp_path / "copy.gpkg") as copy:
+        assert copy.verify("full", progress=False).problems == []
+
+
 def test_a_reader_cannot_stop_others_from_deleting(
     kept: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
