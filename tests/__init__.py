@@ -4,5 +4,5 @@ import sys
 
 from tests.systems import EMULATED, put_in_place
 
-if EMULATED and "localcat" not in sys.modules:  # else a child that began with localcat, and stays what it is
+if EMULATED and "localcat.disk" not in sys.modules:  # else a child that began with it, and stays what it is
     put_in_place(EMULATED)
