@@ -6,30 +6,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from localcat.errors import ClientError, printable
+from localcat.errors import printable
 from localcat.interop.original.attributes import KEPT
+from localcat.interop.refused import Refused
 from localcat.models.html import Printed
 
 _MOST_NOTES = 100
-
-
-@dataclass(frozen=True, slots=True)
-class FailedDocument:
-    """A document that was not taken in.
-
-    Parameters
-    ----------
-    where : str
-        Its file, its line, or its position in a list.
-    id : str or None
-        Its own id, if that is known.
-    error : ClientError
-        Why.
-    """
-
-    where: str
-    id: str | None
-    error: ClientError
 
 
 @dataclass(slots=True)
@@ -42,7 +24,7 @@ class OriginalReport(Printed):
         How many were added.
     replaced, skipped : int
         How many were there before, and took the attributes of their document, or stayed as they were.
-    failed : list of FailedDocument
+    failed : list of Refused
         Those that were refused, each with its error.
     not_understood : Counter
         How often attributes were met that are not known here, or whose values are refused, by ``image.attribute``. They
@@ -56,7 +38,7 @@ class OriginalReport(Printed):
     images: int = 0
     replaced: int = 0
     skipped: int = 0
-    failed: list[FailedDocument] = field(default_factory=list)
+    failed: list[Refused] = field(default_factory=list)
     not_understood: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
 
@@ -75,7 +57,7 @@ class OriginalReport(Printed):
             "images": self.images,
             "replaced": self.replaced,
             "skipped": self.skipped,
-            "failed": [{"where": one.where, "id": one.id, "error": str(one.error)} for one in self.failed],
+            "failed": [one.to_dict() for one in self.failed],
             "not_understood": dict(self.not_understood),
             "notes": list(self.notes),
         }
@@ -87,7 +69,7 @@ class OriginalReport(Printed):
         )
 
     def __str__(self) -> str:
-        lines = [f"  {printable(one.where)}: {one.error}" for one in self.failed]
+        lines = [f"  {one}" for one in self.failed]
         if self.not_understood:
             met = ", ".join(f"{name} ({count:,})" for name, count in self.not_understood.most_common())
             lines.append(f"  kept in extra_properties['{KEPT}']: {printable(met)}")

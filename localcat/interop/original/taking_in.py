@@ -14,7 +14,8 @@ from localcat.errors import ClientError, DuplicateError, ValidationError
 from localcat.expressions.properties import properties as p
 from localcat.interop.original.attributes import Understood, product_id_of, understood
 from localcat.interop.original.documents import KINDS, Document, documents
-from localcat.interop.original.outcome import FailedDocument, OriginalReport
+from localcat.interop.original.outcome import OriginalReport
+from localcat.interop.refused import Refused
 from localcat.models.band import Band
 from localcat.models.enums import StorageState
 from localcat.models.image import Image
@@ -60,7 +61,7 @@ class _Import:
         wanted: dict[str, None] = {}  # the products of bands and images, in the order in which they are met
         for document in documents(self.source):
             if document.error is not None:
-                self.report.failed.append(FailedDocument(document.where, document.id, document.error))
+                self.report.failed.append(Refused(document.where, document.id, document.error))
             elif document.kind not in KINDS:
                 self.report.note(f"{document.where}: an object of the type {document.kind!r:.100} is passed over")
             elif document.kind == "image":
@@ -80,7 +81,7 @@ class _Import:
             self._take(found)
         added = add_images(self.catalog.file, self._images(), progress=progress)
         self.report.images += added.added
-        self.report.failed += [FailedDocument(str(one.id), one.id, one.error) for one in added.failed]
+        self.report.failed += [Refused(str(one.id), one.id, one.error) for one in added.failed]
         with self.catalog.database.write() as transaction:
             rows.set_times(transaction.connection, "image", self._times)
 
@@ -90,7 +91,7 @@ class _Import:
             found = understood(document)
             is_new = self._is_new(document, found)
         except ClientError as error:
-            self.report.failed.append(FailedDocument(document.where, document.id, error))
+            self.report.failed.append(Refused(document.where, document.id, error))
             return None
         return found if is_new else None
 
@@ -128,7 +129,7 @@ class _Import:
         except DuplicateError:
             raise
         except ClientError as error:
-            self.report.failed.append(FailedDocument(f"{found.kind.__name__} {found.id}", found.id, error))
+            self.report.failed.append(Refused(f"{found.kind.__name__} {found.id}", found.id, error))
             return
         if found.kind is Product:
             self.report.products += 1
@@ -202,4 +203,4 @@ class _Import:
         except DuplicateError:
             raise
         except ClientError as error:
-            self.report.failed.append(FailedDocument(f"Image {found.id}", found.id, error))
+            self.report.failed.append(Refused(f"Image {found.id}", found.id, error))

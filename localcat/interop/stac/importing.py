@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from localcat.errors import BadRequestError, ClientError, DuplicateError, ValidationError
+from localcat.interop.refused import Refused
 from localcat.interop.stac.assets import KEPT, KEYS, OWN, Layout, default_keys, layout_of
 from localcat.interop.stac.bands import ASSUMED, MOST_BANDS, assets_with_bands, bands_of_assets
 from localcat.interop.stac.items import attributes_of, extra_properties_of, stac_item
-from localcat.interop.stac.report import FailedItem, StacReport
+from localcat.interop.stac.report import StacReport
 from localcat.interop.stac.sources import Found, documents, local_file
 from localcat.models.band import Band
 from localcat.models.enums import StorageState
@@ -89,7 +90,7 @@ class Import:
                 with self.catalog.database.transaction():
                     self.layouts[collection_id] = self._product(collection_id, seen)
             except ClientError as error:
-                self.report.failed.append(FailedItem(f"Collection {collection_id}", collection_id, error))
+                self.report.failed.append(Refused(f"Collection {collection_id}", collection_id, error))
         try:
             added = add_images(
                 self.catalog.file,
@@ -101,7 +102,7 @@ class Import:
             self._remove_products()
             raise
         self.report.added, self.report.replaced, self.report.skipped = added.added, added.replaced, added.skipped
-        self.report.failed += [FailedItem(str(one.id), one.id, one.error) for one in added.failed]
+        self.report.failed += [Refused(str(one.id), one.id, one.error) for one in added.failed]
         for found, record, paths in shown(self.local.values(), "taking in files", "items", self.options.progress):
             self._upload(found, record, paths)
         return self.report
@@ -286,7 +287,7 @@ class Import:
     def fail(self, found: Found, error: ClientError) -> None:
         """Report what was refused."""
         named = found.document.get("id") if found.document is not None else None
-        self.report.failed.append(FailedItem(found.where, named, error))
+        self.report.failed.append(Refused(found.where, named, error))
 
     def _note(self, *notes: str) -> None:
         for note in notes:

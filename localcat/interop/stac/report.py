@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from localcat.errors import ClientError, printable
+from localcat.errors import printable
+from localcat.interop.refused import Refused
 from localcat.models.html import Printed
 
 
@@ -35,25 +36,6 @@ class StacExport(Printed):
         return f"StacExport: {self.products:,} products, {self.items:,} items{copied} in '{self.path.parent}'"
 
 
-@dataclass(frozen=True, slots=True)
-class FailedItem:
-    """An Item or a Collection that was not taken in.
-
-    Parameters
-    ----------
-    where : str
-        Its file, its line, or its position in a list.
-    id : str or None
-        Its own id, if that is known.
-    error : ClientError
-        Why.
-    """
-
-    where: str
-    id: str | None
-    error: ClientError
-
-
 @dataclass(slots=True)
 class StacReport(Printed):
     """What became of the Items and Collections of `Catalog.from_stac`.
@@ -64,7 +46,7 @@ class StacReport(Printed):
         The ids of the products that were made.
     added, replaced, skipped : int
         How many images.
-    failed : list of FailedItem
+    failed : list of Refused
         Those that were refused, each with its error.
     notes : list of str
         What was assumed, and what changed its form.
@@ -74,7 +56,7 @@ class StacReport(Printed):
     added: int = 0
     replaced: int = 0
     skipped: int = 0
-    failed: list[FailedItem] = field(default_factory=list)
+    failed: list[Refused] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
@@ -84,7 +66,7 @@ class StacReport(Printed):
             "added": self.added,
             "replaced": self.replaced,
             "skipped": self.skipped,
-            "failed": [{"where": one.where, "id": one.id, "error": str(one.error)} for one in self.failed],
+            "failed": [one.to_dict() for one in self.failed],
             "notes": list(self.notes),
         }
 
@@ -96,5 +78,5 @@ class StacReport(Printed):
         )
 
     def __str__(self) -> str:
-        failed = [f"  {printable(one.where)}: {one.error}" for one in self.failed]
+        failed = [f"  {one}" for one in self.failed]
         return "\n".join([repr(self), *failed, *(f"  {printable(note)}" for note in self.notes)])

@@ -287,8 +287,9 @@ class Database:
             return
         self._look_now()
         session = self._session()  # which may be another one, if what was forbidden no longer is
+        self.unread.finish(self.read)  # much of it may be left: others need not wait for that
         with session.running(self._lock()) as transaction:
-            self.unread.read(transaction.connection)
+            self.unread.read(transaction.connection)  # what other threads found since
             yield transaction
 
     def require_writable(self, *, creates: bool = False) -> None:

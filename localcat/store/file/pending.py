@@ -29,7 +29,7 @@ class Pending:
         self._readers[id(reader)] = reader
 
     def finish(self, reading: Callable[[], AbstractContextManager[sqlite3.Connection]]) -> None:
-        """Let all of them read as the last thing that is done, if that can be done."""
+        """Let all of them read, if that can be done, outside of any transaction."""
         if self._readers:
             with suppress(ClientError), reading() as connection:
                 self.read(connection)
