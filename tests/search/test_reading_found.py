@@ -73,3 +73,20 @@ def test_few_of_a_time_are_read_in_one_go(images: ImageSearch) -> None:
 
 def test_the_footprints_of_an_area_are_read_once(images: ImageSearch) -> None:
     assert len(statements(images.intersects((0.0, 0.0, 0.5, 0.5)).limit(50))) == 1
+
+
+def test_what_was_left_is_read_before_others_are_kept_out() -> None:
+    with Catalog.temporary(org="") as catalog:
+        Product(id="a", name="A", catalog=catalog).save()
+        catalog.add_images({"id": f"a:i{number}", "satellite_id": "one"} for number in range(250))
+        found = list(catalog.images)
+        seen: list[str] = []
+        with catalog.database.read() as connection:
+            connection.set_trace_callback(seen.append)
+        with catalog.transaction():
+            begun = next(index for index, one in enumerate(seen) if one.startswith("BEGIN IMMEDIATE"))
+            assert sum("image.satellite_id" in one for one in seen[:begun]) == 3
+            assert [one for one in seen[begun:] if "image.satellite_id" in one] == []
+            catalog.images.filter(p.name == "i7").first().delete()
+        connection.set_trace_callback(None)
+        assert {image.satellite_id for image in found} == {"one"}
