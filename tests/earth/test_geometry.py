@@ -23,7 +23,7 @@ from localcat.earth.geometry import (
 )
 from localcat.earth.wkt import as_area
 from localcat.errors import CorruptCatalogError, GeometryWarning, InvalidGeometryError, LocalcatWarning
-from tests.strategies import shapes
+from tests.random_catalogs import shapes
 
 SQUARE = shapely.box(10, 20, 12, 21)
 SQUARE_JSON = {"type": "Polygon", "coordinates": [[[10, 20], [12, 20], [12, 21], [10, 21], [10, 20]]]}

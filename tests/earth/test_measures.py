@@ -23,7 +23,7 @@ from localcat.earth.geometry import (
     search_boxes,
 )
 from localcat.errors import InvalidGeometryError
-from tests.strategies import SPECIAL_SHAPES, shapes
+from tests.random_catalogs import SPECIAL_SHAPES, shapes
 
 SQUARE = shapely.box(10, 20, 12, 21)
 

@@ -19,7 +19,7 @@ from localcat.expressions.conditions import spatial
 from localcat.expressions.nodes import Ref, Relation, Spatial
 from localcat.expressions.spatial import boxes_of
 from localcat.expressions.spatial import test_of as make_test
-from tests.strategies import shapes
+from tests.random_catalogs import shapes
 
 FOOTPRINT = Ref("geometry")
 DEGREE = math.pi / 180 * RADIUS  # metres

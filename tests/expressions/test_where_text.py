@@ -14,7 +14,7 @@ from localcat.expressions.nodes import Node
 from localcat.expressions.properties import Expression
 from localcat.expressions.properties import properties as p
 from localcat.expressions.python_text import to_python
-from tests.strategies import Record, filters, filters_on_places, records, records_with_places
+from tests.random_catalogs import Record, filters, filters_on_places, records, records_with_places
 
 MOMENT = datetime(2024, 6, 30, 23, 59, 59, 999_999, tzinfo=UTC)
 

@@ -13,7 +13,7 @@ from localcat import Catalog, Image, Product, SpectralBand
 from localcat import properties as p
 from localcat.expressions.properties import Expression
 from localcat.search.explain import Step
-from tests.strategies import fill, filters_on_places, records_with_places
+from tests.random_catalogs import fill, filters_on_places, records_with_places
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from localcat import Catalog, Image
 from localcat import properties as p
 from localcat.earth import sphere
 from localcat.errors import BadRequestError
-from tests.strategies import fill, records_with_places, shapes
+from tests.random_catalogs import fill, records_with_places, shapes
 
 
 def nearest(search, point, k) -> list[str]:

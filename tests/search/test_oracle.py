@@ -25,7 +25,7 @@ from localcat.models.band import Band
 from localcat.search import Search
 from localcat.store.query import by_time, planner
 from localcat.timestamps import from_microseconds, to_microseconds
-from tests.strategies import MOMENTS, Asked, Record, asked, asked_of, fill, filters, records, shapes
+from tests.random_catalogs import MOMENTS, Asked, Record, asked, asked_of, fill, filters, records, shapes
 
 SEARCHES = 10  # asked of each catalog
 EXAMPLES = 75  # catalogs

@@ -17,8 +17,8 @@ from localcat.errors import BadRequestError, InvalidGeometryError
 from localcat.expressions.evaluate import evaluate
 from localcat.expressions.nodes import Relation
 from localcat.expressions.properties import Expression
+from tests.random_catalogs import fill, filters_on_places, places, records_with_places
 from tests.small_catalog import AROUND_A_SQUARE
-from tests.strategies import fill, filters_on_places, places, records_with_places
 
 SQUARE = (0, 0, 10, 10)
 NEAR = 112_000.0  # metres; a degree and a little
