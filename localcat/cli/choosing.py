@@ -19,8 +19,11 @@ if TYPE_CHECKING:
 
 S = TypeVar("S", bound="Search[Any]")
 
-_WKT = ("SRID=", "POINT", "LINESTRING", "LINEARRING", "POLYGON", "MULTI", "GEOMETRYCOLLECTION", "{")  # or GeoJSON
-
+# Well-known text or GeoJSON, and not a file such as polygons.geojson.
+_TEXT = re.compile(
+    r"\s*(?:SRID\s*=|\{|(?:POINT|LINESTRING|LINEARRING|POLYGON|MULTI[A-Z]+|GEOMETRYCOLLECTION)\s*(?:ZM?|M)?\s*(?:\(|EMPTY\b))",
+    re.IGNORECASE,
+)
 _BOX = re.compile(r"\s*[-\d.]+(?:[,\s]+[-\d.]+){3}\s*")
 
 
@@ -76,7 +79,7 @@ class Choice:
             return None
         if self.intersects == PIPE:
             return localcat.AOI.from_text(text_of_pipe())
-        if self.intersects.lstrip().upper().startswith(_WKT):
+        if _TEXT.match(self.intersects):
             return localcat.AOI.from_text(self.intersects)
         if _BOX.fullmatch(self.intersects):
             raise click.UsageError(f"{self.intersects!r} is a box; name it with --bbox")

@@ -238,13 +238,18 @@ def complain(message: str) -> None:
 
 def say(text: object, *, err: bool = False) -> None:
     """Print one line, in which nothing of a catalog's own text can move the cursor or begin another line."""
-    click.echo(printable(_in_words(str(text))), err=err)
+    click.echo(printable(str(text)), err=err)
+
+
+def advise(message: object, *, err: bool = False) -> None:
+    """Print one line of the library, as `say` does, with its advice as commands."""
+    say(_in_words(str(message)), err=err)
 
 
 def tell(report: object) -> None:
-    """Print a report of the library, whose lines are each `printable` already."""
+    """Print a report of the library, whose lines are each `printable` already, with its advice as commands."""
     for line in str(report).split("\n"):
-        say(line)
+        advise(line)
 
 
 def _message_of(error: click.UsageError) -> str:

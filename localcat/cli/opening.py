@@ -56,7 +56,7 @@ def object_of(catalog: Catalog, uid: str) -> Any:
     Raises
     ------
     NotFoundError
-        If there is none; the message names the nearest ids.
+        If there is none.
     """
     for kind in (localcat.Product, localcat.Image, localcat.Band, localcat.ImageUpload):
         found = kind.get(uid, catalog=catalog)

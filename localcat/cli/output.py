@@ -38,6 +38,7 @@ _SUFFIXES = {".json": "json", ".ndjson": "nl", ".jsonl": "nl", ".csv": "csv", ".
 _TEXTS = ("", ".txt", ".text", ".md", ".rst", ".html", ".tex")  # of files in which a table is no surprise
 _LOOKED_AT = 1024  # bytes of a file that is to be replaced; files that are not text have a zero among them
 _MEASURED = 1000  # rows that decide how wide the columns of a table are; those behind them have to fit
+_ADVICE = frozenset({"advice", "error", "notes", "why_read_only"})  # what messages of reports are called
 _NARROWEST = 8  # characters of a column that is made narrower
 _WHOLE = 24  # characters of a value that is shown whole or not at all, as a time is
 _GAP = "  "
@@ -174,7 +175,16 @@ def _lacks_letters() -> bool:
 
 def print_json(document: Any) -> None:
     """Print a report as JSON, with its advice as commands."""
-    click.echo(in_words_of_the_shell(json.dumps(document, ensure_ascii=_lacks_letters())))
+    click.echo(json.dumps(_with_advice(document), ensure_ascii=_lacks_letters()))
+
+
+def _with_advice(value: Any, *, is_advice: bool = False) -> Any:
+    """Return a report with its messages in the words of the shell; ids, paths and all else stay as they are."""
+    if isinstance(value, dict):
+        return {name: _with_advice(one, is_advice=name in _ADVICE) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_with_advice(one, is_advice=is_advice) for one in value]
+    return in_words_of_the_shell(value) if is_advice and isinstance(value, str) else value
 
 
 def prints(*, formats: Sequence[str] = FORMATS) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -9,6 +9,8 @@ _VERBS = "verify|gc|backup|recover|relocate|optimize|reindex|merge|ingest|sql|in
 _FLAGS = "overwrite|dry_run|force|restore|uncertain|cog|copy|all_touched"
 _OPTIONS = "crs|resolution|scaling|nodata|data_type|bands"
 _Words = str | Callable[[re.Match[str]], str]
+# Around a name of the library: it is no part of a path, of an id or of another name.
+_FREE, _ENDS = r"(?<![\w/\\:.-])", r"(?![\w/\\]|\.\w)"
 
 
 def _option(found: re.Match[str]) -> str:
@@ -19,18 +21,18 @@ _WORDS: tuple[tuple[re.Pattern[str], _Words], ...] = tuple(
     (re.compile(pattern), words)
     for pattern, words in (
         # verbs
-        (r"\b[Cc]atalog\.create\b(?:\([^)]*\))?", "`localcat init`"),
-        (r"\b[Cc]atalog\.open\b(?:\([^)]*\))?", "--catalog"),
-        (rf"\b[Cc]atalog\.({_VERBS})\b(?:\([^)]*\))?", r"`localcat \1`"),
-        (r"(?<![\w.])verify\(\)", "`localcat verify`"),
-        (r"\bcatalog\.products\b", "`localcat ls`"),
+        (rf"{_FREE}[Cc]atalog\.create{_ENDS}(?:\([^)]*\))?", "`localcat init`"),
+        (rf"{_FREE}[Cc]atalog\.open{_ENDS}(?:\([^)]*\))?", "--catalog"),
+        (rf"{_FREE}[Cc]atalog\.({_VERBS}){_ENDS}(?:\([^)]*\))?", r"`localcat \1`"),
+        (rf"{_FREE}verify\(\)", "`localcat verify`"),
+        (rf"{_FREE}catalog\.products{_ENDS}", "`localcat ls`"),
         (r"\b(?:call )?delete_related_objects\(\)", "use `localcat delete --related`"),
-        (r"\bsave\(force=True\)", "--force"),
+        (rf"{_FREE}save\(force=True\)", "--force"),
         # options
         (r"to index it in place, or leave out copy=False", "to index it in place, or let it be copied"),
-        (r"\bcopy=False\b", "--in-place"),
+        (rf"{_FREE}copy=False{_ENDS}", "--in-place"),
         (r"\bon_conflict='(\w+)' or '(\w+)'", r"--on-conflict \1 or \2"),
-        (rf"\b({_FLAGS})=True\b", lambda found: f"--{found[1].replace('_', '-')}"),
+        (rf"{_FREE}({_FLAGS})=True{_ENDS}", lambda found: f"--{found[1].replace('_', '-')}"),
         (r"; open it without read_only=True", ""),
         (r", or pass max_bytes\b", ""),
         (r"\bpass a wider data_type\b", "name a wider --data-type"),
@@ -39,7 +41,7 @@ _WORDS: tuple[tuple[re.Pattern[str], _Words], ...] = tuple(
         (rf"\bpass ({_OPTIONS})\b", _option),
         (r"choose another, or None\b", "choose another, or null"),
         # conditions and values
-        (r"\bask p\.(\w+)\.intersects\(\.\.\.\), or .*", r"ask S_INTERSECTS(\1, …), or use --bbox or --intersects"),
+        (r"\bask p\.(\w+)\.intersects\(\.\.\.\), or [^\n]*", r"ask S_INTERSECTS(\1, …), or use --bbox or --intersects"),
         (r"\bp\.(\w+)\['key'\]", r"\1.key"),
         (r"\bp\.(\w+) == (?=['\"])", r"\1 = "),
         (r": prefix, like and ilike do not apply", ": LIKE does not apply"),
@@ -49,7 +51,7 @@ _WORDS: tuple[tuple[re.Pattern[str], _Words], ...] = tuple(
         (r"\bask with ==,", "ask with =,"),
         (r"\bpass a datetime, or text such as", "write it in quotes, such as"),
         (r"\bas a percentage, write '?([\d.]+)'? / 100", lambda found: f"{found[1]} % is {float(found[1]) / 100:g}"),
-        (r"\bpass GeoJSON, a shapely geometry, an object with __geo_interface__, or .*", "write GeoJSON or WKT"),
+        (r"\bpass GeoJSON, a shapely geometry, an object with __geo_interface__, or [^\n]*", "write GeoJSON or WKT"),
     )
 )
 

@@ -67,14 +67,14 @@ _LONGEST_NAME = 200  # characters; file systems allow 255 bytes, and temporary n
 def download_image(image: Image, request: DownloadRequest) -> str:
     """Write bands of an image to a file; `Image.download` says how."""
     path = _file_for(_name_of(image, request), request.dest, request)
-    _require_outside([image], [path])
+    require_outside([image], [path])
     return _write(read_one(image, _read_for(path, request)), path, request)
 
 
 def download_images(images: Sequence[Image], request: DownloadRequest) -> list[str]:
     """Write bands of each image to a file; `ImageCollection.download` says how."""
     paths = _files_for(images, request)
-    _require_outside(images, paths)
+    require_outside(images, paths)
     failures: list[tuple[str, Exception]] = []
 
     def write(position: int) -> str:
@@ -96,7 +96,7 @@ def download_images(images: Sequence[Image], request: DownloadRequest) -> list[s
 def download_mosaic(images: Sequence[Image], request: DownloadRequest) -> str:
     """Write a mosaic of images to a file; `ImageCollection.download_mosaic` says how."""
     path = _file_for(f"mosaic-{'-'.join(band_names(request.read.bands))}", request.dest, request)
-    _require_outside(images, [path])
+    require_outside(images, [path])
     return _write(read_many(images, _read_for(path, request)), path, request)
 
 
@@ -152,7 +152,7 @@ def _files_for(images: Sequence[Image], request: DownloadRequest) -> list[Path]:
     return paths
 
 
-def _require_outside(images: Sequence[Image], paths: Sequence[Path]) -> None:
+def require_outside(images: Sequence[Image], paths: Sequence[Path]) -> None:
     """Refuse to write over a file of the catalog, or into its own data folder, where the file might be an image's."""
     catalogs = list({id(image._catalog): image._catalog.file for image in images}.values())
     folders = {catalog.data_folder.path for catalog in catalogs}

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import os
 from pathlib import Path
 
 import pytest
 
 from localcat import Catalog, Image
+from localcat.cli.output import print_json
+from localcat.cli.words import in_words_of_the_shell
 from tests.shell import complaint, run
 
 
@@ -103,3 +107,62 @@ def test_a_catalog_is_a_file(tmp_path: Path) -> None:
     assert complaint("init", tmp_path) == (
         f"'{tmp_path}' is a folder; name a file in it, such as '{tmp_path / 'survey.gpkg'}'"
     )
+
+
+def test_advice_is_translated_and_ids_and_paths_are_not() -> None:
+    for text in (
+        "'/data/catalog.info/a.tif'",
+        "'/x/my copy=True/b.tif'",
+        "acme:catalog.sql",
+        "Catalog.opened.tif",
+        r"C:\catalog.gc\a.tif",
+    ):
+        assert in_words_of_the_shell(text) == text
+    assert in_words_of_the_shell("use Catalog.relocate if it was moved") == "use `localcat relocate` if it was moved"
+    assert in_words_of_the_shell("see catalog.info().") == "see `localcat info`."
+    long = "pass GeoJSON, a shapely geometry, an object with __geo_interface__, or bounds\nand more"
+    assert in_words_of_the_shell(long) == "write GeoJSON or WKT\nand more"
+
+
+def test_a_report_in_json_keeps_paths_and_translates_messages(capsys: pytest.CaptureFixture[str]) -> None:
+    asked = "pass GeoJSON, a shapely geometry, an object with __geo_interface__, or bounds"
+    scene = {"path": "/data/catalog.info/a.tif", "notes": [f"left out: {asked}", "é"], "error": "pass crs", "id": "a"}
+    print_json({"scenes": [scene], "why_read_only": None})
+    assert json.loads(capsys.readouterr().out) == {
+        "scenes": [{**scene, "notes": ["left out: write GeoJSON or WKT", "é"], "error": "name --crs"}],
+        "why_read_only": None,
+    }
+
+
+def test_an_area_may_be_in_a_file_whose_name_begins_as_well_known_text(kept: Catalog, tmp_path: Path) -> None:
+    for name in ("polygons.geojson", "POINTS.geojson", "multi-area.json"):
+        (tmp_path / name).write_text('{"type": "Polygon", "coordinates": [[[-9, -9], [99, -9], [99, 89], [-9, -9]]]}')
+        everything = run("search", "--intersects", tmp_path / name, "--ids", catalog=kept)
+        cwd = Path.cwd()
+        try:
+            os.chdir(tmp_path)
+            assert run("search", "--intersects", name, "--ids", catalog=kept) == everything != ""
+        finally:
+            os.chdir(cwd)
+    assert run("search", "--intersects", "point z (10 47 3)", "--ids", catalog=kept) is not None
+
+
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [("name.x=1", "name has no keys to set, since it is 'a'"), ("tags.x=1", "tags has no keys to set, since it is [")],
+)
+def test_a_key_of_what_has_none(kept: Catalog, word: str, told: str) -> None:
+    assert complaint("set", "acme:guide:a", word, catalog=kept).startswith(told)
+
+
+def test_a_key_of_what_was_emptied_before(kept: Catalog) -> None:
+    run("set", "acme:guide:a", "extra_properties=null", "extra_properties.a=1", catalog=kept)
+    assert Image.get("acme:guide:a", catalog=kept).extra_properties == {"a": 1}
+
+
+def test_a_picture_replaces_no_file_of_the_catalog(kept: Catalog, tmp_path: Path) -> None:
+    folder = Path(kept.file.data_folder.path)
+    before = sorted(folder.rglob("*"))
+    said = complaint("preview", "acme:guide:a", "-o", folder, catalog=kept)
+    assert "is in the catalog's own data folder" in said
+    assert sorted(folder.rglob("*")) == before

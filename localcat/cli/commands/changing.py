@@ -73,7 +73,7 @@ def assigned(item: Any, assignments: Iterable[Assignment]) -> None:
             is_wkt = one.name == "geometry" and isinstance(one.value, str) and bool(one.value)
             values[one.name] = localcat.AOI.from_text(one.value).geometry if is_wkt else one.value
             continue
-        whole = values.setdefault(one.name, dict(getattr(item, one.name) or {}))
+        whole = values[one.name] = _keys_of(values[one.name] if one.name in values else _present(item, one.name), one)
         *way, last = one.keys
         for key in way:
             whole[key] = dict(whole[key]) if isinstance(whole.get(key), dict) else {}
@@ -90,6 +90,20 @@ def assigned(item: Any, assignments: Iterable[Assignment]) -> None:
         raise localcat.BadRequestError(f'{error}; it is written as JSON, such as ["a", "b"] or [0, 1]') from error
     except AttributeError as error:  # in Python a wrong name of the program's own, here one that a user typed
         raise localcat.UnknownPropertyError(str(error)) from error
+
+
+def _present(item: Any, name: str) -> Any:
+    """Return the value of an attribute; None where there is no such attribute, which `update` will tell."""
+    return getattr(item, name, None)
+
+
+def _keys_of(value: Any, asked: Assignment) -> dict[str, Any]:
+    """Return a copy of a mapping in which keys are to be set."""
+    if value is not None and not hasattr(value, "keys"):
+        raise localcat.BadRequestError(
+            f"{asked.name} has no keys to set, since it is {value!r:.60}; write {asked.name}=VALUE"
+        )
+    return dict(value or {})
 
 
 def _chosen_objects(catalog: Catalog, chosen: Choice) -> list[Any]:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from localcat.cli.choosing import Choice, product_id, takes_images
-from localcat.cli.door import CommandGroup, command, complain, say
+from localcat.cli.door import CommandGroup, advise, command, complain, say
 from localcat.cli.opening import opened
 from localcat.cli.piping import PIPE
+from localcat.cli.words import in_words_of_the_shell
 from localcat.errors import BadRequestError, NotFoundError
 
 if TYPE_CHECKING:
@@ -94,7 +95,10 @@ def export_gti(chosen: Choice, output: Path | None) -> None:
                     written += 1
             except BadRequestError as error:
                 failed = error
-                complain(f"{uid}: {error}") if chosen.product else say(f"{uid} is left out: {error}", err=True)
+                if chosen.product:
+                    complain(f"{uid}: {in_words_of_the_shell(str(error))}")
+                else:
+                    advise(f"{uid} is left out: {error}", err=True)
         if failed is not None and (chosen.product or not written):
             raise BadRequestError("not all tile indexes could be written" if written else "no tile index was written")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ import click
 from localcat.cli import completing
 from localcat.cli.door import CommandGroup, command, say, tell
 from localcat.cli.opening import opened
+from localcat.cli.output import print_json
 from localcat.cli.piping import PIPE, records_of, text_of_pipe
 from localcat.errors import BadRequestError
 
@@ -69,7 +69,7 @@ def _takes_items(function: Callable[..., None]) -> Callable[..., None]:
         "import stac /media/stick/june/catalog.json --copy --on-conflict skip",
     ),
 )
-@click.argument("sources", nargs=-1, required=True, metavar="FOLDER|FILE|-...")
+@click.argument("sources", nargs=-1, required=True, metavar="FOLDER|FILE|-...", type=click.Path())
 @_takes_items
 def import_stac(sources: tuple[str, ...], as_json: bool, **options: Any) -> None:
     """Take in STAC: a static catalog, an ItemCollection, Items line by line, or folders of them.
@@ -106,7 +106,7 @@ def import_geoparquet(sources: tuple[str, ...], as_json: bool, **options: Any) -
         "import original images.ndjson --on-conflict replace",
     ),
 )
-@click.argument("sources", nargs=-1, required=True, metavar="FOLDER|FILE|-...")
+@click.argument("sources", nargs=-1, required=True, metavar="FOLDER|FILE|-...", type=click.Path())
 @click.option(
     "--on-conflict",
     type=click.Choice(["skip", "replace", "error"]),
@@ -169,7 +169,7 @@ def _given(sources: tuple[str, ...]) -> list[Any]:
 
 def _print(report: StacReport | OriginalReport, *, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps(report.to_dict(), ensure_ascii=False))
+        print_json(report.to_dict())
     else:
         tell(report)
     if report.failed:

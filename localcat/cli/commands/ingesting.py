@@ -10,7 +10,7 @@ import click
 import localcat
 from localcat.cli import completing
 from localcat.cli.choosing import product_id
-from localcat.cli.door import CommandGroup, command, say, tell
+from localcat.cli.door import CommandGroup, advise, command, say, tell
 from localcat.cli.opening import opened
 from localcat.cli.output import Output, print_json, prints
 from localcat.cli.piping import PIPE, text_of_pipe
@@ -75,7 +75,7 @@ def _print(report: IngestReport, *, verbose: bool, as_json: bool) -> None:
         print_json(report.to_dict())
     elif verbose:
         for line in (*report.products, *report.items, *report.passed_over):
-            say(line)
+            advise(line)
         say(repr(report))
     else:
         tell(report)

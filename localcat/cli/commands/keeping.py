@@ -9,7 +9,7 @@ import click
 
 import localcat
 from localcat import json_text
-from localcat.cli.door import DAMAGED, command, say, tell
+from localcat.cli.door import DAMAGED, advise, command, say, tell
 from localcat.cli.opening import catalog_path, opened, two_paths
 from localcat.cli.output import print_json
 from localcat.errors import CatalogError, NotFoundError
@@ -51,7 +51,7 @@ def verify_command(catalog: Path | None, level: str, sample: str, seed: int, as_
     else:
         say(report.summary)
         for problem in (*report.problems, *report.garbage):
-            say(f"  {problem}")
+            advise(f"  {problem}")
     _end(report.ok)
 
 
@@ -114,7 +114,7 @@ def backup_command(paths: tuple[Path, ...], copy_in_place: bool) -> None:
     """Copy a catalog, file and data folder, to DEST, while other programs use it."""
     mine, dest = two_paths(paths)
     with opened(mine) as found:
-        say(found.backup(dest, copy_in_place=copy_in_place))
+        tell(found.backup(dest, copy_in_place=copy_in_place))
 
 
 @command("recover", examples=("recover broken.gpkg saved.gpkg",))

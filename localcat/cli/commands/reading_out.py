@@ -204,6 +204,8 @@ def preview_command(chosen: Choice, bands: str | None, size: int, output: str | 
     What cannot be drawn is told, and the others are written.
     """
     require_choice(chosen, everything)
+    from localcat.reading.files import require_outside  # brings rasterio, which other commands may not need
+
     names = None if bands is None else _names_of(bands)
     with opened() as catalog:
         images = chosen.images(catalog)
@@ -215,6 +217,7 @@ def preview_command(chosen: Choice, bands: str | None, size: int, output: str | 
             path = dest.path
             if dest.suffix is None:
                 path /= f"{localcat.Image.make_valid_name(str(image.id))}.png"
+            require_outside([image], [path])
             path.write_bytes(image.preview(size, bands=names))
             return str(path)
 

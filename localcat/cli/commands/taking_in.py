@@ -11,7 +11,7 @@ import localcat
 from localcat.cli import completing
 from localcat.cli.choosing import product_id
 from localcat.cli.commands.changing import Assignment, assigned
-from localcat.cli.door import command, say, tell
+from localcat.cli.door import advise, command, say, tell
 from localcat.cli.opening import opened, two_paths
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def upload_command(
         uploaded.raise_for_status()
         for event in uploaded.events:
             if event.severity == "WARNING":
-                say(event.message, err=True)
+                advise(event.message, err=True)
         say(image.id)
 
 
