@@ -194,12 +194,8 @@ class Record:
         position = self._positions()[attribute.name]
         if position >= len(row):
             row = self._complete()
-        stored = row[position]
-        if (
-            self._unread is not None
-            and self._unread.load(attribute, position, DAMAGE)
-            and attribute.name in self._values
-        ):
+        stored, unread = row[position], self._unread
+        if unread is not None and unread.load(attribute, position, DAMAGE) and attribute.name in self._values:
             return self._values[attribute.name]
         try:
             value = None if stored is None else attribute.held(attribute.load(stored))
@@ -242,7 +238,7 @@ class Record:
         If another program changed it meanwhile, the object becomes as it is now, but for what was assigned to it; of
         what was assigned the row keeps what it had, so that `save` notices the conflict.
         """
-        row, unread = self._row or (), self._unread
+        unread, row = self._unread, self._row or ()  # in this order: another thread may complete it, the row first
         if unread is None:
             return row
         found = unread.row(row[0])

@@ -66,11 +66,11 @@ class Unread:
         database.unread.add(self)
 
     def row(self, row_id: Any) -> Row | None:
-        """Return a row, all of it, for the object that keeps it from now on; None if it was deleted meanwhile."""
+        """Return a row, all of it; None if it was deleted meanwhile. Threads that share an object may all ask."""
         if self._rows is None:
             with self._database.read() as connection:
                 self.read(connection)
-        return None if self._rows is None else self._rows.pop(row_id, None)
+        return None if self._rows is None else self._rows.get(row_id)
 
     def read(self, connection: sqlite3.Connection) -> None:
         """Read the rows, if nobody has yet."""

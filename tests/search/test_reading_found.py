@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import pytest
 
-from localcat import Catalog, Product
+from localcat import Catalog, Image, Product
 from localcat import properties as p
 from localcat.search import ImageSearch
 from localcat.store.rows import HYDRATION_CHUNK
@@ -90,3 +92,18 @@ def test_what_was_left_is_read_before_others_are_kept_out() -> None:
             catalog.images.filter(p.name == "i7").first().delete()
         connection.set_trace_callback(None)
         assert {image.satellite_id for image in found} == {"one"}
+
+
+def test_threads_may_read_one_image() -> None:
+    with Catalog.temporary(org="") as catalog, ThreadPoolExecutor(4) as pool:
+        Product(id="a", name="A", catalog=catalog).save()
+        catalog.add_images({"id": f"a:i{number}", "extra_properties": {"n": number}} for number in range(3))
+        for _ in range(50):
+            image = next(iter(catalog.images.sort("name").limit(3)))
+            start = Barrier(4)
+
+            def read(image: Image = image, start: Barrier = start) -> object:
+                start.wait()
+                return image.satellite_id, image.extra_properties
+
+            assert [one.result() for one in [pool.submit(read) for _ in range(4)]] == [(None, {"n": 0})] * 4
