@@ -23,10 +23,8 @@ from localcat.earth.geometry import (
     search_boxes,
 )
 from localcat.errors import InvalidGeometryError
+from tests.earth.shapes import SQUARE
 from tests.random_catalogs import SPECIAL_SHAPES, shapes
-
-SQUARE = shapely.box(10, 20, 12, 21)
-
 
 # Boxes and overlaps
 
