@@ -13,11 +13,14 @@ from typing import Any
 
 import pytest
 import shapely
+from hypothesis import given
+from hypothesis import strategies as st
 
-from localcat import Catalog
+from localcat import Catalog, File
 from localcat import properties as p
 from localcat.errors import BadRequestError, DuplicateError, MissingLibraryError
 from tests.images_with_everything import fill, items_of
+from tests.interop.random_catalogs import files
 from tests.interop.some_items import item_of, scene
 from tests.small_catalog import AREA, fill_guide, make_product, new_image, spectral
 from tests.stac_items import real_items
@@ -56,6 +59,37 @@ def test_what_went_out_comes_back_equal(
     with Catalog.temporary(org="") as third:
         third.from_geoparquet(tmp_path / "again", within="/")
         assert facts(third) == facts(other)
+
+
+@given(files=st.lists(files, min_size=2, max_size=4))
+def test_files_of_each_image_come_back_as_they_were(files: list[list[dict[str, Any]]]) -> None:
+    """Images differ in their files alone, so that nothing else tells their rows apart."""
+    with Catalog.temporary(org="") as catalog, Catalog.temporary(org="") as other:
+        make_product("p", spectral("red"), catalog=catalog)
+        records = [{"product_id": "p", "name": f"i{at}", "files": one} for at, one in enumerate(files)]
+        catalog.add_images({**one, "storage_state": "remote", "acquired": "2024-01-01"} for one in records)
+        path = catalog.path.parent / "items.parquet"
+        catalog.to_geoparquet(path, progress=False)
+        assert other.from_geoparquet(path, progress=False).failed == []
+        found, expected = ({image.name: image.files for image in one.images} for one in (other, catalog))
+        assert found == expected
+
+
+def test_the_provider_of_one_file_is_not_that_of_another(catalog: Catalog, other: Catalog, tmp_path: Path) -> None:
+    product = make_product("p", catalog=catalog)
+    known = {
+        "a": {"href": "https://x.org/a.tif", "provider_id": "A-1", "hash": "ab" * 32},
+        "b": {"href": "https://x.org/b.tif", "provider_id": "B-2", "hash": "md5 of it"},
+        "c": {"href": "https://x.org/c.tif"},
+        "d": {"provider_href": "archive/d.tif"},
+    }
+    catalog.add_images(
+        {"product_id": product.id, "name": name, "storage_state": "remote", "acquired": "2024", "files": [file]}
+        for name, file in known.items()
+    )
+    catalog.to_geoparquet(tmp_path / "items.parquet")
+    other.from_geoparquet(tmp_path / "items.parquet")
+    assert {image.name: image.files for image in other.images} == {name: [File(**file)] for name, file in known.items()}
 
 
 def test_columns_become_what_items_become(catalog: Catalog, other: Catalog, tmp_path: Path) -> None:

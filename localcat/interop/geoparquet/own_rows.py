@@ -19,7 +19,7 @@ import shapely
 
 from localcat.earth.geometry import from_wkb
 from localcat.interop.geoparquet.item_rows import CORNERS
-from localcat.interop.stac.assets import MISSING, OWN, Layout
+from localcat.interop.stac.assets import OWN, Layout, own_fields
 from localcat.interop.stac.values import VALUES
 from localcat.models.attributes.scalars import Integer, Number, Text
 from localcat.models.image import Image
@@ -28,13 +28,7 @@ from localcat.tables.columns import column_of
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_RANGES: Final = {
-    "solar_azimuth_angle": (0, 360),
-    "solar_elevation_angle": (-90, 90),
-    "incidence_angle": (0, 90),
-    "azimuth_angle": (0, 360),
-    "view_angle": (0, 90),
-}
+_LIMITS: Final = {value.attribute: value.limits for value in VALUES if value.limits is not None}
 _PROPERTIES: Final = {value.attribute: value.property for value in VALUES}
 _APART: Final = {"id", "product_id", "storage_state", "files", "extra_properties"}
 _GRID: Final = ("cs_code", "projection", "geotrans", "x_pixels", "y_pixels")
@@ -114,8 +108,8 @@ def patterns_of(chunk: Chunk) -> NDArray[numpy.int64]:
 
 
 def _is_odd(name: str, column: pyarrow.Array, is_set: NDArray[numpy.bool_]) -> NDArray[numpy.bool_]:
-    if name in _RANGES:
-        low, high = _RANGES[name]
+    if name in _LIMITS:
+        low, high = _LIMITS[name]
         values = column.fill_null(low).to_numpy(zero_copy_only=False)
         return numpy.asarray((values < low) | (values > high), dtype=bool)
     if name == "satellite_id":
@@ -143,7 +137,8 @@ def _kinds_of_files(chunk: Chunk, is_odd: NDArray[numpy.bool_]) -> NDArray[numpy
         1 + 2 * (size is not None) + 4 * (sha256 is not None) + 8 * href.lower().endswith(".jp2")
         for href, size, sha256 in zip(hrefs, files["size_bytes"], files["hash"], strict=True)
     ]
-    is_strange = numpy.array([not href or href.startswith(MISSING) for href in hrefs]) | (chunk.places >= _MOST_FILES)
+    own = zip(*(files[name] for name in ("href", "hash", "provider_id", "provider_href")), strict=True)
+    is_strange = numpy.array([bool(own_fields(*one)) for one in own]) | (chunk.places >= _MOST_FILES)
     is_odd[chunk.owners[is_strange]] = True
     shifts = 4 * numpy.minimum(chunk.places, _MOST_FILES)
     numpy.add.at(found, chunk.owners, numpy.array(kinds, dtype=numpy.int64) << shifts)

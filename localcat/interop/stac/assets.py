@@ -183,18 +183,31 @@ def _is_missing(file: File) -> bool:
     return file.href is None and str(file.provider_href).startswith(MISSING)
 
 
+def own_fields(
+    href: str | None, sha256: str | None, provider_id: str | None, provider_href: str | None
+) -> dict[str, str | None]:
+    """Return what only fields of our own say of a file, by attribute; most files need none.
+
+    A hash is among them if it is not a sha256 in hex, which alone a multihash can say. So is a href that is None: the
+    address of the asset is the provider's then.
+    """
+    given = {"provider_id": provider_id, "provider_href": provider_href}
+    found: dict[str, str | None] = {name: value for name, value in given.items() if value is not None}
+    if sha256 is not None and _HEX.fullmatch(sha256) is None:
+        found["hash"] = sha256
+    if href is None:
+        found["href"] = None
+    return found
+
+
 def _write_own(asset: dict[str, Any], file: File) -> None:
     """Write what a file says beside its size: a sha256 as a multihash, and all else under names of our own."""
-    own = {"provider_id": file.provider_id, "provider_href": file.provider_href, "hash": file.hash}
-    if file.hash is not None and _HEX.fullmatch(file.hash):
-        asset["file:checksum"] = f"1220{own.pop('hash')}"
-    for name, value in own.items():
+    own = own_fields(file.href, file.hash, file.provider_id, file.provider_href)
+    if file.hash is not None and "hash" not in own:
+        asset["file:checksum"] = f"1220{file.hash}"
+    for name in ("provider_id", "provider_href", "hash", "href"):
         asset.pop(f"{OWN}{name}", None)
-        if value is not None:
-            asset[f"{OWN}{name}"] = value
-    asset.pop(f"{OWN}href", None)
-    if file.href is None:
-        asset[f"{OWN}href"] = None  # the address is its provider's
+    asset |= {f"{OWN}{name}": value for name, value in own.items()}
 
 
 def _own(asset: Mapping[str, Any], name: str) -> str | None:

@@ -31,6 +31,8 @@ class Value:
         lead back to the attribute's, as not all percents do, the Item says that, too.
     extension : str, optional
         The extension that defines the property.
+    limits : tuple of float, optional
+        The least and the largest number that the property may be; in its unit.
     """
 
     attribute: str
@@ -38,6 +40,7 @@ class Value:
     read: Callable[[Any], Any]
     write: Callable[[Any], Any]
     extension: str | None = None
+    limits: tuple[float, float] | None = None
 
 
 def is_number(value: Any) -> bool:
@@ -79,11 +82,13 @@ def _write_percent(fraction: float) -> float:
     return float(Decimal(repr(fraction)) * 100)
 
 
-def _within(low: float, high: float) -> dict[str, Callable[[Any], Any]]:
+def _within(attribute: str, property: str, low: float, high: float) -> Value:
+    """Return an angle of the view extension."""
+
     def checked(value: Any) -> float | None:
         return float(value) if is_number(value) and low <= value <= high else None
 
-    return {"read": checked, "write": checked}
+    return Value(attribute, f"view:{property}", checked, checked, "view", (low, high))
 
 
 def _text(value: Any) -> str | None:
@@ -99,11 +104,11 @@ VALUES = (
     Value("published", "published", _read_published, write_time, "timestamps"),
     Value("cloud_fraction", "eo:cloud_cover", _read_percent, _write_percent, "eo"),
     Value("satellite_id", "platform", _text, _text),
-    Value("solar_azimuth_angle", "view:sun_azimuth", extension="view", **_within(0, 360)),
-    Value("solar_elevation_angle", "view:sun_elevation", extension="view", **_within(-90, 90)),
-    Value("incidence_angle", "view:incidence_angle", extension="view", **_within(0, 90)),
-    Value("azimuth_angle", "view:azimuth", extension="view", **_within(0, 360)),
-    Value("view_angle", "view:off_nadir", extension="view", **_within(0, 90)),
+    _within("solar_azimuth_angle", "sun_azimuth", 0, 360),
+    _within("solar_elevation_angle", "sun_elevation", -90, 90),
+    _within("incidence_angle", "incidence_angle", 0, 90),
+    _within("azimuth_angle", "azimuth", 0, 360),
+    _within("view_angle", "off_nadir", 0, 90),
     Value("tags", "keywords", _texts, _texts),
 )
 """In the order in which Items have them. Schemas: https://github.com/stac-extensions"""
