@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -141,7 +142,7 @@ class GapReport(Sequence[CoveredPeriod]):
     min_coverage: float
     _catalog: Backend
 
-    @property
+    @cached_property
     def _gaps(self) -> list[CoveredPeriod]:
         return [one for one in self.periods if one.coverage < self.min_coverage]
 
@@ -239,48 +240,54 @@ def count_cells(footprints: NDArray[Any], bounds: Bounds, resolution: float) -> 
     west, south, east, north = bounds
     columns, rows = round((east - west) / resolution), round((north - south) / resolution)
     counts = numpy.zeros((rows, columns), dtype=numpy.int32)  # from the south, until the end
+    counted = numpy.zeros(counts.shape, dtype=bool)  # cells of the footprint at hand; one of several parts counts once
     for footprint in footprints:
-        covered: dict[tuple[int, int, int, int], NDArray[numpy.bool_]] = {}
-        for part in shapely.get_parts(footprint):
-            at = _region(part.bounds, bounds, resolution, counts.shape)
-            if at is not None:
-                hits = _hits(part, at, (west, south), resolution)
-                covered[at] = covered[at] | hits if at in covered else hits
-        if len(covered) == 1:
-            ((bottom, top, left, right), hits) = covered.popitem()
-            counts[bottom:top, left:right] += hits
-        elif covered:  # a footprint in several parts counts once in a cell
-            whole = numpy.zeros(counts.shape, dtype=bool)
-            for (bottom, top, left, right), hits in covered.items():
-                whole[bottom:top, left:right] |= hits
-            counts += whole
+        parts = shapely.get_parts(footprint)
+        regions = []
+        for part in parts:
+            region, hits = _hits(part, (west, south), resolution, counts.shape)
+            if len(parts) > 1 and hits.size:
+                hits &= ~counted[region]
+                counted[region] |= hits
+                regions.append(region)
+            counts[region] += hits
+        for region in regions:
+            counted[region] = False
     return counts[::-1].copy()
 
 
-def _region(box: Bounds, bounds: Bounds, size: float, shape: tuple[int, ...]) -> tuple[int, int, int, int] | None:
-    """Return the rows and columns that a box may meet, from the south-west; None if it lies outside."""
-    left = max(0, math.floor((box[0] - bounds[0]) / size + _INSIDE))
-    bottom = max(0, math.floor((box[1] - bounds[1]) / size + _INSIDE))
-    right = min(shape[1], max(math.ceil((box[2] - bounds[0]) / size - _INSIDE), left + (box[2] >= bounds[0])))
-    top = min(shape[0], max(math.ceil((box[3] - bounds[1]) / size - _INSIDE), bottom + (box[3] >= bounds[1])))
-    return (bottom, top, left, right) if bottom < top and left < right else None
+def _span(low: float, high: float, count: int) -> tuple[slice, bool]:
+    """Return the cells of an axis that a length shares more than an end with, and whether it lies in one alone.
+
+    What has no length lies in one cell: the next one where it is between two, the last one at the end of the axis.
+    """
+    first, behind = math.floor(low + _INSIDE), math.ceil(high - _INSIDE)
+    if behind <= first:
+        first -= first == count
+        behind = first + 1
+    return slice(min(max(first, 0), count), min(max(behind, 0), count)), behind - first == 1
 
 
 def _hits(
-    part: BaseGeometry, at: tuple[int, int, int, int], origin: tuple[float, float], size: float
-) -> NDArray[numpy.bool_]:
-    bottom, top, left, right = at
-    if fills_its_box(part) or (top - bottom == right - left == 1):
-        return numpy.ones((top - bottom, right - left), dtype=bool)
-    xs = origin[0] + size * numpy.arange(left, right)
-    ys = origin[1] + size * numpy.arange(bottom, top)
-    x, y = numpy.meshgrid(xs, ys)
+    part: BaseGeometry, origin: tuple[float, float], size: float, shape: tuple[int, ...]
+) -> tuple[tuple[slice, slice], NDArray[numpy.bool_]]:
+    """Return the rows, from the south, and columns of a grid around a geometry, and which of these cells it covers."""
+    west, south, east, north = part.bounds
+    rows, is_one_row = _span((south - origin[1]) / size, (north - origin[1]) / size, shape[0])
+    columns, is_one_column = _span((west - origin[0]) / size, (east - origin[0]) / size, shape[1])
+    covered = numpy.ones((rows.stop - rows.start, columns.stop - columns.start), dtype=bool)
+    if is_one_row or is_one_column or not covered.size or fills_its_box(part):  # it is one piece without a gap
+        return (rows, columns), covered
+    x, y = numpy.meshgrid(
+        origin[0] + size * numpy.arange(columns.start, columns.stop),
+        origin[1] + size * numpy.arange(rows.start, rows.stop),
+    )
     shapely.prepare(part)
     inner = _INSIDE * size
     hits: NDArray[numpy.bool_] = shapely.intersects(
         part, shapely.box(x + inner, y + inner, x + size - inner, y + size - inner)
     )
-    return hits
+    return (rows, columns), hits
 
 
 def step_of(every: Any) -> timedelta:

@@ -57,6 +57,47 @@ def test_a_part_of_a_cell_counts_and_an_edge_does_not(squares: Catalog) -> None:
     assert found.counts.tolist() == [[1, 0, 0], [1, 1, 0], [1, 1, 1]]
 
 
+def test_a_footprint_beside_the_grid_does_not_count(squares: Catalog) -> None:
+    bounds = (10, 5, 12, 7)
+    beside = {"west": (5, 5, 10, 7), "south": (10, 0, 12, 5), "east": (12, 5, 15, 7), "north": (10, 7, 12, 9)}
+    for name, box in beside.items():
+        Image(product=squares.products.first(), name=f"beside-{name}", geometry=box).save()
+    assert not squares.images.filter(p.name.prefix("beside")).coverage(1, bounds=bounds).counts.any()
+    corner = shapely.Polygon([(9, 6), (11, 4), (9, 4)])  # its box meets the grid, its inside does not
+    Image(product=squares.products.first(), name="corner", geometry=corner).save()
+    found = squares.images.filter(p.name == "corner")
+    assert found.coverage(1, bounds=(9, 4, 12, 7)).counts.tolist() == [[0, 0, 0], [1, 0, 0], [1, 1, 0]]
+    assert found.coverage(1, bounds=(10, 5, 11, 6)).counts.tolist() == [[0]]
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [
+        ("POINT (10 5)", [[0, 0], [1, 0]]),
+        ("POINT (11 6)", [[0, 1], [0, 0]]),
+        ("POINT (12 7)", [[0, 1], [0, 0]]),  # the corner of the grid
+        ("LINESTRING (11 5, 11 7)", [[0, 1], [0, 1]]),  # between two columns
+        ("LINESTRING (12 5.5, 12 6.5)", [[0, 1], [0, 1]]),
+        ("LINESTRING (9 7, 13 7)", [[1, 1], [0, 0]]),
+        ("LINESTRING (10.5 5.5, 11.5 6.5)", [[0, 1], [1, 0]]),
+        ("POINT (9.9 5)", [[0, 0], [0, 0]]),
+        ("POINT (12.1 5)", [[0, 0], [0, 0]]),
+    ],
+)
+def test_points_and_lines_count_in_one_cell_across(squares: Catalog, shape: str, expected: list[list[int]]) -> None:
+    Image(product=squares.products.first(), name="thin", geometry=shapely.from_wkt(shape)).save()
+    found = squares.images.filter(p.name == "thin").coverage(1, bounds=(10, 5, 12, 7))
+    assert found.counts.tolist() == expected
+
+
+def test_parts_that_meet_the_same_cells_count_once_there(squares: Catalog) -> None:
+    left, right = shapely.box(0, 0, 1.2, 2), shapely.Polygon([(1.4, 0), (3, 0), (3, 2), (2.5, 2)])
+    Image(product=squares.products.first(), name="parts", geometry=shapely.MultiPolygon([left, right])).save()
+    Image(product=squares.products.first(), name="parts2", geometry=(0, 0, 3, 1)).save()
+    found = squares.images.filter(p.name.prefix("parts")).coverage(1, bounds=(0, 0, 3, 2))
+    assert found.counts.tolist() == [[1, 1, 1], [2, 2, 2]]
+
+
 def test_a_footprint_of_several_parts_counts_once(squares: Catalog) -> None:
     parts = shapely.MultiPolygon([shapely.box(0.1, 0.1, 0.2, 0.2), shapely.box(0.5, 0.5, 0.6, 0.6)])
     Image(product=squares.products.first(), name="parts", geometry=parts).save()
@@ -161,6 +202,12 @@ def test_enough_is_what_is_asked_for(squares: Catalog) -> None:
     assert len(squares.images.gaps("16 days", min_coverage=0.5, **periods)) == 2
     assert len(squares.images.gaps("16 days", min_coverage=0, **periods)) == 0
     assert len(squares.images.gaps("16 days", min_coverage=1, **periods)) == 3
+
+
+def test_periods_that_lack_something_are_looked_for_once(squares: Catalog) -> None:
+    found = squares.images.gaps("1 day", aoi=(0, 0, 2, 1), start_datetime="2024-01-01", end_datetime="2024-01-04")
+    assert [found[position].start.day for position in range(len(found))] == [1, 2, 3]
+    assert found._gaps is found._gaps
 
 
 def test_across_the_antimeridian(squares: Catalog) -> None:
