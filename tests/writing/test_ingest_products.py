@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
+import itertools
 import json
 import math
 from pathlib import Path
 
 import numpy
 import pytest
+import rasterio
 from rasterio.enums import ColorInterp
+from rasterio.errors import NotGeoreferencedWarning
 
 from localcat import BadRequestError, Catalog, GenericBand, Image, Product, SpectralBand
 from localcat.writing.ingest.content.sidecars import ItemFacts
@@ -18,6 +22,7 @@ from tests.scene_folders import LONLAT, OLI_L2, landsat_oli_l2, tiny
 from tests.small_catalog import make_product, spectral
 
 L2SP = "LC08_L2SP_008059_20191201_20200825_02_T1"
+PLACELESS = {"driver": "GTiff", "width": 8, "height": 8, "count": 1, "dtype": "float32"}
 
 
 def test_a_product_of_ones_own_gets_its_bands_by_their_names(catalog: Catalog, tmp_path: Path) -> None:
@@ -304,3 +309,106 @@ def test_products_that_a_file_cannot_make_are_refused(catalog: Catalog, tmp_path
     (item,) = catalog.ingest(tmp_path, product=product, progress=False).failed
     assert isinstance(item.error, BadRequestError)
     assert "an image of product 'acme:odd' has 2 files, and nothing says which files are a scene" in str(item.error)
+
+
+def landsat_scene_with_an_index(folder: Path, layer: str = "A_NDVI") -> None:
+    """Write a scene with a file that the recipe does not know, first of all by its name."""
+    for name in (*OLI_L2, layer):
+        tiny(folder / f"{L2SP}_{name}.TIF", value=9 if name == layer else 5)
+
+
+def test_a_band_that_the_recipe_does_not_know_is_the_layer_of_its_name(catalog: Catalog, tmp_path: Path) -> None:
+    landsat_scene_with_an_index(tmp_path)
+    make_product("landsat-8-9-c2-l2sp", spectral("a_ndvi"), data_type="UInt16")
+    (item,) = catalog.ingest(tmp_path, progress=False).items
+    assert (item.outcome, dict(item.bands)) == ("added", {"a_ndvi": (f"{L2SP}_A_NDVI.TIF", 0)})
+    assert Image.get(item.image_id).ndarray("a_ndvi").data.max() == 9
+
+
+def test_a_scene_without_a_layer_for_the_only_band_fails_alone(catalog: Catalog, tmp_path: Path) -> None:
+    landsat_scene_with_an_index(tmp_path)
+    tiny(tmp_path / "plain_20200101.tif")
+    make_product("landsat-8-9-c2-l2sp", spectral("water"), data_type="UInt16")
+    report = catalog.ingest(tmp_path, progress=False)
+    assert (report.added, len(report.failed)) == (1, 1)
+    assert str(report.failed[0].error) == (
+        "the scene is incomplete: it has no file for 'water' of product 'acme:landsat-8-9-c2-l2sp'; add the files, or "
+        "ingest it into a product of its own"
+    )
+
+
+def test_two_kinds_of_scenes_of_one_product_are_bound_as_each_of_them_says(catalog: Catalog, tmp_path: Path) -> None:
+    recipe = tmp_path / "two.toml"
+    recipe.write_text(
+        "title = 'x'\n"
+        "[[product]]\nfile = '(?P<scene>A\\d+)_(?P<layer>\\w+)\\.tif'\nid = 'both'\nimage = '{scene}'\n"
+        "bands = ['one']\n"
+        "[[product]]\nfile = '(?P<scene>B\\d+)_(?P<layer>\\w+)\\.tif'\nid = 'both'\nimage = '{scene}'\n"
+        "bands = ['other']\n"
+        "[[band]]\nname = 'one'\ntype = 'generic'\nlayer = 'x'\n"
+        "[[band]]\nname = 'other'\ntype = 'generic'\nlayer = 'y'\naliases = ['one']\n"
+    )
+    for name, value in (("A1_x", 1), ("A1_y", 2), ("B1_x", 3), ("B1_y", 4)):
+        tiny(tmp_path / "in" / f"{name}.tif", value=value)
+    report = catalog.ingest(tmp_path / "in", recipe=recipe, progress=False)
+    assert [(item.name, item.outcome) for item in report.items] == [("A1", "added"), ("B1", "added")]
+    assert {image.name: int(image.ndarray("one").max()) for image in catalog.images} == {"A1": 1, "B1": 4}
+
+
+@pytest.mark.parametrize("place", ["planning.facts_of", "planning.read_header", "taking.file_steps"])
+def test_what_nobody_foresaw_of_a_scene_ends_no_other_one(
+    catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    module, name = place.split(".")
+    target = f"localcat.writing.ingest.{module}.{name}"
+    right = importlib.import_module(f"localcat.writing.ingest.{module}").__dict__[name]
+    calls = itertools.count()
+
+    def odd(*arguments: object, **options: object) -> object:
+        if next(calls) == 0:
+            raise KeyError("odd")
+        return right(*arguments, **options)
+
+    monkeypatch.setattr(target, odd)
+    for day in (1, 2, 3):
+        tiny(tmp_path / f"a_2020010{day}.tif", value=day)
+    report = catalog.ingest(tmp_path, workers=1, progress=False)
+    assert [item.outcome for item in report.items] == ["failed", "added", "added"]
+    assert str(report.failed[0].error) == (
+        f"scene 'a_20200101' of '{tmp_path / 'a_20200101.tif'}' cannot be taken in (KeyError: 'odd'); leave it out, "
+        "or write its files again"
+    )
+
+
+def test_a_dry_run_leaves_out_a_product_that_would_not_be_made(catalog: Catalog, tmp_path: Path) -> None:
+    """Its only scene says no CRS, which is noticed only once its product is known."""
+    tiny(tmp_path / "in" / "a_20200101.tif")
+    with (
+        pytest.warns(NotGeoreferencedWarning, match="no geotransform"),
+        rasterio.open(tmp_path / "in" / "b_20200101.tif", "w", **PLACELESS) as file,
+    ):
+        file.write(numpy.full((1, 8, 8), 5, "float32"))
+    plan = catalog.ingest(tmp_path / "in", dry_run=True, progress=False)
+    done = catalog.ingest(tmp_path / "in", progress=False)
+    assert [item.outcome for item in done.items] == ["added", "failed"]
+    assert [product.id for product in plan.products] == ["acme:in"]
+    assert [product.to_dict() for product in plan.products] == [product.to_dict() for product in done.products]
+
+
+def test_notes_of_a_file_that_cannot_be_read_are_not_those_of_the_product(catalog: Catalog, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        tiny(tmp_path / "in" / f"{name}_20200101_x.tif")
+        tiny(tmp_path / "in" / f"{name}_20200101_y.tif")
+    damaged = tmp_path / "in" / "a_20200101_y.tif"
+    damaged.write_bytes(damaged.read_bytes()[:-1000])  # of its pixels
+    recipe = tmp_path / "own.toml"
+    recipe.write_text(
+        "title = 'x'\n[[product]]\nfile = '(?P<scene>\\w_(?P<date>\\d+))_(?P<layer>\\w+)\\.tif'\nid = 'own'\n"
+        "image = '{scene}'\nother_layers = true\n"
+    )
+    report = catalog.ingest(tmp_path / "in", recipe=recipe, progress=False)
+    assert [item.outcome for item in report.items] == ["failed", "added"]
+    assert report.products[0].notes == (
+        "data_range and display_range of band 'x' are from b_20200101_x.tif",
+        "data_range and display_range of band 'y' are from b_20200101_y.tif",
+    )

@@ -46,11 +46,13 @@ def ingest(
     scenes = [one for scene in grouped for one in _fitting(scene, product, products)]
     pending = Returning(backend, known, product, dry_run=options.dry_run).pending(scenes, results)
     planner = Planner(options, product, products, known, items, results)
+    would_be = set[str]()
     with ThreadPoolExecutor(options.threads) as pool:
         plans = planner.plans(pending, pool)
         if options.dry_run:
             for plan in plans:
                 results.put(plan.position, plan.item("replaced" if plan.replaces else "added"))
+                would_be.add(plan.target.product_id)
         else:
             bar = shown(plans, "ingesting scenes", "scenes", options.progress, total=len(pending))
             Taker(backend, options, products, results).take_in(bar, pool)
@@ -61,7 +63,7 @@ def ingest(
         products=[
             target.described()
             for target in products.targets.values()
-            if target.new is None or options.dry_run  # else no scene has come in, and there is no product
+            if target.new is None or target.product_id in would_be  # else no scene comes in, and there is no product
         ],
         dry_run=options.dry_run,
     )
@@ -69,7 +71,7 @@ def ingest(
 
 def _fitting(scene: Scene, product: Product | None, products: Products) -> list[Scene]:
     """Return a scene as it fits the product that was given: whole, or each file by itself."""
-    if product is None or scene.is_one_file or products.given(product, scene).knows_layers():
+    if product is None or scene.is_one_file or products.given(product, scene).knows_layers(scene.kind):
         return [scene]
     return single_file_scenes(scene)
 

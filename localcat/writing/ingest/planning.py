@@ -20,7 +20,7 @@ from localcat.writing.ingest.facts import Facts, Items, facts_of
 from localcat.writing.ingest.known import KnownImage, KnownImages, sha256_of
 from localcat.writing.ingest.outcome import IngestedScene
 from localcat.writing.ingest.products import Products, ReadScene, Target, needed_layers
-from localcat.writing.ingest.results import Results
+from localcat.writing.ingest.results import Results, unforeseen
 from localcat.writing.ingest.returning import Pending
 from localcat.writing.ingest.settings import IngestOptions
 from localcat.writing.ingest.sources.listing import SourceFile
@@ -149,15 +149,18 @@ class Planner:
         for group in by_key.values():
             pending = {id(scene): one for one, scene in group}
             try:
-                for target, scenes in self._targets([scene for _, scene in group]):
+                with unforeseen(group[0][1].scene):
+                    found = self._targets([scene for _, scene in group])
+                for target, scenes in found:
                     targeted += [(pending[id(scene)], scene, target) for scene in scenes]
             except ClientError as error:
                 for one, _ in group:
                     self._results.fail(one.position, one.scene, error)
         planned = []
-        for one, scene, target in sorted(targeted, key=lambda found: found[0].position):
+        for one, scene, target in sorted(targeted, key=lambda each: each[0].position):
             try:
-                plan = self._plan(one, scene, target)
+                with unforeseen(one.scene):
+                    plan = self._plan(one, scene, target)
             except ClientError as error:
                 self._results.fail(one.position, one.scene, error, target.product_id)
                 continue
@@ -174,8 +177,7 @@ class Planner:
         """Return what is to be done with a scene; None if its image is in the catalog already."""
         scene, known = pending.scene, pending.known
         files = target.bind(scene)
-        layers = {file.location: layer for layer, file in scene.layers.items()}
-        headers = [read.headers[layers[file.location]].description for file in files]
+        headers = [read.header_of(file).description for file in files]
         for place, (file, header) in enumerate(zip(files, headers, strict=True)):
             grid_of(file.path, header, is_rewritten=self._options.cog)
             require_bands(file.path, header, [band for band in target.bands if band.file_position == place])
@@ -239,7 +241,7 @@ class Planner:
 def _headers_of(scene: Scene) -> dict[str, FileHeader] | ClientError:
     """Return the headers of the files of a scene that are needed; or why one cannot be read."""
     try:
-        with raster_environment():
+        with unforeseen(scene), raster_environment():
             return {layer: read_header(scene.layers[layer].location) for layer in needed_layers(scene)}
     except ClientError as error:
         return error

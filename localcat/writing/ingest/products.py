@@ -15,7 +15,8 @@ from localcat.models.backend import bands_of
 from localcat.models.band import Band
 from localcat.models.enums import BandType, DataType
 from localcat.models.product import Product
-from localcat.writing.ingest.content.headers import FileHeader, LayerHeader, ranges
+from localcat.rasters.files.environment import raster_environment
+from localcat.writing.ingest.content.headers import FileHeader, LayerHeader, ranges, read_header
 from localcat.writing.ingest.outcome import IngestedProduct
 from localcat.writing.ingest.sources.listing import SourceFile
 from localcat.writing.ingest.sources.recipe import CLASSES, BandRecipe, ProductRecipe
@@ -49,6 +50,14 @@ class ReadScene:
         """The headers that were read, in the order of the files."""
         return [self.headers[layer] for layer in self.scene.layers if layer in self.headers]
 
+    def header_of(self, file: SourceFile) -> FileHeader:
+        """Return the header of a file of the scene; one that the recipe had no need of is read now."""
+        layer = next(layer for layer, one in self.scene.layers.items() if one is file)
+        if layer not in self.headers:
+            with raster_environment():
+                self.headers[layer] = read_header(file.location)
+        return self.headers[layer]
+
 
 @dataclass(frozen=True, slots=True)
 class NewProduct:
@@ -71,16 +80,14 @@ class NewProduct:
 
 @dataclass(slots=True)
 class Target:
-    """A product, and how the layers of a scene are its bands.
+    """A product, and how the layers of a scene are its bands; scenes of several kinds may go to one.
 
     Parameters
     ----------
     product_id, name : str
         Of the product.
-    kind : ProductRecipe
-        The recipe of its scenes.
     recipe : str
-        The name of the recipe.
+        The name of the recipe of its first scene.
     bands : list of Band
         In their order; not saved if the product is not.
     outcome : str
@@ -93,17 +100,16 @@ class Target:
 
     product_id: str
     name: str
-    kind: ProductRecipe
     recipe: str
     bands: list[Band]
     outcome: str
     notes: list[str] = field(default_factory=list)
     new: NewProduct | None = None
 
-    def knows_layers(self) -> bool:
-        """Return whether the recipe says where any of its bands is in a scene; else a file is a scene."""
-        is_open = self.kind.other_layers and not self.is_single_file
-        return is_open or any(_of_recipe(self.kind, band) is not None for band in self.bands)
+    def knows_layers(self, kind: ProductRecipe) -> bool:
+        """Return whether the recipe says where any of its bands is in a scene of a kind; else a file is a scene."""
+        is_open = kind.other_layers and not self.is_single_file
+        return is_open or any(_of_recipe(kind, band) is not None for band in self.bands)
 
     @property
     def is_single_file(self) -> bool:
@@ -118,14 +124,15 @@ class Target:
         BadRequestError
             If a file is missing, or bands that the product has in one file are in several.
         """
-        if not self.knows_layers():
+        if not self.knows_layers(scene.kind):
             if not self.is_single_file:
                 count = max(band.file_position for band in self.bands) + 1
                 raise BadRequestError(
                     f"an image of product '{self.product_id}' has {count} files, and nothing says which files are a "
                     "scene; name its bands as a recipe does, or pass a recipe of your own"
                 )
-            return [scene.first]
+            if len(scene.layers) == 1:
+                return [scene.first]
         files: dict[int, SourceFile] = {}
         missing = []
         for band in self.bands:
@@ -148,16 +155,16 @@ class Target:
 
     def _file_of(self, band: Band, scene: Scene) -> tuple[SourceFile | None, int]:
         """Return the file of a scene that has a band, and its position there; None if there is none."""
-        known = _of_recipe(self.kind, band)
+        known = _of_recipe(scene.kind, band)
         if known is not None:
             layer = _layer_of(known, scene)
             return (None if layer is None else scene.layers[layer]), known.index
-        if self.kind.other_layers and not scene.is_one_file:
-            for layer, file in scene.layers.items():
-                if _layer_name(layer).casefold() == str(band.name).casefold():
-                    return file, band.position
-            return None, 0
-        return scene.first if scene.is_one_file and not self.kind.bands else None, band.position
+        if scene.is_one_file:
+            return None if scene.kind.bands else scene.first, band.position
+        for layer, file in scene.layers.items():
+            if _layer_name(layer).casefold() == str(band.name).casefold():
+                return file, band.position
+        return None, band.position
 
     def described(self) -> IngestedProduct:
         """Return what the report says of it."""
@@ -209,7 +216,6 @@ class Products:
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
         self.targets: dict[str, Target] = {}  # by product id
-        self._given: dict[tuple[str, int], Target] = {}  # by product id and kind of scene
 
     def require_bands(self, product: Product) -> None:
         """Refuse a product that has none.
@@ -223,13 +229,8 @@ class Products:
             raise BadRequestError(f"product '{product.id}' has no bands; declare what its files hold first")
 
     def given(self, product: Product, scene: Scene) -> Target:
-        """Return an existing product as the target of scenes of a kind."""
-        key = (str(product.id), id(scene.kind))
-        if key not in self._given:
-            bands = self._bands(product)
-            self._given[key] = Target(*key[:1], str(product.name), scene.kind, scene.recipe.name, bands, "found")
-            self._kept(self._given[key])
-        return self._given[key]
+        """Return an existing product as the target of a scene."""
+        return self.targets.get(str(product.id)) or self._kept(self._found(product, scene))
 
     def of(self, scenes: Sequence[ReadScene]) -> list[tuple[Target, list[ReadScene]]]:
         """Return the products of scenes that have one key, found or made; scenes of unlike files have several."""
@@ -260,10 +261,10 @@ class Products:
 
     def _existing(self, product_id: str, scene: Scene) -> Target | None:
         product = Product.get(product_id, catalog=self._backend)
-        bands = [] if product is None else self._bands(product)
-        if product is None:
-            return None
-        return Target(product_id, str(product.name), scene.kind, scene.recipe.name, bands, "found")
+        return None if product is None else self._found(product, scene)
+
+    def _found(self, product: Product, scene: Scene) -> Target:
+        return Target(str(product.id), str(product.name), scene.recipe.name, self._bands(product), "found")
 
     def _bands(self, product: Product) -> list[Band]:
         return list(bands_of(self._backend, str(product.id)))
@@ -281,27 +282,24 @@ class Products:
         most, count = max(Counter(holdings).items(), key=lambda found: (found[1], len(found[0])))
         if not most:
             raise BadRequestError(f"the scene has none of the bands of recipe '{scene.recipe.name}'")
-        target = Target(product_id, scene.product_name, scene.kind, scene.recipe.name, [], "created")
+        target = Target(product_id, scene.product_name, scene.recipe.name, [], "created")
         if count < len(scenes):
             target.notes.append(f"{len(scenes) - count} of {len(scenes)} scenes have other bands or data types")
         models = [one for one, holding in zip(scenes, holdings, strict=True) if holding == most]
-        made = self._first_readable(models, target)
+        made, notes = _first_readable(models)
+        target.notes += notes
         target.new = NewProduct(scene.kind.description or None, _display(scene.kind, made), made)
-        target.bands = self._new(target)
+        target.bands = self._unsaved_bands(product_id, target.new)
         return self._kept(target)
 
-    def _new(self, target: Target) -> list[Band]:
+    def _unsaved_bands(self, product_id: str, new: NewProduct) -> list[Band]:
         """Return the bands of a product that is not in the catalog, as objects of their own."""
-        return (
-            []
-            if target.new is None
-            else [
-                CLASSES[band.type or BandType.GENERIC.value](
-                    product_id=target.product_id, name=band.name, sort_order=number, catalog=self._backend, **attributes
-                )
-                for number, (band, attributes) in enumerate(target.new.bands, 1)
-            ]
-        )
+        return [
+            CLASSES[band.type or BandType.GENERIC.value](
+                product_id=product_id, name=band.name, sort_order=number, catalog=self._backend, **attributes
+            )
+            for number, (band, attributes) in enumerate(new.bands, 1)
+        ]
 
     def save(self, target: Target, transaction: Transaction) -> None:
         """Save a product and its bands, unless they are in the catalog, in the transaction of an image of theirs.
@@ -328,7 +326,7 @@ class Products:
                 catalog=self._backend,
             )
             product.save()
-            for band in self._new(target):
+            for band in self._unsaved_bands(target.product_id, new):
                 band.save()
         elif [_layout(band) for band in self._bands(there)] != [_layout(band) for band in target.bands]:
             raise ConflictError(
@@ -337,34 +335,38 @@ class Products:
         target.new = None
         transaction.on_rollback.append(undo)
 
-    def _first_readable(self, models: Sequence[ReadScene], target: Target) -> list[tuple[BandRecipe, dict[str, Any]]]:
-        """Return the bands of a new product as the first scene says whose pixels can be read."""
-        for model in models[:-1]:
-            with suppress(RasterError):  # it fails when its own pixels are checked
-                return list(self._new_bands(model, target))
-        return list(self._new_bands(models[-1], target))
 
-    def _new_bands(self, one: ReadScene, target: Target) -> Iterator[tuple[BandRecipe, dict[str, Any]]]:
-        """Yield the bands of a new product and their attributes: the recipe's, completed from the files."""
-        positions = {layer: position for position, layer in enumerate(_layers_in_order(one))}
-        for band in _present(one):
-            layer = _layer_of(band, one.scene)
-            if layer is None:
-                continue
-            file, header = one.scene.layers[layer], one.headers[layer]
-            facts = header.layers[band.index]
-            attributes = {
-                "band_index": band.index,
-                "file_index": positions[layer],
-                "data_type": facts.data_type,
-                **band.known,
-            }
-            if header.resolution is not None and header.resolution[0] > 0:
-                attributes.setdefault("resolution", Resolution(*header.resolution))
-            if layer:
-                attributes.setdefault("vendor_band_name", band.layers[0] if band.layers else layer)
-            _complete(attributes, band, facts, file, target)
-            yield band, attributes
+def _first_readable(models: Sequence[ReadScene]) -> tuple[list[tuple[BandRecipe, dict[str, Any]]], list[str]]:
+    """Return the bands of a new product, and what was guessed, of the first scene whose pixels can be read."""
+    for model in models[:-1]:
+        with suppress(RasterError):  # it fails when its own pixels are checked
+            return _new_bands(model)
+    return _new_bands(models[-1])
+
+
+def _new_bands(one: ReadScene) -> tuple[list[tuple[BandRecipe, dict[str, Any]]], list[str]]:
+    """Return the bands of a new product, their attributes, and notes: the recipe's, completed from the files."""
+    positions = {layer: position for position, layer in enumerate(_layers_in_order(one))}
+    made, notes = list[tuple[BandRecipe, dict[str, Any]]](), list[str]()
+    for band in _present(one):
+        layer = _layer_of(band, one.scene)
+        if layer is None:
+            continue
+        file, header = one.scene.layers[layer], one.headers[layer]
+        facts = header.layers[band.index]
+        attributes = {
+            "band_index": band.index,
+            "file_index": positions[layer],
+            "data_type": facts.data_type,
+            **band.known,
+        }
+        if header.resolution is not None and header.resolution[0] > 0:
+            attributes.setdefault("resolution", Resolution(*header.resolution))
+        if layer:
+            attributes.setdefault("vendor_band_name", band.layers[0] if band.layers else layer)
+        notes += _complete(attributes, band, facts, file)
+        made.append((band, attributes))
+    return made, notes
 
 
 def _layout(band: Band) -> tuple[object, ...]:
@@ -424,17 +426,16 @@ def _type_of(facts: LayerHeader) -> str:
     return BandType.SPECTRAL.value if facts.name.lower() in _COLORS else BandType.GENERIC.value
 
 
-def _complete(
-    attributes: dict[str, Any], band: BandRecipe, facts: LayerHeader, file: SourceFile, target: Target
-) -> None:
-    """Add to the attributes of a new band what its file says: nodata, ranges, colours, labels, scale and unit."""
+def _complete(attributes: dict[str, Any], band: BandRecipe, facts: LayerHeader, file: SourceFile) -> list[str]:
+    """Add to the attributes of a new band what its file says: nodata, ranges, codes, scale, unit; return notes."""
+    notes: list[str] = []
     if band.type == BandType.MASK.value:
         attributes.setdefault("is_alpha", facts.is_alpha)
-        return
+        return notes
     nodata = attributes.setdefault("nodata", facts.nodata)
     if nodata is not None and not DataType(attributes["data_type"]).holds(nodata):
         attributes["nodata"] = None
-        target.notes.append(f"nodata {nodata:g} is not a value of band '{band.name}', and was left out")
+        notes.append(f"nodata {nodata:g} is not a value of band '{band.name}', and was left out")
     if band.type == BandType.CLASS.value:
         if facts.codes is not None:
             for name, value in (("colormap", facts.codes.colors), ("class_labels", facts.codes.labels)):
@@ -442,12 +443,12 @@ def _complete(
                     attributes.setdefault(name, list(value))
         known = max(len(attributes.get(name) or ()) for name in ("colormap", "class_labels"))
         attributes.setdefault("data_range", (0, max(known - 1, 255)))
-        return
+        return notes
     if "data_range" not in attributes or "display_range" not in attributes:
         whole, display = ranges(file.location, band.index, facts)
         if "data_range" not in attributes:
             attributes["data_range"] = whole
-            target.notes.append(f"data_range and display_range of band '{band.name}' are from {file.path.name}")
+            notes.append(f"data_range and display_range of band '{band.name}' are from {file.path.name}")
         if display is not None:
             attributes.setdefault("display_range", display)
     if "physical_range" not in attributes and (facts.scale, facts.offset) != (1.0, 0.0):
@@ -455,6 +456,7 @@ def _complete(
         attributes["physical_range"] = (low, high)
     if facts.unit is not None:
         attributes.setdefault("physical_range_unit", facts.unit)
+    return notes
 
 
 def _display(kind: ProductRecipe, made: Sequence[tuple[BandRecipe, dict[str, Any]]]) -> list[str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from localcat.errors import BadRequestError, ClientError
 from localcat.models.product import Product
 from localcat.writing.ingest.known import KnownImage, KnownImages, note_touched
-from localcat.writing.ingest.results import Results
+from localcat.writing.ingest.results import Results, unforeseen
 from localcat.writing.ingest.sources.scenes import Scene
 
 if TYPE_CHECKING:
@@ -64,7 +64,8 @@ class Returning:
         for position, scene in enumerate(scenes):
             known = self._image_of(scene, by_path)
             try:
-                is_same = known is not None and self._is_unchanged(known, scene)
+                with unforeseen(scene):
+                    is_same = known is not None and self._is_unchanged(known, scene)
             except ClientError as error:
                 results.fail(position, scene, error)
                 continue

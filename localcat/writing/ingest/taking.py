@@ -25,7 +25,7 @@ from localcat.writing.ingest.facts import FROM_KEY, PRECISION_KEY, RECIPE_KEY, i
 from localcat.writing.ingest.known import note_sources, sha256_of
 from localcat.writing.ingest.planning import Planned
 from localcat.writing.ingest.products import Products
-from localcat.writing.ingest.results import Results
+from localcat.writing.ingest.results import Results, unforeseen
 from localcat.writing.ingest.settings import IngestOptions
 from localcat.writing.ingest.sources.listing import SourceFile
 from localcat.writing.log import UploadRecord
@@ -118,31 +118,8 @@ class Taker:
         """Check the files of a scene, and copy them where that is asked for."""
         done = _Prepared(plan)
         try:
-            image = done.image = self._new_image(plan)
-            options = self._options
-            request = UploadRequest(
-                options=ImageUploadOptions(),
-                overwrite=plan.replaces,
-                copy=options.is_copied,
-                cog=options.cog,
-                files=[file.location for file in plan.files],
-            )
-            uid, user = uuid4().hex, self._catalog.user
-            record = UploadRecord(uid, str(image.product_id), str(image.id), user, request.options, is_quiet=True)
-            record.add(EventType.RUN, f"ingested by recipe {plan.scene.recipe.name}")
-            bands, known = plan.target.bands, plan.headers
-            steps = file_steps(self._catalog, image, request, bands, record, threads=1, known=known)
-            done.record, done.task = record, Task(self._catalog, image, steps, plan.replaces, record)
-            with raster_environment():
-                for file, step in zip(plan.files, steps, strict=True):
-                    with odd_headers(file.path):
-                        done.written.append(step(done.stack))
-                    _require_unchanged(file)
-                outline_of(done.written[0].grid)  # here, in many threads, not under the lock of the commit
-            plan.headers = []
-            done.hashes = [one.digest.sha256 for one in done.written]
-            if options.cog:
-                done.hashes = [sha256_of(file.location) for file in plan.files]
+            with unforeseen(plan.scene):
+                self._bring(plan, done)
         except ClientError as error:
             done.stack.close()
             done.error = error
@@ -150,6 +127,34 @@ class Taker:
             done.stack.close()
             raise
         return done
+
+    def _bring(self, plan: Planned, done: _Prepared) -> None:
+        """Make the image of a scene, and bring its files to where they belong."""
+        image = done.image = self._new_image(plan)
+        options = self._options
+        request = UploadRequest(
+            options=ImageUploadOptions(),
+            overwrite=plan.replaces,
+            copy=options.is_copied,
+            cog=options.cog,
+            files=[file.location for file in plan.files],
+        )
+        uid, user = uuid4().hex, self._catalog.user
+        record = UploadRecord(uid, str(image.product_id), str(image.id), user, request.options, is_quiet=True)
+        record.add(EventType.RUN, f"ingested by recipe {plan.scene.recipe.name}")
+        bands, known = plan.target.bands, plan.headers
+        steps = file_steps(self._catalog, image, request, bands, record, threads=1, known=known)
+        done.record, done.task = record, Task(self._catalog, image, steps, plan.replaces, record)
+        with raster_environment():
+            for file, step in zip(plan.files, steps, strict=True):
+                with odd_headers(file.path):
+                    done.written.append(step(done.stack))
+                _require_unchanged(file)
+            outline_of(done.written[0].grid)  # here, in many threads, not under the lock of the commit
+        plan.headers = []
+        done.hashes = [one.digest.sha256 for one in done.written]
+        if options.cog:
+            done.hashes = [sha256_of(file.location) for file in plan.files]
 
     def _new_image(self, plan: Planned) -> Image:
         kept, tags = {}, None
