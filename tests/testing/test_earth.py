@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import tempfile
 from collections.abc import Iterator
 from datetime import UTC
 from pathlib import Path
@@ -12,7 +14,7 @@ import pytest
 
 from localcat import Band, Catalog, Expression, Image, SpectralBand
 from localcat import properties as p
-from localcat.testing import earth
+from localcat.testing import copies, earth
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "testing.md").read_text(encoding="utf-8")
 
@@ -103,6 +105,23 @@ def test_a_copy_is_gone_after_it_is_closed() -> None:
         folder = catalog.path.parent
         assert (folder / "scenes" / "alps-6-0.tif").is_file()
     assert not folder.exists()
+
+
+@pytest.mark.skipif(not os.path.isdir("/dev/shm"), reason="this system has no folder in memory")  # noqa: PTH112
+def test_a_copy_is_in_memory_unless_a_folder_was_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def parent_of_a_copy() -> str:
+        with earth() as catalog:
+            assert catalog.images.count() == 40
+            return str(catalog.path.parent.parent)
+
+    monkeypatch.setattr(tempfile, "tempdir", "/tmp")
+    monkeypatch.setattr(copies, "_LEAST_FREE", 0)
+    assert parent_of_a_copy() == "/dev/shm"
+    monkeypatch.setattr(copies, "_LEAST_FREE", 2**60)
+    assert parent_of_a_copy() == "/tmp", "there is no such room"
+    monkeypatch.setattr(copies, "_LEAST_FREE", 0)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert parent_of_a_copy() == str(tmp_path)
 
 
 def test_every_copy_has_the_same_pixels_and_attributes() -> None:
