@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import bisect
+import itertools
 import math
 import os
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,11 +30,9 @@ if TYPE_CHECKING:
 Bounds = tuple[float, float, float, float]
 
 _MOST_CELLS = 50_000_000
-_MOST_PERIODS = 100_000
 _WORLD = (-180.0, -90.0, 180.0, 90.0)
 _INSIDE = 1e-9  # degrees by which a cell is smaller than its box, so that a footprint beside it does not touch it
 _MOST_SHOWN = 20  # periods in a repr
-_EVERY = re.compile(r"\s*(\d{1,5}|\d{1,4}\.\d{1,3})\s*(hour|day|week)s?\s*")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -290,46 +289,27 @@ def _hits(
     return (rows, columns), hits
 
 
-def step_of(every: Any) -> timedelta:
-    """Return a length of time given as text, such as ``"16 days"``, or as a timedelta.
-
-    Raises
-    ------
-    BadRequestError
-        If it is not one, or is not longer than nothing.
-    """
-    match = _EVERY.fullmatch(every) if isinstance(every, str) else None
-    step = every if match is None else timedelta(**{f"{match[2]}s": float(match[1])})
-    if not isinstance(step, timedelta) or step <= timedelta(0):
-        raise BadRequestError(f"every is a number of hours, days or weeks such as '16 days', not {every!r}")
-    return step
-
-
 def periods_of(
-    rows: Sequence[tuple[datetime, BaseGeometry]], area: BaseGeometry, start: datetime, end: datetime, step: timedelta
+    rows: Sequence[tuple[datetime, BaseGeometry]], area: BaseGeometry, borders: Sequence[datetime]
 ) -> list[CoveredPeriod]:
-    """Return what footprints with their times cover of an area, period by period.
+    """Return what footprints with their times cover of an area, from each border to the next one.
 
     Raises
     ------
     BadRequestError
-        If the area has no extent, or there would be too many periods.
+        If the area has no extent.
     """
     whole = area_km2(area)
     if not whole > 0:
         raise BadRequestError(f"the area is a {area.geom_type.lower()} without extent; pass one with an inside")
-    count = max(1, math.ceil((end - start) / step))
-    if count > _MOST_PERIODS:
-        raise BadRequestError(f"{count:,} periods are more than {_MOST_PERIODS:,}; choose a longer one than {step}")
-    shapes: list[list[BaseGeometry]] = [[] for _ in range(count)]
+    shapes: list[list[BaseGeometry]] = [[] for _ in borders[1:]]
     for acquired, shape in rows:
-        position = (acquired - start) // step
-        if 0 <= position < count:
+        position = bisect.bisect_right(borders, acquired) - 1
+        if 0 <= position < len(shapes):
             shapes[position].append(shape)
     periods = []
-    for position, group in enumerate(shapes):
+    for (begin, end), group in zip(itertools.pairwise(borders), shapes, strict=True):
         missing = shapely.difference(area, shapely.union_all(group)) if group else area
         share = min(max(1 - area_km2(missing) / whole, 0.0), 1.0)
-        begin = start + position * step
-        periods.append(CoveredPeriod(begin, begin + step, len(group), share, missing))
+        periods.append(CoveredPeriod(begin, end, len(group), share, missing))
     return periods

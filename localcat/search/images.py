@@ -327,14 +327,15 @@ class ImageSearch(GeoSearch[Image], SummarySearchMixin):
         Parameters
         ----------
         every : str or timedelta
-            The length of a period: a number of hours, days or weeks.
+            The length of a period: a number of hours, days or weeks, or a whole number of months, quarters or years of
+            the calendar, such as ``"1 month"``.
         aoi : geometry or GeoContext, optional
             The area; that of the search when left out.
         min_coverage : float
             The fraction of the area that is enough, 0 to 1.
         start_datetime, end_datetime : str or datetime, optional
-            When the first period begins, and until when there are periods; by default from the day of the first image
-            to the last one.
+            When the first period begins, and until when there are periods. By default from the first image to the last
+            one; the first period begins with the day, or month, quarter or year, of the first image.
 
         Returns
         -------
@@ -344,13 +345,14 @@ class ImageSearch(GeoSearch[Image], SummarySearchMixin):
         Raises
         ------
         BadRequestError
-            If there is no area, or it has no extent; if `every`, `min_coverage` or a time is wrong; or if there would
-            be more than 100,000 periods.
+            If there is no area, or it has no extent; if `every`, `min_coverage` or a time is wrong, or the start after
+            the end; or if there would be more than 100,000 periods.
         """
         from localcat.earth.geometry import as_geometry, from_wkb  # brings shapely
-        from localcat.search.coverage import GapReport, periods_of, step_of
+        from localcat.search.coverage import GapReport, periods_of
+        from localcat.search.steps import Step
 
-        step = step_of(every)
+        step = Step.of(every)
         given = self._area if aoi is None else aoi
         if given is None:
             raise BadRequestError("there is no area; pass aoi, or search with intersects")
@@ -360,9 +362,11 @@ class ImageSearch(GeoSearch[Image], SummarySearchMixin):
         search = self if aoi is None else self.filter(p.geometry.intersects(area))
         start = to_microseconds(start_datetime) if start_datetime else None
         end = to_microseconds(end_datetime) if end_datetime else None
+        if start is not None and end is not None and start > end:
+            raise BadRequestError(f"the start {start_datetime} is after the end {end_datetime}; exchange them")
         rows = search._everything()._between("acquired", start, end)._matches("image.acquired, image.geometry")
         times = [row[0] for row in rows]
-        first = bucket_start(min(times), Interval.DAY) if start is None and times else start
+        first = bucket_start(min(times), step.first) if start is None and times else start
         last = max(times) + 1 if end is None and times else end
         if first is None or last is None:
             return GapReport([], float(min_coverage), self._catalog)
@@ -370,7 +374,7 @@ class ImageSearch(GeoSearch[Image], SummarySearchMixin):
         found = [
             (from_microseconds(time), shape) for time, shape in zip(times, shapes, strict=True) if shape is not None
         ]
-        periods = periods_of(found, area, from_microseconds(first), from_microseconds(last), step)
+        periods = periods_of(found, area, step.borders(from_microseconds(first), from_microseconds(last)))
         return GapReport(periods, float(min_coverage), self._catalog)
 
     def _footprints(self) -> NDArray[Any]:

@@ -10,7 +10,7 @@ import pytest
 import rasterio
 import shapely
 
-from localcat import AOI, BadRequestError, Catalog, Image, TooLargeError
+from localcat import AOI, BadRequestError, Catalog, GapReport, Image, TooLargeError
 from localcat import properties as p
 from localcat.testing import earth
 from tests.small_catalog import make_product
@@ -215,6 +215,34 @@ def test_across_the_antimeridian(squares: Catalog) -> None:
     assert [round(one.coverage, 6) for one in found.periods] == [1.0]
 
 
+def starts(found: GapReport) -> list[str]:
+    return [one.start.date().isoformat() for one in found.periods] + [found.periods[-1].end.date().isoformat()]
+
+
+def test_months_are_those_of_the_calendar(squares: Catalog) -> None:
+    found = squares.images.gaps("1 month", aoi=(0, 0, 2, 1))
+    assert starts(found) == ["2024-01-01", "2024-02-01", "2024-03-01", "2024-04-01"]
+    assert [(one.count, round(one.coverage, 6)) for one in found.periods] == [(3, 1.0), (0, 0.0), (1, 0.25)]
+    assert starts(squares.images.gaps("quarter", aoi=(0, 0, 2, 1))) == ["2024-01-01", "2024-04-01"]
+    assert starts(squares.images.gaps("2 years", aoi=(0, 0, 2, 1))) == ["2024-01-01", "2026-01-01"]
+    later = squares.images.filter(p.acquired > "2024-01-15")
+    assert starts(later.gaps("month", aoi=(0, 0, 2, 1)))[0] == "2024-01-01"
+    assert starts(later.gaps("1 year", aoi=(0, 0, 2, 1)))[0] == "2024-01-01"
+
+
+def test_months_are_counted_from_the_start_that_is_asked_for(squares: Catalog) -> None:
+    """After a shorter month comes the 31st again, and each image is in one period."""
+    found = squares.images.gaps("1 month", (0, 0, 2, 1), start_datetime="2023-12-31", end_datetime="2024-04-01")
+    assert starts(found) == ["2023-12-31", "2024-01-31", "2024-02-29", "2024-03-31", "2024-04-30"]
+    assert [one.count for one in found.periods] == [3, 0, 1, 0]
+
+
+def test_the_last_period_ends_with_time_itself(squares: Catalog) -> None:
+    for every in ("1 month", "16 days", "1 year", timedelta.max):
+        found = squares.images.gaps(every, (0, 0, 2, 1), start_datetime="9999-12-25", end_datetime="9999-12-31")
+        assert starts(found) == ["9999-12-25", "9999-12-31"]
+
+
 def test_no_images_have_no_periods(squares: Catalog) -> None:
     found = squares.images.gaps("16 days", aoi=(50, 50, 51, 51))
     assert (len(found), found.periods) == (0, [])
@@ -225,12 +253,25 @@ def test_no_images_have_no_periods(squares: Catalog) -> None:
 WRONG_GAPS = {
     "no area": ({"aoi": None}, "there is no area; pass aoi, or search with intersects"),
     "a point": ({"aoi": shapely.Point(1, 1)}, "the area is a point without extent"),
-    "every": ({"every": "fortnight"}, "every is a number of hours, days or weeks such as '16 days', not 'fortnight'"),
+    "every": (
+        {"every": "fortnight"},
+        "a number of hours, days or weeks such as .* not 'fortnight'",
+    ),
     "no time": ({"every": "0 days"}, "not '0 days'"),
-    "months": ({"every": "1 month"}, "not '1 month'"),
+    "half months": ({"every": "1.5 months"}, "a whole number of months, quarters or years .*, not '1.5 months'"),
+    "no months": ({"every": "0 months"}, "not '0 months'"),
+    "less than nothing": ({"every": timedelta(days=-1)}, "not datetime.timedelta"),
+    "reversed": (
+        {"start_datetime": "2024-02", "end_datetime": "2024-01"},
+        "start 2024-02 is after the end 2024-01",
+    ),
     "a number": ({"every": 16}, "not 16"),
     "percent": ({"min_coverage": 90}, "min_coverage is a fraction from 0 to 1, not 90"),
-    "too many": ({"every": "1 hour", "start_datetime": "2000", "end_datetime": "2020"}, "choose a longer one"),
+    "too many": (
+        {"every": "1 hour", "start_datetime": "2000", "end_datetime": "2020"},
+        "100,000 periods of 1 hour",
+    ),
+    "far too many": ({"every": timedelta(microseconds=1)}, "periods of 0:00:00.000001; choose a longer one"),
 }
 
 
