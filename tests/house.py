@@ -29,7 +29,7 @@ FLOORS = [
     {"sharing"},
     {"catalog"},
     {"client"},
-    {"scenes", "demo"},
+    {"scenes", "demo", "serve"},
     {"cli", "testing"},
 ]
 FLOOR_OF = {room: height for height, rooms in enumerate(FLOORS) for room in rooms}

@@ -14,6 +14,7 @@ COMMANDS = {  # by what they are for: each command, the module that has it, and 
         "ls": ("looking", "List products, bands, images or uploads."),
         "show": ("looking", "All that is known of an object."),
         "sql": ("looking", "Answer a SELECT of your own."),
+        "serve": ("serving", "Show it in a browser, and to programs that speak STAC."),
     },
     "Searching": {
         "search": ("searching", "Find images by product, time, place, attributes."),

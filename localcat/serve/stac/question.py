@@ -1,0 +1,155 @@
+"""What a search of the STAC API asks, by GET and by POST alike."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from localcat.errors import BadRequestError
+from localcat.expressions.properties import properties as p
+from localcat.serve.answers import GEOJSON, link
+from localcat.serve.parameters import Parameters, json_of, numbers, whole
+
+if TYPE_CHECKING:
+    from localcat.search import ImageSearch
+
+SEARCH = ("ids", "collections", "bbox", "intersects", "datetime", "limit", "sortby", "token")
+"""The parameters of a search."""
+
+_FEWEST, _MOST = 10, 10_000  # Items of a page: if nothing is said, and at most
+_MOST_IDS = 10_000
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d([.,]\d{1,12})?([Zz]|[+-]\d\d:\d\d)")
+
+
+@dataclass(frozen=True)
+class Question:
+    """A search, as it was asked.
+
+    Parameters
+    ----------
+    asked : mapping
+        The parameters as JSON, by name, without those that are None.
+    is_post : bool
+        Whether they came as the body of a POST.
+    """
+
+    asked: Mapping[str, Any]
+    is_post: bool
+
+    @classmethod
+    def of_query(cls, query: Parameters) -> Question:
+        """Read what is behind the question mark."""
+        found: dict[str, Any] = {name: query.words(name) for name in ("ids", "collections", "bbox", "sortby")}
+        found |= {name: query.text(name) for name in ("datetime", "limit", "token")}
+        area = query.text("intersects")
+        found["intersects"] = None if area is None else json_of("intersects", area)
+        return cls({name: value for name, value in found.items() if value is not None}, is_post=False)
+
+    @classmethod
+    def of_body(cls, body: Mapping[str, Any]) -> Question:
+        """Read the body of a POST."""
+        for name in body:
+            if name not in SEARCH:
+                raise BadRequestError(f"there is no parameter {name!r:.100} here; it knows {', '.join(SEARCH)}")
+        return cls({name: value for name, value in body.items() if value is not None}, is_post=True)
+
+    @property
+    def limit(self) -> int:
+        """The number of Items of a page; a larger one than the largest counts as the largest."""
+        return min(_MOST, whole("limit", self.asked.get("limit", _FEWEST), least=1, most=10**9))
+
+    @property
+    def token(self) -> str | None:
+        """Where the page begins; None for the first."""
+        token = self.asked.get("token")
+        if token is not None and not isinstance(token, str):
+            raise BadRequestError(f"a token is a string, not {token!r:.100}")
+        return token
+
+    @property
+    def sorting(self) -> Sequence[str]:
+        """The names to sort by, with a minus for the largest first."""
+        return ()
+
+    def search(self, images: ImageSearch) -> ImageSearch:
+        """Return the search for what is asked, without the order and the page.
+
+        Raises
+        ------
+        BadRequestError
+            If something asked is wrong; the message says what.
+        """
+        if "bbox" in self.asked and "intersects" in self.asked:
+            raise BadRequestError("a search has a bbox or intersects, not both; intersects takes any geometry")
+        for name, narrow in _PARTS.items():
+            if name in self.asked:
+                images = narrow(images, self.asked[name])
+        return images
+
+    def next_link(self, url: str, token: str) -> dict[str, Any]:
+        """Return the link to the page that begins with a token."""
+        if self.is_post:
+            return link("next", url, GEOJSON, method="POST", body={**self.asked, "token": token}, merge=False)
+        asked = {name: _text(value) for name, value in {**self.asked, "token": token}.items()}
+        return link("next", f"{url}?{urlencode(asked)}", GEOJSON, method="GET")
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, dict):
+        return json.dumps(value)
+    return ",".join(value) if isinstance(value, list) else str(value)
+
+
+def _strings(name: str, value: Any) -> list[str]:
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value) or len(value) > _MOST_IDS:
+        raise BadRequestError(f"{name} is a list of at most {_MOST_IDS:,} strings, not {value!r:.100}")
+    return value
+
+
+def _by_ids(images: ImageSearch, ids: Any) -> ImageSearch:
+    wanted = _strings("ids", ids)
+    full = [one for one in wanted if ":" in one]
+    return images.filter(p.name.any_of(wanted) | p.id.any_of(full)) if full else images.filter(p.name.any_of(wanted))
+
+
+def _by_collections(images: ImageSearch, collections: Any) -> ImageSearch:
+    wanted = _strings("collections", collections)
+    return images.filter(p.product_id.any_of(wanted)) if wanted else images
+
+
+def _by_bbox(images: ImageSearch, bbox: Any) -> ImageSearch:
+    if not isinstance(bbox, list) or len(bbox) not in (4, 6):
+        raise BadRequestError(f"a bbox has 4 numbers, or 6 with heights, not {bbox!r:.200}")
+    given = numbers("bbox", bbox)
+    half = len(given) // 2
+    return images.intersects((given[0], given[1], given[half], given[half + 1]))
+
+
+def _by_place(images: ImageSearch, area: Any) -> ImageSearch:
+    if not isinstance(area, dict):
+        raise BadRequestError(f"intersects is a GeoJSON geometry, not {area!r:.200}")
+    return images.intersects(area)
+
+
+def _by_time(images: ImageSearch, period: Any) -> ImageSearch:
+    ends = period.split("/") if isinstance(period, str) else [""]
+    if len(ends) > 2 or not any(end not in ("", "..") for end in ends):
+        raise BadRequestError(f"datetime {period!r:.100} is no time; {_EXAMPLE}")
+    for end in ends:
+        if end not in ("", "..") and not _RFC_3339.fullmatch(end):
+            raise BadRequestError(f"datetime has {end!r:.100}, which is no time of RFC 3339; {_EXAMPLE}")
+    return images.during(str(period).upper())
+
+
+_EXAMPLE = "write 2024-06-01T00:00:00Z, 2024-06-01T00:00:00Z/2024-06-30T23:59:59Z, or .. for an open end"
+_PARTS: dict[str, Callable[[ImageSearch, Any], ImageSearch]] = {
+    "ids": _by_ids,
+    "collections": _by_collections,
+    "bbox": _by_bbox,
+    "intersects": _by_place,
+    "datetime": _by_time,
+}
