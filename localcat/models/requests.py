@@ -210,6 +210,8 @@ class UploadRequest:
         Arrays to write, one a file.
     raster_meta : mapping
         Georeferencing of the arrays, as `Image.ndarray` returns it with ``raster_info=True``.
+    outlined : bool
+        Give an image that has no footprint the outline of its pixels; else it stays without one.
     """
 
     options: ImageUploadOptions
@@ -220,6 +222,7 @@ class UploadRequest:
     files: Sequence[Path] = ()
     arrays: Sequence[NDArray[Any]] = ()
     raster_meta: Mapping[str, Any] = field(default_factory=dict)
+    outlined: bool = True
 
 
 def upload_options_of(given: Any) -> ImageUploadOptions:

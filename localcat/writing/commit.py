@@ -84,6 +84,7 @@ class Task:
     overwrite: bool
     record: UploadRecord
     source: str | None = None  # the id of the image that the pixels were derived from, if known
+    outlined: bool = True  # whether an image without a footprint gets the outline of its pixels
 
     def run(self) -> None:
         """Do it: bring the files onto the disk, and commit."""
@@ -131,7 +132,7 @@ class Task:
             for one, file in zip(written, files, strict=True):
                 if one.temporary is not None:
                     folder.publish(one.temporary, str(file.href), unsynced=unsynced)
-            _describe_image(image, written, files)
+            _describe_image(image, written, files, outlined=self.outlined)
             _note_lineage(image, self.source)
             image.save()
             record.add(EventType.USAGE, f"{sum(one.digest.size_bytes for one in written):,} bytes stored")
@@ -268,23 +269,20 @@ def _note_lineage(image: Image, source: str | None) -> None:
         image.extra_properties = {**properties, _LINEAGE: source}
 
 
-def _describe_image(image: Image, written: list[Written], files: list[File]) -> None:
+def _describe_image(image: Image, written: list[Written], files: list[File], *, outlined: bool) -> None:
     """Set the grid of the pixels, and fill in what else follows from them and the user left unset."""
     grid = written[0].grid
-    outline, area = outline_of(grid)
-    if written[0].outline is not None:
-        outline = written[0].outline
-        area = area_km2(outline)
     image.geotrans = grid.geotransform
     image.x_pixels = grid.width
     image.y_pixels = grid.height
     _set_crs(image, grid.crs)
     facts: dict[str, Any] = {
-        "geometry": outline,
-        "area": area,
         "bits_per_pixel": tuple(8 * one.digest.size_bytes / (one.grid.width * one.grid.height) for one in written),
         "fill_fraction": written[0].digest.fill_fraction,
     }
+    if outlined:
+        outline = written[0].outline
+        facts["geometry"], facts["area"] = outline_of(grid) if outline is None else (outline, area_km2(outline))
     for name, value in facts.items():
         if getattr(image, name) is None:
             setattr(image, name, value)

@@ -50,7 +50,8 @@ def run_upload(catalog: CatalogFile, workers: Workers, image: Image, request: Up
     threads = usable_threads(1 if request.wait else WORKERS)
     steps_of = array_steps if request.arrays else file_steps
     steps = steps_of(catalog, uploaded, request, bands, record, threads=threads)
-    task = Task(catalog, uploaded, steps, request.overwrite, record, _source(image, request.raster_meta))
+    source = _source(image, request.raster_meta)
+    task = Task(catalog, uploaded, steps, request.overwrite, record, source, outlined=request.outlined)
     upload = _finished(task) if request.wait else workers.submit(task)
     upload._image = image
     return upload

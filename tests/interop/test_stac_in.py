@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from localcat import Catalog, ClassBand, GenericBand, Image, MicrowaveBand, Product, SpectralBand
 from localcat import properties as p
+from localcat.disk.steps import EVENT
 from localcat.errors import BadRequestError, DuplicateError
 from tests.interop.some_items import item_of, scene
 from tests.real_data import REAL_DATA, needs_real_data
@@ -277,6 +279,27 @@ def test_an_item_without_time_and_footprint_comes_in_with_its_files(tmp_path: Pa
             found = read(catalog, "open")
             assert (found.acquired, found.geometry, found.storage_state) == (None, None, "available")
             assert found.ndarray("blue").shape == (1, 64, 48)
+
+
+@pytest.mark.parametrize("has_footprint", [True, False])
+def test_files_are_copied_before_others_have_to_wait(tmp_path: Path, *, has_footprint: bool) -> None:
+    """5: pixels first, row last. Before, the write lock was held while the pixels were copied."""
+    with Catalog.create(tmp_path / "survey.gpkg", org="acme") as catalog:
+        image = upload(make_guide(catalog), "a")
+        if not has_footprint:
+            image.geometry = None
+            image.save()
+        catalog.to_stac(tmp_path / "stac", copy=True, progress=False)
+    seen: list[tuple[str, bool]] = []
+    with Catalog.create(tmp_path / "again.gpkg", org="acme") as catalog:
+
+        def listen(event: str, arguments: tuple[Any, ...]) -> None:
+            if event == EVENT and arguments[0].startswith("file "):
+                seen.append((arguments[0], catalog.database.in_transaction))
+
+        sys.addaudithook(listen)  # which cannot be taken back; later steps of other tests do no harm
+        assert catalog.from_stac(tmp_path / "stac", copy=True, progress=False).added == 1
+    assert seen[:3] == [("file written", False), ("file synced", False), ("file renamed", True)]
 
 
 # Ways in

@@ -274,15 +274,14 @@ class Import:
 
     def _index(self, image: Image, paths: list[Path], *, overwrite: bool) -> None:
         """Save an image with its files; what its Item leaves open, a time or a footprint, stays open."""
-        has_footprint = image.geometry is not None
         request = UploadRequest(
-            options=ImageUploadOptions(), overwrite=overwrite, copy=self.options.copy, files=tuple(paths)
+            options=ImageUploadOptions(),
+            overwrite=overwrite,
+            copy=self.options.copy,
+            files=tuple(paths),
+            outlined=image.geometry is not None,
         )
-        with self.catalog.database.transaction():
-            self.catalog.uploader.upload(image, request).raise_for_status()
-            if not has_footprint:  # an upload takes the outline of the grid
-                image.geometry = None
-                image.save()
+        self.catalog.uploader.upload(image, request).raise_for_status()
 
     def fail(self, found: Found, error: ClientError) -> None:
         """Report what was refused."""
