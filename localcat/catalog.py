@@ -623,7 +623,8 @@ class Catalog:
         on_conflict : {"error", "skip", "replace"}
             What to do with an Item whose image is there already.
         dry_run : bool
-            Change nothing, and report what would be done; files are not opened.
+            Change nothing, and report what would be done; files are not opened. A catalog that is missing, or can only
+            be read, is tried on a copy without pixels in the system's temporary folder.
         progress : bool, optional
             Show a bar; None where the error output is a terminal.
 
@@ -643,7 +644,8 @@ class Catalog:
 
         root = None if within is None else Path(within)
         o = ImportOptions(product, copy, root, on_conflict, dry_run, progress)
-        return from_stac(self, source, o)
+        with self._rehearsed(dry_run) as catalog:
+            return from_stac(catalog, source, o)
 
     def from_original(
         self, source: Any, *, on_conflict: str = "skip", dry_run: bool = False, progress: bool | None = None
@@ -666,7 +668,7 @@ class Catalog:
             What to do with an object that is there already. ``"replace"`` gives it the attributes of its document;
             images with pixels here keep their files.
         dry_run : bool
-            Change nothing, and report what would be done.
+            Change nothing, and report what would be done, as in `from_stac`.
         progress : bool, optional
             Show a bar; None where the error output is a terminal.
 
@@ -685,7 +687,8 @@ class Catalog:
         """
         from localcat.interop.original.taking_in import from_original  # brings shapely
 
-        return from_original(self, source, on_conflict=on_conflict, dry_run=dry_run, progress=progress)
+        with self._rehearsed(dry_run) as catalog:
+            return from_original(catalog, source, on_conflict=on_conflict, progress=progress)
 
     def from_geoparquet(
         self,
@@ -728,7 +731,17 @@ class Catalog:
 
         root = None if within is None else Path(within)
         o = ImportOptions(product, copy, root, on_conflict, dry_run, progress)
-        return from_geoparquet(self, source, o)
+        with self._rehearsed(dry_run) as catalog:
+            return from_geoparquet(catalog, source, o)
+
+    @contextmanager
+    def _rehearsed(self, dry_run: bool) -> Iterator[Self]:
+        """Give the catalog for a block; with `dry_run` one whose changes are undone at its end."""
+        if not dry_run:
+            yield self
+            return
+        with self.file.rehearsal() as file:
+            yield self if file is self.file else type(self)(file)
 
     def ingest(
         self,

@@ -9,7 +9,8 @@ import shutil
 import sqlite3
 import tempfile
 import weakref
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self
 
@@ -33,6 +34,7 @@ from localcat.errors import (
     CatalogLockedError,
     CatalogNotFoundError,
     LocalcatError,
+    ReadOnlyCatalogError,
     ReadOnlyCatalogWarning,
     StorageError,
     UnsafePathError,
@@ -44,6 +46,8 @@ from localcat.store.asking import spatialite
 from localcat.store.file.connection import OpenOptions
 from localcat.store.file.creating import new_settings
 from localcat.store.file.database import Database
+from localcat.store.file.faults import sqlite_errors
+from localcat.store.file.schema import VERSION_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -336,14 +340,48 @@ class CatalogFile:
         return found
 
     @contextmanager
-    def rehearsal(self) -> Iterator[None]:
-        """Run a block as a transaction, which is undone at its end: what it reports is what would be done.
+    def rehearsal(self) -> Iterator[Self]:
+        """Give a catalog for a block whose changes are undone at its end: what it reports is what would be done.
 
-        Others wait with their writes meanwhile, and what was asked for after the commit is never done.
+        It is this one, in a transaction; others wait with their writes meanwhile, and what was asked for after the
+        commit is never done. Where this one is not there yet, or can only be read, it is an empty one or a copy without
+        pixels in the system's temporary folder.
         """
-        with suppress(_RehearsedError), self.database.transaction():
-            yield
-            raise _RehearsedError
+        file = self if self._can_be_changed() else self._copy_for_rehearsal()
+        try:
+            with suppress(_RehearsedError), file.database.transaction():
+                yield file
+                raise _RehearsedError
+        finally:
+            if file is not self:
+                file.close()
+
+    def _can_be_changed(self) -> bool:
+        if self.database.is_missing:
+            return False
+        try:
+            self.database.require_writable()
+        except ReadOnlyCatalogError:
+            return False
+        return True
+
+    def _copy_for_rehearsal(self) -> Self:
+        settings = self.database.settings()  # where the use of the default catalog is forbidden, this refuses it
+        if self.database.is_missing:
+            return self.temporary({name: value for name, value in settings.items() if name != VERSION_KEY})
+        path = Path(tempfile.mkdtemp(prefix="localcat-")) / DEFAULT_NAME
+        try:
+            with (
+                self.database.separate() as source,
+                sqlite_errors(path),
+                closing(sqlite3.connect(path)) as target,
+            ):
+                source.backup(target)
+        except BaseException:
+            _remove_folder(path.parent, os.getpid())
+            raise
+        options = replace(self.database.options, read_only=False, journal="delete", spatialite=False)
+        return type(self)(Database(path, options=options, durable=False), is_temporary=True)
 
     def db(self) -> sqlite_utils.Database:
         """Return the file for reading; `Catalog.db` says how."""

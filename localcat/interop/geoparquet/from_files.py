@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy
@@ -24,8 +23,7 @@ if TYPE_CHECKING:
 def from_geoparquet(catalog: Backend, source: Any, options: ImportOptions) -> StacReport:
     """Take the Items of GeoParquet files into a catalog; see `Catalog.from_geoparquet`."""
     sources = sources_of(source)
-    with catalog.file.rehearsal() if options.dry_run else nullcontext():
-        return _Import(catalog, source, sources, options).run()
+    return _Import(catalog, source, sources, options).run()
 
 
 class _Import(Import):

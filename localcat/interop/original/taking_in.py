@@ -7,7 +7,6 @@ import itertools
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from localcat.errors import ClientError, DuplicateError, ValidationError
@@ -34,15 +33,13 @@ _CHUNK = 500  # images looked up together
 _OF_FILES = {"files", "storage_state", "cs_code", "projection", "geotrans", "x_pixels", "y_pixels"}
 
 
-def from_original(
-    catalog: Backend, source: Any, *, on_conflict: str, dry_run: bool, progress: bool | None
-) -> OriginalReport:
+def from_original(catalog: Backend, source: Any, *, on_conflict: str, progress: bool | None) -> OriginalReport:
     """Take in documents of the original; see `Catalog.from_original`."""
     require_conflict_rule(on_conflict)
     if isinstance(source, Iterable) and not isinstance(source, str | os.PathLike | Mapping):
         source = list(source)  # it is gone through twice
     work = _Import(catalog, source, on_conflict)
-    with catalog.file.rehearsal() if dry_run else nullcontext(), catalog.database.transaction(creates=True):
+    with catalog.database.transaction(creates=True):
         work.run(progress)
     return work.report
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -67,8 +66,7 @@ def from_stac(catalog: Backend, source: Any, options: ImportOptions) -> StacRepo
     """Take Collections and Items into a catalog; see `Catalog.from_stac`."""
     if isinstance(source, Iterable) and not isinstance(source, str | Path | Mapping):
         source = list(source)  # it is gone through twice
-    with catalog.file.rehearsal() if options.dry_run else nullcontext():
-        return Import(catalog, source, options).run()
+    return Import(catalog, source, options).run()
 
 
 class Import:
