@@ -22,10 +22,10 @@ from xml.sax.saxutils import escape
 
 from localcat.disk.faults import write_errors
 from localcat.disk.paths import absolute, href_between
+from localcat.disk.staging import staged
 from localcat.disk.system import flush_folder, rename, replace
 from localcat.errors import BadRequestError, LocalcatError, NotFoundError
 from localcat.expressions.properties import properties as p
-from localcat.maintenance.backup import staged
 from localcat.models.backend import bands_of
 from localcat.models.product import Product
 from localcat.progress import shown
@@ -160,7 +160,7 @@ def _indexes(catalog: Backend, images: ImageSearch, progress: bool | None) -> li
     from localcat.earth.crs import crs_code, parse_crs  # brings rasterio
 
     by_text: dict[str, Index] = {}
-    for rank, image in enumerate(shown(images, "indexing tiles", "images", progress, total=images.count())):
+    for rank, image in enumerate(shown(images, "indexing tiles", "images", progress, total=images.number_found)):
         text, grid = image.cs_code or image.projection, image.geotrans
         if text is None or grid is None or image.x_pixels is None or image.y_pixels is None or grid[2] or grid[4]:
             continue

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from localcat.disk.faults import write_errors
 from localcat.disk.paths import absolute
+from localcat.disk.staging import staged
 from localcat.errors import BadRequestError, CatalogExistsError, StorageError, require
 from localcat.expressions.cql2.item_names import name_of
 from localcat.expressions.nodes import Ref
@@ -23,7 +24,6 @@ from localcat.interop.stac.assets import Layout, layout_of
 from localcat.interop.stac.collections import Extent, collection_of
 from localcat.interop.stac.items import stac_item
 from localcat.interop.stac.values import ANY_TIME
-from localcat.maintenance.backup import staged
 from localcat.models.attributes.scalars import Integer, Number, Timestamp
 from localcat.models.attributes.structured import NumberTuple, TextList
 from localcat.models.image import Image
@@ -89,7 +89,7 @@ def _write(catalog: Backend, folder: Path, search: ImageSearch | None, progress:
     report = PgstacExport(folder)
     seen: dict[str, tuple[Layout, Extent]] = {}
     with (folder / ITEMS).open("x", encoding="utf-8", newline="\n") as file:
-        for image in shown(images, "writing for pgstac", "items", progress, total=images.count()):
+        for image in shown(images, "writing for pgstac", "items", progress, total=images.number_found):
             product_id = str(image.product_id)
             if product_id not in seen:
                 seen[product_id] = (layout_of(catalog, product_id), Extent())

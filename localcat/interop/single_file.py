@@ -17,12 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from localcat.collection.features import feature_of
-from localcat.disk.faults import write_errors
 from localcat.disk.paths import absolute
-from localcat.disk.system import flush, flush_folder, replace
+from localcat.disk.staging import written
 from localcat.errors import BadRequestError, require
 from localcat.expressions.fields import nearest
-from localcat.maintenance.backup import staged
 from localcat.models.html import Printed
 from localcat.models.image import Image
 from localcat.progress import shown
@@ -90,15 +88,9 @@ def to_file(
     target = absolute(dest)
     if target.is_dir():
         raise BadRequestError(f"'{target}' is a folder; name a file in it, such as '{target.name}/images.{chosen}'")
-    with staged(target) as room, write_errors(target):
-        path = room / target.name
-        with path.open("xb") as stream:
-            counted = _Counted(stream)
-            number = write(counted)
-            stream.flush()
-            flush(stream.fileno())
-        replace(path, target)
-        flush_folder(target.parent)
+    with written(target) as stream:
+        counted = _Counted(stream)
+        number = write(counted)
     return FileExport(target, chosen, number, counted.size)
 
 
@@ -147,16 +139,18 @@ def _writer_of(
     if format in ("arrow", "arrows"):
         require("pyarrow", "arrow", "for Arrow")
         reader = images.to_arrow(columns)
-        return lambda stream: _write_arrow(reader, stream, images.count(), progress, is_file=format == "arrow")
+        return lambda stream: _write_arrow(reader, stream, images.number_found, progress, is_file=format == "arrow")
     names = checked_columns(Image._attributes, "Image", columns)
-    bar: Iterable[Image] = shown(images, f"writing {format}", "images", progress, total=images.count())
+    bar: Iterable[Image] = shown(images, f"writing {format}", "images", progress, total=images.number_found)
     lines = _features(bar, columns, format)
     if format in _SEPARATORS:
         lines = _separated(bar, names, _SEPARATORS[format])
     return lambda stream: _write_lines(lines, stream)
 
 
-def _write_arrow(reader: Any, stream: _Counted, total: int, progress: bool | None, *, is_file: bool) -> int:
+def _write_arrow(
+    reader: Any, stream: _Counted, total: Callable[[], int], progress: bool | None, *, is_file: bool
+) -> int:
     import pyarrow
 
     number = 0

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import glob
 import os
-import re
-import shutil
 import sqlite3
-import uuid
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from localcat.disk.data_folder import TEMPORARY_PREFIX, Claim, DataFolder
+from localcat.disk.data_folder import DataFolder
 from localcat.disk.digest import hash_stream
 from localcat.disk.faults import write_errors
-from localcat.disk.filesystem import is_link
 from localcat.disk.names import is_inside, require_usable
 from localcat.disk.ownership import Marker, data_path, require_outside
 from localcat.disk.paths import absolute, in_place_href, is_local
+from localcat.disk.staging import staged
 from localcat.disk.system import flush_folder, rename, same_file
 from localcat.errors import (
     BadRequestError,
@@ -29,7 +25,6 @@ from localcat.errors import (
     ConflictError,
     CorruptImageError,
     ImageDeletedError,
-    StorageError,
 )
 from localcat.maintenance.report import BackupReport
 from localcat.models.attributes.values import File
@@ -150,74 +145,6 @@ def new_pair(path: str | os.PathLike[str], *, outside: Path) -> Path:
         if os.path.lexists(one):
             raise CatalogExistsError(f"'{one}' already exists; choose another name, or move it away")
     return target
-
-
-@contextmanager
-def staged(target: Path) -> Iterator[Path]:
-    """Give a new folder beside a catalog that is to be made, and remove it after the block, with what is left in it.
-
-    What a process that was killed left there for the same catalog is removed first.
-    """
-    _remove_leftovers(target)
-    staging = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
-    with write_errors(staging):
-        staging.mkdir()
-    try:
-        claim = _claimed(staging)  # its lock tells others that this one is alive
-        try:
-            yield staging
-        finally:
-            try:
-                _tidily(lambda: _empty(staging))
-            finally:
-                claim.release()
-    finally:
-        _tidily(lambda: shutil.rmtree(staging, ignore_errors=True))
-
-
-def _tidily(call: Callable[[], object]) -> None:
-    """Call what removes files; a disk that fails does not hide what was raised before."""
-    try:
-        call()
-    except OSError as error:  # in spite of ignore_errors: Ctrl-C in the middle of it lets it close a folder twice
-        if _was_interrupted(error):
-            raise KeyboardInterrupt from error
-
-
-def _claimed(staging: Path) -> Claim:
-    """Make the claim of a new folder, which another writer of the same target may have taken for one that was left."""
-    with suppress(StorageError):
-        return DataFolder(staging).claim()
-    return DataFolder(staging).claim()
-
-
-def _empty(staging: Path) -> None:
-    """Remove what is in a folder of `staged`, but for its claim, which says whose the rest is."""
-    for path in staging.iterdir():
-        if path.is_dir() and not is_link(path):
-            shutil.rmtree(path, ignore_errors=True)
-        elif not path.name.startswith(TEMPORARY_PREFIX):
-            with suppress(OSError):
-                path.unlink()
-
-
-def _remove_leftovers(target: Path) -> None:
-    """Remove the folders of `staged` whose process is gone."""
-    for folder in target.parent.glob(f".{glob.escape(target.name)}.*.tmp"):
-        if re.fullmatch(r"[0-9a-f]{32}", folder.name.removesuffix(".tmp").rpartition(".")[2]) and not is_link(folder):
-            with suppress(StorageError):
-                claims = DataFolder(folder).abandoned()
-                if claims and len(claims) == len(list(folder.glob(f"{TEMPORARY_PREFIX}*"))):
-                    _empty(folder)
-                    shutil.rmtree(folder, ignore_errors=True)
-            with suppress(OSError):
-                folder.rmdir()  # if nothing is in it: its process ended before it made a claim
-
-
-def _was_interrupted(error: BaseException | None) -> bool:
-    while error is not None and not isinstance(error, KeyboardInterrupt):
-        error = error.__context__
-    return error is not None
 
 
 def publish_pair(file: Path, target: Path, catalog: str) -> None:

@@ -12,8 +12,9 @@ from localcat.disk.data_folder import DataFolder
 from localcat.disk.faults import write_errors
 from localcat.disk.ownership import data_path, home_of
 from localcat.disk.paths import absolute
+from localcat.disk.staging import staged
 from localcat.errors import CatalogNotFoundError, ClientError, CorruptCatalogError
-from localcat.maintenance.backup import new_pair, publish_pair, rebase, staged
+from localcat.maintenance.backup import new_pair, publish_pair, rebase
 from localcat.maintenance.report import RecoverReport
 from localcat.maintenance.restoring import Restoring
 from localcat.store.damage.entries import rebuild

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import shapely
 
-from localcat.disk.faults import write_errors
 from localcat.disk.paths import absolute
-from localcat.disk.system import replace
+from localcat.disk.staging import written
 from localcat.plot.land import land
 
 if TYPE_CHECKING:
@@ -45,13 +44,8 @@ def write_page(
     template = Path(__file__).with_name("explore.html").read_text(encoding="utf-8")
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
     page = template.replace("{{title}}", html.escape(title), 1).replace("{{data}}", text, 1)
-    temporary = file.with_name(f".{file.name}.part")
-    with write_errors(file):
-        try:
-            temporary.write_text(page, encoding="utf-8", newline="\n")
-            replace(temporary, file)
-        finally:
-            temporary.unlink(missing_ok=True)
+    with written(file) as stream:
+        stream.write(page.encode("utf-8"))
     return file
 
 

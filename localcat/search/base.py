@@ -152,7 +152,7 @@ class Search(Tabular, Generic[T]):
         names: tuple[str, ...] = self._collection()._columns_shown or ("id",)
         first = list(self.limit(_MOST_ROWS if self._limit is None else min(self._limit, _MOST_ROWS)))
         shapes = [shape for found in first if (shape := getattr(found, "geometry", None)) is not None]
-        number = self.count() if self._limit is None else min(self.count(), self._limit)
+        number = self.number_found()
         title = f"{number:,} found by {repr(self)[1:-1]}"
         rows = (tuple(getattr(found, name, None) for name in names) for found in first)
         return listing(title, names, rows, number, drawing_of(shapes) if shapes else "")
@@ -309,6 +309,10 @@ class Search(Tabular, Generic[T]):
         with self._catalog.database.read() as connection:
             (number,) = connection.execute(statement.sql, statement.params).fetchone()
         return int(number)
+
+    def number_found(self) -> int:
+        """Return how many objects come out: as many as match, but no more than the limit."""
+        return self.count() if self._limit is None else min(self.count(), self._limit)
 
     def ids(self) -> list[str]:
         """Return the ids of the objects found, in order."""

@@ -247,7 +247,7 @@ class ImageSearch(GeoSearch[Image], SummarySearchMixin):
         values = [getattr(image, name) for image in found]
         if any(not isinstance(value, str | float | int | datetime | None) for value in values):
             raise BadRequestError(f"'{color}' is neither a number, a time nor a text; choose another attribute")
-        number, shown = self.count(), len(found)
+        number, shown = self.number_found(), len(found)
         title = f"{number:,} images" if number == shown else f"{shown:,} of {number:,} images"
         return self._catalog.pictures.of_footprints([image.geometry for image in found], values, color, title)
 
@@ -277,8 +277,8 @@ class ImageSearch(GeoSearch[Image], SummarySearchMixin):
         """
         if isinstance(thumbnails, bool) or not isinstance(thumbnails, int) or thumbnails < 0:
             raise BadRequestError(f"thumbnails is a whole number from 0, not {thumbnails!r}")
-        found, total = list(self._shown()), self.count()
-        title = f"{total:,} images" if self._limit is None else f"{min(total, self._limit):,} images"
+        found, total = list(self._shown()), self.number_found()
+        title = f"{total:,} images"
         return self._catalog.pictures.write_page(found, path, title=title, total=total, thumbnails=thumbnails)
 
     def coverage(self, resolution: float = 1.0, bounds: Any = None) -> Coverage:

@@ -70,13 +70,19 @@ def test_of_very_many_the_first_are_there(planet: Catalog, tmp_path: Path, monke
     monkeypatch.setattr("localcat.search.images._MOST_PLOTTED", 3)
     data = data_of(planet.images.explore(tmp_path / "a.html", thumbnails=0))
     assert (len(data["images"]), data["more"], data["title"]) == (3, 40, "40 images")
+    data = data_of(planet.images.limit(5).explore(tmp_path / "a.html", thumbnails=0))
+    assert (len(data["images"]), data["more"], data["title"]) == (3, 5, "5 images")
+    data = data_of(planet.images.limit(2).explore(tmp_path / "a.html", thumbnails=0))
+    assert (len(data["images"]), data["more"], data["title"]) == (2, 0, "2 images")
 
 
 def test_an_old_page_is_replaced_by_a_whole_one(planet: Catalog, tmp_path: Path) -> None:
     (tmp_path / "a.html").write_text("old")
+    (tmp_path / ".a.html.part").write_text("of the user's own")
     planet.images.limit(2).explore(tmp_path / "a.html")
     assert data_of(tmp_path / "a.html")["title"] == "2 images"
-    assert [path.name for path in tmp_path.iterdir()] == ["a.html"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".a.html.part", "a.html"]
+    assert (tmp_path / ".a.html.part").read_text() == "of the user's own"
 
 
 def test_what_is_wrong_is_refused(planet: Catalog, tmp_path: Path) -> None:

@@ -112,6 +112,8 @@ def test_of_many_footprints_the_first_are_shown(catalog: Catalog, monkeypatch: p
     axes = catalog.images.plot("name").figure.axes[0]
     assert axes.get_title() == "3 of 5 images"
     assert len(drawn(axes)[0]) == 3
+    assert catalog.images.limit(4).plot("name").figure.axes[0].get_title() == "3 of 4 images"
+    assert catalog.images.limit(2).plot("name").figure.axes[0].get_title() == "2 images"
 
 
 def test_an_empty_search_shows_the_world(catalog: Catalog) -> None:

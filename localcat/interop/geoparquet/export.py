@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from localcat.disk.faults import write_errors
 from localcat.disk.paths import absolute
+from localcat.disk.staging import staged
 from localcat.disk.system import flush_folder, rename, replace
 from localcat.errors import BadRequestError, CatalogExistsError
 from localcat.interop.geoparquet.file import NewFile
 from localcat.interop.stac.tree import Names
-from localcat.maintenance.backup import staged
 from localcat.progress import shown
 from localcat.store.rtree.order import by_place
 

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 from localcat.disk.digest import hash_stream
 from localcat.disk.faults import write_errors
 from localcat.disk.paths import absolute, href_between
+from localcat.disk.staging import staged
 from localcat.errors import BadRequestError, CatalogExistsError, CorruptImageError
 from localcat.interop.stac.assets import Layout, layout_of, local_path_of
 from localcat.interop.stac.collections import Extent, collection_of
 from localcat.interop.stac.items import stac_item
 from localcat.interop.stac.report import StacExport
-from localcat.maintenance.backup import staged
 from localcat.models.product import Product
 from localcat.progress import shown
 
@@ -84,7 +84,7 @@ def write_tree(
         staging = room / target.name
         staging.mkdir()
         names, collections = Names(), dict[str, _Collection]()
-        for image in shown(images, "writing STAC", "items", progress, total=images.count()):
+        for image in shown(images, "writing STAC", "items", progress, total=images.number_found):
             product_id = str(image.product_id)
             if product_id not in collections:
                 collections[product_id] = _begun(catalog, product_id, names, staging)

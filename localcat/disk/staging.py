@@ -1,0 +1,107 @@
+"""Making a file or a folder beside its final place, so that it is there whole or not at all."""
+
+from __future__ import annotations
+
+import glob
+import re
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from localcat.disk.data_folder import TEMPORARY_PREFIX, Claim, DataFolder
+from localcat.disk.faults import write_errors
+from localcat.disk.filesystem import is_link
+from localcat.disk.system import flush, flush_folder, replace
+from localcat.errors import StorageError
+
+
+@contextmanager
+def written(target: Path) -> Iterator[BinaryIO]:
+    """Give an open file for a block, and put it in the place of `target` once it is whole and on the disk.
+
+    Nothing is changed if the block fails.
+
+    Raises
+    ------
+    StorageError
+        If it cannot be written there.
+    """
+    with staged(target) as room, write_errors(target):
+        path = room / target.name
+        with path.open("xb") as stream:
+            yield stream
+            stream.flush()
+            flush(stream.fileno())
+        replace(path, target)
+        flush_folder(target.parent)
+
+
+@contextmanager
+def staged(target: Path) -> Iterator[Path]:
+    """Give a new folder beside what is to be made, and remove it after the block, with what is left in it.
+
+    What a process that was killed left there for the same target is removed first.
+    """
+    _remove_leftovers(target)
+    staging = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
+    with write_errors(target):
+        staging.mkdir()
+    try:
+        claim = _claimed(staging)  # its lock tells others that this one is alive
+        try:
+            yield staging
+        finally:
+            try:
+                _tidily(lambda: _empty(staging))
+            finally:
+                claim.release()
+    finally:
+        _tidily(lambda: shutil.rmtree(staging, ignore_errors=True))
+
+
+def _tidily(call: Callable[[], object]) -> None:
+    """Call what removes files; a disk that fails does not hide what was raised before."""
+    try:
+        call()
+    except OSError as error:  # in spite of ignore_errors: Ctrl-C in the middle of it lets it close a folder twice
+        if _was_interrupted(error):
+            raise KeyboardInterrupt from error
+
+
+def _claimed(staging: Path) -> Claim:
+    """Make the claim of a new folder, which another writer of the same target may have taken for one that was left."""
+    with suppress(StorageError):
+        return DataFolder(staging).claim()
+    return DataFolder(staging).claim()
+
+
+def _empty(staging: Path) -> None:
+    """Remove what is in a folder of `staged`, but for its claim, which says whose the rest is."""
+    for path in staging.iterdir():
+        if path.is_dir() and not is_link(path):
+            shutil.rmtree(path, ignore_errors=True)
+        elif not path.name.startswith(TEMPORARY_PREFIX):
+            with suppress(OSError):
+                path.unlink()
+
+
+def _remove_leftovers(target: Path) -> None:
+    """Remove the folders of `staged` whose process is gone."""
+    for folder in target.parent.glob(f".{glob.escape(target.name)}.*.tmp"):
+        if re.fullmatch(r"[0-9a-f]{32}", folder.name.removesuffix(".tmp").rpartition(".")[2]) and not is_link(folder):
+            with suppress(StorageError):
+                claims = DataFolder(folder).abandoned()
+                if claims and len(claims) == len(list(folder.glob(f"{TEMPORARY_PREFIX}*"))):
+                    _empty(folder)
+                    shutil.rmtree(folder, ignore_errors=True)
+            with suppress(OSError):
+                folder.rmdir()  # if nothing is in it: its process ended before it made a claim
+
+
+def _was_interrupted(error: BaseException | None) -> bool:
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__context__
+    return error is not None
