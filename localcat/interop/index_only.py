@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 from localcat.disk.ownership import data_path
 from localcat.disk.paths import absolute
 from localcat.errors import BadRequestError
+from localcat.interop.geoparquet import SUFFIXES
 from localcat.interop.stac.importing import ImportOptions, from_stac
 
 if TYPE_CHECKING:
     from localcat.interop.stac.report import StacReport
     from localcat.models.backend import Backend
-
-_PARQUET = (".parquet", ".geoparquet", ".pq")
 
 
 def path_beside(source: Any) -> Path:
@@ -57,5 +56,5 @@ def _is_parquet(source: Any) -> bool:
         return False
     path = Path(source)
     if not path.is_dir():
-        return path.suffix.lower() in _PARQUET
-    return not any(path.rglob("*.json")) and any(one.suffix.lower() in _PARQUET for one in path.rglob("*"))
+        return path.suffix.lower() in SUFFIXES
+    return not any(path.rglob("*.json")) and any(one.suffix.lower() in SUFFIXES for one in path.rglob("*"))

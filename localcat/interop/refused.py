@@ -1,4 +1,4 @@
-"""What an import did not take in."""
+"""What an import did not take in, and what it has to say beside."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from localcat.errors import ClientError, printable
+
+_MOST_NOTES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +34,11 @@ class Refused:
 
     def __str__(self) -> str:
         return f"{printable(self.where)}: {self.error}"
+
+
+def add_note(notes: list[str], text: str) -> None:
+    """Add a note to those of a report, unless there are many already."""
+    if len(notes) < _MOST_NOTES:
+        notes.append(text)
+    elif len(notes) == _MOST_NOTES:
+        notes.append("… and more of the same")

@@ -295,9 +295,8 @@ class CatalogObjectBase(Record, abstract=True):
 
     def _take_over(self, created: int | None, modified: int | None) -> None:
         """Save a new object as another catalog has it: under its own id, with its times, microseconds in UTC."""
-        now = now_microseconds()
-        first = created if created is not None else modified if modified is not None else now
-        self._origin = {"created": first, "modified": first if modified is None else modified}
+        first, last = times_elsewhere(created, modified)
+        self._origin = {"created": first, "modified": last}
         try:
             self._create()
         finally:
@@ -483,6 +482,16 @@ class CatalogObject(CatalogObjectBase, abstract=True):
 
     extra_properties = ExtraProperties("Up to 500 JSON values of your own, by name; 1 MiB as JSON, 32 levels.")
     tags = TextList("Up to 32 texts of at most 1000 bytes.", filterable=True, most=32, longest=1000)
+
+
+def times_elsewhere(created: int | None, modified: int | None) -> tuple[int, int]:
+    """Return when an object of another catalog was created and changed, as far as that says it; microseconds in UTC.
+
+    What is not said is the other one, else now; and nothing was changed before it was there.
+    """
+    first = next((moment for moment in (created, modified) if moment is not None), None)
+    first = now_microseconds() if first is None else first
+    return first, first if modified is None else max(first, modified)
 
 
 def refuse_request_params(request_params: Any) -> None:

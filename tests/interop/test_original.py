@@ -84,6 +84,27 @@ def test_its_images_come_home(catalog: Catalog) -> None:
     assert catalog.verify("files").ok
 
 
+@pytest.mark.parametrize(
+    ("created", "modified", "expected"),
+    [
+        ("2020-02-02", "2019-01-01", ("2020-02-02", "2020-02-02")),
+        ("2020-02-02", None, ("2020-02-02", "2020-02-02")),
+        (None, "2019-01-01", ("2019-01-01", "2019-01-01")),
+        ("2019-01-01", "2020-02-02", ("2019-01-01", "2020-02-02")),
+    ],
+)
+def test_nothing_was_changed_before_it_was_there(
+    catalog: Catalog, created: str | None, modified: str | None, expected: tuple[str, str]
+) -> None:
+    """Before, products and bands took a `modified` before their `created` over."""
+    documents = copy.deepcopy([PRODUCT["data"], RED, IMAGE])
+    for document in documents:
+        document["attributes"].update(created=created, modified=modified)
+    assert catalog.from_original(documents, progress=False).failed == []
+    for found in (catalog.products.first(), catalog.bands.first(), catalog.images.first()):
+        assert (f"{found.created:%Y-%m-%d}", f"{found.modified:%Y-%m-%d}") == expected
+
+
 def test_every_way_in_gives_the_same(catalog: Catalog, tmp_path: Path) -> None:
     catalog.from_original(ALL, progress=False)
     expected = everything(catalog)

@@ -6,3 +6,8 @@ binary, and `bbox` a struct by which readers pass over rows. The metadata of the
 A column has one type, and cannot tell null from absent. What an Item has beyond that is in one more column, as JSON: a
 list of changes that make the Item out of the row. So each comes back as it went.
 """
+
+from typing import Final
+
+SUFFIXES: Final = (".parquet", ".geoparquet", ".pq")
+"""Of files that may be GeoParquet."""

@@ -7,19 +7,19 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import pyarrow
 import pyarrow.parquet
 
 from localcat.earth.projjson import other_crs
 from localcat.errors import BadRequestError, ClientError, ValidationError
+from localcat.interop.geoparquet import SUFFIXES
 from localcat.interop.geoparquet.columns import GEO_KEY, OWN_KEY, STAC_KEY
 from localcat.interop.geoparquet.item_rows import item_of
 from localcat.interop.stac.sources import Found, problem_of
 from localcat.json_text import loads
 
-SUFFIXES: Final = (".parquet", ".geoparquet", ".pq")
 _BATCH = 2000  # rows read at once
 _LARGEST_ROW_GROUP = 2**30  # bytes, uncompressed; ours have some 50 MB
 _TIME = pyarrow.timestamp("us", tz="UTC")

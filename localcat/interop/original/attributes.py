@@ -100,12 +100,11 @@ def product_id_of(document: Document) -> str | None:
 def _class_of(document: Document) -> type[CatalogObjectBase]:
     if document.kind != "band":
         return Product if document.kind == "product" else Image
-    kinds = {str(kind.band_type()): kind for kind in Band.__subclasses__()}
     stated = document.attributes.get("type")
-    if not isinstance(stated, str) or stated not in kinds:
-        known = ", ".join(sorted(kinds))
+    if not isinstance(stated, str) or stated not in Band._classes:
+        known = ", ".join(sorted(Band._classes))
         raise ValidationError(f"{document.where} is a band of the type {stated!r:.100}, which is none of {known}")
-    return kinds[stated]
+    return Band._classes[stated]
 
 
 def _identified(document: Document, kind: type[CatalogObjectBase]) -> Understood:

@@ -8,10 +8,8 @@ from typing import Any
 
 from localcat.errors import printable
 from localcat.interop.original.attributes import KEPT
-from localcat.interop.refused import Refused
+from localcat.interop.refused import Refused, add_note
 from localcat.models.html import Printed
-
-_MOST_NOTES = 100
 
 
 @dataclass(slots=True)
@@ -44,10 +42,7 @@ class OriginalReport(Printed):
 
     def note(self, text: str) -> None:
         """Add a note, unless there are many already."""
-        if len(self.notes) < _MOST_NOTES:
-            self.notes.append(text)
-        elif len(self.notes) == _MOST_NOTES:
-            self.notes.append("… and more of the same")
+        add_note(self.notes, text)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as a dictionary that `json.dumps` takes."""

@@ -18,6 +18,7 @@ from localcat.interop.refused import Refused
 from localcat.models.band import Band
 from localcat.models.enums import StorageState
 from localcat.models.image import Image
+from localcat.models.object import times_elsewhere
 from localcat.models.product import Product
 from localcat.store import rows
 from localcat.writing.add_images import add_images
@@ -186,10 +187,7 @@ class _Import:
                     self._meet_image(found)
                     continue
                 self._count_left(found)
-                first = found.created if found.created is not None else found.modified
-                if first is not None:
-                    last = found.modified if found.modified is not None else first
-                    self._times.append((first, max(first, last), found.id))
+                self._times.append((*times_elsewhere(found.created, found.modified), found.id))
                 yield found.attributes
 
     def _meet_image(self, found: Understood) -> None:

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 LOOKED_AT = 100
 """Items whose assets are looked at where a Collection does not say which there are."""
 
-_MOST_NOTES = 100
 _LEFT = "items"  # the product of Items without a Collection
 
 
@@ -164,7 +163,7 @@ class Import:
             )
         if assumed:
             names = ", ".join(assumed)
-            self._note(f"{collection_id}: nothing says the data type of {names}; {ASSUMED.value} is assumed")
+            self.report.note(f"{collection_id}: nothing says the data type of {names}; {ASSUMED.value} is assumed")
         made = [kind(product=product, **attributes) for kind, attributes in bands]
         for band in made:
             band.save()
@@ -213,7 +212,7 @@ class Import:
         paths = self._paths(found, layout)
         record = {"product_id": product_id, "name": name, **attributes}
         if "geometry" not in attributes and item.get("geometry") is not None:
-            self._note(f"{found.where}: its geometry is not usable as a footprint, and is kept as it is")
+            self.report.note(f"{found.where}: its geometry is not usable as a footprint, and is kept as it is")
         record["extra_properties"] = extra_properties_of(item, is_own=True)
         probe = Image(catalog=self.catalog, **record)
         again = stac_item(probe, layout, locate=lambda file, _: str(file.href or file.provider_href))
@@ -251,7 +250,9 @@ class Import:
             paths.append(path if path is not None and _is_file(path) else None)
         here = [path for path in paths if path is not None]
         if here and len(here) < len(paths):
-            self._note(f"{found.where}: {len(paths) - len(here)} of its {len(paths)} files are not here; it is remote")
+            self.report.note(
+                f"{found.where}: {len(paths) - len(here)} of its {len(paths)} files are not here; it is remote"
+            )
         return here if len(here) == len(paths) else []
 
     def _upload(self, found: Found, record: dict[str, Any], paths: list[Path]) -> None:
@@ -285,13 +286,6 @@ class Import:
         """Report what was refused."""
         named = found.document.get("id") if found.document is not None else None
         self.report.failed.append(Refused(found.where, named, error))
-
-    def _note(self, *notes: str) -> None:
-        for note in notes:
-            if len(self.report.notes) < _MOST_NOTES:
-                self.report.notes.append(note)
-            elif len(self.report.notes) == _MOST_NOTES:
-                self.report.notes.append("… and more of the same")
 
 
 def folder_of(source: Any) -> Path | None:
@@ -347,8 +341,7 @@ def _product_extra(said: Mapping[str, Any], collection_id: str, *, is_own: bool)
 def _own_band(said: Any, product: Product) -> Band:
     if not isinstance(said, dict):
         raise ValidationError(f"{OWN}bands holds bands as objects, not {said!r:.100}")
-    kinds = {str(kind.band_type()): kind for kind in Band.__subclasses__()}
-    kind = kinds.get(str(said.get("type")))
+    kind = Band._classes.get(str(said.get("type")))
     if kind is None:
         raise ValidationError(f"{OWN}bands has a band of the unknown type {said.get('type')!r:.100}")
     known = {name: value for name, value in said.items() if name in kind._attributes}

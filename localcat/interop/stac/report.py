@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from localcat.errors import printable
-from localcat.interop.refused import Refused
+from localcat.interop.refused import Refused, add_note
 from localcat.models.html import Printed
 
 
@@ -58,6 +58,10 @@ class StacReport(Printed):
     skipped: int = 0
     failed: list[Refused] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+    def note(self, text: str) -> None:
+        """Add a note, unless there are many already."""
+        add_note(self.notes, text)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as a dictionary that `json.dumps` takes."""
