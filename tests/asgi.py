@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
+import functools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,6 +12,14 @@ from typing import Any
 from urllib.parse import unquote, urlencode
 
 LOCAL = "localhost:8642"
+
+
+@functools.cache
+def _runner() -> asyncio.Runner:
+    """Return one loop for all requests: its threads, each with a connection of its own, are used again."""
+    runner = asyncio.Runner()
+    atexit.register(runner.close)
+    return runner
 
 
 @dataclass
@@ -64,7 +74,7 @@ class Client:
         body: bytes = b"",
     ) -> Answer:
         """Send a request; what the path has behind a question mark comes before `query`."""
-        return asyncio.run(self._ask(method, path, headers or {}, query or {}, body))
+        return _runner().run(self._ask(method, path, headers or {}, query or {}, body))
 
     async def _ask(
         self, method: str, path: str, headers: Mapping[str, str], query: Mapping[str, Any], body: bytes

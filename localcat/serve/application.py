@@ -9,10 +9,10 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 
 from localcat.errors import LocalcatError, LocalcatWarning
-from localcat.serve import answers
+from localcat.serve import answers, files
 from localcat.serve.guard import Guard
 from localcat.serve.service import Service
-from localcat.serve.stac import collections, items, landing
+from localcat.serve.stac import collections, items, landing, queryables
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -21,7 +21,13 @@ if TYPE_CHECKING:
 
     from localcat.catalog import Catalog
 
-_AREAS = (landing, collections, items)  # each has `routes(service)`; the first route that fits answers
+_AREAS = (
+    landing,
+    collections,
+    queryables,
+    items,
+    files,
+)  # each has `routes(service)`; the first route that fits answers
 
 
 def application(catalog: Catalog, *, hosts: Iterable[str]) -> ASGIApp:

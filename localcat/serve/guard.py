@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
@@ -85,7 +86,9 @@ class Guard:
         elif scope["method"] == "OPTIONS":
             await Response(status_code=204, headers=_ALLOWED)(scope, receive, send_guarded)
         else:
-            await self._app(scope, receive, send_guarded)
+            # As it was sent: `a%2Fb` is one part of a path, and an id; it is decoded behind the routes.
+            raw = scope.get("raw_path") or quote(scope["path"]).encode("ascii")
+            await self._app({**scope, "path": raw.decode("latin-1")}, receive, send_guarded)
 
     def _refused(self, scope: Scope, headers: Headers, origin: str | None, *, is_near: bool) -> Response | None:
         hosts = headers.getlist("host")

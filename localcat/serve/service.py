@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
+from urllib.parse import unquote
 
 import anyio
 import anyio.from_thread
@@ -38,9 +39,11 @@ class Asked:
     base : str
         The address of the service, without a slash at the end.
     path : mapping of str
-        The parts of the path that have names.
+        The parts of the path that have names; a part may have slashes in it, which were percent-encoded.
     query : Parameters
         What is behind the question mark.
+    headers : mapping of str
+        By name in small letters.
     body : mapping, optional
         The JSON of a POST; None for other requests.
     """
@@ -49,6 +52,7 @@ class Asked:
     base: str
     path: dict[str, str]
     query: Parameters
+    headers: Mapping[str, str] = field(default_factory=dict)
     body: dict[str, Any] | None = None
 
     def check(self) -> None:
@@ -82,8 +86,9 @@ class Service:
             asked = Asked(
                 self.catalog,
                 str(request.base_url).rstrip("/"),
-                dict(request.path_params),
+                {name: unquote(text) for name, text in request.path_params.items()},
                 Parameters(request.query_params.multi_items()),
+                request.headers,
                 body_of(await _bounded_body(request)) if request.method == "POST" else None,
             )
             found = await self.run(request, functools.partial(handler, asked))

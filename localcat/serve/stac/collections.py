@@ -11,7 +11,7 @@ from localcat.expressions.properties import properties as p
 from localcat.interop.stac.assets import layout_of
 from localcat.interop.stac.collections import Extent, collection_of
 from localcat.models.product import Product
-from localcat.serve.answers import GEOJSON, as_json, link, part
+from localcat.serve.answers import GEOJSON, SCHEMA, as_json, link, part
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -82,6 +82,7 @@ def _document(asked: Asked, product: Product) -> dict[str, Any]:
         link("root", f"{asked.base}/"),
         link("parent", f"{asked.base}/"),
         link("items", f"{own}/items", GEOJSON),
+        link("http://www.opengis.net/def/rel/ogc/1.0/queryables", f"{own}/queryables", SCHEMA),
         *document["links"],
     ]
     return document

@@ -11,9 +11,10 @@ from localcat.expressions.properties import properties as p
 from localcat.interop.stac.assets import Layout, layout_of, local_path_of
 from localcat.interop.stac.items import stac_item
 from localcat.serve.answers import GEOJSON, as_json, encoded, link, part
+from localcat.serve.files import url_of
 from localcat.serve.stac.collections import collection_url, product_of
 from localcat.serve.stac.paging import Order
-from localcat.serve.stac.question import SEARCH, Question
+from localcat.serve.stac.question import OF_PRODUCT, SEARCH, Question
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -70,8 +71,7 @@ class Items:
         path = local_path_of(file, image)
         if path is None:
             return file.href or file.provider_href or ""
-        position = (image.files or []).index(file)
-        return f"{self._asked.base}/files/{part(image.id)}/{position}/{part(path.name)}"
+        return url_of(self._asked.base, image, (image.files or []).index(file), path)
 
 
 def _item(asked: Asked) -> Response:
@@ -84,7 +84,7 @@ def _item(asked: Asked) -> Response:
 
 
 def _items(asked: Asked) -> Response:
-    asked.query.only("limit", "bbox", "datetime", "token")
+    asked.query.only(*OF_PRODUCT)
     product = product_of(asked)
     question = Question.of_query(asked.query)
     url = f"{collection_url(asked, str(product.id))}/items"
@@ -101,7 +101,7 @@ def _search(asked: Asked) -> Response:
 
 
 def _page(asked: Asked, question: Question, search: ImageSearch, url: str) -> Response:
-    order = Order(question.sorting)
+    order, wanted = Order(question.sorting), question.wanted
     made, size, has_more = Items(asked), 0, False
     features: list[dict[str, Any]] = []
     last: Image | None = None
@@ -110,7 +110,7 @@ def _page(asked: Asked, question: Question, search: ImageSearch, url: str) -> Re
             has_more = True
             break
         asked.check()
-        feature = made.of(image)
+        feature = wanted.of_item(made.of(image))
         size += len(encoded(feature))
         features.append(feature)
         last = image

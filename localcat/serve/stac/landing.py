@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.routing import Route
 
-from localcat.serve.answers import GEOJSON, JSON, as_json, link
+from localcat.serve.answers import GEOJSON, JSON, SCHEMA, as_json, link
 from localcat.serve.stac.collections import product_links
 
 if TYPE_CHECKING:
@@ -20,13 +20,35 @@ VERSION = "1.1.0"
 
 _STAC_API = "https://api.stacspec.org/v1.0.0"
 _FEATURES = "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf"
+_OF_FILTERS = ("queryables", "filter", "features-filter")
+_OF_CQL2 = (
+    "cql2-text",
+    "cql2-json",
+    "basic-cql2",
+    "advanced-comparison-operators",
+    "case-insensitive-comparison",
+    "accent-insensitive-comparison",
+    "basic-spatial-functions",
+    "spatial-functions",
+    "temporal-functions",
+    "array-functions",
+    "property-property",
+    "arithmetic",
+)
 CONFORMANCE = (
     f"{_STAC_API}/core",
     f"{_STAC_API}/collections",
     f"{_STAC_API}/ogcapi-features",
     f"{_STAC_API}/item-search",
-    f"{_FEATURES}/core",
-    f"{_FEATURES}/geojson",
+    f"{_STAC_API}/item-search#sort",
+    f"{_STAC_API}/ogcapi-features#sort",
+    f"{_STAC_API}/item-search#fields",
+    f"{_STAC_API}/ogcapi-features#fields",
+    f"{_STAC_API}-rc.3/item-search#filter",
+    f"{_STAC_API}/item-search#filter",
+    *(f"{_FEATURES}/{name}" for name in ("core", "geojson")),
+    *(f"http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/{name}" for name in _OF_FILTERS),
+    *(f"http://www.opengis.net/spec/cql2/1.0/conf/{name}" for name in _OF_CQL2),
 )
 
 
@@ -48,6 +70,7 @@ def _landing(asked: Asked) -> Response:
         link("data", f"{base}/collections", title="Products, as Collections"),
         link("search", f"{base}/search", GEOJSON, method="GET", title="Search for images, as Items"),
         link("search", f"{base}/search", GEOJSON, method="POST", title="Search for images, as Items"),
+        link("http://www.opengis.net/def/rel/ogc/1.0/queryables", f"{base}/queryables", SCHEMA, title="For filters"),
         *product_links(asked, "child"),
     ]
     name = asked.catalog.path.stem

@@ -10,18 +10,30 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from localcat.errors import BadRequestError
+from localcat.expressions.cql2.item_names import subject_of
+from localcat.expressions.names import brief
+from localcat.expressions.properties import Expression
 from localcat.expressions.properties import properties as p
+from localcat.models.image import Image
 from localcat.serve.answers import GEOJSON, link
 from localcat.serve.parameters import Parameters, json_of, numbers, whole
+from localcat.serve.stac.fields import Wanted
 
 if TYPE_CHECKING:
     from localcat.search import ImageSearch
 
-SEARCH = ("ids", "collections", "bbox", "intersects", "datetime", "limit", "sortby", "token")
+_OF_FILTERS = ("filter-lang", "filter-crs")
+_OF_PAGES = ("limit", "sortby", "fields", "token")
+SEARCH = ("ids", "collections", "bbox", "intersects", "datetime", *_OF_PAGES, "filter", *_OF_FILTERS)
 """The parameters of a search."""
+
+OF_PRODUCT = tuple(name for name in SEARCH if name not in ("ids", "collections", "intersects"))
+"""The parameters of a search for Items of one Collection."""
 
 _FEWEST, _MOST = 10, 10_000  # Items of a page: if nothing is said, and at most
 _MOST_IDS = 10_000
+_MOST_SORTS = 8
+_CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d([.,]\d{1,12})?([Zz]|[+-]\d\d:\d\d)")
 
 
@@ -43,8 +55,8 @@ class Question:
     @classmethod
     def of_query(cls, query: Parameters) -> Question:
         """Read what is behind the question mark."""
-        found: dict[str, Any] = {name: query.words(name) for name in ("ids", "collections", "bbox", "sortby")}
-        found |= {name: query.text(name) for name in ("datetime", "limit", "token")}
+        found: dict[str, Any] = {name: query.words(name) for name in ("ids", "collections", "bbox", "sortby", "fields")}
+        found |= {name: query.text(name) for name in ("datetime", "limit", "token", "filter", *_OF_FILTERS)}
         area = query.text("intersects")
         found["intersects"] = None if area is None else json_of("intersects", area)
         return cls({name: value for name, value in found.items() if value is not None}, is_post=False)
@@ -72,8 +84,22 @@ class Question:
 
     @property
     def sorting(self) -> Sequence[str]:
-        """The names to sort by, with a minus for the largest first."""
-        return ()
+        """The attributes to sort by, with a minus for the largest first.
+
+        Raises
+        ------
+        BadRequestError
+            If a name is not one of something that has an order.
+        """
+        asked = self.asked.get("sortby", [])
+        if not isinstance(asked, list) or len(asked) > _MOST_SORTS:
+            raise BadRequestError(f"sortby is a list of at most {_MOST_SORTS} names, not {brief(asked)}")
+        return [_sorted_by(one) for one in asked]
+
+    @property
+    def wanted(self) -> Wanted:
+        """The parts of Items that are wanted."""
+        return Wanted.of(self.asked.get("fields"))
 
     def search(self, images: ImageSearch) -> ImageSearch:
         """Return the search for what is asked, without the order and the page.
@@ -88,7 +114,17 @@ class Question:
         for name, narrow in _PARTS.items():
             if name in self.asked:
                 images = narrow(images, self.asked[name])
-        return images
+        return self._filtered(images) if "filter" in self.asked else images
+
+    def _filtered(self, images: ImageSearch) -> ImageSearch:
+        given, language = self.asked["filter"], self.asked.get("filter-lang")
+        if language not in (None, "cql2-text", "cql2-json"):
+            raise BadRequestError(f"filter-lang is cql2-text or cql2-json, not {brief(language)}")
+        if self.asked.get("filter-crs") not in (None, _CRS84):
+            raise BadRequestError(f"filter-crs is {_CRS84}, not {brief(self.asked['filter-crs'])}")
+        if not isinstance(given, str | dict) or (language == "cql2-text" and not isinstance(given, str)):
+            raise BadRequestError(f"a filter is CQL2 text or an object of CQL2 JSON, not {brief(given)}")
+        return images.filter(Expression.from_cql2(given))
 
     def next_link(self, url: str, token: str) -> dict[str, Any]:
         """Return the link to the page that begins with a token."""
@@ -102,6 +138,24 @@ def _text(value: Any) -> str:
     if isinstance(value, dict):
         return json.dumps(value)
     return ",".join(value) if isinstance(value, list) else str(value)
+
+
+def _sorted_by(asked: Any) -> str:
+    """Return the attribute that is meant, with a minus for the largest first."""
+    if isinstance(asked, str):
+        name, is_falling = asked.lstrip("+- "), asked.startswith("-")  # a plus may have become a space on its way
+    elif isinstance(asked, dict) and isinstance(asked.get("field"), str):
+        name, direction = asked["field"], asked.get("direction", "asc")
+        if direction not in ("asc", "desc"):
+            raise BadRequestError(f"the direction of a sort is asc or desc, not {brief(direction)}")
+        is_falling = direction == "desc"
+    else:
+        raise BadRequestError(f"a sort is a name such as -datetime, or has a field and a direction, not {brief(asked)}")
+    ref = subject_of(name.removeprefix("properties.")).ref
+    field = Image.fields()[ref.attribute]
+    if ref.keys or ref.part is not None or not field.sortable:
+        raise BadRequestError(f"Items cannot be sorted by {name!r:.100}; sort by an attribute, such as datetime")
+    return f"-{field.name}" if is_falling else field.name
 
 
 def _strings(name: str, value: Any) -> list[str]:
