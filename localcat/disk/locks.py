@@ -27,6 +27,7 @@ import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic
 from typing import Final
 
 from localcat.disk.ownership import LOCK_NAMES
@@ -51,6 +52,7 @@ _UNSUPPORTED: Final = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, 
 _PAUSES: Final = (0.0001, 0.005)  # seconds between two looks: the first, and the longest
 _WRITERS_PAUSES: Final = (0.001, 0.01)  # of one who waits for another's whole transaction
 _GATE_SECONDS: Final = 0.002  # that reads go on without passing the gate, which takes as long as a tenth of a short one
+_SHARED_AT_ONCE: Final = _SHARED | _AT_ONCE
 _NONE: Final = (-1, -1, -1)
 _FLAGS: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # no link and no pipe is followed
 
@@ -77,7 +79,7 @@ class Locks:
         self._folder = folder if _ARE_NEEDED else None
         self._commit = -1  # the second of them
         self._next_gate = 0.0  # when a read passes the gate again, by time.monotonic
-        self._inodes: list[tuple[int, int]] = []
+        self._opened: list[tuple[str, tuple[int, int]]] = []  # the files, and which they were
         self._is_shared = False  # whether the owner is in a read
         self._is_writing = False
         self.is_alone = False  # whether readers are kept out
@@ -96,8 +98,8 @@ class Locks:
             return
         self._is_shared = True  # from now on: to give back what is not held is harmless
         try:
-            if time.monotonic() < self._next_gate:
-                _flock(self._commit, _SHARED | _AT_ONCE)
+            if monotonic() < self._next_gate:
+                _flock(self._commit, _SHARED_AT_ONCE)
                 return
         except OSError:
             pass  # somebody commits, or there are no such locks
@@ -108,7 +110,7 @@ class Locks:
 
     def _find(self) -> bool:
         """Open files that a writer may have made meanwhile; looked for no oftener than the gate is passed."""
-        now = time.monotonic()
+        now = monotonic()
         if self._folder is None or now < self._next_gate:
             return False
         self._next_gate = now + _GATE_SECONDS
@@ -120,7 +122,7 @@ class Locks:
     def _pass_gate(self, seconds: float) -> None:
         """Share the lock behind the gate, where those wait who want to commit."""
         _, commit, gate = files = self._files or _NONE
-        until = time.monotonic() + seconds
+        until = monotonic() + seconds
         try:
             self._wait(gate, _SHARED, until, seconds)
             self._wait(commit, _SHARED, until, seconds)
@@ -130,7 +132,7 @@ class Locks:
         finally:
             if self._files is files:
                 _flock(gate, _FREE)
-        self._next_gate = time.monotonic() + _GATE_SECONDS
+        self._next_gate = monotonic() + _GATE_SECONDS
 
     def unshare(self) -> None:
         """End what `share` began."""
@@ -159,7 +161,7 @@ class Locks:
         """
         if self._is_shared and self._files is not None:
             _flock(self._files[1], _FREE)  # whoever waits for a writer must not keep that one from committing
-        until = time.monotonic() + seconds
+        until = monotonic() + seconds
         self._is_writing = True
         try:
             while files := self._files or self._open(make=True):
@@ -188,7 +190,7 @@ class Locks:
         if self._files is None:
             return
         _, commit, gate = self._files
-        until = time.monotonic() + seconds
+        until = monotonic() + seconds
         try:
             self._wait(gate, _ALONE, until, seconds)
             self._wait(commit, _ALONE, until, seconds)
@@ -257,14 +259,16 @@ class Locks:
         self.close()
 
     def _are_current(self) -> bool:
+        """Return whether the files of the folder are the open ones still; asked three times in each transaction."""
         try:
-            found = [os.stat(path, follow_symlinks=False) for path in self._paths()]  # noqa: PTH116  # at each commit
-            # Some file systems number no files: there they are taken for the same.
-            return all(
-                one.st_ino == 0 or _identity(one) == known for one, known in zip(found, self._inodes, strict=True)
-            )
+            for path, known in self._opened:
+                found = os.stat(path, follow_symlinks=False)  # noqa: PTH116
+                # Some file systems number no files: there they are taken for the same.
+                if found.st_ino and _identity(found) != known:
+                    return False
         except OSError:
             return False
+        return True
 
     def _paths(self) -> list[str]:
         return [f"{self._folder}{os.sep}{name}" for name in LOCK_NAMES]
@@ -275,10 +279,11 @@ class Locks:
             return None
         with _opening:
             opened: list[int] = []
+            paths = self._paths()
             try:
                 if make:
                     self._folder.mkdir(exist_ok=True)
-                opened.extend(_open_file(path, make=make) for path in self._paths())
+                opened.extend(_open_file(path, make=make) for path in paths)
                 found = [os.fstat(descriptor) for descriptor in opened]
                 if not all(stat.S_ISREG(one.st_mode) for one in found):
                     raise FileNotFoundError(errno.ENOENT, "not a file of locks", str(self._folder))
@@ -287,8 +292,8 @@ class Locks:
                     os.close(descriptor)
                 return None
             write, commit, gate = opened
-            self._files, self._inodes = (write, commit, gate), [_identity(one) for one in found]
-            self._commit = commit
+            self._files, self._commit = (write, commit, gate), commit
+            self._opened = [(path, _identity(one)) for path, one in zip(paths, found, strict=True)]
             _all.add(self)
             return self._files
 
@@ -309,7 +314,7 @@ class Locks:
             try:
                 _flock(descriptor, operation | _AT_ONCE)
             except BlockingIOError:
-                left = until - time.monotonic()
+                left = until - monotonic()
                 if left <= 0:
                     raise CatalogLockedError(
                         f"catalog '{self._path}' is in use by another program or thread for more than {seconds:g} "

@@ -122,9 +122,10 @@ class CatalogObjectBase(Record, abstract=True):
         """Return the ids to look for: as given first, then with the catalog's namespace before it."""
         if unstorable(id) is not None:
             return ()
-        if not catalog.namespace or id.startswith(f"{catalog.namespace}:"):
+        namespace = catalog.namespace
+        if not namespace or id.startswith(f"{namespace}:"):
             return (id,)
-        return (id, f"{catalog.namespace}:{id}")
+        return (id, f"{namespace}:{id}")
 
     @classmethod
     def get_many(

@@ -105,7 +105,12 @@ class Record:
     @classmethod
     def _from_row(cls, catalog: Backend, row: Row) -> Self:
         """Make an object of a row of its table, decoding nothing yet."""
-        return cls._from_rows(catalog, (row,), ({},), None)[0]
+        self = cls.__new__(cls)
+        _set_catalog(self, catalog)
+        _set_row(self, row)
+        _set_unread(self, None)
+        _set_values(self, {})
+        return self
 
     @classmethod
     def _from_rows(

@@ -240,9 +240,10 @@ class CatalogFile:
 
     def home(self) -> Home:
         """Return which data folder the catalog has, and whose it is, as it is on the disk now."""
+        known = self._known_home()
+        if known is not None:
+            return known
         catalog = self.setting("uuid")
-        if self._home is not None and self._home[0] == (catalog, state_of_marker(self._home[1].path)):
-            return self._home[1]
         found = home_of(self.path, catalog)
         state = state_of_marker(found.path)
         is_own = found.owner is None and not found.is_foreign and state is not None
@@ -251,13 +252,27 @@ class CatalogFile:
             return found
         return Home(data_path(self.path))  # a copy without pixels begins a folder of its own
 
+    def _known_home(self) -> Home | None:
+        """Return the folder that was found the last time, if it is marked as this catalog's, and as it was then."""
+        catalog, known = self.setting("uuid"), self._home
+        if known is None or known[0] != (catalog, state_of_marker(known[1].path)):
+            return None
+        return known[1]
+
     def _has_files(self) -> bool:
+        return self._finds("SELECT 1 FROM image_file WHERE owned LIMIT 1")
+
+    def _finds(self, query: str) -> bool:
         with self.database.read() as connection:
-            return connection.execute("SELECT 1 FROM image_file WHERE owned LIMIT 1").fetchone() is not None
+            return connection.execute(query).fetchone() is not None
 
     def why_read_only(self) -> str | None:
         """Return why the catalog may not be changed, if its pixels belong to another file; None if they do not."""
-        home = self.home()
+        home = self._known_home()
+        if home is None:
+            if not self._finds("SELECT 1 FROM image_file LIMIT 1"):
+                return None  # it has no pixels, and no folder needs to be looked at
+            home = self.home()
         if home.owner is None:
             return None
         if home.owner.exists():

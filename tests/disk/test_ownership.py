@@ -160,6 +160,18 @@ def test_a_copy_without_pixels_begins_a_folder_of_its_own(tmp_path: Path) -> Non
     assert read_marker(tmp_path / "survey.data").file == "survey.gpkg"
 
 
+def test_records_alone_are_saved_without_a_look_at_other_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hundreds of catalogs in one folder do not make each save of records slower."""
+    with Catalog.create(tmp_path / "survey.gpkg", org="acme") as catalog:
+        Product(id="p", name="P", catalog=catalog).save()
+        with monkeypatch.context() as patch:
+            patch.setattr("os.scandir", lambda folder: pytest.fail(f"{folder} was listed"))
+            Product(id="q", name="Q", catalog=catalog).save()
+        assert [found.id for found in catalog.products.sort("id")] == ["acme:p", "acme:q"]
+
+
 def test_a_pair_that_was_copied_together_is_independent(kept: Catalog, tmp_path: Path) -> None:
     shutil.copy(kept.path, tmp_path / "second.gpkg")
     shutil.copytree(tmp_path / "kept.data", tmp_path / "second.data")

@@ -22,6 +22,7 @@ from localcat import (
     Image,
     Product,
 )
+from localcat.disk import locks
 from localcat.store.catalog_file import CatalogFile
 from localcat.store.file import database
 from tests.small_catalog import make_product, new_image
@@ -62,6 +63,32 @@ class Inside:
         self.may_leave.set()
         self._thread.join(PATIENCE)
         assert not self._thread.is_alive()
+
+
+# Reading
+
+
+@posix
+def test_ctrl_c_at_the_end_of_a_read_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flock, given_back = locks._flock, []
+
+    def interrupted(descriptor: int, operation: int) -> None:
+        flock(descriptor, operation)
+        if operation == locks._FREE and not given_back:
+            given_back.append(descriptor)
+            raise KeyboardInterrupt
+
+    with Catalog.create(tmp_path / "survey.gpkg", org="acme") as catalog:
+        product(catalog, "p")
+        assert ids(catalog) == ["acme:p"]  # and the gate is passed
+        with monkeypatch.context() as patch:
+            patch.setattr(locks, "_flock", interrupted)
+            with pytest.raises(KeyboardInterrupt, match=r"^$"):
+                Product.get("acme:p", catalog=catalog)
+        session = catalog.database._session()
+        assert (session.depth, len(given_back)) == (0, 1)
+        with catalog.database.read():  # and the next read keeps others from committing again
+            assert session.locks._is_shared
 
 
 # Closing

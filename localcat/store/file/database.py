@@ -10,11 +10,11 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-import time
 import weakref
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext, suppress
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from localcat.disk.filesystem import file_system_of
@@ -49,7 +49,7 @@ from localcat.store.file.faults import sqlite_errors
 from localcat.store.file.migrate import migrate
 from localcat.store.file.pending import Pending
 from localcat.store.file.tinkering import ReadingConnection, WritingConnection
-from localcat.store.file.transaction import Reading, Session, Transaction
+from localcat.store.file.transaction import Session, Transaction
 from localcat.store.file.trust import check_content, check_schema
 
 _LOOK_SECONDS = 0.05  # between two looks of reads at whether the file is the same; a look takes as long as a read
@@ -138,7 +138,7 @@ class Database:
         """
         self.unread.finish(self.read)
         self._closed = True
-        until = time.monotonic() + _CLOSING_SECONDS
+        until = monotonic() + _CLOSING_SECONDS
         for session in list(self._sessions):
             session.close(until)
         if self._has_wal and not self.read_only and self._pid == os.getpid():
@@ -161,18 +161,18 @@ class Database:
     def read(self) -> AbstractContextManager[sqlite3.Connection]:
         """Give the thread's connection for reading; errors inside cross as ours."""
         session = self._session()
-        return self._read_in_time(session) if session.clock.is_limited else Reading(session)
+        return self._read_in_time(session) if session.clock.is_limited else session
 
     @contextmanager
     def _read_in_time(self, session: Session) -> Iterator[sqlite3.Connection]:
-        with Reading(session) as connection, session.clock.running():
+        with session as connection, session.clock.running():
             yield connection
 
     @contextmanager
     def snapshot(self) -> Iterator[sqlite3.Connection]:
         """Give the thread's connection, seeing one state of the catalog throughout the block."""
         session = self._session()
-        with Reading(session) as connection, session.clock.running():
+        with session as connection, session.clock.running():
             if connection.in_transaction:
                 yield connection
                 return
@@ -186,7 +186,7 @@ class Database:
     def still(self) -> Iterator[tuple[sqlite3.Connection, bool]]:
         """As `snapshot`, but nobody writes during the block, if that can be had: whether it can is given, too."""
         session = self._session()
-        with Reading(session) as connection:
+        with session as connection:
             if connection.in_transaction:
                 yield connection, self.in_transaction
                 return
@@ -229,7 +229,7 @@ class Database:
         """
         values = values_of(params)
         session = self._session()
-        with Reading(session):
+        with session:
             return answer(session, self.options, query, values, seconds)
 
     @contextmanager
@@ -285,8 +285,9 @@ class Database:
             with session.nested(session.transaction) as inner:
                 yield inner
             return
-        self._look_now()
-        session = self._session()  # which may be another one, if what was forbidden no longer is
+        if session.is_read_only and not self.read_only:  # what was forbidden no longer is
+            self._look_now()
+            session = self._session()
         self.unread.finish(self.read)  # much of it may be left: others need not wait for that
         with session.running(self._lock()) as transaction:
             self.unread.read(transaction.connection)  # what other threads found since
@@ -371,7 +372,7 @@ class Database:
             if session.transaction is not None:
                 session.require_own_task()
                 return session
-            is_looked_at = session.identity is not None and time.monotonic() < session.look_again
+            is_looked_at = session.identity is not None and monotonic() < session.look_again
             if session.depth or is_looked_at or self._is_current(session):
                 return session
         if session is not None:
@@ -397,7 +398,7 @@ class Database:
 
     def _is_current(self, session: Session) -> bool:
         """Return whether a connection is to the file of the catalog's name, and may do what is allowed by now."""
-        session.look_again = time.monotonic() + _LOOK_SECONDS
+        session.look_again = monotonic() + _LOOK_SECONDS
         session.locks.look()
         is_same = session.identity == identity_of(self.path) and session.has_its_log
         return is_same and not (session.is_read_only and not self.read_only)

@@ -74,6 +74,8 @@ class Transaction:
 class Session:
     """The connection of one thread, held while a call uses it: nobody closes it under that call.
 
+    It is the context of a block that reads, whose errors cross as localcat's.
+
     Parameters
     ----------
     connection : sqlite3.Connection
@@ -132,16 +134,54 @@ class Session:
             self._log = self._identity_of_log()
 
     def __enter__(self) -> sqlite3.Connection:
+        """Begin a block that reads, with no call that a read could do without: it is the way of each one."""
+        self._lock.acquire()
+        if not self.depth:  # else this one writes, or reads already
+            if self._is_closed:
+                self._lock.release()
+                raise self._closed_error()
+            self.depth = 1
+            if not self.has_wal:
+                try:
+                    self.locks.share(self.timeout)
+                except BaseException:
+                    self._leave()
+                    raise
+        else:
+            self.depth += 1
+        return self.connection
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        try:
+            if self.depth == 1:
+                self.locks.unshare()
+        finally:  # Ctrl-C may come right behind a call of the system
+            self.depth -= 1
+            if not self.depth and self._is_closed:
+                self._free()
+            self._lock.release()
+        if error is not None:
+            raise_ours(error, self.path)
+
+    def _closed_error(self) -> CatalogClosedError:
+        return CatalogClosedError(f"catalog '{self.path}' is closed; open it again")
+
+    @contextmanager
+    def _inside(self) -> Iterator[None]:
+        """Keep others from closing the connection inside the block, which takes its locks itself."""
         self._lock.acquire()
         if self._is_closed and not self.depth:
             self._lock.release()
-            raise CatalogClosedError(f"catalog '{self.path}' is closed; open it again")
+            raise self._closed_error()
         self.depth += 1
-        return self.connection
+        try:
+            yield
+        finally:
+            self._leave()
 
-    def __exit__(self, *exception: object) -> None:
+    def _leave(self) -> None:
         self.depth -= 1
-        if self._is_closed and not self.depth:
+        if not self.depth and self._is_closed:
             self._free()
         self._lock.release()
 
@@ -149,7 +189,7 @@ class Session:
     def running(self, turn: AbstractContextManager[None]) -> Iterator[Transaction]:
         """Run a block as a transaction that is inside no other, while it is the turn of its thread."""
         transaction = Transaction(self)
-        with turn, self:
+        with turn, self._inside():
             try:
                 with sqlite_errors(self.path):  # in here, since Ctrl-C may come right after it
                     self.begin()
@@ -329,34 +369,6 @@ class Session:
             self._free()  # nobody is inside any more
         else:
             never_free((self.connection, self.beside))
-
-
-class Reading:
-    """The connection of a session for a block that reads, and whose errors cross as localcat's."""
-
-    __slots__ = ("_session",)
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
-    def __enter__(self) -> sqlite3.Connection:
-        session = self._session
-        session.__enter__()
-        if session.depth == 1 and not session.has_wal:  # else this one writes, or reads already
-            try:
-                session.locks.share(session.timeout)
-            except BaseException:
-                session.__exit__()
-                raise
-        return session.connection
-
-    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        session = self._session
-        if session.depth == 1:
-            session.locks.unshare()
-        session.__exit__()
-        if error is not None:
-            raise_ours(error, self._session.path)
 
 
 def current_task() -> Any:
