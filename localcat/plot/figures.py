@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -13,11 +14,14 @@ from localcat.errors import require
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.patches import Patch
     from numpy.typing import NDArray
 
 KINDS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#bbbbbb")  # told apart by the colour-blind
 UNKNOWN = "#999999"
+_UNSET = "not set"
 _MAP = "viridis"
+_LONGEST = 32  # letters of a text in a legend
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -43,9 +47,9 @@ def colors_of(values: Sequence[Any], axes: Axes, label: str) -> NDArray[Any]:
     Parameters
     ----------
     values : sequence
-        Numbers, times, or texts for kinds; None is grey.
+        Numbers, times, or texts for kinds; None is grey. Of many kinds the most frequent have colours of their own.
     axes : Axes
-        Gets a colour bar or a legend.
+        Gets a colour bar or a legend, and a word on what is grey.
     label : str
         What the values are.
     """
@@ -71,6 +75,8 @@ def _of_numbers(numbers: Sequence[float], axes: Axes, label: str, *, are_times: 
     array = numpy.asarray(numbers, dtype=float)
     valid = array[numpy.isfinite(array)]
     colors = numpy.tile(to_rgba(UNKNOWN), (len(array), 1))
+    if len(valid) < len(array):
+        axes.legend(handles=[_patch(UNKNOWN, f"{label} {_UNSET}")], fontsize="small", loc="lower left")
     if not valid.size:
         return colors
     low, high = float(valid.min()), float(valid.max())
@@ -92,10 +98,27 @@ def _of_numbers(numbers: Sequence[float], axes: Axes, label: str, *, are_times: 
 
 def _of_kinds(values: Sequence[Any], axes: Axes, label: str) -> NDArray[Any]:
     from matplotlib.colors import to_rgba  # an extra
-    from matplotlib.patches import Patch
 
-    kinds = sorted({str(value) for value in values if value is not None})
-    color = {kind: KINDS[at % len(KINDS)] for at, kind in enumerate(kinds)}
-    handles = [Patch(color=color[kind], label=kind) for kind in kinds[: len(KINDS)]]
+    counts = Counter(sorted(str(value) for value in values if value is not None))
+    named = len(KINDS) if len(counts) <= len(KINDS) else len(KINDS) - 1
+    kinds = sorted(kind for kind, _ in counts.most_common(named))
+    color = dict(zip(kinds, KINDS, strict=False))
+    handles = [_patch(color[kind], shortened(kind)) for kind in kinds]
+    if len(counts) > named:
+        handles.append(_patch(UNKNOWN, f"{len(counts) - named:,} others"))
+    if None in values:
+        handles.append(_patch(UNKNOWN, _UNSET))
     axes.legend(handles=handles, title=label, fontsize="small", loc="upper left", bbox_to_anchor=(1.0, 1.0))
-    return numpy.array([to_rgba(UNKNOWN if value is None else color[str(value)]) for value in values])
+    return numpy.array([to_rgba(UNKNOWN if value is None else color.get(str(value), UNKNOWN)) for value in values])
+
+
+def _patch(color: str, label: str) -> Patch:
+    """Return an entry of a legend."""
+    from matplotlib.patches import Patch  # an extra
+
+    return Patch(color=color, label=label)
+
+
+def shortened(text: str) -> str:
+    """Return a text that leaves room for the picture beside it."""
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"

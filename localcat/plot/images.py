@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from localcat.errors import BadRequestError, LocalcatError
 from localcat.models.pictures import Picture
-from localcat.plot.figures import new_figure
+from localcat.plot.figures import new_figure, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,6 +20,7 @@ _LEAST_PIXELS = 128
 _INCHES = 7.0
 _MOST = 100  # pictures side by side
 _MOST_CLASSES = 24  # in a legend
+_SLIM = 0.15  # height for width, or width for height
 
 
 def of_image(image: Image, bands: str | Sequence[str] | None) -> Picture:
@@ -36,6 +37,7 @@ def of_image(image: Image, bands: str | Sequence[str] | None) -> Picture:
         axes.ticklabel_format(useOffset=False, style="plain")
         axes.tick_params(labelsize="small")
         axes.tick_params(axis="x", rotation=20)
+        _thin_out(axes)
     else:
         axes.set_axis_off()
     _explain(axes, image, bands)
@@ -62,7 +64,7 @@ def of_images(images: Sequence[Image], bands: str | Sequence[str] | None, column
         try:
             _draw(axes, image, image.preview_array(side, bands=bands))
         except LocalcatError as error:  # a remote image, or one whose file is gone: the others are shown
-            axes.text(0.5, 0.5, f"{image.name}\n{type(error).__name__}", ha="center", va="center", fontsize="x-small")
+            _say(axes, f"{image.name}\n{type(error).__name__}")
     if len(images) > len(shown):
         figure.suptitle(f"the first {len(shown)} of {len(images):,} images", fontsize="small")
     _explain(figure.axes[across - 1], shown[0], bands)
@@ -72,6 +74,21 @@ def of_images(images: Sequence[Image], bands: str | Sequence[str] | None, column
 def _draw(axes: Axes, image: Image, colors: Any) -> None:
     """Draw a picture, which is upright, where it is in the CRS of its image."""
     axes.imshow(colors, extent=_box(image), origin="upper", interpolation="nearest")
+    if not colors[..., 3].any():
+        _say(axes, "no valid pixels")
+
+
+def _say(axes: Axes, text: str) -> None:
+    axes.text(0.5, 0.5, text, ha="center", va="center", fontsize="x-small", transform=axes.transAxes)
+
+
+def _thin_out(axes: Axes) -> None:
+    """Leave one label where an image is so slim that several would lie upon each other."""
+    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+    if top - bottom < _SLIM * (right - left):
+        axes.set_yticks([(bottom + top) / 2])
+    elif right - left < _SLIM * (top - bottom):
+        axes.set_xticks([(left + right) / 2])
 
 
 def _box(image: Image) -> tuple[float, float, float, float] | None:
@@ -105,17 +122,15 @@ def _explain(axes: Axes, image: Image, bands: str | Sequence[str] | None) -> Non
     if len(shown) != 1 or not shown[0].colors:
         return
     labels = getattr(shown[0], "class_labels", None) or []
-    handles = [
-        Patch(
-            color=(color[0] / 255, color[1] / 255, color[2] / 255),
-            label=labels[value] if value < len(labels) else str(value),
-        )
+    classes = [
+        ((color[0] / 255, color[1] / 255, color[2] / 255), str(labels[value] if value < len(labels) else value))
         for value, color in enumerate(shown[0].colors)
         if color[3] and (not labels or (value < len(labels) and labels[value]))
     ]
-    axes.legend(
-        handles=handles[:_MOST_CLASSES], fontsize="small", loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False
-    )
+    handles = [Patch(color=color, label=shortened(label)) for color, label in classes[:_MOST_CLASSES]]
+    if len(classes) > len(handles):
+        handles.append(Patch(alpha=0, label=f"… and {len(classes) - len(handles)} more"))
+    axes.legend(handles=handles, fontsize="small", loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
 
 
 def _date(image: Image) -> str:

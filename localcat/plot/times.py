@@ -33,6 +33,8 @@ def of_periods(starts: Sequence[datetime], counts: Sequence[int], interval: str)
         width = min((after - before for before, after in itertools.pairwise(days)), default=1.0)
         axes.bar(days, counts, width=width * 0.9, align="edge", color=KINDS[0])
         _dates(axes)
+    else:
+        _say_empty(axes)
     axes.margins(x=0.01)
     return Picture(figure)
 
@@ -54,6 +56,8 @@ def of_gaps(
     axes.margins(x=0)
     if begins:
         _dates(axes)
+    else:
+        _say_empty(axes)
     return Picture(figure)
 
 
@@ -68,3 +72,8 @@ def _dates(axes: Axes) -> None:
     locator = AutoDateLocator(maxticks=12)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+
+
+def _say_empty(axes: Axes) -> None:
+    axes.set_xticks([])
+    axes.text(0.5, 0.5, "no images", ha="center", va="center", transform=axes.transAxes, color=UNKNOWN)

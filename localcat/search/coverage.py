@@ -213,12 +213,14 @@ def grid_bounds(bounds: Any, resolution: Any, footprints: NDArray[Any]) -> Bound
 
 
 def fine_resolution(footprints: NDArray[Any]) -> float:
-    """Return a side of cells of which some 200 go along the longer side of the box of footprints."""
+    """Return a round side of cells of which some 100 to 250 go along the longer side of the box of footprints."""
     boxes = shapely.bounds(footprints).reshape(-1, 4)
     if not len(boxes):
         return 1.0
     sides = boxes[:, 2:].max(axis=0) - boxes[:, :2].min(axis=0)
-    return max(float(sides.max()) / 200, 1e-5)
+    least = max(float(sides.max()) / 250, 1e-5)
+    unit = 10.0 ** math.floor(math.log10(least))
+    return next(number * unit for number in (1, 2, 5, 10) if number * unit >= least)
 
 
 def _checked(bounds: Any) -> Bounds:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from numpy.testing import assert_array_equal
 from localcat import (
     BadRequestError,
     Catalog,
+    ClassBand,
     GeoContextWarning,
     Image,
     ImageCollection,
@@ -21,6 +23,8 @@ from localcat import (
     StorageError,
 )
 from localcat import properties as p
+from localcat.testing import make_image, pattern
+from tests.small_catalog import make_product
 
 
 def image(planet: Catalog, name: str) -> Image:
@@ -88,6 +92,37 @@ def test_an_image_without_pixels_here_leaves_its_place_free(planet: Catalog) -> 
     axes = planet.images.filter(p.tags == "coast").sort("name").collect().plot().figure.axes
     assert [len(one.get_images()) for one in axes] == [0, 0, 0, 1, 1]
     assert axes[0].texts[0].get_text() == "lisbon-1\nRasterError"
+
+
+def test_an_image_without_a_valid_pixel_says_so(planet: Catalog) -> None:
+    (axes,) = image(planet, "optical:alps-4").plot().figure.axes
+    assert [text.get_text() for text in axes.texts] == ["no valid pixels"]
+    (axes,) = image(planet, "optical:alps-3").plot().figure.axes
+    assert [text.get_text() for text in axes.texts] == []
+
+
+def test_of_many_classes_the_first_have_an_entry_and_long_names_are_cut(catalog: Catalog) -> None:
+    product = make_product("many", catalog=catalog)
+    band = ClassBand(name="class", product=product, band_index=0, data_type="Byte", data_range=(0, 255))
+    band.class_labels = [f"class {number}{' and more' * number}" for number in range(30)]
+    band.colormap = [(number, 100, 200, 255) for number in range(30)]
+    band.save()
+    made = make_image("one", pattern((1, 20, 30), "uint8") % 30, product=product, catalog=catalog)
+    (axes,) = made.plot().figure.axes
+    texts = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert (len(texts), texts[0], texts[-1]) == (25, "class 0", "… and 6 more")
+    assert texts[3] == "class 3 and more and more and m…"
+
+
+@pytest.mark.filterwarnings("ignore:an array of shape:localcat.UploadOptionWarning")
+@pytest.mark.parametrize("shape", [(1, 1), (1, 100), (100, 1), (64, 48)])
+def test_images_of_any_shape_have_labels_beside_each_other(catalog: Catalog, shape: tuple[int, int]) -> None:
+    figure = make_image("one", pattern((1, *shape)), catalog=catalog).plot().figure
+    figure.canvas.draw()
+    (axes,) = figure.axes
+    boxes = [label.get_window_extent() for label in axes.get_yticklabels() if label.get_text()]
+    assert boxes
+    assert not any(one.y0 < other.y1 and other.y0 < one.y1 for one, other in itertools.combinations(boxes, 2))
 
 
 def test_of_very_many_the_first_are_drawn(planet: Catalog) -> None:

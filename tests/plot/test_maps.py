@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy
 import pytest
 import shapely
-from matplotlib.patches import PathPatch
 
 from localcat import BadRequestError, Catalog, Image, UnknownPropertyError
 from localcat import properties as p
@@ -13,9 +12,19 @@ from localcat.plot.land import land
 from tests.small_catalog import make_product
 
 
-def drawn(axes) -> tuple[list, list]:
-    """Return the footprints of a map that are drawn as areas, and those drawn as dots or lines."""
-    return [patch for patch in axes.patches if isinstance(patch, PathPatch) and patch.get_zorder() == 3], axes.lines
+def colors_drawn(axes) -> tuple[list, list, list]:
+    """Return the colours of the footprints of a map that are drawn as areas, as lines and as dots."""
+    found: dict[float, list] = {3: [], 4: [], 5: []}
+    for collection in axes.collections:
+        if collection.get_zorder() in found:
+            found[collection.get_zorder()] += [tuple(color) for color in collection.get_edgecolor()]
+    return found[3], found[4], found[5]
+
+
+def areas_drawn(axes) -> list[shapely.Geometry]:
+    """Return the areas of a map, as they are drawn."""
+    found = [one for one in axes.collections if one.get_zorder() == 3]
+    return [shapely.Polygon(path.vertices) for one in found for path in one.get_paths()]
 
 
 @pytest.mark.parametrize(
@@ -52,8 +61,8 @@ def test_the_land_stays_within_the_map() -> None:
 
 def test_small_footprints_are_dots_and_others_areas(planet: Catalog) -> None:
     axes = planet.images.filter(p.name.like("nairobi%") | (p.name == "pacific")).plot().figure.axes[0]
-    areas, dots = drawn(axes)
-    assert (len(areas), len(dots)) == (2, 4), "the Pacific in two parts"
+    areas, _, dots = colors_drawn(axes)
+    assert (len(areas), len(dots)) == (1, 4), "the Pacific in one part"
     assert axes.get_title() == "5 images"
     assert (axes.get_xlim(), axes.get_ylim()) != ((0, 1), (0, 1))
 
@@ -61,9 +70,8 @@ def test_small_footprints_are_dots_and_others_areas(planet: Catalog) -> None:
 def test_colours_follow_the_attribute(planet: Catalog) -> None:
     search = planet.images.filter(p.name.like("lisbon-%")).sort("name")
     figure = search.plot("cloud_fraction").figure
-    areas, _ = drawn(figure.axes[0])
-    colors = sorted(tuple(patch.get_edgecolor()) for patch in areas)
-    assert len(set(colors)) == 3
+    areas, _, _ = colors_drawn(figure.axes[0])
+    assert len(set(areas)) == 3
     assert figure.axes[1].get_ylabel() == "cloud_fraction"
     assert figure.axes[1].get_yticklabels()[0].get_text() == "0.0"
 
@@ -83,9 +91,31 @@ def test_times_have_a_bar_of_dates_and_kinds_a_legend(planet: Catalog) -> None:
 
 def test_what_is_not_known_is_grey(planet: Catalog) -> None:
     found = planet.images.filter((p.name == "alps-4") | (p.name == "lisbon-1"))
-    areas, dots = drawn(found.plot("cloud_fraction").figure.axes[0])
-    colors = [tuple(patch.get_edgecolor()) for patch in areas] + [line.get_color() for line in dots]
+    axes = found.plot("cloud_fraction").figure.axes[0]
+    colors = [color for kind in colors_drawn(axes) for color in kind]
     assert any(numpy.allclose(color[:3], [0.6, 0.6, 0.6]) for color in colors)
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["cloud_fraction not set"]
+    axes = planet.images.filter(p.product_id == "tiny:optical").plot("satellite_id").figure.axes[0]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["tiny-a", "tiny-b", "not set"]
+
+
+def test_of_many_kinds_the_most_frequent_have_a_colour_of_their_own(catalog: Catalog) -> None:
+    product = make_product("a", catalog=catalog)
+    kinds = ["B", *"abcdefgh", "B", "a" * 40]
+    records = [
+        {"name": f"i{n}", "product": product, "satellite_id": kind, "geometry": (n, 0, n + 0.5, 1)}
+        for n, kind in enumerate(kinds)
+    ]
+    catalog.add_images(records, progress=False)
+    axes = catalog.images.plot("satellite_id").figure.axes[0]
+    legend = axes.get_legend()
+    shown = ["B", "a", f"{'a' * 31}…", "b", "c", "d", "4 others"]
+    assert [text.get_text() for text in legend.get_texts()] == shown
+    colors = [patch.get_facecolor() for patch in legend.get_patches()]
+    assert len(set(colors)) == 7
+    areas, _, _ = colors_drawn(axes)
+    assert areas.count(colors[0]) == 2, "B"
+    assert areas.count(colors[-1]) == 4, "what has no colour of its own"
 
 
 def test_across_the_antimeridian_the_map_goes_on(planet: Catalog) -> None:
@@ -93,6 +123,9 @@ def test_across_the_antimeridian_the_map_goes_on(planet: Catalog) -> None:
     west, east = axes.get_xlim()
     assert 179 < west < 180 < east < 181
     assert {"180°"} <= {text.get_text() for text in axes.get_xticklabels()}
+    areas = areas_drawn(axes)
+    assert len(areas) == 2, "each in one part, without a seam"
+    assert all(area.bounds[0] < 180 < area.bounds[2] for area in areas)
     axes.figure.canvas.draw()
     assert any(text.get_text().endswith("W") for text in axes.get_xticklabels())
 
@@ -102,6 +135,13 @@ def test_a_map_of_counts(planet: Catalog) -> None:
     (shown,) = figure.axes[0].get_images()
     assert int(shown.get_array().max()) == 2
     assert figure.axes[1].get_ylabel() == "images"
+    assert figure.axes[1].get_yticks().tolist() == [1.0, 2.0]
+    assert figure.axes[0].get_title() == "images in cells of 0.001°, at most 2"
+
+
+def test_a_map_of_counts_of_nothing_has_no_bar(catalog: Catalog) -> None:
+    (axes,) = catalog.images.plot("count").figure.axes
+    assert axes.get_title() == "images in cells of 1°, at most 0"
 
 
 def test_of_many_footprints_the_first_are_shown(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,7 +151,7 @@ def test_of_many_footprints_the_first_are_shown(catalog: Catalog, monkeypatch: p
     catalog.add_images(records, progress=False)
     axes = catalog.images.plot("name").figure.axes[0]
     assert axes.get_title() == "3 of 5 images"
-    assert len(drawn(axes)[0]) == 3
+    assert len(colors_drawn(axes)[0]) == 3
     assert catalog.images.limit(4).plot("name").figure.axes[0].get_title() == "3 of 4 images"
     assert catalog.images.limit(2).plot("name").figure.axes[0].get_title() == "2 images"
 
@@ -126,7 +166,8 @@ def test_points_and_lines_are_drawn_too(catalog: Catalog) -> None:
     product = make_product("a", catalog=catalog)
     for name, geometry in (("point", "POINT (10 50)"), ("line", "LINESTRING (10 50, 12 52)")):
         Image(product=product, name=name, geometry=shapely.from_wkt(geometry)).save()
-    assert len(drawn(catalog.images.plot("name").figure.axes[0])[1]) == 2
+    areas, lines, dots = colors_drawn(catalog.images.plot("name").figure.axes[0])
+    assert (len(areas), len(lines), len(dots)) == (0, 1, 1)
 
 
 def test_what_has_no_colour_is_refused(planet: Catalog) -> None:

@@ -35,3 +35,11 @@ def test_periods_with_too_little_have_another_colour(planet: Catalog) -> None:
     assert set(heights[:half]) == {1.0}, "the whole of each period, pale"
     assert {to_hex(bar.get_facecolor()) for bar in axes.patches[half:] if bar.get_height() < 0.9} == {"#ee6677"}
     assert {to_hex(bar.get_facecolor()) for bar in axes.patches[half:] if bar.get_height() >= 0.9} == {"#228833"}
+
+
+def test_what_has_no_images_says_so(planet: Catalog) -> None:
+    none = planet.images.filter(p.name == "nothing")
+    for picture in (none.summary_interval(interval="month").plot(), none.gaps(aoi=(0, 0, 1, 1)).plot()):
+        (axes,) = picture.figure.axes
+        assert [text.get_text() for text in axes.texts] == ["no images"]
+        assert axes.get_xticks().tolist() == []
