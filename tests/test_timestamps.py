@@ -10,8 +10,15 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from localcat.errors import BadRequestError
-from localcat.timestamps import EARLIEST, LATEST, from_microseconds, iso_text, to_microseconds
+from localcat.errors import BadRequestError, CorruptCatalogError
+from localcat.timestamps import (
+    EARLIEST,
+    LATEST,
+    from_microseconds,
+    iso_text,
+    many_from_microseconds,
+    to_microseconds,
+)
 
 SECOND = 1_000_000  # microseconds
 
@@ -177,6 +184,16 @@ def test_the_edges_of_time():
     assert iso_text(EARLIEST) == "0001-01-01T00:00:00+00:00"
     assert iso_text(LATEST) == "9999-12-31T23:59:59.999999+00:00"
     assert from_microseconds(-1) == datetime(1969, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
+
+
+def test_many_moments_are_those_of_one():
+    assert many_from_microseconds([0, None, -1]) == [
+        datetime(1970, 1, 1, tzinfo=UTC),
+        None,
+        datetime(1969, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
+    ]
+    with pytest.raises(CorruptCatalogError, match=f"a stored time of {LATEST + 1} microseconds is beyond the years"):
+        many_from_microseconds([0, LATEST + 1])
 
 
 @given(st.integers(EARLIEST, LATEST))

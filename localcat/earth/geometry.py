@@ -7,7 +7,7 @@ Every geometry that leaves `as_geometry` lies within ±180° and ±90°; one tha
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -269,27 +269,36 @@ def from_one_wkb(blob: bytes) -> BaseGeometry:
 
 
 def intersecting(area: BaseGeometry, footprints: NDArray[Any]) -> NDArray[numpy.bool_]:
-    """Return which footprints share at least one point with an area; None shares none.
+    """Return which footprints share at least one point with an area; None shares none. See `meeting`."""
+    return meeting(area)(footprints)
+
+
+def meeting(area: BaseGeometry) -> Callable[[NDArray[Any]], NDArray[numpy.bool_]]:
+    """Return the function that finds which footprints share at least one point with an area; None shares none.
 
     Parameters
     ----------
     area : shapely geometry
-        Prepared here once; keep and reuse the object across calls.
-    footprints : ndarray of shapely geometries
-        One dimension.
+        Prepared here; keep the function and use it for all footprints, arrays of one dimension.
     """
     shapely.prepare(area)
-    hits = shapely.intersects(area, footprints)
+    others: list[BaseGeometry] = []
     west, south, east, north = area.bounds
     # Both sides of the antimeridian are the same line: what touches it from the east meets what does from the west.
     for edge, turn in ((-180.0, 360.0), (180.0, -360.0)):
         if edge in (west, east):
             seam = shapely.LineString([(edge, -90), (edge, 90)])
             border = shapely.union_all([shapely.intersection(part, seam) for part in flat_parts(area)])
-            hits |= shapely.intersects(turned(border, turn), footprints)
-    for pole in poles_at(south, north):
-        hits |= shapely.intersects(shapely.LineString([(-180, pole), (180, pole)]), footprints)
-    return hits
+            others.append(turned(border, turn))
+    others += [shapely.LineString([(-180, pole), (180, pole)]) for pole in poles_at(south, north)]
+
+    def test(footprints: NDArray[Any]) -> NDArray[numpy.bool_]:
+        hits: NDArray[numpy.bool_] = shapely.intersects(area, footprints)
+        for other in others:
+            hits |= shapely.intersects(other, footprints)
+        return hits
+
+    return test
 
 
 def poles_of(area: BaseGeometry) -> list[float]:

@@ -116,6 +116,8 @@ def plain_value(ref: Ref, value: object) -> object:
     BadRequestError
         If the value is None, a number that is not finite, text that is not Unicode, or several values at once.
     """
+    if type(value) is str and value.isascii():  # as most are
+        return value
     value = plain(value)
     if value is None:
         raise BadRequestError(f"{ref} compares with a value; to ask whether it is set use isnull or isnotnull")

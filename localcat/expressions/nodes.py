@@ -35,15 +35,18 @@ class Op(StrEnum):
     GT = ">"
     GE = ">="
 
+    __hash__ = str.__hash__  # in C, which those of enumerations are not; each comparison is looked up by it
+
+    is_range: bool
+    """Whether the comparison needs an order."""
+
+    def __init__(self, text: str) -> None:
+        self.is_range = text not in ("=", "<>")
+
     @property
     def mirrored(self) -> Op:
         """The operator that says the same with the operands exchanged: ``5 < x`` is ``x > 5``."""
         return _MIRRORED.get(self, self)
-
-    @property
-    def is_range(self) -> bool:
-        """Whether the comparison needs an order."""
-        return self is not Op.EQ and self is not Op.NE
 
 
 _MIRRORED = {Op.LT: Op.GT, Op.GT: Op.LT, Op.LE: Op.GE, Op.GE: Op.LE}

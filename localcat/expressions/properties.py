@@ -84,10 +84,9 @@ class Expression:
 
     def _fill(self, node: Node, depth: int, handle: Property | None) -> None:
         check_depth(depth)
-        object.__setattr__(self, "node", node)
-        object.__setattr__(self, "_depth", depth)
-        # The handle of a range comparison, for a chain to go on with; no part of the value.
-        object.__setattr__(self, "_handle", handle)
+        _set_node(self, node)
+        _set_depth(self, depth)
+        _set_handle(self, handle)  # of a range comparison, for a chain to go on with; no part of the value
 
     @classmethod
     def _of(cls, node: Node, depth: int, handle: Property | None = None) -> Expression:
@@ -124,16 +123,18 @@ class Expression:
             raise TypeError(_BARE_PROPERTY.format(other))
         if not isinstance(other, Expression):
             return NotImplemented
-        depth = 1 + max(one._depth - isinstance(one.node, And) for one in (self, other))
-        return self._of(all_of(self.node, other.node), depth)
+        return self._of(all_of(self.node, other.node), self._depth_beside(other, And))
 
     def __or__(self, other: object) -> Expression:
         if isinstance(other, Property):
             raise TypeError(_BARE_PROPERTY.format(other))
         if not isinstance(other, Expression):
             return NotImplemented
-        depth = 1 + max(one._depth - isinstance(one.node, Or) for one in (self, other))
-        return self._of(one_of(self.node, other.node), depth)
+        return self._of(one_of(self.node, other.node), self._depth_beside(other, Or))
+
+    def _depth_beside(self, other: Expression, kind: type[And | Or]) -> int:
+        """Return how deep it is after joining another one by AND or OR, which does not nest in itself."""
+        return 1 + max(self._depth - isinstance(self.node, kind), other._depth - isinstance(other.node, kind))
 
     def __invert__(self) -> Expression:
         return self._of(Not(self.node), self._depth + 1)
@@ -239,6 +240,12 @@ class Expression:
         if isinstance(obj, Filterable):
             return evaluate(self.node, type(obj).fields(), obj.stored_value) is True
         return evaluate_plain(self.node, obj) is True
+
+
+# At once, past the refusal of assignments: each operator makes an expression.
+_set_node = Expression.__dict__["node"].__set__
+_set_depth = Expression.__dict__["_depth"].__set__
+_set_handle = Expression.__dict__["_handle"].__set__
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy
 import shapely
 
-from localcat.earth.geometry import INDEX_EAST, INDEX_WEST, Box, footprint_box, intersecting, poles_at, poles_of
+from localcat.earth.geometry import INDEX_EAST, INDEX_WEST, Box, footprint_box, meeting, poles_at, poles_of
 from localcat.earth.sphere import grown_box, within_reach
 from localcat.expressions.nodes import Relation, Spatial
 
@@ -29,9 +29,10 @@ def test_of(condition: Spatial) -> Test:
     relation, area, metres = condition.relation, condition.area, condition.metres
     match relation:
         case Relation.INTERSECTS:
-            return lambda footprints: intersecting(area, footprints)
+            return meeting(area)
         case Relation.DISJOINT:
-            return lambda footprints: ~(intersecting(area, footprints) | shapely.is_missing(footprints))
+            meets = meeting(area)
+            return lambda footprints: ~(meets(footprints) | shapely.is_missing(footprints))
         case Relation.WITHIN_DISTANCE:
             return lambda footprints: within_reach(area, footprints, metres or 0.0)
         case Relation.WITHIN | Relation.COVERED_BY:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from localcat.expressions.conditions import spatial
@@ -35,7 +35,7 @@ class _Asked(NamedTuple):
     context: GeoContext | None  # what was given, if that was a context
 
 
-@dataclass(frozen=True, slots=True, repr=False, init=False)
+@dataclass(frozen=True, repr=False, init=False)
 class GeoSearch(Search[T]):
     """A search that can also ask for a relation between footprints and a geometry.
 
@@ -50,9 +50,10 @@ class GeoSearch(Search[T]):
     """
 
     _spatial: tuple[_Asked, ...] = ()
-    _exact_tests: dict[tuple[str, Reach, bool], tuple[Clause, ExactTest]] = field(
-        default_factory=dict, init=False, compare=False
-    )  # made so far, by what is asked
+    _exact_tests: dict[Reach, ExactTest] = field(default_factory=dict, compare=False)  # made so far
+
+    def _nothing_made(self) -> dict[str, Any]:
+        return {"_statements": {}, "_exact_tests": {}}
 
     def intersects(self, geometry: Any, match_null_geometry: bool = False) -> Self:
         """Return a search for objects whose footprint shares a point with a geometry.
@@ -126,8 +127,7 @@ class GeoSearch(Search[T]):
     def count(self) -> int:
         """Return how many objects match, whatever the limit; exact, with and without a geometry."""
         if not self._is_spatial():
-            # Named explicitly: a dataclass with slots is a new class, which super() without arguments does not know.
-            return Search.count(self)
+            return super().count()
         everything = self._everything()
         question = everything._question()
         if not planner.is_told_by_boxes(question):
@@ -143,14 +143,14 @@ class GeoSearch(Search[T]):
         return self._with(_order=(), _limit=None) if self._order or self._limit is not None else self
 
     def _given(self) -> tuple[Node, ...]:
-        return (*(asked.condition.node for asked in self._spatial), *Search._given(self))
+        return (*(asked.condition.node for asked in self._spatial), *super()._given())
 
     def _all_conditions(self) -> tuple[Condition, ...]:
         return (*(asked.condition for asked in self._spatial), *self._conditions)
 
     def _found(self, columns: tuple[str, ...]) -> tuple[Sequence[Row], Sequence[dict[str, Any]], Sequence[int]]:
         if columns[-1] != "geometry" or not self._is_spatial():
-            return Search._found(self, columns)
+            return super()._found(columns)
         first: list[Row] = []
         shapes: list[BaseGeometry] = []
         others = array("q")
@@ -165,43 +165,42 @@ class GeoSearch(Search[T]):
 
     def _matches(self, columns: str) -> list[tuple[Any, ...]]:
         if not self._is_spatial():
-            return Search._matches(self, columns)
+            return super()._matches(columns)
         return [row[:-1] for matches in self._all_tested(columns) for row in matches.rows]
 
     def _all_tested(self, columns: str) -> Iterator[Matches]:
         """Yield columns and footprints of the rows found, in order, as one state of the catalog has them."""
-        limit, crowd = self._limit, self._possible_crowd(columns)
-        if limit is None or crowd is None:
-            yield from self._tested(columns)
-            return
+        limit = self._limit
+        return self._tested(columns) if limit is None or not self._may_be_crowded() else self._in_parts(columns, limit)
+
+    def _in_parts(self, columns: str, limit: int) -> Iterator[Matches]:
+        """Yield them window by window of time, where there are so many candidates that this is faster."""
         with self._catalog.database.snapshot() as connection:
-            if not by_time.is_crowded(crowd, connection):
-                yield from self._tested(columns)
-                return
-            _, test = self._exact_test(columns)
-            for question in by_time.windows(self._question(), connection):
-                for matches in self._tested_by(test, test.statement(columns, question=question), limit):
+            test = self._exact_test()
+            for part in by_time.windows(self._question(), connection):
+                for matches in self._tested_by(test, test.statement(columns, question=part), limit):
                     limit -= len(matches.rows)
                     yield matches
                 if limit == 0:
                     break
 
-    def _possible_crowd(self, columns: str) -> Clause | None:
-        """Return the statement that counts the candidates, if the first in time are asked for; None if not worth it."""
+    def _may_be_crowded(self) -> bool:
+        """Return whether the first in time are asked for, of an area that is not small."""
         if self._limit is None or not self._order or self._order[0][0] != "acquired":
-            return None
-        _, test = self._exact_test(columns)
-        return test.candidates
+            return False
+        return planner.is_wide(self._question())
 
     def _goes_by_windows(self) -> bool:
-        crowd = self._possible_crowd("image.id") if self._is_spatial() else None
+        if not (self._is_spatial() and self._may_be_crowded()):
+            return False
+        question = self._question()
         with self._catalog.database.read() as connection:
-            return by_time.is_crowded(crowd, connection)
+            return next(by_time.windows(question, connection)) is not question
 
     def _tested(self, columns: str, *, ordered: bool = True, reach: Reach = Reach.MEETING) -> Iterator[Matches]:
         """Yield columns and footprints of the rows found among those of a reach, testing those of all candidates."""
-        statement, test = self._exact_test(columns, ordered=ordered, reach=reach)
-        return self._tested_by(test, statement, self._limit)
+        test = self._exact_test(reach)
+        return self._tested_by(test, test.statement(columns, ordered=ordered), self._limit)
 
     def _tested_by(self, test: ExactTest, statement: Clause, left: int | None) -> Iterator[Matches]:
         size = _LARGEST_CHUNK if left is None else _SMALLEST_CHUNK
@@ -217,17 +216,13 @@ class GeoSearch(Search[T]):
                     break
                 size = min(2 * size, _LARGEST_CHUNK)
 
-    def _exact_test(
-        self, columns: str, *, ordered: bool = True, reach: Reach = Reach.MEETING
-    ) -> tuple[Clause, ExactTest]:
-        known = self._exact_tests.get((columns, reach, ordered))
-        if known is None:
+    def _exact_test(self, reach: Reach = Reach.MEETING) -> ExactTest:
+        test = self._exact_tests.get(reach)
+        if test is None:
             from localcat.store.query.exact import ExactTest  # brings shapely, which other searches do not need
 
-            question = self._question()
-            test = ExactTest(question if reach is question.reach else replace(question, reach=reach))
-            known = self._exact_tests[columns, reach, ordered] = (test.statement(columns, ordered=ordered), test)
-        return known
+            test = self._exact_tests[reach] = ExactTest(self._question()._replace(reach=reach))
+        return test
 
 
 def _context_of(given: Any) -> GeoContext | None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 import operator
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from localcat.collection import BandCollection, Collection, ImageCollection, ProductCollection
@@ -51,7 +50,7 @@ _MOST_ROWS = 20  # objects in a notebook
 _TEXT_TABLES = ("product", "band", "image")
 
 
-@dataclass(frozen=True, slots=True, repr=False, init=False)
+@dataclass(frozen=True, repr=False, init=False)  # no slots: a copy is that of a dictionary, with some parts changed
 class Search(Tabular, Generic[T]):
     """A search for objects of one class; made by ``Class.search()`` or by a catalog.
 
@@ -87,7 +86,7 @@ class Search(Tabular, Generic[T]):
     _order: tuple[tuple[str, bool], ...] = ()
     _limit: int | None = None
     _text: str | None = None
-    _statements: dict[str, Clause] = field(default_factory=dict, init=False, compare=False)  # made so far
+    _statements: dict[str, Clause] = field(default_factory=dict, compare=False)  # made so far
 
     def __init__(
         self,
@@ -101,36 +100,25 @@ class Search(Tabular, Generic[T]):
         refuse_request_params(request_params)
         if not (isinstance(model, type) and issubclass(model, CatalogObjectBase) and model.table):
             raise TypeError(f"a search is for a class such as Product, Band or Image, not for {model!r}")
-        given: dict[str, Any] = {"_kind": model, "_catalog": chosen_catalog(client if catalog is None else catalog)}
+        vars(self).update(
+            _kind=model, _catalog=chosen_catalog(client if catalog is None else catalog), **self._nothing_made()
+        )
         band_type = model.band_type() if issubclass(model, Band) else None
         if band_type is not None:  # one table has the bands of all types
             where = (p.type == band_type).node
-            given |= {"_where": where, "_conditions": conditions_of(where, _scope_of(model))}
-        self._take(given)
-
-    def _take(self, given: Mapping[str, Any]) -> None:
-        asked, made = self._parts()
-        for name, default in asked.items():
-            object.__setattr__(self, name, given.get(name, default))
-        for name in made:
-            object.__setattr__(self, name, {})
+            vars(self).update(_where=where, _conditions=conditions_of(where, _scope_of(model)))
 
     def _with(self, **changed: Any) -> Self:
         """Return a search that differs in some parts; what was made for this one is made again for it."""
-        search, put = object.__new__(type(self)), object.__setattr__
-        asked, made = self._parts()
-        for name in asked:
-            put(search, name, changed[name] if name in changed else getattr(self, name))
-        for name in made:
-            put(search, name, {})
+        search = object.__new__(type(self))
+        vars(search).update(vars(self), **self._nothing_made(), **changed)
         return search
 
-    @classmethod
-    @functools.cache
-    def _parts(cls) -> tuple[dict[str, Any], list[str]]:
-        """Return what a search asks, with its defaults, and the names of what is made from that."""
-        parts = fields(cls)
-        return {part.name: part.default for part in parts if part.init}, [part.name for part in parts if not part.init]
+    def _nothing_made(self) -> dict[str, Any]:
+        return {"_statements": {}}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), **self._nothing_made()}
 
     def __repr__(self) -> str:
         from localcat.expressions.python_text import shortened  # for people, whom other searches do not meet
@@ -253,16 +241,18 @@ class Search(Tabular, Generic[T]):
         columns = self._columns()
         first, values, others = self._found(columns)
         yield from self._objects(columns, first, values)
-        yield from self._hydrated(others)
+        if others:
+            yield from self._hydrated(others)
 
     def _found(self, columns: tuple[str, ...]) -> tuple[Sequence[Row], Sequence[dict[str, Any]], Sequence[int]]:
         """Return what is found, in order: rows with some of their values, and the row ids of all others.
 
         Of many the row ids alone are kept, which take no memory to speak of.
         """
-        if not self._finds_few():
-            return (), (), self._row_ids()
-        found = self._matches(rows.selected(self._kind.table, columns))
+        with self._catalog.database.read():  # one for all that has to be asked
+            if not self._finds_few():
+                return (), (), self._row_ids()
+            found = self._matches(rows.selected(self._kind.table, columns))
         return found, [{} for _ in found], ()
 
     def _finds_few(self) -> bool:
@@ -424,7 +414,7 @@ class Search(Tabular, Generic[T]):
         with self._catalog.database.read() as connection:
             question = by_property(question, connection)
             if question.indexed is None and by_time.is_brief(question, connection):
-                question = replace(question, products=Products.EVERY)
+                question = question._replace(products=Products.EVERY)
         return planner.select(question, columns, ordered=ordered, tail=tail)
 
     def _statement(self, columns: str) -> Clause:

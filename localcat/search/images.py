@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -127,7 +127,7 @@ class SummarySearchMixin:
     """The class of its summaries."""
 
 
-@dataclass(frozen=True, slots=True, repr=False, init=False)
+@dataclass(frozen=True, repr=False, init=False)
 class ImageSearch(GeoSearch[Image], SummarySearchMixin):
     """A search for images: by attributes, place and time, with summaries and time series."""
 
@@ -501,7 +501,7 @@ class ImageSearch(GeoSearch[Image], SummarySearchMixin):
         """Return (count, bytes) by interval, one range of the time index each; empty intervals are left out."""
         question = planner.within(self._question(), field, buckets[0], buckets[-1] - 1)
         if planner.product_of(question) is None:
-            question = replace(question, products=Products.EVERY)
+            question = question._replace(products=Products.EVERY)
         statement = planner.select(question, "count(*), sum(image.size_bytes)", ordered=False)
         fixed = statement.params[:-2]  # the last two are the bounds that `within` adds
         with self._catalog.database.snapshot() as connection:
@@ -523,7 +523,7 @@ class ImageSearch(GeoSearch[Image], SummarySearchMixin):
         totals: dict[int, tuple[int, int]] = {}
         with self._catalog.database.snapshot() as connection:
             if planner.is_told_by_boxes(question):
-                inside = planner.select(replace(question, reach=Reach.INSIDE), columns, ordered=False, tail=tail)
+                inside = planner.select(question._replace(reach=Reach.INSIDE), columns, ordered=False, tail=tail)
                 totals = {key: (count, size) for key, count, size in connection.execute(inside.sql, inside.params)}
                 reach = Reach.CROSSING
             for matches in everything._tested(f"{group}, image.size_bytes", ordered=False, reach=reach):

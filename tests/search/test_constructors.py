@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import pickle
 
 import pytest
 
@@ -36,6 +37,20 @@ def test_a_search_is_made_of_a_class(kept: Catalog, model) -> None:
     with kept.as_default():
         assert Search(model).ids() == expected
     assert Search(model, kept) == Search(model, kept)
+
+
+def test_a_search_that_was_asked_is_pickled_without_what_it_made(tmp_path) -> None:
+    with Catalog.create(tmp_path / "a.gpkg", org="a") as catalog:
+        Product(id="x", name="X", catalog=catalog).save()
+        for name, west in (("near", 0), ("far", 50)):
+            image = Image(product_id="a:x", name=name, geometry=(west, 0, west + 1, 1), catalog=catalog)
+            image.save()
+        search = catalog.images.intersects((0, 0, 2, 2)).sort("name")
+        assert search.ids() == ["a:x:near"]
+        twin = pickle.loads(pickle.dumps(search))
+        assert twin == search
+        assert twin.ids() == ["a:x:near"]
+        twin._catalog.close()
 
 
 def test_searches_for_images_are_made_of_a_class_too(kept: Catalog) -> None:

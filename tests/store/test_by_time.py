@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from localcat import Catalog, Product
 from localcat import properties as p
-from localcat.store.query import by_time, planner
+from localcat.store.query import by_time
 
 AREA = (-10.0, -10.0, 10.0, 10.0)
 
@@ -44,11 +45,33 @@ def oracle(catalog: Catalog, *, newest: bool, least_clouds: float = 0) -> list[s
 @pytest.mark.parametrize("newest", [False, True])
 def test_windows_of_time_find_what_sorting_all_finds(crowded: Catalog, limit: int, newest: bool) -> None:
     search = crowded.images.intersects(AREA).sort("-acquired" if newest else "acquired")
+    question = search._question()
     with crowded.database.read() as connection:
-        assert by_time.is_crowded(planner.count_candidates(search._question()), connection)
+        assert next(by_time.windows(question, connection)) is not question
     assert search.limit(limit).ids() == oracle(crowded, newest=newest)[:limit]
     few = search.filter(p.cloud_fraction >= 0.9)
     assert few.limit(limit).ids() == oracle(crowded, newest=newest, least_clouds=0.9)[:limit]
+
+
+@pytest.mark.parametrize("limit", [1, 3, 5])
+def test_a_place_of_which_the_last_days_are_crowded_alone(limit: int) -> None:
+    """What the first window holds is no more than a guess of what there is."""
+    with Catalog.temporary(org="") as catalog:
+        Product(id="a", name="A", catalog=catalog).save()
+        days = [*range(300), *range(4000, 4003)]  # 300 of the last year but three, and three ten years earlier
+        catalog.add_images(
+            {
+                "product_id": "a",
+                "name": f"i{day:04}",
+                "geometry": (0, 0, 1, 1),
+                "acquired": datetime(2024, 6, 1, tzinfo=UTC) - timedelta(days=day / 10 if day < 300 else day),
+                "cloud_fraction": float(day >= 4000),
+            }
+            for day in days
+        )
+        search = catalog.images.intersects(AREA).filter(p.cloud_fraction == 1).sort("-acquired")
+        assert search.limit(limit).ids() == ["a:i4000", "a:i4001", "a:i4002"][:limit]
+        assert search.sort("acquired").limit(limit).ids() == ["a:i4002", "a:i4001", "a:i4000"][:limit]
 
 
 def test_windows_are_explained(crowded: Catalog) -> None:

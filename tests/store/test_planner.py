@@ -257,3 +257,15 @@ def test_golden_statement() -> None:
             "ORDER BY image.acquired DESC NULLS LAST, image.name LIMIT ?",
             ("a", 0.2, 3),
         )
+
+
+def test_searches_that_differ_in_values_alone_share_their_text(filled: Catalog) -> None:
+    def asked(product: str, day: str, area: tuple[float, float, float, float]) -> ImageSearch:
+        found = filled.images.filter((p.product_id == product) & (p.acquired >= day)).intersects(area)
+        return found.sort("-acquired").limit(3)
+
+    one, other = asked("acme:p3", "2017-01-01", AREA), asked("acme:p4", "2018-01-01", (5.0, 5.0, 6.0, 6.0))
+    assert one.to_sql()[0] is other.to_sql()[0]  # sqlite3 recognises the string, and its statement
+    assert one.to_sql()[1] != other.to_sql()[1]
+    across = asked("acme:p3", "2017-01-01", (179.0, 5.0, -179.0, 6.0))  # in other boxes of the index
+    assert across.to_sql()[0] != one.to_sql()[0]

@@ -23,7 +23,7 @@ from localcat.expressions.fields import Field, Kind, Scalar
 from localcat.expressions.numbers import LEAST_INT64, MOST_INT64, is_int64, plain
 from localcat.expressions.numbers import number as number_of
 from localcat.models.attributes.given import Moment, Outline, Real, Whole
-from localcat.timestamps import from_microseconds, to_microseconds
+from localcat.timestamps import from_microseconds, many_from_microseconds, to_microseconds
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
@@ -221,6 +221,9 @@ class Text(Settable[str, str]):
             )
         return str(value)
 
+    def load_many(self, stored: Sequence[Any]) -> Sequence[str | None]:
+        return stored  # as `load` does
+
 
 class Identifier(Text):
     """Text that names an object: one line, without control characters and without spaces around it."""
@@ -309,6 +312,9 @@ class Number(Settable[float, Real]):
     def load(self, stored: Any) -> float:
         return float(stored)
 
+    def load_many(self, stored: Sequence[Any]) -> Sequence[float | None]:
+        return [None if one is None else float(one) for one in stored]
+
     def to_json(self, value: Any) -> Any:
         return "nan" if math.isnan(value) else value
 
@@ -395,6 +401,9 @@ class Timestamp(Settable[datetime, Moment]):
 
     def load(self, stored: Any) -> datetime:
         return from_microseconds(stored)
+
+    def load_many(self, stored: Sequence[Any]) -> Sequence[datetime | None]:
+        return many_from_microseconds(stored)
 
     def bind(self, value: object) -> Scalar:
         if type(value) not in (str, datetime):

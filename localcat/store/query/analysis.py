@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from localcat.expressions.nodes import And, Comparison, IsNull, Node, Or, Ref, Spatial, is_spatial
+from localcat.expressions.nodes import And, Comparison, IsNull, Node, Op, Or, Ref, Spatial, is_spatial
 from localcat.store.clauses import Clause, Parameter
 from localcat.store.query.calendar import years_as_ranges
-from localcat.store.query.compiler import Scope, compile_where, joined_nodes
+from localcat.store.query.columns import column
+from localcat.store.query.compiler import Scope, compile_comparison, compile_where, joined_nodes
 
 if TYPE_CHECKING:
     from localcat.earth.geometry import Box
@@ -61,11 +62,25 @@ class Condition(NamedTuple):
 
 def conditions_of(where: Node, scope: Scope) -> tuple[Condition, ...]:
     """Return the conditions that a filter joins by AND, years as ranges; raises what `compile_where` raises."""
+    found = []
+    for part in where.parts if isinstance(where, And) else (where,):
+        condition = _simple_condition(part, scope)
+        if condition is None:
+            break
+        found.append(condition)
+    else:
+        return tuple(found)
     given, where = where, years_as_ranges(where)
     if where is not given:
         compile_where(given, scope)  # so that an error is about what was written
     parts = where.parts if isinstance(where, And) else (where,)
     return tuple([_condition(part, scope) for part in parts])
+
+
+def stored_comparison(attribute: str, op: Op, stored: Parameter, scope: Scope) -> Condition:
+    """Return the condition that an attribute compares so with a value that is given as it is stored."""
+    sql = f"{column(scope.table, attribute).compare} {op.value} ?"
+    return Condition(Comparison(Ref(attribute), op, stored), Clause(sql, (stored,)))
 
 
 def clause_of(conditions: Sequence[Condition]) -> Clause:
@@ -75,21 +90,34 @@ def clause_of(conditions: Sequence[Condition]) -> Clause:
     return joined_nodes("AND", [one.node for one in conditions], [one.clause for one in conditions])
 
 
+def _simple_condition(node: Node, scope: Scope) -> Condition | None:
+    """Return a condition of the kinds that most filters are made of; None for all others."""
+    if isinstance(node, Comparison):
+        clause = compile_comparison(node, scope)
+        return None if clause is None else Condition(node, clause)
+    if isinstance(node, Spatial):
+        return Condition(node, compile_where(node, scope), is_spatial=True, window=_window_of(node), is_window=True)
+    return None
+
+
 def _condition(node: Node, scope: Scope) -> Condition:
     clause = compile_where(node, scope)
-    if isinstance(node, Comparison) or not is_spatial(node):
+    if not is_spatial(node):
         return Condition(node, clause)
     return Condition(node, clause, is_spatial=True, window=_window(node), is_window=_is_window(node))
+
+
+def _window_of(node: Spatial) -> Window | None:
+    from localcat.expressions.spatial import boxes_of  # brings shapely, which searches without a place do not need
+
+    boxes = boxes_of(node)
+    return None if boxes is None else Window(tuple(boxes))
 
 
 def _window(node: Node) -> Window | None:
     match node:
         case Spatial():
-            # Brings shapely, which searches without a place do not need.
-            from localcat.expressions.spatial import boxes_of
-
-            boxes = boxes_of(node)
-            return None if boxes is None else Window(tuple(boxes))
+            return _window_of(node)
         case IsNull(Ref("geometry")):
             return Window((), with_unset=True)
         case Or(parts):

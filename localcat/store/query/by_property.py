@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import replace
 
 from localcat.expressions import nodes
 from localcat.expressions.fields import Moment, Scalar
@@ -31,7 +30,7 @@ def by_property(question: Question, connection: sqlite3.Connection) -> Question:
         counted = f"SELECT count(*) FROM ({found.sql} LIMIT ?)"
         (number,) = connection.execute(counted, (*found.params, fewest)).fetchone()
         if number < fewest:
-            fewest, question = number, replace(question, indexed=_images(found, paths))
+            fewest, question = number, question._replace(indexed=_images(found, paths))
     return question
 
 

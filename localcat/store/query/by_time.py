@@ -6,11 +6,13 @@ is asked for its own part.
 
 from __future__ import annotations
 
+import functools
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import TypeGuard
 
+from localcat.expressions.fields import Fields
 from localcat.expressions.nodes import AnyOf, Comparison, IsNull, Like, Node, Prefix, Ref, refs_of
 from localcat.store.clauses import Clause
 from localcat.store.query import planner
@@ -27,16 +29,22 @@ _LONGEST_FIRST = 30 * 86_400_000_000  # microseconds, of the first window
 _SHORTEST = 3_600_000_000  # microseconds
 _GROWTH = 4
 _LONG = 0.3  # share of all time above which reading every row costs less than finding them by the index
-_SPAN_SQL = (
-    "SELECT min(first), max(last) FROM (SELECT"
-    " (SELECT min(acquired) FROM image WHERE product_id = product.id) AS first,"
-    " (SELECT max(acquired) FROM image WHERE product_id = product.id) AS last FROM product)"
+_SPANS_SQL = (
+    "SELECT (SELECT min(acquired) FROM image WHERE product_id = product.id) AS first,"
+    " (SELECT max(acquired) FROM image WHERE product_id = product.id) AS last FROM product"
 )
 
 
-def span(connection: sqlite3.Connection) -> tuple[int, int] | None:
-    """Return the first and the last `acquired` of all images, in microseconds; None if it is set in none."""
-    first, last = connection.execute(_SPAN_SQL).fetchone()
+def span(question: Question, connection: sqlite3.Connection) -> tuple[int, int] | None:
+    """Return the first and the last `acquired` of all images of the products that are asked for; None without any.
+
+    Both are in microseconds. Where several products are asked for, all are looked at.
+    """
+    product = planner.product_of(question)
+    if product is None:
+        first, last = connection.execute(f"SELECT min(first), max(last) FROM ({_SPANS_SQL})").fetchone()
+    else:
+        first, last = connection.execute(f"{_SPANS_SQL} WHERE uid = ?", (product,)).fetchone() or (None, None)
     return None if first is None else (first, last)
 
 
@@ -49,7 +57,7 @@ def is_brief(question: Question, connection: sqlite3.Connection) -> bool:
     asked = planner.acquired_range(question)
     if asked.start is None and asked.end is None:
         return False
-    known = span(connection)
+    known = span(question, connection)
     if known is None:
         return False
     start, end = _within(known, asked)
@@ -68,7 +76,7 @@ def is_few(question: Question, connection: sqlite3.Connection, most: int) -> boo
         return False
     conditions = tuple(one for one in question.conditions if _is_of_product(one.node) or _is_of_time(one.node))
     counted = planner.select(
-        replace(question, conditions=conditions), "1", ordered=False, tail=Clause("LIMIT ?", (most + 1,))
+        question._replace(conditions=conditions), "1", ordered=False, tail=Clause("LIMIT ?", (most + 1,))
     )
     (number,) = connection.execute(f"SELECT count(*) FROM ({counted.sql})", counted.params).fetchone()
     return bool(number <= most)
@@ -100,9 +108,9 @@ def comes_by_product(question: Question, limit: int | None) -> bool:
 def select_by_product(question: Question, columns: str, limit: int) -> Clause:
     """Return the statement that takes the first rows of each product, and of those the first, in its order."""
     of_products = [one.node for one in question.conditions if _is_of_product(one.node)]
-    each = replace(question, conditions=_but_of_products(question), products=Products.EACH)
+    each = question._replace(conditions=_but_of_products(question), products=Products.EACH)
     inner = planner.select(each, "image.id", tail=Clause("LIMIT ?", (limit,)))
-    scope = Scope("product", question.scope.fields)
+    scope = _scope_of_products(question.scope.fields)
     conditions = [
         *(compile_where(replace(node, ref=Ref("id")), scope) for node in of_products),
         Clause(f"image.id IN ({inner.sql})", inner.params),
@@ -114,42 +122,31 @@ def select_by_product(question: Question, columns: str, limit: int) -> Clause:
     )
 
 
-def is_crowded(candidates: Clause | None, connection: sqlite3.Connection) -> bool:
-    """Return whether an area has so many candidates that the first in time are found faster window by window.
-
-    Parameters
-    ----------
-    candidates : Clause or None
-        From `localcat.store.query.planner.count_candidates`.
-    connection : sqlite3.Connection
-        To ask.
-    """
-    if candidates is None:
-        return False
-    (number,) = connection.execute(candidates.sql, candidates.params).fetchone()
-    return bool(number == planner.CROWD)
-
-
 def windows(question: Question, connection: sqlite3.Connection) -> Iterator[Question]:
     """Yield questions that part the matches of one about an area, by `acquired` and in its order.
 
     Windows grow from one to the next. The first ones, which are not crowded, hold only what comes first, so that few
-    of many matches are found fast. The last are the images whose `acquired` is unset.
+    of many matches are found fast. The last are the images whose `acquired` is unset. Of an area that has few
+    candidates the question itself is the only part: sorting all of them is faster then.
     """
     is_ascending = question.order[0][1]
-    asked, known = planner.acquired_range(question), span(connection)
+    asked, known = planner.acquired_range(question), span(question, connection)
     if asked == UNSET_TIME:
         yield question
         return
     if known is not None:
         first, last = _within(known, asked)
         length = _LONGEST_FIRST
-        while length > _SHORTEST:
-            start, end = _window(first, last, length, is_ascending)
-            candidates = planner.count_candidates(planner.within(question, "acquired", start, end))
-            if not is_crowded(candidates, connection):
-                break
+        window = _window(first, last, length, is_ascending)
+        number = _candidates(planner.within(question, "acquired", *window), connection)
+        # If all of the time is like its first part; otherwise counted. A wrong guess costs some windows, and no match.
+        if number * (last - first) < planner.CROWD * length and _candidates(question, connection) < planner.CROWD:
+            yield question
+            return
+        while number == planner.CROWD and length > _SHORTEST:
             length //= _GROWTH**2
+            window = _window(first, last, length, is_ascending)
+            number = _candidates(planner.within(question, "acquired", *window), connection)
         while first <= last:
             start, end = _window(first, last, length, is_ascending)
             yield planner.within(question, "acquired", start, end)
@@ -157,7 +154,14 @@ def windows(question: Question, connection: sqlite3.Connection) -> Iterator[Ques
             length *= _GROWTH
     if asked.start is None and asked.end is None:
         unset = conditions_of(IsNull(_ACQUIRED), question.scope)
-        yield replace(question, conditions=question.conditions + unset)
+        yield question._replace(conditions=question.conditions + unset)
+
+
+def _candidates(question: Question, connection: sqlite3.Connection) -> int:
+    """Return how many candidates an area has, counted up to `planner.CROWD`."""
+    statement = planner.count_candidates(question)
+    (number,) = connection.execute(statement.sql, statement.params).fetchone()
+    return int(number)
 
 
 def _within(known: tuple[int, int], asked: TimeRange) -> tuple[int, int]:
@@ -172,6 +176,11 @@ def _within(known: tuple[int, int], asked: TimeRange) -> tuple[int, int]:
 def _window(first: int, last: int, length: int, is_ascending: bool) -> tuple[int, int]:
     """Return the part of a range of time that comes first, in microseconds."""
     return (first, min(first + length - 1, last)) if is_ascending else (max(last - length + 1, first), last)
+
+
+@functools.lru_cache(maxsize=8)  # of the classes that have images or are tried in their place
+def _scope_of_products(fields: Fields) -> Scope:
+    return Scope("product", fields)
 
 
 def _is_covered(question: Question) -> bool:

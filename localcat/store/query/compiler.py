@@ -21,9 +21,9 @@ _LAST_CODE_POINT = 0x10FFFF
 _SURROGATES = range(0xD800, 0xE000)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Scope:
-    """The table that an expression is about, and the filterable attributes of its class."""
+    """The table that an expression is about, and the filterable attributes of its class; one for each class."""
 
     table: str
     fields: Fields
@@ -48,9 +48,9 @@ def compile_where(node: Node, scope: Scope, *, is_negated: bool = False) -> Clau
         If a value does not fit its attribute.
     """
     if isinstance(node, nodes.Comparison):
-        known = _compared(node.ref, node.op, scope)
+        known = compile_comparison(node, scope)
         if known is not None:
-            return Clause(known.sql, (known.bind(node.value),))
+            return known
     if isinstance(node, nodes.Spatial):
         scope.fields.check_footprint(node.ref)
         return FALSE if is_negated else TRUE
@@ -96,6 +96,13 @@ def compile_where(node: Node, scope: Scope, *, is_negated: bool = False) -> Clau
             assert_never(node)
 
 
+def compile_comparison(node: nodes.Comparison, scope: Scope) -> Clause | None:
+    """Return the condition that a plain attribute compares so; None for all that `compile_where` has rules about."""
+    ref = node.ref
+    known = None if ref.keys or ref.part is not None else _compared(ref.attribute, node.op, scope)
+    return None if known is None else Clause(known.sql, (known.bind(node.value),))
+
+
 class _Compared(NamedTuple):
     """A comparison, but for the value."""
 
@@ -104,16 +111,16 @@ class _Compared(NamedTuple):
 
 
 @functools.lru_cache(maxsize=512)
-def _compared(ref: Ref, op: Op, scope: Scope) -> _Compared | None:
-    """Return how a plain attribute is compared; None for all that `compile_where` has rules about.
+def _compared(attribute: str, op: Op, scope: Scope) -> _Compared | None:
+    """Return how an attribute is compared by itself, if there is nothing special about it.
 
     It depends on the declarations of the class alone, and is the same for every catalog and every value.
     """
-    field = scope.fields.resolve(ref)
-    if ref.keys or ref.part is not None or field.kind not in (Kind.TEXT, Kind.NUMBER, Kind.TIMESTAMP):
+    field = scope.fields.resolve(Ref(attribute))
+    if field.kind not in (Kind.TEXT, Kind.NUMBER, Kind.TIMESTAMP):
         return None
-    kept = column(scope.table, ref.attribute)
-    if (scope.table, ref.attribute) in PRODUCT_REFERENCES:
+    kept = column(scope.table, attribute)
+    if (scope.table, attribute) in PRODUCT_REFERENCES:
         # No product has number 0: to equal an unknown product is false, not unknown, and its negation true.
         number = f"{scope.table}.product_id = ifnull((SELECT id FROM product WHERE uid = ?), 0)"
         return _Compared(number, field.bind) if op is Op.EQ else None

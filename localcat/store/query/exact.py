@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy
@@ -13,10 +11,10 @@ import shapely
 
 from localcat.earth.geometry import from_wkb
 from localcat.expressions.nodes import And, IsNotNull, IsNull, Node, Not, Or, Ref, Spatial
-from localcat.expressions.spatial import test_of
+from localcat.expressions.spatial import Test, test_of
 from localcat.store.clauses import Clause
 from localcat.store.query.compiler import Scope, compile_where
-from localcat.store.query.planner import Question, count_candidates, select
+from localcat.store.query.planner import Question, select
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,8 +23,7 @@ _FOOTPRINT = Ref("geometry")
 _Mask: TypeAlias = "NDArray[numpy.bool_]"
 
 
-@dataclass(frozen=True, slots=True)
-class _Chunk:
+class _Chunk(NamedTuple):
     """Candidates as they come from the catalog: (what SQL knows already, the rest of the row, footprint as WKB)."""
 
     rows: Sequence[tuple[Any, ...]]
@@ -67,13 +64,9 @@ class ExactTest:
 
     def __init__(self, question: Question) -> None:
         self._question = question
+        self._statements: dict[tuple[str, bool], Clause] = {}  # made so far
         self._known: list[Clause] = []  # conditions beside spatial ones, which SQL decides and selects
         self._tests = [self._test(one.node, question.scope) for one in question.conditions if one.is_spatial]
-
-    @functools.cached_property
-    def candidates(self) -> Clause | None:
-        """From `localcat.store.query.planner.count_candidates`."""
-        return count_candidates(self._question)
 
     def statement(self, columns: str, *, ordered: bool = True, question: Question | None = None) -> Clause:
         """Return the statement for the candidates, whose rows `matches` takes.
@@ -87,9 +80,15 @@ class ExactTest:
         question : Question, optional
             One that asks for less, by conditions that SQL decides.
         """
+        key = (columns, ordered)
+        if question is None and key in self._statements:
+            return self._statements[key]
         sql = ", ".join([*(clause.sql for clause in self._known), columns, f"{self._question.table}.geometry"])
         chosen = Clause(sql, tuple(value for clause in self._known for value in clause.params))
-        return select(question or self._question, chosen, ordered=ordered)
+        statement = select(question or self._question, chosen, ordered=ordered)
+        if question is None:
+            self._statements[key] = statement
+        return statement
 
     def matches(self, rows: Sequence[tuple[Any, ...]]) -> Matches:
         """Return those candidates that match."""
@@ -105,8 +104,7 @@ class ExactTest:
     def _test(self, node: Node, scope: Scope) -> Callable[[_Chunk], _Mask]:
         """Return the test whether a condition is true; false and unknown are the same."""
         if isinstance(node, Spatial):
-            test = test_of(node)
-            return lambda chunk: test(chunk.footprints)
+            return _when_there_are_candidates(node)
         truth = self._truth(node, scope)
         return lambda chunk: truth(chunk)[0]
 
@@ -129,6 +127,18 @@ class ExactTest:
                 column = len(self._known)
                 self._known.append(compile_where(node, scope))
                 return lambda chunk: _as_masks([row[column] for row in chunk.rows])
+
+
+def _when_there_are_candidates(condition: Spatial) -> Callable[[_Chunk], _Mask]:
+    """Return the test of a condition, which prepares its area when it is used: small places have few candidates."""
+    made: list[Test] = []
+
+    def test(chunk: _Chunk) -> _Mask:
+        if not made:
+            made.append(test_of(condition))
+        return made[0](chunk.footprints)
+
+    return test
 
 
 def _truth_of_spatial(condition: Spatial) -> _Truth:

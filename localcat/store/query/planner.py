@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from enum import Enum
+from enum import StrEnum
+from typing import NamedTuple
 
-from localcat.expressions.nodes import Comparison, IsNull, Node, Op, Ref, Relation, Spatial, all_of
-from localcat.store.clauses import Clause
-from localcat.store.query.analysis import Condition, Window, clause_of, conditions_of
+from localcat.expressions.nodes import Comparison, IsNull, Op, Relation, Spatial
+from localcat.store.clauses import MOST_FLAT, Clause, joined
+from localcat.store.query.analysis import Condition, Window, clause_of, stored_comparison
 from localcat.store.query.columns import column
 from localcat.store.query.compiler import Scope
 from localcat.store.rtree.ask import (
     UNSET_TIME,
     Reach,
     TimeRange,
-    candidates,
     entries_in,
     entries_inside,
     entries_meeting,
+    is_candidate,
 )
-from localcat.timestamps import from_microseconds
 
-CROWD = 500
+CROWD = 200
 """Candidates of an area; for fewer, asking in several windows of time costs more than sorting all."""
 
 _SMALL = 1.0  # square degrees, in all windows; not worth counting what is there
@@ -31,16 +31,17 @@ _LARGE = 25.0  # square degrees; smaller areas seldom have a footprint inside
 _FROM, _UNTIL = (Op.EQ, Op.GT, Op.GE), (Op.EQ, Op.LT, Op.LE)  # comparisons that bound a range of time
 
 
-class Products(Enum):
+class Products(StrEnum):
     """How the statement names the product of an image, with which the time index leads, if the filter does not."""
 
     ANY = ""
     EVERY = "image.product_id IN (SELECT id FROM product)"  # true of every image; SQLite asks one product at a time
     EACH = "image.product_id = product.id"  # inside a statement that goes through the products
 
+    __hash__ = str.__hash__  # in C
 
-@dataclass(frozen=True, slots=True)
-class Question:
+
+class Question(NamedTuple):
     """What a search asks of one table, in the table's terms.
 
     Parameters
@@ -91,45 +92,78 @@ def select(question: Question, columns: str | Clause, *, ordered: bool = True, t
     tail : Clause, optional
         What follows WHERE and ORDER BY: a GROUP BY, or a LIMIT.
     """
-    table = question.table
-    parts: list[Clause] = []
+    chosen = Clause(columns) if isinstance(columns, str) else columns
     window, conditions = _windowed(question.conditions)
+    entries = None if window is None else entries_in(window.boxes, acquired_range(question), question.reach)
+    wheres = [one.clause for one in conditions]
+    if len(wheres) > MOST_FLAT:  # each of which has a text of its own
+        wheres = [clause_of(conditions)]
+    shape = _Shape(
+        question.table,
+        chosen.sql,
+        tuple([where.sql for where in wheres]),
+        None if entries is None else entries.sql,
+        window is not None and window.with_unset,
+        question.reach,
+        None if question.indexed is None else question.indexed.sql,
+        question.products,
+        question.text is not None,
+        order_of(question) if ordered else None,
+        None if tail is None else tail.sql,
+    )
+    params = [*chosen.params]
+    if question.text is not None:
+        params.append(_quoted_words(question.text))
+    for part in (entries, question.indexed, *wheres, tail):
+        if part is not None:
+            params += part.params
+    return Clause(_text_of(shape), tuple(params))
+
+
+class _Shape(NamedTuple):
+    """What the text of a statement is made of: all of a search but its values, which are bound each time."""
+
+    table: str
+    columns: str
+    conditions: tuple[str, ...]
+    entries: str | None  # what asks the space-time index for row ids
+    with_unset: bool
+    reach: Reach
+    indexed: str | None
+    products: Products
+    has_words: bool
+    order: str | None
+    tail: str | None
+
+
+@functools.lru_cache(maxsize=256)  # a program asks in few shapes; the same string again is a statement known to sqlite3
+def _text_of(shape: _Shape) -> str:
+    table, entries = shape.table, shape.entries
+    parts: list[str] = []
     # Where another index has decided which rows are looked at they are fetched by number: a plain condition can lure
     # SQLite's planner to a B-tree, which is hundreds of times slower for a small area.
-    source = Clause(table if window is None and question.indexed is None else f"{table} NOT INDEXED")
-    if question.text is not None:
-        source = Clause(f"{table}_text JOIN {table} NOT INDEXED ON {table}.id = {table}_text.rowid")
-        parts.append(Clause(f"{table}_text MATCH ?", (_quoted_words(question.text),)))
-    if question.products is not Products.ANY:
-        parts.append(Clause(question.products.value))
-    if window is not None and question.reach is Reach.INSIDE and question.text is None:
+    source = table if entries is None and shape.indexed is None else f"{table} NOT INDEXED"
+    if shape.has_words:
+        source = f"{table}_text JOIN {table} NOT INDEXED ON {table}.id = {table}_text.rowid"
+        parts.append(f"{table}_text MATCH ?")
+    if shape.products is not Products.ANY:
+        parts.append(shape.products)
+    if entries is not None and shape.reach is Reach.INSIDE and not shape.has_words:
         # No entry is inside two of the boxes. Going through them takes half the time that a set of them does; CROSS
         # JOIN keeps SQLite from turning it around.
-        entries = entries_in(window.boxes, acquired_range(question), Reach.INSIDE)
-        source = Clause(
-            f"({entries.sql}) AS inside CROSS JOIN image NOT INDEXED ON image.id = inside.id", entries.params
-        )
-    elif window is not None:
-        parts.append(
-            candidates(window.boxes, acquired_range(question), with_unset=window.with_unset, reach=question.reach)
-        )
-    if question.indexed is not None:
-        parts.append(question.indexed)
-    if conditions:
-        parts.append(clause_of(conditions))
-    chosen = Clause(columns) if isinstance(columns, str) else columns
-    sql = f"SELECT {chosen.sql} FROM {source.sql}"
-    params = [*chosen.params, *source.params]
+        source = f"({entries}) AS inside CROSS JOIN image NOT INDEXED ON image.id = inside.id"
+    elif entries is not None:
+        parts.append(is_candidate(entries, with_unset=shape.with_unset))
+    if shape.indexed is not None:
+        parts.append(shape.indexed)
+    if shape.conditions:
+        parts.append(joined("AND", [Clause(sql) for sql in shape.conditions]).sql)
+    sql = f"SELECT {shape.columns} FROM {source}"
     if parts:
-        sql += " WHERE " + " AND ".join([part.sql for part in parts])
-        for part in parts:
-            params += part.params
-    if ordered:
-        sql += f" ORDER BY {order_of(question)}"
-    if tail is not None:
-        sql += f" {tail.sql}"
-        params += tail.params
-    return Clause(sql, tuple(params))
+        sql += f" WHERE {' AND '.join(parts)}"
+    if shape.order is not None:
+        sql += f" ORDER BY {shape.order}"
+    return sql if shape.tail is None else f"{sql} {shape.tail}"
 
 
 def _windowed(conditions: Sequence[Condition]) -> tuple[Window | None, Sequence[Condition]]:
@@ -137,13 +171,15 @@ def _windowed(conditions: Sequence[Condition]) -> tuple[Window | None, Sequence[
 
     Of several windows the smallest counts.
     """
-    window, source = None, None
-    for one in conditions:
-        if one.window is not None and (window is None or one.window.size < window.size):
-            window, source = one.window, one
-    if source is None or not source.is_window:
-        return window, conditions
-    return window, [one for one in conditions if one is not source]
+    confined = [one for one in conditions if one.window is not None]
+    if not confined:
+        return None, conditions
+    source = confined[0] if len(confined) == 1 else min(confined, key=_size_of_window)
+    return source.window, [one for one in conditions if one is not source] if source.is_window else conditions
+
+
+def _size_of_window(condition: Condition) -> float:
+    return math.inf if condition.window is None else condition.window.size
 
 
 def is_told_by_boxes(question: Question) -> bool:
@@ -169,27 +205,25 @@ def count_inside(question: Question) -> Clause:
     window, conditions = _windowed(question.conditions)
     if window is not None and not conditions and question.text is None:  # no need for the rows
         return entries_inside(window.boxes, acquired_range(question))
-    return select(replace(question, reach=Reach.INSIDE), "count(*)", ordered=False)
+    return select(question._replace(reach=Reach.INSIDE), "count(*)", ordered=False)
 
 
-def count_candidates(question: Question) -> Clause | None:
-    """Return the statement that counts the candidates of an area up to `CROWD`; None if that is not worth it."""
+def is_wide(question: Question) -> bool:
+    """Return whether an area is so large that many images may be there."""
     window, _ = _windowed(question.conditions)
-    if window is None or window.size < _SMALL:
-        return None
-    return entries_meeting(window.boxes, acquired_range(question), CROWD)
+    return window is not None and window.size >= _SMALL
+
+
+def count_candidates(question: Question) -> Clause:
+    """Return the statement that counts the candidates of an area, up to `CROWD`."""
+    window, _ = _windowed(question.conditions)
+    return entries_meeting(() if window is None else window.boxes, acquired_range(question), CROWD)
 
 
 def within(question: Question, field: str, start: int, last: int) -> Question:
     """Return a question that also asks for ``start <= field <= last``, in microseconds."""
-    more = conditions_of(between(field, start, last), question.scope)
-    return replace(question, conditions=question.conditions + more)
-
-
-def between(field: str, start: int, last: int) -> Node:
-    """Return the condition ``start <= field <= last``, in microseconds."""
-    ref = Ref(field)
-    return all_of(Comparison(ref, Op.GE, from_microseconds(start)), Comparison(ref, Op.LE, from_microseconds(last)))
+    bounds = [stored_comparison(field, op, end, question.scope) for op, end in ((Op.GE, start), (Op.LE, last))]
+    return question._replace(conditions=(*question.conditions, *bounds))
 
 
 def acquired_range(question: Question) -> TimeRange:

@@ -35,28 +35,21 @@ class Reach(StrEnum):
     INSIDE = "it is inside it"
     CROSSING = "it meets it, and reaches out of it"
 
+    __hash__ = str.__hash__  # in C
 
-def candidates(
-    boxes: Sequence[Box], time: TimeRange, *, with_unset: bool = False, reach: Reach = Reach.MEETING
-) -> Clause:
-    """Return the condition that picks the images whose index entry meets one of the boxes and the time range.
+
+def is_candidate(entries: str, *, with_unset: bool = False) -> str:
+    """Return the condition that picks the images of some entries.
 
     Parameters
     ----------
-    boxes : sequence of Box
-        From `localcat.earth.geometry.search_boxes`.
-    time : TimeRange
-        Of `acquired`.
+    entries : str
+        SQL that gives their row ids, as `entries_in` returns it; empty for none.
     with_unset : bool
         Also pick the images that have no footprint.
-    reach : Reach
-        Pick only some of them.
     """
-    entries = entries_in(boxes, time, reach)
-    if not with_unset:
-        return Clause(f"image.id IN ({entries.sql})", entries.params)
-    selects = [*([entries.sql] if boxes else []), "SELECT id FROM image WHERE geometry IS NULL"]
-    return Clause(f"image.id IN ({' UNION ALL '.join(selects)})", entries.params)
+    without = "SELECT id FROM image WHERE geometry IS NULL"
+    return f"image.id IN ({' UNION ALL '.join([*filter(None, [entries]), *([without] if with_unset else [])])})"
 
 
 def entries_meeting(boxes: Sequence[Box], time: TimeRange, most: int) -> Clause:
@@ -72,7 +65,10 @@ def entries_inside(boxes: Sequence[Box], time: TimeRange) -> Clause:
 
 
 def entries_in(boxes: Sequence[Box], time: TimeRange, reach: Reach) -> Clause:
-    """Return the statement that gives the row ids of the entries of boxes and a time range; some perhaps twice."""
+    """Return the statement that gives the row ids of the entries of boxes and a time range; some perhaps twice.
+
+    The boxes are those of `localcat.earth.geometry.search_boxes`; without any the statement is empty.
+    """
     sql = _entries_sql(len(boxes), time.start is not None, time.end is not None, reach)
     times = [end / TIME_UNIT for end in (time.start, time.end) if end is not None]
     params: list[Parameter] = []
