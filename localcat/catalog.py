@@ -45,9 +45,9 @@ if TYPE_CHECKING:
     from localcat.models.attributes.values import File
     from localcat.models.backend import Formats, Pictures, PixelReader
     from localcat.sharing.merge import MergeReport, Policy
+    from localcat.writing.bulk.report import AddReport
     from localcat.writing.ingest.outcome import IngestReport
     from localcat.writing.ingest.sources.recipe import Recipe
-    from localcat.writing.report import AddReport
 
 T = TypeVar("T", bound=CatalogObjectBase)
 
@@ -368,7 +368,7 @@ class Catalog:
         DuplicateError, BadRequestError
             If an id is taken and `on_conflict` is ``"error"``; or if a table cannot be read.
         """
-        from localcat.writing.add_images import add_images  # brings shapely
+        from localcat.writing.bulk.add_images import add_images  # brings shapely
 
         return add_images(self.file, records, on_conflict=on_conflict, progress=progress)
 

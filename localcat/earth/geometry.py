@@ -29,6 +29,11 @@ Box: TypeAlias = tuple[float, float, float, float]
 """(min_lon, max_lon, min_lat, max_lat) in degrees; a box across the antimeridian has max_lon > 180."""
 
 INDEX_WEST, INDEX_EAST = -180.0, 540.0  # longitudes between which the boxes in the space-time index are
+_SHAPES = {shapely.Point, shapely.LineString, shapely.LinearRing, shapely.Polygon, shapely.GeometryCollection} | {
+    shapely.MultiPoint,
+    shapely.MultiLineString,
+    shapely.MultiPolygon,
+}
 _FARTHEST = 3600.0  # degrees of longitude; a larger number is in other units
 
 
@@ -103,23 +108,28 @@ def as_footprints(
     forms: dict[int, Form] = {}
     with numpy.errstate(all="ignore"):
         for at, position in enumerate(given):
+            if type(values[position]) in _SHAPES:
+                shapes[at] = values[position]
+        srids = shapely.get_srid(shapes)  # -1 for what is not a shape
+        for at in numpy.flatnonzero(srids).tolist():
             try:
-                forms[at] = form_of(values[position])
+                forms[at] = form_of(values[given[at]])
             except InvalidGeometryError as error:
-                found[position] = error
+                shapes[at] = None
+                found[given[at]] = error
             else:
                 shapes[at] = forms[at].shape
-        is_plain = _are_plain(shapes)
-    for at, form in forms.items():
-        position = given[at]
-        if is_plain[at] and form.crs is None:
-            found[position] = form.shape
-            continue
-        try:
-            with _quietly():
-                found[position] = _usable(form, None if names is None else names[position])
-        except InvalidGeometryError as error:
-            found[position] = error
+        is_plain = _are_plain(shapes).tolist()
+    for at, (position, shape) in enumerate(zip(given, shapes.tolist(), strict=True)):
+        form = forms.get(at)
+        if is_plain[at] and (form is None or form.crs is None):
+            found[position] = shape
+        elif shape is not None:
+            try:
+                with _quietly():
+                    found[position] = _usable(form or form_of(shape), None if names is None else names[position])
+            except InvalidGeometryError as error:
+                found[position] = error
     return found
 
 

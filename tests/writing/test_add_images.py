@@ -23,7 +23,7 @@ from localcat import (
     ReadOnlyCatalogError,
     StorageFullError,
 )
-from localcat.writing import add_images as module
+from localcat.writing.bulk import add_images as module
 from tests.small_catalog import make_product, new_image, spectral, upload
 
 DAY = "2020-01-01"
@@ -266,7 +266,7 @@ def test_what_does_not_fit_into_memory_waits_on_the_disk_and_leaves_nothing(
     catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_CHUNK", 3)
-    monkeypatch.setattr("localcat.writing.blocks._IN_MEMORY", 1)
+    monkeypatch.setattr("localcat.writing.bulk.blocks._IN_MEMORY", 1)
     before = sorted(catalog.path.parent.iterdir())
     box = (10, 0, 11, 1)
     report = catalog.add_images(record(f"a{number}", geometry=box, files=[WHOLE]) for number in range(20))
@@ -280,7 +280,7 @@ def test_a_full_disk_adds_nothing(catalog: Catalog, monkeypatch: pytest.MonkeyPa
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patch, pytest.raises(StorageFullError, match="No space left"):
-        patch.setattr("localcat.writing.blocks.pickle.dump", full)
+        patch.setattr("localcat.writing.bulk.blocks.pickle.dump", full)
         catalog.add_images([record("a")])
     assert catalog.images.count() == 0
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
 import struct
-import warnings
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -17,7 +15,8 @@ from hypothesis import strategies as st
 
 from localcat import BadRequestError, Catalog, DuplicateError, Image, ReadOnlyCatalogError
 from localcat import properties as p
-from localcat.errors import GeometryWarning, MissingLibraryError
+from localcat.errors import MissingLibraryError
+from tests.loads import outcome
 from tests.small_catalog import fill_guide, make_product
 
 pyarrow = pytest.importorskip("pyarrow")
@@ -316,33 +315,6 @@ def tables(draw: Any) -> Any:
         array = pyarrow.array([None, *values], kind)  # which is sliced off: offsets are not 0
         arrays[name] = array[1:]
     return pyarrow.table(arrays)
-
-
-def outcome(records: Any, on_conflict: str) -> tuple[Any, ...]:
-    """Return the report, the warnings, the error and the rows of a load into a new catalog."""
-    with Catalog.temporary(org="") as catalog:
-        make_product("x", catalog=catalog)
-        catalog.add_images([{"product_id": "x", "name": "d"}], progress=False)
-        told: Any = None
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            try:
-                report = catalog.add_images(records, on_conflict=on_conflict, progress=False)
-                failed = [(one.index, one.id, type(one.error), str(one.error)) for one in report.failed]
-                told = (report.added, report.replaced, report.skipped, failed)
-            except DuplicateError as error:
-                told = str(error)
-        warned = sorted(str(one.message) for one in caught if issubclass(one.category, GeometryWarning))
-        connection = sqlite3.connect(catalog.path)
-        columns = [row[1] for row in connection.execute("PRAGMA table_xinfo(image)") if row[6] == 0]
-        kept = ", ".join(name for name in columns if name not in ("created", "modified"))
-        found = [connection.execute(f"SELECT {kept} FROM image ORDER BY uid").fetchall()]
-        found += [
-            connection.execute(f"SELECT * FROM {table} ORDER BY 1, 2").fetchall()
-            for table in ("image_file", "image_index", "image_tag")
-        ]
-        connection.close()
-        return told, warned, found
 
 
 @pytest.mark.parametrize(("name", "which"), [(name, which) for name in CHOICES for which in range(len(CHOICES[name]))])

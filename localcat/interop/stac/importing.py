@@ -21,8 +21,8 @@ from localcat.models.image import Image
 from localcat.models.product import Product
 from localcat.models.requests import ImageUploadOptions, UploadRequest
 from localcat.progress import shown
-from localcat.writing.add_images import add_images
-from localcat.writing.report import require_conflict_rule
+from localcat.writing.bulk.add_images import add_images
+from localcat.writing.bulk.report import require_conflict_rule
 
 if TYPE_CHECKING:
     from localcat.models.backend import Backend

@@ -122,6 +122,10 @@ class Attribute(Generic[T]):
         stored: Stored = value
         return stored
 
+    def to_stored(self, value: Any) -> Stored:
+        """Return the stored form of what a user assigned, as `dump` of `coerce`; None is handled by the caller."""
+        return self.dump(self.coerce(value))
+
     def load(self, stored: Any) -> T:
         """Return the value of a stored form; None is handled by the caller."""
         value: T = stored
@@ -398,6 +402,9 @@ class Timestamp(Settable[datetime, Moment]):
             return _remembered_microseconds(value) if type(value) is str else to_microseconds(value)
         except BadRequestError as error:
             raise AttributeValidationError(f"{self.name}: {error}") from error
+
+    def to_stored(self, value: Any) -> Stored:
+        return self.dump(value)  # which reads it, as coerce does
 
     def load(self, stored: Any) -> datetime:
         return from_microseconds(stored)

@@ -38,7 +38,10 @@ class Structured(Settable[T, S]):
 
     def dump(self, value: Any) -> Stored:
         checked = self.to_json(self.coerce(value))  # again, since it may have been changed in place
-        return json.dumps(checked, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return _ENCODER.encode(checked)
+
+    def to_stored(self, value: Any) -> Stored:
+        return self.dump(value)  # which coerces it
 
     def held(self, value: Any) -> Any:
         if type(value) is list:

@@ -17,9 +17,9 @@ from localcat.models.image import Image
 from localcat.progress import shown
 from localcat.store import rows
 from localcat.tables import Tabular
-from localcat.writing.blocks import Block, Spool, Writer, require_free
-from localcat.writing.records import Records
-from localcat.writing.report import AddReport, require_conflict_rule
+from localcat.writing.bulk.blocks import Block, Spool, Writer, require_free
+from localcat.writing.bulk.dictionaries import Dictionaries
+from localcat.writing.bulk.report import AddReport, require_conflict_rule
 
 if TYPE_CHECKING:
     from localcat.store.catalog_file import CatalogFile
@@ -70,7 +70,7 @@ def _of_records(
     catalog: CatalogFile, records: Iterable[Any], report: AddReport, objects: list[Image], progress: bool | None
 ) -> Iterator[Block]:
     """Yield what can be added of records and tables among them, and collect those that are objects of the catalog."""
-    checker, count = Records(report), 0
+    checker, count = Dictionaries(report), 0
     chunk: list[tuple[int, Any]] = []
     for record in shown(records, "adding images", "images", progress):
         if not hasattr(record, "__arrow_c_array__"):
@@ -90,17 +90,17 @@ def _of_records(
 
 def _of_batch(batch: Any, first: int, report: AddReport) -> Iterator[Block]:
     """Yield what can be added of the rows of a batch, the first of which has a number among all."""
-    from localcat.writing.columns import Rows  # brings pyarrow, which records do not need
+    from localcat.writing.bulk.tables import Table  # brings pyarrow, which records do not need
 
-    rows = Rows(batch.schema, report)
+    table = Table(batch.schema, report)
     for start in range(0, batch.num_rows, _CHUNK):
-        yield rows.checked(batch.slice(start, _CHUNK), first + start)
+        yield table.checked(batch.slice(start, _CHUNK), first + start)
 
 
 def _of_table(table: Any, report: AddReport, progress: bool | None) -> Iterator[Block]:
     """Yield what can be added of the rows of a table."""
     require("pyarrow", "arrow", "for tables")
-    from localcat.writing.columns import checked_rows  # brings pyarrow, which records do not need
+    from localcat.writing.bulk.tables import checked_rows  # brings pyarrow, which records do not need
 
     nothing: tuple[object, ...] = ()
     with shown(nothing, "adding images", "images", progress) as bar:

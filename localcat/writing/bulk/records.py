@@ -12,8 +12,8 @@ from localcat.models.attributes.values import File
 from localcat.models.enums import StorageState
 from localcat.models.image import Image
 from localcat.models.product import Product
-from localcat.writing.blocks import Block
-from localcat.writing.report import AddReport, FailedRecord
+from localcat.writing.bulk.blocks import Block
+from localcat.writing.bulk.report import AddReport, FailedRecord
 
 ODD = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
 """What values of the caller raise that are not what they seem."""
@@ -56,7 +56,9 @@ class Records:
                 block.files.append(files)
                 values.append(stored)
                 footprints.append(footprint)
-        return self._with_footprints(block, values, footprints)
+        names = sorted({name for stored in values for name in stored})
+        block.columns = {name: [stored.get(name) for stored in values] for name in names}
+        return self.with_footprints(block, footprints)
 
     def _fail(self, index: int, given: Any, error: ClientError) -> None:
         self._report.failed.append(FailedRecord(index, _id_of(given), error))
@@ -73,7 +75,7 @@ class Records:
                     continue
                 raise BadRequestError(f"Image has no attribute {key}{nearest(str(key), Image._attributes)}")
             if value is not None:
-                values[key] = attribute.dump(attribute.coerce(value))
+                values[key] = attribute.to_stored(value)
         values.setdefault("storage_state", StorageState.REMOTE.value)
         given_files = record.get("files")
         files: list[File] = Image._attributes["files"].coerce(given_files) or [] if given_files is not None else []
@@ -85,16 +87,21 @@ class Records:
         columns = [(one.href, one.size_bytes, one.hash, one.provider_id, one.provider_href) for one in files]
         return product_id, name, values, columns, record.get("geometry")
 
-    def _with_footprints(self, block: Block, values: list[dict[str, Any]], footprints: list[Any]) -> Block:
-        """Put the footprints, checked together, and the values into a block that has the rest."""
+    def with_footprints(self, block: Block, footprints: Sequence[Any]) -> Block:
+        """Return a block of what has a footprint that can be used, or none, with these; the rest has failed.
+
+        Parameters
+        ----------
+        block : Block
+            All but the footprints and their boxes.
+        footprints : sequence
+            As they were given, one an image.
+        """
         named = zip(block.indexes, block.uids, strict=True)
         shapes = as_footprints(footprints, [f"record {index}, image '{uid}'" for index, uid in named])
         usable = [None if isinstance(shape, ClientError) else shape for shape in shapes]
         if any(shape is not None for shape in usable):
-            for stored, blob in zip(values, to_wkbs(usable), strict=True):
-                stored["geometry"] = blob
-        names = sorted({name for stored in values for name in stored})
-        block.columns = {name: [stored.get(name) for stored in values] for name in names}
+            block.columns["geometry"] = to_wkbs(usable)
         block.boxes = boxes_of(usable)
         passed = []
         for position, shape in enumerate(shapes):

@@ -13,7 +13,7 @@ from localcat.errors import DuplicateError, NotFoundError
 from localcat.store import rows
 from localcat.store.rtree.write import Load
 from localcat.timestamps import now_microseconds
-from localcat.writing.report import AddReport, FailedRecord
+from localcat.writing.bulk.report import AddReport, FailedRecord
 
 if TYPE_CHECKING:
     import sqlite3

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy
@@ -18,31 +17,25 @@ import pyarrow.compute
 from localcat.earth.geometry import as_geometry, boxes_of, plain_footprints, to_wkbs
 from localcat.earth.projjson import other_crs
 from localcat.errors import BadRequestError, ClientError
-from localcat.expressions.numbers import LEAST_INT64, MOST_INT64
+from localcat.expressions.numbers import LEAST_INT64
 from localcat.json_text import loads
 from localcat.models.attributes.scalars import Attribute, Choice, Integer, Number, Text, Timestamp
 from localcat.models.attributes.structured import ExtraProperties, NestedNumbers
-from localcat.models.enums import StorageState
 from localcat.models.image import Image
 from localcat.timestamps import to_microseconds
-from localcat.writing.blocks import Block
-from localcat.writing.records import COMPUTED, ODD, Records
+from localcat.writing.bulk.blocks import Block
+from localcat.writing.bulk.columns import FILE_PARTS, NUL, Files, Identities, Memory, Rows, stored_one_by_one
+from localcat.writing.bulk.records import COMPUTED, ODD, Records
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from rasterio.crs import CRS
 
-    from localcat.writing.report import AddReport
+    from localcat.writing.bulk.report import AddReport
 
-_NAME = "^[a-zA-Z0-9_.-]+$"
-_LONGEST_NAME = 1000  # characters; longer ones are allowed, and odd
 _FIRST, _LAST = (to_microseconds(text) for text in ("0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z"))
 _PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
-_MOST_KNOWN = 10_000  # values of a column whose stored form is remembered
-_FILE_PARTS = ("href", "size_bytes", "hash", "provider_id", "provider_href")
 _JSON_TEXT = (ExtraProperties, NestedNumbers)  # what `to_arrow` writes as JSON text
-_NUL = "\x00"
-_PARTS_OF_ID = (("product_id", ""), ("id", ":x"))  # attributes, and what is behind the id of the product in them
 
 
 def checked_rows(table: Any, report: AddReport, size: int) -> Iterator[tuple[int, Block]]:
@@ -63,7 +56,7 @@ def checked_rows(table: Any, report: AddReport, size: int) -> Iterator[tuple[int
         If its columns cannot be those of images, or reading it fails.
     """
     with _as_stream(table) as reader:
-        rows = Rows(reader.schema, report)
+        rows = Table(reader.schema, report)
         first = 0
         while (batch := _next(reader)) is not None:
             for start in range(0, batch.num_rows, size):
@@ -92,20 +85,7 @@ def _next(reader: pyarrow.RecordBatchReader) -> pyarrow.RecordBatch | None:
     return batch
 
 
-@dataclass(slots=True)
-class _Rows:
-    """Some rows while they are checked."""
-
-    count: int
-    is_odd: NDArray[numpy.bool_]  # those that go the way of records
-    columns: dict[str, list[Any]] = field(default_factory=dict)
-
-    def set_aside(self, rows: NDArray[numpy.bool_]) -> None:
-        """Let rows go the way of records."""
-        self.is_odd |= rows
-
-
-class Rows:
+class Table:
     """Checks rows of tables.
 
     Parameters
@@ -126,31 +106,30 @@ class Rows:
             name: Image._attributes[name] for name in names if name in Image._attributes and name not in COMPUTED
         }
         self._is_foreign = any(name not in Image._attributes and name != "product" for name in names)
-        self._known: dict[str, dict[Any, Any]] = {name: {} for name in (*self._attributes, "product_id")}
+        self._identities = Identities()
+        self._memory = Memory()
         self._crs = _crs_of(schema.field("geometry")) if "geometry" in names else None
 
     def checked(self, batch: pyarrow.RecordBatch, first: int) -> Block:
         """Return what can be added of some rows, the first of which has a position among all."""
         arrays = {name: _plain(batch.column(name)) for name in batch.schema.names}
-        rows = _Rows(batch.num_rows, numpy.full(batch.num_rows, self._is_foreign))
+        rows = Rows.of(batch.num_rows, are_odd=self._is_foreign)
         block = Block(list(range(first, first + rows.count)))
-        block.products, block.names, block.uids = self._identities(arrays, rows)
+        block.products, block.names, block.uids = self._who(arrays, rows)
         for name, attribute in self._attributes.items():
             values = self._values(attribute, arrays[name], rows)
             if any(value is not None for value in values):
                 rows.columns[name] = values
-        self._default_states(rows)
-        self._compare_times(rows)
-        block.files, rows.columns["size_bytes"] = self._files(arrays.get("files"), rows)
+        rows.settle()
+        block.files = self._files(arrays.get("files"), rows)
         block.boxes, footprints = self._footprints(arrays.get("geometry"), rows)
         if footprints:
             rows.columns["geometry"] = footprints
         block.columns = rows.columns
         if not rows.is_odd.any():
             return block
-        usual = block.chosen(numpy.flatnonzero(~rows.is_odd).tolist())
-        odd = [(first + at, self._record(arrays, at)) for at in numpy.flatnonzero(rows.is_odd).tolist()]
-        return usual.with_others(self._records.checked(odd))
+        odd = [(first + at, self._record(arrays, at)) for at in rows.odd]
+        return block.chosen(rows.usual).with_others(self._records.checked(odd))
 
     def _record(self, arrays: Mapping[str, pyarrow.Array], position: int) -> dict[str, Any]:
         """Return a row as a record."""
@@ -161,7 +140,7 @@ class Rows:
 
     # Who they are
 
-    def _identities(self, arrays: Mapping[str, pyarrow.Array], rows: _Rows) -> tuple[list[str], list[str], list[str]]:
+    def _who(self, arrays: Mapping[str, pyarrow.Array], rows: Rows) -> tuple[list[str], list[str], list[str]]:
         """Return the ids of the products, the names and the ids; other ways to give them are those of records."""
         given = {name: arrays.get(name) for name in ("id", "product_id", "name")}
         texts = {name: array for name, array in given.items() if array is not None and _is_text(array.type)}
@@ -178,23 +157,12 @@ class Rows:
         else:
             rows.set_aside(numpy.full(rows.count, fill_value=True))
             return nothing, nothing, nothing
-        made = [f"{product}:{name}" for product, name in zip(products, names, strict=True)]
-        if uids is not None:
-            rows.set_aside(numpy.fromiter((a != b for a, b in zip(uids, made, strict=True)), bool, rows.count))
-        texts_of_names = pyarrow.array(names, pyarrow.string())
-        rows.set_aside(~_true(pyarrow.compute.match_substring_regex(texts_of_names, _NAME)))
-        rows.set_aside(_true(pyarrow.compute.greater(pyarrow.compute.utf8_length(texts_of_names), _LONGEST_NAME)))
-        known = self._known["product_id"]
-        for product in set(products) - known.keys():
-            known[product] = bool(product) and all(
-                _is_accepted(Image._attributes[name], f"{product}{rest}") for name, rest in _PARTS_OF_ID
-            )
-        rows.set_aside(numpy.fromiter((not known[product] for product in products), bool, rows.count))
-        return products, names, made
+        names = [name or "" for name in names]
+        return products, names, self._identities.made(rows, products, names, uids)
 
     # Values
 
-    def _values(self, attribute: Attribute[Any], array: pyarrow.Array, rows: _Rows) -> list[Any]:
+    def _values(self, attribute: Attribute[Any], array: pyarrow.Array, rows: Rows) -> list[Any]:
         """Return the stored values of a column."""
         if array.null_count == rows.count:
             return [None] * rows.count
@@ -206,76 +174,23 @@ class Rows:
                 values, is_odd = found
                 rows.set_aside(is_odd)
                 return values
-        return self._one_by_one(attribute, array, rows)
-
-    def _one_by_one(self, attribute: Attribute[Any], array: pyarrow.Array, rows: _Rows) -> list[Any]:
-        known, stored = self._known[attribute.name], list[Any]()
-        if len(known) > _MOST_KNOWN:
-            known.clear()
-        has_text = _is_text(array.type)
-        scalars = array.to_pylist() if has_text else [_given(attribute, scalar) for scalar in array]
-        for position, value in enumerate(scalars):
-            found = known.get(value) if has_text else None
-            if found is None and value is not None:
-                given = _from_text(attribute, value) if has_text else value
-                try:
-                    found = attribute.dump(attribute.coerce(given))
-                except (ClientError, *ODD):
-                    rows.is_odd[position] = True
-                if has_text:
-                    known[value] = found
-            stored.append(found)
-        return stored
-
-    def _default_states(self, rows: _Rows) -> None:
-        states = rows.columns.get("storage_state", [None] * rows.count)
-        rows.columns["storage_state"] = [StorageState.REMOTE.value if state is None else state for state in states]
-
-    def _compare_times(self, rows: _Rows) -> None:
-        for low, high in Image._ordered:
-            first, last = rows.columns.get(low), rows.columns.get(high)
-            if first is not None and last is not None:
-                for position, (begin, end) in enumerate(zip(first, last, strict=True)):
-                    if begin is not None and end is not None and begin > end:
-                        rows.is_odd[position] = True
+        if _is_text(array.type):
+            return self._memory.stored(attribute, array.to_pylist(), rows, lambda text: _from_text(attribute, text))
+        return stored_one_by_one(attribute, [_given(attribute, scalar) for scalar in array], rows)
 
     # Files
 
-    def _files(self, array: pyarrow.Array | None, rows: _Rows) -> tuple[list[Sequence[tuple[Any, ...]]], list[int]]:
-        """Return the columns of the files of each row, and how large they are together."""
-        states = rows.columns["storage_state"]
-        found: list[Sequence[tuple[Any, ...]]] = [()] * rows.count
-        sizes = [0] * rows.count
-        if array is None:
-            parts = None
-        else:
-            parts = _parts_of_files(array)
-            if parts is None:
-                rows.set_aside(array.is_valid().to_numpy(zero_copy_only=False))
-        if parts is not None:
-            columns, counts = parts
-            at = 0
-            for position, count in enumerate(counts):
-                files = columns[at : at + count]
-                at += count
-                total = sum(size or 0 for _, size, *_ in files)
-                found[position], sizes[position] = files, total
-                if total > MOST_INT64 or not all(
-                    (href or provider_href) and (size is None or size >= 0) and not owned and not has_nul
-                    for href, size, _, _, provider_href, owned, has_nul in files
-                ):
-                    rows.is_odd[position] = True
-            found = [[file[:5] for file in files] for files in found]
-        for position, state in enumerate(states):
-            if state == StorageState.AVAILABLE and not (
-                found[position] and all(href and size is not None and sha for href, size, sha, *_ in found[position])
-            ):
-                rows.is_odd[position] = True
-        return found, sizes
+    def _files(self, array: pyarrow.Array | None, rows: Rows) -> list[Files]:
+        """Return the files of each row."""
+        parts = None if array is None else _parts_of_files(array)
+        if array is not None and parts is None:
+            rows.set_aside(array.is_valid().to_numpy(zero_copy_only=False))
+        files, is_odd, counts = ([], [], [0] * rows.count) if parts is None else parts
+        return rows.take_files(files, is_odd, counts)
 
     # Footprints
 
-    def _footprints(self, array: pyarrow.Array | None, rows: _Rows) -> tuple[list[Any], list[Any]]:
+    def _footprints(self, array: pyarrow.Array | None, rows: Rows) -> tuple[list[Any], list[Any]]:
         """Return the boxes and the footprints of the rows, as well-known binary."""
         if array is None or array.null_count == len(array):
             return [None] * rows.count, []
@@ -389,7 +304,7 @@ def _with_unset(array: pyarrow.Array, values: list[Any]) -> list[Any]:
 def _texts(attribute: Text, array: pyarrow.Array) -> Found | None:
     if type(attribute) is not Text or attribute.longest is not None or not _is_text(array.type):
         return None
-    return array.to_pylist(), _true(pyarrow.compute.match_substring(array, _NUL))
+    return array.to_pylist(), _true(pyarrow.compute.match_substring(array, NUL))
 
 
 def _numbers(attribute: Number, array: pyarrow.Array) -> Found | None:
@@ -441,8 +356,8 @@ _BY_KIND: Sequence[tuple[type[Attribute[Any]], Callable[..., Found | None]]] = (
 )
 
 
-def _parts_of_files(array: pyarrow.Array) -> tuple[list[tuple[Any, ...]], list[int]] | None:
-    """Return the parts of all files, whether each is owned and has a NUL, and how many there are in each row.
+def _parts_of_files(array: pyarrow.Array) -> tuple[Files, Sequence[bool], Sequence[int]] | None:
+    """Return the parts of all files, whether each is owned or has a NUL, and how many there are in each row.
 
     None where the column is of a type that is read as records are.
     """
@@ -455,12 +370,10 @@ def _parts_of_files(array: pyarrow.Array) -> tuple[list[tuple[Any, ...]], list[i
     if files.null_count:
         return None
     count = len(files)
-    columns: dict[str, list[Any]] = {}
-    has_nul = numpy.zeros(count, dtype=bool)
-    for name in (*_FILE_PARTS, "owned"):
-        columns[name] = [None] * count
+    columns: dict[str, list[Any]] = {name: [None] * count for name in FILE_PARTS}
+    is_odd = numpy.zeros(count, dtype=bool)
     for one, values in zip(kind.value_type, files.flatten(), strict=True):
-        if one.name not in columns:
+        if one.name not in columns and one.name != "owned":
             return None
         column = _plain(values)
         if pyarrow.types.is_null(column.type):
@@ -471,13 +384,15 @@ def _parts_of_files(array: pyarrow.Array) -> tuple[list[tuple[Any, ...]], list[i
         elif one.name == "owned":
             if not pyarrow.types.is_boolean(column.type):
                 return None
+            is_odd |= _true(column)
+            continue
         elif not _is_text(column.type):
             return None
         else:
-            has_nul |= _true(pyarrow.compute.match_substring(column, _NUL))
+            is_odd |= _true(pyarrow.compute.match_substring(column, NUL))
         columns[one.name] = column.to_pylist()
     counts = [length or 0 for length in pyarrow.compute.list_value_length(array).to_pylist()]
-    return list(zip(*columns.values(), has_nul.tolist(), strict=True)), counts
+    return list(zip(*columns.values(), strict=True)), is_odd.tolist(), counts
 
 
 def _crs_of(column: pyarrow.Field) -> CRS | None:
