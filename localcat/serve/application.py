@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from localcat.errors import LocalcatError, LocalcatWarning
 from localcat.serve import answers, files
 from localcat.serve.guard import Guard
+from localcat.serve.page import site
 from localcat.serve.service import Service
 from localcat.serve.stac import collections, items, landing, queryables
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from localcat.catalog import Catalog
 
 _AREAS = (
+    site,
     landing,
     collections,
     queryables,

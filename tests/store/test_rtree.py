@@ -13,7 +13,7 @@ import pytest
 
 from localcat.errors import CorruptCatalogError
 from localcat.store.file import schema
-from localcat.store.rtree.nodes import read_tree
+from localcat.store.rtree.nodes import read_boxes, read_tree
 from localcat.store.rtree.pack import NODE_SIZE, rounded, write_tree
 
 COUNT = 600  # entries; two levels of nodes above the leaves' cells
@@ -52,6 +52,22 @@ def test_the_entries_are_those_of_the_index(connection: sqlite3.Connection) -> N
     assert tree.faults == ()
     assert tree.ids.tolist() == [row[0] for row in rows]
     assert numpy.array_equal(tree.boxes, [row[1:] for row in rows])
+
+
+def test_boxes_are_read_without_the_checks(connection: sqlite3.Connection) -> None:
+    ids, boxes = read_boxes(connection)
+    order = numpy.argsort(ids)
+    rows = connection.execute("SELECT id, min_lon, max_lon, min_lat, max_lat FROM image_index ORDER BY id").fetchall()
+    assert ids[order].tolist() == [row[0] for row in rows]
+    assert numpy.array_equal(boxes[order], [row[1:] for row in rows])
+
+
+def test_an_impossible_node_is_noticed_when_boxes_are_read(connection: sqlite3.Connection) -> None:
+    ((leaf,),) = connection.execute("SELECT nodeno FROM image_index_rowid LIMIT 1").fetchall()
+    (data,) = connection.execute("SELECT data FROM image_index_node WHERE nodeno = ?", (leaf,)).fetchone()
+    connection.execute("UPDATE image_index_node SET data = ? WHERE nodeno = ?", (b"\0\0\xff\xff" + data[4:], leaf))
+    with pytest.raises(CorruptCatalogError, match="a node with more cells than room; run verify"):
+        read_boxes(connection)
 
 
 def test_an_empty_index_is_in_order() -> None:

@@ -91,6 +91,29 @@ def read_tree(connection: sqlite3.Connection) -> Tree:
     return Tree(ids[order], _as_float64(boxes[order]), tuple(faults))
 
 
+def read_boxes(connection: sqlite3.Connection) -> tuple[Whole, NDArray[numpy.float32]]:
+    """Read the entries of the whole index as they are stored, unchecked: much faster than `read_tree`.
+
+    Returns
+    -------
+    (ndarray, shape (entry,); ndarray, shape (entry, 4))
+        The rows, in no order, and min_lon, max_lon, min_lat, max_lat of each.
+
+    Raises
+    ------
+    CorruptCatalogError
+        If it cannot be read.
+    """
+    numbers, nodes = _nodes(connection)
+    inner = [number for (number,) in connection.execute("SELECT DISTINCT parentnode FROM image_index_parent")]
+    leaves = nodes[~numpy.isin(numbers, inner)]
+    capacity = leaves["cells"].shape[1]
+    if (leaves["count"] > capacity).any():
+        raise CorruptCatalogError("the space-time index has a node with more cells than room; run verify")
+    cells = leaves["cells"][numpy.arange(capacity) < leaves["count"][:, None]]
+    return cells["id"].astype(numpy.int64), cells["box"][:, :4].astype(numpy.float32)
+
+
 def _nodes(connection: sqlite3.Connection) -> tuple[Whole, NDArray[Any]]:
     """Return the numbers of the nodes, ascending, and the nodes."""
     rows = connection.execute("SELECT nodeno, CAST(data AS BLOB) FROM image_index_node ORDER BY nodeno").fetchall()
