@@ -16,11 +16,10 @@ from pyproj.enums import PJType
 from rasterio.crs import CRS
 from rasterio.errors import CRSError
 
-from localcat import AOI
 from localcat.earth.contexts.grid import Grid
 from localcat.earth.crs import WGS84
-from localcat.earth.projecting import has_same_datum, project, project_directly
-from localcat.earth.sphere import RADIUS
+from localcat.earth.globe import RADIUS
+from localcat.earth.projecting import has_same_datum, metres_of, project, project_directly
 from localcat.rasters.files.footprint import footprint
 from localcat.rasters.reading.point import read_point
 from localcat.rasters.reading.read import BandSource, read_bands
@@ -54,11 +53,6 @@ def places_of(code: int) -> list[tuple[float, float]]:
     shares = {"middle": (0.5, 0.5), "corner": (0.1, 0.1), "edge": (0.9999, 0.9999), "beyond": (1.3, 1.3)}
     found = [((west + x * width + 180) % 360 - 180, south + y * height) for x, y in shares.values()]
     return [(lon, lat) for lon, lat in found if abs(lat) < HIGHEST]
-
-
-def metres_of(crs: CRS) -> float:
-    """Return how long a unit of a CRS is, on the equator."""
-    return RADIUS * float(crs.units_factor[1]) if crs.is_geographic else float(crs.linear_units_factor[1])
 
 
 def coordinates(code: int, place: tuple[float, float]) -> tuple[float, float]:
@@ -137,6 +131,5 @@ class Somewhere:
         if not math.isfinite(x):
             return None
         step = PIXEL / 5 / metres_of(crs)
-        bounds = (x - 5.5 * step, y - 5.5 * step, x + 5.5 * step, y + 5.5 * step)
-        grid = AOI(bounds=bounds, bounds_crs=crs, crs=crs, shape=(11, 11)).grid()
+        grid = Grid(crs, Affine(step, 0, x - 5.5 * step, 0, -step, y + 5.5 * step), (11, 11))
         return read_bands(sources, grid, resampling="bilinear", dtype="float64")[:, 5, 5].filled(numpy.nan)

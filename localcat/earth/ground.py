@@ -19,8 +19,8 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from localcat.earth.crs import WGS84, crs_name
-from localcat.earth.globe import RADIUS, flat_parts, unwrapped, within_world
-from localcat.earth.projecting import is_on_earth, project, turn_of
+from localcat.earth.globe import flat_parts, unwrapped, within_world
+from localcat.earth.projecting import is_on_earth, metres_of, project, turn_of
 from localcat.errors import InvalidGeometryError
 from localcat.forks import keep_in_children
 
@@ -211,9 +211,8 @@ def _on_map(points: Points, crs: CRS) -> Points:
     """Return longitudes and latitudes; infinite for points beyond the edge of the map, where formulas go on."""
     lons, lats = project(crs, WGS84, points[:, 0], points[:, 1])
     back = numpy.column_stack(project(WGS84, crs, lons, lats))
-    unit = float(crs.linear_units_factor[1]) if crs.is_projected else RADIUS * float(crs.units_factor[1])  # metres
     with numpy.errstate(invalid="ignore"):
-        is_there = numpy.hypot(*(back - points).T) * unit < _RETURN
+        is_there = numpy.hypot(*(back - points).T) * metres_of(crs) < _RETURN
     return numpy.where(is_there[:, None], numpy.column_stack((lons, lats)), numpy.inf)
 
 

@@ -26,6 +26,7 @@ from rasterio.errors import CRSError, RasterioError
 from rasterio.warp import transform
 
 from localcat.earth.crs import WGS84
+from localcat.earth.globe import RADIUS
 from localcat.earth.offline import proj_offline
 from localcat.forks import keep_in_children
 
@@ -155,6 +156,11 @@ def turn_of(crs: CRS) -> float:
         return 0.0
     widths = xs[:3] - xs[3:]
     return float(widths[0]) if numpy.allclose(widths, widths[0], rtol=1e-9, atol=1e-3) and widths[0] > 1 else 0.0
+
+
+def metres_of(crs: CRS) -> float:
+    """Return how long a unit of the coordinates of a CRS is, of degrees and the like on the equator."""
+    return float(crs.linear_units_factor[1]) if crs.is_projected else RADIUS * float(crs.units_factor[1])
 
 
 keep_in_children(_base_of, is_on_earth, turn_of)  # with the CRSs that they remember

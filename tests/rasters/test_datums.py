@@ -33,6 +33,13 @@ def test_coordinates_of_one_datum_stay_the_same_where_their_places_differ(tmp_pa
         Somewhere.at(tmp_path, code, place).check([4267, *OTHERS])
 
 
+@pytest.mark.parametrize("code", [10178, 4267, 4326])
+def test_a_file_on_both_sides_of_the_edge_of_a_map_is_found(tmp_path, code):
+    """Half a turn from the middle of a UTM zone its map is torn on the equator: northings jump by 40,000 km."""
+    assert [round(one) for one in coordinates(20256, (0.0, 0.0))] == [-2623117, 29996001]
+    Somewhere.at(tmp_path, code, (0.0, 0.0)).check([20256, 32756])
+
+
 def test_of_one_datum_there_are_two_places_outside_the_area_of_use():
     blm, nad27 = CRS.from_epsg(4403), CRS.from_epsg(4267)
     x, y = coordinates(4403, (-161.990601, 74.287523))

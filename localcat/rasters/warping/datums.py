@@ -18,7 +18,7 @@ from rasterio.enums import WktVersion
 from rasterio.errors import CRSError
 
 from localcat.earth.contexts.grid import Grid
-from localcat.earth.projecting import has_same_datum, project, project_directly, turn_of
+from localcat.earth.projecting import has_same_datum, metres_of, project, project_directly, turn_of
 from localcat.forks import keep_in_children
 from localcat.rasters.files.footprint import to_map
 
@@ -33,6 +33,7 @@ An area of zeros is none. Web Mercator needs it: GDAL takes it for a map of WGS 
 
 _MESH = 9  # points a side
 _NEAR = 0.02  # pixels; by so much a grid may bend on the way to another datum
+_TORN = 100_000.0  # metres; no two datums are so far apart; the two sides of the edge of a map are further
 
 _DATUM = re.compile(r"(DYNAMIC|DATUM|ENSEMBLE)\[")
 _NAME = re.compile(r'(?<=CRS)\["(?:[^"]|"")*",')  # GDAL would know some by it, and forget the datum
@@ -85,7 +86,7 @@ def _fitted(
         off = numpy.column_stack((seen_xs - xs, seen_ys - ys))
         if turn:
             off[:, 0] -= turn * numpy.rint(off[:, 0] / turn)
-    known = numpy.isfinite(off).all(axis=1)
+        known = (numpy.abs(off) * metres_of(grid.crs) < _TORN).all(axis=1)
     if known.sum() < 3:
         return grid, numpy.inf
     factors = numpy.column_stack((columns, rows, numpy.ones(len(columns))))[known]
