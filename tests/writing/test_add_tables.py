@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
@@ -155,6 +156,58 @@ def test_conflicts_are_those_of_records(catalog: Catalog) -> None:
     assert catalog.add_images(second, on_conflict="skip").skipped == 2
     assert catalog.add_images(second, on_conflict="replace").replaced == 2
     assert [image.cloud_fraction for image in catalog.images.sort("name")] == [0.3, 0.4]
+
+
+class Foreign:
+    """A batch of another library, which has the protocol alone."""
+
+    def __init__(self, array: Any) -> None:
+        self._array = array
+
+    def __arrow_c_array__(self, requested_schema: object = None) -> Any:
+        return self._array.__arrow_c_array__(requested_schema)
+
+
+@pytest.mark.parametrize(
+    "batch",
+    [
+        pyarrow.array([{"product_id": "x", "name": "a"}, {"product_id": "x", "name": "b"}]),
+        Foreign(pyarrow.record_batch(SKY)),
+        Foreign(pyarrow.StructArray.from_arrays([["x", "x"], ["a", "b"]], ["product_id", "name"])),
+    ],
+    ids=["structs", "rows of another library", "structs of another library"],
+)
+def test_batches_of_any_library_are_rows_among_records(catalog: Catalog, batch: Any) -> None:
+    report = catalog.add_images([{"id": "x:c"}, batch, {"id": "x:d", "cloudy": 1}])
+    assert (report.added, [(failed.index, failed.id) for failed in report.failed]) == (3, [(3, "x:d")])
+    assert catalog.images.ids() == ["x:a", "x:b", "x:c"]
+
+
+@pytest.mark.parametrize(
+    ("batch", "reason"),
+    [
+        (pyarrow.array([1, 2, 3]), r"a batch of type Int64Array cannot be read: .*"),
+        (pyarrow.array([{"name": "a"}, None]), r"a batch of type StructArray cannot be read: .*"),
+        (pyarrow.record_batch([["a"], ["b"]], ["name", "name"]), r"the table has two columns 'name'; leave one out"),
+        (
+            pyarrow.RecordBatch.from_arrays(
+                [
+                    pyarrow.StringArray.from_buffers(
+                        2, pyarrow.py_buffer(struct.pack("<3i", 0, 1, 2)), pyarrow.py_buffer(b"\xff\xfe")
+                    )
+                ],
+                ["name"],
+            ),
+            r"a batch of type RecordBatch cannot be read: .*UTF8.*",
+        ),
+    ],
+    ids=["numbers", "a missing row", "a column twice", "text that is not UTF-8"],
+)
+def test_a_batch_that_has_no_rows_is_a_record_that_fails(catalog: Catalog, batch: Any, reason: str) -> None:
+    report = catalog.add_images([batch, {"id": "x:c"}, {"id": "x:d", "cloudy": 1}])
+    assert (report.added, [failed.index for failed in report.failed]) == (1, [0, 2])
+    assert re.fullmatch(reason, str(report.failed[0].error), re.DOTALL)
+    assert catalog.images.ids() == ["x:c"]
 
 
 def test_a_stream_that_fails_adds_nothing(catalog: Catalog) -> None:

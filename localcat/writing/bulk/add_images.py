@@ -7,7 +7,7 @@ same order, without triggers, which halves the time.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from localcat.store import rows
 from localcat.tables import Tabular
 from localcat.writing.bulk.blocks import Block, Spool, Writer, require_free
 from localcat.writing.bulk.dictionaries import Dictionaries
-from localcat.writing.bulk.report import AddReport, require_conflict_rule
+from localcat.writing.bulk.report import AddReport, FailedRecord, require_conflict_rule
 
 if TYPE_CHECKING:
     from localcat.store.catalog_file import CatalogFile
@@ -82,19 +82,28 @@ def _of_records(
             yield checker.checked(chunk)
             chunk = []
         if hasattr(record, "__arrow_c_array__"):
-            yield from _of_batch(record, count, report)
-            count += record.num_rows
+            count += yield from _of_batch(record, count, report)
     if chunk:
         yield checker.checked(chunk)
 
 
-def _of_batch(batch: Any, first: int, report: AddReport) -> Iterator[Block]:
-    """Yield what can be added of the rows of a batch, the first of which has a number among all."""
-    from localcat.writing.bulk.tables import Table  # brings pyarrow, which records do not need
+def _of_batch(given: Any, first: int, report: AddReport) -> Generator[Block, None, int]:
+    """Yield what can be added of the rows of a batch, the first of which has a number among all; return how many.
 
-    table = Table(batch.schema, report)
+    One that cannot be read counts as a single record, which is refused.
+    """
+    require("pyarrow", "arrow", "for tables")
+    from localcat.writing.bulk.tables import Table, as_batch  # brings pyarrow, which records do not need
+
+    try:
+        batch = as_batch(given, f"a batch of type {type(given).__name__}")
+        table = Table(batch.schema, report)
+    except BadRequestError as error:
+        report.failed.append(FailedRecord(first, None, error))
+        return 1
     for start in range(0, batch.num_rows, _CHUNK):
         yield table.checked(batch.slice(start, _CHUNK), first + start)
+    return int(batch.num_rows)
 
 
 def _of_table(table: Any, report: AddReport, progress: bool | None) -> Iterator[Block]:

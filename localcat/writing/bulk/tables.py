@@ -77,11 +77,26 @@ def _as_stream(table: Any) -> pyarrow.RecordBatchReader:
 def _next(reader: pyarrow.RecordBatchReader) -> pyarrow.RecordBatch | None:
     try:
         batch = reader.read_next_batch()
-        batch.validate(full=True)  # it comes from other programs
     except StopIteration:
         return None
     except (pyarrow.ArrowException, OSError, *ODD) as error:
         raise BadRequestError(f"the table cannot be read: {error}") from error
+    return as_batch(batch, "the table")
+
+
+def as_batch(given: Any, what: str) -> pyarrow.RecordBatch:
+    """Return the rows of any object with ``__arrow_c_array__``, checked, since they come from other programs.
+
+    Raises
+    ------
+    BadRequestError
+        If it has no rows with columns, or is damaged.
+    """
+    try:
+        batch = pyarrow.record_batch(given)
+        batch.validate(full=True)
+    except (pyarrow.ArrowException, *ODD) as error:
+        raise BadRequestError(f"{what} cannot be read: {error}") from error
     return batch
 
 
