@@ -134,12 +134,13 @@ def landsat_l1(folder: Path, scene: str, layers: list[str], dtype: str) -> None:
     (folder / f"{scene}_MTL.txt").write_text(odl(groups))
 
 
-def sentinel2_metadata(level: str, baseline: str, start: str, clouds: float) -> tuple[str, str]:
+def sentinel2_metadata(name: str, level: str, baseline: str, start: str, clouds: float) -> tuple[str, str]:
     """Return what a product's and a tile's metadata say that ingest reads."""
     product = {
         "General_Info": {
             "Product_Info": {
                 "PRODUCT_START_TIME": start,
+                "PRODUCT_URI": f"{name}.SAFE",
                 "GENERATION_TIME": "2022-04-14T08:21:26.580338Z",
                 "PROCESSING_BASELINE": baseline,
                 "Datatake": {"SPACECRAFT_NAME": "Sentinel-2B"},
@@ -153,10 +154,10 @@ def sentinel2_metadata(level: str, baseline: str, start: str, clouds: float) -> 
             "Tile_Angles": {"Mean_Sun_Angle": {"ZENITH_ANGLE": 70.5, "AZIMUTH_ANGLE": 195.25}},
         },
     }
-    name = "Level-2A" if level == "L2A" else "Level-1C"
+    root = "Level-2A" if level == "L2A" else "Level-1C"
     return (
-        xml(product, f"{name}_User_Product", "https://psd-14.sentinel2.eo.esa.int/PSD/User_Product.xsd"),
-        xml(tile, f"{name}_Tile_ID", "https://psd-14.sentinel2.eo.esa.int/PSD/S2_PDI.xsd"),
+        xml(product, f"{root}_User_Product", "https://psd-14.sentinel2.eo.esa.int/PSD/User_Product.xsd"),
+        xml(tile, f"{root}_Tile_ID", "https://psd-14.sentinel2.eo.esa.int/PSD/S2_PDI.xsd"),
     )
 
 
@@ -181,7 +182,7 @@ def sentinel2_l2a(folder: Path, name: str, baseline: str = "04.00", suffix: str 
             path = granule / "IMG_DATA" / f"R{metres}m" / f"{tile}_{date}_{layer}_{metres}m{suffix}"
             tiny(path, dtype, pixel=metres, value=4 if layer == "SCL" else 1500)
         tiny(granule / "IMG_DATA" / f"R{metres}m" / f"{tile}_{date}_TCI_{metres}m{suffix}", "uint8", 3, pixel=metres)
-    product, of_tile = sentinel2_metadata("L2A", baseline, "2022-04-13T15:07:59.024Z", 98.944211)
+    product, of_tile = sentinel2_metadata(name, "L2A", baseline, "2022-04-13T15:07:59.024Z", 98.944211)
     (safe / "MTD_MSIL2A.xml").write_text(product)
     (granule / "MTD_TL.xml").write_text(of_tile)
     (safe / "manifest.safe").write_text("<xfdu/>")
@@ -197,7 +198,7 @@ def sentinel2_l1c(folder: Path, name: str) -> Path:
         for layer in bands:
             tiny(granule / "IMG_DATA" / f"{tile}_{date}_{layer}.jp2", pixel=float(metres), value=1500)
     tiny(granule / "IMG_DATA" / f"{tile}_{date}_TCI.jp2", "uint8", 3, pixel=10)
-    product, of_tile = sentinel2_metadata("L1C", "03.01", "2021-09-08T04:27:01.024Z", 88.2972)
+    product, of_tile = sentinel2_metadata(name, "L1C", "03.01", "2021-09-08T04:27:01.024Z", 88.2972)
     (safe / "MTD_MSIL1C.xml").write_text(product)
     (granule / "MTD_TL.xml").write_text(of_tile)
     return safe

@@ -23,7 +23,7 @@ from localcat.rasters.writing.options import CogOptions
 from localcat.rasters.writing.strips import ArrayPixels, differ, row_strips, strips_of
 from localcat.rasters.writing.telling import free_value
 from localcat.rasters.writing.write import check_overviews, departures, write_pixels
-from localcat.writing.commit import Step, Written
+from localcat.writing.commit import Step, Written, ground_of
 from localcat.writing.options import cog_options, layers_of, tags_of, warn_of
 
 if TYPE_CHECKING:
@@ -248,6 +248,7 @@ def _step(
 ) -> Step:
     def write(stack: ExitStack) -> Written:
         folder = catalog.data_folder
+        ground = ground_of(file.grid)
         folder.require_space(file.nbytes)
         temporary = stack.enter_context(folder.temporary(".tif"))
         source = file.source()
@@ -255,7 +256,7 @@ def _step(
         folder.sync(temporary)
         record.add(EventType.LOG, f"{digest.size_bytes:,} bytes written")
         digest = replace(digest, fill_fraction=_fill_fraction(source, file.layers))
-        return Written(digest, file.grid, temporary=temporary, suffix=".tif")
+        return Written(digest, file.grid, ground, temporary=temporary, suffix=".tif")
 
     return write
 

@@ -16,7 +16,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from localcat.earth.contexts.grid import Grid
 from localcat.earth.crs import crs_code, parse_crs
 from localcat.earth.geometry import area_km2
-from localcat.errors import ClientError, CommitUnknownError, DuplicateError, StorageError
+from localcat.errors import (
+    BadRequestError,
+    ClientError,
+    CommitUnknownError,
+    DuplicateError,
+    LocalcatError,
+    StorageError,
+)
 from localcat.forks import keep_in_children
 from localcat.models.attributes.structured import ExtraProperties
 from localcat.models.attributes.values import File
@@ -42,6 +49,10 @@ _FOUND = {True: "it is in the catalog", False: "it is not in the catalog", None:
 _LINEAGE = "derived_from"  # the key of extra_properties that names the image whose pixels were taken
 
 
+Ground: TypeAlias = "tuple[BaseGeometry, float]"
+"""An outline in longitude and latitude, and its area in square kilometres."""
+
+
 @dataclass(frozen=True, slots=True)
 class Written:
     """A file that is whole: under a temporary name and on the disk, or in place.
@@ -52,22 +63,22 @@ class Written:
         Its size and sha256, and the share of its pixels that are valid.
     grid : Grid
         The grid of its pixels.
+    ground : (shapely geometry, float)
+        What they cover, as `ground_of` returns it. Found before the commit, so that nobody waits for it.
     temporary : Path, optional
         Its temporary name in the data folder; None for one that is indexed in place.
     suffix : str
         Of its final name.
     in_place : str
         How its row names it, if it is indexed in place.
-    outline : shapely geometry, optional
-        The ground that its pixels cover, in longitude and latitude; None for all of the grid.
     """
 
     digest: FileDigest
     grid: Grid
+    ground: Ground
     temporary: Path | None = None
     suffix: str = ""
     in_place: str = ""
-    outline: BaseGeometry | None = None
 
 
 Step: TypeAlias = Callable[[ExitStack], Written]
@@ -214,7 +225,7 @@ def _inserted(
 ) -> ClientError | None:
     """Insert one of several uploads; return why it could not be, unless that ends them all."""
     try:
-        with catalog.database.write() as transaction:
+        with unforeseen(f"image '{arrival.task.image.id}'"), catalog.database.write() as transaction:
             arrival.lead_in(transaction)
             arrival.task.insert(transaction, arrival.written, files, folder, unsynced)
             arrival.follow_up(transaction.connection)
@@ -223,6 +234,25 @@ def _inserted(
     except ClientError as error:
         return error
     return None
+
+
+@contextmanager
+def unforeseen(what: object) -> Iterator[None]:
+    """Turn what nobody foresaw of one of many into our error, so that it ends none of the others.
+
+    Raises
+    ------
+    BadRequestError
+        With the class and the text of what was raised. Our own errors, and warnings, are left as they are.
+    """
+    try:
+        yield
+    except (LocalcatError, Warning):
+        raise
+    except Exception as error:  # libraries have classes of their own; a list of them would miss one
+        raise BadRequestError(
+            f"{what} cannot be taken in ({type(error).__name__}: {error}); leave it out, or write its files again"
+        ) from error
 
 
 def _owned(files: list[File]) -> list[str]:
@@ -281,8 +311,7 @@ def _describe_image(image: Image, written: list[Written], files: list[File], *, 
         "fill_fraction": written[0].digest.fill_fraction,
     }
     if outlined:
-        outline = written[0].outline
-        facts["geometry"], facts["area"] = outline_of(grid) if outline is None else (outline, area_km2(outline))
+        facts["geometry"], facts["area"] = written[0].ground
     for name, value in facts.items():
         if getattr(image, name) is None:
             setattr(image, name, value)
@@ -300,10 +329,15 @@ def _set_crs(image: Image, crs: CRS) -> None:
 
 
 @lru_cache(maxsize=256)
-def outline_of(grid: Grid) -> tuple[BaseGeometry, float]:
-    """Return the footprint of a grid, and its area in square kilometres.
+def ground_of(grid: Grid) -> Ground:
+    """Return what a grid covers.
 
-    The last ones are kept: the images of a series share their grids, and who takes in many asks before the commit.
+    The last ones are kept: the files of an image share their grid, and so do the images of a series.
+
+    Raises
+    ------
+    RasterError
+        If no part of the grid has a longitude and a latitude.
     """
     outline = footprint(grid)
     return outline, area_km2(outline)
@@ -316,5 +350,5 @@ def _words_of(crs: CRS) -> tuple[str | None, str | None]:
     return code, None if code is not None else crs.to_wkt()
 
 
-keep_in_children(outline_of)
+keep_in_children(ground_of)
 keep_in_children(_words_of)

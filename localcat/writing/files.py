@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from localcat.disk.filesystem import exists, is_link
 from localcat.disk.paths import in_place_href
 from localcat.earth.crs import crs_name, parse_crs
+from localcat.earth.geometry import area_km2
 from localcat.errors import BadRequestError, GridMismatchError, RasterError, RasterWarning
 from localcat.models.band import Band
 from localcat.rasters.files.describe import RasterDescription, describe
@@ -23,7 +24,7 @@ from localcat.rasters.warping.straight import Straight, straight_of
 from localcat.rasters.writing.copying import as_cog, copy_raster, digest_raster
 from localcat.rasters.writing.options import CogOptions
 from localcat.rasters.writing.write import departures
-from localcat.writing.commit import Step, Written
+from localcat.writing.commit import Step, Written, ground_of
 from localcat.writing.options import cog_options, layer_of, tags_of, warn_of
 
 if TYPE_CHECKING:
@@ -105,13 +106,14 @@ def _warn_of_sidecars(path: Path, record: UploadRecord) -> None:
 def _copy_step(catalog: CatalogFile, image: Image, file: _File) -> Step:
     def copy(stack: ExitStack) -> Written:
         found, grid = _checked(image, file)
+        ground = ground_of(grid)
         folder = catalog.data_folder
         folder.require_space(found.size_bytes)
         suffix = _SUFFIXES[found.driver]
         temporary = stack.enter_context(folder.temporary(suffix))
         digest = copy_raster(file.path, temporary, declared=_declared(file.bands))
         folder.sync(temporary)
-        return Written(digest, grid, temporary=temporary, suffix=suffix)
+        return Written(digest, grid, ground, temporary=temporary, suffix=suffix)
 
     return copy
 
@@ -124,14 +126,14 @@ def _rewrite_step(catalog: CatalogFile, image: Image, file: _File, options: CogO
         straight = _straight(file.path, found)
         if straight is None and found.driver == "GTiff" and validate_cog(file.path).is_valid:
             return copy(stack)
+        ground = ground_of(grid) if straight is None else (straight.outline, area_km2(straight.outline))
         folder = catalog.data_folder
         folder.require_space(found.count * grid.height * grid.width * numpy_dtype(found.data_type).itemsize)
         temporary = stack.enter_context(folder.temporary(".tif"))
         declared = _declared(file.bands)
         digest = as_cog(file.path, temporary, options=options, tags=tags_of(image), declared=declared)
         folder.sync(temporary)
-        outline = None if straight is None else straight.outline
-        return Written(digest, grid, temporary=temporary, suffix=".tif", outline=outline)
+        return Written(digest, grid, ground, temporary=temporary, suffix=".tif")
 
     return rewrite
 
@@ -139,8 +141,9 @@ def _rewrite_step(catalog: CatalogFile, image: Image, file: _File, options: CogO
 def _index_step(catalog: CatalogFile, image: Image, file: _File) -> Step:
     def index(stack: ExitStack) -> Written:
         _, grid = _checked(image, file)
+        ground = ground_of(grid)
         digest = digest_raster(file.path, declared=_declared(file.bands))
-        return Written(digest, grid, in_place=in_place_href(file.path, catalog.path.parent))
+        return Written(digest, grid, ground, in_place=in_place_href(file.path, catalog.path.parent))
 
     return index
 

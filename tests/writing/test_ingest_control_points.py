@@ -123,3 +123,23 @@ def test_an_upload_of_one_says_the_same(catalog: Catalog, tmp_path: Path) -> Non
     upload = Image(product=product, name="x", acquired="2020-01-01").upload(path)
     assert upload.status == "failure"
     assert ADVICE in upload.events[-1].message
+
+
+@pytest.mark.parametrize("how", [{}, {"copy": True}, {"cog": True}], ids=["in place", "copy", "cog"])
+def test_nobody_waits_for_a_footprint(
+    catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: dict[str, bool]
+) -> None:
+    """It is found before the catalog is locked, also that of pixels which are brought onto a grid."""
+    waiting = list[bool]()
+
+    def area(outline: shapely.Geometry) -> float:
+        waiting.append(catalog.database.in_transaction)
+        return 7.0
+
+    for module in ("commit", "files"):
+        monkeypatch.setattr(f"localcat.writing.{module}.area_km2", area)
+    tiny(tmp_path / "a_20210809.tif", pixel=31 + len(how) + how.get("copy", 0))  # grids of which none is known yet
+    swath(tmp_path / "b_20210809.tif")
+    catalog.ingest(tmp_path, progress=False, **how)
+    assert waiting == [False] * (2 if "cog" in how else 1)
+    assert {image.area for image in catalog.images} == {7.0}

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from localcat import Catalog
+from localcat.writing.ingest import facts
 from localcat.writing.ingest.outcome import IngestReport
 from tests.scene_folders import landsat_l1, landsat_oli_l2, sentinel2_l2a, tiny
 
@@ -62,3 +65,34 @@ def test_items_beside_skipped_scenes_are_known_as_such(catalog: Catalog, tmp_pat
         report = catalog.ingest(tmp_path, progress=False)
         assert (report.added, report.skipped) == counts
         assert passed_over(report) == ["other.json"]
+
+
+def test_nothing_is_read_that_no_file_asks_for(
+    catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Items beside scenes are read where there is a JSON file, metadata looked for where there is a file at all."""
+    tiny(tmp_path / "in" / "items" / "a.tif")
+    (tmp_path / "in" / "items" / "other.json").write_text("{}")
+    sentinel2_l2a(tmp_path / "in" / "whole", S2)
+    manifest = tmp_path / "in" / "whole" / f"{S2}.SAFE" / "manifest.safe"
+    for path in (*manifest.parent.rglob("*.xml"), manifest):
+        path.unlink()
+    catalog.ingest(tmp_path / "in", progress=False)
+    asked = list[str]()
+    looked = facts._matching
+
+    def read(items: facts.Items, folder: Path, reader: object) -> dict[str, object]:
+        asked.append(folder.name)
+        return {}
+
+    def matching(base: Path, pattern: str, folders: object) -> list[Path]:
+        asked.append(pattern)
+        return looked(base, pattern, folders)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(facts.Items, "_read", read)
+    monkeypatch.setattr(facts, "_matching", matching)
+    assert passed_over(catalog.ingest(tmp_path / "in", progress=False)) == ["other.json"]
+    assert asked == ["items"]
+    manifest.write_text("<xfdu/>")
+    assert passed_over(catalog.ingest(tmp_path / "in", progress=False)) == ["other.json", "manifest.safe"]
+    assert sorted(asked[1:]) == [f"{S2}.SAFE/MTD_MSIL2A.xml", "items"]

@@ -6,6 +6,7 @@ import importlib
 import itertools
 import json
 import math
+import re
 from pathlib import Path
 
 import numpy
@@ -15,6 +16,7 @@ from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning
 
 from localcat import BadRequestError, Catalog, GenericBand, Image, Product, SpectralBand
+from localcat.writing.ingest.content.headers import ranges
 from localcat.writing.ingest.content.sidecars import ItemFacts
 from localcat.writing.ingest.intake import ingest
 from localcat.writing.ingest.settings import IngestOptions
@@ -355,9 +357,20 @@ def test_two_kinds_of_scenes_of_one_product_are_bound_as_each_of_them_says(catal
     assert {image.name: int(image.ndarray("one").max()) for image in catalog.images} == {"A1": 1, "B1": 4}
 
 
-@pytest.mark.parametrize("place", ["planning.facts_of", "planning.read_header", "taking.file_steps"])
+SCENE = r"scene 'a_20200101' of '.*a_20200101\.tif'"
+
+
+@pytest.mark.parametrize(
+    ("place", "what"),
+    [
+        ("planning.facts_of", SCENE),
+        ("planning.read_header", SCENE),
+        ("taking.file_steps", SCENE),
+        ("taking.note_sources", "image 'acme:test.*:a_20200101'"),
+    ],
+)
 def test_what_nobody_foresaw_of_a_scene_ends_no_other_one(
-    catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+    catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, what: str
 ) -> None:
     module, name = place.split(".")
     target = f"localcat.writing.ingest.{module}.{name}"
@@ -374,10 +387,26 @@ def test_what_nobody_foresaw_of_a_scene_ends_no_other_one(
         tiny(tmp_path / f"a_2020010{day}.tif", value=day)
     report = catalog.ingest(tmp_path, workers=1, progress=False)
     assert [item.outcome for item in report.items] == ["failed", "added", "added"]
-    assert str(report.failed[0].error) == (
-        f"scene 'a_20200101' of '{tmp_path / 'a_20200101.tif'}' cannot be taken in (KeyError: 'odd'); leave it out, "
-        "or write its files again"
-    )
+    told = rf"{what} cannot be taken in \(KeyError: 'odd'\); leave it out, or write its files again"
+    assert re.fullmatch(told, str(report.failed[0].error))
+    assert [image.name for image in catalog.images] == ["a_20200102", "a_20200103"]
+
+
+def test_a_product_is_made_of_the_next_scene_if_one_is_odd(
+    catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = itertools.count()
+
+    def odd(*arguments: object) -> object:
+        if next(calls) == 0:
+            raise ArithmeticError("odd")
+        return ranges(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("localcat.writing.ingest.products.ranges", odd)
+    for day in (1, 2):
+        tiny(tmp_path / f"a_2020010{day}.tif", value=day)
+    report = catalog.ingest(tmp_path, progress=False)
+    assert (report.added, report.products[0].notes[0][-14:]) == (2, "a_20200102.tif")
 
 
 def test_a_dry_run_leaves_out_a_product_that_would_not_be_made(catalog: Catalog, tmp_path: Path) -> None:

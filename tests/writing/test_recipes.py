@@ -296,7 +296,10 @@ def test_modis_layers_and_periods(catalog: Catalog, tmp_path: Path) -> None:
     assert band_names(catalog, "acme:myd11a2-aid0001") == ["lst_day_1km"]
 
 
-ITEM = '{"id": "x", "properties": {"acquired": "2021-05-08T10:11:12.34Z", "cloud_cover": 0.04, "sun_elevation": 51.5}}'
+ITEM = (
+    '{"id": "20210508_101112_23_2413", '
+    '"properties": {"acquired": "2021-05-08T10:11:12.34Z", "cloud_cover": 0.04, "sun_elevation": 51.5}}'
+)
 
 
 def test_planetscope(catalog: Catalog, tmp_path: Path) -> None:

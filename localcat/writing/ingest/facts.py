@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from fnmatch import fnmatchcase
+from glob import escape
 from pathlib import Path
 from typing import Any, Final
 
@@ -133,19 +136,46 @@ class _Sources:
             except ClientError as error:
                 self.notes.append(str(error))
                 continue
-            owner = self._scene.kind.owners.get(name)
-            said = None if owner is None else lookup(tree, owner)
-            if said is None or said.casefold() == str(self._scene.groups.get("scene")).casefold():
+            other = self._other_owner(name, tree)
+            if other is None:
                 return path, tree
-            self.notes.append(f"'{path.name}' is of another scene, '{said}', and was not used")
+            self.notes.append(f"'{path.name}' is of another scene, '{other}', and was not used")
         return None
 
+    def _other_owner(self, name: str, tree: Tree) -> str | None:
+        """Return of which other scene a sidecar is; None if it is this one's, or does not say."""
+        key, template = self._scene.kind.owners.get(name, ("", ""))
+        said = lookup(tree, key) if key else None
+        groups = {key: None if value is None else escape(value) for key, value in self._scene.groups.items()}
+        wanted = filled(template, groups)
+        if said is None or wanted is None or fnmatchcase(said.casefold(), wanted.casefold()):
+            return None
+        return said
 
-def metadata_of(scene: Scene, items: Items) -> list[Path]:
-    """Return the files beside a scene that say something of it: its sidecars in all their forms, and a STAC Item."""
-    item = items.of(scene)
-    found = [path for name in scene.kind.sidecars for path in _sidecars(scene, name, items.folders)]
-    return found if item is None else [*found, item[0]]
+
+def metadata_among(paths: Iterable[Path], scenes: Iterable[Scene], items: Items) -> set[Path]:
+    """Return which files say something of a scene: sidecars in all their forms, and STAC Items.
+
+    Folders without any of the files are not looked into, nor are Items looked for beside scenes without a JSON file.
+    """
+    given = set(paths)
+    folders = {parent for path in given for parent in path.parents}
+    with_json = {path.parent for path in given if path.suffix.casefold() == ".json"}
+    found = set[Path]()
+    for scene in scenes:
+        for template in itertools.chain.from_iterable(scene.kind.sidecars.values()):
+            pattern = filled(template, scene.groups)
+            if pattern and _known_folder(scene.base / pattern) in folders:
+                found.update(_matching(scene.base, pattern, items.folders))
+        item = items.of(scene) if scene.first.path.parent in with_json else None
+        if item is not None:
+            found.add(item[0])
+    return found & given
+
+
+def _known_folder(path: Path) -> Path:
+    """Return the innermost folder of a path that has no wildcard in it."""
+    return next(parent for parent in path.parents if "*" not in parent.as_posix())
 
 
 def _sidecars(scene: Scene, name: str, folders: Folders) -> Iterator[Path]:

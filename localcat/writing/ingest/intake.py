@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from localcat.errors import ReadOnlyCatalogError
 from localcat.models.product import Product, saved_product
 from localcat.progress import shown
-from localcat.writing.ingest.facts import Items, metadata_of
+from localcat.writing.ingest.facts import Items, metadata_among
 from localcat.writing.ingest.known import KnownImages
 from localcat.writing.ingest.outcome import IngestReport
 from localcat.writing.ingest.planning import Planner
@@ -44,7 +44,7 @@ def ingest(
     grouped, unknown = group_scenes(listing.files, recipes, listing.unfinished)
     results.passed_over += listing.passed_over + unknown
     scenes = [one for scene in grouped for one in _fitting(scene, product, products)]
-    pending = Returning(backend, known, product, dry_run=options.dry_run).pending(scenes, results)
+    pending = Returning(backend, known, products, product, dry_run=options.dry_run).pending(scenes, results)
     planner = Planner(options, product, products, known, items, results)
     would_be = set[str]()
     with ThreadPoolExecutor(options.threads) as pool:
@@ -78,7 +78,5 @@ def _fitting(scene: Scene, product: Product | None, products: Products) -> list[
 
 def _without_metadata(passed_over: list[PassedOver], scenes: Sequence[Scene], items: Items) -> list[PassedOver]:
     """Return what was passed over without the metadata of scenes, whatever became of these."""
-    if not any(one.reason == "foreign" for one in passed_over):
-        return passed_over
-    metadata = {path for scene in scenes for path in metadata_of(scene, items)}
+    metadata = metadata_among((one.path for one in passed_over if one.reason == "foreign"), scenes, items)
     return [one for one in passed_over if one.path not in metadata]

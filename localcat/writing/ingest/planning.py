@@ -14,13 +14,14 @@ from localcat.models.product import Product
 from localcat.rasters.files.describe import RasterDescription
 from localcat.rasters.files.environment import raster_environment
 from localcat.timestamps import from_microseconds, to_microseconds
+from localcat.writing.commit import unforeseen
 from localcat.writing.files import grid_of, require_bands
 from localcat.writing.ingest.content.headers import FileHeader, read_header
 from localcat.writing.ingest.facts import Facts, Items, facts_of
 from localcat.writing.ingest.known import KnownImage, KnownImages, sha256_of
 from localcat.writing.ingest.outcome import IngestedScene
 from localcat.writing.ingest.products import Products, ReadScene, Target, needed_layers
-from localcat.writing.ingest.results import Results, unforeseen
+from localcat.writing.ingest.results import Results
 from localcat.writing.ingest.returning import Pending
 from localcat.writing.ingest.settings import IngestOptions
 from localcat.writing.ingest.sources.listing import SourceFile
@@ -146,10 +147,10 @@ class Planner:
         for one, scene in read:
             by_key.setdefault((id(one.scene.kind), one.scene.product_key), []).append((one, scene))
         targeted: list[tuple[Pending, ReadScene, Target]] = []
-        for group in by_key.values():
+        for (_, key), group in by_key.items():
             pending = {id(scene): one for one, scene in group}
             try:
-                with unforeseen(group[0][1].scene):
+                with unforeseen(f"product '{key}'"):
                     found = self._targets([scene for _, scene in group])
                 for target, scenes in found:
                     targeted += [(pending[id(scene)], scene, target) for scene in scenes]

@@ -7,15 +7,17 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from localcat.errors import BadRequestError, ConflictError, RasterError
+from localcat.errors import BadRequestError, ClientError, ConflictError
 from localcat.models.attributes.values import Resolution
 from localcat.models.backend import bands_of
 from localcat.models.band import Band
 from localcat.models.enums import BandType, DataType
 from localcat.models.product import Product
 from localcat.rasters.files.environment import raster_environment
+from localcat.writing.commit import unforeseen
 from localcat.writing.ingest.content.headers import FileHeader, LayerHeader, ranges, read_header
 from localcat.writing.ingest.outcome import IngestedProduct
 from localcat.writing.ingest.sources.listing import SourceFile
@@ -162,9 +164,20 @@ class Target:
         if scene.is_one_file:
             return None if scene.kind.bands else scene.first, band.position
         for layer, file in scene.layers.items():
-            if _layer_name(layer).casefold() == str(band.name).casefold():
+            if _names(layer, band):
                 return file, band.position
         return None, band.position
+
+    def missed(self, scene: Scene) -> list[Path]:
+        """Return the unfinished files of a scene that a band needs."""
+        found = []
+        for band in self.bands:
+            known = _of_recipe(scene.kind, band)
+            if known is not None:
+                found += _missed(known, scene)
+            else:
+                found += [path for layer, path in scene.unfinished.items() if _names(layer, band)]
+        return list(dict.fromkeys(found))
 
     def described(self) -> IngestedProduct:
         """Return what the report says of it."""
@@ -192,6 +205,17 @@ def _layer_of(band: BandRecipe, scene: Scene) -> str | None:
     return next((layer.lower() for layer in band.layers if layer.lower() in scene.layers), None)
 
 
+def _missed(band: BandRecipe, scene: Scene) -> list[Path]:
+    """Return the unfinished files of a scene that would hold a band, where no better one is there."""
+    found = []
+    for layer in map(str.lower, band.layers):
+        if layer in scene.layers:
+            break
+        if layer in scene.unfinished:
+            found.append(scene.unfinished[layer])
+    return found
+
+
 def needed_layers(scene: Scene) -> list[str]:
     """Return the layers of a scene that may become a band; the others, such as coarser copies, are not looked at."""
     if scene.kind.other_layers:
@@ -202,6 +226,11 @@ def needed_layers(scene: Scene) -> list[str]:
 
 def _layer_name(layer: str) -> str:
     return valid_name(layer).lower()
+
+
+def _names(layer: str, band: Band) -> bool:
+    """Return whether a layer is called like a band."""
+    return _layer_name(layer).casefold() == str(band.name).casefold()
 
 
 class Products:
@@ -231,6 +260,22 @@ class Products:
     def given(self, product: Product, scene: Scene) -> Target:
         """Return an existing product as the target of a scene."""
         return self.targets.get(str(product.id)) or self._kept(self._found(product, scene))
+
+    def missed(self, scene: Scene, product: Product | None) -> list[Path]:
+        """Return the unfinished files of a scene that its product needs; a new one needs all that it can have."""
+        if not scene.unfinished:
+            return []
+        if product is not None:
+            return self.given(product, scene).missed(scene)
+        there = None
+        if not scene.kind.is_alike:
+            product_id = Product.namespace_id(scene.product_key, catalog=self._backend)
+            there = self.targets.get(product_id) or self._existing(product_id, scene)
+        if there is not None:
+            return there.missed(scene)
+        if scene.kind.other_layers:
+            return list(scene.unfinished.values())
+        return list(dict.fromkeys(path for band in scene.kind.bands for path in _missed(band, scene)))
 
     def of(self, scenes: Sequence[ReadScene]) -> list[tuple[Target, list[ReadScene]]]:
         """Return the products of scenes that have one key, found or made; scenes of unlike files have several."""
@@ -339,7 +384,7 @@ class Products:
 def _first_readable(models: Sequence[ReadScene]) -> tuple[list[tuple[BandRecipe, dict[str, Any]]], list[str]]:
     """Return the bands of a new product, and what was guessed, of the first scene whose pixels can be read."""
     for model in models[:-1]:
-        with suppress(RasterError):  # it fails when its own pixels are checked
+        with suppress(ClientError), unforeseen(model.scene):  # it fails when its own pixels are checked
             return _new_bands(model)
     return _new_bands(models[-1])
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from localcat.errors import BadRequestError, ClientError, LocalcatError
+from localcat.errors import ClientError
 from localcat.timestamps import from_microseconds
 from localcat.writing.ingest.known import KnownImage
 from localcat.writing.ingest.outcome import IngestedScene
@@ -60,26 +59,6 @@ class Results:
     def items(self, gone: Iterable[KnownImage]) -> list[IngestedScene]:
         """Return what became of the scenes, in their order, and then the images whose files are gone."""
         return [*(self._items[position] for position in sorted(self._items)), *map(_vanished, gone)]
-
-
-@contextmanager
-def unforeseen(scene: Scene) -> Iterator[None]:
-    """Turn what nobody foresaw of a scene into our error, so that it ends no other scene's ingest.
-
-    Raises
-    ------
-    BadRequestError
-        With the class and the text of what was raised. Our own errors, and warnings, are left as they are.
-    """
-    try:
-        yield
-    except (LocalcatError, Warning):
-        raise
-    except Exception as error:  # libraries have classes of their own; a list of them would miss one
-        raise BadRequestError(
-            f"scene '{scene.name}' of '{scene.first.path}' cannot be taken in ({type(error).__name__}: {error}); "
-            "leave it out, or write its files again"
-        ) from error
 
 
 def _vanished(image: KnownImage) -> IngestedScene:

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 from localcat.errors import BadRequestError, ClientError
 from localcat.models.product import Product
+from localcat.writing.commit import unforeseen
 from localcat.writing.ingest.known import KnownImage, KnownImages, note_touched
-from localcat.writing.ingest.results import Results, unforeseen
+from localcat.writing.ingest.products import Products
+from localcat.writing.ingest.results import Results
 from localcat.writing.ingest.sources.scenes import Scene
 
 if TYPE_CHECKING:
@@ -45,15 +47,20 @@ class Returning:
         The catalog.
     known : KnownImages
         Its images.
+    products : Products
+        Those that scenes go to.
     product : Product, optional
-        The one that all scenes go to.
+        The one that all go to.
     dry_run : bool
         Whether nothing is written down.
     """
 
-    def __init__(self, backend: Backend, known: KnownImages, product: Product | None, *, dry_run: bool) -> None:
+    def __init__(
+        self, backend: Backend, known: KnownImages, products: Products, product: Product | None, *, dry_run: bool
+    ) -> None:
         self._backend = backend
         self._known = known
+        self._products = products
         self._product = product
         self._dry_run = dry_run
 
@@ -66,13 +73,14 @@ class Returning:
             try:
                 with unforeseen(scene):
                     is_same = known is not None and self._is_unchanged(known, scene)
+                    missed = [] if is_same else self._products.missed(scene, self._product)
             except ClientError as error:
                 results.fail(position, scene, error)
                 continue
             if known is not None and is_same:
                 results.skip(position, scene, known)
-            elif scene.unfinished:
-                results.fail(position, scene, _unfinished(scene))
+            elif missed:
+                results.fail(position, scene, _unfinished(missed))
             else:
                 found.append(Pending(position, scene, known))
         return found
@@ -105,8 +113,8 @@ class Returning:
         return True
 
 
-def _unfinished(scene: Scene) -> ClientError:
-    names = ", ".join(f"'{path.name}'" for path in scene.unfinished)
+def _unfinished(missed: Sequence[Path]) -> ClientError:
+    names = ", ".join(f"'{path.name}'" for path in missed)
     return BadRequestError(
         f"the scene is incomplete: {names} has no bytes, or is a download that has not ended; complete or remove it, "
         "and ingest again"

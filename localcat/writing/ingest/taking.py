@@ -18,14 +18,14 @@ from localcat.models.enums import ImageUploadEventType as EventType
 from localcat.models.image import Image
 from localcat.models.requests import ImageUploadOptions, UploadRequest
 from localcat.rasters.files.environment import raster_environment, read_errors
-from localcat.writing.commit import Arrival, Task, Written, commit_together, outline_of
+from localcat.writing.commit import Arrival, Task, Written, commit_together, unforeseen
 from localcat.writing.files import file_steps
 from localcat.writing.ingest.content.headers import odd_headers
 from localcat.writing.ingest.facts import FROM_KEY, PRECISION_KEY, RECIPE_KEY, image_attributes
 from localcat.writing.ingest.known import note_sources, sha256_of
 from localcat.writing.ingest.planning import Planned
 from localcat.writing.ingest.products import Products
-from localcat.writing.ingest.results import Results, unforeseen
+from localcat.writing.ingest.results import Results
 from localcat.writing.ingest.settings import IngestOptions
 from localcat.writing.ingest.sources.listing import SourceFile
 from localcat.writing.log import UploadRecord
@@ -150,7 +150,6 @@ class Taker:
                 with odd_headers(file.path):
                     done.written.append(step(done.stack))
                 _require_unchanged(file)
-            outline_of(done.written[0].grid)  # here, in many threads, not under the lock of the commit
         plan.headers = []
         done.hashes = [one.digest.sha256 for one in done.written]
         if options.cog:

@@ -132,8 +132,9 @@ class ProductRecipe:
         Of each image, and of its `extra_properties`.
     sidecars : mapping of str to tuple of str
         By name, the templates of paths, from the folder where the match begins; ``*`` stands for anything.
-    owners : mapping of str to str
-        By name, the value in a sidecar that equals the group ``scene``; else the file is of another scene.
+    owners : mapping of str to (str, str)
+        By name, which value of a sidecar says whose it is, and the template of what it says, where ``*`` stands for
+        anything; else the file is of another scene.
     """
 
     pattern: re.Pattern[str]
@@ -149,7 +150,7 @@ class ProductRecipe:
     attributes: Mapping[str, Value]
     extra: Mapping[str, Value]
     sidecars: Mapping[str, tuple[str, ...]]
-    owners: Mapping[str, str]
+    owners: Mapping[str, tuple[str, str]]
 
     @property
     def has_layers(self) -> bool:
@@ -226,15 +227,16 @@ class _Reader:
             raise self.wrong(where, f"is a text or a list of texts, not {given!r}")
         return tuple(several)
 
-    def sidecar(self, given: Any, where: str, groups: set[str]) -> tuple[tuple[str, ...], str | None]:
-        """Read where a sidecar is, and which of its values says whose it is."""
+    def sidecar(self, given: Any, where: str, groups: set[str]) -> tuple[tuple[str, ...], tuple[str, str] | None]:
+        """Read where a sidecar is, which of its values says whose it is, and what that says."""
         if not isinstance(given, dict):
             return self.texts(given, where), None
-        table = self.table(given, where, {"path", "scene"})
-        owner = self.text(table, "scene", where)
-        if "scene" not in groups:
-            raise self.wrong(where, "scene needs a group (?P<scene>…) in the pattern")
-        return self.texts(table.get("path"), f"{where}.path"), owner
+        table = self.table(given, where, {"path", "scene", "is"})
+        key, said = self.text(table, "scene", where), self.text(table, "is", where, "{scene}")
+        if "is" not in table and "scene" not in groups:
+            raise self.wrong(where, 'scene needs a group (?P<scene>…) in the pattern, or what it is: is = "{…}"')
+        self.placeholders(said, f"{where} is", groups)
+        return self.texts(table.get("path"), f"{where}.path"), (key, said)
 
     def truth(self, table: Mapping[str, Any], key: str, where: str) -> bool:
         value = table.get(key, False)

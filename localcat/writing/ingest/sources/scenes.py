@@ -37,8 +37,8 @@ class Scene:
         What the groups of the pattern matched, of the first file.
     layers : dict of str to SourceFile
         The files by layer, in lower case; the one file of a scene without layers is ``""``.
-    unfinished : list of Path
-        Files of layers that a band needs, which are empty, or downloads that have not ended.
+    unfinished : dict of str to Path
+        Files of other layers, which are empty, or downloads that have not ended.
     """
 
     recipe: Recipe
@@ -49,7 +49,10 @@ class Scene:
     base: Path
     groups: dict[str, str | None]
     layers: dict[str, SourceFile] = field(default_factory=dict)
-    unfinished: list[Path] = field(default_factory=list)
+    unfinished: dict[str, Path] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"scene '{self.name}' of '{self.first.path}'"
 
     @property
     def files(self) -> list[SourceFile]:
@@ -89,22 +92,9 @@ def group_scenes(
     for file in unfinished:
         found = _match(file, recipes)
         of_scene = None if found is None else scenes.get(found[2])
-        if found is not None and of_scene is not None and _is_missed(found[1], of_scene):
-            of_scene.unfinished.append(file.location)
+        if found is not None and of_scene is not None and found[1] not in of_scene.layers:
+            of_scene.unfinished[found[1]] = file.location
     return list(scenes.values()), passed_over
-
-
-def _is_missed(layer: str, scene: Scene) -> bool:
-    """Return whether a layer would be a band of a scene, and no better one is there for that band."""
-    if layer in scene.layers:
-        return False
-    if scene.kind.other_layers:
-        return True
-    for band in scene.kind.bands:
-        layers = [one.lower() for one in band.layers]
-        if layer in layers and not any(better in scene.layers for better in layers[: layers.index(layer)]):
-            return True
-    return False
 
 
 def single_file_scenes(scene: Scene) -> list[Scene]:
