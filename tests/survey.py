@@ -57,6 +57,7 @@ def remote_records(numbers: range, version: str) -> list[dict[str, object]]:
             "geometry": (number, 0, number + 1, 1),
             "provider_id": version,
             "tags": ["remote"],
+            "extra_properties": {"eo:snow": number / 10, "view": {"off": version}},
         }
         for number in numbers
     ]

@@ -29,6 +29,7 @@ Act: TypeAlias = Callable[[Catalog, Callable[[], None]], None]
 
 COPIES = "copies"  # a folder beside the catalog, for its copies
 SCENES = "source/scenes"  # one with files to ingest
+CHOSEN = ["eo:snow", ("view", "off")]  # keys of extra properties that an index is made for
 NEWER: Migrations = (  # a schema version that does not exist yet, and touches every row
     *schema.migrations(),
     ("CREATE TABLE note (text TEXT NOT NULL) STRICT;", "UPDATE image SET cloud_fraction = 0.5;"),
@@ -155,6 +156,23 @@ def _reindex(catalog: Catalog, ack: Callable[[], None]) -> None:
     ack()
 
 
+def _choose(catalog: Catalog, ack: Callable[[], None]) -> None:
+    catalog.reindex(properties=CHOSEN)
+    ack()
+
+
+def _choose_before(folder: Path) -> None:
+    with Catalog.open(folder / NAME) as catalog:
+        catalog.reindex(properties=CHOSEN)
+
+
+def _half_chosen(folder: Path) -> list[str]:
+    """Return what is wrong where some keys have an index and others have none; the entries are looked at elsewhere."""
+    with closing(sqlite3.connect(folder / NAME)) as connection:
+        (count,) = connection.execute("SELECT count(*) FROM property_key").fetchone()
+    return [] if count in (0, len(CHOSEN)) else [f"{count} of {len(CHOSEN)} keys have an index"]
+
+
 def _optimize(catalog: Catalog, ack: Callable[[], None]) -> None:
     catalog.optimize()
     ack()
@@ -262,9 +280,11 @@ SCENARIOS = {
     "delete": Scenario(_delete, (_BEFORE, _WITHOUT_B)),
     "upload, replace, delete": Scenario(_everything, (_BEFORE, _UPLOADED, _REPLACED, _DELETED)),
     "bulk load": Scenario(_bulk, (_BEFORE, _LOADED)),
+    "load of chosen properties": Scenario(_bulk, (_BEFORE, _LOADED), _choose_before, wrong=_half_chosen),
     "ingest": Scenario(_ingest, (_BEFORE, _INGESTED), _bring_scenes),
     "merge": Scenario(_merge, (_BEFORE, {**_UPLOADED, "acme:one:a": "2"}), _bring_stick),
     "reindex": Scenario(_reindex, (_BEFORE, _BEFORE)),
+    "choice of properties": Scenario(_choose, (_BEFORE, _BEFORE), wrong=_half_chosen),
     "backup": Scenario(_backup, (_BEFORE, _BEFORE), _make_room_for_copies),
     "recover": Scenario(_recover, (_BEFORE, _BEFORE), _break_stick),
     "relocate": Scenario(_relocate, (_IN_PLACE, _IN_PLACE), _move_source, wrong=_half_moved),

@@ -15,7 +15,7 @@ from tests.survey import NAME
 
 pytestmark = pytest.mark.campaign
 
-OPERATIONS = ["upload", "upload of two files", "replace", "delete", "bulk load", "gc"]
+OPERATIONS = ["upload", "upload of two files", "replace", "delete", "bulk load", "choice of properties", "gc"]
 SYNCS = {"fsync", "fdatasync"}
 WRITES = {"write", "pwrite64", "ftruncate", "rename", "link", "mkdir"}
 READS = {"read", "pread64"}

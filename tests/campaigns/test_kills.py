@@ -13,7 +13,8 @@ from tests.campaigns.tracing import calls, run_traced, some
 pytestmark = pytest.mark.campaign
 
 OPERATIONS = ["upload, replace, delete", "upload of two files", "bulk load", "gc"]
-MORE = ["upload of two arrays", "merge", "reindex", "optimize", "relocate", "backup", "recover", "migration"]
+CHOSEN = ["choice of properties", "load of chosen properties"]
+MORE = ["upload of two arrays", "merge", "reindex", "optimize", "relocate", "backup", "recover", "migration", *CHOSEN]
 
 
 @pytest.mark.parametrize("scenario", [*OPERATIONS, *MORE])

@@ -15,7 +15,7 @@ from tests.campaigns.tracing import calls
 
 pytestmark = pytest.mark.campaign
 
-OPERATIONS = ["upload, replace, delete", "upload of two files", "bulk load", "gc"]
+OPERATIONS = ["upload, replace, delete", "upload of two files", "bulk load", "load of chosen properties", "gc"]
 
 
 @pytest.mark.parametrize("scenario", OPERATIONS)

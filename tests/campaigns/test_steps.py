@@ -15,6 +15,7 @@ SHARE = [
     "delete",
     "bulk load",
     "ingest",
+    "choice of properties",
     "gc",
     "merge",
     "migration",
