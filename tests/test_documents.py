@@ -11,7 +11,7 @@ import pytest
 
 import localcat
 from tests import examples, house
-from tests.markdown import blocks
+from tests.markdown import blocks, printed_blocks, run
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -19,16 +19,10 @@ PACKAGE = Path(localcat.__file__).parent
 
 
 @pytest.mark.parametrize("document", [path for path in DOCUMENTS if blocks(path)], ids=lambda path: path.name)
-def test_the_code_of_a_document_runs(document: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("LOCALCAT", str(tmp_path / "default.gpkg"))
-    localcat.set_default_catalog(None)
-    names: dict[str, object] = {"__name__": "document"}
-    try:
-        for number, code in enumerate(blocks(document), start=1):
-            exec(compile(code, f"{document.name}, block {number}", "exec"), names)  # our own documents
-    finally:
-        localcat.set_default_catalog(None)
+def test_the_code_of_a_document_runs_and_prints_what_is_shown(document: Path, tmp_path: Path) -> None:
+    printed = run(document, tmp_path)
+    for number, shown in printed_blocks(document):
+        assert without_chance(printed[number]) == without_chance(shown), f"{document.name}, block {number + 1}"
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
@@ -37,14 +31,13 @@ def test_links_lead_somewhere(document: Path) -> None:
         assert (document.parent / target).exists(), target
 
 
-def test_the_readme_shows_what_the_quick_start_prints(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    exec(compile(blocks(ROOT / "README.md")[0], "README.md", "exec"), {})  # our own document
-    printed, shown = capsys.readouterr().out, blocks(ROOT / "README.md", "text")[0]
-    assert without_chance(printed) == without_chance(shown)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["survey.data", "survey.gpkg"]
+def test_the_quick_start_can_be_run_twice(tmp_path: Path) -> None:
+    (number, shown), *_ = printed_blocks(ROOT / "README.md")
+    assert number == 0
+    for _ in range(2):
+        assert without_chance(run(ROOT / "README.md", tmp_path, only=1)[0]) == without_chance(shown)
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["survey.data", "survey.gpkg"]
+        assert len(list(tmp_path.rglob("*.tif"))) == 1
 
 
 def without_chance(output: str) -> str:
