@@ -74,7 +74,7 @@ def preview_array(image: Image, size: int, bands: Any) -> NDArray[numpy.uint8]:
 def _picture(image: Image, size: int, bands: Any) -> NDArray[numpy.uint8]:
     require_pixels(image)
     available = bands_by_name(image)
-    names = _names(image, available) if bands is None else band_names(bands)
+    names = shown_bands(image) if bands is None else band_names(bands)
     last = available.get(names[-1])
     has_alpha = len(names) in (2, 4) and last is not None and last.is_opacity
     shown = names[:-1] if has_alpha else names
@@ -84,7 +84,7 @@ def _picture(image: Image, size: int, bands: Any) -> NDArray[numpy.uint8]:
     is_coded = len(chosen) == 1 and color_table(chosen[0]) is not None
     request = ReadRequest(
         bands=names,
-        geocontext=_context(image, size),
+        geocontext=picture_context(image, size),
         mask_alpha=names[-1] if has_alpha else None,
         resampler=_resampler(image, chosen, is_coded=is_coded),
     )
@@ -114,13 +114,14 @@ def ranges_of(images: Sequence[Image], bands: Sequence[Band]) -> list[tuple[floa
 def _coarse(image: Image, bands: Sequence[Band]) -> MaskedArray:
     request = ReadRequest(
         bands=[str(band.name) for band in bands],
-        geocontext=_context(image, _SIZE),
+        geocontext=picture_context(image, _SIZE),
         resampler=_resampler(image, bands, is_coded=any(band.holds_codes for band in bands)),
     )
     return read_one(image, request).pixels[: len(bands)]
 
 
-def _context(image: Image, size: int) -> GeoContext:
+def picture_context(image: Image, size: int) -> GeoContext:
+    """Return all of an image on a grid of at most so many pixels a side, and of no more than it has."""
     return image.geocontext.assign(geometry=None, shape=_shape(image, size), align_pixels=False)
 
 
@@ -131,9 +132,15 @@ def _resampler(image: Image, bands: Sequence[Band], *, is_coded: bool) -> str:
     return "average" if are_averaged_quickly(sources_of(image, bands)) else "bilinear"
 
 
-def _names(image: Image, available: dict[str, Band]) -> Sequence[str]:
-    """Return the bands that a product shows: those it names, else its colours, else its first one."""
-    product = image.product
+def shown_bands(image: Image) -> Sequence[str]:
+    """Return the bands that a product shows: those it names, else its colours, else its first one.
+
+    Raises
+    ------
+    BadRequestError
+        If it has none.
+    """
+    product, available = image.product, bands_by_name(image)
     if product is not None and product.default_display_bands:
         return list(product.default_display_bands)
     if all(name in available for name in _COLORS):

@@ -12,6 +12,7 @@ from localcat.errors import LocalcatError, LocalcatWarning
 from localcat.serve import answers, files
 from localcat.serve.guard import Guard
 from localcat.serve.page import site
+from localcat.serve.pictures import places, previews, tiles
 from localcat.serve.service import Service
 from localcat.serve.stac import collections, items, landing, queryables
 
@@ -22,14 +23,8 @@ if TYPE_CHECKING:
 
     from localcat.catalog import Catalog
 
-_AREAS = (
-    site,
-    landing,
-    collections,
-    queryables,
-    items,
-    files,
-)  # each has `routes(service)`; the first route that fits answers
+# Each has `routes(service)`; the first route that fits answers.
+_AREAS = (site, landing, collections, queryables, items, files, tiles, previews, places)
 
 
 def application(catalog: Catalog, *, hosts: Iterable[str]) -> ASGIApp:

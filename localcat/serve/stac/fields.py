@@ -20,7 +20,7 @@ class Wanted:
     """The parts of Items that are wanted.
 
     A part inside another decides over that: ``properties`` included and ``properties.created`` excluded is all of the
-    properties but one. Included and excluded both, a part is left out.
+    properties but one. Included and excluded both, a part is there.
 
     Parameters
     ----------
@@ -64,8 +64,7 @@ class Wanted:
         found = {}
         for name, inner in value.items():
             below = (*path, name)
-            takes = is_wanted if below not in self._included else True
-            takes = takes if below not in self._excluded or below in _ALWAYS else False
+            takes = below in self._included or (is_wanted and below not in self._excluded)
             if isinstance(inner, dict) and self._is_said_below(below):
                 chosen = self._of(inner, below, is_wanted=takes)
                 if chosen or takes:

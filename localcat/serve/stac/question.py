@@ -34,7 +34,7 @@ _FEWEST, _MOST = 10, 10_000  # Items of a page: if nothing is said, and at most
 _MOST_IDS = 10_000
 _MOST_SORTS = 8
 _CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
-_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d([.,]\d{1,12})?([Zz]|[+-]\d\d:\d\d)")
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,12})?([Zz]|[+-]\d\d:\d\d)")
 
 
 @dataclass(frozen=True)
