@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import stat
-import subprocess
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -71,7 +70,7 @@ def file_system_of(path: str | os.PathLike[str]) -> FileSystem:
     try:
         found = found.resolve()
         return FileSystem(_name_of(found), _is_read_only(found))
-    except (OSError, subprocess.SubprocessError):
+    except OSError:
         return FileSystem("")
 
 
@@ -142,8 +141,13 @@ else:
         return longest_mount(path, same_device or [(point, name) for point, name, _ in mounts])
 
     def _mounts_listed() -> list[str]:
+        import subprocess  # takes a while to import, and other systems do not need it
+
         command = ["/sbin/mount"]  # in full, so that PATH names no other program
-        done = subprocess.run(command, capture_output=True, check=True, timeout=5)  # noqa: S603  # a constant
+        try:
+            done = subprocess.run(command, capture_output=True, check=True, timeout=5)  # noqa: S603  # a constant
+        except subprocess.SubprocessError as error:
+            raise OSError(f"{command[0]} does not list the mounted disks: {error}") from error
         return os.fsdecode(done.stdout).splitlines()  # a volume's name may be no UTF-8
 
     def _is_read_only(path: Path) -> bool:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import os
-import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -53,6 +52,8 @@ def peek(path: Path) -> Iterator[BinaryIO]:
 def copy(source: Path, target: Path) -> None:
     """Copy a file that may be a catalog."""
     with peek(source) as reader, target.open("wb") as writer:
+        import shutil  # takes a while to import, and only leftovers are copied
+
         shutil.copyfileobj(reader, writer, 1 << 20)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -169,6 +168,8 @@ def nearest(name: str, names: Iterable[str]) -> str:
 
     Names that other catalogs have for the same thing come first.
     """
+    import difflib  # takes a while to import, and is needed for errors alone
+
     known = list(names)
     same = [ours for ours in _ELSEWHERE.get(name.lower().rpartition(":")[2], ()) if ours in known]
     close = difflib.get_close_matches(name, [one for one in known if one not in same], n=_SHOWN, cutoff=0.6)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import html
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +23,7 @@ class Printed:
     __slots__ = ()
 
     def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(str(self))}</pre>"
+        return f"<pre>{_escaped(str(self))}</pre>"
 
 
 def attribute_table(title: str, values: Mapping[str, Any], drawing: str = "") -> str:
@@ -105,4 +104,10 @@ def _lines(geometry: BaseGeometry) -> Iterable[tuple[list[tuple[float, ...]], st
 
 def _text(value: Any) -> str:
     text = str(value)
-    return html.escape(text if len(text) <= _LONGEST_TEXT else f"{text[: _LONGEST_TEXT - 1]}…")
+    return _escaped(text if len(text) <= _LONGEST_TEXT else f"{text[: _LONGEST_TEXT - 1]}…")
+
+
+def _escaped(text: str) -> str:
+    from html import escape  # takes a while to import; few programs run in notebooks
+
+    return escape(text)

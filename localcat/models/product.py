@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -403,11 +402,11 @@ class DeletionTaskStatus:
 
         Raises
         ------
-        concurrent.futures.TimeoutError
+        TimeoutError
             If the task is still running after `timeout` seconds, which cannot happen here.
         """
         if self.status is TaskState.RUNNING:
-            raise concurrent.futures.TimeoutError(f"the deletion in product '{self.id}' is still running")
+            raise TimeoutError(f"the deletion in product '{self.id}' is still running")
 
     def __repr__(self) -> str:
         lines = [f"{self.id} delete task status: {self.status.value}"]

@@ -6,7 +6,6 @@ import contextlib
 import json
 import threading
 import time
-from concurrent.futures import TimeoutError as WaitTimeoutError
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NoReturn, Self
@@ -168,7 +167,7 @@ class ImageUpload(CatalogObjectBase):
 
         Raises
         ------
-        concurrent.futures.TimeoutError
+        TimeoutError
             If the upload has not ended by then.
         BadRequestError
             If `timeout` is not a number, or the calling thread is in a transaction of the catalog, for whose end the
@@ -184,7 +183,7 @@ class ImageUpload(CatalogObjectBase):
                 return
             remaining = None if deadline is None else deadline - time.monotonic()
             if remaining is not None and remaining <= 0:
-                raise WaitTimeoutError(f"the upload of '{self.image_id}' is still {self.status}")
+                raise TimeoutError(f"the upload of '{self.image_id}' is still {self.status}")
             self._catalog.uploader.wait(str(self.id), remaining)
 
     def raise_for_status(self) -> None:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import os
-import shutil
 import sqlite3
-import tempfile
 import weakref
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
@@ -42,7 +39,6 @@ from localcat.errors import (
     warn_caller,
 )
 from localcat.store import rows
-from localcat.store.asking import spatialite
 from localcat.store.file.connection import OpenOptions
 from localcat.store.file.creating import new_settings
 from localcat.store.file.database import Database
@@ -128,6 +124,8 @@ class CatalogFile:
     def open(cls, path: str | os.PathLike[str], options: OpenOptions) -> Self:
         """Open a catalog and read its settings; `Catalog.open` says what is refused."""
         if options.spatialite:
+            from localcat.store.asking import spatialite  # brings subprocess, which other catalogs do not need
+
             spatialite.find()  # what is missing is told before anything is opened
         file = real_file(path)
         if not exists(file):
@@ -160,7 +158,7 @@ class CatalogFile:
     @classmethod
     def temporary(cls, settings: dict[str, str]) -> Self:
         """Make a catalog in a new folder of its own, which waits for no disk."""
-        folder = Path(tempfile.mkdtemp(prefix="localcat-"))
+        folder = _new_folder()
         database = Database(folder / DEFAULT_NAME, durable=False, settings=settings)
         database.create()
         return cls(database, is_temporary=True)
@@ -384,7 +382,7 @@ class CatalogFile:
         settings = self.database.settings()  # where the use of the default catalog is forbidden, this refuses it
         if self.database.is_missing:
             return self.temporary({name: value for name, value in settings.items() if name != VERSION_KEY})
-        path = Path(tempfile.mkdtemp(prefix="localcat-")) / DEFAULT_NAME
+        path = _new_folder() / DEFAULT_NAME
         try:
             with (
                 self.database.separate() as source,
@@ -443,7 +441,18 @@ def settings_of(org: str | None, user: str | None) -> dict[str, str]:
     return new_settings(namespace=login if org is None else org, org=org or "", user=login)
 
 
+# What follows imports what takes a while, and what programs that search do not need.
+
+
+def _new_folder() -> Path:
+    import tempfile
+
+    return Path(tempfile.mkdtemp(prefix="localcat-"))
+
+
 def _login() -> str:
+    import getpass
+
     try:
         return getpass.getuser().replace(":", "-")
     except (OSError, KeyError, ImportError, AttributeError):  # no such user in the system's list, as in some containers
@@ -452,5 +461,7 @@ def _login() -> str:
 
 def _remove_folder(folder: Path, owner: int) -> None:
     """Delete a temporary catalog, unless this is a fork of the process that made it."""
+    import shutil
+
     if os.getpid() == owner:
         shutil.rmtree(folder, ignore_errors=True)

@@ -122,3 +122,16 @@ def test_on_macos_the_mounts_are_listed_once_for_a_disk(tmp_path: Path, monkeypa
     monkeypatch.setattr(filesystem, "_names", {})
     assert [file_system_of(tmp_path / name).name for name in ("a", "b", "c")] == ["apfs"] * 3
     assert listed == [["/sbin/mount"]]
+
+
+@linux
+def test_on_macos_a_list_that_does_not_come_leaves_the_name_unknown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(command: list[str], **options: object) -> None:
+        raise subprocess.TimeoutExpired(command, 5)
+
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(filesystem, "_names", {})
+    assert file_system_of(tmp_path).name == ""

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 from localcat.errors import QueryError
-from localcat.store.asking import functions, spatialite, views
+from localcat.store.asking import functions, views
 from localcat.store.file.connection import Clock, OpenOptions, nothing_outside, only_reading
 from localcat.store.file.transaction import Session
 
@@ -38,6 +38,8 @@ def answer(
     `Database.select` says what is refused.
     """
     if options.spatialite:
+        from localcat.store.asking import spatialite  # brings subprocess, which other catalogs do not need
+
         if session.beside is not None and not session.beside.is_running:
             session.beside.close()
             session.beside = None

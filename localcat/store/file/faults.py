@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
 from pathlib import Path
 
@@ -95,6 +94,8 @@ def translated(error: Exception, path: Path | str) -> ClientError:
 
 def _is_full(path: Path | str) -> bool:
     """Return whether there is hardly any room on the disk of a catalog file: SQLite does not always report it."""
+    import shutil  # takes a while to import, and is needed for errors alone
+
     try:
         return shutil.disk_usage(Path(path).parent).free < _NO_ROOM
     except OSError:

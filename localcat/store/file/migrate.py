@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,8 +12,6 @@ from localcat.disk.system import flush, flush_folder, replace
 from localcat.errors import CorruptCatalogError, StorageError
 from localcat.store.file import schema
 from localcat.store.file.trust import check_schema
-
-_log = logging.getLogger("localcat")
 
 
 def backup_path(path: Path, version: int) -> Path:
@@ -67,7 +64,9 @@ def migrate(path: Path, connect: Callable[[Path], sqlite3.Connection], versions:
                 connection.execute("ROLLBACK")
             raise
     if before < len(versions):
-        _log.info(
+        import logging  # takes a while to import, and files are migrated once
+
+        logging.getLogger("localcat").info(
             "catalog '%s' was brought from schema version %d to %d; '%s' keeps it as it was",
             path,
             before,
