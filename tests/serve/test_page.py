@@ -271,6 +271,8 @@ def test_an_image_is_told(client: Client, tiny: Catalog) -> None:
     assert file["href"] == f"files/tiny:optical:alps-2/0/{file['name']}"
     assert told["links"]["cut"] == "cut/tiny:optical:alps-2.tif"
     assert told["geometry"]["type"] == "Polygon"
+    assert told["bounds"] == list(image.geometry.bounds)
+    assert client.document("/page/image", id="tiny:temperature:pacific")["bounds"] == [150, -20, -150, 30]
 
 
 def test_an_image_without_pixels_here_is_told(client: Client) -> None:

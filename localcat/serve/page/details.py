@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import shapely
 
+from localcat.earth.geometry import footprint_box
 from localcat.errors import NotFoundError
 from localcat.models.enums import StorageState
 from localcat.models.image import Image
@@ -55,7 +56,7 @@ def image(asked: Asked) -> Response:
             "cloud": found.cloud_fraction,
             "here": is_here,
             "geometry": None if shape is None else shapely.geometry.mapping(_simple(shape)),
-            "bounds": None if shape is None else list(shape.bounds),
+            "bounds": None if shape is None else _bounds(shape),
             "attributes": _attributes(found),
             "files": [_file(found, at, file, is_here=is_here) for at, file in enumerate(files[:_MOST_FILES])],
             "files_in_all": len(files),
@@ -97,6 +98,12 @@ def _simple(shape: BaseGeometry) -> BaseGeometry:
         shape = shapely.simplify(shape, tolerance)
         tolerance *= 4
     return shape
+
+
+def _bounds(shape: BaseGeometry) -> Box:
+    """Return west, south, east and north edge of a footprint, west > east across the antimeridian."""
+    west, east, south, north = footprint_box(shape)
+    return west, south, east - 360 if east > 180 else east, north
 
 
 def _attributes(image: Image) -> list[tuple[str, str]]:

@@ -1,11 +1,12 @@
 // One image: its picture with the bands and the stretch that are chosen, its attributes and files, and how to get it.
 
 import { by, bytes, element, grouped, percent, shortTime } from "./dom.js";
-import { ask, query } from "./server.js";
+import { ask, query, reasonOf, save } from "./server.js";
 import { showSnippets } from "./snippets.js";
 import { choose, state } from "./state.js";
 
 const SIZE = 640;   // pixels of the longer side of the picture
+const SMALL = 320;  // pixels; smaller pictures are shown larger, with their pixels to be seen
 const COLORS = ["Red", "Green", "Blue"];
 const STRETCHES = [["", "as the product is shown"], ["data", "the range of the data"], ["own", "a range of your own"]];
 
@@ -76,7 +77,11 @@ export class Details {
     if (!image.shown.length) return [element("p", { className: "note" }, "Its product has no bands to show.")];
     this._note = element("p", { className: "note", hidden: true, role: "status" });
     this._picture = element("img", { className: "picture" });
-    this._picture.addEventListener("load", () => { this._note.hidden = true; this._picture.hidden = false; });
+    this._picture.addEventListener("load", () => {
+      this._note.hidden = true;
+      this._picture.hidden = false;
+      this._picture.classList.toggle("small", this._picture.naturalWidth < SMALL);
+    });
     this._picture.addEventListener("error", () => this._tellFailure());
     this._count = this._select("Show", [["3", "three bands"], ["1", "one band"]], value => this._chooseBands(Number(value)));
     this._bands = COLORS.map((color, at) => this._select(color, image.bands.map(({ name, told }) => [name, `${name}: ${told}`]),
@@ -89,7 +94,7 @@ export class Details {
     this._onMap.addEventListener("change", () => { this._isOnMap = this._onMap.checked; this._update(); });
     return [
       this._picture, this._note,
-      element("div", { className: "bands" }, this._count.label, ...this._bands.map(({ label }) => label), this._stretch.label, this._ranges),
+      element("div", { className: "bands" }, this._count.row, ...this._bands.map(({ row }) => row), this._stretch.row, this._ranges),
       element("label", { className: "check" }, this._onMap, " show it on the map"),
     ];
   }
@@ -98,14 +103,17 @@ export class Details {
     this._cut = null;
     if (!image.here || !image.shown.length) return [];
     this._where = this._select("Part", [["view", "what the map shows"], ["box", "the box of the filter"], ["all", "all of it"]], () => this._updateCut());
-    this._cut = element("a", { className: "button", download: "" }, "Download GeoTIFF");
-    return [element("div", { className: "cut" }, this._where.label, this._cut)];
+    this._cut = element("button", { type: "button" }, "Download GeoTIFF");
+    this._cut.addEventListener("click", () => this._download());
+    this._cutTold = element("p", { className: "soft", role: "status" });
+    return [element("div", { className: "cut" }, this._where.row, this._cut, this._cutTold)];
   }
 
   _select(text, options, onChoice) {
-    const select = element("select", {}, ...options.map(([value, shown]) => element("option", { value }, shown)));
+    const id = `choice-${text.toLowerCase()}`;
+    const select = element("select", { id }, ...options.map(([value, shown]) => element("option", { value }, shown)));
     select.addEventListener("change", () => onChoice(select.value));
-    return { select, label: element("label", {}, text, " ", select) };
+    return { select, row: element("div", { className: "choice" }, element("label", { htmlFor: id }, text), select) };
   }
 
   /** The bands that are shown: those that are chosen, if the image has them, else its own choice. */
@@ -150,9 +158,9 @@ export class Details {
       const bands = this._chosen(), { stretch } = state();
       const asked = { bands: bands.join(","), range: stretch || null };
       this._count.select.value = String(bands.length);
-      this._bands.forEach(({ label, select }, at) => {
-        label.hidden = at >= bands.length;
-        label.firstChild.textContent = bands.length === 1 ? "Band" : COLORS[at];
+      this._bands.forEach(({ row, select }, at) => {
+        row.hidden = at >= bands.length;
+        row.firstChild.textContent = bands.length === 1 ? "Band" : COLORS[at];
         select.value = bands[at] ?? "";
       });
       const isOwn = stretch !== "" && stretch !== this._dataRanges();
@@ -172,17 +180,36 @@ export class Details {
     const { box } = state(), where = this._where.select;
     where.querySelector("[value=box]").disabled = !box;
     if (where.value === "box" && !box) where.value = "view";
-    this._cut.href = `${this._image.links.cut}?${query({ bands: this._chosen().join(","), bbox: this._part()?.join(",") })}`;
+    const isEmpty = this._part() === "";
+    this._cut.disabled = isEmpty;
+    this._cutTold.textContent = isEmpty ? "The image is somewhere else." : "";
   }
 
-  /** The box of the part that is cut out; null for all of the image. */
+  /** The box of the part that is cut out, within the image; null where that has no footprint, "" for nothing. */
   _part() {
-    return { view: this._map.seen(), box: state().box, all: null }[this._where.select.value];
+    const { bounds } = this._image;
+    const part = { view: this._map.seen(), box: state().box, all: bounds }[this._where.select.value];
+    if (!part || !bounds || part[0] > part[2] || bounds[0] > bounds[2]) return part;
+    const common = part.map((edge, at) => (at < 2 ? Math.max(edge, bounds[at]) : Math.min(edge, bounds[at])));
+    return common[0] < common[2] && common[1] < common[3] ? common : "";
+  }
+
+  async _download() {
+    const { links, name } = this._image;
+    this._cut.disabled = true;
+    this._cutTold.textContent = "It is being cut…";
+    try {
+      await save(`${links.cut}?${query({ bands: this._chosen().join(","), bbox: this._part()?.join(",") })}`, `${name}.tif`);
+      this._cutTold.textContent = "";
+    } catch (error) {
+      this._cutTold.textContent = error.message;
+    }
+    this._cut.disabled = false;
   }
 
   async _copy() {
-    const bands = this._cut ? this._chosen().join(",") : null, bbox = this._cut ? this._part()?.join(",") : null;
-    const told = await ask("image/snippets", { id: this.id, bands, bbox });
+    const bands = this._cut ? this._chosen().join(",") : null, bbox = (this._cut && this._part()) || null;
+    const told = await ask("image/snippets", { id: this.id, bands, bbox: bbox?.join(",") });
     if (told !== null) showSnippets(`Copy ${this._image.name}`, told);
   }
 
@@ -196,7 +223,6 @@ export class Details {
     this._note.hidden = false;
     this._note.textContent = "There is no picture of these bands.";
     const answer = await fetch(this._picture.src).catch(() => null);
-    const told = await answer?.json().catch(() => null);
-    if (told?.description) this._note.textContent = `There is no picture: ${told.description}`;
+    if (answer && !answer.ok) this._note.textContent = `There is no picture. ${await reasonOf(answer)}`;
   }
 }

@@ -88,7 +88,8 @@ class Page {
     by("place").setAttribute("aria-busy", "true");
     const drawn = await this._map.draw(filters({ ...state(), area: state().area === "view" ? "all" : state().area }));
     if (drawn === null) return;
-    by("map-told").textContent = drawn.at ? `Numbers of images in each cell; ${grouped(drawn.images)} ${drawn.isAll ? "in all" : "in view"}` : "";
+    const number = `${grouped(drawn.images)} ${drawn.images === 1 ? "footprint" : "footprints"}${drawn.isAll ? "" : " in view"}`;
+    by("map-told").textContent = drawn.outlines ? number : `${number}, counted in cells`;
     await this._map.drawn();
     by("place").setAttribute("aria-busy", "false");
   }

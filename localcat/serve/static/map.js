@@ -48,9 +48,9 @@ export class CatalogMap {
     else this.leaflet.setView([20, 0], 2, { animate: false });
   }
 
-  /** Show a box as large as possible. */
+  /** Show a box as large as possible; west > east across the antimeridian. */
   fit([west, south, east, north]) {
-    const bounds = [[Math.max(south, -85), west], [Math.min(north, 85), east]];
+    const bounds = [[Math.max(south, -85), west], [Math.min(north, 85), east < west ? east + 360 : east]];
     this.leaflet.fitBounds(bounds, { padding: [24, 24], maxZoom: 12, animate: false });
   }
 

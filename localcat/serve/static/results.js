@@ -31,6 +31,7 @@ export class Results {
 
   /** Say why nothing is found. */
   async explain(filters) {
+    by("list").replaceChildren();
     by("list").hidden = by("more").hidden = true;
     const told = await ask("explanation", filters);
     if (told === null) return;

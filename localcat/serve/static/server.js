@@ -20,7 +20,7 @@ export async function ask(name, parameters = {}, { as = "json", kind = name } = 
   running.set(kind, mine);
   try {
     const answer = await fetch(`page/${name}?${query(parameters)}`, { signal: mine.signal });
-    if (!answer.ok) throw new Error(await told(answer));
+    if (!answer.ok) throw new Error(await reasonOf(answer));
     const content = as === "bytes" ? await answer.arrayBuffer() : await answer.json();
     if (running.get(kind) !== mine) return null;
     show("");
@@ -40,7 +40,19 @@ export function show(text) {
   by("trouble").hidden = !text;
 }
 
-async function told(answer) {
+/** Save what is at an address as a file; an error says why it cannot be had. */
+export async function save(address, name) {
+  const answer = await fetch(address);
+  if (!answer.ok) throw new Error(await reasonOf(answer));
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(await answer.blob());
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
+
+/** What an answer that is an error says. */
+export async function reasonOf(answer) {
   const content = await answer.text();
   try {
     const description = JSON.parse(content).description;
