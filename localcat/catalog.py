@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     )
     from localcat.models.attributes.values import File
     from localcat.models.backend import Formats, Pictures, PixelReader
+    from localcat.sharing.bundle import BundleReport
     from localcat.sharing.merge import MergeReport, Policy
     from localcat.writing.bulk.report import AddReport
     from localcat.writing.ingest.outcome import IngestReport
@@ -888,6 +889,87 @@ class Catalog:
         from localcat.maintenance.backup import backup  # brings rasterio
 
         return backup(self.file, dest, copy_in_place=copy_in_place, progress=progress)
+
+    def bundle(
+        self,
+        dest: str | os.PathLike[str],
+        search: ImageSearch | None = None,
+        *,
+        clip: Any = None,
+        bands: Sequence[str] | None = None,
+        resolution: Any = None,
+        max_bytes: int | str | None = None,
+        dry_run: bool = False,
+        progress: bool | None = None,
+    ) -> BundleReport:
+        """Write chosen images, their products and their pixels into one archive that can be taken along.
+
+        It holds a catalog, its data folder, and an index of tiles (see `to_gti`) for each product; files indexed in
+        place are taken along. Members are stored as they are, and a manifest has their sha256. `unpack` opens it; so
+        does any program that reads ZIP.
+
+        Parameters
+        ----------
+        dest : path
+            A new file, such as ``"kit.zip"``.
+        search : ImageSearch, optional
+            Which images; all when left out.
+        clip : AOI or anything that `AOI` takes as its geometry, optional
+            Only images there; of each the pixels in the box around it, on the image's own grid. A footprint becomes
+            its part there.
+        bands : sequence of str, optional
+            Only these bands.
+        resolution : float, Resolution or str, optional
+            The size of a pixel that is fine enough, in metres or such as ``"30m"``: of every so many pixels along each
+            axis the middle one is kept.
+        max_bytes : int or str, optional
+            How large the archive may be, such as ``"2 GB"``. Images are taken in the order of the search if it has
+            one, else the newest first and then those with few clouds, as long as there is room.
+        dry_run, progress : bool
+            Only report what would be written. Show progress; None for: if the output is a terminal.
+
+        Returns
+        -------
+        BundleReport
+            What is in it, what had no room, and what has no pixel in the area.
+
+        Raises
+        ------
+        CatalogExistsError, NotFoundError, CorruptImageError, StorageFullError
+            If there is something at `dest`; no image is found or fits; a file is missing or damaged; the disk has no
+            room.
+        """
+        from localcat.sharing.bundle import Wanted, bundle  # brings rasterio
+
+        wanted = Wanted(search, clip, bands, resolution, max_bytes)
+        return bundle(self, dest, wanted, dry_run=dry_run, progress=progress, facade=type(self))
+
+    @classmethod
+    def unpack(
+        cls, path: str | os.PathLike[str], dest: str | os.PathLike[str] | None = None, *, progress: bool | None = None
+    ) -> Self:
+        """Unpack an archive that `bundle` wrote into a new folder, and open its catalog.
+
+        Parameters
+        ----------
+        path : path
+            The archive; it may come from a stranger.
+        dest : path, optional
+            The new folder; beside the archive, with its name without ``.zip``, when left out.
+        progress : bool, optional
+            Show progress; by default if the output is a terminal.
+
+        Raises
+        ------
+        UnsupportedCatalogError
+            If it is no bundle, or not as it was written: a member is changed, missing, unknown, a link, compressed, or
+            named so that it would come to lie outside of the folder. Nothing is left behind then.
+        CatalogExistsError, StorageFullError
+            If there is something at `dest`, or the disk has no room.
+        """
+        from localcat.sharing.bundle import unpack  # brings rasterio
+
+        return cls.open(unpack(path, dest, progress))
 
     def relocate(
         self, old: str | os.PathLike[str], new: str | os.PathLike[str], *, dry_run: bool = False

@@ -51,6 +51,10 @@ COMMANDS = {  # by what they are for: each command, the module that has it, and 
         "recover": ("keeping", "Save what can be read of a damaged catalog."),
         "doctor": ("keeping", "Look at the machine and the disk."),
     },
+    "Taking along": {
+        "bundle": ("travelling", "Pack images and pixels into one archive."),
+        "unpack": ("travelling", "Unpack such an archive."),
+    },
     "More": {
         "demo": ("more", "Show the whole flow."),
         "completion": ("more", "Let the shell complete what you type."),

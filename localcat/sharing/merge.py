@@ -196,10 +196,10 @@ class _Comparison:
                 )
 
     def _change(self, kind: type[CatalogObjectBase], uid: str, row: rows.Row, known: rows.Row | None) -> _Change | None:
-        values, files = _values_of(self.other, kind, uid, row)
+        values, files = values_of(self.other, kind, uid, row)
         if known is None:
             _count(self.report.added, kind)
-        elif not self._is_taken(kind, uid, (values, files), _values_of(self.catalog, kind, uid, known)):
+        elif not self._is_taken(kind, uid, (values, files), values_of(self.catalog, kind, uid, known)):
             return None
         named, copies = self._files_here(values, files)
         return _Change(kind, uid, _version(row), None if known is None else _version(known), named, copies)
@@ -274,7 +274,7 @@ def _count(counts: dict[str, int], kind: type[CatalogObjectBase]) -> None:
     counts[kind.table] = counts.get(kind.table, 0) + 1
 
 
-def _values_of(catalog: CatalogFile, kind: type[CatalogObjectBase], uid: str, row: rows.Row) -> _Values:
+def values_of(catalog: CatalogFile, kind: type[CatalogObjectBase], uid: str, row: rows.Row) -> _Values:
     """Return the attributes of a row as they are stored, each checked as if it were assigned; and its files."""
     attributes = kind._class_of(row, catalog.path)._attributes
     values: dict[str, Stored] = dict.fromkeys(kind._columns())
@@ -309,7 +309,7 @@ def _values_of(catalog: CatalogFile, kind: type[CatalogObjectBase], uid: str, ro
 
 def _corrupt(catalog: CatalogFile, kind: type[CatalogObjectBase], uid: str, what: str) -> CorruptCatalogError:
     return CorruptCatalogError(
-        f"{kind.table} '{uid}' of '{catalog.path}' is damaged: {what}; nothing was merged, mend or delete it there"
+        f"{kind.table} '{uid}' of '{catalog.path}' is damaged: {what}; nothing was taken, mend or delete it there"
     )
 
 
@@ -377,7 +377,7 @@ def _write(catalog: CatalogFile, other: CatalogFile, changes: list[_Change], tem
                     for change in chunk:
                         if change.row not in read:
                             raise _changed_meanwhile(other, change)
-                        values, _ = _values_of(other, kind, change.uid, read[change.row])
+                        values, _ = values_of(other, kind, change.uid, read[change.row])
                         discarded += _write_one(catalog, transaction.connection, change, values, products)
             for product in products:
                 rows.refresh_resolutions(transaction.connection, product)

@@ -38,14 +38,23 @@ def outside_cutline(cutline: BaseGeometry, grid: Grid, *, all_touched: bool = Fa
     -------
     ndarray of bool, shape (row, column)
     """
+    area = area_on(cutline, grid)
+    if area.is_empty:
+        return numpy.ones(grid.shape, dtype=bool)
     with raster_environment():
-        area = copies_on_turns(cutline if grid.crs == WGS84 else _projected(cutline, grid), grid)
-        if area.is_empty:
-            return numpy.ones(grid.shape, dtype=bool)
         outside: NDArray[numpy.bool_] = geometry_mask(
             [area], out_shape=grid.shape, transform=grid.transform, all_touched=all_touched
         )
         return outside
+
+
+def area_on(area: BaseGeometry, grid: Grid) -> BaseGeometry:
+    """Return an area in longitude and latitude in the CRS of a grid, on each turn around the Earth that the grid is on.
+
+    It is empty if the projection is defined nowhere in it.
+    """
+    with raster_environment():
+        return copies_on_turns(area if grid.crs == WGS84 else _projected(area, grid), grid)
 
 
 def _projected(cutline: BaseGeometry, grid: Grid) -> BaseGeometry:

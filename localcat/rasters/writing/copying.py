@@ -191,22 +191,7 @@ def as_cog(
     check_crs_is_kept(grid)
     chosen = options or CogOptions()
     check_overviews(chosen.overviews, grid.shape)
-    known = [(declared or {}).get(number, BandLayer()) for number in range(1, description.count + 1)]
-    bands = [
-        BandLayer(
-            description=description.descriptions[at],
-            nodata=_nodata_of(description, at, known[at].nodata),
-            is_alpha=description.alpha_index == at + 1 or known[at].is_alpha,
-            is_categorical=known[at].is_categorical or description.colormaps[at] is not None,
-            is_mask=known[at].is_mask,
-            color=description.color_interpretations[at],
-            colormap=description.colormaps[at],
-            scale=description.scales[at],
-            offset=description.offsets[at],
-            unit=description.units[at] or None,
-        )
-        for at in range(description.count)
-    ]
+    bands = layers_in(description, declared)
     with (
         _whole(source, declared, max_bytes) as (plain, fill_fraction),
         small_cache(),
@@ -222,6 +207,26 @@ def as_cog(
     if straight is not None:  # the grid also has pixels outside of the file
         fill_fraction = check_pixels(destination, declared=declared, max_bytes=max_bytes)
     return replace(digest, fill_fraction=fill_fraction)
+
+
+def layers_in(description: RasterDescription, declared: Mapping[int, BandLayer] | None) -> list[BandLayer]:
+    """Return what is to be said of the bands of a file that is written again: its own words, and what is declared."""
+    known = [(declared or {}).get(number, BandLayer()) for number in range(1, description.count + 1)]
+    return [
+        BandLayer(
+            description=description.descriptions[at],
+            nodata=_nodata_of(description, at, known[at].nodata),
+            is_alpha=description.alpha_index == at + 1 or known[at].is_alpha,
+            is_categorical=known[at].is_categorical or description.colormaps[at] is not None,
+            is_mask=known[at].is_mask,
+            color=description.color_interpretations[at],
+            colormap=description.colormaps[at],
+            scale=description.scales[at],
+            offset=description.offsets[at],
+            unit=description.units[at] or None,
+        )
+        for at in range(description.count)
+    ]
 
 
 def have_same_pixels(one: str | PathLike[str], other: str | PathLike[str]) -> bool:

@@ -1,0 +1,385 @@
+"""Chosen images as one archive with a small catalog, to be taken along; and such an archive unpacked."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from localcat.disk.data_folder import DataFolder
+from localcat.disk.faults import write_errors
+from localcat.disk.names import is_inside, require_usable
+from localcat.disk.ownership import data_path
+from localcat.disk.paths import absolute, is_local
+from localcat.disk.staging import staged
+from localcat.disk.system import flush_folder, name_new, rename
+from localcat.earth.contexts.aoi import AOI
+from localcat.earth.geometry import as_geometry
+from localcat.errors import (
+    BadRequestError,
+    CatalogError,
+    CatalogExistsError,
+    CatalogNotFoundError,
+    NotFoundError,
+    printable,
+)
+from localcat.interop.gti import to_gti
+from localcat.models.attributes.scalars import real
+from localcat.models.attributes.values import Resolution
+from localcat.models.html import Printed
+from localcat.progress import shown
+from localcat.sharing.archive import Archive, opened_archive, refused, write_archive
+from localcat.sharing.cuts import Wish
+from localcat.sharing.kit import Chosen, Kit, Layouts, products_of
+from localcat.store.catalog_file import CatalogFile
+from localcat.store.file.connection import OpenOptions
+
+if TYPE_CHECKING:
+    from localcat.models.backend import Backend
+    from localcat.search import ImageSearch
+
+_Facade: TypeAlias = "Callable[[CatalogFile], Backend]"
+
+_SUFFIX = ".zip"
+_EMPTY_BYTES = 256_000  # of an archive without images: the catalog file and the manifest
+_IMAGE_BYTES = 1_900  # of the rows of an image, and of its entries in the lists of the archive
+_INDEX_BYTES = 70_000  # of an index of tiles: one for each product and CRS
+_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
+_SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]i?)?b?\s*", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class BundleReport(Printed):
+    """What `Catalog.bundle` wrote; with ``dry_run`` what it would write, as far as can be told.
+
+    Parameters
+    ----------
+    path : Path
+        The archive.
+    images : tuple of str
+        The ids of the images in it, in the order in which they were chosen.
+    files : int
+        How many files of images are in it.
+    size_bytes : int or None
+        Of the archive; None with ``dry_run``.
+    estimated_bytes : int
+        What was expected of it before.
+    left_out : tuple of str
+        The ids of images for which ``max_bytes`` had no room.
+    outside : tuple of str
+        The ids of images that have no pixel in the area, though their footprint touches it, or none of the bands.
+    """
+
+    path: Path
+    images: tuple[str, ...]
+    files: int
+    size_bytes: int | None
+    estimated_bytes: int
+    left_out: tuple[str, ...] = ()
+    outside: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        size = f"about {self.estimated_bytes:,}" if self.size_bytes is None else f"{self.size_bytes:,}"
+        text = f"{self.path.name}: {len(self.images):,} images, {self.files:,} files, {size} bytes"
+        if self.left_out:
+            text += f"; no room for {len(self.left_out):,} images"
+        if self.outside:
+            text += f"; {len(self.outside):,} images have no pixel in the area or none of the bands"
+        return printable(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be in a bundle; `Catalog.bundle` explains each."""
+
+    search: ImageSearch | None
+    clip: Any
+    bands: Sequence[str] | None
+    resolution: Any
+    max_bytes: int | str | None
+
+
+def bundle(
+    catalog: Backend,
+    dest: str | os.PathLike[str],
+    wanted: Wanted,
+    *,
+    dry_run: bool,
+    progress: bool | None,
+    facade: _Facade,
+) -> BundleReport:
+    """Write an archive; `Catalog.bundle` says how."""
+    target = _new_archive(dest, outside=catalog.file.data_folder.path)
+    wish = _wish(catalog, wanted)
+    room = None if wanted.max_bytes is None else _bytes_of(wanted.max_bytes)
+    if catalog.database.in_transaction:
+        raise BadRequestError("a bundle holds what is committed; make it outside of the transaction")
+    layouts = Layouts(catalog, wish)
+    choice = _Choice(room)
+    found = _searched(catalog, wanted.search, wish)
+    for image in shown(found, "choosing", "images", progress, total=None if progress is False else found.count()):
+        choice.add(str(image.id), layouts.chosen(image))
+    if not choice.taken:
+        raise NotFoundError(_why_nothing(choice, room))
+    if dry_run:
+        return choice.report(target, choice.taken, None)
+    with staged(target) as staging:
+        inside, archive = staging / "kit", staging / target.name
+        with write_errors(inside):
+            inside.mkdir()
+        DataFolder(staging).require_space(2 * choice.size_bytes)
+        kit = Kit(catalog, inside / f"{target.stem}.gpkg", wish)
+        with closing(kit.file):
+            written = list(_written(kit, choice, layouts, room, progress))
+            size = _packed(kit, written, archive, _about(catalog, wish), progress, facade)
+            while room is not None and size > room:
+                _drop(kit, choice, written, size - room)
+                archive.unlink()
+                size = _packed(kit, written, archive, _about(catalog, wish), progress, facade)
+        with write_errors(target):
+            try:
+                name_new(archive, target)
+            except FileExistsError:
+                raise _exists(target) from None
+            flush_folder(target.parent)
+    return choice.report(target, written, size)
+
+
+def _new_archive(dest: str | os.PathLike[str], *, outside: Path) -> Path:
+    """Return the absolute path of an archive that is to be made; `new_pair` does the same for a catalog."""
+    target = absolute(dest)
+    if target.suffix.lower() != _SUFFIX:
+        raise BadRequestError(f"a bundle is a file such as 'kit{_SUFFIX}', not '{dest}'")
+    if not target.parent.is_dir():
+        raise CatalogNotFoundError(f"the folder '{target.parent}' does not exist; make it first")
+    if is_inside(target, outside):
+        raise BadRequestError(f"'{target}' is in the data folder '{outside}' itself; choose another place")
+    require_usable(target)
+    if os.path.lexists(target):
+        raise _exists(target)
+    return target
+
+
+def _exists(target: Path) -> CatalogExistsError:
+    return CatalogExistsError(f"'{target}' already exists; choose another name, or move it away")
+
+
+def _wish(catalog: Backend, wanted: Wanted) -> Wish:
+    """Check what is to be done to files."""
+    clip, bands, resolution = wanted.clip, wanted.bands, wanted.resolution
+    area = None if clip is None else as_geometry(clip, of="the area of a bundle")
+    if (
+        isinstance(clip, AOI)
+        and clip.geometry is not None
+        and clip.bounds is not None
+        and clip.bounds_crs == "EPSG:4326"
+    ):
+        area = clip.geometry.intersection(as_geometry(clip.bounds))
+        if area.is_empty:
+            raise BadRequestError("the geometry and the bounds of the area of a bundle have nothing in common")
+    names = None
+    if bands is not None:
+        if isinstance(bands, str) or not all(isinstance(name, str) for name in bands) or not list(bands):
+            raise BadRequestError(f"bands is a list of names such as ['red', 'nir'], not {bands!r}")
+        names = tuple(dict.fromkeys(bands))
+        known = {str(band.name) for band in catalog.bands}
+        unknown = [name for name in names if name not in known]
+        if unknown:
+            raise BadRequestError(f"there is no band '{unknown[0]}' in the catalog; `localcat ls` lists products")
+    return Wish(area, names, None if resolution is None else _metres(resolution))
+
+
+def _metres(resolution: Any) -> float:
+    number = real(resolution)
+    if number is not None:
+        resolution = {"value": number, "unit": "meters"}
+    metres = resolution.metres if isinstance(resolution, Resolution) else Resolution._of_mapping(resolution).metres
+    if not metres > 0:
+        raise BadRequestError(f"resolution is more than nothing, such as 30 or '30m', not {resolution!r}")
+    return float(metres)
+
+
+def _bytes_of(value: int | str) -> int:
+    """Return a number of bytes, given as one or as text such as ``"2 GB"``."""
+    match = _SIZE.fullmatch(value) if isinstance(value, str) else None
+    if match is not None:
+        return round(float(match[1]) * _UNITS[(match[2] or "").lower()])
+    if isinstance(value, bool) or not isinstance(value, int) or value <= 0:
+        raise BadRequestError(f"max_bytes is a number of bytes, or text such as '2 GB' or '700 MiB', not {value!r}")
+    return value
+
+
+def _searched(catalog: Backend, search: ImageSearch | None, wish: Wish) -> ImageSearch:
+    """Return the images in the order in which they are chosen: the newest first, then those with few clouds."""
+    images = catalog.images if search is None else search
+    if wish.area is not None:
+        images = images.intersects(wish.area)
+    return images if images._order else images.sort("-acquired", "cloud_fraction")
+
+
+def _why_nothing(choice: _Choice, room: int | None) -> str:
+    if choice.left_out:
+        return f"not one image fits into {room:,} bytes: the first would take about {choice.first_bytes:,}"
+    if choice.outside:
+        return (
+            f"none of the {len(choice.outside):,} images has a pixel in the area, of these bands; nothing was bundled"
+        )
+    return "the search finds no image; nothing was bundled"
+
+
+class _Choice:
+    """The images that fit, as they come.
+
+    Parameters
+    ----------
+    room : int or None
+        How many bytes the archive may have.
+    """
+
+    def __init__(self, room: int | None) -> None:
+        self._room = room
+        self._indexes: set[tuple[str, str | None]] = set()
+        self.taken: list[Chosen] = []
+        self.left_out: list[str] = []
+        self.outside: list[str] = []
+        self.size_bytes = _EMPTY_BYTES
+        self.first_bytes = 0
+
+    def add(self, image_id: str, chosen: Chosen | None) -> None:
+        """Take an image, or note why not."""
+        if chosen is None:
+            self.outside.append(image_id)
+            return
+        needed = chosen.size_bytes + _IMAGE_BYTES
+        index = (chosen.product_id, chosen.image.cs_code or chosen.image.projection)
+        if chosen.has_pixels and index not in self._indexes:
+            needed += _INDEX_BYTES
+        self.first_bytes = self.first_bytes or self.size_bytes + needed
+        if self._room is not None and self.size_bytes + needed > self._room:
+            self.left_out.append(image_id)
+            return
+        if chosen.has_pixels:
+            self._indexes.add(index)
+        self.size_bytes += needed
+        self.taken.append(chosen)
+
+    def report(self, path: Path, written: Sequence[Chosen], size: int | None) -> BundleReport:
+        """Return what became of it."""
+        files = sum(len(one.files) if one.cuts is None else len(one.cuts) for one in written)
+        ids = tuple(str(one.image.id) for one in written)
+        left_out, outside = tuple(self.left_out), tuple(self.outside)
+        return BundleReport(path, ids, files, size, self.size_bytes, left_out, outside)
+
+
+def _written(kit: Kit, choice: _Choice, layouts: Layouts, room: int | None, progress: bool | None) -> Iterator[Chosen]:
+    """Write what was chosen into the small catalog; yield the images that are in it."""
+    for product_id in products_of(choice.taken):
+        kit.add_product(product_id, layouts.bands(product_id), layouts.of(product_id))
+    spare = None if room is None else room - choice.size_bytes
+    for chosen in shown(choice.taken, "writing", "images", progress):
+        size = kit.add_image(chosen, spare)
+        if size is None:
+            choice.left_out.append(str(chosen.image.id))
+            continue
+        spare = None if spare is None else spare + chosen.size_bytes - size
+        yield chosen
+
+
+def _packed(
+    kit: Kit, written: Sequence[Chosen], archive: Path, about: dict[str, Any], progress: bool | None, facade: _Facade
+) -> int:
+    """Write the archive, with an index of tiles for each product that has pixels; return its size."""
+    view, folder = facade(kit.file), kit.file.path.parent
+    for product_id in products_of(one for one in written if one.has_pixels):
+        with suppress(BadRequestError):  # no bands, or no image on a grid that is not turned
+            to_gti(view, product_id, folder, search=None, progress=False)
+    return write_archive(folder, archive, kit.file.path.name, about, progress)
+
+
+def _drop(kit: Kit, choice: _Choice, written: list[Chosen], excess: int) -> None:
+    """Take the last images out again, for which there is no room after all.
+
+    Raises
+    ------
+    NotFoundError
+        If none would be left.
+    """
+    while excess > 0:
+        dropped = written.pop()
+        if not written:
+            raise NotFoundError(f"not one image fits: the archive would have {excess:,} bytes more than max_bytes")
+        excess -= kit.drop(dropped)
+        choice.left_out.append(str(dropped.image.id))
+
+
+def _about(catalog: Backend, wish: Wish) -> dict[str, Any]:
+    """Return what the manifest says of where an archive came from."""
+    about: dict[str, Any] = {
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
+        "source": {"uuid": catalog.file.setting("uuid"), "file": catalog.file.path.name},
+    }
+    if wish.area is not None:
+        about["clip"] = wish.area.wkt
+    if wish.bands is not None:
+        about["bands"] = list(wish.bands)
+    if wish.metres is not None:
+        about["resolution_metres"] = wish.metres
+    return about
+
+
+def unpack(path: str | os.PathLike[str], dest: str | os.PathLike[str] | None, progress: bool | None) -> Path:
+    """Unpack an archive; `Catalog.unpack` says how."""
+    with opened_archive(path) as archive:
+        folder = archive.path.with_suffix("") if dest is None else absolute(dest)
+        if os.path.lexists(folder):
+            raise _exists(folder)
+        if not folder.parent.is_dir():
+            raise CatalogNotFoundError(f"the folder '{folder.parent}' does not exist; make it first")
+        require_usable(folder)
+        with staged(folder) as staging:
+            inside = staging / "kit"
+            with write_errors(inside):
+                inside.mkdir()
+            DataFolder(staging).require_space(sum(size for size, _ in archive.manifest.members.values()))
+            for name in shown(sorted(archive.manifest.members), "unpacking", "files", progress):
+                archive.extract(name, inside / name)
+            _check_catalog(archive, inside)
+            for one in (*(path for path in inside.rglob("*") if path.is_dir()), inside):
+                flush_folder(one)
+            with write_errors(folder):
+                if os.path.lexists(folder):
+                    raise _exists(folder)
+                rename(inside, folder)
+                flush_folder(folder.parent)
+    return folder / archive.manifest.catalog
+
+
+def _check_catalog(archive: Archive, folder: Path) -> None:
+    """Refuse a catalog whose schema is not ours, or whose rows name files that did not come with it.
+
+    Raises
+    ------
+    UnsupportedCatalogError
+        If it is one.
+    """
+    name = archive.manifest.catalog
+    data = data_path(Path(name)).name
+    asked = (
+        "SELECT file.href, file.owned FROM image_file AS file JOIN image ON image.id = file.image_id "
+        "WHERE file.href IS NOT NULL AND (file.owned OR image.storage_state = 'available')"
+    )
+    try:
+        opened = CatalogFile.open(folder / name, OpenOptions(read_only=True, trusted=False))
+        with closing(opened), opened.database.read() as connection:
+            files = connection.execute(asked).fetchall()
+    except CatalogError as error:
+        told = str(error).replace(str(folder / name), name)
+        raise refused(archive.path, f"its catalog cannot be used: {told}") from error
+    for href, is_owned in files:
+        if (is_owned and f"{data}/{href}" not in archive.manifest.members) or (not is_owned and is_local(href)):
+            raise refused(archive.path, f"its catalog names the file '{href}', which is not in it")
