@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import enum
+import importlib
+import inspect
 import re
 import subprocess
 import sys
@@ -10,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import localcat
-from tests import examples, house
+from tests import commands, examples, house
 from tests.markdown import blocks, printed_blocks, run
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -68,6 +71,44 @@ def test_every_public_name_is_in_the_reference() -> None:
     for page in sorted((ROOT / "docs" / "reference").glob("*.rst")):
         named += re.findall(r"^\.\. auto\w+:: localcat\.(\w+)$", page.read_text(encoding="utf-8"), re.M)
     assert sorted(named) == localcat.__all__
+
+
+@pytest.mark.parametrize("module", ["exceptions", "geo", "scenes", "serve", "testing", "utils"])
+def test_every_name_of_the_other_public_modules_is_in_the_reference(module: str) -> None:
+    page = (ROOT / "docs" / "reference" / "modules.rst").read_text(encoding="utf-8")
+    page += (ROOT / "docs" / "reference" / "errors.rst").read_text(encoding="utf-8")
+    words = set(re.findall(r"\w+", page))
+    assert [name for name in importlib.import_module(f"localcat.{module}").__all__ if name not in words] == []
+
+
+def test_the_reference_shows_the_values_of_each_named_choice() -> None:
+    page = (ROOT / "docs" / "reference" / "choices.rst").read_text(encoding="utf-8")
+    shown = re.findall(r"^\.\. autoclass:: localcat\.(\w+)\n   :undoc-members:$", page, re.M)
+    public = {name: getattr(localcat, name) for name in localcat.__all__}
+    enums = [name for name, one in public.items() if isinstance(one, type) and issubclass(one, enum.Enum)]
+    assert sorted(shown) == sorted(enums)
+
+
+def test_every_public_method_has_words_for_the_reference() -> None:
+    """The reference is made of docstrings; a member without one is not on it."""
+    silent = []
+    for name in localcat.__all__:
+        owner = getattr(localcat, name)
+        for member, value in vars(owner).items() if isinstance(owner, type) else ():
+            is_shown = isinstance(value, property | classmethod | staticmethod) or inspect.isfunction(value)
+            if is_shown and not member.startswith("_") and not inspect.getdoc(getattr(owner, member)):
+                silent.append(f"{name}.{member}")
+    assert silent == []
+
+
+def test_every_command_and_option_is_in_the_documents() -> None:
+    page = commands.DOCUMENT.read_text(encoding="utf-8")
+    for words, command in commands.every_command():
+        start = page.index(f"\n### localcat {words}\n")
+        part = page[start : page.index("\n```\n", start)]
+        for option in (word for param in command.params for word in (*param.opts, *param.secondary_opts)):
+            if option.startswith("-"):
+                assert re.search(rf"(?<![\w-]){re.escape(option)}(?![\w-])", part), f"localcat {words} {option}"
 
 
 def test_every_page_is_in_the_index_of_the_site() -> None:
