@@ -419,6 +419,57 @@ def test_a_log_that_goes_at_the_last_moment_ends_the_write(
         assert catalog.products.sort("id").ids() == ["acme:after", "acme:x", "acme:y", "acme:z"]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="SQLite's locks belong to the open file there")
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="sqlite3 cannot keep SQLite from deleting the log before 3.12")
+@pytest.mark.usefixtures("beside")
+def test_a_log_that_is_read_is_taken_away_by_nobody(path: Path, other: Other) -> None:
+    with with_wal(path) as catalog:
+        Product(id="y", name="Y", catalog=catalog).save()
+        other.do(save_product, "z")
+        with catalog.database.snapshot() as connection:
+            assert connection.execute("SELECT count(*) FROM product").fetchone() == (3,)
+            log = path.with_name("survey.gpkg-wal").stat().st_ino
+            path.open("rb").close()  # the locks of SQLite are gone
+            other.end()
+            assert path.with_name("survey.gpkg-wal").stat().st_ino == log
+            third = Other(path)
+            third.do(save_product, "later")
+            assert connection.execute("SELECT count(*) FROM product").fetchone() == (3,)
+            third.end()
+        assert product_ids(catalog) == ["acme:later", "acme:x", "acme:y", "acme:z"]
+    assert not journal.is_wal(path)
+
+
+@posix
+def test_a_log_that_goes_right_before_a_read_ends_the_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log, share = path.with_name("survey.gpkg-wal"), Locks.share
+    with with_wal(path) as catalog:
+        Product(id="y", name="Y", catalog=catalog).save()
+
+        def share_late(locks: Locks, seconds: float) -> None:
+            monkeypatch.undo()
+            log.rename(path.with_name("away"))
+            share(locks, seconds)
+
+        monkeypatch.setattr(Locks, "share", share_late)
+        with pytest.raises(StorageError, match="took its write-ahead log away; read it again"):
+            catalog.products.count()
+        path.with_name("away").rename(log)
+        assert catalog.products.count() == 2
+
+
+@pytest.mark.usefixtures("beside")
+def test_a_log_that_is_begun_by_another_goes_with_the_last_to_close(path: Path) -> None:
+    with Catalog.open(path) as early:
+        assert early.products.count() == 1
+        with with_wal(path) as catalog:
+            Product(id="y", name="Y", catalog=catalog).save()
+            assert early.products.count() == 2
+        assert journal.is_wal(path)
+        Product(id="z", name="Z", catalog=early).save()
+    assert not journal.is_wal(path)
+
+
 @pytest.mark.usefixtures("beside")
 def test_threads_have_a_log_together(path: Path) -> None:
     with with_wal(path) as catalog:

@@ -141,7 +141,8 @@ class Database:
         until = monotonic() + _CLOSING_SECONDS
         for session in list(self._sessions):
             session.close(until)
-        if self._has_wal and not self.read_only and self._pid == os.getpid():
+        has_log = self._has_wal or journal.has_log(self.path)  # another program may have begun one
+        if has_log and not self.read_only and self._pid == os.getpid():
             self._has_wal = False
             self._leave_wal()
         self._local = threading.local()
@@ -372,7 +373,7 @@ class Database:
             if session.transaction is not None:
                 session.require_own_task()
                 return session
-            is_looked_at = session.identity is not None and monotonic() < session.look_again
+            is_looked_at = session.identity is not None and monotonic() < session.look_again and session.has_its_log
             if session.depth or is_looked_at or self._is_current(session):
                 return session
         if session is not None:
@@ -401,6 +402,7 @@ class Database:
         session.look_again = monotonic() + _LOOK_SECONDS
         session.locks.look()
         is_same = session.identity == identity_of(self.path) and session.has_its_log
+        is_same = is_same and (session.has_wal or not journal.has_log(self.path))  # which was begun meanwhile
         return is_same and not (session.is_read_only and not self.read_only)
 
     def _open(self) -> Session:

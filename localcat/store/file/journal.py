@@ -6,6 +6,7 @@ copy, and works on network shares. A write-ahead log is for those who ask for it
 
 from __future__ import annotations
 
+import os
 import random
 import sqlite3
 import time
@@ -36,6 +37,11 @@ def sidecar(path: Path, kind: str) -> Path:
 def leftovers(path: Path) -> list[Path]:
     """Return the journals beside a file that hold something, in use or left by a crash."""
     return [found for kind in ("journal", "wal") if _size(found := sidecar(path, kind))]
+
+
+def has_log(path: Path) -> bool:
+    """Return whether a write-ahead log is beside a file; without a look into the file."""
+    return os.path.exists(f"{path}-wal")  # noqa: PTH110  # at each write
 
 
 def is_wal(path: Path) -> bool:

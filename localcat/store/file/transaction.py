@@ -91,7 +91,7 @@ class Session:
     is_read_only : bool
         Whether it was opened for reading only.
     has_wal : bool
-        Whether the file has a write-ahead log, with which readers and writers do not meet.
+        Whether the file has a write-ahead log, with which a commit keeps no reader waiting.
     query_seconds : float, optional
         How long a query may take.
     """
@@ -141,12 +141,14 @@ class Session:
                 self._lock.release()
                 raise self._closed_error()
             self.depth = 1
-            if not self.has_wal:
-                try:
-                    self.locks.share(self.timeout)
-                except BaseException:
-                    self._leave()
-                    raise
+            try:
+                self.locks.share(self.timeout)
+            except BaseException:
+                self._leave()
+                raise
+            if self._log is not None and not self.has_its_log:  # since it was looked at, a moment ago
+                self.__exit__(None, None, None)
+                raise self._log_error("read it again")
         else:
             self.depth += 1
         return self.connection
@@ -238,18 +240,20 @@ class Session:
         self.locks.begin(self.timeout)
         begin_writing(self.connection, self.timeout)
         if not self.has_its_log:  # since it was looked at, a moment ago
-            raise StorageError(
-                f"catalog '{self.path}': another program took its write-ahead log away; nothing was kept, "
-                "write it again"
-            )
+            raise self._log_error("nothing was kept, write it again")
         self._changes = self.connection.total_changes
+
+    def _log_error(self, remedy: str) -> StorageError:
+        self.look_again = 0.0
+        return StorageError(f"catalog '{self.path}': another program took its write-ahead log away; {remedy}")
 
     @property
     def has_its_log(self) -> bool:
         """Whether the write-ahead log that was opened is still the catalog's; what is written to another one is lost.
 
         SQLite deletes it when the last program closes the catalog, but takes itself for the last one if the locks of
-        this process were dropped, as closing any descriptor of the file does.
+        this process were dropped, as closing any descriptor of the file does. From Python 3.12 on no localcat lets it
+        (see `connect_as`), and one takes a log away only when nobody reads or writes.
         """
         return self._log is None or self._log == self._identity_of_log()
 
