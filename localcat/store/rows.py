@@ -89,9 +89,9 @@ def files_of(connection: sqlite3.Connection, row_ids: Sequence[int]) -> list[tup
     """
     sql = (
         "SELECT f.image_id, f.owned, f.href, f.size_bytes, f.hash, f.provider_id, f.provider_href "
-        "FROM json_each(?) AS wanted CROSS JOIN image_file AS f ON f.image_id = wanted.value "
-        "ORDER BY wanted.id, f.position"
-    )
+        "FROM json_each(?) AS wanted CROSS JOIN image_file AS f INDEXED BY sqlite_autoindex_image_file_1 "
+        "ON f.image_id = wanted.value"
+    )  # the outer loop and the index give the order; SQLite would sort all the columns once more
     found: list[tuple[Parameter, ...]] = []
     for start in range(0, len(row_ids), HYDRATION_CHUNK):
         found += connection.execute(sql, (json.dumps(list(row_ids[start : start + HYDRATION_CHUNK])),))

@@ -153,6 +153,42 @@ def test_rows_lie_by_product_place_and_time(catalog: Catalog, tmp_path: Path) ->
     ]
 
 
+def test_files_keep_their_order(catalog: Catalog, tmp_path: Path) -> None:
+    """Whatever the order in which their rows were written."""
+    product = make_product("a", spectral("red"), spectral("nir", file_index=1, band_index=0), catalog=catalog)
+    for name in "ab":
+        files = [{"href": f"https://x.org/{name}{number}"} for number in range(3)]
+        catalog.add_images([{"product": product, "name": name, "storage_state": "remote", "files": files}])
+    with catalog.database.write() as transaction:  # the last one first
+        transaction.connection.execute("UPDATE image_file SET position = position + 10")
+        transaction.connection.execute("UPDATE image_file SET position = 12 - position")
+    catalog.to_geoparquet(tmp_path / "items.parquet", progress=False)
+    found = {item["id"]: item for item in items_in(tmp_path / "items.parquet")}
+    assert [asset["href"] for asset in found["a"]["assets"].values()] == [f"https://x.org/a{n}" for n in (2, 1, 0)]
+    assert found == items_of(catalog)
+
+
+def test_patterns_are_told_apart_in_all_parts_of_a_file(
+    catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Images are read in parts; one like an image of another part has its Item, and one that is not has its own."""
+    monkeypatch.setattr("localcat.interop.geoparquet.file._CHUNK", 3)
+    product = make_product("a", spectral("red"), catalog=catalog)
+    records = [
+        {
+            "product": product,
+            "name": f"i{number:02}",
+            "cloud_fraction": 0.25 if number % 2 else None,
+            "cs_code": f"EPSG:3263{number % 3}",
+            "satellite_id": None if number % 5 else "sat",
+        }
+        for number in range(20)
+    ]
+    catalog.add_images(records, progress=False)
+    catalog.to_geoparquet(tmp_path / "items.parquet", progress=False)
+    assert {item["id"]: item for item in items_in(tmp_path / "items.parquet")} == items_of(catalog)
+
+
 def test_row_groups(catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("localcat.interop.geoparquet.file._CHUNK", 3)
     monkeypatch.setattr("localcat.interop.geoparquet.file._ROWS", 5)

@@ -126,6 +126,7 @@ class NewFile:
         self._times: set[str] = set()
         self._has_projected = False
         self._models: list[dict[str, Any]] = []  # the Item of one image of each pattern
+        self._places: dict[tuple[str, tuple[Any, ...]], int] = {}  # of these Items, by product and pattern
         self._has_odd = False
         self._collections: dict[str, _Collection] = {}
         self._box: list[float] | None = None
@@ -166,15 +167,18 @@ class NewFile:
         chunk = chunk_of(found, rows.files_of(connection, row_ids))
         patterns = patterns_of(chunk)
         layout = self._collections[product_id].layout
-        _, firsts, codes = numpy.unique(patterns, return_index=True, return_inverse=True)
-        odd = numpy.flatnonzero(patterns < 0).tolist()
-        skipped = 1 if odd else 0  # the odd ones are the first of the patterns
-        models = self._items(connection, layout, [chunk.ids[at] for at in firsts[skipped:].tolist()])
+        new: list[int] = []
+        for key, first in zip(patterns.keys, patterns.firsts, strict=True):
+            if (product_id, key) not in self._places:
+                self._places[product_id, key] = len(self._models) + len(new)
+                new.append(chunk.ids[first])
+        self._models += self._items(connection, layout, new)
+        odd = numpy.flatnonzero(patterns.codes < 0).tolist()
         items = self._items(connection, layout, [chunk.ids[at] for at in odd])
-        places = numpy.where(patterns < 0, -1, codes - skipped + len(self._models))
-        self._models += models
+        places = numpy.array([*(self._places[product_id, key] for key in patterns.keys), -1])  # for odd ones the last
         self._has_odd |= bool(odd)
-        return _Waiting(product_id, chunk, places, odd, [json.dumps(item, ensure_ascii=False) for item in items])
+        texts = [json.dumps(item, ensure_ascii=False) for item in items]
+        return _Waiting(product_id, chunk, places[patterns.codes], odd, texts)
 
     def _items(self, connection: sqlite3.Connection, layout: Layout, row_ids: Sequence[int]) -> list[dict[str, Any]]:
         """Return the Items of images, each made by itself."""
@@ -249,7 +253,8 @@ class NewFile:
             times.append(table["end_datetime"].filter(table["datetime"].is_valid()))
         ends = [pyarrow.compute.min_max(one.cast(pyarrow.int64())).as_py() for one in times]
         collection.widen(box, ends[0]["min"], max((one["max"] for one in ends if one["max"] is not None), default=None))
-        self._kinds |= {blob[1:5] for blob in table["geometry"].to_pylist() if blob is not None}
+        kinds = pyarrow.compute.unique(pyarrow.compute.binary_slice(table["geometry"], 1, 5)).to_pylist()
+        self._kinds |= {kind for kind in kinds if kind is not None}
 
 
 def _grouped(tables: Iterator[pyarrow.Table]) -> Iterator[pyarrow.Table]:

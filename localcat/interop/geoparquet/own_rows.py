@@ -19,7 +19,7 @@ import shapely
 
 from localcat.earth.geometry import from_wkb
 from localcat.interop.geoparquet.item_rows import CORNERS
-from localcat.interop.stac.assets import OWN, Layout, own_fields
+from localcat.interop.stac.assets import OWN, Layout, has_own_fields
 from localcat.interop.stac.values import VALUES
 from localcat.models.attributes.scalars import Integer, Number, Text
 from localcat.models.image import Image
@@ -56,6 +56,12 @@ class Chunk:
         Of each file its position in the image.
     files : dict of lists
         The files: owned, href, size_bytes, hash, provider_id, provider_href.
+    bounds : ndarray of shape (image, 4), optional
+        West, south, east and north of the footprints, NaN where there is none; None if no image has one.
+    percents : Array, optional
+        The cloud fractions in percent; None if no image has one.
+    is_inexact : ndarray, optional
+        Which of the fractions are not what their percents mean.
     """
 
     ids: list[int]
@@ -63,6 +69,9 @@ class Chunk:
     owners: NDArray[numpy.int64]
     places: NDArray[numpy.int64]
     files: dict[str, Sequence[Any]]
+    bounds: NDArray[numpy.float64] | None = None
+    percents: pyarrow.Array | None = None
+    is_inexact: NDArray[numpy.bool_] | None = None
 
 
 def chunk_of(found: Sequence[tuple[Any, ...]], files: Sequence[tuple[Any, ...]]) -> Chunk:
@@ -70,7 +79,7 @@ def chunk_of(found: Sequence[tuple[Any, ...]], files: Sequence[tuple[Any, ...]])
     ids, _, *values = zip(*found, strict=True)
     columns = {}
     for name, stored in zip(READ, values, strict=True):
-        if any(value is not None for value in stored):
+        if stored.count(None) < len(stored):
             columns[name] = column_of(name, Image._attributes[name]).array(stored)
     at = {row_id: position for position, row_id in enumerate(ids)}
     parts = [*zip(*files, strict=True)] or [()] * 7
@@ -78,33 +87,62 @@ def chunk_of(found: Sequence[tuple[Any, ...]], files: Sequence[tuple[Any, ...]])
     begins = numpy.searchsorted(owners, numpy.arange(len(ids)))
     places = numpy.arange(len(owners)) - begins[owners] if len(owners) else owners
     names = ("owned", "href", "size_bytes", "hash", "provider_id", "provider_href")
-    return Chunk(list(ids), columns, owners, places, dict(zip(names, parts[1:], strict=True)))
+    chunk = Chunk(list(ids), columns, owners, places, dict(zip(names, parts[1:], strict=True)))
+    if "geometry" in columns:
+        chunk.bounds = shapely.bounds(from_wkb(values[READ.index("geometry")]))
+    if "cloud_fraction" in columns:
+        fractions = columns["cloud_fraction"]
+        chunk.percents = moved(fractions, 2)
+        chunk.is_inexact = _true(compute.not_equal(moved(chunk.percents, -2), fractions))
+    return chunk
 
 
-def patterns_of(chunk: Chunk) -> NDArray[numpy.int64]:
-    """Return a number for each image; those with the same one have the same pattern, and odd ones have −1."""
+@dataclass(slots=True)
+class Patterns:
+    """Which images of a chunk have the same pattern.
+
+    Parameters
+    ----------
+    codes : ndarray
+        Of each image the position of its pattern in `keys`; −1 for odd ones.
+    keys : list
+        What tells one pattern of a product from the others, in other chunks as well.
+    firsts : list of int
+        The position of the first image of each.
+    """
+
+    codes: NDArray[numpy.int64]
+    keys: list[tuple[Any, ...]]
+    firsts: list[int]
+
+
+def patterns_of(chunk: Chunk) -> Patterns:
+    """Return the patterns of images: which attributes are set, in which CRS, with which kinds of files."""
     count = len(chunk.ids)
     is_odd = numpy.zeros(count, dtype=bool)
-    code = numpy.zeros(count, dtype=numpy.int64)
-
-    def combine(other: NDArray[Any]) -> None:
-        nonlocal code
-        _, values = numpy.unique(other, return_inverse=True)
-        _, code = numpy.unique(code * (int(values.max(initial=0)) + 1) + values, return_inverse=True)
-
+    attributes = numpy.zeros(count, dtype=numpy.int64)
     for name, column in chunk.columns.items():
         is_set = column.is_valid().to_numpy(zero_copy_only=False)
-        combine(is_set)
+        attributes |= is_set.astype(numpy.int64) << READ.index(name)
         is_odd |= _is_odd(name, column, is_set)
-    if "cs_code" in chunk.columns:
-        combine(chunk.columns["cs_code"].dictionary_encode().indices.fill_null(-1).to_numpy(zero_copy_only=False))
-    if "cloud_fraction" in chunk.columns:
-        combine(_is_inexact(chunk.columns["cloud_fraction"]))
-    if "geometry" in chunk.columns:
-        bounds = shapely.bounds(from_wkb(chunk.columns["geometry"].to_pylist()))
-        is_odd |= bounds[:, 2] - bounds[:, 0] >= 359  # which may be split at the antimeridian
-    combine(_kinds_of_files(chunk, is_odd))
-    return numpy.where(is_odd, -1, code)
+    codes = chunk.columns.get("cs_code", pyarrow.nulls(count, pyarrow.string())).dictionary_encode()
+    crs = codes.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    words = [*codes.dictionary.to_pylist(), None]
+    is_inexact = numpy.zeros(count, dtype=bool) if chunk.is_inexact is None else chunk.is_inexact
+    if chunk.bounds is not None:
+        is_odd |= chunk.bounds[:, 2] - chunk.bounds[:, 0] >= 359  # which may be split at the antimeridian
+    kinds = _kinds_of_files(chunk, is_odd)
+    joined = numpy.zeros(count, dtype=numpy.int64)
+    for one in (attributes, crs, is_inexact, kinds):
+        _, values = numpy.unique(one, return_inverse=True)
+        _, joined = numpy.unique(joined * (int(values.max(initial=0)) + 1) + values, return_inverse=True)
+    plain = numpy.flatnonzero(~is_odd)
+    _, firsts, found = numpy.unique(joined[plain], return_index=True, return_inverse=True)
+    where = plain[firsts].tolist()
+    keys = [(int(attributes[at]), words[int(crs[at])], bool(is_inexact[at]), int(kinds[at])) for at in where]
+    numbers = numpy.full(count, -1, dtype=numpy.int64)
+    numbers[plain] = found
+    return Patterns(numbers, keys, where)
 
 
 def _is_odd(name: str, column: pyarrow.Array, is_set: NDArray[numpy.bool_]) -> NDArray[numpy.bool_]:
@@ -138,7 +176,7 @@ def _kinds_of_files(chunk: Chunk, is_odd: NDArray[numpy.bool_]) -> NDArray[numpy
         for href, size, sha256 in zip(hrefs, files["size_bytes"], files["hash"], strict=True)
     ]
     own = zip(*(files[name] for name in ("href", "hash", "provider_id", "provider_href")), strict=True)
-    is_strange = numpy.array([bool(own_fields(*one)) for one in own]) | (chunk.places >= _MOST_FILES)
+    is_strange = numpy.array([has_own_fields(*one) for one in own]) | (chunk.places >= _MOST_FILES)
     is_odd[chunk.owners[is_strange]] = True
     shifts = 4 * numpy.minimum(chunk.places, _MOST_FILES)
     numpy.add.at(found, chunk.owners, numpy.array(kinds, dtype=numpy.int64) << shifts)
@@ -173,9 +211,9 @@ def values_by_column(
             is_period = columns["acquired_end"].is_valid()
             nothing = pyarrow.nulls(len(is_period), columns["acquired"].type)
             yield ("start_datetime",), compute.if_else(is_period, columns["acquired"], nothing)
-    if "geometry" in columns:
+    if chunk.bounds is not None:
         yield ("geometry",), columns["geometry"]
-        yield ("bbox",), _boxes(columns["geometry"])
+        yield ("bbox",), _boxes(chunk.bounds, columns["geometry"].is_null())
     if "geotrans" in columns:
         yield ("proj:transform",), _transforms(columns["geotrans"])
     if "x_pixels" in columns and "y_pixels" in columns:
@@ -183,8 +221,8 @@ def values_by_column(
     for name, column in columns.items():
         if name == "cloud_fraction":
             nothing = pyarrow.nulls(len(column), column.type)
-            yield (_PROPERTIES[name],), moved(column, 2)
-            yield (f"{OWN}{name}",), compute.if_else(pyarrow.array(_is_inexact(column)), column, nothing)
+            yield (_PROPERTIES[name],), chunk.percents
+            yield (f"{OWN}{name}",), compute.if_else(pyarrow.array(chunk.is_inexact), column, nothing)
         elif name in _PROPERTIES:
             yield (_PROPERTIES[name],), column
         elif name not in (*_GRID, "name", "extra_properties") and isinstance(Image._attributes[name], _SIMPLE):
@@ -214,10 +252,9 @@ def _files_by_column(
         yield ("assets", key, "file:checksum"), checksums.take(where)
 
 
-def _boxes(column: pyarrow.Array) -> pyarrow.Array:
-    bounds = shapely.bounds(from_wkb(column.to_pylist()))
+def _boxes(bounds: NDArray[numpy.float64], is_null: pyarrow.Array) -> pyarrow.Array:
     return pyarrow.StructArray.from_arrays(
-        [pyarrow.array(numpy.ascontiguousarray(bounds[:, at])) for at in range(4)], CORNERS, mask=column.is_null()
+        [pyarrow.array(numpy.ascontiguousarray(bounds[:, at])) for at in range(4)], CORNERS, mask=is_null
     )
 
 
@@ -252,11 +289,6 @@ def moved(column: pyarrow.Array, places: int) -> pyarrow.Array:
         pyarrow.decimal128(38, _PRECISION.scale - places), len(written), written.buffers(), offset=written.offset
     )
     return shifted.cast(pyarrow.string()).cast(pyarrow.float64())
-
-
-def _is_inexact(column: pyarrow.Array) -> NDArray[numpy.bool_]:
-    """Return which fractions are not what their percents mean."""
-    return _true(compute.not_equal(moved(moved(column, 2), -2), column))
 
 
 def _true(array: pyarrow.Array) -> NDArray[numpy.bool_]:

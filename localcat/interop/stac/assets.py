@@ -183,6 +183,12 @@ def _is_missing(file: File) -> bool:
     return file.href is None and str(file.provider_href).startswith(MISSING)
 
 
+def has_own_fields(href: str | None, sha256: str | None, provider_id: str | None, provider_href: str | None) -> bool:
+    """Return whether `own_fields` has something to say of a file."""
+    is_said = sha256 is None or _HEX.fullmatch(sha256) is not None
+    return not is_said or href is None or provider_id is not None or provider_href is not None
+
+
 def own_fields(
     href: str | None, sha256: str | None, provider_id: str | None, provider_href: str | None
 ) -> dict[str, str | None]:
