@@ -513,7 +513,7 @@ class Catalog:
         -------
         list of Path
             ``<catalog>.<product>.gti.gpkg``; one for each CRS, whose code is then in its name. If the bands are not in
-            one file in their order, a folder ``….tiles`` of virtual files is beside it.
+            one file in their order, or images not on one grid, a folder ``….tiles`` of virtual files is beside it.
 
         Raises
         ------

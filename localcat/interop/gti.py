@@ -6,6 +6,7 @@ https://gdal.org/en/stable/drivers/raster/gti.html and https://www.geopackage.or
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 import re
@@ -16,19 +17,27 @@ import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from dataclasses import replace as with_values
 from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
+
+from affine import Affine
 
 from localcat.disk.faults import write_errors
 from localcat.disk.paths import absolute, href_between
 from localcat.disk.staging import staged
 from localcat.disk.system import flush_folder, rename, replace
+from localcat.earth.contexts.grid import Grid
+from localcat.earth.projecting import turn_of
 from localcat.errors import BadRequestError, LocalcatError, NotFoundError
 from localcat.expressions.properties import properties as p
+from localcat.interop.gti_views import Tile, write_views
 from localcat.models.backend import bands_of
 from localcat.models.product import Product
 from localcat.progress import shown
+from localcat.rasters.warping.alignment import native_window
+from localcat.rasters.warping.longitudes import moved
 
 if TYPE_CHECKING:
     from rasterio.crs import CRS
@@ -83,18 +92,8 @@ INSERT INTO gpkg_extensions VALUES
     );
 """
 
+_CLOSE = 1e-6  # pixels within which a middle is on an edge
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9_-]+")
-
-
-@dataclass(frozen=True, slots=True)
-class Tile:
-    """An image as a rectangle of a mosaic."""
-
-    image_id: str
-    acquired: str | None  # as ISO 8601
-    rank: int
-    bounds: tuple[float, float, float, float]  # west, south, east, north, in the CRS
-    sources: tuple[Path, ...]  # its files, by position
 
 
 @dataclass
@@ -105,16 +104,29 @@ class Index:
     tiles: list[Tile] = field(default_factory=list)
     resolution: tuple[float, float] = (0.0, 0.0)  # of the finest
 
-    def add(self, tile: Tile, resolution: tuple[float, float]) -> None:
+    def add(self, tile: Tile) -> None:
         """Take a tile in."""
-        self.resolution = min(self.resolution, resolution) if self.tiles else resolution
+        self.resolution = min(self.resolution, tile.grid.resolution) if self.tiles else tile.grid.resolution
         self.tiles.append(tile)
 
-    @property
-    def bounds(self) -> tuple[float, float, float, float]:
-        """The box of all tiles."""
-        west, south, east, north = zip(*(tile.bounds for tile in self.tiles), strict=True)
-        return min(west), min(south), max(east), max(north)
+    def settled(self) -> tuple[Grid, list[Tile]]:
+        """Return the grid of the mosaic, and its tiles: no more than once around the Earth, where its ends meet."""
+        wests, souths, easts, norths = zip(*(tile.grid.bounds for tile in self.tiles), strict=True)
+        (across, down), north = self.resolution, max(norths)
+        west, width, tiles, turn = min(wests), max(easts) - min(wests), self.tiles, turn_of(self.crs)
+        if turn and width > turn + across / 2:  # some count from 0 to 360, and others from −180 to 180
+            west += round((-turn / 2 - west) / across) * across
+            tiles, width = [copy for tile in tiles for copy in _around(tile, west, west + turn, turn)], turn
+        shape = _count((north - min(souths)) / down), _count(width / across)
+        return Grid(self.crs, Affine(across, 0.0, west, 0.0, -down, north), shape), tiles
+
+
+def _around(tile: Tile, west: float, east: float, turn: float) -> Iterator[Tile]:
+    """Yield a tile moved by whole turns to where it reaches between two lengths."""
+    left, _, right, _ = tile.grid.bounds
+    for turns in range(math.ceil((west - right) / turn), math.floor((east - left) / turn) + 1):
+        if right + turns * turn > west and left + turns * turn < east:
+            yield with_values(tile, grid=moved(tile.grid, turns * turn), turns=turns)
 
 
 def to_gti(
@@ -159,25 +171,28 @@ def _indexes(catalog: Backend, images: ImageSearch, progress: bool | None) -> li
     """Return the tiles of images by CRS, each with a word for its CRS."""
     from localcat.earth.crs import crs_code, parse_crs  # brings rasterio
 
-    by_text: dict[str, Index] = {}
+    crs_of = functools.cache(parse_crs)
+    indexes: list[Index] = []
     for rank, image in enumerate(shown(images, "indexing tiles", "images", progress, total=images.number_found)):
         text, grid = image.cs_code or image.projection, image.geotrans
         if text is None or grid is None or image.x_pixels is None or image.y_pixels is None or grid[2] or grid[4]:
             continue
         try:
             paths = tuple(catalog.file.path_of(file) for file in image.files or ())
-            index = by_text.get(text) or by_text.setdefault(text, Index(parse_crs(text)))
+            crs = crs_of(text)
         except LocalcatError:  # a remote image, or one whose files may not be opened
             continue
         if not paths:
             continue
-        xs = sorted((grid[0], grid[0] + image.x_pixels * grid[1]))
-        ys = sorted((grid[3], grid[3] + image.y_pixels * grid[5]))
+        index = next((one for one in indexes if one.crs == crs), None)
+        if index is None:
+            index = Index(crs)
+            indexes.append(index)
         acquired = None if image.acquired is None else image.acquired.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
-        tile = Tile(str(image.id), acquired, rank, (xs[0], ys[0], xs[1], ys[1]), paths)
-        index.add(tile, (abs(grid[1]), abs(grid[5])))
+        pixels = Grid(crs, Affine.from_gdal(*grid), (image.y_pixels, image.x_pixels))
+        index.add(Tile(str(image.id), acquired, rank, pixels, paths))
     made = []
-    for number, index in enumerate(one for one in by_text.values() if one.tiles):
+    for number, index in enumerate(indexes):
         code = crs_code(index.crs)
         made.append((f"crs{number}" if code is None else code.lower().replace(":", "-"), index))
     return made
@@ -189,36 +204,39 @@ def _write(index: Index, bands: Sequence[Band], folder: Path, stem: str) -> Path
     The virtual files of each writing have a folder of their own, so that the index of before keeps its own until the
     new one has its name.
     """
-    target, tiles = folder / f"{stem}.gti.gpkg", folder / f"{stem}.tiles"
+    target, views_folder = folder / f"{stem}.gti.gpkg", folder / f"{stem}.tiles"
     layout = [(band.file_position, band.position) for band in bands]
     is_plain = layout == [(0, position) for position in range(len(bands))]
-    views = tiles / uuid.uuid4().hex[:8]
+    grid, tiles = index.settled()
+    views = views_folder / uuid.uuid4().hex[:8]
     with staged(target) as staging, write_errors(target):
         file, staged_views = staging / target.name, staging / views.name
-        places = []
-        if not is_plain:
-            staged_views.mkdir()
-        for tile in index.tiles:
-            if is_plain:
-                places.append(href_between(tile.sources[0], folder))
+        staged_views.mkdir()
+        placed = []
+        for number, tile in enumerate(tiles):
+            wanted = None if native_window(grid, tile.grid) is not None else _under(grid, tile.grid)
+            if wanted is not None and 0 in wanted.shape:  # it lies between the middles of pixels
+                continue
+            if is_plain and wanted is None and not tile.turns:
+                placed.append((tile, href_between(tile.sources[0], folder)))
             else:
-                name = f"{tile.rank}.vrt"
-                (staged_views / name).write_text(_view(tile, index, bands, views), encoding="utf-8")
-                places.append(f"{tiles.name}/{views.name}/{name}")
+                name = write_views(tile, wanted, bands, staged_views, views, str(number))
+                placed.append((tile, f"{views_folder.name}/{views.name}/{name}"))
+        has_views = any(staged_views.iterdir())
         with closing(sqlite3.connect(file)) as connection:
-            _fill(connection, index, bands, places)
+            _fill(connection, grid, bands, placed)
         try:
-            if not is_plain:
-                tiles.mkdir(exist_ok=True)
+            if has_views:
+                views_folder.mkdir(exist_ok=True)
                 rename(staged_views, views)
             replace(file, target)
         except BaseException:
             shutil.rmtree(views, ignore_errors=True)
             with suppress(OSError):
-                tiles.rmdir()  # unless it has those of an older index
+                views_folder.rmdir()  # unless it has those of an older index
             raise
         flush_folder(folder)
-    _remove_others(tiles, None if is_plain else views)
+    _remove_others(views_folder, views if has_views else None)
     return target
 
 
@@ -233,64 +251,41 @@ def _remove_others(tiles: Path, kept: Path | None) -> None:
                 tiles.rmdir()
 
 
-def _view(tile: Tile, index: Index, bands: Sequence[Band], folder: Path) -> str:
-    """Return a virtual file that has the bands of an image in their order, though they are in several files."""
-    from localcat.rasters.files.describe import describe  # brings rasterio
-
-    files = {position: describe(tile.sources[position]) for position in {band.file_position for band in bands}}
-    height, width = max((one.shape for one in files.values()), key=math.prod)
-    west, south, east, north = tile.bounds
-    transform = (west, (east - west) / width, 0.0, north, 0.0, -(north - south) / height)
-    parts = [
-        f'<VRTDataset rasterXSize="{width}" rasterYSize="{height}"><SRS>{escape(index.crs.to_wkt())}</SRS>'
-        f"<GeoTransform>{', '.join(repr(number) for number in transform)}</GeoTransform>"
-    ]
-
-    def source(position: int, name: str) -> str:
-        one = files[position]
-        place = escape(href_between(tile.sources[position], folder))
-        return (
-            f'<SimpleSource><SourceFilename relativeToVRT="1">{place}</SourceFilename><SourceBand>{name}</SourceBand>'
-            f'<SrcRect xOff="0" yOff="0" xSize="{one.shape[1]}" ySize="{one.shape[0]}"/>'
-            f'<DstRect xOff="0" yOff="0" xSize="{width}" ySize="{height}"/></SimpleSource>'
-        )
-
-    for number, band in enumerate(bands, start=1):
-        nodata = "" if band.nodata is None else f"<NoDataValue>{band.nodata!r}</NoDataValue>"
-        text = source(band.file_position, str(band.position + 1))
-        parts.append(f'<VRTRasterBand dataType="{band.data_type}" band="{number}">{nodata}{text}</VRTRasterBand>')
-    masked = [position for position in sorted(files) if files[position].has_internal_mask]
-    if masked:
-        parts.append(
-            f'<MaskBand><VRTRasterBand dataType="Byte">{source(masked[0], "mask,1")}</VRTRasterBand></MaskBand>'
-        )
-    return "".join([*parts, "</VRTDataset>"])
+def _under(grid: Grid, tile: Grid) -> Grid:
+    """Return the part of a grid whose pixels have their middles in a tile."""
+    t, (west, south, east, north) = grid.transform, tile.bounds
+    left, right = (math.ceil((x - t.c) / t.a - 0.5 - _CLOSE) for x in (west, east))
+    top, bottom = (math.ceil((y - t.f) / t.e - 0.5 - _CLOSE) for y in (north, south))
+    start = Affine(t.a, 0.0, t.c + left * t.a, 0.0, t.e, t.f + top * t.e)
+    return Grid(grid.crs, start, (max(bottom - top, 0), max(right - left, 0)))
 
 
-def _fill(connection: sqlite3.Connection, index: Index, bands: Sequence[Band], places: Iterable[str]) -> None:
+def _fill(
+    connection: sqlite3.Connection, grid: Grid, bands: Sequence[Band], placed: Iterable[tuple[Tile, str]]
+) -> None:
     """Write the tables of an index."""
     connection.executescript(_SCHEMA)
-    epsg = index.crs.to_epsg() if index.crs.to_authority() else None
+    epsg = grid.crs.to_epsg() if grid.crs.to_authority() else None
     srs = 100_000 if epsg is None else int(epsg)
     organization = "NONE" if epsg is None else "EPSG"
     connection.execute(
         "INSERT INTO gpkg_spatial_ref_sys VALUES (?, ?, ?, ?, ?, NULL)",
-        ("the CRS of the tiles", srs, organization, srs, index.crs.to_wkt()),
+        ("the CRS of the tiles", srs, organization, srs, grid.crs.to_wkt()),
     )
     connection.execute(
         "INSERT INTO gpkg_contents (table_name, data_type, identifier, min_x, min_y, max_x, max_y, srs_id) "
         "VALUES ('tiles', 'features', 'tiles', ?, ?, ?, ?, ?)",
-        (*index.bounds, srs),
+        (*grid.bounds, srs),
     )
     connection.execute("INSERT INTO gpkg_geometry_columns VALUES ('tiles', 'geom', 'POLYGON', ?, 0, 0)", (srs,))
-    for tile, place in zip(index.tiles, places, strict=True):
-        row = (_rectangle(tile.bounds, srs), place, tile.rank, tile.image_id, tile.acquired)
+    for tile, place in placed:
+        row = (_rectangle(tile.grid.bounds, srs), place, tile.rank, tile.image_id, tile.acquired)
         fid = connection.execute(
             "INSERT INTO tiles (geom, location, rank, image_id, acquired) VALUES (?, ?, ?, ?, ?)", row
         ).lastrowid
-        west, south, east, north = tile.bounds
+        west, south, east, north = tile.grid.bounds
         connection.execute("INSERT INTO rtree_tiles_geom VALUES (?, ?, ?, ?, ?)", (fid, west, east, south, north))
-    items = "".join(f'<MDI key="{name}">{escape(value)}</MDI>' for name, value in _settings(index, bands))
+    items = "".join(f'<MDI key="{name}">{escape(value)}</MDI>' for name, value in _settings(grid, bands))
     text = f"<GDALMultiDomainMetadata><Metadata>{items}</Metadata></GDALMultiDomainMetadata>"
     connection.execute(
         "INSERT INTO gpkg_metadata (id, md_standard_uri, metadata) VALUES (1, 'http://gdal.org', ?)", (text,)
@@ -301,12 +296,11 @@ def _fill(connection: sqlite3.Connection, index: Index, bands: Sequence[Band], p
     connection.commit()
 
 
-def _settings(index: Index, bands: Sequence[Band]) -> Iterator[tuple[str, str]]:
+def _settings(grid: Grid, bands: Sequence[Band]) -> Iterator[tuple[str, str]]:
     """Yield what GDAL asks an index for, so that it opens no tile to find it out."""
-    (across, down), (west, south, east, north) = index.resolution, index.bounds
-    yield "XSIZE", str(_count((east - west) / across))  # GDAL itself would count 48.00000000001 pixels as 49
-    yield "YSIZE", str(_count((north - south) / down))
-    yield "GEOTRANSFORM", ",".join(repr(number) for number in (west, across, 0.0, north, 0.0, -down))
+    yield "XSIZE", str(grid.width)  # GDAL itself would count 48.00000000001 pixels as 49
+    yield "YSIZE", str(grid.height)
+    yield "GEOTRANSFORM", ",".join(repr(number) for number in grid.geotransform)
     yield "BAND_COUNT", str(len(bands))
     yield "DATA_TYPE", ",".join(str(band.data_type) for band in bands)
     yield "SORT_FIELD", "rank"

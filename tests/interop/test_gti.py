@@ -62,6 +62,64 @@ def test_gdal_reads_our_mosaic(tmp_path: Path, kind: str) -> None:
         check(catalog, path, "acme:a", ["red", "nir"])
 
 
+GRIDS = {  # of the image on top, beside others of 60 m at 500,000 and 4,000,000
+    "rows to the north": (500_600, 60, 3_996_760, 60),
+    "columns to the west": (503_480, -60, 4_000_600, -60),
+    "half a pixel beside": (500_630, 60, 4_000_570, -60),
+    "a third of a pixel beside": (500_620, 60, 4_000_580, -60),
+    "coarser": (500_600, 120, 4_000_600, -120),
+    "coarser, by no whole number": (500_625, 140, 4_000_575, -140),
+    "finer": (500_610, 25, 4_000_590, -25),
+}
+
+
+@needs_gti
+@pytest.mark.parametrize("kind", ["nodata", "alpha", "internal mask"])
+@pytest.mark.parametrize("grid", GRIDS)
+def test_images_on_other_grids_are_seen_as_the_mosaic_has_them(tmp_path: Path, grid: str, kind: str) -> None:
+    """Before, GDAL left out those that do not run from north to south, and saw others half a pixel beside."""
+    with Catalog.create(tmp_path / "survey.gpkg", org="acme") as catalog:
+        nodata = {"nodata": 0} if kind == "nodata" else {}
+        bands = [spectral("red", **nodata), spectral("nir", **nodata), *([alpha()] if kind == "alpha" else [])]
+        product = make_product("a", *bands, catalog=catalog)
+        for day, corner in enumerate(CORNERS[:2]):
+            upload(product, f"s{day}", pixels(day), meta=meta(corner), acquired=f"2020-01-0{day + 1}")
+        x, across, y, down = GRIDS[grid]
+        other = {"geoTransform": [x, across, 0, y, 0, down], "coordinateSystem": {"epsg": 32618}}
+        upload(product, "other", pixels(2), meta=other, acquired="2020-01-03")
+        (path,) = catalog.to_gti("a", progress=False)
+        check(catalog, path, "acme:a", ["red", "nir"])
+
+
+@needs_gti
+def test_longitudes_beyond_180_are_where_they_are(tmp_path: Path) -> None:
+    """Before, a grid of 0 to 360 degrees beside one of -180 to 180 made a mosaic of 540 degrees."""
+    with Catalog.create(tmp_path / "survey.gpkg", org="acme") as catalog:
+        product = make_product("a", spectral("red", nodata=0), catalog=catalog)
+        random = numpy.random.default_rng(5)
+        for day, west in enumerate((0, -180, 170)):
+            array = random.integers(0, 9, (1, 6, 8 if west == 170 else 36)).astype("uint16")
+            place = {"geoTransform": [west, 10, 0, 30, 0, -10], "coordinateSystem": {"epsg": 4326}}
+            upload(product, f"s{day}", array, meta=place, acquired=f"2020-01-0{day + 1}")
+        (path,) = catalog.to_gti("a", progress=False)
+        with rasterio.open(path) as index:
+            assert tuple(index.bounds) == (-180, -30, 180, 30)
+        check(catalog, path, "acme:a", ["red"])
+
+
+@needs_gti
+def test_two_ways_to_write_a_crs_are_one_index(tmp_path: Path) -> None:
+    with Catalog.create(tmp_path / "survey.gpkg", org="acme") as catalog:
+        product = make_product("a", spectral("red", nodata=0), catalog=catalog)
+        for day, corner in enumerate(CORNERS[:2]):
+            image = upload(product, f"s{day}", pixels(day, count=1), meta=meta(corner), acquired=f"2020-01-0{day + 1}")
+        image.cs_code, image.projection = None, rasterio.CRS.from_epsg(32618).to_wkt()
+        image.save()
+        (path,) = catalog.to_gti("a", progress=False)
+        assert path.name == "survey.acme-a.gti.gpkg"
+        check(catalog, path, "acme:a", ["red"])
+
+
 @needs_gti
 def test_bands_in_several_files(tmp_path: Path) -> None:
     with Catalog.create(tmp_path / "survey.gpkg", org="acme") as catalog:
