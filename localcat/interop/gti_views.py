@@ -95,11 +95,7 @@ def write_views(tile: Tile, target: Grid | None, bands: Sequence[Band], folder: 
     mask = None
     for position, one in sorted(files.items()):
         opacity = one.alpha_index or next(
-            (
-                band.position + 1
-                for band in bands
-                if band.file_position == position and band.is_opacity
-            ),
+            (band.position + 1 for band in bands if band.file_position == position and band.is_opacity),
             None,
         )
         if one.has_internal_mask:
