@@ -424,6 +424,45 @@ def test_a_dry_run_leaves_out_a_product_that_would_not_be_made(catalog: Catalog,
     assert [product.to_dict() for product in plan.products] == [product.to_dict() for product in done.products]
 
 
+def damaged(path: Path, dtype: str) -> Path:
+    """Write a file whose header can be read and whose pixels cannot."""
+    tiny(path, dtype)
+    path.write_bytes(path.read_bytes()[:-1000])
+    return path
+
+
+def test_a_damaged_file_ends_the_ingest_of_no_file_that_is_unlike_it(catalog: Catalog, tmp_path: Path) -> None:
+    """A product of its own would be made of it; the others are told nothing of its fault."""
+    wrong = damaged(tmp_path / "in" / "a_20200101.tif", "float32")
+    also_wrong = damaged(tmp_path / "in" / "b_20200101.tif", "float32")
+    tiny(tmp_path / "in" / "c_20200101.tif")
+    report = catalog.ingest(tmp_path / "in", progress=False)
+    assert [(item.name, item.outcome) for item in report.items] == [
+        ("a_20200101", "failed"),
+        ("b_20200101", "failed"),
+        ("c_20200101", "added"),
+    ]
+    for item, path in zip(report.failed, (wrong, also_wrong), strict=True):
+        assert str(item.error).startswith(f"{path} cannot be read as a raster")
+
+
+def test_a_product_is_made_of_the_scenes_that_can_be_read(catalog: Catalog, tmp_path: Path) -> None:
+    """Most scenes have two bands and are damaged; the product has what is left."""
+    recipe = tmp_path / "own.toml"
+    recipe.write_text(
+        "title = 'x'\n[[product]]\nfile = '(?P<scene>\\w_(?P<date>\\d+))_(?P<layer>\\w+)\\.tif'\nid = 'own'\n"
+        "image = '{scene}'\nother_layers = true\n"
+    )
+    for name in "ab":
+        damaged(tmp_path / "in" / f"{name}_20200101_x.tif", "uint8")
+        damaged(tmp_path / "in" / f"{name}_20200101_y.tif", "uint8")
+    tiny(tmp_path / "in" / "c_20200101_x.tif")
+    report = catalog.ingest(tmp_path / "in", recipe=recipe, progress=False)
+    assert [item.outcome for item in report.items] == ["failed", "failed", "added"]
+    assert [item.files[0].name in str(item.error) for item in report.failed] == [True, True]
+    assert report.products[0].to_dict()["bands"] == {"x": "generic UInt16"}
+
+
 def test_notes_of_a_file_that_cannot_be_read_are_not_those_of_the_product(catalog: Catalog, tmp_path: Path) -> None:
     for name in ("a", "b"):
         tiny(tmp_path / "in" / f"{name}_20200101_x.tif")

@@ -147,16 +147,15 @@ class Planner:
         for one, scene in read:
             by_key.setdefault((id(one.scene.kind), one.scene.product_key), []).append((one, scene))
         targeted: list[tuple[Pending, ReadScene, Target]] = []
-        for (_, key), group in by_key.items():
+        for group in by_key.values():
             pending = {id(scene): one for one, scene in group}
-            try:
-                with unforeseen(f"product '{key}'"):
-                    found = self._targets([scene for _, scene in group])
-                for target, scenes in found:
-                    targeted += [(pending[id(scene)], scene, target) for scene in scenes]
-            except ClientError as error:
-                for one, _ in group:
-                    self._results.fail(one.position, one.scene, error)
+            for alike in self._products.parted([scene for _, scene in group]):
+                for scene, found in self._targets(alike):
+                    one = pending[id(scene)]
+                    if isinstance(found, ClientError):
+                        self._results.fail(one.position, one.scene, found)
+                    else:
+                        targeted.append((one, scene, found))
         planned = []
         for one, scene, target in sorted(targeted, key=lambda each: each[0].position):
             try:
@@ -169,10 +168,21 @@ class Planner:
                 planned.append(plan)
         return planned
 
-    def _targets(self, scenes: list[ReadScene]) -> list[tuple[Target, list[ReadScene]]]:
-        if self._product is None:
-            return self._products.of(scenes)
-        return [(self._products.given(self._product, scenes[0].scene), scenes)]
+    def _targets(self, group: list[ReadScene]) -> Iterator[tuple[ReadScene, Target | ClientError]]:
+        """Yield the product of each scene of a group, or why it has none: of that scene, and not of another one."""
+        first = group[0].scene
+        try:
+            with unforeseen(first):
+                given = self._product
+                target = self._products.of(group) if given is None else self._products.given(given, first)
+        except ClientError as error:
+            if len(group) == 1:
+                yield group[0], error
+            else:
+                for scene in group:
+                    yield from self._targets([scene])
+        else:
+            yield from ((scene, target) for scene in group)
 
     def _plan(self, pending: Pending, read: ReadScene, target: Target) -> Planned | None:
         """Return what is to be done with a scene; None if its image is in the catalog already."""

@@ -277,17 +277,28 @@ class Products:
             return list(scene.unfinished.values())
         return list(dict.fromkeys(path for band in scene.kind.bands for path in _missed(band, scene)))
 
-    def of(self, scenes: Sequence[ReadScene]) -> list[tuple[Target, list[ReadScene]]]:
-        """Return the products of scenes that have one key, found or made; scenes of unlike files have several."""
-        first = scenes[0].scene
-        if not first.kind.is_alike:
-            return [(self._found_or_made(first.product_key, scenes), list(scenes))]
+    @staticmethod
+    def parted(scenes: Sequence[ReadScene]) -> list[list[ReadScene]]:
+        """Return scenes that have one key in groups that go to one product each, the largest first."""
+        if not scenes[0].scene.kind.is_alike:
+            return [list(scenes)]
         alike: dict[tuple[object, ...], list[ReadScene]] = {}
         for one in scenes:
             alike.setdefault(one.in_order[0].likeness, []).append(one)
-        return [(self._alike(group), group) for group in sorted(alike.values(), key=len, reverse=True)]
+        return sorted(alike.values(), key=len, reverse=True)
 
-    def _alike(self, group: list[ReadScene]) -> Target:
+    def of(self, group: Sequence[ReadScene]) -> Target:
+        """Return the product of a group of scenes, found or made.
+
+        Raises
+        ------
+        ClientError
+            If there is none yet, and the files of none of them can be read.
+        """
+        first = group[0].scene
+        return self._alike(group) if first.kind.is_alike else self._found_or_made(first.product_key, group)
+
+    def _alike(self, group: Sequence[ReadScene]) -> Target:
         """Return the product of files that are alike: one that has such bands, or a new one under the next free id."""
         scene, header = group[0].scene, group[0].in_order[0]
         for key in _keys(scene.product_key, header):
