@@ -13,8 +13,10 @@ import pytest
 
 from localcat.errors import CorruptCatalogError
 from localcat.store.file import schema
+from localcat.store.rtree.ask import TIME_UNIT
 from localcat.store.rtree.nodes import read_boxes, read_tree
 from localcat.store.rtree.pack import NODE_SIZE, rounded, write_tree
+from localcat.store.rtree.write import add_boxes
 
 COUNT = 600  # entries; two levels of nodes above the leaves' cells
 
@@ -187,3 +189,17 @@ def test_boxes_are_rounded_outwards_by_one_step_at_most() -> None:
     assert (numpy.abs(kept - exact) <= numpy.spacing(numpy.abs(exact).astype(numpy.float32))).all()
     whole = numpy.array([[-180.0, 180.0, -90.0, 90.0, 0.0, 1500.5]])
     assert numpy.array_equal(rounded(whole), whole)
+
+
+def test_entries_of_single_images_are_rounded_like_those_of_a_load(connection: sqlite3.Connection) -> None:
+    """SQLite's own rounding of numbers next to 0 gives 0: the edge of a grid on the equator was inside of its entry."""
+    tiny = 6.37e-316
+    connection.execute(schema.statement_of("gpkg_contents"))
+    rows = [(9001, (-tiny, tiny, -0.5, tiny), None), (9002, (10.1, 10.2, -tiny, 0.5), 1_234_567_891_234_567)]
+    add_boxes(connection, rows)
+    found = connection.execute("SELECT * FROM image_index WHERE id > 9000 ORDER BY id").fetchall()
+    time = 1_234_567_891_234_567 / TIME_UNIT
+    exact = numpy.array([[-tiny, tiny, -0.5, tiny, 0, 0], [10.1, 10.2, -tiny, 0.5, time, time]])
+    assert [row[0] for row in found] == [9001, 9002]
+    assert numpy.array_equal(numpy.array([row[1:] for row in found]), rounded(exact))
+    assert found[0][1] < 0 < found[0][2] == found[0][4] == 1.401298464324817e-45

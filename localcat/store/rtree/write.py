@@ -41,11 +41,17 @@ def add_entries(connection: sqlite3.Connection, rows: Iterable[tuple[int, bytes,
 
 def add_boxes(connection: sqlite3.Connection, rows: Iterable[tuple[int, Box, int | None]]) -> None:
     """Add (row id, box of the footprint, acquired) to the index, where the box is known already."""
-    extent = Extent()
-    times = ((row_id, extent.with_box(box), (acquired or 0) / TIME_UNIT) for row_id, box, acquired in rows)
-    entries = ((row_id, *box, time, time) for row_id, box, time in times)
-    connection.executemany(_INSERT, entries)
+    extent, found = Extent(), list(rows)
+    if found:
+        # Rounded here: SQLite rounds numbers next to 0, as of the edge of a grid on the equator, to 0.
+        boxes = rounded(numpy.array([_entry(extent.with_box(box), acquired) for _, box, acquired in found]))
+        connection.executemany(_INSERT, zip([row_id for row_id, _, _ in found], *boxes.T.tolist(), strict=True))
     grow(connection, extent)
+
+
+def _entry(box: Box, acquired: int | None) -> tuple[float, ...]:
+    time = (acquired or 0) / TIME_UNIT
+    return (*box, time, time)
 
 
 class Load:
@@ -68,8 +74,7 @@ class Load:
         found = list(rows)
         if not found:
             return
-        times = [(acquired or 0) / TIME_UNIT for _, _, acquired in found]
-        boxes = [(*self._extent.with_box(box), time, time) for (_, box, _), time in zip(found, times, strict=True)]
+        boxes = [_entry(self._extent.with_box(box), acquired) for _, box, acquired in found]
         self._ids.extend([row_id for row_id, _, _ in found])
         self._boxes.frombytes(rounded(numpy.array(boxes)).tobytes())
         if len(self._ids) >= MOST_PACKED:
