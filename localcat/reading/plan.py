@@ -186,9 +186,8 @@ def plan_for(images: Sequence[Image], request: ReadRequest) -> ReadPlan:
     if not isinstance(request.on_error, str) or request.on_error not in _ON_ERROR:
         raise BadRequestError(f"on_error is one of {', '.join(map(repr, _ON_ERROR))}, not {request.on_error!r}")
     choices = choices_of(images, request)
-    _check_level(choices, request.processing_level)
+    scales, data_type = agreed_scaling(choices, request)
     grid, cutline, all_touched = _target(images[0], request)
-    scales, data_type = _agreed_scaling(choices, request)
     return ReadPlan(
         request=request,
         grid=grid,
@@ -205,9 +204,7 @@ def plan_for(images: Sequence[Image], request: ReadRequest) -> ReadPlan:
 
 def scaling_of(images: Sequence[Image], request: ReadRequest) -> tuple[list[Scale] | None, str]:
     """Return the scale of each band, and the data type, of images of one or more products."""
-    choices = choices_of(images, request)
-    _check_level(choices, request.processing_level)
-    return _agreed_scaling(choices, request)
+    return agreed_scaling(choices_of(images, request), request)
 
 
 def physical_of(choices: Mapping[ProductKey, BandChoice], request: ReadRequest) -> list[bool]:
@@ -298,20 +295,32 @@ def native_grid(image: Image) -> Grid:
     return Grid(parse_crs(crs), transform, (rows, columns))
 
 
+def bands_of_products(images: Sequence[Image]) -> dict[ProductKey, dict[str, Band]]:
+    """Return the bands of each product of some images, as `bands_by_name` returns them."""
+    return {key: bands_by_name(image) for key, image in {product_key(image): image for image in images}.items()}
+
+
 def choices_of(images: Sequence[Image], request: ReadRequest) -> dict[ProductKey, BandChoice]:
     """Return the bands to read of each product of some images."""
+    return choices_among(bands_of_products(images), request)
+
+
+def choices_among(
+    available: Mapping[ProductKey, Mapping[str, Band]], request: ReadRequest
+) -> dict[ProductKey, BandChoice]:
+    """Return the bands to read of each of some products, whose bands are known."""
     mask_alpha = request.mask_alpha
     if not (mask_alpha is None or isinstance(mask_alpha, bool | str)):
         raise BadRequestError(f"mask_alpha is True, False, None or the name of a band, not {mask_alpha!r}")
     names = band_names(request.bands)
-    available = {key: bands_by_name(image) for key, image in {product_key(image): image for image in images}.items()}
     if mask_alpha is None and not all(ALPHA in bands for bands in available.values()):
         mask_alpha = False
     return {key: choose_bands(bands, names, mask_alpha, f"product '{key[1]}'") for key, bands in available.items()}
 
 
-def _agreed_scaling(choices: Mapping[ProductKey, BandChoice], request: ReadRequest) -> tuple[list[Scale] | None, str]:
+def agreed_scaling(choices: Mapping[ProductKey, BandChoice], request: ReadRequest) -> tuple[list[Scale] | None, str]:
     """Return the scales of the bands that are kept, which all products have to agree on, and a type for all."""
+    _check_level(choices, request.processing_level)
     found = {
         key[1]: scaling_parameters([_band_scaling(band) for band in choice.kept], request.scaling, request.data_type)
         for key, choice in choices.items()

@@ -20,12 +20,12 @@ from localcat.reading.arrays import in_threads, report_failures
 from localcat.reading.layers import FAILURES, declared_alphas, masked_by_alpha, of_present, require_pixels, sources_of
 from localcat.reading.plan import (
     ALPHA,
-    bands_by_name,
-    choices_of,
+    agreed_scaling,
+    bands_of_products,
+    choices_among,
     native_grid,
     physical_of,
     product_key,
-    scaling_of,
     stored_data_type,
 )
 from localcat.reading.stated import scales_by_file
@@ -95,12 +95,13 @@ class _Reading:
 
     @classmethod
     def of(cls, images: Sequence[Image], lon: float, lat: float, request: ReadRequest) -> _Reading:
+        available = bands_of_products(images)  # once for all, since reading them takes as long as reading a pixel
         if request.bands is None:
             # Alpha masks, and is a value only for those who ask for it.
-            names = [name for name in bands_by_name(images[0]) if name != ALPHA]
+            names = [name for name in available[product_key(images[0])] if name != ALPHA]
             request = replace(request, bands=names)
-        choices = choices_of(images, request)
-        scales, data_type = scaling_of(images, request)
+        choices = choices_among(available, request)
+        scales, data_type = agreed_scaling(choices, request)
         mask_alpha = request.mask_alpha is not False
         is_physical, stored_type = physical_of(choices, request), stored_data_type(choices)
         return cls(lon, lat, request.mask_nodata, mask_alpha, choices, scales, is_physical, data_type, stored_type)
