@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 
 from localcat.errors import LocalcatError, LocalcatWarning
-from localcat.serve import answers, files
+from localcat.serve import answers, files, openapi
 from localcat.serve.guard import Guard
 from localcat.serve.page import site
 from localcat.serve.pictures import places, previews, tiles
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from localcat.catalog import Catalog
 
 # Each has `routes(service)`; the first route that fits answers.
-_AREAS = (site, landing, collections, queryables, items, files, tiles, previews, places)
+AREAS = (site, landing, collections, queryables, items, files, tiles, previews, places, openapi)
 
 
 def application(catalog: Catalog, *, hosts: Iterable[str]) -> ASGIApp:
     """Return the application; `localcat.serve.app` says more."""
     service = Service(catalog)
     inner = Starlette(
-        routes=[route for area in _AREAS for route in area.routes(service)],
+        routes=[route for area in AREAS for route in area.routes(service)],
         exception_handlers={
             LocalcatError: _tell,
             LocalcatWarning: _tell,

@@ -179,6 +179,14 @@ def test_a_text_comes_back_or_is_refused(value):
         assert Expression.from_cql2(expression.to_cql2_text()) == expression
 
 
+def test_between_is_read_as_the_drafts_write_it_too() -> None:
+    name = {"property": "x"}
+    assert Expression.from_cql2({"op": "between", "args": [name, [1, 5]]}) == p.x.between(1, 5)
+    assert Expression.from_cql2({"op": "between", "args": [name, 1, 5]}) == p.x.between(1, 5)
+    with pytest.raises(BadRequestError, match="between"):
+        Expression.from_cql2({"op": "between", "args": [name, [1, 5, 7]]})
+
+
 def tree(one):
     return one.node if isinstance(one, Expression) else one
 

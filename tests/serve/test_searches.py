@@ -148,7 +148,12 @@ def test_fields_choose_the_parts_of_items(filled: Catalog) -> None:
     assert parts(fields="properties,-properties.datetime")["properties"].keys() == whole["properties"].keys() - {
         "datetime"
     }
+    assert parts(fields="bbox,-bbox").keys() == always | {"bbox"}
     assert parts(fields="-properties,properties.datetime")["properties"].keys() == {"datetime"}
+    fewest = always | {"geometry", "bbox", "links", "assets", "properties"}
+    empty = client.post("/search", {"limit": 1, "fields": {"include": [], "exclude": ["bbox"]}}).json()
+    assert empty["features"][0].keys() == fewest - {"bbox"}
+    assert empty["features"][0]["properties"].keys() == {"datetime"}
     by_plural = client.post("/search", {"limit": 1, "fields": {"includes": ["bbox"], "excludes": []}}).json()
     assert by_plural["features"][0].keys() == always | {"bbox"}
 
@@ -194,6 +199,7 @@ def test_queryables_are_attributes_and_the_keys_that_were_seen(catalog: Catalog)
         ({"filter": "x = 1", "filter-lang": "sql"}, "filter-lang is cql2-text or cql2-json"),
         ({"filter": "x = 1", "filter-crs": "EPSG:3857"}, "filter-crs is http://www.opengis.net"),
         ({"fields": "id"}, "fields names at most 200 parts"),
+        ({"fields": None}, "fields is an object with include and exclude, not null"),
         ({"datetime": "../.."}, "datetime '../..' is no time"),
         ({"datetime": "2024-01-01T00:00:00"}, "datetime has '2024-01-01T00:00:00'"),
         ({"datetime": "2024-13-01T00:00:00Z"}, ""),

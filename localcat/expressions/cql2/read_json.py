@@ -142,6 +142,8 @@ def _predicate(op: str, args: Sequence[object], levels: int) -> Node:
         (arg,) = _take(1, op, args)
         return _is_null(_operand(arg, levels))
     if name == "between":
+        if len(args) == 2 and isinstance(args[1], list):  # as in the drafts, which clients still write
+            args = [args[0], *args[1]]
         value, low, high = (_operand(arg, levels) for arg in _take(3, op, args))
         return all_of(_comparison(Op.GE, value, low), _comparison(Op.LE, value, high))
     if name == "in":

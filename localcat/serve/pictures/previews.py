@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 OF_PREVIEW = ("size", *PARAMETERS)
 """The parameters of a preview."""
 
-_LARGEST = 2048  # pixels a side
+LARGEST = 2048
+"""Pixels of the longer side, at most."""
+
 _SIZE = 512
 _BAR = (16, 256)  # rows and columns of a legend
 
@@ -43,7 +45,7 @@ def routes(service: Service) -> list[BaseRoute]:
 def _preview(ranges: Ranges, asked: Asked) -> Response:
     asked.query.only(*OF_PREVIEW)
     image = image_of(asked)
-    size = asked.query.whole("size", _SIZE, least=1, most=_LARGEST)
+    size = asked.query.whole("size", _SIZE, least=1, most=LARGEST)
     look = Look.of(asked.query, image, ranges, lambda: [image], (image.id, image.modified))
     return Response(look.png(look.read(image, picture_context(image, size))), media_type="image/png")
 

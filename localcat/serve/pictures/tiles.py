@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 OF_PRODUCT = (*PARAMETERS, "datetime", "cloud", "filter", "filter-lang", "top")
 """The parameters of a tile of many images."""
 
-_TOPS = {"last": "-acquired", "least-cloud": "cloud_fraction"}  # the order that begins with the image on top
+TOPS = {"last": "-acquired", "least-cloud": "cloud_fraction"}
+"""Which image may be on top, and the order that begins with it."""
+
 MOST_FOR_RANGES = 16
 """Images of a product in which ranges are found."""
 
@@ -85,7 +87,7 @@ def _of_product(ranges: Ranges, asked: Asked) -> Response:
         raise NotFoundError(f"there is no product {uid!r:.300} with pixels here")
     look = Look.of(asked.query, first, ranges, lambda: list(images.limit(MOST_FOR_RANGES)), uid)
     chosen = _chosen(asked, images).intersects(tile)
-    order = _TOPS[asked.query.choice("top", list(_TOPS))]
+    order = TOPS[asked.query.choice("top", list(TOPS))]
     found = list(chosen.sort(order).limit(_MOST_IMAGES + 1))
     answer = _picture(look, _read(asked, look, found[:_MOST_IMAGES], tile, is_one=False))
     if len(found) > _MOST_IMAGES:

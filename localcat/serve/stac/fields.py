@@ -9,6 +9,7 @@ from localcat.errors import BadRequestError
 from localcat.expressions.names import brief
 
 _ALWAYS = (("type",), ("stac_version",), ("id",), ("collection",))  # what tells an Item from other JSON, and which one
+_FEWEST = ("geometry", "bbox", "links", "assets", "properties.datetime")  # with those, what makes an Item
 _MOST = 200  # names
 _LEVELS = 8
 _INCLUDE, _EXCLUDE = ("include", "includes"), ("exclude", "excludes")  # pystac-client 0.9 says it in the plural
@@ -47,7 +48,10 @@ class Wanted:
             return cls()
         if isinstance(asked, Mapping) and all(name in (*_INCLUDE, *_EXCLUDE) for name in asked):
             included = [one for name in _INCLUDE for one in _names(asked.get(name))]
-            return cls(included, [one for name in _EXCLUDE for one in _names(asked.get(name))])
+            excluded = [one for name in _EXCLUDE for one in _names(asked.get(name))]
+            if not included and any(name in asked for name in _INCLUDE):  # asked for, and empty
+                included = [name for name in _FEWEST if name not in excluded]
+            return cls(included, excluded)
         names = _names(asked)
         return cls(
             [name.removeprefix("+").strip() for name in names if not name.startswith("-")],

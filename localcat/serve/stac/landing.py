@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.routing import Route
 
-from localcat.serve.answers import GEOJSON, JSON, SCHEMA, as_json, link
+from localcat.serve.answers import GEOJSON, JSON, OPENAPI, SCHEMA, as_json, link
 from localcat.serve.stac.collections import product_links
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ CONFORMANCE = (
     f"{_STAC_API}/ogcapi-features#fields",
     f"{_STAC_API}-rc.3/item-search#filter",
     f"{_STAC_API}/item-search#filter",
-    *(f"{_FEATURES}/{name}" for name in ("core", "geojson")),
+    *(f"{_FEATURES}/{name}" for name in ("core", "geojson", "oas30")),
     *(f"http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/{name}" for name in _OF_FILTERS),
     *(f"http://www.opengis.net/spec/cql2/1.0/conf/{name}" for name in _OF_CQL2),
 )
@@ -67,6 +67,8 @@ def _landing(asked: Asked) -> Response:
         link("self", f"{base}/", title="This page"),
         link("root", f"{base}/", title="This page"),
         link("conformance", f"{base}/conformance", title="What this API can do"),
+        link("service-desc", f"{base}/api", OPENAPI, title="The OpenAPI document"),
+        link("service-doc", f"{base}/api.html", "text/html", title="The same for people"),
         link("data", f"{base}/collections", title="Products, as Collections"),
         link("search", f"{base}/search", GEOJSON, method="GET", title="Search for images, as Items"),
         link("search", f"{base}/search", GEOJSON, method="POST", title="Search for images, as Items"),

@@ -30,10 +30,15 @@ SEARCH = ("ids", "collections", "bbox", "intersects", "datetime", *_OF_PAGES, "f
 OF_PRODUCT = tuple(name for name in SEARCH if name not in ("ids", "collections", "intersects"))
 """The parameters of a search for Items of one Collection."""
 
-_FEWEST, _MOST = 10, 10_000  # Items of a page: if nothing is said, and at most
+CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
+"""The coordinates of a filter: longitude and latitude."""
+
+MOST = 10_000
+"""Items of a page, at most."""
+
+_USUAL = 10  # if nothing is said
 _MOST_IDS = 10_000
 _MOST_SORTS = 8
-_CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,12})?([Zz]|[+-]\d\d:\d\d)")
 
 
@@ -67,12 +72,14 @@ class Question:
         for name in body:
             if name not in SEARCH:
                 raise BadRequestError(f"there is no parameter {name!r:.100} here; it knows {', '.join(SEARCH)}")
+        if "fields" in body and body["fields"] is None:
+            raise BadRequestError("fields is an object with include and exclude, not null; leave it out for all parts")
         return cls({name: value for name, value in body.items() if value is not None}, is_post=True)
 
     @property
     def limit(self) -> int:
         """The number of Items of a page; a larger one than the largest counts as the largest."""
-        return min(_MOST, whole("limit", self.asked.get("limit", _FEWEST), least=1, most=10**9))
+        return min(MOST, whole("limit", self.asked.get("limit", _USUAL), least=1, most=10**9))
 
     @property
     def token(self) -> str | None:
@@ -120,8 +127,8 @@ class Question:
         given, language = self.asked["filter"], self.asked.get("filter-lang")
         if language not in (None, "cql2-text", "cql2-json"):
             raise BadRequestError(f"filter-lang is cql2-text or cql2-json, not {brief(language)}")
-        if self.asked.get("filter-crs") not in (None, _CRS84):
-            raise BadRequestError(f"filter-crs is {_CRS84}, not {brief(self.asked['filter-crs'])}")
+        if self.asked.get("filter-crs") not in (None, CRS84):
+            raise BadRequestError(f"filter-crs is {CRS84}, not {brief(self.asked['filter-crs'])}")
         if not isinstance(given, str | dict) or (language == "cql2-text" and not isinstance(given, str)):
             raise BadRequestError(f"a filter is CQL2 text or an object of CQL2 JSON, not {brief(given)}")
         return images.filter(Expression.from_cql2(given))
@@ -171,7 +178,8 @@ def _by_ids(images: ImageSearch, ids: Any) -> ImageSearch:
 
 
 def _by_collections(images: ImageSearch, collections: Any) -> ImageSearch:
-    wanted = _strings("collections", collections)
+    # One alone may come as a string, which some clients send.
+    wanted = _strings("collections", [collections] if isinstance(collections, str) else collections)
     return images.filter(p.product_id.any_of(wanted)) if wanted else images
 
 
