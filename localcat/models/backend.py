@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import numpy
     import xarray
     from numpy.typing import NDArray
+    from shapely.geometry.base import BaseGeometry
 
     from localcat.models.band import Band
     from localcat.models.image import Image
@@ -125,6 +126,9 @@ class Pictures(Protocol):
 
     def of_coverage(self, counts: NDArray[Any], bounds: tuple[float, float, float, float], title: str) -> Picture:
         """Return counts of cells on a map."""
+
+    def land_within(self, bounds: tuple[float, float, float, float], tolerance: float) -> BaseGeometry:
+        """Return the land in a box of degrees, simplified."""
 
     def of_periods(self, starts: Sequence[datetime], counts: Sequence[int], interval: str) -> Picture:
         """Return counts as bars."""

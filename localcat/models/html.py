@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
+
+    LandWithin = Callable[[tuple[float, float, float, float], float], BaseGeometry]
 
 _SIDE = 120  # pixels of the drawing
 _LONGEST_TEXT = 200  # characters of a value that are shown
 _MOST_ROWS = 20  # of a collection's table
 _MOST_BARS = 60
 _BARS = 240  # pixels of the longest bar
-_FILL = "#4488cc"  # seen on white and on black
+_FILL, _GREY = "#4488cc", "#888888"  # seen on white and on black
+_DOT = 4  # pixels
+_MARGIN = 0.1  # of a map around what is on it, as a part of its longer side
+_LEAST_MARGIN = 2.0  # degrees, which a coast comes to be seen in
 
 
 class Printed:
@@ -63,11 +68,49 @@ def listing(title: str, names: tuple[str, ...], rows: Iterable[tuple[Any, ...]],
     return f"<div><strong>{_text(title)}</strong>{drawing}{table}{more}</div>"
 
 
-def drawing_of(geometries: Iterable[BaseGeometry]) -> str:
-    """Return several geometries as one drawing."""
+def small_map(geometries: Sequence[BaseGeometry], land_within: LandWithin) -> str:
+    """Return footprints over the outline of the land as an inline SVG; those that are hardly a pixel are dots.
+
+    Parameters
+    ----------
+    geometries : sequence of shapely geometry
+        In longitude and latitude, at least one.
+    land_within : callable
+        Returns the land in a box (west, south, east, north), simplified by some degrees.
+    """
     import shapely  # searches do not need it
 
-    return drawing(shapely.GeometryCollection(list(geometries)))
+    west, south, east, north = (float(edge) for edge in shapely.total_bounds(list(geometries)))
+    margin = max(_MARGIN * max(east - west, north - south), _LEAST_MARGIN)
+    west, south, east, north = (
+        max(west - margin, -180),
+        max(south - margin, -90),
+        min(east + margin, 180),
+        min(north + margin, 90),
+    )
+    scale = min(2 * _SIDE / (east - west), _SIDE / (north - south))
+    width, height = (east - west) * scale, (north - south) * scale
+
+    def path(shapes: Iterable[BaseGeometry], style: str) -> str:
+        lines = (line for shape in shapes for line in _lines(shape))
+        traced = "".join(
+            "M" + "L".join(f"{(x - west) * scale:.1f} {(north - y) * scale:.1f}" for x, y, *_ in ring) + close
+            for ring, close in lines
+        )
+        return f'<path d="{traced}" fill-rule="evenodd" {style}/>' if traced else ""
+
+    parts = [part for geometry in geometries for part in shapely.get_parts(geometry)]
+    is_small = [max(part.bounds[2] - part.bounds[0], part.bounds[3] - part.bounds[1]) * scale < _DOT for part in parts]
+    dots = [part.centroid for part, small in zip(parts, is_small, strict=True) if small]
+    areas = [part for part, small in zip(parts, is_small, strict=True) if not small]
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width + 2:.0f}" height="{height + 2:.0f}" '
+        f'viewBox="-1 -1 {width + 2:.1f} {height + 2:.1f}">'
+        + path([land_within((west, south, east, north), 1 / scale)], f'fill="{_GREY}" fill-opacity="0.35"')
+        + path(areas, f'fill="{_FILL}" fill-opacity="0.3" stroke="{_FILL}"')
+        + path(dots, f'fill="none" stroke="{_FILL}" stroke-width="{_DOT}" stroke-linecap="round"')
+        + f'<rect width="{width:.1f}" height="{height:.1f}" fill="none" stroke="{_GREY}" stroke-width="0.5"/></svg>'
+    )
 
 
 def drawing(geometry: BaseGeometry) -> str:

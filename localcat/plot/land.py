@@ -15,6 +15,7 @@ import numpy
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from shapely.geometry.base import BaseGeometry
 
 _PER_DEGREE = 100
 
@@ -27,3 +28,11 @@ def land() -> tuple[NDArray[Any], ...]:
         numpy.column_stack([list(itertools.accumulate(steps[at::2])) for at in range(2)]) / _PER_DEGREE
         for steps in rings
     )
+
+
+def land_within(bounds: tuple[float, float, float, float], tolerance: float) -> BaseGeometry:
+    """Return the land in a box (west, south, east, north), simplified by some degrees; lakes are parts of their own."""
+    import shapely  # a picture of pixels needs no land
+
+    rings = numpy.array([shapely.Polygon(ring) for ring in land()])
+    return shapely.GeometryCollection(list(shapely.simplify(shapely.clip_by_rect(rings, *bounds), tolerance)))

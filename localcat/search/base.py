@@ -16,7 +16,7 @@ from localcat.expressions.properties import Expression
 from localcat.expressions.properties import properties as p
 from localcat.models.backend import Backend, chosen_catalog
 from localcat.models.band import Band
-from localcat.models.html import drawing_of, listing
+from localcat.models.html import listing, small_map
 from localcat.models.image import Image
 from localcat.models.object import CatalogObjectBase, refuse_request_params
 from localcat.models.product import Product
@@ -143,7 +143,8 @@ class Search(Tabular, Generic[T]):
         number = self.number_found()
         title = f"{number:,} found by {repr(self)[1:-1]}"
         rows = (tuple(getattr(found, name, None) for name in names) for found in first)
-        return listing(title, names, rows, number, drawing_of(shapes) if shapes else "")
+        drawn = small_map(shapes, self._catalog.pictures.land_within) if shapes else ""
+        return listing(title, names, rows, number, drawn)
 
     def _collection(self) -> Any:
         """Return the class of what is collected from it."""

@@ -130,8 +130,12 @@ def test_a_search_shows_its_first_objects_and_where_they_are() -> None:
         assert rows[0] == ["id", "acquired", "cloud_fraction", "storage_state"]
         assert [row[0] for row in rows[1:3]] == ["tiny:optical:alps-3", "tiny:optical:alps-6"]
         assert len(rows) == 9
-        drawing = next(table.iter("{http://www.w3.org/2000/svg}path")).attrib["d"]
-        assert drawing.count("Z") == 8
+        land, dots = (one.attrib for one in table.iter("{http://www.w3.org/2000/svg}path"))
+        assert land["d"].count("Z") == 24
+        assert (dots["d"].count("M"), dots["stroke-width"]) == (8, "4"), "footprints are hardly a pixel"
+        pacific = parsed(catalog.images.filter(p.name == "pacific")._repr_html_())
+        land, areas = (one.attrib for one in pacific.iter("{http://www.w3.org/2000/svg}path"))
+        assert areas["d"].count("Z") == 2, "one on either side"
         many = parsed(catalog.images._repr_html_())
         assert many.find("p").text == "… and 20 more"
         assert "5 found" in parsed(catalog.images.limit(5)._repr_html_()).find("strong").text

@@ -94,13 +94,26 @@ def test_what_is_wrong_is_refused(planet: Catalog, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def seen_in_browser(page: Path, folder: Path) -> str:
+    """Return the document as a browser has it when its program has run."""
+    options = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder / 'profile'}", "--dump-dom"]
+    command = [str(BROWSER), *options, "--virtual-time-budget=4000", page.as_uri()]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=240).stdout
+
+
 @pytest.mark.skipif(BROWSER is None, reason="there is no Chromium here, which opens the page")
 def test_a_browser_shows_it(planet: Catalog, tmp_path: Path) -> None:
-    page = planet.images.sort("acquired").explore(tmp_path / "a.html")
-    options = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom"]
-    command = [str(BROWSER), *options, "--virtual-time-budget=4000", page.as_uri()]
-    seen = subprocess.run(command, capture_output=True, text=True, check=True, timeout=240).stdout
+    seen = seen_in_browser(planet.images.sort("acquired").explore(tmp_path / "a.html"), tmp_path)
     assert 'data-ready="40"' in seen
+    assert 'data-box="-180.00 -90.00 180.00 90.00"' in seen
     assert len(re.findall(r"<li ", seen)) == 40
     assert "tiny:optical · 2023-02-14 10:20 · 50" in seen
     assert seen.count("<option") == 5
+
+
+@pytest.mark.skipif(BROWSER is None, reason="there is no Chromium here, which opens the page")
+def test_a_browser_shows_nothing_and_what_is_across_the_antimeridian(planet: Catalog, tmp_path: Path) -> None:
+    nothing = planet.images.filter(p.name == "nothing").explore(tmp_path / "nothing.html")
+    assert '<li class="none">no images</li>' in seen_in_browser(nothing, tmp_path)
+    island = planet.images.filter(p.name.like("taveuni-%")).explore(tmp_path / "island.html")
+    assert 'data-box="179.90 -16.92 180.10 -16.83"' in seen_in_browser(island, tmp_path)
