@@ -122,7 +122,7 @@ def bundle(
     layouts = Layouts(catalog, wish)
     choice = _Choice(room)
     found = _searched(catalog, wanted.search, wish)
-    for image in shown(found, "choosing", "images", progress, total=None if progress is False else found.count()):
+    for image in shown(found, "choosing", "images", progress, total=found.number_found):
         choice.add(str(image.id), layouts.chosen(image))
     if not choice.taken:
         raise NotFoundError(_why_nothing(choice, room))

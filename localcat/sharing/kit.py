@@ -146,9 +146,7 @@ class Kit:
         with self.file.database.write() as transaction:
             connection = transaction.connection
             for values, _ in self._rows_of(Product, [product_id]):
-                shown = values.get("default_display_bands")
-                if shown is not None and self._wish.bands is not None:
-                    values["default_display_bands"] = _dumped(Product, "default_display_bands", self._shown(product_id))
+                values["default_display_bands"] = self._still_shown(values["default_display_bands"])
                 self._products[product_id] = rows.insert(connection, "product", values)
             for values, _ in self._rows_of(Band, [str(band.id) for band in bands]):
                 values["product_id"] = self._products[product_id]
@@ -159,10 +157,11 @@ class Kit:
                 rows.insert(connection, "band", values)
             rows.refresh_resolutions(connection, self._products[product_id])
 
-    def _shown(self, product_id: str) -> list[str] | None:
-        product = Product.get(product_id, catalog=self._source)
-        names = [] if product is None else [str(name) for name in product.default_display_bands or ()]
-        return names if self._wish.bands is not None and {*names} <= {*self._wish.bands} else None
+    def _still_shown(self, stored: Stored) -> Stored:
+        """Return the bands that a product is shown by; None if one of them does not go along."""
+        kept = self._wish.bands
+        names = Product._attributes["default_display_bands"].load(stored) if stored is not None else ()
+        return stored if kept is None or {*names} <= {*kept} else None
 
     def _coarser(self, stored: Stored) -> Stored:
         """Return the resolution of a band as it is now: that which was asked for, if that is coarser."""

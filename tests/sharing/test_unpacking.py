@@ -88,6 +88,13 @@ def test_an_archive_becomes_a_folder_beside_it(kit: Path, tmp_path: Path) -> Non
     assert sorted(path.name for path in tmp_path.iterdir()) == ["other", "trip", "trip.zip"]
 
 
+def test_an_archive_that_is_opened_says_what_to_do(kit: Path) -> None:
+    with pytest.raises(
+        UnsupportedCatalogError, match=r"is not a SQLite file; unpack a bundle with Catalog.unpack first"
+    ):
+        Catalog.open(kit)
+
+
 def test_nothing_that_is_there_is_written_over(kit: Path, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     with pytest.raises(CatalogExistsError, match=r"mine' already exists; choose another name, or move it away"):

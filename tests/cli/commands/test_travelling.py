@@ -51,4 +51,7 @@ def test_clip_needs_an_area_and_keeps_what_is_in_it(kept: Catalog, tmp_path: Pat
 
 def test_what_is_no_bundle_is_told(kept: Catalog, tmp_path: Path) -> None:
     assert complaint("unpack", kept.path) == f"'{kept.path}' is not a bundle of localcat: File is not a zip file"
+    (tmp_path / "kit.zip").write_bytes(b"PK")
+    told = complaint("ls", catalog=tmp_path / "kit.zip")
+    assert told == f"'{tmp_path / 'kit.zip'}' is not a SQLite file; unpack a bundle with `localcat unpack` first"
     assert complaint("unpack", tmp_path / "no.zip") == f"there is no bundle at '{tmp_path / 'no.zip'}'"
