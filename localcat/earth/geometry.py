@@ -190,19 +190,13 @@ def footprint_box(geometry: BaseGeometry) -> Box:
 
 
 def footprint_boxes(shapes: NDArray[Any]) -> NDArray[numpy.float64]:
-    """Return the `footprint_box` of many geometries, shape (geometry, 4)."""
+    """Return the `footprint_box` of many geometries, NaN for None; shape (geometry, 4)."""
     bounds = shapely.bounds(shapes)
     around = (bounds[:, 0] <= -180 + TOLERANCE) & (bounds[:, 2] >= 180 - TOLERANCE)
     boxes: NDArray[numpy.float64] = bounds[:, [0, 2, 1, 3]]
     for position in numpy.flatnonzero(around).tolist():
         boxes[position] = footprint_box(shapes[position])
     return boxes
-
-
-def boxes_of(shapes: Sequence[BaseGeometry | None]) -> list[Box | None]:
-    """Return the `footprint_box` of each geometry, None for None."""
-    boxes = iter(footprint_boxes(numpy.array([shape for shape in shapes if shape is not None], dtype=object)).tolist())
-    return [None if shape is None else tuple(next(boxes)) for shape in shapes]
 
 
 def fills_its_box(geometry: BaseGeometry) -> bool:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, TypeAlias
 from localcat.errors import CorruptCatalogError
 from localcat.store import properties
 from localcat.store.clauses import Parameter
+from localcat.store.file import schema
 from localcat.store.query.columns import column
 
 if TYPE_CHECKING:
     from localcat.earth.geometry import Box
-    from localcat.store.rtree.write import Load
 
 Row: TypeAlias = tuple[Parameter, ...]
 """(row id, version, then the attributes in the order of `selected`)."""
@@ -26,6 +26,8 @@ _TEXT_COLUMNS = {
     "image": ("name", "tags"),
 }
 FILES = "files"  # an attribute of images that is kept in a table of its own
+_BUILT_AT_ONCE = ("image_by_time", "image_without_footprint", "image_file_by_href")
+_IN_MEMORY = 2  # as SQLite numbers the places of temporary files
 HYDRATION_CHUNK = 1000  # rows read at once
 
 
@@ -145,10 +147,10 @@ def insert_images(
     attributes: Sequence[str],
     values: Sequence[tuple[Parameter, ...]],
     files: Sequence[tuple[Parameter, ...]],
-    boxes: Sequence[Box | None],
-    entries: Load,
+    *,
+    has_texts: bool = True,
 ) -> None:
-    """Insert many images and their entries in the indexes, in one pass each.
+    """Insert many images and their entries in the indexes but for that of space and time, in one pass each.
 
     Parameters
     ----------
@@ -160,26 +162,19 @@ def insert_images(
         (row id, then the stored values), one tuple an image.
     files : sequence of tuple
         (row id, position, owned, href, size_bytes, hash, provider_id, provider_href), one tuple a file.
-    boxes : sequence of tuple or None
-        The box of each image's footprint, None if it has none.
-    entries : Load
-        Takes their entries of the space-time index, and is finished when all images are there.
+    has_texts : bool
+        Whether to write the entries of the full text; if not, `rebuild_texts` does it later.
     """
     names = ", ".join(("id", *(column("image", name).name for name in attributes)))
     marks = ", ".join("?" * (len(attributes) + 1))
     connection.executemany(f"INSERT INTO image ({names}) VALUES ({marks})", values)
     at = {name: position for position, name in enumerate(attributes, 1)}
     name, tags = at["name"], at.get("tags")
-    connection.executemany(
-        "INSERT INTO image_text (rowid, name, tags) VALUES (?, ?, ?)",
-        ((row[0], row[name], None if tags is None else row[tags]) for row in values),
-    )
-    acquired = at.get("acquired")
-    entries.add(
-        (row[0], box, None if acquired is None else row[acquired])  # type: ignore[misc]
-        for row, box in zip(values, boxes, strict=True)
-        if box is not None
-    )
+    if has_texts:
+        connection.executemany(
+            "INSERT INTO image_text (rowid, name, tags) VALUES (?, ?, ?)",
+            ((row[0], row[name], None if tags is None else row[tags]) for row in values),
+        )
     if tags is not None:
         connection.executemany(
             "INSERT OR IGNORE INTO image_tag (tag, image_id) VALUES (?, ?)",
@@ -193,6 +188,32 @@ def insert_images(
     extra = at.get("extra_properties")
     if extra is not None:
         properties.add(connection, ((row[0], row[extra]) for row in values))  # type: ignore[misc]
+
+
+def rebuild_texts(connection: sqlite3.Connection, table: str) -> None:
+    """Build the full text of a table again from its rows."""
+    connection.execute(f"INSERT INTO {table}_text ({table}_text) VALUES ('rebuild')")
+
+
+def drop_indexes(connection: sqlite3.Connection) -> bool:
+    """Drop the indexes of images that are quicker built at once, at the end of a large load, by `build_indexes`.
+
+    Nothing is done, and False returned, where sorting takes memory, or the thread is reading from the same connection.
+    """
+    if connection.execute("PRAGMA temp_store").fetchone() == (_IN_MEMORY,):
+        return False
+    try:
+        for name in _BUILT_AT_ONCE:
+            connection.execute(f"DROP INDEX {name}")
+    except sqlite3.OperationalError:  # which the first of them raises, or none
+        return False
+    return True
+
+
+def build_indexes(connection: sqlite3.Connection) -> None:
+    """Build the indexes that were dropped."""
+    for name in _BUILT_AT_ONCE:
+        connection.execute(schema.statement_of(name))
 
 
 def row_ids(connection: sqlite3.Connection, table: str, uids: Sequence[str]) -> dict[str, int]:

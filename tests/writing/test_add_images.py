@@ -266,7 +266,7 @@ def test_what_does_not_fit_into_memory_waits_on_the_disk_and_leaves_nothing(
     catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_CHUNK", 3)
-    monkeypatch.setattr("localcat.writing.bulk.blocks._IN_MEMORY", 1)
+    monkeypatch.setattr("localcat.writing.bulk.spool._IN_MEMORY", 1)
     before = sorted(catalog.path.parent.iterdir())
     box = (10, 0, 11, 1)
     report = catalog.add_images(record(f"a{number}", geometry=box, files=[WHOLE]) for number in range(20))
@@ -276,11 +276,12 @@ def test_what_does_not_fit_into_memory_waits_on_the_disk_and_leaves_nothing(
 
 
 def test_a_full_disk_adds_nothing(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*arguments: object) -> None:
+    def full(*arguments: object, **options: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patch, pytest.raises(StorageFullError, match="No space left"):
-        patch.setattr("localcat.writing.bulk.blocks.pickle.dump", full)
+        patch.setattr("localcat.writing.bulk.spool._IN_MEMORY", 1)
+        patch.setattr("localcat.writing.bulk.spool.tempfile.TemporaryFile", full)
         catalog.add_images([record("a")])
     assert catalog.images.count() == 0
 

@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 
-from localcat import Catalog, Image
+from localcat import Catalog, DuplicateError, Image
+from localcat import properties as p
 from localcat.store.file import schema
 from localcat.store.rtree import write
+from localcat.writing.bulk import spool, writer
 from tests.small_catalog import make_product
 
 PLACE = (-20.0, -20.0, 30.0, 30.0)
@@ -21,8 +23,10 @@ PLACE = (-20.0, -20.0, 30.0, 30.0)
 
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let ten entries be many."""
+    """Let ten be many."""
     monkeypatch.setattr(write, "_FEWEST_PACKED", 10)
+    monkeypatch.setattr(writer, "_MANY", 10)
+    monkeypatch.setattr(spool, "_FEWEST_ORDERED", 10)
 
 
 def records(first: int, count: int) -> Iterator[dict[str, Any]]:
@@ -89,6 +93,110 @@ def test_a_load_that_fails_leaves_the_index_as_it_was(catalog: Catalog) -> None:
         catalog.add_images(records(30, 100))
         raise RuntimeError("enough")
     check(catalog, 30)
+
+
+def names_in_order(catalog: Catalog) -> list[str]:
+    """Return the names of the images in the order in which they are stored."""
+    with catalog.database.read() as connection:
+        return [name for (name,) in connection.execute("SELECT name FROM image ORDER BY id")]
+
+
+PLACES = [  # product, longitude and year, in the order in which they are to be stored
+    ("one", None, 2020),
+    ("one", -170.0, 2019),
+    ("one", -170.5, 2020),
+    ("one", -10.0, 2018),
+    ("one", 170.0, 2017),
+    ("two", None, 2016),
+    ("two", 170.0, None),
+    ("two", 170.0, 2015),
+]
+
+
+@pytest.mark.parametrize("in_memory", [2**20, 0])
+@pytest.mark.usefixtures("few")
+def test_neighbours_are_stored_next_to_each_other(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch, in_memory: int
+) -> None:
+    monkeypatch.setattr(spool, "_IN_MEMORY", in_memory)
+    make_product("one")
+    make_product("two")
+    given = [
+        {
+            "id": f"acme:{product}:n{number:03}",
+            "geometry": None if west is None else (west, -60.0, west + 1, -59.0),
+            "acquired": None if year is None else f"{year}-02-03",
+            "tags": ["red"] if number % 2 else None,
+        }
+        for number, (product, west, year) in enumerate(PLACES * 4)
+    ]
+    mixed = [{"id": "acme:one:none"}, *random.Random(1).sample(given, len(given))]
+    assert catalog.add_images(mixed, progress=False).added == 33
+    stored = [name for name in names_in_order(catalog) if name != "none"]
+    places = [int(name[1:]) % len(PLACES) for name in stored]
+    assert places == [place for place in range(len(PLACES)) for _ in range(4)]
+    assert [image.id for image in catalog.images.filter(p.tags == "red")] == sorted(
+        str(one["id"]) for one in given if one["tags"]
+    )
+    assert catalog.verify("full", progress=False).ok
+
+
+@pytest.mark.usefixtures("few")
+def test_more_images_than_are_put_in_order_together(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spool, "_MOST_ORDERED", 1000)
+    make_product("one")
+    catalog.add_images(records(0, 5000))
+    check(catalog, 5000)
+
+
+@pytest.mark.usefixtures("few")
+def test_a_load_with_an_id_twice_is_stored_as_it_comes(catalog: Catalog) -> None:
+    make_product("one")
+    given = list(records(0, 30))
+    with pytest.raises(DuplicateError, match=r"image 'acme:one:i00004' \(record 30\) already exists"):
+        catalog.add_images([*given, given[4]])
+    assert catalog.images.count() == 0
+    assert catalog.add_images([*given, given[4]], on_conflict="skip").skipped == 1
+    assert names_in_order(catalog) == [f"i{number:05}" for number in range(30)]
+
+
+def indexes(catalog: Catalog) -> list[tuple[str, str]]:
+    with catalog.database.read() as connection:
+        return connection.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'index' ORDER BY name").fetchall()
+
+
+@pytest.mark.usefixtures("few")
+def test_a_large_load_leaves_the_indexes_as_they_were(catalog: Catalog) -> None:
+    make_product("one")
+    before = indexes(catalog)
+    for first, count in ((0, 40), (40, 20), (60, 100)):
+        catalog.add_images(records(first, count))
+        assert indexes(catalog) == before
+    with pytest.raises(DuplicateError, match="already exists"), catalog.transaction():
+        catalog.add_images(records(200, 300))
+        catalog.add_images(records(0, 900))
+    assert indexes(catalog) == before
+    assert catalog.images.find_text("i00007").ids() == ["acme:one:i00007"]
+    check(catalog, 160)
+
+
+@pytest.mark.usefixtures("few")
+def test_a_large_load_while_the_same_thread_reads(catalog: Catalog) -> None:
+    make_product("one")
+    with catalog.database.read() as connection:
+        reading = connection.execute("SELECT name FROM sqlite_schema")
+        reading.fetchone()
+        catalog.add_images(records(0, 100))
+        reading.close()
+    check(catalog, 100)
+
+
+@pytest.mark.usefixtures("few")
+def test_a_stranger_s_catalog_takes_large_loads(catalog: Catalog) -> None:
+    make_product("one")
+    with Catalog.open(catalog.path, trusted=False) as stranger:
+        stranger.add_images(records(0, 100), progress=False)
+        check(stranger, 100)
 
 
 @pytest.mark.usefixtures("few")

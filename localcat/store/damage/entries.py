@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import sqlite3
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -108,8 +107,8 @@ def rebuild(connection: sqlite3.Connection) -> None:
     cursor = connection.execute(_FOOTPRINTS)
     while rows := cursor.fetchmany(_CHUNK):
         boxes, is_usable = _boxes([row[1] for row in rows])  # one damaged footprint does not keep the others out
-        found = zip([row[0] for row in rows], map(tuple, boxes.tolist()), [row[2] for row in rows], strict=True)
-        entries.add(itertools.compress(found, is_usable.tolist()))
+        boxes[~is_usable] = numpy.nan
+        entries.add(numpy.array([row[0] for row in rows]), boxes, numpy.array([float(row[2]) for row in rows]))
     entries.finish()
     connection.execute("DELETE FROM image_tag")
     connection.execute(

@@ -43,14 +43,14 @@ def migrations() -> Migrations:
 
 
 def statement_of(name: str) -> str:
-    """Return the statement that creates a table of the schema."""
-    made = re.compile(rf"CREATE (?:VIRTUAL )?TABLE {name}\b")
+    """Return the statement that creates a table or an index of the schema."""
+    made = re.compile(rf"CREATE (?:(?:VIRTUAL )?TABLE|INDEX) {name}\b")
     for statements in reversed(migrations()):
         for statement in statements:
             found = made.search(statement)
             if found is not None:
                 return statement[found.start() :]
-    raise ValueError(f"the schema has no table {name}")
+    raise ValueError(f"the schema has no table or index {name}")
 
 
 def apply(connection: sqlite3.Connection, versions: Migrations) -> None:

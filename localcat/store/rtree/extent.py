@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import sqlite3
 
+import numpy
+from numpy.typing import NDArray
+
 from localcat.earth.geometry import Box, footprint_boxes, from_wkb
 
 _SIDES = (  # of the index: which entries may be the outermost, since its numbers are rounded
@@ -30,6 +33,12 @@ class Extent:
         old = self.box or (west, south, east, north)
         self.box = min(old[0], west), min(old[1], south), max(old[2], east), max(old[3], north)
         return box
+
+    def with_boxes(self, boxes: NDArray[numpy.float64]) -> None:
+        """Widen the extent by boxes, shape (box, 4), of which there is at least one."""
+        west, _, south, _ = boxes.min(axis=0).tolist()
+        _, east, _, north = boxes.max(axis=0).tolist()
+        self.with_box((west, east, south, north))
 
 
 def grow(connection: sqlite3.Connection, extent: Extent) -> None:

@@ -69,14 +69,25 @@ class Load:
         self._connection = connection
         self._ids, self._boxes, self._extent = array("q"), array("f"), Extent()
 
-    def add(self, rows: Iterable[tuple[int, Box, int | None]]) -> None:
-        """Add (row id, box of the footprint, acquired)."""
-        found = list(rows)
-        if not found:
+    def add(self, ids: Whole, boxes: NDArray[numpy.float64], acquired: NDArray[numpy.float64]) -> None:
+        """Add some rows.
+
+        Parameters
+        ----------
+        ids : ndarray of int, shape (entry,)
+            Rows; none twice.
+        boxes : ndarray, shape (entry, 4)
+            Of their footprints. An entry of NaN is left out.
+        acquired : ndarray, shape (entry,)
+            Microseconds since 1970; 0 where it is unset.
+        """
+        has_box = numpy.isfinite(boxes[:, 0])
+        if not has_box.any():
             return
-        boxes = [_entry(self._extent.with_box(box), acquired) for _, box, acquired in found]
-        self._ids.extend([row_id for row_id, _, _ in found])
-        self._boxes.frombytes(rounded(numpy.array(boxes)).tobytes())
+        boxes, times = boxes[has_box], acquired[has_box] / TIME_UNIT
+        self._extent.with_boxes(boxes)
+        self._ids.frombytes(ids[has_box].astype(numpy.int64).tobytes())
+        self._boxes.frombytes(rounded(numpy.column_stack((boxes, times, times))).tobytes())
         if len(self._ids) >= MOST_PACKED:
             self.finish()
 

@@ -1,8 +1,7 @@
 """Adding many images at once: one transaction, bounded memory, an outcome for each.
 
 First all are checked like objects: this runs code of the caller, who makes the records, while nobody has to wait. What
-was checked waits in a temporary file, as plain values. Then one transaction writes it: rows and index entries in the
-same order, without triggers, which halves the time.
+was checked waits in a temporary file, as plain values. Then one transaction writes it, neighbours next to each other.
 """
 
 from __future__ import annotations
@@ -17,9 +16,11 @@ from localcat.models.image import Image
 from localcat.progress import shown
 from localcat.store import rows
 from localcat.tables import Tabular
-from localcat.writing.bulk.blocks import Block, Spool, Writer, require_free
+from localcat.writing.bulk.blocks import Block
 from localcat.writing.bulk.dictionaries import Dictionaries
 from localcat.writing.bulk.report import AddReport, FailedRecord, require_conflict_rule
+from localcat.writing.bulk.spool import Spool
+from localcat.writing.bulk.writer import Writer, require_free
 
 if TYPE_CHECKING:
     from localcat.store.catalog_file import CatalogFile
@@ -48,9 +49,11 @@ def add_images(
             if on_conflict == "error":
                 require_free(catalog, block)
             spool.put(block)
+        is_twice = spool.has_an_id_twice  # then the order counts in which they came
         with catalog.database.write() as transaction:
-            writer = Writer(transaction.connection, on_conflict, report)
-            for block in spool.blocks():
+            connection = transaction.connection
+            writer = Writer(connection, on_conflict, report, expected=len(spool), has_an_id_twice=is_twice)
+            for block in spool.blocks(_CHUNK, by_place=not is_twice):
                 writer.write(block)
                 reached("chunk written")
                 transaction.bound_memory()

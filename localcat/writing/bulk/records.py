@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from localcat.earth.geometry import as_footprints, boxes_of, to_wkbs
+import numpy
+
+from localcat.earth.geometry import as_footprints, footprint_boxes, to_wkbs
 from localcat.errors import AttributeValidationError, BadRequestError, ClientError
 from localcat.expressions.fields import nearest
 from localcat.models.attributes.values import File
@@ -102,7 +104,7 @@ class Records:
         usable = [None if isinstance(shape, ClientError) else shape for shape in shapes]
         if any(shape is not None for shape in usable):
             block.columns["geometry"] = to_wkbs(usable)
-        block.boxes = boxes_of(usable)
+        block.boxes = footprint_boxes(numpy.array(usable, dtype=object))
         passed = []
         for position, shape in enumerate(shapes):
             if isinstance(shape, ClientError):

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy
 import pyarrow
 import pyarrow.compute
+import shapely
 
-from localcat.earth.geometry import as_geometry, boxes_of, plain_footprints, to_wkbs
+from localcat.earth.geometry import as_geometry, footprint_boxes, plain_footprints, to_wkbs
 from localcat.earth.projjson import other_crs
 from localcat.errors import BadRequestError, ClientError
 from localcat.expressions.numbers import LEAST_INT64
@@ -23,7 +24,7 @@ from localcat.models.attributes.scalars import Attribute, Choice, Integer, Numbe
 from localcat.models.attributes.structured import ExtraProperties, NestedNumbers
 from localcat.models.image import Image
 from localcat.timestamps import to_microseconds
-from localcat.writing.bulk.blocks import Block
+from localcat.writing.bulk.blocks import Block, no_boxes
 from localcat.writing.bulk.columns import FILE_PARTS, NUL, Files, Identities, Memory, Rows, stored_one_by_one
 from localcat.writing.bulk.records import COMPUTED, ODD, Records
 
@@ -205,19 +206,16 @@ class Table:
 
     # Footprints
 
-    def _footprints(self, array: pyarrow.Array | None, rows: Rows) -> tuple[list[Any], list[Any]]:
+    def _footprints(self, array: pyarrow.Array | None, rows: Rows) -> tuple[NDArray[numpy.float64], list[Any]]:
         """Return the boxes and the footprints of the rows, as well-known binary."""
         if array is None or array.null_count == len(array):
-            return [None] * rows.count, []
+            return no_boxes(rows.count), []
         if self._crs is not None or not _is_binary(array.type):
             rows.set_aside(array.is_valid().to_numpy(zero_copy_only=False))
-            return [None] * rows.count, []
-        blobs = array.to_pylist()
-        shapes = plain_footprints(blobs).tolist()
-        for position, (blob, shape) in enumerate(zip(blobs, shapes, strict=True)):
-            if blob is not None and shape is None:
-                rows.is_odd[position] = True
-        return boxes_of(shapes), to_wkbs(shapes)
+            return no_boxes(rows.count), []
+        shapes = plain_footprints(array.to_pylist())
+        rows.set_aside(array.is_valid().to_numpy(zero_copy_only=False) & shapely.is_missing(shapes))
+        return footprint_boxes(shapes), to_wkbs(shapes.tolist())
 
 
 class _Placed:
