@@ -544,3 +544,32 @@ def test_real_items_come_out_as_they_came(catalog: Catalog) -> None:
     assert (report.added, report.failed) == (len(unique), [])
     out = {(item.get("collection"), item["id"]): item for item in catalog.images.to_item_collection()["features"]}
     assert out == unique
+
+
+@pytest.mark.parametrize(
+    ("raster", "is_told"),
+    [
+        ({"scale": 0.0001, "offset": -0.1}, False),
+        ({"scale": 0.0001, "offset": 0}, True),
+        ({"scale": 0.0002, "offset": -0.1}, True),
+        ({"offset": -0.1}, True),
+        ({}, False),
+    ],
+)
+def test_a_scene_that_is_scaled_otherwise_than_its_product_is_told(
+    catalog: Catalog, raster: dict[str, float], is_told: bool
+) -> None:
+    """Choice 30: Sentinel-2 before and after baseline 04.00, whose COGs state no offset."""
+    first, second = scene(), copy.deepcopy(scene())
+    second["id"] = "S2A_2"
+    of_first = first["assets"]["B04"]["raster:bands"][0]
+    assert (of_first["scale"], of_first["offset"]) == (0.0001, -0.1)
+    kept = {name: value for name, value in of_first.items() if name not in ("scale", "offset")}
+    second["assets"]["B04"]["raster:bands"] = [{**kept, **raster}]
+    report = catalog.from_stac([first, second], progress=False)
+    assert (report.added, report.failed) == (2, [])
+    told = (
+        "it states another scale or offset of B04 than the product's bands; scaling='physical' uses theirs where its "
+        "files state none"
+    )
+    assert [note.partition(": ")[2] for note in report.notes if "scale" in note] == ([told] if is_told else [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -32,6 +33,7 @@ _WHOLE = {
     DataType.INT32: (-(2**31), 2**31 - 1),
 }
 _LONGEST_NAME = 200
+_ROUNDED = 1e-6  # part of a physical range by which it may differ
 
 
 def assets_with_bands(item_assets: Iterable[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
@@ -65,6 +67,23 @@ def bands_of_assets(
             place = {"name": name, "file_index": position, "band_index": index}
             made.append((kind, {**place, **_possible(kind, _attributes(said, kind))}))
     return made, assumed
+
+
+def scaled_otherwise(bands: Sequence[Band], keys: Sequence[str], assets: Mapping[str, Any]) -> list[str]:
+    """Return the names of the bands of which the assets of an Item state another scale or offset than they have."""
+    found = []
+    for position, key in enumerate(keys):
+        asset = assets.get(key)
+        entries = _entries(asset) if isinstance(asset, dict) else []
+        for band in bands:
+            if not isinstance(band, SpectralBand | MicrowaveBand | GenericBand) or band.data_range is None:
+                continue
+            if band.file_position != position or band.position >= len(entries):
+                continue
+            stated, have = _physical_range(entries[band.position], band.data_range), band.physical_range
+            if stated is not None and (have is None or not _are_close(stated, have)):
+                found.append(str(band.name))
+    return found
 
 
 def _possible(kind: type[Band], attributes: Mapping[str, Any]) -> dict[str, Any]:
@@ -175,11 +194,9 @@ def _of_kind(kind: type[Band], said: Mapping[str, Any], data_range: Sequence[flo
     found: dict[str, Any] = {}
     if kind is ClassBand:
         return _classes(said["classification:classes"])
-    scale, offset = said.get("raster:scale"), said.get("raster:offset")
-    if is_number(scale) or is_number(offset):
-        by = scale if is_number(scale) else 1
-        plus = offset if is_number(offset) else 0
-        found["physical_range"] = tuple(float(end * by + plus) for end in data_range)  # type: ignore[operator]  # numbers
+    physical = _physical_range(said, data_range)
+    if physical is not None:
+        found["physical_range"] = physical
     if isinstance(said.get("unit"), str) and said["unit"]:
         found["physical_range_unit"] = said["unit"]
     if kind is SpectralBand:
@@ -190,6 +207,21 @@ def _of_kind(kind: type[Band], said: Mapping[str, Any], data_range: Sequence[flo
             if is_number(said.get(field)) and said[field] > 0:
                 found[name] = round(said[field] * 1000, 6)  # nanometres
     return found
+
+
+def _physical_range(said: Mapping[str, Any], data_range: Sequence[float]) -> tuple[float, float] | None:
+    """Return what a range of stored values means by a stated scale and offset; None if neither is stated."""
+    scale, offset = said.get("raster:scale"), said.get("raster:offset")
+    if not (is_number(scale) or is_number(offset)):
+        return None
+    by, plus = (float(str(value)) if is_number(value) else default for value, default in ((scale, 1.0), (offset, 0.0)))
+    low, high = (float(end) * by + plus for end in data_range)
+    return low, high
+
+
+def _are_close(one: Sequence[float], other: Sequence[float]) -> bool:
+    """Return whether two ranges differ by the rounding of a scale alone."""
+    return math.dist(one, other) <= _ROUNDED * max(abs(one[1] - one[0]), abs(other[1] - other[0]))
 
 
 def _classes(classes: Any) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from localcat.errors import BadRequestError, ClientError, DuplicateError, ValidationError
 from localcat.interop.refused import Refused
 from localcat.interop.stac.assets import KEPT, KEYS, OWN, Layout, default_keys, layout_of
-from localcat.interop.stac.bands import ASSUMED, MOST_BANDS, assets_with_bands, bands_of_assets
+from localcat.interop.stac.bands import ASSUMED, MOST_BANDS, assets_with_bands, bands_of_assets, scaled_otherwise
 from localcat.interop.stac.items import attributes_of, extra_properties_of, stac_item
 from localcat.interop.stac.report import StacReport
 from localcat.interop.stac.sources import Found, documents, local_file
@@ -213,6 +213,12 @@ class Import:
         record = {"product_id": product_id, "name": name, **attributes}
         if "geometry" not in attributes and item.get("geometry") is not None:
             self.report.note(f"{found.where}: its geometry is not usable as a footprint, and is kept as it is")
+        others = scaled_otherwise(layout.bands, layout.keys, item.get("assets") or {})
+        if others:
+            self.report.note(
+                f"{found.where}: it states another scale or offset of {', '.join(others)} than the product's bands; "
+                "scaling='physical' uses theirs where its files state none"
+            )
         record["extra_properties"] = extra_properties_of(item, is_own=True)
         probe = Image(catalog=self.catalog, **record)
         again = stac_item(probe, layout, locate=lambda file, _: str(file.href or file.provider_href))
