@@ -295,10 +295,10 @@ def test_what_is_very_long_is_cut(catalog: Catalog) -> None:
     }
     new_image(product, extra_properties=extra, geometry=(0, 0, 1, 1)).save()
     answer = Client(app(catalog)).get("/page/image", id="acme:a:x")
-    attributes = answer.json()["attributes"]
+    extra = answer.json()["extra"]
     assert len(answer.body) < 150_000
-    assert attributes[-1] == ["extra_properties", "… and 50 keys more"]
-    assert {len(text) for name, text in attributes if name.startswith("extra_properties.key")} == {601}
+    assert extra[-1] == ["…", "and 50 keys more"]
+    assert {len(text) for key, text in extra if key.startswith("key")} == {601}
 
 
 def test_pixels_are_read_as_the_copied_code_says(
@@ -321,6 +321,15 @@ def test_pixels_are_read_as_the_copied_code_says(
     assert read["pixels"].shape in {(1, rows, columns) for rows in (32, 33) for columns in (24, 25)}
     assert set(read["pixels"].compressed()) <= set(pixels[0].ravel())
     run(*shlex.split(part["shell"])[1:])
+
+
+def test_the_copied_code_of_an_image_without_pixels_shows_it(client: Client) -> None:
+    told = client.document("/page/image/snippets", id="tiny:optical:lisbon-1")
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(told["python"], {})
+    assert printed.getvalue().startswith("Image: lisbon-1\n  id: tiny:optical:lisbon-1\n")
+    assert run(*shlex.split(told["shell"])[1:]).startswith("Image tiny:optical:lisbon-1\n")
 
 
 WRONG = [

@@ -58,6 +58,7 @@ def image(asked: Asked) -> Response:
             "geometry": None if shape is None else shapely.geometry.mapping(_simple(shape)),
             "bounds": None if shape is None else _bounds(shape),
             "attributes": _attributes(found),
+            "extra": _extra(found),
             "files": [_file(found, at, file, is_here=is_here) for at, file in enumerate(files[:_MOST_FILES])],
             "files_in_all": len(files),
             "bands": [{"name": band.name, "told": _told(band), "range": band.data_range} for band in bands],
@@ -72,7 +73,10 @@ def image(asked: Asked) -> Response:
 
 
 def image_snippets(asked: Asked) -> Response:
-    """Return how bands of an image are read, all of it or what is in a box: as Python and as a command."""
+    """Return how bands of an image are read, all of it or what is in a box; without bands how it is shown.
+
+    As Python, and as a command of the shell.
+    """
     asked.query.only("id", "bands", "bbox")
     found, bands, box = _image_of(asked), asked.query.words("bands") or [], box_of("bbox", asked.query)
     return as_json(
@@ -107,14 +111,16 @@ def _bounds(shape: BaseGeometry) -> Box:
 
 
 def _attributes(image: Image) -> list[tuple[str, str]]:
-    """Return the names and the texts of the attributes that are set, and of the keys of `extra_properties`."""
+    """Return the names and the texts of the attributes that are set, but for `extra_properties`."""
     values = {name: getattr(image, name) for name in image.serialize() if name not in _ELSEWHERE}
+    return [(name, _as_text(value)) for name, value in values.items() if value not in (None, [], ())]
+
+
+def _extra(image: Image) -> list[tuple[str, str]]:
+    """Return the keys of `extra_properties` and the texts of their values; of very many the first ones."""
     extra = list((image.extra_properties or {}).items())
-    shown = [(name, _as_text(value)) for name, value in values.items() if value not in (None, [], ())]
-    shown += [(f"extra_properties.{key}"[:_LONGEST], _as_text(value)) for key, value in extra[:_MOST_KEYS]]
-    if len(extra) > _MOST_KEYS:
-        shown.append(("extra_properties", f"… and {len(extra) - _MOST_KEYS:,} keys more"))
-    return shown
+    shown = [(key[:_LONGEST], _as_text(value)) for key, value in extra[:_MOST_KEYS]]
+    return [*shown, ("…", f"and {len(extra) - _MOST_KEYS:,} keys more")] if len(extra) > _MOST_KEYS else shown
 
 
 def _as_text(value: Any) -> str:
@@ -164,21 +170,22 @@ def _shown(image: Image, bands: Sequence[Band]) -> list[str]:
 
 def _python(catalog: Catalog, image: Image, bands: Sequence[str], box: Box | None) -> str:
     area, grid = "", _grid_of(image)
-    if box is not None and grid is not None:
+    if bands and box is not None and grid is not None:
         bounds = ", ".join(f"{edge:.12g}" for edge in box)
         area = f", AOI(bounds=({bounds}), crs={grid[0]!r}, resolution={grid[1]})"
     return (
         f"from localcat import {'AOI, ' if area else ''}Catalog, Image\n\n"
         f"with {opening(catalog)} as catalog:\n"
         f"    image = Image.get({image.id!r}, catalog=catalog)\n"
-        f"    pixels = image.ndarray({list(bands)!r}{area})\n"
+        f"    {f'pixels = image.ndarray({list(bands)!r}{area})' if bands else 'print(image)'}\n"
     )
 
 
 def _shell(catalog: Catalog, image: Image, bands: Sequence[str], box: Box | None) -> str:
-    words, grid = ["localcat", "-C", str(catalog.path), "read", str(image.id)], _grid_of(image)
-    if bands:
-        words += option("bands", ",".join(bands))
+    words, grid = ["localcat", "-C", str(catalog.path)], _grid_of(image)
+    if not bands:
+        return shlex.join([*words, "show", str(image.id)])
+    words += ["read", str(image.id), *option("bands", ",".join(bands))]
     if box is not None and grid is not None:
         words += option("bbox", ",".join(f"{edge:.12g}" for edge in box))
         words += [*option("crs", grid[0]), *option("resolution", grid[1])]

@@ -51,8 +51,9 @@ def drawing(asked: Asked) -> Response:
     asked.check()
     is_all = len(boxes) <= MOST_FOOTPRINTS
     seen = boxes if is_all else boxes.meeting(view)
-    outlines_from = seen.outline_zoom(CROWD, _TOLD_APART)
-    if len(seen) > MOST_FOOTPRINTS or zoom < outlines_from:
+    is_too_much = len(seen) > MOST_FOOTPRINTS
+    outlines_from = zoom + 1 if is_too_much else seen.outline_zoom(CROWD, _TOLD_APART)
+    if zoom < outlines_from:
         head, arrays = _cells(seen.cells(zoom + _CELLS))
     else:
         head, arrays = _footprints(footprints_of(search, _WORLD if is_all else view))

@@ -63,12 +63,20 @@ export class Details {
       ...this._pictureParts(image),
       element("div", { className: "buttons" }, zoom, copy),
       ...this._cutParts(image),
-      element("h3", {}, "Attributes"),
-      element("dl", {}, ...image.attributes.flatMap(([name, text]) => [element("dt", {}, name), element("dd", {}, text)])),
+      ...this._table("Attributes", image.attributes),
+      ...this._table("Extra properties", image.extra),
       element("h3", {}, image.files_in_all === 1 ? "1 file" : `${grouped(image.files_in_all)} files`),
       element("ul", { className: "files" }, ...image.files.map(file => this._file(file))));
     by("details").hidden = false;
     by("listing").hidden = true;
+  }
+
+  _table(title, pairs) {
+    if (!pairs.length) return [];
+    return [
+      element("h3", {}, title),
+      element("dl", {}, ...pairs.flatMap(([name, text]) => [element("dt", {}, name), element("dd", {}, text)])),
+    ];
   }
 
   _pictureParts(image) {

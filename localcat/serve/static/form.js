@@ -10,12 +10,14 @@ const SLIDING = 150;
 const EDGES = ["west", "south", "east", "north"];
 
 export class Form {
-  /** `products` are those of the catalog; `map` draws boxes. */
-  constructor(products, map) {
+  /** `products` are those of the catalog, `inAll` says how many there are; `map` draws boxes. */
+  constructor(products, inAll, map) {
     this._map = map;
     this._endDrawing = null;
     this._products = products.map(product => this._product(product));
     by("product-list").replaceChildren(...this._products.map(({ row }) => row));
+    by("products").hidden = !products.length;
+    if (inAll > products.length) by("products").append(element("small", {}, `The first ${grouped(products.length)} of ${grouped(inAll)}.`));
     this.histogram = new Histogram(by("histogram"), (from, to) => choose({ from, to }));
     this._listen();
   }

@@ -27,10 +27,11 @@ class Page {
   constructor(catalog, map) {
     this._catalog = catalog;
     this._map = map;
-    this._form = new Form(catalog.products, map);
+    this._form = new Form(catalog.products, catalog.products_in_all, map);
     this._results = new Results();
     this._details = new Details(map, id => this._leave(id));
     this._asked = null;
+    this._turn = 0;   // of the questions to the server; the last one counts
   }
 
   start() {
@@ -72,16 +73,20 @@ class Page {
 
   /** Count and list what is found, and draw it. */
   async _find() {
-    const asked = this._filters();
+    const asked = this._filters(), turn = (this._turn += 1);
     by("results").setAttribute("aria-busy", "true");
     this._draw();
+    await this._list(asked);
+    if (turn === this._turn) by("results").setAttribute("aria-busy", "false");
+  }
+
+  async _list(asked) {
     const counts = await ask("counts", asked);
     if (counts === null) return;
     by("count").textContent = foundOf(counts.found, this._catalog.images);
     this._form.count(counts);
     if (counts.found) await this._results.list(asked);
     else await this._results.explain(asked);
-    by("results").setAttribute("aria-busy", "false");
   }
 
   async _draw() {
