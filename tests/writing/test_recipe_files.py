@@ -45,6 +45,10 @@ def test_every_built_in_recipe_says_what_it_is() -> None:
         (f"title = 'x'\n{PRODUCT}alike = 'yes'\n", "alike is true or false, not 'yes'"),
         (f"title = 'x'\n{PRODUCT}groups = {{ a = {{ offset = 1 }} }}\n", "no .* has the group 'a'"),
         (f"title = 'x'\n{PRODUCT}{BAND}{BAND}", r"\[\[band\]\] 2: there is another band 'red'"),
+        (
+            f"title = 'x'\n{PRODUCT}{BAND}{BAND.replace('red', 'nir')}",
+            r"\[\[product\]\] 1: bands 'red' and 'nir' are both number 0 of one file; give each an index",
+        ),
         (f"title = 'x'\n{PRODUCT}{BAND}type = 'colour'\n", "type is one of spectral, microwave, mask, class, generic"),
         (f"title = 'x'\n{PRODUCT}{BAND}index = -1\n", "index is a whole number from 0, not -1"),
         (

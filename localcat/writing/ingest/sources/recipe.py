@@ -416,6 +416,13 @@ def _product(
         name for name, one in Image._attributes.items() if not one.readonly and name not in ("id", "product_id", "name")
     }
     chosen = tuple(_chosen(reader, table, bands, where))
+    places: dict[tuple[tuple[str, ...], int], str] = {}
+    for band in chosen:
+        other = places.setdefault((band.layers, band.index), band.name)
+        if other != band.name:
+            raise reader.wrong(
+                where, f"bands '{other}' and '{band.name}' are both number {band.index} of one file; give each an index"
+            )
     display = reader.texts(table.get("display", []), f"{where} display")
     return ProductRecipe(
         pattern,
