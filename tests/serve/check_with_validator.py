@@ -16,6 +16,7 @@ import requests
 from pystac.stac_io import DefaultStacIO
 from requests.adapters import BaseAdapter
 
+_DRAFT = "http://json-schema.org/draft-07/schema#"
 _SCHEMAS = Path(pystac.__file__).parent / "validation" / "jsonschemas"
 
 
@@ -33,7 +34,7 @@ _KNOWN = _by_address()
 
 
 def _schema(address: str) -> bytes:
-    return _KNOWN.get(address) or json.dumps({"$id": address}).encode()
+    return _KNOWN.get(address) or json.dumps({"$id": address, "$schema": _DRAFT}).encode()
 
 
 class _Inside(BaseAdapter):
