@@ -6,12 +6,14 @@ then it counts as the same site: so the ``Host`` of a request has to be a name o
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+import anyio
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 
@@ -20,12 +22,16 @@ from localcat.serve.answers import failure
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+_LOG = logging.getLogger("localcat")
+
 ANY_ADDRESS = "*"
 """Among the hosts of a `Guard`: any address in numbers, which no name can be made to point to."""
 
 _HOST = re.compile(r"(?P<name>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?")
 _LOOPBACK_ORIGIN = re.compile(r"https?://(localhost|[A-Za-z0-9-]+\.localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?")
 _LONGEST_PATH = 4096  # bytes
+_PART = 2**16  # bytes of an answer that are sent at once; the next when the client has taken most of them
+_SECONDS_TO_TAKE = 30  # a part; who takes longer has left, or holds the server up
 _ALWAYS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -78,17 +84,28 @@ class Guard:
                 if is_near:
                     answer["Access-Control-Allow-Origin"] = str(origin)
                     answer["Access-Control-Expose-Headers"] = _EXPOSED
-            await send(message)
+                await send(message)
+                return
+            body = message.get("body", b"")
+            for start in range(0, max(len(body), 1), _PART):
+                more = message.get("more_body", False) or start + _PART < len(body)
+                with anyio.fail_after(_SECONDS_TO_TAKE):
+                    await send({**message, "body": body[start : start + _PART], "more_body": more})
 
-        refused = self._refused(scope, headers, origin, is_near=is_near)
+        try:
+            await self._answer(scope, receive, send_guarded, self._refused(scope, headers, origin, is_near=is_near))
+        except TimeoutError:  # of a part, in an answer that cannot become another one any more
+            _LOG.warning("a client took an answer too slowly, and was left: %s", headers.get("host"))
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, refused: Response | None) -> None:
         if refused is not None:
-            await refused(scope, receive, send_guarded)
+            await refused(scope, receive, send)
         elif scope["method"] == "OPTIONS":
-            await Response(status_code=204, headers=_ALLOWED)(scope, receive, send_guarded)
+            await Response(status_code=204, headers=_ALLOWED)(scope, receive, send)
         else:
             # As it was sent: `a%2Fb` is one part of a path, and an id; it is decoded behind the routes.
             raw = scope.get("raw_path") or quote(scope["path"]).encode("ascii")
-            await self._app({**scope, "path": raw.decode("latin-1")}, receive, send_guarded)
+            await self._app({**scope, "path": raw.decode("latin-1")}, receive, send)
 
     def _refused(self, scope: Scope, headers: Headers, origin: str | None, *, is_near: bool) -> Response | None:
         hosts = headers.getlist("host")

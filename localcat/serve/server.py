@@ -49,16 +49,18 @@ def run(
     require("uvicorn", "serve", "to serve a catalog")
     import uvicorn  # brings asyncio, which no other command needs
 
+    from localcat.serve.connections import Impatient  # brings uvicorn
+
     hosts = _hosts(host, names)
     application = app(catalog, hosts=hosts)
     with _listening(host, port) as listening:
         config = uvicorn.Config(
             application,
-            log_level="warning",
+            log_level="error",  # a request that is no HTTP is nothing to tell
             access_log=False,
             lifespan="off",
             ws="none",
-            http="h11",
+            http=Impatient,
             proxy_headers=False,  # whoever asks could say with them that it is somebody else
             server_header=False,
             timeout_graceful_shutdown=_SECONDS_TO_END,

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from localcat.search import ImageSearch
     from localcat.serve.service import Asked, Service
 
-_LARGEST_PAGE = 8 * 2**20  # bytes; a page ends before its limit where its Items are that large
+_LARGEST_PAGE = 4 * 2**20  # bytes; a page ends before its limit where its Items are that large
 _STRUCTURAL = {"root", "parent", "self", "collection"}
 
 
