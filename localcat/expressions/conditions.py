@@ -28,6 +28,8 @@ def compare(ref: Ref, op: Op, value: object) -> Node:
 
     ``product`` compares by ``==`` and ``!=`` with a product or its id, and becomes a condition on ``product_id``.
     """
+    if value is not None and ref.attribute != _PRODUCT.attribute:  # as in most comparisons
+        return nodes.Comparison(ref, op, plain_value(ref, value))
     if value is None and not op.is_range:
         return is_null(ref) if op is Op.EQ else is_not_null(ref)
     if op.is_range:

@@ -83,7 +83,8 @@ class Expression:
         self._fill(node, depth_of(node), None)
 
     def _fill(self, node: Node, depth: int, handle: Property | None) -> None:
-        check_depth(depth)
+        if depth > 1:
+            check_depth(depth)
         _set_node(self, node)
         _set_depth(self, depth)
         _set_handle(self, handle)  # of a range comparison, for a chain to go on with; no part of the value
@@ -345,10 +346,9 @@ class Property:
         return expected
 
     def _value(self, value: object) -> object:
-        if isinstance(value, Property):
-            raise TypeError(f"a property compares with a value, not with another property: {self} and {value}")
-        if isinstance(value, Expression):
-            raise TypeError(f"a property compares with a value, not with a condition: {self} and {value}")
+        if isinstance(value, Property | Expression):
+            other = "another property" if isinstance(value, Property) else "a condition"
+            raise TypeError(f"a property compares with a value, not with {other}: {self} and {value}")
         return value
 
     # Conditions by name
@@ -510,12 +510,10 @@ class Properties:
         self.__names = names
 
     def __getattr__(self, name: str) -> Property:
-        # Names with an underscore are probes of Python itself and of notebooks, never attributes of the catalog.
-        if name.startswith("_") or not name.isidentifier():
-            raise AttributeError(f"{name!r} is not the name of a property")
+        ref = _ref_of(name)
         if self.__names and name not in self.__names:
             raise UnknownPropertyError(f"there is no property {name}{nearest(name, self.__names)}")
-        return Property(_ref_of(name))
+        return Property(ref)
 
     def __dir__(self) -> Iterator[str]:
         return iter(self.__names)
@@ -527,6 +525,9 @@ class Properties:
 @functools.lru_cache(maxsize=256)
 def _ref_of(name: str) -> Ref:
     """Return what a handle stands for: the same object each time, which is looked up by the fastest."""
+    # Names with an underscore are probes of Python itself and of notebooks, never attributes of the catalog.
+    if name.startswith("_") or not name.isidentifier():
+        raise AttributeError(f"{name!r} is not the name of a property")
     return Ref(name)
 
 

@@ -261,6 +261,8 @@ def real(value: object) -> float | None:
     """Return the float of a number, or of one in text; None for anything else."""
     if type(value) is float:
         return value
+    if type(value) is int and is_int64(value):
+        return float(value)
     number = number_of(value)
     try:
         return float(value if number is None and isinstance(value, str) else number)  # type: ignore[arg-type]

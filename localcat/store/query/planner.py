@@ -247,16 +247,12 @@ def acquired_range(question: Question) -> TimeRange:
 
 def order_of(question: Question) -> str:
     """Return what follows ORDER BY."""
-    return _order_sql(
-        question.table,
-        question.order,
-        by_rank=question.text is not None and not question.order,
-        of_one_product=product_of(question) is not None,
-    )
+    by_rank = question.text is not None and not question.order
+    return _order_sql(question.table, question.order, by_rank, product_of(question) is not None)
 
 
-@functools.lru_cache(maxsize=64)
-def _order_sql(table: str, order: tuple[tuple[str, bool], ...], *, by_rank: bool, of_one_product: bool) -> str:
+@functools.lru_cache(maxsize=64)  # by position, which it looks up in half the time
+def _order_sql(table: str, order: tuple[tuple[str, bool], ...], by_rank: bool, of_one_product: bool) -> str:
     terms = []
     for attribute, ascending in order:
         sql = column(table, attribute).compare
