@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from localcat.errors import BadRequestError
-from localcat.expressions.properties import Expression, Property
+from localcat.expressions.properties import Property
 from localcat.expressions.properties import properties as p
 from localcat.json_text import loads
 from localcat.timestamps import from_microseconds, to_microseconds
@@ -45,38 +45,33 @@ class Order:
             If the token is not one of this order.
         """
         ordered = search.sort(*self._sorting, "id")
-        if token is None:
-            yield from ordered.limit(limit)
-            return
-        values, uid = self._read(token)
-        if not self._keys:
-            yield from ordered.filter(p.id > uid).limit(limit)
-            return
-        (name, ascending), value = self._keys[0], values[0]
-        first, tied = _handle(name), self._behind(1, values, uid)
+        parts = [ordered] if token is None else self._behind(ordered, *self._read(token))
         left = limit
-        if value is not None:
-            bound = first >= value if ascending else first <= value
-            beyond = first > value if ascending else first < value
-            for image in ordered.filter(bound).filter(beyond | tied).limit(limit):
+        for part in parts:
+            for image in part.limit(left):
                 yield image
                 left -= 1
-            if left:
-                yield from ordered.filter(first.isnull).limit(left)
-        else:
-            yield from ordered.filter(first.isnull).filter(tied).limit(left)
+            if not left:
+                return
 
-    def _behind(self, position: int, values: Sequence[Any], uid: str) -> Expression:
-        """Return the condition of what is behind an image, among those that equal it in the keys before a position."""
-        if position == len(self._keys):
-            return p.id > uid
-        (name, ascending), value = self._keys[position], values[position]
-        key, rest = _handle(name), self._behind(position + 1, values, uid)
-        if value is None:
-            return key.isnull & rest
-        beyond = key > value if ascending else key < value
-        found: Expression = beyond | key.isnull | ((key == value) & rest)
-        return found
+    def _behind(self, search: ImageSearch, values: Sequence[Any], uid: str) -> Iterator[ImageSearch]:
+        """Yield searches that have, one after the other, what is behind an image.
+
+        First those that equal it in all keys, then those that equal it in all but the last, and so on. Each is a range
+        of an index; as one condition with OR they would be none, and the whole product would be sorted for a page.
+        """
+        for depth in range(len(self._keys), -1, -1):
+            equal = search
+            for (name, _), value in zip(self._keys[:depth], values, strict=False):
+                key = _handle(name)
+                equal = equal.filter(key.isnull if value is None else key == value)
+            if depth == len(self._keys):
+                yield equal.filter(p.id > uid)
+            elif values[depth] is not None:
+                name, ascending = self._keys[depth]
+                key, value = _handle(name), values[depth]
+                yield equal.filter(key > value if ascending else key < value)
+                yield equal.filter(key.isnull)
 
     def token_of(self, image: Image) -> str:
         """Return the token of the page that begins behind an image."""

@@ -82,6 +82,11 @@ class Question:
         return min(MOST, whole("limit", self.asked.get("limit", _USUAL), least=1, most=10**9))
 
     @property
+    def is_about(self) -> str:
+        """What decides how many images are found, as text: the same of all pages."""
+        return json.dumps({name: value for name, value in self.asked.items() if name not in _OF_PAGES}, sort_keys=True)
+
+    @property
     def token(self) -> str | None:
         """Where the page begins; None for the first."""
         token = self.asked.get("token")
