@@ -40,18 +40,26 @@ class Picture:
         Raises
         ------
         BadRequestError
-            If matplotlib does not know the format.
+            If matplotlib does not know the format, or refuses an option.
         StorageError
             If it cannot be written there.
         """
         from localcat.disk.faults import write_errors  # not needed before
 
+        if not isinstance(path, str | os.PathLike):
+            raise BadRequestError(f"a picture is saved to a path such as 'map.png', not to {path!r}")
         known = self.figure.canvas.get_supported_filetypes()
         suffix = os.path.splitext(os.fspath(path))[1].lower()[1:]  # noqa: PTH122  # of any kind of path
         if options.get("format", suffix) not in known:
             raise BadRequestError(f"the suffix of '{os.fspath(path)}' is none of {', '.join(sorted(known))}")
-        with write_errors(path):
-            self.figure.savefig(path, **{"bbox_inches": "tight", **options})
+        try:
+            with write_errors(path):
+                self.figure.savefig(path, **{"bbox_inches": "tight", **options})
+        except (TypeError, ValueError, AttributeError) as error:  # of matplotlib
+            listed = ", ".join(f"{name}={value!r}" for name, value in options.items())
+            raise BadRequestError(
+                f"matplotlib does not save a picture with {listed or 'its figure'}: {error}"
+            ) from error
 
     def _repr_png_(self) -> bytes:
         written = io.BytesIO()

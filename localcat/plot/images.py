@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from localcat.errors import BadRequestError, LocalcatError
+from localcat.expressions.numbers import number
 from localcat.models.pictures import Picture
 from localcat.plot.figures import new_figure, shortened
 
@@ -46,12 +47,13 @@ def of_image(image: Image, bands: str | Sequence[str] | None) -> Picture:
 
 def of_images(images: Sequence[Image], bands: str | Sequence[str] | None, columns: int) -> Picture:
     """Return pictures of images side by side; `ImageCollection.plot` says more."""
-    if isinstance(columns, bool) or not isinstance(columns, int) or columns < 1:
+    most = number(columns)
+    if not isinstance(most, int) or most < 1:
         raise BadRequestError(f"columns is a whole number from 1, not {columns!r}")
     if not images:
         raise BadRequestError("there are no images to show; look at the search that found none")
     shown = images[:_MOST]
-    across = min(columns, len(shown))
+    across = min(most, len(shown))
     down = math.ceil(len(shown) / across)
     side = max(_LEAST_PIXELS, _PIXELS // across)
     inches = max(1.6, 2 * _INCHES / max(across, 4))

@@ -18,6 +18,7 @@ import shapely
 
 from localcat.earth.geometry import area_km2, fills_its_box
 from localcat.errors import BadRequestError, TooLargeError
+from localcat.expressions.numbers import number
 from localcat.models.html import listing
 from localcat.models.pictures import Picture
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 Bounds = tuple[float, float, float, float]
 
 _MOST_CELLS = 50_000_000
+_LEAST_CELL = 1e-7  # degrees: a centimetre
 _WORLD = (-180.0, -90.0, 180.0, 90.0)
 _INSIDE = 1e-9  # degrees by which a cell is smaller than its box, so that a footprint beside it does not touch it
 _MOST_SHOWN = 20  # periods in a repr
@@ -194,9 +196,9 @@ def grid_bounds(bounds: Any, resolution: Any, footprints: NDArray[Any]) -> Bound
     TooLargeError
         If there would be too many cells.
     """
-    if isinstance(resolution, bool) or not isinstance(resolution, int | float) or not 0 < resolution <= 90:
-        raise BadRequestError(f"resolution is degrees a cell, above 0 and at most 90, not {resolution!r}")
-    size = float(resolution)
+    size = number(resolution)
+    if size is None or not _LEAST_CELL <= size <= 90:
+        raise BadRequestError(f"resolution is degrees a cell, from {_LEAST_CELL:.7f} to 90, not {resolution!r}")
     if bounds is None:
         boxes = shapely.bounds(footprints).reshape(-1, 4)
         west, south, east, north = (*boxes[:, :2].min(axis=0), *boxes[:, 2:].max(axis=0)) if len(boxes) else _WORLD

@@ -14,6 +14,7 @@ from localcat.collection.features import feature_collection
 from localcat.earth.nearest import as_place, nearest_to
 from localcat.errors import BadRequestError, CorruptCatalogError
 from localcat.expressions.nodes import Ref, Relation, Spatial
+from localcat.expressions.numbers import number
 from localcat.expressions.properties import properties as p
 from localcat.models.enums import AggregateDateField, Interval
 from localcat.models.html import attribute_table, bars
@@ -238,6 +239,8 @@ class ImageSearch(GeoSearch[Image], SummarySearchMixin):
         MissingLibraryError
             If matplotlib is not installed.
         """
+        if not isinstance(color, str):
+            raise BadRequestError(f"color is the name of an attribute such as 'acquired', or 'count', not {color!r}")
         if color == "count":
             from localcat.search.coverage import fine_resolution  # brings shapely
 
@@ -247,8 +250,8 @@ class ImageSearch(GeoSearch[Image], SummarySearchMixin):
         values = [getattr(image, name) for image in found]
         if any(not isinstance(value, str | float | int | datetime | None) for value in values):
             raise BadRequestError(f"'{color}' is neither a number, a time nor a text; choose another attribute")
-        number, shown = self.number_found(), len(found)
-        title = f"{number:,} images" if number == shown else f"{shown:,} of {number:,} images"
+        total, shown = self.number_found(), len(found)
+        title = f"{total:,} images" if total == shown else f"{shown:,} of {total:,} images"
         return self._catalog.pictures.of_footprints([image.geometry for image in found], values, color, title)
 
     def explore(self, path: str | os.PathLike[str] = "explore.html", *, thumbnails: int = 100) -> Path:
@@ -275,11 +278,12 @@ class ImageSearch(GeoSearch[Image], SummarySearchMixin):
         StorageError
             If it cannot be written there.
         """
-        if isinstance(thumbnails, bool) or not isinstance(thumbnails, int) or thumbnails < 0:
+        most = number(thumbnails)
+        if not isinstance(most, int) or most < 0:
             raise BadRequestError(f"thumbnails is a whole number from 0, not {thumbnails!r}")
         found, total = list(self._shown()), self.number_found()
         title = f"{total:,} images"
-        return self._catalog.pictures.write_page(found, path, title=title, total=total, thumbnails=thumbnails)
+        return self._catalog.pictures.write_page(found, path, title=title, total=total, thumbnails=most)
 
     def coverage(self, resolution: float = 1.0, bounds: Any = None) -> Coverage:
         """Count how many of the images found cover each cell of a grid, by their footprints.
@@ -356,7 +360,8 @@ class ImageSearch(GeoSearch[Image], SummarySearchMixin):
         given = self._area if aoi is None else aoi
         if given is None:
             raise BadRequestError("there is no area; pass aoi, or search with intersects")
-        if isinstance(min_coverage, bool) or not isinstance(min_coverage, int | float) or not 0 <= min_coverage <= 1:
+        least = number(min_coverage)
+        if least is None or not 0 <= least <= 1:
             raise BadRequestError(f"min_coverage is a fraction from 0 to 1, not {min_coverage!r}")
         area = as_geometry(given)
         search = self if aoi is None else self.filter(p.geometry.intersects(area))
@@ -369,13 +374,13 @@ class ImageSearch(GeoSearch[Image], SummarySearchMixin):
         first = bucket_start(min(times), step.first) if start is None and times else start
         last = max(times) + 1 if end is None and times else end
         if first is None or last is None:
-            return GapReport([], float(min_coverage), self._catalog)
+            return GapReport([], float(least), self._catalog)
         shapes = from_wkb([row[1] for row in rows])
         found = [
             (from_microseconds(time), shape) for time, shape in zip(times, shapes, strict=True) if shape is not None
         ]
         periods = periods_of(found, area, step.borders(from_microseconds(first), from_microseconds(last)))
-        return GapReport(periods, float(min_coverage), self._catalog)
+        return GapReport(periods, float(least), self._catalog)
 
     def _footprints(self) -> NDArray[Any]:
         """Return the footprints of the images found, those that have one."""

@@ -79,7 +79,7 @@ def test_a_class_map_has_its_colours_and_a_legend(planet: Catalog) -> None:
 
 def test_images_side_by_side_have_their_dates(planet: Catalog) -> None:
     found = planet.images.filter(p.name.like("alps-%") | (p.name == "no-time")).sort("acquired").collect()
-    axes = found.plot(columns=3).figure.axes
+    axes = found.plot(columns=numpy.int64(3)).figure.axes
     assert [one.get_title() for one in axes] == [
         *("2023-01-15", "2023-02-14", "2023-03-16", "2023-04-15", "2023-05-15", "2023-06-14"),
         "no-time",
@@ -150,6 +150,22 @@ def test_a_picture_is_shown_and_saved(planet: Catalog, tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="cannot be written"):
         picture.save(tmp_path / "missing" / "a.png")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.pdf", "a.png", "a.svg"]
+
+
+@pytest.mark.parametrize(
+    ("path", "options", "message"),
+    [
+        (None, {}, "a picture is saved to a path such as 'map.png', not to None"),
+        ("a.png", {"dpi": -1}, "matplotlib does not save a picture with dpi=-1: dpi must be positive"),
+        ("a.png", {"colour": 1}, "matplotlib does not save a picture with colour=1: "),
+    ],
+)
+def test_what_matplotlib_refuses_is_an_error_of_ours(
+    planet: Catalog, tmp_path: Path, path: str | None, options: dict[str, int], message: str
+) -> None:
+    picture = image(planet, "optical:alps-3").plot()
+    with pytest.raises(BadRequestError, match=message):
+        picture.save(path if path is None else tmp_path / path, **options)
 
 
 def test_pictures_leave_no_trace_in_matplotlib(planet: Catalog) -> None:

@@ -175,3 +175,7 @@ def test_what_has_no_colour_is_refused(planet: Catalog) -> None:
         planet.images.plot("clouds")
     with pytest.raises(BadRequestError, match="'tags' is neither a number, a time nor a text"):
         planet.images.plot("tags")
+    with pytest.raises(
+        BadRequestError, match="color is the name of an attribute such as 'acquired', or 'count', not 5"
+    ):
+        planet.images.plot(5)

@@ -131,6 +131,12 @@ def test_the_grid_begins_at_whole_cells_and_holds_the_bounds(squares: Catalog) -
     assert found.counts.shape == (3, 5)
 
 
+def test_numbers_of_numpy_are_numbers(squares: Catalog) -> None:
+    found = squares.images.coverage(numpy.float32(0.5), bounds=numpy.array([0, 0, 2, 1]))
+    assert (found.counts.shape, found.resolution) == ((2, 4), 0.5)
+    assert len(squares.images.gaps("1 month", (0, 0, 2, 1), numpy.float32(0.5))) == 2
+
+
 def test_nothing_found_is_an_empty_world(catalog: Catalog) -> None:
     found = catalog.images.coverage(10)
     assert (found.bounds, found.counts.shape, int(found.counts.sum())) == ((-180, -90, 180, 90), (18, 36), 0)
@@ -144,8 +150,9 @@ def test_counts_are_written_as_a_geotiff(squares: Catalog, tmp_path: Path) -> No
 
 
 WRONG = {
-    "resolution 0": ({"resolution": 0}, BadRequestError, "resolution is degrees a cell, above 0 and at most 90, not 0"),
+    "resolution 0": ({"resolution": 0}, BadRequestError, "resolution is degrees a cell, from 0.0000001 to 90, not 0"),
     "resolution text": ({"resolution": "1"}, BadRequestError, "not '1'"),
+    "hardly anything": ({"resolution": 1e-300}, BadRequestError, "not 1e-300"),
     "NaN": ({"resolution": float("nan")}, BadRequestError, "not nan"),
     "bounds": ({"bounds": (10, 0, -10, 1)}, BadRequestError, "the two sides of the antimeridian one by one"),
     "three bounds": ({"bounds": (1, 2, 3)}, BadRequestError, r"bounds are \(west, south, east, north\) in degrees"),
