@@ -110,4 +110,5 @@ class Tabular:
         require("geopandas", "geopandas", "for GeoDataFrames")
         import geopandas
 
-        return geopandas.GeoDataFrame.from_arrow(self.to_arrow(columns), geometry="geometry")
+        # As a table, since an error on the way would leave a stream that geopandas reads as one of pyarrow's.
+        return geopandas.GeoDataFrame.from_arrow(self.to_arrow(columns).read_all(), geometry="geometry")

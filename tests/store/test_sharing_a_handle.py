@@ -21,6 +21,7 @@ from localcat import (
     DefaultCatalogWarning,
     Image,
     Product,
+    StorageError,
 )
 from localcat.disk import locks
 from localcat.store.catalog_file import CatalogFile
@@ -261,6 +262,36 @@ def test_another_file_put_in_its_place_is_the_catalog_then(
     made.close()
     with Catalog.open(path) as again:
         assert ids(again) == ["acme:two"]
+
+
+@posix
+@pytest.mark.parametrize("change", ["replaced", "moved", "deleted"])
+def test_a_transaction_whose_file_goes_is_not_acknowledged(tmp_path: Path, change: str) -> None:
+    path, other = tmp_path / "survey.gpkg", tmp_path / "other"
+    with Catalog.create(path, org="acme") as catalog:
+        product(catalog, "before")
+        shutil.copyfile(path, other)
+        with (
+            pytest.raises(StorageError, match="moved, deleted or replaced by another file.*write it again"),
+            catalog.transaction(),
+        ):
+            product(catalog, "lost")
+            if change == "replaced":
+                other.replace(path)
+            elif change == "moved":
+                path.rename(tmp_path / "moved.gpkg")
+            else:
+                path.unlink()
+        if change == "replaced":
+            product(catalog, "after")
+            assert ids(catalog) == ["acme:after", "acme:before"]
+        elif change == "moved":
+            (tmp_path / "moved.gpkg").rename(path)
+            product(catalog, "after")
+            assert ids(catalog) == ["acme:after", "acme:before"]
+        else:
+            with pytest.raises(CatalogNotFoundError, match="moved, renamed or deleted"):
+                product(catalog, "after")
 
 
 def test_no_empty_catalog_beside_a_full_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from localcat import Catalog
-from localcat.errors import BadRequestError
+from localcat.errors import BadRequestError, CatalogClosedError
 from tests.small_catalog import add_images_around_a_square, fill_guide
 
 geopandas = pytest.importorskip("geopandas")
@@ -38,3 +40,12 @@ def test_what_has_no_footprint_is_no_geodataframe(catalog: Catalog) -> None:
         catalog.products.to_geodataframe()
     with pytest.raises(BadRequestError, match="needs the column 'geometry' of Image"):
         catalog.images.to_geodataframe(["name"])
+
+
+@pytest.mark.parametrize("kind", ["to_geodataframe", "to_pandas"])
+def test_a_frame_of_a_closed_catalog_raises_our_error(tmp_path: Path, kind: str) -> None:
+    with Catalog.create(tmp_path / "survey.gpkg", org="acme") as catalog:
+        fill_guide(catalog)
+        search = catalog.images.sort("name")
+    with pytest.raises(CatalogClosedError, match="is closed; open it again"):
+        getattr(search, kind)()

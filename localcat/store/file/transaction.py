@@ -264,6 +264,11 @@ class Session:
         """Commit it, when nobody reads."""
         if not self.has_wal:
             self.locks.exclude(self.timeout)
+        if self.identity is not None and self.identity != identity_of(self.path):
+            raise StorageError(
+                f"catalog '{self.path}' was moved, deleted or replaced by another file while something was written; "
+                "nothing was kept, write it again"
+            )
         self.connection.execute("COMMIT")
 
     @contextmanager
