@@ -25,6 +25,7 @@ from tests.markdown import run
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "docs" / "pictures"
 PAGES = (ROOT / "README.md", ROOT / "docs" / "tutorial.md", ROOT / "docs" / "pictures.md")
+IN_A_BROWSER = (ROOT / "docs" / "serving.md",)  # whose picture `tests.page_picture` takes
 _DOTS_AN_INCH = 80
 _COLORS = 256  # of a file, which is a third of its size without them
 _KEY = "Description"

@@ -23,13 +23,13 @@ def test_a_page_shows_what_its_code_draws(page: Path) -> None:
 
 
 def test_a_page_shows_pictures_with_words_for_those_who_do_not_see_them() -> None:
-    for page in pictures.PAGES:
+    for page in (*pictures.PAGES, *pictures.IN_A_BROWSER):
         assert pictures.shown_on(page), page.name
         assert all(len(text) > 20 for text in pictures.shown_on(page).values()), page.name
 
 
 def test_all_pictures_are_shown_and_small() -> None:
-    shown = {name for page in pictures.PAGES for name in pictures.shown_on(page)}
+    shown = {name for page in (*pictures.PAGES, *pictures.IN_A_BROWSER) for name in pictures.shown_on(page)}
     files = {path.name: path.stat().st_size for path in pictures.FOLDER.iterdir()}
     assert shown == set(files)
     assert sum(files.values()) < _MOST_BYTES
@@ -37,7 +37,9 @@ def test_all_pictures_are_shown_and_small() -> None:
 
 def test_no_other_page_shows_a_picture() -> None:
     """Pictures of pages that are not listed would never be drawn again."""
-    pages = [path for path in (pictures.ROOT / "docs").glob("*.md") if path not in pictures.PAGES]
+    pages = [
+        path for path in (pictures.ROOT / "docs").glob("*.md") if path not in (*pictures.PAGES, *pictures.IN_A_BROWSER)
+    ]
     assert [path.name for path in pages if pictures.shown_on(path)] == []
 
 

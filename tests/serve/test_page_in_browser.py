@@ -12,7 +12,7 @@ import rasterio
 
 from localcat import Catalog, Image
 from localcat.testing import earth
-from tests import browser
+from tests import browser, page_picture
 from tests.small_catalog import make_product
 
 playwright = pytest.importorskip("playwright.sync_api", reason="there is no playwright here, which drives a browser")
@@ -330,6 +330,12 @@ def test_everything_has_a_name_for_a_screen_reader(visit: Open) -> None:
     )
     assert nameless == []
     assert page.locator("html").get_attribute("lang") == "en"
+
+
+def test_the_picture_in_the_documents_is_of_this_page(visit: Open) -> None:
+    with page_picture.catalog() as catalog, browser.served(catalog) as address:
+        page = visit(page_picture.QUERY, at=address)
+        assert page_picture.words_on(page) == page_picture.words_of_file(), "run python -m tests.page_picture"
 
 
 HOSTILE = [

@@ -4,6 +4,7 @@ import { GridLayer } from "../leaflet/leaflet-src.esm.js";
 import { onScheme, valueOf } from "./colors.js";
 import { across, down, scaleOf, tileCanvas } from "./mercator.js";
 
+const TALL = 14;   // pixels of a text
 const STEPS = [30, 30, 30, 15, 10, 5, 5, 2, 1, 0.5, 0.25, 0.1, 0.05, 0.05, 0.02, 0.01];   // degrees, by zoom
 
 export const BaseMap = GridLayer.extend({
@@ -47,7 +48,7 @@ function drawGraticule(pen, step, scale, left, top, side) {
   const crisp = length => Math.round(length) + 0.5;
   pen.beginPath();
   const west = (left / scale) * 360 - 180, east = ((left + side) / scale) * 360 - 180;
-  for (let lon = Math.ceil(west / step - 1e-9) * step; lon < east; lon += step) {
+  for (let lon = Math.floor(west / step + 1e-9) * step; lon < east; lon += step) {   // one more, whose text reaches in
     const x = crisp(across(lon) * scale - left);
     pen.moveTo(x, 0);
     pen.lineTo(x, side);
@@ -55,10 +56,11 @@ function drawGraticule(pen, step, scale, left, top, side) {
   }
   for (let lat = -90 + step; lat < 90; lat += step) {
     const y = crisp(down(lat) * scale - top);
-    if (y < 0 || y > side) continue;
+    if (y < 0 || y > side + TALL) continue;
     pen.moveTo(0, y);
     pen.lineTo(side, y);
-    if ((left / side) % 2 < 1 && y > 26) pen.fillText(degrees(lat, "N", "S", step), 3, y - 3);   // else it is cut
+    const isBesideOthers = Math.abs((top + y - 0.5) / side) % 2 < 0.1;   // the longitudes, in the uppermost tenth of a tile
+    if ((left / side) % 2 < 1 && !isBesideOthers) pen.fillText(degrees(lat, "N", "S", step), 3, y - 3);
   }
   pen.stroke();
 }

@@ -79,8 +79,8 @@ export class Histogram {
       const attributes = { valuemin: 0, valuemax: Math.max(0, count - 1), valuenow: Math.max(0, value), valuetext: count ? this._textOf(value, which) : "no time" };
       for (const [name, text] of Object.entries(attributes)) end.setAttribute(`aria-${name}`, text);
     });
-    const inside = (this._counts ?? []).slice(first, last + 1).reduce((sum, one) => sum + one, 0);
-    this._told.textContent = count ? `${images(inside)}, by ${this._interval}` : "nothing with a time";
+    const all = (this._counts ?? []).reduce((sum, one) => sum + one, 0);
+    this._told.textContent = count ? `${images(all)}, by ${this._interval}` : "nothing with a time";
   }
 
   _textOf(at, which) {
