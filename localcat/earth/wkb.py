@@ -42,6 +42,33 @@ def check_depth(blob: bytes) -> None:
         return
 
 
+def has_vertex_in(blob: bytes, box: tuple[float, float, float, float]) -> bool:
+    """Return whether a corner of a small polygon is in a box, whose edges belong to it; False if that is not seen.
+
+    Parameters
+    ----------
+    blob : bytes
+        A geometry; only plain polygons of one ring of up to eight corners are looked at, which most footprints are.
+    box : tuple of float
+        Least x, least y, greatest x and greatest y.
+    """
+    found = _RINGS.get(len(blob))
+    if found is None or blob[:9] != _ONE_RING:
+        return False
+    count, *numbers = found.unpack_from(blob, 9)
+    if count != len(numbers) // 2:
+        return False
+    west, south, east, north = box
+    for at in range(0, len(numbers), 2):  # noqa: SIM110  # in `any` it takes half as long again
+        if west <= numbers[at] <= east and south <= numbers[at + 1] <= north:
+            return True
+    return False
+
+
+_ONE_RING = struct.pack("<BII", 1, _POLYGON, 1)
+_RINGS = {13 + 16 * count: struct.Struct(f"<I{2 * count}d") for count in range(4, 10)}  # by the length of the whole
+
+
 def _after(blob: bytes, at: int) -> tuple[int, int]:
     """Return where the parts, or what follows, of the geometry at an offset begin, and how many parts it has."""
     order = "<" if blob[at] else ">"

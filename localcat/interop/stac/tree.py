@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
+import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_.-]+")
 _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)  # names that Windows keeps
 _LONGEST_NAME = 100
+_MOST_LINKS = 1000  # of a Collection that are kept in memory
 _JSON = "application/json"
 _GEOJSON = "application/geo+json"
 
@@ -40,17 +43,17 @@ class Names:
     """Names of files and folders, of which no two differ in case alone."""
 
     def __init__(self) -> None:
-        self._taken: set[str] = set()
+        self._taken: set[int] = set()  # hashes, of which a million take a third of the memory; equal ones do no harm
 
     def of(self, text: str) -> str:
         """Return a name that no earlier one had, made of a text."""
         name = _NOT_IN_NAMES.sub("_", text)[:_LONGEST_NAME].strip(".") or "_"
         name = f"_{name}" if _RESERVED.fullmatch(name) else name
         found, number = name, 1
-        while found.lower() in self._taken:
+        while hash(found.lower()) in self._taken:
             number += 1
             found = f"{name}-{number}"
-        self._taken.add(found.lower())
+        self._taken.add(hash(found.lower()))
         return found
 
 
@@ -61,9 +64,22 @@ class _Collection:
     product: Product
     layout: Layout
     folder: str
+    spool: Path
     names: Names = field(default_factory=Names)
-    links: list[dict[str, str]] = field(default_factory=list)
+    links: list[str] = field(default_factory=list)  # as JSON, until there are many
     extent: Extent = field(default_factory=Extent)
+
+    def link(self, href: str) -> None:
+        """Note a link to an Item."""
+        self.links.append(json.dumps({"rel": "item", "href": href, "type": _GEOJSON}))
+        if len(self.links) >= _MOST_LINKS:
+            self.settle()
+
+    def settle(self) -> None:
+        """Put the links that are in memory behind those in the spool."""
+        with self.spool.open("a", encoding="utf-8") as file:
+            file.writelines(f", {link}" for link in self.links)
+        self.links.clear()
 
 
 def write_tree(
@@ -87,12 +103,12 @@ def write_tree(
         for image in shown(images, "writing STAC", "items", progress, total=images.number_found):
             product_id = str(image.product_id)
             if product_id not in collections:
-                collections[product_id] = _begun(catalog, product_id, names, staging)
+                collections[product_id] = _begun(catalog, product_id, names, staging, room)
             _write_item(collections[product_id], image, staging, target, report, copy=copy)
         if search is None:  # a product without images is worth keeping, too
             for product in catalog.search(Product):
                 if str(product.id) not in collections:
-                    collections[str(product.id)] = _begun(catalog, str(product.id), names, staging)
+                    collections[str(product.id)] = _begun(catalog, str(product.id), names, staging, room)
         for collection in collections.values():
             _write_collection(collection, staging)
         report.products = len(collections)
@@ -101,14 +117,14 @@ def write_tree(
     return report
 
 
-def _begun(catalog: Backend, product_id: str, names: Names, staging: Path) -> _Collection:
+def _begun(catalog: Backend, product_id: str, names: Names, staging: Path, room: Path) -> _Collection:
     product = Product.get(product_id, catalog=catalog)
     if product is None:
         raise BadRequestError(f"product '{product_id}' was deleted while its images were written; try again")
     layout = layout_of(catalog, product_id)
     folder = names.of(layout.collection_id)
     (staging / folder).mkdir()
-    return _Collection(product, layout, folder)
+    return _Collection(product, layout, folder, room / f"{uuid.uuid4().hex}.links")
 
 
 def _write_item(
@@ -139,20 +155,26 @@ def _write_item(
         else:
             asset["href"] = href_between(path, target / collection.folder / name)
     _write_json(folder / f"{name}.json", item)
-    collection.links.append({"rel": "item", "href": f"./{name}/{name}.json", "type": _GEOJSON})
+    collection.link(f"./{name}/{name}.json")
     collection.extent.widen(item, image)
     report.items += 1
 
 
 def _write_collection(collection: _Collection, staging: Path) -> None:
     document = collection_of(collection.product, collection.layout, collection.extent)
-    document["links"] = [
+    links = [
         {"rel": "root", "href": "../catalog.json", "type": _JSON},
         {"rel": "parent", "href": "../catalog.json", "type": _JSON},
-        *document["links"],
-        *collection.links,
+        *document.pop("links"),
     ]
-    _write_json(staging / collection.folder / "collection.json", document)
+    collection.settle()
+    text = _text({**document, "links": links})
+    with (staging / collection.folder / "collection.json").open("w", encoding="utf-8") as file:
+        file.write(text.removesuffix("]}"))  # the links to Items come behind the others, which end the document
+        with collection.spool.open(encoding="utf-8") as spool:
+            shutil.copyfileobj(spool, file)
+        file.write("]}")
+    collection.spool.unlink()
 
 
 def _write_root(catalog: Backend, collections: list[_Collection], staging: Path) -> None:
@@ -175,7 +197,11 @@ _STRUCTURAL = {"root", "parent", "self", "collection"}
 
 
 def _write_json(path: Path, document: Mapping[str, Any]) -> None:
-    path.write_text(json.dumps(document, ensure_ascii=False, allow_nan=False), encoding="utf-8")
+    path.write_text(_text(document), encoding="utf-8")
+
+
+def _text(document: Mapping[str, Any]) -> str:
+    return json.dumps(document, ensure_ascii=False, allow_nan=False)
 
 
 def _copy(source: Path, dest: Path, file: File) -> int:

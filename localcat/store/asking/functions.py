@@ -47,7 +47,7 @@ def _checked(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         if None in arguments:
             return None
         try:
-            return function(*map(_shape, arguments))
+            return function(*arguments)
         except (BadRequestError, CorruptCatalogError) as error:
             _thread.problem = f"{name}: {error}"
             raise
@@ -55,24 +55,37 @@ def _checked(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-@functools.lru_cache(maxsize=64)  # the same area is compared with each row
 def _shape(value: object) -> BaseGeometry:
-    if isinstance(value, str):
-        return _area_of(value)
+    return _area_of(value) if isinstance(value, str) else _from_wkb()(_plain(value))
+
+
+def _plain(value: object) -> bytes:
+    """Return a footprint as well-known binary."""
     if not isinstance(value, bytes):
         raise BadRequestError(f"{value!r:.100} is neither a footprint nor well-known text")
     start = 8 + _ENVELOPES.get((value[3] >> 1) & 7, 0) if value[:2] == b"GP" and len(value) > 8 else 0
-    return _from_wkb()(value[start:])
+    return value[start:]
+
+
+@functools.lru_cache(maxsize=64)  # the same area is compared with each row
+def _compared(value: object) -> tuple[BaseGeometry, tuple[float, float, float, float] | None]:
+    """Return what footprints are compared with, and its box if it is a rectangle; text is prepared for many of them."""
+    shape = _shape(value)
+    if not isinstance(value, str):
+        return shape, None
+    import shapely
+
+    from localcat.earth import geometry
+
+    shapely.prepare(shape)
+    is_rectangle = shape.geom_type == "Polygon" and geometry.fills_its_box(shape)
+    return shape, shape.bounds if is_rectangle else None
 
 
 def _area_of(text: str) -> BaseGeometry:
-    import shapely
-
     from localcat.earth import wkt
 
-    area = wkt.as_area(text)
-    shapely.prepare(area)
-    return area
+    return wkt.as_area(text)
 
 
 @functools.cache
@@ -83,23 +96,35 @@ def _from_wkb() -> Callable[[bytes], BaseGeometry]:
     return geometry.from_one_wkb
 
 
-def _area(shape: BaseGeometry) -> float:
+@functools.cache
+def _has_vertex_in() -> Callable[[bytes, tuple[float, float, float, float]], bool]:
+    """Return what sees most footprints that meet a rectangle, in a third of the time that reading them takes."""
+    from localcat.earth import wkb
+
+    return wkb.has_vertex_in
+
+
+def _area(value: object) -> float:
     from localcat.earth import geometry
 
-    return geometry.area_km2(shape)
+    return geometry.area_km2(_shape(value))
 
 
-def _intersects(one: BaseGeometry, other: BaseGeometry) -> int:
-    return int(other.intersects(one))  # as a rule the second one is text, which is prepared
+def _intersects(one: object, other: object) -> int:
+    area, box = _compared(other)  # as a rule the second one is text, the same for all rows
+    if isinstance(one, str):
+        return int(area.intersects(_shape(one)))
+    blob = _plain(one)
+    return int((box is not None and _has_vertex_in()(blob, box)) or area.intersects(_from_wkb()(blob)))
 
 
-def _geojson(shape: BaseGeometry) -> str:
+def _geojson(value: object) -> str:
     from localcat.earth import wkt
 
-    return json.dumps(wkt.as_geojson(shape), separators=(",", ":"))
+    return json.dumps(wkt.as_geojson(_shape(value)), separators=(",", ":"))
 
 
-def _wkt(shape: BaseGeometry) -> str:
+def _wkt(value: object) -> str:
     from localcat.earth import wkt
 
-    return wkt.as_text(shape)
+    return wkt.as_text(_shape(value))
