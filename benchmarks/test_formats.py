@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -17,8 +18,9 @@ duckdb = pytest.importorskip("duckdb")
 pyarrow = pytest.importorskip("pyarrow")
 from pyarrow import parquet  # noqa: E402  # as pyarrow itself
 
-ROWS = min(IMAGES, 20_000)
-TREE = min(IMAGES, 2_000)
+ROWS = int(os.environ.get("LOCALCAT_BENCH_ROWS", min(IMAGES, 20_000)))  # of tables that are taken in
+TREE = int(os.environ.get("LOCALCAT_BENCH_TREE", min(IMAGES, 2_000)))  # Items of a static catalog
+ROUNDS = 3 if IMAGES <= 200_000 else 1
 MOST = 400 * 2**20  # bytes of memory
 COLUMNS = ["id", "product_id", "name", "acquired", "created", "modified", "cloud_fraction", "satellite_id"]
 COLUMNS += ["solar_elevation_angle", "x_pixels", "y_pixels", "geometry", "files"]
@@ -37,7 +39,7 @@ def test_geoparquet_export(in_turns, big: Catalog, tmp_path: Path) -> None:
         connection.execute(f"COPY (SELECT * FROM images ORDER BY product_id, acquired) TO '{path}' {COPY}")
         assert parquet.read_metadata(path).num_rows == expected
 
-    in_turns("all images to GeoParquet, beside DuckDB's COPY of the search", ours, floor, rounds=3)
+    in_turns("all images to GeoParquet, beside DuckDB's COPY of the search", ours, floor, rounds=ROUNDS)
 
 
 def test_tables_in(in_turns, tmp_path: Path) -> None:
@@ -99,12 +101,21 @@ PEAK = """
 import resource, sys
 from localcat import Catalog
 with Catalog.open(sys.argv[1]) as catalog:
-    catalog.to_geoparquet(sys.argv[2], progress=False)
+    {call}
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems count the memory of a process otherwise")
-def test_peak_memory_of_an_export(big: Catalog, tmp_path: Path) -> None:
-    arguments = [sys.executable, "-c", PEAK, str(big.path), str(tmp_path / "items.parquet")]
+@pytest.mark.parametrize(
+    "call",
+    [
+        "catalog.to_geoparquet(sys.argv[2], progress=False)",
+        "sum(batch.num_rows for batch in catalog.images.to_arrow())",
+        f"catalog.to_stac(sys.argv[2], search=catalog.images.limit({TREE}), progress=False)",
+    ],
+    ids=["GeoParquet", "Arrow", "STAC"],
+)
+def test_peak_memory_of_an_export(big: Catalog, tmp_path: Path, call: str) -> None:
+    arguments = [sys.executable, "-c", PEAK.replace("{call}", call), str(big.path), str(tmp_path / "made")]
     assert int(subprocess.run(arguments, check=True, capture_output=True, text=True).stdout) < MOST
