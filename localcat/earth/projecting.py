@@ -116,6 +116,11 @@ def has_same_datum(one: CRS, other: CRS) -> bool:
     return _base_of(one) == _base_of(other)
 
 
+def has_same_definition(one: CRS, other: CRS) -> bool:
+    """Return whether two CRSs have the same names, in the letters of WKT 1, and the same numbers."""
+    return _BESIDE.sub("", one.to_wkt()) == _BESIDE.sub("", other.to_wkt())
+
+
 @lru_cache(maxsize=256)
 def _base_of(crs: CRS) -> str:
     """Return the datum, the meridian and the unit of a CRS's longitudes and latitudes, as a part of its WKT."""

@@ -10,6 +10,7 @@ from rasterio.crs import CRS
 
 from localcat.earth.crs import WGS84
 from localcat.earth.projecting import project
+from localcat.rasters.files.describe import describe
 from tests.places_of_crs import Somewhere, codes, coordinates, places_of
 
 PECULIAR = [2065, 20790, 21896, 27391, 27563, 4805, 4806, 4807, 4813, 4818, 2100, 3332, 3402]
@@ -38,6 +39,17 @@ def test_a_file_on_both_sides_of_the_edge_of_a_map_is_found(tmp_path, code):
     """Half a turn from the middle of a UTM zone its map is torn on the equator: northings jump by 40,000 km."""
     assert [round(one) for one in coordinates(20256, (0.0, 0.0))] == [-2623117, 29996001]
     Somewhere.at(tmp_path, code, (0.0, 0.0)).check([20256, 32756])
+
+
+def test_a_datum_whose_name_a_file_cannot_keep_is_shifted_as_registered(tmp_path):
+    """Gabon: a GeoTIFF has M_poraloko in the place of M'poraloko, which PROJ knows no operation for."""
+    for place in places_of(4266):
+        Somewhere.at(tmp_path, 4266, place).check(OTHERS)
+    described = describe(tmp_path / "4266.tif")
+    assert described.grid is not None
+    assert described.grid.crs == CRS.from_epsg(4266)
+    ((lon,), (lat,)) = project(described.grid.crs, WGS84, [10.0], [-1.0])
+    assert (round((lon - 10) * 111_000), round((lat + 1) * 111_000)) == (-116, 52)  # metres, as pyproj has it
 
 
 def test_of_one_datum_there_are_two_places_outside_the_area_of_use():

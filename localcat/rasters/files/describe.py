@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from functools import lru_cache
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rasterio.crs import CRS
 from rasterio.enums import ColorInterp
+from rasterio.errors import CRSError
 
 from localcat.earth.contexts.grid import Grid
 from localcat.earth.crs import crs_code, proj4_text
+from localcat.earth.projecting import has_same_definition
+from localcat.forks import keep_in_children
 from localcat.rasters.files.control_points import ControlPoints, control_points_of
 from localcat.rasters.files.dtypes import common_dtype, data_type_name
 from localcat.rasters.files.environment import stated_errors
@@ -20,8 +26,10 @@ from localcat.rasters.files.sources import has_own_mask, own_alphas, own_nodata
 
 if TYPE_CHECKING:
     from affine import Affine
-    from rasterio.crs import CRS
     from rasterio.io import DatasetReader
+
+
+_CODE = re.compile(r'AUTHORITY\["EPSG","(\d+)"\]\]$')  # of the whole CRS, in its WKT 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +139,27 @@ def native_grid(dataset: DatasetReader) -> Grid | None:
     """Return the grid of an open raster, None without CRS or transform."""
     if dataset.crs is None or not has_transform(dataset):
         return None
-    return Grid(dataset.crs, dataset.transform, dataset.shape)
+    return Grid(_as_registered(dataset.crs), dataset.transform, dataset.shape)
+
+
+@lru_cache(maxsize=256)
+def _as_registered(crs: CRS) -> CRS:
+    """Return the CRS of a file as PROJ has it under its code, where that is the same but for the letters of its names.
+
+    A GeoTIFF keeps M'poraloko (EPSG:4266) as M_poraloko. PROJ does not know this datum, nor how to shift it: pixels
+    would be 100 m off.
+    """
+    found = _CODE.search(crs.to_wkt())
+    if crs.to_epsg() is not None or found is None:
+        return crs
+    try:
+        registered = CRS.from_epsg(int(found[1]))
+    except CRSError:  # of a newer database
+        return crs
+    return registered if has_same_definition(registered, crs) else crs
+
+
+keep_in_children(_as_registered)
 
 
 def has_transform(dataset: DatasetReader) -> bool:
