@@ -43,8 +43,11 @@ def test_the_landing_page_leads_to_everything(client: Client) -> None:
     ]
 
 
-def test_a_collection_says_when_its_images_are(client: Client) -> None:
+def test_a_collection_says_where_and_when_its_images_are(client: Client) -> None:
+    (box,) = client.document("/collections/tiny:radar")["extent"]["spatial"]["bbox"]
+    assert box == pytest.approx([14.90375, 37.674, 15.09625, 47.85334], abs=1e-4)
     collection = client.document("/collections/tiny:optical")
+    assert collection["extent"]["spatial"]["bbox"] == [[-180, -90, 180, 90]]
     assert collection["extent"]["temporal"]["interval"] == [["2022-12-31T23:59:59.999999Z", "2024-02-29T12:00:00Z"]]
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import functools
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from starlette.routing import Route
 
@@ -12,6 +13,7 @@ from localcat.interop.stac.assets import layout_of
 from localcat.interop.stac.collections import Extent, collection_of
 from localcat.models.product import Product
 from localcat.serve.answers import GEOJSON, SCHEMA, as_json, link, part
+from localcat.serve.kept import WhileUnchanged
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -20,14 +22,25 @@ if TYPE_CHECKING:
     from localcat.catalog import Catalog
     from localcat.serve.service import Asked, Service
 
+_MOST_IMAGES = 100_000  # of a catalog whose boxes are found: a second; the index has boxes of images, not of products
+_BOXES = """
+    SELECT image.product_id, min(box.minx), min(box.miny), max(box.maxx), max(box.maxy)
+    FROM rtree_footprints_geometry AS box JOIN footprints AS image ON image.rowid = box.id
+    GROUP BY image.product_id
+"""  # rounded outwards; all longitudes where one crosses the antimeridian
 _MOST_LINKS = 1000  # to products; the document of all Collections has every one
+
+
+Boxes: TypeAlias = dict[str, list[float]]
+"""West, south, east, north of products, by id; of those that have footprints."""
 
 
 def routes(service: Service) -> list[BaseRoute]:
     """Return the routes of this area."""
+    boxes: WhileUnchanged[Boxes] = WhileUnchanged()
     return [
-        Route("/collections", service.endpoint(_collections)),
-        Route("/collections/{collection}", service.endpoint(_collection)),
+        Route("/collections", service.endpoint(functools.partial(_collections, boxes))),
+        Route("/collections/{collection}", service.endpoint(functools.partial(_collection, boxes))),
     ]
 
 
@@ -57,24 +70,24 @@ def product_of(asked: Asked) -> Product:
     return found
 
 
-def _collections(asked: Asked) -> Response:
+def _collections(boxes: WhileUnchanged[Boxes], asked: Asked) -> Response:
     asked.query.only()
     documents = []
     for product in asked.catalog.products:
         asked.check()
-        documents.append(_document(asked, product))
+        documents.append(_document(boxes, asked, product))
     links = [link("self", f"{asked.base}/collections"), link("root", f"{asked.base}/")]
     return as_json({"collections": documents, "links": links})
 
 
-def _collection(asked: Asked) -> Response:
+def _collection(boxes: WhileUnchanged[Boxes], asked: Asked) -> Response:
     asked.query.only()
-    return as_json(_document(asked, product_of(asked)))
+    return as_json(_document(boxes, asked, product_of(asked)))
 
 
-def _document(asked: Asked, product: Product) -> dict[str, Any]:
+def _document(boxes: WhileUnchanged[Boxes], asked: Asked, product: Product) -> dict[str, Any]:
     uid = str(product.id)
-    document = collection_of(product, layout_of(asked.catalog, uid), extent_of(asked.catalog, uid))
+    document = collection_of(product, layout_of(asked.catalog, uid), extent_of(boxes, asked.catalog, uid))
     own = collection_url(asked, uid)
     document["id"] = uid
     document["links"] = [
@@ -88,9 +101,16 @@ def _document(asked: Asked, product: Product) -> dict[str, Any]:
     return document
 
 
-def extent_of(catalog: Catalog, product_id: str) -> Extent:
-    """Return where and when the images of a product are."""
+def extent_of(boxes: WhileUnchanged[Boxes], catalog: Catalog, product_id: str) -> Extent:
+    """Return where and when the images of a product are; in a very large catalog the globe, since boxes take long."""
     images = catalog.images.filter(p.product_id == product_id)
     dated = images.filter(p.acquired.isnotnull)
     first, last = dated.sort("acquired").first(), dated.sort("-acquired").first()
-    return Extent(None, None if first is None else first.acquired, None if last is None else last.acquired)
+    box = boxes.of(catalog, "boxes", lambda: _boxes(catalog)).get(product_id)
+    return Extent(box, None if first is None else first.acquired, None if last is None else last.acquired)
+
+
+def _boxes(catalog: Catalog) -> Boxes:
+    if catalog.images.count() > _MOST_IMAGES:
+        return {}
+    return {uid: list(box) for uid, *box in (row.values() for row in catalog.sql(_BOXES))}

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-import threading
-from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
 from starlette.routing import Route
@@ -15,65 +13,32 @@ from localcat.interop.stac.assets import Layout, layout_of, local_path_of
 from localcat.interop.stac.items import stac_item
 from localcat.serve.answers import GEOJSON, as_json, encoded, link, part
 from localcat.serve.files import url_of
+from localcat.serve.kept import WhileUnchanged
 from localcat.serve.stac.collections import collection_url, product_of
 from localcat.serve.stac.paging import Order
 from localcat.serve.stac.question import OF_PRODUCT, SEARCH, Question
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from starlette.responses import Response
     from starlette.routing import BaseRoute
 
-    from localcat.catalog import Catalog
     from localcat.models.attributes.values import File
     from localcat.models.image import Image
     from localcat.search import ImageSearch
     from localcat.serve.service import Asked, Service
 
 _LARGEST_PAGE = 4 * 2**20  # bytes; a page ends before its limit where its Items are that large
-_MOST_KEPT = 256  # counts
 _STRUCTURAL = {"root", "parent", "self", "collection"}
 
 
 def routes(service: Service) -> list[BaseRoute]:
     """Return the routes of this area."""
-    counts = Counts()
+    counts: WhileUnchanged[int] = WhileUnchanged()
     return [
         Route("/search", service.endpoint(functools.partial(_search, counts)), methods=["GET", "POST"]),
         Route("/collections/{collection}/items", service.endpoint(functools.partial(_items, counts))),
         Route("/collections/{collection}/items/{item}", service.endpoint(_item)),
     ]
-
-
-class Counts:
-    """How many images searches matched, for as long as the catalog file is the same: each page says it again."""
-
-    def __init__(self) -> None:
-        self._found: OrderedDict[object, int] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def of(self, about: str, search: ImageSearch, catalog: Catalog) -> int:
-        """Return how many images a search matches."""
-        key = (about, _state_of(catalog.path), _state_of(catalog.path.with_name(f"{catalog.path.name}-wal")))
-        with self._lock:
-            known = self._found.get(key)
-        if known is None:
-            known = search.count()
-            with self._lock:
-                self._found[key] = known
-                while len(self._found) > _MOST_KEPT:
-                    self._found.popitem(last=False)
-        return known
-
-
-def _state_of(path: Path) -> tuple[int, int] | None:
-    """Return when a file was written and its size, which every commit changes; None if there is none."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size
 
 
 class Items:
@@ -121,7 +86,7 @@ def _item(asked: Asked) -> Response:
     return as_json(Items(asked).of(found), GEOJSON)
 
 
-def _items(counts: Counts, asked: Asked) -> Response:
+def _items(counts: WhileUnchanged[int], asked: Asked) -> Response:
     asked.query.only(*OF_PRODUCT)
     product = product_of(asked)
     question = Question.of_query(asked.query)
@@ -130,7 +95,7 @@ def _items(counts: Counts, asked: Asked) -> Response:
     return _page(counts, asked, question, search, url)
 
 
-def _search(counts: Counts, asked: Asked) -> Response:
+def _search(counts: WhileUnchanged[int], asked: Asked) -> Response:
     if asked.body is None:
         asked.query.only(*SEARCH)
         question = Question.of_query(asked.query)
@@ -139,7 +104,7 @@ def _search(counts: Counts, asked: Asked) -> Response:
     return _page(counts, asked, question, question.search(asked.catalog.images), f"{asked.base}/search")
 
 
-def _page(counts: Counts, asked: Asked, question: Question, search: ImageSearch, url: str) -> Response:
+def _page(counts: WhileUnchanged[int], asked: Asked, question: Question, search: ImageSearch, url: str) -> Response:
     order, wanted = Order(question.sorting), question.wanted
     made, size, has_more = Items(asked), 0, False
     features: list[dict[str, Any]] = []
@@ -160,7 +125,7 @@ def _page(counts: Counts, asked: Asked, question: Question, search: ImageSearch,
         "type": "FeatureCollection",
         "features": features,
         "links": links,
-        "numberMatched": counts.of(f"{url} {question.is_about}", search, asked.catalog),
+        "numberMatched": counts.of(asked.catalog, f"{url} {question.is_about}", search.count),
         "numberReturned": len(features),
     }
     return as_json(document, GEOJSON)
