@@ -129,11 +129,11 @@ def _write_with_others(connection: sqlite3.Connection, ids: Whole, boxes: NDArra
         return False
     if tree.faults:
         return False
-    write_tree(
-        connection,
-        numpy.concatenate((tree.ids, ids)),
-        numpy.concatenate((tree.boxes.astype(numpy.float32), boxes)),
-    )
+    if len(tree.ids):  # else no copy is made, since they may be many
+        ids = numpy.concatenate((tree.ids, ids))
+        boxes = numpy.concatenate((tree.boxes.astype(numpy.float32), boxes))
+    del tree
+    write_tree(connection, ids, boxes)
     return True
 
 

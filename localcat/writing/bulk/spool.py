@@ -47,12 +47,12 @@ class Spool:
         self._path = catalog.path
         self._memory = bytearray()
         self._file: IO[bytes] | None = None
-        self._sizes = array("L")  # of the records, in the order in which they came
+        self._sizes = array("I")  # of the records, in the order in which they came
         self._names: list[tuple[str, ...]] = []  # of the columns that records have, each set once
         self._ids = array("q")  # their hashes
         self._products: dict[str, int] = {}
         self._keys = array("d")  # number of the product, cell, and time, of those that are not in order yet
-        self._order: list[NDArray[numpy.int64]] = []
+        self._order: list[NDArray[numpy.uint32]] = []
 
     def __len__(self) -> int:
         return len(self._sizes)
@@ -89,7 +89,7 @@ class Spool:
     def _put_in_order(self) -> None:
         keys = numpy.frombuffer(self._keys, dtype=numpy.float64).reshape(-1, 3)
         first = sum(map(len, self._order))
-        self._order.append(first + numpy.lexsort((keys[:, 2], keys[:, 1], keys[:, 0])))
+        self._order.append((first + numpy.lexsort((keys[:, 2], keys[:, 1], keys[:, 0]))).astype(numpy.uint32))
         del keys
         self._keys = array("d")
 
@@ -117,9 +117,12 @@ class Spool:
         self._put_in_order()
         if self._file is not None:
             self._file.flush()
-        sizes = numpy.frombuffer(self._sizes, dtype=f"u{self._sizes.itemsize}").astype(numpy.int64)
-        starts = numpy.cumsum(sizes) - sizes
-        runs = self._order if by_place and len(self) >= _FEWEST_ORDERED else [numpy.arange(len(self))]
+        sizes = numpy.frombuffer(self._sizes, dtype=f"u{self._sizes.itemsize}")
+        starts = numpy.cumsum(sizes, dtype=numpy.int64) - sizes
+        runs = (
+            self._order if by_place and len(self) >= _FEWEST_ORDERED else [numpy.arange(len(self), dtype=numpy.uint32)]
+        )
+        self._order, self._ids = [], array("q")  # their memory is needed for what follows
         for run in runs:
             for first in range(0, len(run), size):
                 some = run[first : first + size]
