@@ -24,7 +24,7 @@ def completed(words: str, folder: Path) -> list[str]:
 @pytest.mark.parametrize(
     ("words", "proposed"),
     [
-        ("localcat se", ["search", "set"]),
+        ("localcat se", ["serve", "search", "set"]),
         ("localcat search --prod", ["--product"]),
         ("localcat search --product acme:", ["acme:guide"]),
         ("localcat show acme:guide:", ["acme:guide:alpha", "acme:guide:blue", "acme:guide:a", "acme:guide:b"]),
