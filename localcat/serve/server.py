@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
@@ -96,8 +97,11 @@ def _listening(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=512)
     except (OSError, OverflowError, UnicodeError) as error:
-        told = f"nothing can listen at port {port} of {host!r}: {error}"
-        raise StorageError(f"{told}; choose another with --port, or 0 for one that is free") from error
+        is_elsewhere = isinstance(error, UnicodeError | socket.gaierror) or error.args[0] == errno.EADDRNOTAVAIL
+        advice = "choose another with --port, or 0 for one that is free"
+        if is_elsewhere:
+            advice = "--host is an address of this machine"
+        raise StorageError(f"nothing can listen at port {port} of {host!r}: {error}; {advice}") from error
 
 
 def _url(listening: socket.socket) -> str:

@@ -313,6 +313,13 @@ class TestGrid:
         assert grid.geotransform == geotransform
         assert grid.shape == size
 
+    @pytest.mark.parametrize("align", [True, False])
+    @pytest.mark.parametrize("resolution", [5e-324, 1e-300, 1e-16])
+    def test_pixels_finer_than_coordinates_are_refused(self, resolution: float, align: bool) -> None:
+        aoi = AOI(bounds=(9, 46, 10, 47), crs="EPSG:4326", resolution=resolution, align_pixels=align)
+        with pytest.raises(BadRequestError, match="cannot be told apart; choose a coarser resolution"):
+            aoi.grid()
+
     def test_aligned_edges_are_multiples_of_the_resolution(self) -> None:
         context = AOI(bounds=(500005, 1, 500095, 89), bounds_crs="EPSG:32618", crs="EPSG:32618", resolution=20)
         assert context.grid().geotransform == (500000.0, 20.0, 0.0, 100.0, 0.0, -20.0)

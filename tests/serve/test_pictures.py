@@ -200,6 +200,13 @@ def test_of_several_images_one_that_cannot_be_read_is_left_out(catalog: Catalog)
             "a cut with a crs of its own needs",
         ),
         ("/cut/tiny:optical:alps-1.tif?bbox=8,46,10,48&resolution=0.1", 413, ""),
+        ("/cut/tiny:optical:alps-1.tif?bbox=8,46,10,48&resolution=1e-300", 400, "pixels of 1e-300 at ("),
+        (
+            "/cut/tiny:optical:alps-1.tif?bbox=0,0,1,1&resolution=1&crs=mars",
+            400,
+            "'mars' is not a coordinate reference",
+        ),
+        ("/cut/tiny:optical:alps-1.tif?bbox=0,0,1,1&resolution=1&crs=EPSG:1", 400, "unknown coordinate reference"),
     ],
 )
 def test_what_cannot_be_drawn_says_why(client: Client, path: str, status: int, told: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import webbrowser
 from pathlib import Path
 
@@ -28,6 +29,7 @@ def serve_command(catalog: Path | None, port: int, host: str, *, is_open: bool, 
     """
     from localcat.serve import server  # brings the names of sockets, which other commands do not need
 
+    host = host.strip("[]")  # as IPv6 addresses have them in front of a port
     if not i_know and not server.is_loopback(host):
         raise click.UsageError(
             f"--host {host} lets other machines read all of the catalog, without a password; add --i-know if it should"
@@ -36,7 +38,13 @@ def serve_command(catalog: Path | None, port: int, host: str, *, is_open: bool, 
     def tell(url: str) -> None:
         say(url)
         if is_open:
-            webbrowser.open(url)
+            # A browser in the terminal is waited for, and it waits for the page, which comes only after this.
+            threading.Thread(target=_show, args=(url,), daemon=True).start()
 
     with localcat.Catalog.open(catalog or catalog_path(), read_only=True, trusted=not untrusted) as found:
         server.run(found, host=host, port=port, ready=tell)
+
+
+def _show(url: str) -> None:
+    if not webbrowser.open(url):
+        say("there is no browser here that could be opened; the address is the one above", err=True)

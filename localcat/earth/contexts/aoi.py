@@ -272,7 +272,7 @@ class AOI(GeoContext):
         ------
         BadRequestError
             If bounds, bounds_crs, crs, or both of resolution and shape are missing; if the bounds cannot be seen from
-            `crs`, or have no extent to fill with a shape.
+            `crs`, or have no extent to fill with a shape; if the resolution is finer than coordinates are.
         """
         if self._bounds is None or self._bounds_crs is None or self._crs is None:
             raise self._incomplete()

@@ -20,6 +20,7 @@ from localcat.errors import BadRequestError
 _TOLERANCE = 1e-6  # pixels; noise of a division or a projection that must not cost one more row or column
 _MOST_DIGITS = 12  # decimal digits of a pixel size that a person chose; a division leaves 16 or 17
 _LONGITUDE_DECIMALS = 12  # a turn of 360° and back loses what comes after
+_MOST_STEPS = 2**53  # pixels from the origin of a CRS; beyond, a float64 has no place for each
 _LON_WRAP = re.compile(r"\+lon_wrap=(?P<centre>[-+]?\d+(\.\d*)?)")
 
 
@@ -96,8 +97,15 @@ def grid_of_resolution(bounds: Bounds, crs: CRS, resolution: float, *, align: bo
     align : bool
         Move the edges outwards to multiples of the resolution. Otherwise the grid begins in the upper left corner of
         the bounds, and has the nearest whole number of pixels, as in GDAL.
+
+    Raises
+    ------
+    BadRequestError
+        If the pixels are too small for coordinates.
     """
     min_x, min_y, max_x, max_y = bounds
+    if max(map(abs, bounds)) / resolution > _MOST_STEPS:
+        raise BadRequestError(f"pixels of {resolution:g} at {bounds} cannot be told apart; choose a coarser resolution")
     if align:
         left, right = _snapped(min_x, max_x, resolution)
         # Turned around, since GDAL counts a place between two pixels to the one right of it or below.

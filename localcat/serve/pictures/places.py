@@ -12,7 +12,8 @@ from starlette.responses import FileResponse
 from starlette.routing import Route
 
 from localcat.earth.contexts import AOI
-from localcat.errors import BadRequestError, TooLargeError
+from localcat.earth.crs import parse_crs
+from localcat.errors import BadRequestError, InvalidCRSError, TooLargeError
 from localcat.models.enums import ResampleAlgorithm
 from localcat.reading.plan import bands_by_name, native_grid
 from localcat.serve.answers import as_json
@@ -109,7 +110,17 @@ def _context(asked: Asked, image: Image) -> AOI:
         resolution = _finest(image) if resolution is None else resolution
     elif resolution is None:
         raise BadRequestError(f"a cut with a crs of its own needs a resolution, in units of {crs!r:.100}")
+    else:
+        _check(crs)
     return AOI(bounds=numbers("bbox", box), crs=crs, resolution=resolution)
+
+
+def _check(crs: str) -> None:
+    """Raise BadRequestError if a CRS that was asked for is not one; of an image it would be a fault of the catalog."""
+    try:
+        parse_crs(crs)
+    except InvalidCRSError as error:
+        raise BadRequestError(str(error)) from error
 
 
 def _finest(image: Image) -> float:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -25,6 +29,40 @@ def test_a_port_that_is_taken_is_told(kept: Catalog) -> None:
         told = complaint("serve", kept.path, "--port", port)
     assert told.startswith(f"nothing can listen at port {port} of '127.0.0.1': ")
     assert told.endswith("; choose another with --port, or 0 for one that is free")
+
+
+def test_an_address_that_is_elsewhere_is_told(kept: Catalog) -> None:
+    told = complaint("serve", kept.path, "--port", 0, "--host", "203.0.113.9", "--i-know")
+    assert told.startswith("nothing can listen at port 0 of '203.0.113.9': ")
+    assert told.endswith("; --host is an address of this machine")
+
+
+BROWSER = """
+import http.client, sys
+from urllib.parse import urlsplit
+asked = http.client.HTTPConnection(urlsplit(sys.argv[1]).netloc, timeout=20)
+asked.request("GET", "/")
+print("the browser has", asked.getresponse().status)
+"""
+
+
+def test_a_browser_in_the_terminal_gets_the_page(kept: Catalog, tmp_path: Path) -> None:
+    browser = tmp_path / "browser.py"
+    browser.write_text(BROWSER)
+    opener = f"{shlex.quote(Path(sys.executable).as_posix())} {shlex.quote(browser.as_posix())} %s"
+    words = [sys.executable, "-m", "localcat", "serve", str(kept.path), "--port", "0", "--open"]
+    env = {**os.environ, "BROWSER": opener}
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=env) as server:
+        assert server.stdout is not None
+        assert server.stdout.readline().startswith("http://127.0.0.1:")
+        assert server.stdout.readline() == "the browser has 200\n"
+        server.terminate()
+
+
+def test_an_ipv6_address_may_be_in_brackets(tmp_path: Path) -> None:
+    told = complaint("serve", tmp_path / "none.gpkg", "--host", "[2001:db8::1]", status=2)
+    assert told.startswith("--host 2001:db8::1 lets other machines read")
+    assert "none.gpkg" in complaint("serve", tmp_path / "none.gpkg", "--host", "[::1]")  # the loopback: let in
 
 
 def test_a_catalog_that_is_not_there_is_not_made(tmp_path: Path) -> None:
