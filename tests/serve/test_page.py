@@ -46,6 +46,13 @@ def test_a_browser_gets_the_page_and_a_program_the_api(client: Client) -> None:
     assert client.get("/").json()["type"] == "Catalog"
 
 
+def test_the_page_comes_with_all_that_was_chosen_in_its_address(client: Client) -> None:
+    for chosen in ("product=tiny%3Aradar&product=tiny%3Aoptical", "text=%00", "text=" + "a" * 9000):
+        page = client.get(f"/?{chosen}", BROWSER)
+        assert page.status == 200, chosen[:40]
+        assert page.body.startswith(b"<!DOCTYPE html>")
+
+
 def test_the_page_has_no_script_and_no_style_of_its_own() -> None:
     """And names no address but its own; a Content-Security-Policy sees to it, too."""
     for file in STATIC.iterdir():

@@ -17,6 +17,7 @@ from localcat.serve.negotiation import PageRoute
 from localcat.serve.page import details, drawing, overviews
 
 if TYPE_CHECKING:
+    from starlette.requests import Request
     from starlette.routing import BaseRoute
 
     from localcat.serve.service import Asked, Service
@@ -56,7 +57,7 @@ def routes(service: Service) -> list[BaseRoute]:
         If Leaflet's files are not installed, which the extra ``[serve]`` brings.
     """
     return [
-        PageRoute("/", service.endpoint(_document)),
+        PageRoute("/", _document),
         Route("/page/land", service.endpoint(_land)),
         *(Route(f"/page/{name}", service.endpoint(handler)) for name, handler in _HANDLERS.items()),
         Mount("/static", StaticFiles(directory=_STATIC)),
@@ -64,8 +65,8 @@ def routes(service: Service) -> list[BaseRoute]:
     ]
 
 
-def _document(asked: Asked) -> Response:
-    """Return the page; its filters are read by its scripts."""
+def _document(request: Request) -> Response:
+    """Return the page, whatever is chosen in its address: its scripts read that, and a name may be there twice."""
     content = (_STATIC / "index.html").read_bytes()
     return Response(content, media_type="text/html", headers={"Content-Security-Policy": _POLICY})
 
