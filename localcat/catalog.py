@@ -438,6 +438,8 @@ class Catalog:
         ------
         CatalogExistsError
             If there is something at `dest`. When anything fails, no folder is left.
+        BadRequestError
+            If `search` is not a search for images of this catalog.
         """
         from localcat.interop.stac.tree import write_tree  # brings shapely
 
@@ -477,13 +479,15 @@ class Catalog:
         Raises
         ------
         BadRequestError
-            If the format is none of these, `dest` is a folder, or a column is not an attribute.
+            If the format is none of these, `dest` is a folder, a column is not an attribute, or `search` is not a
+            search for images of this catalog.
         StorageError, MissingLibraryError
             If it cannot be written there; or if pyarrow is not installed, which Arrow needs.
         """
-        from localcat.interop.single_file import to_file  # not needed before
+        from localcat.interop.chosen import chosen_images  # not needed before
+        from localcat.interop.single_file import to_file
 
-        return to_file(dest, search or self.images, format=format, columns=columns, progress=progress)
+        return to_file(dest, chosen_images(self, search), format=format, columns=columns, progress=progress)
 
     def to_gti(
         self,
@@ -520,7 +524,8 @@ class Catalog:
         NotFoundError
             If there is no such product.
         BadRequestError
-            If it has no bands, or no images with files here on a grid that is not turned; or `dest` is not a folder.
+            If it has no bands, or no images with files here on a grid that is not turned; or `dest` is not a folder, or
+            `search` not a search for images of this catalog.
         """
         from localcat.interop.gti import to_gti  # brings shapely
 
@@ -547,7 +552,8 @@ class Catalog:
         CatalogExistsError
             If there is something at `dest`. When anything fails, no folder is left.
         BadRequestError, StorageError
-            If the database has no pgstac of that version; or if it cannot be reached, or refuses what is loaded.
+            If the database has no pgstac of that version, or `search` is not a search for images of this catalog; or if
+            the database cannot be reached, or refuses what is loaded.
         """
         from localcat.interop.pgstac import to_pgstac  # brings shapely
 
@@ -586,7 +592,8 @@ class Catalog:
         Raises
         ------
         BadRequestError, CatalogExistsError
-            If `dest` is a folder; or with `partition_by` if there is something.
+            If `dest` is a folder, or `search` not a search for images of this catalog; or with `partition_by` if there
+            is something.
         StorageError, MissingLibraryError
             If it cannot be written there, in which case nothing is left; or if pyarrow is not installed.
         """

@@ -32,6 +32,7 @@ from localcat.earth.contexts.grid import Grid
 from localcat.earth.projecting import turn_of
 from localcat.errors import BadRequestError, LocalcatError, NotFoundError
 from localcat.expressions.properties import properties as p
+from localcat.interop.chosen import chosen_images
 from localcat.interop.gti_views import Tile, write_views
 from localcat.models.backend import bands_of
 from localcat.models.product import Product
@@ -159,7 +160,7 @@ def to_gti(
 
 def _ordered(catalog: Backend, product_id: str, search: ImageSearch | None) -> ImageSearch:
     """Return the images of a product, the last one on top: by time, unless the search has an order of its own."""
-    images = (catalog.images if search is None else search).filter(p.product_id == product_id)
+    images = chosen_images(catalog, search).filter(p.product_id == product_id)
     if images._order:
         return images
     if images._limit is not None:  # which images these are must not depend on the order of the tiles

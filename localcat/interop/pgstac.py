@@ -20,6 +20,7 @@ from localcat.disk.staging import staged
 from localcat.errors import BadRequestError, CatalogExistsError, StorageError, require
 from localcat.expressions.cql2.item_names import name_of
 from localcat.expressions.nodes import Ref
+from localcat.interop.chosen import chosen_images
 from localcat.interop.stac.assets import Layout, layout_of
 from localcat.interop.stac.collections import Extent, collection_of
 from localcat.interop.stac.items import stac_item
@@ -85,7 +86,7 @@ def to_pgstac(
 
 
 def _write(catalog: Backend, folder: Path, search: ImageSearch | None, progress: bool | None) -> PgstacExport:
-    images = catalog.images if search is None else search
+    images = chosen_images(catalog, search)
     report = PgstacExport(folder)
     seen: dict[str, tuple[Layout, Extent]] = {}
     with (folder / ITEMS).open("x", encoding="utf-8", newline="\n") as file:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow
 
-from localcat.errors import CorruptCatalogError
+from localcat.errors import BadRequestError, CorruptCatalogError
 from localcat.tables.columns import Column, column_of
 from localcat.tables.source import checked_columns
 
@@ -26,9 +26,11 @@ def reader_of(source: Source, columns: Sequence[str] | None) -> pyarrow.RecordBa
     Raises
     ------
     BadRequestError
-        If a column is not an attribute, or is named twice.
+        If a column is not an attribute, or is named twice; or if there is none, since Arrow counts rows by columns.
     """
     names = checked_columns(source.attributes, source.name, columns)
+    if not names:
+        raise BadRequestError("columns is empty; name an attribute, such as ['id'], or leave it out for all of them")
     made = [column_of(name, source.attributes[name]) for name in names]
     schema = pyarrow.schema([column.field for column in made])
     if source.is_at_hand:

@@ -123,6 +123,7 @@ def test_a_file_is_there_whole_or_the_old_one_stays(
         ("all.csv", {"columns": ["clouds"]}, "Image has no attribute 'clouds' for a column"),
         ("all.csv", {"columns": "name"}, "columns is a list of names of attributes"),
         ("all.arrow", {"columns": ["name", "name"]}, "column 'name' is named twice"),
+        ("all.arrow", {"columns": []}, "columns is empty; name an attribute"),
     ],
 )
 def test_what_cannot_be_written_is_refused_and_leaves_nothing(

@@ -12,6 +12,7 @@ from localcat.disk.paths import absolute
 from localcat.disk.staging import staged
 from localcat.disk.system import flush_folder, rename, replace
 from localcat.errors import BadRequestError, CatalogExistsError
+from localcat.interop.chosen import chosen_images
 from localcat.interop.geoparquet.file import NewFile
 from localcat.interop.stac.tree import Names
 from localcat.progress import shown
@@ -61,7 +62,7 @@ def to_geoparquet(
         raise CatalogExistsError(f"there is something at '{target}' already; choose a folder that does not exist")
     if partition_by is None and target.is_dir():
         raise BadRequestError(f"'{target}' is a folder; name a file in it, such as '{target.name}/items.parquet'")
-    found = (catalog.images if search is None else search)._row_ids()
+    found = chosen_images(catalog, search)._row_ids()
     with catalog.database.read() as connection:
         products = by_place(connection, found)
     report = GeoParquetExport()

@@ -16,6 +16,7 @@ from localcat.disk.faults import write_errors
 from localcat.disk.paths import absolute, href_between
 from localcat.disk.staging import staged
 from localcat.errors import BadRequestError, CatalogExistsError, CorruptImageError
+from localcat.interop.chosen import chosen_images
 from localcat.interop.stac.assets import Layout, layout_of, local_path_of
 from localcat.interop.stac.collections import Extent, collection_of
 from localcat.interop.stac.items import stac_item
@@ -94,7 +95,7 @@ def write_tree(
     target = absolute(dest)
     if os.path.lexists(target):
         raise CatalogExistsError(f"there is something at '{target}' already; choose a folder that does not exist")
-    images = catalog.images if search is None else search
+    images = chosen_images(catalog, search)
     report = StacExport(target / "catalog.json")
     with staged(target) as room, write_errors(target):
         staging = room / target.name
