@@ -46,6 +46,7 @@ _AXIS = re.compile(
 )
 _BASE = re.compile(r'(GEOGCS|BASEGEOGCRS|GEOGCRS)\["(?:[^"]|"")*",')
 _BESIDE = re.compile(r',AXIS\["[^"]*",\w+\]|,AUTHORITY\["[^"]*","[^"]*"\]')  # WKT 1 has them in some places only
+_FIRST = 7.3  # degrees of longitude; no map is torn here or a quarter of a turn from here
 _MARKS = re.compile(r'"(?:[^"]|"")*"|[\[\]]')
 _EXACT = 1e-8  # degrees; 1 mm
 _MOST_OFF = 0.05  # degrees; two operations between the same datums are not further apart, formulas beyond the map are
@@ -149,18 +150,21 @@ def is_on_earth(crs: CRS) -> bool:
 def turn_of(crs: CRS) -> float:
     """Return by how much x grows on a way around the Earth, in units of a CRS; 0 where x cannot be continued.
 
-    It can in longitudes, and in cylindrical projections like Web Mercator whose map jumps at the antimeridian, by the
-    same width at all latitudes.
+    It can in longitudes, and in cylindrical projections like Web Mercator, whose x grows alike at all latitudes and
+    jumps back by the width of the map at one meridian, wherever that is.
     """
     if crs.is_geographic:
         return round(2 * math.pi / float(crs.units_factor[1]), 6)
     if not crs.is_projected:
         return 0.0
-    xs, _ = project(WGS84, crs, [180.0] * 3 + [-180.0] * 3, [0.0, 30.0, 60.0] * 2)
+    lons = [_FIRST + 90.0 * quarter for quarter in (-2, -1, 0, 1, -2)]
+    xs, _ = project(WGS84, crs, lons * 3, [0.0] * 5 + [30.0] * 5 + [60.0] * 5)
     if not numpy.isfinite(xs).all():
         return 0.0
-    widths = xs[:3] - xs[3:]
-    return float(widths[0]) if numpy.allclose(widths, widths[0], rtol=1e-9, atol=1e-3) and widths[0] > 1 else 0.0
+    steps = numpy.sort(numpy.diff(xs.reshape(3, 5)))  # three quarters of a turn, and before them the way back
+    quarter = float(steps[0, 1])
+    is_cylindrical = numpy.allclose(steps, [[-3 * quarter, quarter, quarter, quarter]], rtol=1e-9, atol=1e-3)
+    return 4 * quarter if is_cylindrical and quarter > 1 else 0.0
 
 
 def metres_of(crs: CRS) -> float:

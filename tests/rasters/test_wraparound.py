@@ -14,6 +14,7 @@ from rasterio.warp import transform
 
 from localcat import AOI, XYZTile
 from localcat.earth.contexts.grid import Grid
+from localcat.earth.projecting import project, turn_of
 from localcat.errors import RasterError
 from localcat.rasters.files.footprint import footprint
 from localcat.rasters.reading.read import BandSource, read_bands
@@ -194,6 +195,40 @@ def test_web_mercator_beyond_the_edge_of_its_map_is_found_from_every_crs(tmp_pat
     smooth = read_bands(both(path), target, resampling="bilinear")
     assert_array_equal(smooth.mask, found.mask)
     assert numpy.ptp(smooth.compressed()) < 101
+
+
+ELSEWHERE_TORN = {  # maps: x at their western edge, and the longitude there
+    "EPSG:3832": (-EDGE, -30.0),  # Mercator around 150 degrees
+    "EPSG:3994": (-15_144_333.320525, -80.0),  # Mercator around 100 degrees, true at 41 degrees south
+    "EPSG:5641": (-15_025_383.673601, 137.0),  # Mercator around Brazil, with a false easting
+    "+proj=eqc +lon_0=180": (-EDGE, 0.0),
+    "+proj=cea +lon_0=150": (-EDGE, -30.0),
+}
+
+
+@pytest.mark.parametrize("crs", ELSEWHERE_TORN)
+@pytest.mark.parametrize("side", [-1, 1], ids=["west", "east"])
+def test_maps_that_are_torn_elsewhere_go_on_beyond_their_edge(tmp_path, crs, side):
+    edge, lon = ELSEWHERE_TORN[crs]
+    crs = CRS.from_user_input(crs)
+    turn = turn_of(crs)
+    step = turn / 400
+    middle = edge + (turn if side > 0 else 0)  # the edge runs through the middle of the file
+    _, ys = project(WGS84, crs, [lon + 10.0] * 2, [20.0, 0.0])
+    rows = int((ys[0] - ys[1]) / step)
+    grid = Grid(crs, Affine(step, 0, middle - 20 * step, 0, -step, ys[1] + rows * step), (rows, 40))
+    columns = numpy.broadcast_to(numpy.arange(40, dtype="float32") + 0.5, (1, rows, 40))
+    path = written(tmp_path / "torn.tif", columns.copy(), grid)
+    for column in (1.5, 18.5, 19.5, 20.5, 21.5, 38.5):
+        lons, lats = project(crs, WGS84, [middle + (column - 20) * step], [ys[1] + (rows // 2 + 0.5) * step])
+        place = (lons[0] + 180) % 360 - 180
+        assert_allclose((place - lon - (column - 20) * 0.9 + 180) % 360 - 180, 0, atol=1e-3)
+        for target in (WGS84, WEB, CRS.from_epsg(6933)):
+            xs, targets = project(WGS84, target, [place], lats)
+            size = 0.05 if target.is_geographic else 5_000.0
+            around = Grid(target, Affine(size, 0, xs[0] - 2.5 * size, 0, -size, targets[0] + 2.5 * size), (5, 5))
+            found = read_bands([BandSource(path, 1)], around)
+            assert found[0, 2, 2] == column, target
 
 
 @pytest.mark.parametrize("name", ["nearest", "bilinear"])

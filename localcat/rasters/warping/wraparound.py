@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 _SEAMLESS = 0.1  # pixels; how exactly the two edges of a file that goes around the Earth must meet
 _REACH = 4  # pixels of the coarser grid; a kernel reaches 3 to either side, and the position of a pixel is a little off
 _MOST_TURNS = 2  # how wide a file may be that is shown once for each turn
+_ANYWHERE = 7.3  # degrees of longitude; no map has its edge there
+_PLACES, _LOOKS = 100, 6  # at which an edge is looked for, and how often; the last ones are less than 1 mm apart
 _BEYOND = 1e-3  # pixels; what reaches less far beyond the edge of the map does not
 
 
@@ -137,12 +139,28 @@ def _columns_of_turn(grid: Grid) -> int | None:
 
 @lru_cache(maxsize=256)
 def _edge_of_map(crs: CRS) -> float | None:
-    """Return the x at the western edge of a map that is torn at the antimeridian; None if it is not."""
+    """Return the x at the western edge of a map that goes around the Earth; None if it does not.
+
+    It is where x jumps back: at the antimeridian, or at the meridian opposite to that in the middle of the map.
+    """
     turn = turn_of(crs)
-    xs, _ = project(WGS84, crs, numpy.array([-179.999, 179.999]), numpy.zeros(2))
-    west, east = float(xs[0]), float(xs[1])
-    is_torn = turn > 0 and abs(east - west - turn) < 1e-4 * turn
-    return (west + east - turn) / 2 if is_torn else None
+    if not turn:
+        return None
+    sides = _around_edge(crs, 179.999, -179.999)
+    if abs(sides[0] - sides[1] - turn) > 1e-4 * turn:  # its edge is elsewhere
+        east, span = _ANYWHERE, 360.0
+        for _ in range(_LOOKS):
+            lons = numpy.linspace(east, east + span, _PLACES)
+            at = int(numpy.diff(project(WGS84, crs, lons, numpy.zeros(_PLACES))[0]).argmin())
+            east, span = float(lons[at]), span / (_PLACES - 1)
+        sides = _around_edge(crs, east, east + span)
+    return (sides[0] + sides[1] - turn) / 2
+
+
+def _around_edge(crs: CRS, east: float, west: float) -> tuple[float, float]:
+    """Return the x of two longitudes on the equator."""
+    xs, _ = project(WGS84, crs, numpy.array([east, west]), numpy.zeros(2))
+    return float(xs[0]), float(xs[1])
 
 
 keep_in_children(_edge_of_map)
