@@ -33,6 +33,7 @@ _WORDS: tuple[tuple[re.Pattern[str], _Words], ...] = tuple(
         (rf"{_FREE}copy=False{_ENDS}", "--in-place"),
         (r"\bon_conflict='(\w+)' or '(\w+)'", r"--on-conflict \1 or \2"),
         (rf"{_FREE}({_FLAGS})=True{_ENDS}", lambda found: f"--{found[1].replace('_', '-')}"),
+        (r"\bpass within= a folder", "name --within and a folder"),
         (r"; open it without read_only=True", ""),
         (r", or pass max_bytes\b", ""),
         (r"\bpass a wider data_type\b", "name a wider --data-type"),

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any, ClassVar, Literal, Self, Unpack, overload
 
-from localcat.errors import BadRequestError, DuplicateError, UploadOptionWarning, warn_caller
+from localcat.errors import BadRequestError, DuplicateError, UploadOptionWarning, require, warn_caller
 from localcat.expressions.properties import properties as p
 from localcat.models.enums import DocumentState, DownloadFileFormat, ResampleAlgorithm
 from localcat.models.html import thumbnail
@@ -26,6 +26,7 @@ from localcat.models.requests import (
 
 if TYPE_CHECKING:
     import numpy
+    import xarray
     from numpy.typing import NDArray
 
     from localcat.earth.contexts import GeoContext
@@ -99,6 +100,55 @@ class Image(ImageRecord):
         what was changed since. See docs/interop.md for which attribute is which property.
         """
         return self._catalog.formats.stac_item(self)
+
+    def to_xarray(
+        self,
+        bands: str | Sequence[str],
+        geocontext: GeoContext | None = None,
+        *,
+        mask_nodata: bool = True,
+        mask_alpha: bool | str | None = None,
+        resampler: str = ResampleAlgorithm.NEAR,
+        processing_level: str | None = None,
+        scaling: Any = None,
+        data_type: str | None = None,
+        fill_value: float | str | None = None,
+        chunks: Any = None,
+    ) -> xarray.DataArray:
+        """Return the image as a labelled array of xarray with one time; needs the extra ``[xarray]``.
+
+        The arguments are those of `ndarray`, and so are the values; `fill_value` and `chunks` are those of
+        `ImageCollection.to_xarray`.
+
+        Returns
+        -------
+        xarray.DataArray, dimensions (time, band, y, x)
+            On the image's own grid, unless a geocontext is given.
+
+        Raises
+        ------
+        BadRequestError
+            If the grid is turned; or `fill_value` does not fit.
+        MissingLibraryError
+            If xarray is not installed, or dask, which `chunks` needs.
+        """
+        require("xarray", "xarray", "for labelled arrays")
+        if chunks is not None:
+            require("dask", "xarray", "for chunks")
+        if geocontext is None and self.geotrans is not None and (self.geotrans[2] or self.geotrans[4]):
+            raise BadRequestError(f"the grid of image '{self.id}' is turned, and has no x and y; pass a geocontext")
+        request = ReadRequest(
+            bands=bands,
+            geocontext=self.geocontext.assign(geometry=None) if geocontext is None else geocontext,
+            mask_nodata=mask_nodata,
+            mask_alpha=mask_alpha,
+            resampler=resampler,
+            processing_level=processing_level,
+            scaling=scaling,
+            data_type=data_type,
+            progress=False,
+        )
+        return self._catalog.formats.to_dataarray([self], request, fill_value=fill_value, chunks=chunks)
 
     # Pixels in
 

@@ -42,6 +42,29 @@ def test_values_are_those_of_stack(days: ImageCollection) -> None:
     assert_array_equal(array.values, numpy.ma.filled(stack.astype("float32"), numpy.nan))
 
 
+def test_one_image_is_on_its_own_grid(days: ImageCollection) -> None:
+    image = days[0]
+    array = image.to_xarray(["red", "nir"])
+    assert (array.dims, array.shape) == (("time", "band", "y", "x"), (1, 2, 64, 48))
+    assert_array_equal(array.values[0], numpy.ma.filled(image.ndarray(["red", "nir"]).astype("float32"), numpy.nan))
+    assert (array.x.values[0], array.y.values[0]) == (500_030, 3_999_970)
+    lazy = image.to_xarray("red", AREA.assign(resolution=120), chunks={"y": 16})
+    assert_array_equal(lazy.compute().values, days[[0]].to_xarray("red", AREA.assign(resolution=120)).values)
+    kept = image.to_xarray("red", fill_value="nodata")
+    assert_array_equal(kept.values[0], image.ndarray("red", mask_nodata=False))
+
+
+def test_a_turned_image_needs_a_context(catalog: Catalog) -> None:
+    product = make_product("turned", spectral("red"), catalog=catalog)
+    meta = {"geoTransform": [500_000, 60, 5, 4_000_000, 5, -60], "coordinateSystem": {"epsg": 32618}}
+    image = upload(product, "x", numpy.ones((1, 64, 48), "uint16"), meta=meta)
+    with pytest.raises(
+        BadRequestError, match="the grid of image 'acme:turned:x' is turned, and has no x and y; pass a"
+    ):
+        image.to_xarray("red")
+    assert image.to_xarray("red", AREA).shape == (1, 1, 64, 48)
+
+
 def test_coordinates(days: ImageCollection) -> None:
     array = days.to_xarray("nir red", AREA)
     assert array.time.values[1] == numpy.datetime64("2020-01-02T10:00:00")
