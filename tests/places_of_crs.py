@@ -30,6 +30,7 @@ WEB = CRS.from_epsg(3857)
 _STEP = 1e-4  # degrees
 _TORN = 1e-6  # degrees; where two operations meet, some places have no coordinates that lead back to them
 _MOST_STRETCHED = 0.3  # part by which a CRS is stretched near a place; Web Mercator always is
+_ANTIMERIDIAN = shapely.MultiLineString([[(lon, -90), (lon, 90)] for lon in (-180, 180)])  # where footprints are cut
 HIGHEST = 84.0  # degrees; Web Mercator ends at 85
 
 _AREAS = {
@@ -104,7 +105,7 @@ class Somewhere:
         sources, middle = [BandSource(self.path, 1), BandSource(self.path, 2)], SIZE / 2
         assert numpy.abs(read_point(sources, *self.place, data_type="Float64").ravel() - middle).max() <= 0.5 + 1e-3
         ground = footprint(self.grid)
-        depth = ground.boundary.distance(shapely.Point(self.place))
+        depth = shapely.difference(ground.boundary, _ANTIMERIDIAN).distance(shapely.Point(self.place))
         assert ground.intersects(shapely.Point(self.place))
         assert depth > 0.2 * (SIZE / 2) * PIXEL / 111_000
         for code in others:
