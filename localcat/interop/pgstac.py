@@ -173,10 +173,13 @@ def _text(document: Mapping[str, Any]) -> str:
 def _load(catalog: Backend, address: str, search: ImageSearch | None, progress: bool | None) -> PgstacExport:
     for library in ("pypgstac", "psycopg"):
         require(library, "pgstac", "to load a database")
-    import pypgstac  # an extra, as all below
+    import psycopg  # an extra, as all below
+    import pypgstac
     from pypgstac.db import PgstacDB
     from pypgstac.load import Loader, Methods
 
+    with _postgres_errors():
+        psycopg.connect(address).close()  # PgstacDB tries for half a minute, and logs each failure
     with _postgres_errors(), PgstacDB(dsn=address) as database:
         has_schema = database.query_one("SELECT to_regnamespace('pgstac')")
         version = None if has_schema is None else database.version

@@ -138,7 +138,11 @@ class Kit:
         database.create()
         self.file = CatalogFile(database)
         self._folder = DataFolder(data_path(path), durable=False, marker=Marker(self.file.setting("uuid"), path.name))
-        self._folder.make()
+        try:
+            self._folder.make()
+        except BaseException:
+            self.file.close()  # Windows removes no file that is open
+            raise
         self._products: dict[str, int] = {}
 
     def add_product(self, product_id: str, bands: Sequence[Band], layout: Layout) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from localcat.catalog import Catalog
 from localcat.disk.faults import write_errors
+from localcat.disk.system import IS_WINDOWS
 from localcat.errors import BadRequestError, CatalogExistsError, require
 from localcat.store.catalog_file import CatalogFile
 from localcat.store.file.database import Database
@@ -113,7 +114,7 @@ def write_earth(folder: str | os.PathLike[str], *, formats: Iterable[str] = FORM
 
 def _memory() -> str | None:
     """Return a folder in memory with room; None if there is none, or if somebody chose where temporary files go."""
-    if tempfile.gettempdir() != _DISK or not os.access(_MEMORY, os.W_OK | os.X_OK):
+    if IS_WINDOWS or tempfile.gettempdir() != _DISK or not os.access(_MEMORY, os.W_OK | os.X_OK):
         return None
     state = os.statvfs(_MEMORY)
     return _MEMORY if state.f_bavail * state.f_frsize >= _LEAST_FREE else None
