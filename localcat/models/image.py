@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from localcat.models.backend import Backend
     from localcat.models.pictures import Picture
     from localcat.models.points import PointValues
-    from localcat.models.requests import ReadOptions
+    from localcat.models.requests import PixelOptions, ReadOptions
     from localcat.models.signatures import ImageAttributes, ImageValues
     from localcat.models.upload import ImageUpload
     from localcat.search import ImageSearch, Search
@@ -107,23 +107,14 @@ class Image(ImageRecord):
         geocontext: GeoContext | None = None,
         *,
         mask_nodata: bool = True,
-        mask_alpha: bool | str | None = None,
-        resampler: str = ResampleAlgorithm.NEAR,
-        processing_level: str | None = None,
-        scaling: Any = None,
-        data_type: str | None = None,
         fill_value: float | str | None = None,
         chunks: Any = None,
+        **options: Unpack[PixelOptions],
     ) -> xarray.DataArray:
-        """Return the image as a labelled array of xarray with one time; needs the extra ``[xarray]``.
+        """Return the image as a labelled array of xarray with one time, on its own grid unless a geocontext is given.
 
-        The arguments are those of `ndarray`, and so are the values; `fill_value` and `chunks` are those of
+        The arguments are those of `ndarray`, and so are the values; `fill_value`, `chunks` and the result are those of
         `ImageCollection.to_xarray`.
-
-        Returns
-        -------
-        xarray.DataArray, dimensions (time, band, y, x)
-            On the image's own grid, unless a geocontext is given.
 
         Raises
         ------
@@ -135,19 +126,11 @@ class Image(ImageRecord):
         require("xarray", "xarray", "for labelled arrays")
         if chunks is not None:
             require("dask", "xarray", "for chunks")
-        if geocontext is None and self.geotrans is not None and (self.geotrans[2] or self.geotrans[4]):
-            raise BadRequestError(f"the grid of image '{self.id}' is turned, and has no x and y; pass a geocontext")
-        request = ReadRequest(
-            bands=bands,
-            geocontext=self.geocontext.assign(geometry=None) if geocontext is None else geocontext,
-            mask_nodata=mask_nodata,
-            mask_alpha=mask_alpha,
-            resampler=resampler,
-            processing_level=processing_level,
-            scaling=scaling,
-            data_type=data_type,
-            progress=False,
-        )
+        if geocontext is None:
+            if self.geotrans is not None and (self.geotrans[2] or self.geotrans[4]):
+                raise BadRequestError(f"the grid of image '{self.id}' is turned, and has no x and y; pass a geocontext")
+            geocontext = self.geocontext.assign(geometry=None)
+        request = ReadRequest(bands=bands, geocontext=geocontext, mask_nodata=mask_nodata, **options)
         return self._catalog.formats.to_dataarray([self], request, fill_value=fill_value, chunks=chunks)
 
     # Pixels in
