@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import shapely
 
+from localcat.earth.projecting import metres_of
 from localcat.errors import RasterError
 from localcat.rasters.files.describe import RasterDescription, describe
 from localcat.rasters.reading.cutline import area_on
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from localcat.earth.contexts.grid import Grid
     from localcat.models.band import Band
 
-_METRES_PER_DEGREE = 111_111.0
 _SLACK = 1e-6  # of a pixel, by which an area may lie beyond an edge: rounding of its CRS
 
 
@@ -149,8 +149,7 @@ def _step(grid: Grid, metres: float | None) -> int:
     """Return of how many pixels along each axis one is kept, so that they are about as large as asked."""
     if metres is None:
         return 1
-    unit = _METRES_PER_DEGREE if grid.crs.is_geographic else float(grid.crs.linear_units_factor[1])
-    finest = min(grid.resolution) * unit
+    finest = min(grid.resolution) * metres_of(grid.crs)
     return max(1, min(round(metres / finest), *grid.shape))
 
 

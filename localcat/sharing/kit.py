@@ -5,7 +5,7 @@ Nobody else sees it while it is made, so its rows are written as they come, one 
 
 from __future__ import annotations
 
-import os
+import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -134,7 +134,7 @@ class Kit:
     def __init__(self, source: Backend, path: Path, wish: Wish) -> None:
         self._source, self._wish = source, wish
         settings = {name: source.file.setting(name) for name in _SETTINGS}
-        database = Database(path, durable=False, settings={**settings, "uuid": os.urandom(16).hex()})
+        database = Database(path, durable=False, settings={**settings, "uuid": uuid.uuid4().hex})
         database.create()
         self.file = CatalogFile(database)
         self._folder = DataFolder(data_path(path), durable=False, marker=Marker(self.file.setting("uuid"), path.name))

@@ -7,7 +7,6 @@ import io
 import json
 import re
 import shlex
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy
@@ -18,7 +17,6 @@ from localcat import Catalog, Image
 from localcat import properties as p
 from localcat.serve import app
 from localcat.serve.page import drawing
-from localcat.testing import earth
 from tests.asgi import Client
 from tests.drawings import Drawing
 from tests.shell import run
@@ -26,17 +24,6 @@ from tests.small_catalog import make_product, new_image, spectral, upload
 
 STATIC = Path(drawing.__file__).parent.parent / "static"
 BROWSER = {"accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
-
-
-@pytest.fixture(scope="module")
-def tiny() -> Iterator[Catalog]:
-    with earth() as catalog:
-        yield catalog
-
-
-@pytest.fixture(scope="module")
-def client(tiny: Catalog) -> Client:
-    return Client(app(tiny))
 
 
 def test_a_browser_gets_the_page_and_a_program_the_api(client: Client) -> None:

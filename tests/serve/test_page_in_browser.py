@@ -11,19 +11,12 @@ import pytest
 import rasterio
 
 from localcat import Catalog, Image
-from localcat.testing import earth
 from tests import browser, page_picture
 from tests.small_catalog import make_product
 
 playwright = pytest.importorskip("playwright.sync_api", reason="there is no playwright here, which drives a browser")
 pytestmark = pytest.mark.skipif(browser.CHROMIUM is None, reason="there is no Chromium here, which opens the page")
 Open = Callable[..., Any]
-
-
-@pytest.fixture(scope="module")
-def tiny() -> Iterator[Catalog]:
-    with earth() as catalog:
-        yield catalog
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,20 +16,8 @@ from localcat import AOI, Catalog, Image, ImageCollection, XYZTile
 from localcat import properties as p
 from localcat.rasters.files.opening import quiet_georeferencing
 from localcat.serve import app
-from localcat.testing import earth
 from tests.asgi import Answer, Client
 from tests.small_catalog import make_guide, upload
-
-
-@pytest.fixture(scope="module")
-def tiny() -> Iterator[Catalog]:
-    with earth() as catalog:
-        yield catalog
-
-
-@pytest.fixture(scope="module")
-def client(tiny: Catalog) -> Client:
-    return Client(app(tiny))
 
 
 def decoded(answer: Answer) -> numpy.ndarray:

@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from localcat import Catalog
 from localcat.serve import app
-from localcat.testing import earth
 from tests.asgi import LOCAL, Client
-
-
-@pytest.fixture(scope="module")
-def tiny() -> Iterator[Catalog]:
-    with earth() as catalog:
-        yield catalog
 
 
 @pytest.fixture
