@@ -54,7 +54,7 @@ def remote_records(numbers: range, version: str) -> list[dict[str, object]]:
         {
             "id": f"acme:one:r{number}",
             "acquired": "2020-01-01",
-            "geometry": (number, 0, number + 1, 1),
+            "geometry": (number % 170, 0, number % 170 + 1, 1),
             "provider_id": version,
             "tags": ["remote"],
             "extra_properties": {"eo:snow": number / 10, "view": {"off": version}},

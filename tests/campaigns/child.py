@@ -25,6 +25,7 @@ import tqdm  # noqa: F401
 
 import localcat.maintenance.recover
 import localcat.reading
+import localcat.sharing.bundle
 import localcat.writing.bulk.add_images
 import localcat.writing.run  # noqa: F401
 from localcat import Catalog, CatalogLockedError, CommitUnknownError

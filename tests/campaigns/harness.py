@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Self
 
 from localcat.disk.data_folder import TEMPORARY_PREFIX
-from localcat.store.file.schema import Migrations
 from tests import checker, survey
 from tests.campaigns import scenarios
 from tests.campaigns.child import Request, as_line
-from tests.campaigns.scenarios import SCENARIOS
+from tests.campaigns.scenarios import SCENARIOS, Scenario, State
 from tests.survey import NAME
 
 
@@ -148,14 +147,12 @@ class Workshop:
 
     def problems(self, scenario: str, outcome: Outcome) -> list[str]:
         """Return what is wrong with the catalog that a child left: nothing, if the promise was kept."""
-        history, versions = SCENARIOS[scenario].history, SCENARIOS[scenario].versions
         further = {}
         if outcome.went_on:
             name, version = scenarios.GOING_ON
             further = {f"acme:one:{name}": version}
         return [
-            *judge(self.catalog, history, outcome.acks, versions, further),
-            *SCENARIOS[scenario].wrong(self.folder),
+            *judge(self.catalog, SCENARIOS[scenario], outcome.acks, further),
             *self._changed_others(scenario),
         ]
 
@@ -170,23 +167,18 @@ class Workshop:
                     yield f"{name} was changed"
 
 
-def judge(
-    catalog: Path,
-    history: tuple[scenarios.State, ...],
-    acks: int,
-    versions: Migrations | None = None,
-    further: scenarios.State | None = None,
-) -> list[str]:
-    """Check the invariant I1 to I4 of a catalog whose process ended after some acknowledged parts of a history.
+def judge(catalog: Path, scenario: Scenario, acks: int, further: State | None = None) -> list[str]:
+    """Check the invariant I1 to I4 of a catalog whose process ended after some acknowledged parts of a scenario.
 
     What the process did further, after a fault, is in the catalog and in no copy that was made before.
     """
+    history = scenario.history
     seen = checker.look(catalog)
     problems = list(seen.problems)
     if seen.versions not in [{**state, **(further or {})} for state in history[acks:]]:
-        problems.append(f"after {acks} acknowledged parts the images are {seen.versions}")
+        problems.append(f"after {acks} acknowledged parts the images are {seen.versions!s:.1000}")
     try:
-        with scenarios.open_catalog(catalog, versions) as opened:
+        with scenarios.open_catalog(catalog, scenario.versions) as opened:
             opened.gc()
     except Exception as error:  # noqa: BLE001  # whatever it is, it is a finding
         return [*problems, f"gc: {type(error).__name__}: {error}"]
@@ -206,4 +198,8 @@ def judge(
             problems.append(f"the copy has {copied.versions} and {copied.garbage}")
     expected = ("source", "stick.", scenarios.COPIES, f"{catalog.name}.schema-")
     left = [name for name in checker.beside(catalog) if not name.startswith(expected)]
-    return problems + ([f"beside the catalog lies {left}"] if left else [])
+    problems += [f"beside the catalog is {left}"] if left else []
+    try:
+        return [*problems, *scenario.wrong(catalog.parent, acks)]
+    except Exception as error:  # noqa: BLE001  # the same
+        return [*problems, f"{type(error).__name__}: {error}"]

@@ -17,6 +17,7 @@ from localcat.store.file import schema
 from localcat.store.file.connection import Journal, OpenOptions
 from localcat.store.file.database import Database
 from localcat.store.file.schema import Migrations
+from tests import checker
 from tests.checker import data_folder
 from tests.older_files import upload_as_before
 from tests.small_catalog import META, make_product, spectral
@@ -28,6 +29,8 @@ State: TypeAlias = dict[str, str | None]
 Act: TypeAlias = Callable[[Catalog, Callable[[], None]], None]
 
 COPIES = "copies"  # a folder beside the catalog, for its copies
+KIT, UNPACKED = "kit.zip", "kit"  # a bundle in it, and what was in one
+LARGE = 20_000  # images that are loaded at once: so many that indexes are built at the end, and pages go into the file
 SCENES = "source/scenes"  # one with files to ingest
 CHOSEN = ["eo:snow", ("view", "off")]  # keys of extra properties that an index is made for
 NEWER: Migrations = (  # a schema version that does not exist yet, and touches every row
@@ -55,14 +58,14 @@ class Scenario:
     versions : sequence, optional
         The schema versions that the program knows which acts; those of localcat when left out.
     wrong : callable, optional
-        Given the folder, returns what else must not be.
+        Given the folder, and how many parts were acknowledged, returns what else must not be.
     """
 
     act: Act
     history: tuple[State, ...]
     prepare: Callable[[Path], None] = lambda folder: None
     versions: Migrations | None = None
-    wrong: Callable[[Path], list[str]] = lambda folder: []
+    wrong: Callable[[Path, int], list[str]] = lambda folder, acks: []
 
 
 def open_catalog(path: Path, versions: Migrations | None = None, journal: Journal = "delete") -> Catalog:
@@ -133,6 +136,12 @@ def _bulk(catalog: Catalog, ack: Callable[[], None]) -> None:
     ack()
 
 
+def _load_much(catalog: Catalog, ack: Callable[[], None]) -> None:
+    report = catalog.add_images(remote_records(range(LARGE), "2"), on_conflict="replace", progress=False)
+    assert report.failed == []
+    ack()
+
+
 def _merge(catalog: Catalog, ack: Callable[[], None]) -> None:
     catalog.merge(catalog.path.with_name("stick.gpkg"), policy="theirs", progress=False)
     ack()
@@ -166,7 +175,7 @@ def _choose_before(folder: Path) -> None:
         catalog.reindex(properties=CHOSEN)
 
 
-def _half_chosen(folder: Path) -> list[str]:
+def _half_chosen(folder: Path, acks: int) -> list[str]:
     """Return what is wrong where some keys have an index and others have none; the entries are looked at elsewhere."""
     with closing(sqlite3.connect(folder / NAME)) as connection:
         (count,) = connection.execute("SELECT count(*) FROM property_key").fetchone()
@@ -213,6 +222,48 @@ def _break_stick(folder: Path) -> None:
         file.write(bytes(size))
 
 
+def _bundle(catalog: Catalog, ack: Callable[[], None]) -> None:
+    catalog.bundle(catalog.path.parent / COPIES / KIT, progress=False)
+    ack()
+
+
+def _unpack(catalog: Catalog, ack: Callable[[], None]) -> None:
+    copies = catalog.path.parent / COPIES
+    Catalog.unpack(copies / KIT, copies / UNPACKED, progress=False).close()
+    ack()
+
+
+def _bring_bundle(folder: Path) -> None:
+    (folder / COPIES).mkdir()
+    with Catalog.open(folder / NAME) as catalog:
+        catalog.bundle(folder / COPIES / KIT, progress=False)
+
+
+def _half_bundled(folder: Path, acks: int) -> list[str]:
+    """Return what is wrong with a bundle, once it was made again if it is not there."""
+    if not acks and not (folder / COPIES / KIT).exists():
+        with Catalog.open(folder / NAME) as catalog:
+            catalog.bundle(folder / COPIES / KIT, progress=False)
+    return [*_left_among_copies(folder, KIT), *_half_unpacked(folder, acks=0)]
+
+
+def _half_unpacked(folder: Path, acks: int) -> list[str]:
+    """Return what is wrong with what was unpacked, once that was done again if it is not there."""
+    copies = folder / COPIES
+    if not acks and not (copies / UNPACKED).exists():
+        Catalog.unpack(copies / KIT, copies / UNPACKED, progress=False).close()
+    seen = checker.look(copies / UNPACKED / "kit.gpkg")
+    found = [f"unpacked: {problem}" for problem in seen.problems]
+    if seen.versions != _BEFORE or len(seen.owned) != 2:
+        found.append(f"unpacked are {seen.versions} and {seen.owned}")
+    return found + _left_among_copies(folder, KIT, UNPACKED)
+
+
+def _left_among_copies(folder: Path, *expected: str) -> list[str]:
+    left = {path.name for path in (folder / COPIES).iterdir()} - {*expected}
+    return [f"beside {expected} is {sorted(left)}"] if left else []
+
+
 def _relocate(catalog: Catalog, ack: Callable[[], None]) -> None:
     home = catalog.path.parent
     catalog.relocate(home / "source", home / "source moved")
@@ -228,7 +279,7 @@ def _move_source(folder: Path) -> None:
     (folder / "source").rename(folder / "source moved")
 
 
-def _half_moved(folder: Path) -> list[str]:
+def _half_moved(folder: Path, acks: int) -> list[str]:
     with closing(sqlite3.connect(folder / NAME)) as connection:
         hrefs = [href for (href,) in connection.execute("SELECT href FROM image_file WHERE NOT owned AND href NOTNULL")]
     found = [(folder / href).exists() for href in hrefs]
@@ -266,6 +317,7 @@ _IN_PLACE: State = {**_BEFORE, "acme:one:here0": "1", "acme:one:here1": "1"}
 _OLDER: State = {**_BEFORE, "acme:older:x": "1"}
 _LOADED: State = {**_BEFORE, "acme:one:b": "2", **{f"acme:one:r{number}": "2" for number in range(40)}}
 
+_FULL: State = {**_BEFORE, **{f"acme:one:r{number}": "2" for number in range(LARGE)}}
 _INGESTED: State = {
     **_BEFORE,
     **{f"acme:sentinel-1-rtc-iw-dv:{name}": name for day in (1, 2) for name in [_SCENE.format(day)]},
@@ -281,12 +333,15 @@ SCENARIOS = {
     "upload, replace, delete": Scenario(_everything, (_BEFORE, _UPLOADED, _REPLACED, _DELETED)),
     "bulk load": Scenario(_bulk, (_BEFORE, _LOADED)),
     "load of chosen properties": Scenario(_bulk, (_BEFORE, _LOADED), _choose_before, wrong=_half_chosen),
+    "load of 20,000": Scenario(_load_much, (_BEFORE, _FULL)),
     "ingest": Scenario(_ingest, (_BEFORE, _INGESTED), _bring_scenes),
     "merge": Scenario(_merge, (_BEFORE, {**_UPLOADED, "acme:one:a": "2"}), _bring_stick),
     "reindex": Scenario(_reindex, (_BEFORE, _BEFORE)),
     "choice of properties": Scenario(_choose, (_BEFORE, _BEFORE), wrong=_half_chosen),
     "backup": Scenario(_backup, (_BEFORE, _BEFORE), _make_room_for_copies),
     "recover": Scenario(_recover, (_BEFORE, _BEFORE), _break_stick),
+    "bundle": Scenario(_bundle, (_BEFORE, _BEFORE), _make_room_for_copies, wrong=_half_bundled),
+    "unpack": Scenario(_unpack, (_BEFORE, _BEFORE), _bring_bundle, wrong=_half_unpacked),
     "relocate": Scenario(_relocate, (_IN_PLACE, _IN_PLACE), _move_source, wrong=_half_moved),
     "migration": Scenario(_open, (_BEFORE, _BEFORE), versions=NEWER),
     "gc": Scenario(_gc, (_WITHOUT_B, _WITHOUT_B), _litter),

@@ -16,6 +16,7 @@ from tests.survey import NAME
 pytestmark = pytest.mark.campaign
 
 OPERATIONS = ["upload", "upload of two files", "replace", "delete", "bulk load", "choice of properties", "gc"]
+KITS = ["bundle", "unpack"]
 SYNCS = {"fsync", "fdatasync"}
 WRITES = {"write", "pwrite64", "ftruncate", "rename", "link", "mkdir"}
 READS = {"read", "pread64"}
@@ -93,12 +94,12 @@ def campaign(workshop: Workshop, tally: Tally, scenario: str, error: str) -> Non
     assert lost == 0
 
 
-@pytest.mark.parametrize("scenario", OPERATIONS)
+@pytest.mark.parametrize("scenario", [*OPERATIONS, *KITS])
 def test_a_full_disk_leaves_nothing_half_done(workshop: Workshop, tally: Tally, scenario: str) -> None:
     campaign(workshop, tally, scenario, "ENOSPC")
 
 
-@pytest.mark.parametrize("scenario", OPERATIONS)
+@pytest.mark.parametrize("scenario", [*OPERATIONS, *KITS])
 def test_an_error_of_the_disk_leaves_nothing_half_done(workshop: Workshop, tally: Tally, scenario: str) -> None:
     campaign(workshop, tally, scenario, "EIO")
 
@@ -117,9 +118,12 @@ def test_a_kill_after_a_failed_commit_keeps_the_promise(workshop: Workshop, tall
             continue
         after = parse(output)
         start = next(at for at, call in enumerate(after) if (call.name, call.number) == (point.name, point.number))
-        for later in after[start + 1 :]:
-            if later.name == point.name or not fails_when_broken(later) or str(workshop.folder) not in later.text:
-                continue
+        behind = [
+            later
+            for later in after[start + 1 :]
+            if later.name != point.name and fails_when_broken(later) and str(workshop.folder) in later.text
+        ]
+        for later in some(behind):
             outcome = run_traced(workshop, scenario, [*fault, *later.injected("signal=KILL")])
             found = workshop.problems(scenario, outcome)
             runs += 1

@@ -20,8 +20,9 @@ from localcat.rasters.writing import write
 from localcat.rasters.writing.options import CogOptions
 from localcat.store import rows
 from localcat.store.catalog_file import CatalogFile
-from localcat.store.file import database
+from localcat.store.file import database, transaction
 from localcat.store.file.database import Database
+from localcat.writing.bulk import add_images, writer
 
 VARIANTS: dict[str, Callable[[], None]] = {}
 
@@ -57,6 +58,14 @@ def on_a_full_disk() -> None:
     over_the_disk()
     without_space_check()
     write._check_room = lambda needed, target: None
+
+
+@_variant
+def pages_go_early() -> None:
+    """Load few images as very many are: indexes are built at the end, and pages go into the file before that."""
+    add_images._CHUNK = 10
+    writer._MANY = 10
+    transaction._MANY_CHANGES = 10
 
 
 # Bad
