@@ -38,7 +38,10 @@ FLOOR_OF = {room: height for height, rooms in enumerate(FLOORS) for room in room
 INNER_FLOORS = {
     "rasters": ["files", "warping", "reading", "writing"],
     "cli": ["words", "door", "piping", "opening", "output", "completing", "choosing", "commands"],
-    "store": ["asking", "file", "clauses", "properties", "rtree", "query", "rows", "unread", "catalog_file", "damage"],
+    "store": [
+        *("asking", "file", "stamps", "clauses", "properties", "rtree", "query", "rows", "unread", "catalog_file"),
+        "damage",
+    ],
 }
 
 # Imports for types alone that point upwards: `Image.search()` returns an `ImageSearch` whose results are `Image`s.

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import numpy
 
-from localcat import Catalog, Image
+from localcat import Catalog, Image, Product
 from localcat.disk.ownership import MARKER, Marker, data_path
 from localcat.store.file import schema
 from localcat.writing.ingest.known import note_sources
 from localcat.writing.ingest.sources.listing import SourceFile
-from tests.small_catalog import META, alpha, make_product, spectral
+from tests.small_catalog import META, alpha, make_product, new_image, spectral
 
 FOLDER = Path(__file__).resolve().parent / "fixtures"
 NAME = "survey.gpkg"
@@ -53,10 +53,13 @@ def build(folder: Path) -> None:
         source = SourceFile(folder / "a.tif", folder / "a.tif", folder, 1, 1)
         with catalog.database.write() as transaction:
             note_sources(transaction.connection, PIXELS, [source], ["0" * 64], folder)
+        new_image(Product.get("acme:p1", catalog=catalog), "gone").save()
+        Image.delete("acme:p1:gone", catalog=catalog)
     with contextlib.closing(sqlite3.connect(folder / NAME)) as connection, connection:
         connection.execute("UPDATE meta SET value = '0' WHERE key = 'uuid'")
         (data_path(folder / NAME) / MARKER).write_bytes(Marker("0", NAME).to_json())
         connection.execute("UPDATE meta SET value = '2020-01-01T00:00:00Z' WHERE key = 'created'")
+        connection.execute("UPDATE replica SET uid = '0'")
 
 
 def main() -> None:

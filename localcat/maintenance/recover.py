@@ -25,6 +25,7 @@ from localcat.store.file.creating import new_settings
 from localcat.store.file.database import Database
 from localcat.store.file.faults import sqlite_errors
 from localcat.store.properties import choose
+from localcat.store.stamps import forget_stamps
 
 _UNWRITTEN = 64 * 2**20  # bytes; free pages that a journal need not hold, and no cache of ours could
 _SETTINGS = ("namespace", "org", "user", "uuid", "created")
@@ -58,6 +59,7 @@ def recover(
                 restoring.files(
                     DataFolder(home_of(source, settings["uuid"]).path), DataFolder(data_path(file)), progress
                 )
+                forget_stamps(connection)
                 if source.parent != target.parent:
                     rebase(connection, source.parent, target.parent)
                 choose(connection, dict.fromkeys(found.indexed))

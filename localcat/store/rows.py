@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 from localcat.errors import CorruptCatalogError
-from localcat.store import properties
+from localcat.store import properties, stamps
 from localcat.store.clauses import Parameter
 from localcat.store.file import schema
 from localcat.store.query.columns import column
@@ -111,7 +111,12 @@ def _in_order(
 
 
 def insert(
-    connection: sqlite3.Connection, table: str, values: Mapping[str, Parameter], *, box: Box | None = None
+    connection: sqlite3.Connection,
+    table: str,
+    values: Mapping[str, Parameter],
+    *,
+    box: Box | None = None,
+    stamp: stamps.Stamp | None = None,
 ) -> int:
     """Insert a row and its entries in the indexes; return its row id.
 
@@ -125,9 +130,14 @@ def insert(
         Stored value by column name.
     box : tuple of float, optional
         The box of an image's footprint for the space-time index; found from its WKB when left out.
+    stamp : Stamp, optional
+        Of the change that made it elsewhere, if it comes from another catalog; else that of the transaction.
     """
     files = values.get(FILES)
     values = {name: value for name, value in values.items() if name != FILES}
+    if table in stamps.KINDS:
+        values = {**values, **_stamped(connection, stamp)}
+        stamps.unbury(connection, table, [str(values["uid"] if "uid" in values else values["id"])])
     names = ", ".join(column(table, name).name for name in values)
     marks = ", ".join("?" * len(values))
     sql = f"INSERT INTO {table} ({names}) VALUES ({marks})"
@@ -165,10 +175,12 @@ def insert_images(
     has_texts : bool
         Whether to write the entries of the full text; if not, `rebuild_texts` does it later.
     """
-    names = ", ".join(("id", *(column("image", name).name for name in attributes)))
-    marks = ", ".join("?" * (len(attributes) + 1))
-    connection.executemany(f"INSERT INTO image ({names}) VALUES ({marks})", values)
+    names = ", ".join(("id", *(column("image", name).name for name in attributes), "replica", "counter"))
+    marks = ", ".join("?" * (len(attributes) + 3))
+    stamp = stamps.own(connection)
+    connection.executemany(f"INSERT INTO image ({names}) VALUES ({marks})", ((*row, *stamp) for row in values))
     at = {name: position for position, name in enumerate(attributes, 1)}
+    stamps.unbury(connection, "image", [str(row[at["uid"]]) for row in values])
     name, tags = at["name"], at.get("tags")
     if has_texts:
         connection.executemany(
@@ -234,12 +246,18 @@ def update(
     changes: Mapping[str, Parameter],
     *,
     box: Box | None = None,
+    stamp: stamps.Stamp | None = None,
 ) -> None:
-    """Change columns of a row, counting its version up, and its entries in the indexes."""
+    """Change columns of a row, counting its version up, and its entries in the indexes.
+
+    `box` and `stamp` are as in `insert`.
+    """
     is_indexed = not changes.keys().isdisjoint({*_TEXT_COLUMNS.get(table, ()), "geometry", "acquired"})
     if is_indexed:
         _remove_from_indexes(connection, table, row_id)
     columns = {name: value for name, value in changes.items() if name != FILES}
+    if table in stamps.KINDS:
+        columns |= _stamped(connection, stamp)
     assignments = ", ".join(f"{column(table, name).name} = ?" for name in columns)
     sql = f"UPDATE {table} SET {assignments}, version = version + 1 WHERE id = ?"
     connection.execute(sql, (*columns.values(), row_id))
@@ -268,13 +286,41 @@ def set_times(connection: sqlite3.Connection, table: str, times: Iterable[tuple[
     connection.executemany(f"UPDATE {table} SET created = ?, modified = ? WHERE uid = ?", times)
 
 
-def delete(connection: sqlite3.Connection, table: str, row_ids: Iterable[int]) -> None:
-    """Delete rows and their entries in the indexes."""
+def delete(
+    connection: sqlite3.Connection,
+    table: str,
+    row_ids: Iterable[int],
+    *,
+    stamp: stamps.Stamp | None = None,
+    replaced: bool = False,
+) -> None:
+    """Delete rows and their entries in the indexes.
+
+    Parameters
+    ----------
+    connection : sqlite3.Connection
+        Inside a write transaction.
+    table : str
+        Theirs.
+    row_ids : iterable of int
+        Which.
+    stamp : Stamp, optional
+        Of the deletion, if it was done in another catalog; else that of the transaction.
+    replaced : bool
+        Whether the same transaction inserts rows of the same ids: that is a change of the objects, and no deletion.
+    """
     for row_id in row_ids:
+        if table in stamps.KINDS and not replaced:
+            stamps.bury(connection, table, row_id, stamp or stamps.own(connection))
         _remove_from_indexes(connection, table, row_id)
         if table == "image":
             properties.remove(connection, row_id)
         connection.execute(f"DELETE FROM {table} WHERE id = ?", (row_id,))
+
+
+def _stamped(connection: sqlite3.Connection, stamp: stamps.Stamp | None) -> dict[str, Parameter]:
+    replica, counter = stamp or stamps.own(connection)
+    return {"replica": replica, "counter": counter}
 
 
 def count_of_product(connection: sqlite3.Connection, product_id: int) -> tuple[int, int]:

@@ -274,7 +274,7 @@ def _discard_old(transaction: Transaction, image: Image, overwrite: bool) -> lis
         raise DuplicateError(f"image '{image.id}' was created meanwhile; use a new image id or overwrite=True")
     row_id = int(found[0] or 0)
     hrefs = rows.discard_files(transaction.connection, [row_id])
-    rows.delete(transaction.connection, "image", [row_id])
+    rows.delete(transaction.connection, "image", [row_id], replaced=True)
     return hrefs
 
 

@@ -22,6 +22,7 @@ from localcat.store.file import schema
 TABLES: Final = ("product", "band", "image", "image_file", "upload", "upload_event")
 """What is salvaged, in the order in which rows refer to each other; everything else is made from these."""
 
+_STAMP: Final = ("replica", "counter")  # added by version 5, behind all other columns
 _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     "INTEGER": (int,),
     "REAL": (float, int),
@@ -84,15 +85,20 @@ class _Layout:
 
     def row(self, record: Record, *, is_certain: bool) -> SalvagedRow | None:
         """Return a record as a row; None if it cannot be one of this table."""
-        if len(record.values) != len(self.columns) or record.values[0] is not None or record.row_id < 1:
+        # A row that was written before its table got the columns of a stamp ends without them.
+        added = sum(name in _STAMP for name, *_ in self.columns)
+        values = (
+            (*record.values, *(None,) * added) if len(record.values) == len(self.columns) - added else record.values
+        )
+        if len(values) != len(self.columns) or values[0] is not None or record.row_id < 1:
             return None
-        for value, (_, types, may_be_null) in zip(record.values[1:], self.columns[1:], strict=True):
+        for value, (_, types, may_be_null) in zip(values[1:], self.columns[1:], strict=True):
             if value is None:
                 if not may_be_null:
                     return None
             elif not isinstance(value, types) or (isinstance(value, str) and "\x00" in value):
                 return None
-        return SalvagedRow(record.row_id, self.positions, record.values[1:], is_certain)
+        return SalvagedRow(record.row_id, self.positions, values[1:], is_certain)
 
 
 def salvage(path: Path) -> Salvage:

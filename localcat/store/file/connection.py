@@ -113,9 +113,63 @@ SPILLS_PAGES: Final = "cache_spill = 1"
 C = TypeVar("C", bound=sqlite3.Connection)
 
 
-def connect(path: Path, mode: Mode, options: OpenOptions, *, durable: bool = True) -> sqlite3.Connection:
-    """Open a connection as `connect_as` does, of sqlite3's own class."""
-    return connect_as(sqlite3.Connection, path, mode, options, durable=durable)
+@dataclass(slots=True)
+class Lease:
+    """The replica in whose name this process changes a file, and its last transaction that was committed there.
+
+    Parameters
+    ----------
+    uid : str
+        Of the replica, as the table ``replica`` names it; empty if there is none yet, or what it did last is unknown.
+    counter : int
+        Of that transaction. A file that has another one is not as this process left it.
+    """
+
+    uid: str = ""
+    counter: int = 0
+
+
+class StampedConnection(sqlite3.Connection):
+    """A connection that knows the stamp of its transaction; `localcat.store.stamps` gives it one.
+
+    Parameters
+    ----------
+    lease : Lease
+        That of the process for the file.
+    stamp : Lease, optional
+        Of the running transaction; None till it changes an object.
+    stamp_row : int
+        The row of its replica.
+    """
+
+    lease: Lease | None = None
+    stamp: Lease | None = None
+    stamp_row: int = 0
+
+    def commit_stamp(self) -> None:
+        """Remember, after a COMMIT, what this process did last."""
+        if self.lease is not None and self.stamp is not None:
+            self.lease.uid, self.lease.counter = self.stamp.uid, self.stamp.counter
+        self.stamp = None
+
+    def forget_lease(self) -> None:
+        """Take another replica for the next change, after a COMMIT whose outcome is unknown."""
+        if self.lease is not None and self.stamp is not None:
+            self.lease.uid = ""
+        self.stamp = None
+
+
+_leases: dict[tuple[int, tuple[int, int]], Lease] = {}  # by process, since a fork has a name of its own, and by file
+
+
+def lease_of(identity: tuple[int, int]) -> Lease:
+    """Return the lease of this process for a file, given as its device and number."""
+    return _leases.setdefault((os.getpid(), identity), Lease())
+
+
+def connect(path: Path, mode: Mode, options: OpenOptions, *, durable: bool = True) -> StampedConnection:
+    """Open a connection as `connect_as` does, which may change objects."""
+    return connect_as(StampedConnection, path, mode, options, durable=durable)
 
 
 def connect_as(kind: type[C], path: Path, mode: Mode, options: OpenOptions, *, durable: bool = True) -> C:

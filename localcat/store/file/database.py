@@ -41,6 +41,7 @@ from localcat.store.file.connection import (
     SPILLS_PAGES,
     Mode,
     OpenOptions,
+    StampedConnection,
     connect,
     connect_as,
 )
@@ -463,7 +464,7 @@ class Database:
     def _can_be_written(self) -> bool:
         return os.access(self.path, os.W_OK) and os.access(self.path.parent, os.W_OK)
 
-    def _connect_checked(self, locks: Locks) -> tuple[sqlite3.Connection, bool]:
+    def _connect_checked(self, locks: Locks) -> tuple[StampedConnection, bool]:
         """Open a connection to a file that is a catalog of this version, with the schema that localcat makes.
 
         It comes with whether the file has a write-ahead log.

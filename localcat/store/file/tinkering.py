@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from localcat.disk.locks import Locks
 from localcat.errors import BadRequestError
-from localcat.store.file.connection import nothing_outside
+from localcat.store.file.connection import StampedConnection, nothing_outside
 
 
 class ReadingConnection(sqlite3.Connection):
@@ -82,7 +82,7 @@ class _ReadingCursor(sqlite3.Cursor):
         return list(self._rows)
 
 
-class WritingConnection(sqlite3.Connection):
+class WritingConnection(StampedConnection):
     """A connection inside one transaction, which nothing that is done with it ends.
 
     What other libraries commit is kept when the transaction is; what they roll back is undone at once, up to the begin

@@ -19,7 +19,7 @@ from localcat.disk.system import identity_of
 from localcat.errors import CatalogClosedError, CommitUnknownError, ConflictError, StorageError
 from localcat.forks import never_free
 from localcat.store.file import journal
-from localcat.store.file.connection import KEEPS_PAGES, SPILLS_PAGES, Clock
+from localcat.store.file.connection import KEEPS_PAGES, SPILLS_PAGES, Clock, StampedConnection, lease_of
 from localcat.store.file.faults import raise_ours, sqlite_errors
 from localcat.store.file.locking import begin_writing
 
@@ -78,7 +78,7 @@ class Session:
 
     Parameters
     ----------
-    connection : sqlite3.Connection
+    connection : StampedConnection
         The connection.
     path : Path
         The catalog file, for messages.
@@ -100,7 +100,7 @@ class Session:
 
     def __init__(
         self,
-        connection: sqlite3.Connection,
+        connection: StampedConnection,
         path: Path,
         locks: Locks,
         *,
@@ -118,6 +118,7 @@ class Session:
         self.clock = Clock(connection, query_seconds)
         self.pid = os.getpid()
         self.identity = identity
+        connection.lease = None if identity is None else lease_of(identity)
         self.is_read_only = is_read_only
         self.transaction: Transaction | None = None
         self.beside: Any = None  # a process with SpatiaLite, if one was asked
@@ -230,6 +231,7 @@ class Session:
         except sqlite3.Error as error:
             if self.connection.in_transaction:  # nothing reached the file; the caller rolls back
                 raise
+            self.connection.forget_lease()
             raise CommitUnknownError(
                 f"catalog '{self.path}': the disk failed at the end of a commit ({error}), and whether the change was "
                 "kept is unknown; look before repeating it"
@@ -239,6 +241,7 @@ class Session:
         """Begin a transaction that writes, when no other program does."""
         self.locks.begin(self.timeout)
         begin_writing(self.connection, self.timeout)
+        self.connection.stamp = None
         if not self.has_its_log:  # since it was looked at, a moment ago
             raise self._log_error("nothing was kept, write it again")
         self._changes = self.connection.total_changes
@@ -270,6 +273,7 @@ class Session:
                 "nothing was kept, write it again"
             )
         self.connection.execute("COMMIT")
+        self.connection.commit_stamp()
 
     @contextmanager
     def nested(self, outer: Transaction) -> Iterator[Transaction]:
@@ -278,10 +282,12 @@ class Session:
         self.spill_if_large()
         self._execute("SAVEPOINT nested")
         inner = self.transaction = Transaction(self)
+        stamp = self.connection.stamp
         try:
             yield inner
         except BaseException:
             self.transaction = outer
+            self.connection.stamp = stamp
             if outer.is_of_parent:
                 raise
             if self.connection.in_transaction:  # SQLite itself ends all of it when the disk is full, for one

@@ -113,7 +113,7 @@ class Writer:
         replaced = [taken[uid] for uid in accepted if uid in taken]
         if replaced:
             self.discarded += rows.discard_files(self._connection, replaced)
-            rows.delete(self._connection, "image", replaced)
+            rows.delete(self._connection, "image", replaced, replaced=True)
         return list(accepted.values())
 
     def _insert(self, block: Block) -> None:
