@@ -31,7 +31,9 @@ from localcat.rasters.files.environment import read_errors
 
 MANIFEST = "manifest.json"
 VERSION = 1
-_MOST_MANIFEST = 256 << 20  # bytes; a member takes some 150
+_MOST_OF_MEMBER = 1_000  # bytes of a manifest about one member: its name may have 60 characters in each of some folders
+_MOST_ABOUT = 2 << 20  # bytes of all else in it
+_LONGEST_PART = 255  # bytes of the name of a file, on most systems
 _CHUNK = 1 << 20
 _HASH = re.compile(r"[0-9a-f]{64}")
 
@@ -73,7 +75,7 @@ class Manifest:
             document = json_text.loads(content.decode("utf-8"))
             version = document.pop("localcat-bundle")
             catalog, listed = document.pop("catalog"), document.pop("members")
-            members = {str(name): (int(one["size"]), str(one["sha256"])) for name, one in listed.items()}
+            members = {str(name): (one["size"], str(one["sha256"])) for name, one in listed.items()}
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             raise UnsupportedCatalogError(f"'{path}' is not a bundle of localcat: its {MANIFEST} is damaged") from error
         if version != VERSION:
@@ -81,7 +83,7 @@ class Manifest:
         if not isinstance(catalog, str) or catalog not in members or "/" in catalog:
             raise refused(path, f"its {MANIFEST} names no catalog in it")
         for name, (size, sha256) in members.items():
-            if size < 0 or not _HASH.fullmatch(sha256):
+            if type(size) is not int or size < 0 or not _HASH.fullmatch(sha256):
                 raise refused(path, f"its {MANIFEST} has no size or no hash of '{name}'")
         return cls(catalog, members, document)
 
@@ -176,10 +178,15 @@ def _manifest_of(archive: zipfile.ZipFile, path: Path) -> Manifest:
     seen: set[str] = set()
     for entry in entries:
         _check_entry(entry, path, seen)
+    folders = {parent.as_posix() for name in seen for parent in PurePosixPath(name).parents}
+    if both := seen & folders:
+        raise refused(path, f"'{min(both)}' is a file and a folder")
+    if sum(entry.file_size for entry in entries) > path.stat().st_size:
+        raise refused(path, "its members have more bytes than it has itself: some of them are the same bytes")
     try:
         size = archive.getinfo(MANIFEST).file_size
-        if size > _MOST_MANIFEST:
-            raise refused(path, f"its {MANIFEST} has {size:,} bytes")
+        if size > _MOST_ABOUT + _MOST_OF_MEMBER * len(entries):
+            raise refused(path, f"its {MANIFEST} has {size:,} bytes, too many for {len(entries):,} members")
         content = archive.read(MANIFEST)
     except KeyError:
         raise UnsupportedCatalogError(f"'{path}' is not a bundle of localcat: it has no {MANIFEST}") from None
@@ -203,7 +210,7 @@ def _check_entry(entry: zipfile.ZipInfo, path: Path, seen: set[str]) -> None:
     mode = entry.external_attr >> 16
     if name != entry.orig_filename or not name or name.startswith("/") or "\\" in name or ".." in parts:
         raise refused(path, f"'{entry.orig_filename}' leads out of it")
-    if PurePosixPath(name).as_posix() != name or any(why_unusable(part) for part in parts):
+    if PurePosixPath(name).as_posix() != name or any(_is_no_name(part) for part in parts):
         raise refused(path, f"'{name}' is no name of a file on every system")
     if entry.is_dir() or (mode and not stat.S_ISREG(mode) and stat.S_IFMT(mode)):
         raise refused(path, f"'{name}' is a link, a folder or a device")
@@ -212,6 +219,10 @@ def _check_entry(entry: zipfile.ZipInfo, path: Path, seen: set[str]) -> None:
     if folded(name) in seen:
         raise refused(path, f"'{name}' is there twice")
     seen.add(folded(name))
+
+
+def _is_no_name(part: str) -> bool:
+    return why_unusable(part) is not None or len(part.encode()) > _LONGEST_PART
 
 
 def refused(path: Path, why: str) -> UnsupportedCatalogError:

@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from shapely import count_coordinates
+
 from localcat.disk.data_folder import DataFolder
 from localcat.disk.faults import write_errors
 from localcat.disk.names import is_inside, require_usable
@@ -49,6 +51,7 @@ _SUFFIX = ".zip"
 _EMPTY_BYTES = 256_000  # of an archive without images: the catalog file and the manifest
 _IMAGE_BYTES = 1_900  # of the rows of an image, and of its entries in the lists of the archive
 _INDEX_BYTES = 70_000  # of an index of tiles: one for each product and CRS
+_MOST_CORNERS = 20_000  # of an area that the manifest names; a box around it is enough to say which one it was
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]i?)?b?\s*", re.IGNORECASE)
 
@@ -324,7 +327,8 @@ def _about(catalog: Backend, wish: Wish) -> dict[str, Any]:
         "source": {"uuid": catalog.file.setting("uuid"), "file": catalog.file.path.name},
     }
     if wish.area is not None:
-        about["clip"] = wish.area.wkt
+        area = wish.area
+        about["clip"] = area.wkt if count_coordinates(area) <= _MOST_CORNERS else area.envelope.wkt
     if wish.bands is not None:
         about["bands"] = list(wish.bands)
     if wish.metres is not None:
@@ -352,11 +356,21 @@ def unpack(path: str | os.PathLike[str], dest: str | os.PathLike[str] | None, pr
             for one in (*(path for path in inside.rglob("*") if path.is_dir()), inside):
                 flush_folder(one)
             with write_errors(folder):
-                if os.path.lexists(folder):
-                    raise _exists(folder)
-                rename(inside, folder)
+                _name_folder(inside, folder)
                 flush_folder(folder.parent)
     return folder / archive.manifest.catalog
+
+
+def _name_folder(inside: Path, folder: Path) -> None:
+    """Give a folder its final name, which another process may have taken meanwhile."""
+    if os.path.lexists(folder):
+        raise _exists(folder)  # an empty folder would be replaced
+    try:
+        rename(inside, folder)
+    except OSError:
+        if os.path.lexists(folder):
+            raise _exists(folder) from None
+        raise
 
 
 def _check_catalog(archive: Archive, folder: Path) -> None:

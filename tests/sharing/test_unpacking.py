@@ -8,6 +8,7 @@ import os
 import sqlite3
 import stat
 import zipfile
+import zlib
 from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
@@ -141,6 +142,7 @@ def test_one_changed_byte_is_found(kit: Path, tmp_path: Path) -> None:
         "a/aux.txt",
         "trailing.",
         "x\x01y",
+        f"kit.data/{'x' * 256}",
     ],
 )
 def test_names_that_lead_elsewhere_are_refused(forge: Callable[..., Path], name: str) -> None:
@@ -175,6 +177,52 @@ def test_a_bomb_is_refused_before_it_is_unpacked(forge: Callable[..., Path]) -> 
     refuse(forge({"kit.data/bomb": bytes(50_000_000)}, compression=zipfile.ZIP_DEFLATED), "is compressed or encrypted")
 
 
+def overlapping(kit: Path, path: Path, count: int) -> Path:
+    """Write an archive in which each of some members is a part of the one before, so that all have the same bytes."""
+    members = members_of(kit)
+    name, size = "x{:03}", len(members["kit.gpkg"])
+    with zipfile.ZipFile(path, "w") as archive:
+        for member, content in members.items():
+            if member != "manifest.json":
+                archive.writestr(zipfile.ZipInfo(member), content)
+        inner = members["kit.gpkg"]
+        for number in reversed(range(count)):  # a member, with its header, is the content of the next one
+            entry = zipfile.ZipInfo(name.format(number))
+            entry.CRC, entry.file_size, entry.compress_size = zlib.crc32(inner), len(inner), len(inner)
+            members[entry.filename] = inner
+            inner = entry.FileHeader(zip64=False) + inner
+        assert archive.fp is not None
+        start = archive.fp.tell()
+        archive.fp.write(inner)
+        for number in range(count):
+            entry = zipfile.ZipInfo(name.format(number))
+            content = members[entry.filename]
+            entry.CRC, entry.file_size, entry.compress_size = zlib.crc32(content), len(content), len(content)
+            entry.header_offset = start + len(inner) - len(content) - len(entry.FileHeader(zip64=False))
+            archive.filelist.append(entry)
+            archive.NameToInfo[entry.filename] = entry
+        archive.start_dir = start + len(inner)
+        archive.writestr(zipfile.ZipInfo("manifest.json"), listed(members)["manifest.json"])
+    assert path.stat().st_size < 4 * size
+    return path
+
+
+def test_members_that_share_their_bytes_are_refused(kit: Path, tmp_path: Path) -> None:
+    refuse(overlapping(kit, tmp_path / "kit.zip", 50), "its members have more bytes than it has itself")
+
+
+def test_a_manifest_longer_than_its_members_need_is_refused_unread(forge: Callable[..., Path]) -> None:
+    manifest = b'{"x": [' + b"[]," * 1_000_000 + b"[]]}"
+    refuse(
+        forge({"manifest.json": manifest}, is_listed=False), "its manifest.json has 3,000,011 bytes, too many for 6 "
+    )
+
+
+@pytest.mark.parametrize("name", ["kit.gpkg/x", "kit.data", "KIT.DATA/acme-guide"])
+def test_a_member_inside_of_another_one_is_refused(forge: Callable[..., Path], name: str) -> None:
+    refuse(forge({name: b"x"}), r"'kit\.(gpkg|data|data/acme-guide)' is a file and a folder")
+
+
 def test_what_the_manifest_does_not_name_is_refused(forge: Callable[..., Path], kit: Path) -> None:
     refuse(forge({"extra.txt": b"x"}, is_listed=False), "'extra.txt' is not in its manifest.json")
 
@@ -204,6 +252,10 @@ def test_content_of_another_hash_or_size_is_refused(forge: Callable[..., Path], 
         (b'{"localcat-bundle": 1, "catalog": 7, "members": {}}', "names no catalog in it"),
         (
             b'{"localcat-bundle": 1, "catalog": "kit.gpkg", "members": {"kit.gpkg": {"size": -1, "sha256": "x"}}}',
+            "has no size or no hash of 'kit.gpkg'",
+        ),
+        (
+            b'{"localcat-bundle": 1, "catalog": "kit.gpkg", "members": {"kit.gpkg": {"size": 1e400, "sha256": "x"}}}',
             "has no size or no hash of 'kit.gpkg'",
         ),
         (b"\xff\xfe", "its manifest.json is damaged"),
