@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from localcat.models.attributes.values import File
     from localcat.models.backend import Formats, Pictures, PixelReader
     from localcat.sharing.bundle import BundleReport
+    from localcat.sharing.diff import DiffReport
     from localcat.sharing.merge import MergeReport, Policy
     from localcat.writing.bulk.report import AddReport
     from localcat.writing.ingest.outcome import IngestReport
@@ -412,6 +413,34 @@ class Catalog:
 
         given = other.file if isinstance(other, Catalog) else other
         return merge(self.file, given, policy=policy, dry_run=dry_run, progress=progress)
+
+    def diff(self, other: str | os.PathLike[str] | Catalog) -> DiffReport:
+        """Compare this catalog with another one, such as a backup or a copy that a colleague worked on.
+
+        Neither is changed, and nobody who writes has to wait. When an object was saved does not count, nor does how its
+        files are called: files are alike if their size and sha256 are.
+
+        Parameters
+        ----------
+        other : path or Catalog
+            A path is opened with ``read_only=True, trusted=False``; to allow more, open it yourself.
+
+        Returns
+        -------
+        DiffReport
+            The objects that only the other one has (added), that only this one has (deleted), and of those that are not
+            alike each attribute with both values. It is false in an ``if`` where the two do not differ.
+
+        Raises
+        ------
+        BadRequestError
+            If it is the same catalog, or in a transaction.
+        CorruptCatalogError
+            If one of the values that differ is not possible.
+        """
+        from localcat.sharing.diff import diff  # brings shapely
+
+        return diff(self.file, other.file if isinstance(other, Catalog) else other)
 
     def to_stac(
         self,

@@ -25,8 +25,8 @@ from localcat.models.image import Image
 from localcat.models.product import Product
 from localcat.rasters.files.footprint import footprint
 from localcat.rasters.writing.cutting import cut_raster
+from localcat.sharing.comparing import values_of
 from localcat.sharing.cuts import Cut, Layout, Wish, cuts_of
-from localcat.sharing.merge import values_of
 from localcat.store import rows
 from localcat.store.catalog_file import CatalogFile
 from localcat.store.file.database import Database
