@@ -118,7 +118,8 @@ class Catalog:
         Parameters
         ----------
         path : path
-            The catalog file.
+            The catalog file; or an archive that `bundle` wrote, which is only read, where it is: its rows in a copy
+            in the system's temporary folder that `close` removes, its pixels in the archive.
         read_only : bool
             Refuse every change. So does a catalog on a read-only disk, and a copy of the file that reads the pixels of
             the original; each gives a `ReadOnlyCatalogWarning`.
@@ -139,7 +140,8 @@ class Catalog:
         Raises
         ------
         CatalogNotFoundError, UnsupportedCatalogError
-            If there is no file; or if it is not a catalog, or one of a newer localcat. It is not touched.
+            If there is no file; or if it is not a catalog, or one of a newer localcat, or an archive that is not as
+            `bundle` writes it. It is not touched.
         UntrustedCatalogError
             If its schema differs from what localcat makes, or a journal is beside a catalog that is not trusted.
         CorruptCatalogError, ReadOnlyCatalogError
@@ -941,8 +943,8 @@ class Catalog:
         """Write chosen images, their products and their pixels into one archive that can be taken along.
 
         It holds a catalog, its data folder, and an index of tiles (see `to_gti`) for each product; files indexed in
-        place are taken along. Members are stored as they are, and a manifest has their sha256. `unpack` opens it; so
-        does any program that reads ZIP.
+        place are taken along. Members are stored as they are, and a manifest has their sha256. `open` reads it where
+        it is; `unpack` makes a catalog of it that can be changed, and so does any program that reads ZIP.
 
         Parameters
         ----------

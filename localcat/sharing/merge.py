@@ -265,7 +265,7 @@ def _copied(
         for number, (href, file) in enumerate(shown(copies.items(), "copying files", "files", progress)):
             temporary = owner.with_name(f"{owner.name}.{number}")
             stack.callback(temporary.unlink, missing_ok=True)
-            source = other.path_of(file)
+            source = other.location_of(file)
             state = None if source.is_file() else "is missing"
             if state is None and copy_checked(source, folder, temporary.name) != (file.size_bytes, file.hash):
                 state = "is not what was written"
