@@ -8,7 +8,6 @@ import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -46,50 +45,21 @@ def staged(target: Path) -> Iterator[Path]:
 
     What a process that was killed left there for the same target is removed first.
     """
-    room = Room.beside(target)
+    _remove_leftovers(target)
+    staging = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
+    with write_errors(target):
+        staging.mkdir()
     try:
-        yield room.path
-    finally:
-        room.remove()
-
-
-@dataclass(frozen=True, slots=True)
-class Room:
-    """A new folder whose claim tells others that its process is alive.
-
-    Parameters
-    ----------
-    path : Path
-        The folder.
-    claim : Claim
-        In it.
-    """
-
-    path: Path
-    claim: Claim
-
-    @classmethod
-    def beside(cls, target: Path, *, mode: int = 0o777) -> Room:
-        """Make a folder with permissions beside a path, after those that killed processes left there for that path."""
-        _remove_leftovers(target)
-        path = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
-        with write_errors(target):
-            path.mkdir(mode)
+        claim = _claimed(staging)  # its lock tells others that this one is alive
         try:
-            return cls(path, _claimed(path))
-        except BaseException:
-            _tidily(lambda: shutil.rmtree(path, ignore_errors=True))
-            raise
-
-    def remove(self) -> None:
-        """Remove the folder with all that is in it, its claim last."""
-        try:
-            try:
-                _tidily(lambda: _empty(self.path))
-            finally:
-                self.claim.release()
+            yield staging
         finally:
-            _tidily(lambda: shutil.rmtree(self.path, ignore_errors=True))
+            try:
+                _tidily(lambda: _empty(staging))
+            finally:
+                claim.release()
+    finally:
+        _tidily(lambda: shutil.rmtree(staging, ignore_errors=True))
 
 
 def _tidily(call: Callable[[], object]) -> None:

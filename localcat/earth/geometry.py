@@ -34,6 +34,7 @@ _SHAPES = {shapely.Point, shapely.LineString, shapely.LinearRing, shapely.Polygo
     shapely.MultiLineString,
     shapely.MultiPolygon,
 }
+_LEAST_TURN = 1e-6  # sine of the angle by which an edge turns; below it GEOS decides
 _FARTHEST = 3600.0  # degrees of longitude; a larger number is in other units
 
 
@@ -142,6 +143,37 @@ def plain_footprints(blobs: Sequence[bytes | None]) -> NDArray[Any]:
     return shapes
 
 
+def convex_boxes(blobs: Sequence[bytes | None]) -> NDArray[numpy.float64]:
+    """Return the `footprint_box` of convex quadrilaterals that `as_footprints` returns unchanged, as it does most.
+
+    Parameters
+    ----------
+    blobs : sequence of bytes or None
+        Geometries as well-known binary. No shapes are made of them; `to_wkbs` makes the same bytes of these.
+
+    Returns
+    -------
+    ndarray, shape (geometry, 4)
+        NaN for all others.
+    """
+    boxes = numpy.full((len(blobs), 4), numpy.nan)
+    positions, corners = wkb.four_corners(blobs)
+    with numpy.errstate(all="ignore"):
+        (min_lon, min_lat), (max_lon, max_lat) = corners.min(axis=1).T, corners.max(axis=1).T
+        edges = numpy.roll(corners, -1, axis=1) - corners
+        following = numpy.roll(edges, -1, axis=1)
+        lengths = numpy.hypot(edges[..., 0], edges[..., 1])
+        turns = edges[..., 0] * following[..., 1] - edges[..., 1] * following[..., 0]
+        turns /= lengths * numpy.roll(lengths, -1, axis=1)
+        # Four turns to the same side are one turn around, so that no edges cross.
+        is_convex = (turns > _LEAST_TURN).all(axis=1) | (turns < -_LEAST_TURN).all(axis=1)
+        is_plain = is_convex & (min_lon >= -180) & (max_lon <= 180) & (max_lon - min_lon <= 180)
+        is_plain &= (min_lat >= -90) & (max_lat <= 90)
+    found = numpy.column_stack((min_lon, max_lon, min_lat, max_lat))
+    boxes[positions[is_plain]] = found[is_plain]
+    return boxes
+
+
 def _is_shallow(blob: bytes) -> bool:
     try:
         wkb.check_depth(blob)
@@ -170,8 +202,9 @@ def _are_plain(shapes: NDArray[Any]) -> NDArray[numpy.bool_]:
 def _have_parts_to_check(shapes: NDArray[Any]) -> NDArray[numpy.bool_]:
     """Return which shapes are collections, whose parts are laid flat, or have parts that are empty."""
     found: NDArray[numpy.bool_] = shapely.get_type_id(shapes) == shapely.GeometryType.GEOMETRYCOLLECTION
-    parts, owners = shapely.get_parts(shapes, return_index=True)
-    found[owners[shapely.is_empty(parts)]] = True
+    several = numpy.flatnonzero(shapely.get_type_id(shapes) >= shapely.GeometryType.MULTIPOINT)
+    parts, owners = shapely.get_parts(shapes[several], return_index=True)
+    found[several[owners[shapely.is_empty(parts)]]] = True
     return found
 
 

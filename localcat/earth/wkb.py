@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
+import numpy
 import shapely.errors
 
 from localcat.errors import CorruptCatalogError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 UNREADABLE = (shapely.errors.ShapelyError, NotImplementedError)
 """What shapely raises for text and bytes that are not a geometry, or one with curves."""
@@ -67,6 +73,22 @@ def has_vertex_in(blob: bytes, box: tuple[float, float, float, float]) -> bool:
 
 _ONE_RING = struct.pack("<BII", 1, _POLYGON, 1)
 _RINGS = {13 + 16 * count: struct.Struct(f"<I{2 * count}d") for count in range(4, 10)}  # by the length of the whole
+
+
+def four_corners(blobs: Sequence[bytes | None]) -> tuple[NDArray[numpy.intp], NDArray[numpy.float64]]:
+    """Return which blobs are polygons of one closed ring with four corners, and the corners, shape (polygon, 4, 2)."""
+    sizes = numpy.fromiter(map(len, [blob or b"" for blob in blobs]), dtype=numpy.intp, count=len(blobs))
+    at = numpy.flatnonzero(sizes == _FOUR_CORNERS.itemsize)
+    read = numpy.frombuffer(b"".join([blobs[position] or b"" for position in at.tolist()]), dtype=_FOUR_CORNERS)
+    ring = read["ring"]
+    is_one = (read["order"] == 1) & (read["kind"] == _POLYGON) & (read["rings"] == 1) & (read["count"] == 5)
+    is_one &= (ring[:, 0] == ring[:, 4]).all(axis=1)
+    return at[is_one], ring[is_one, :4]
+
+
+_FOUR_CORNERS = numpy.dtype(
+    [("order", "u1"), ("kind", "<u4"), ("rings", "<u4"), ("count", "<u4"), ("ring", "<f8", (5, 2))]
+)
 
 
 def _after(blob: bytes, at: int) -> tuple[int, int]:

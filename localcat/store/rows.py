@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -29,7 +30,6 @@ FILES = "files"  # an attribute of images that is kept in a table of its own
 _BUILT_AT_ONCE = ("image_by_time", "image_without_footprint", "image_file_by_href")
 _IN_MEMORY = 2  # as SQLite numbers the places of temporary files
 HYDRATION_CHUNK = 1000  # rows read at once
-_HEADS_CHUNK = 5000  # of the small rows of `heads`
 
 
 @functools.cache
@@ -155,9 +155,9 @@ def insert(
 
 def insert_images(
     connection: sqlite3.Connection,
-    attributes: Sequence[str],
-    values: Sequence[tuple[Parameter, ...]],
-    files: Sequence[tuple[Parameter, ...]],
+    row_ids: Sequence[int],
+    columns: Mapping[str, Sequence[Parameter]],
+    files: Sequence[Sequence[tuple[Parameter, ...]]],
     *,
     has_texts: bool = True,
 ) -> None:
@@ -167,40 +167,49 @@ def insert_images(
     ----------
     connection : sqlite3.Connection
         Inside a write transaction.
-    attributes : sequence of str
-        The columns, after the row id.
-    values : sequence of tuple
-        (row id, then the stored values), one tuple an image.
-    files : sequence of tuple
-        (row id, position, owned, href, size_bytes, hash, provider_id, provider_href), one tuple a file.
+    row_ids : sequence of int
+        Of the images.
+    columns : mapping
+        Their stored values by column.
+    files : sequence of sequences
+        Of each image: (href, size_bytes, hash, provider_id, provider_href), one tuple a file. None of them is ours.
     has_texts : bool
         Whether to write the entries of the full text; if not, `rebuild_texts` does it later.
     """
-    names = ", ".join(("id", *(column("image", name).name for name in attributes), "replica", "counter"))
-    marks = ", ".join("?" * (len(attributes) + 3))
+    names = ", ".join(("id", *(column("image", name).name for name in columns), "replica", "counter"))
+    marks = ", ".join("?" * (len(columns) + 3))
     stamp = stamps.own(connection)
-    connection.executemany(f"INSERT INTO image ({names}) VALUES ({marks})", ((*row, *stamp) for row in values))
-    at = {name: position for position, name in enumerate(attributes, 1)}
-    stamps.unbury(connection, "image", [str(row[at["uid"]]) for row in values])
-    name, tags = at["name"], at.get("tags")
+    # As iterators: a list of so many tuples would be looked through by the garbage collector, again and again.
+    values = zip(row_ids, *columns.values(), *map(itertools.repeat, stamp))  # noqa: B905  # stamps end with the others
+    connection.executemany(f"INSERT INTO image ({names}) VALUES ({marks})", values)
+    stamps.unbury(connection, "image", [str(uid) for uid in columns["uid"]])
+    tags = columns.get("tags") or [None] * len(row_ids)
     if has_texts:
         connection.executemany(
             "INSERT INTO image_text (rowid, name, tags) VALUES (?, ?, ?)",
-            ((row[0], row[name], None if tags is None else row[tags]) for row in values),
+            zip(row_ids, columns["name"], tags, strict=True),
         )
-    if tags is not None:
+    if "tags" in columns:
         connection.executemany(
             "INSERT OR IGNORE INTO image_tag (tag, image_id) VALUES (?, ?)",
-            ((tag, row[0]) for row in values if row[tags] is not None for tag in json.loads(str(row[tags]))),
+            (
+                (tag, row_id)
+                for row_id, several in zip(row_ids, tags, strict=True)
+                if several is not None
+                for tag in json.loads(str(several))
+            ),
         )
     connection.executemany(
         "INSERT INTO image_file (image_id, position, owned, href, size_bytes, hash, provider_id, provider_href) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        files,
+        "VALUES (?, ?, 0, ?, ?, ?, ?, ?)",
+        (
+            (row_id, position, *parts)
+            for row_id, several in zip(row_ids, files, strict=True)
+            for position, parts in enumerate(several)
+        ),
     )
-    extra = at.get("extra_properties")
-    if extra is not None:
-        properties.add(connection, ((row[0], row[extra]) for row in values))  # type: ignore[misc]
+    if "extra_properties" in columns:
+        properties.add(connection, zip(row_ids, columns["extra_properties"], strict=True))
 
 
 def rebuild_texts(connection: sqlite3.Connection, table: str) -> None:
@@ -238,18 +247,6 @@ def row_ids(connection: sqlite3.Connection, table: str, uids: Sequence[str]) -> 
 def all_row_ids(connection: sqlite3.Connection, table: str) -> list[int]:
     """Return the row ids of a table, in the order of the public ids."""
     return [row_id for (row_id,) in connection.execute(f"SELECT id FROM {table} ORDER BY uid")]
-
-
-def heads(connection: sqlite3.Connection, table: str, after: str) -> list[tuple[str, int, int]]:
-    """Return the next rows behind a public id, in the order of the public ids.
-
-    Returns
-    -------
-    list of tuple
-        (public id, row id, version)
-    """
-    sql = f"SELECT uid, id, version FROM {table} WHERE uid > ? ORDER BY uid LIMIT ?"
-    return connection.execute(sql, (after, _HEADS_CHUNK)).fetchall()
 
 
 def update(
@@ -345,14 +342,12 @@ def count_of_product(connection: sqlite3.Connection, product_id: int) -> tuple[i
     return bands, images
 
 
-def discard_files(connection: sqlite3.Connection, image_ids: Sequence[int], *, kept: Sequence[str] = ()) -> list[str]:
-    """Put the owned files of images, but for some, into the trash; return their paths, to unlink after the commit."""
-    found = connection.execute(
-        "SELECT href FROM image_file WHERE owned AND image_id IN (SELECT value FROM json_each(?))",
-        (json.dumps(list(image_ids)),),
-    )
-    hrefs = [href for (href,) in found if href not in kept]
-    put_in_trash(connection, hrefs)
+def discard_files(connection: sqlite3.Connection, image_ids: Sequence[int]) -> list[str]:
+    """Put the owned files of images into the trash; return their paths, to be unlinked after the commit."""
+    wanted = json.dumps(list(image_ids))
+    owned = "FROM image_file WHERE owned AND image_id IN (SELECT value FROM json_each(?))"
+    hrefs = [found[0] for found in connection.execute(f"SELECT href {owned}", (wanted,))]
+    connection.execute(f"INSERT OR IGNORE INTO trash (href) SELECT href {owned}", (wanted,))
     return hrefs
 
 

@@ -15,6 +15,7 @@ from localcat.earth.contexts import AOI, XYZTile
 from localcat.earth.geometry import (
     as_footprints,
     as_geometry,
+    convex_boxes,
     footprint_box,
     footprint_boxes,
     from_wkb,
@@ -487,3 +488,39 @@ def test_an_overlay_that_comes_out_invalid_and_without_area_is_refused() -> None
     hole = [(0, 0), (0, -4), (180, 87), (8, 0)]
     with pytest.raises(InvalidGeometryError, match="the Polygon has no area"):
         as_geometry(shapely.Polygon(shell, [hole]))
+
+
+@pytest.mark.parametrize(
+    ("corners", "box"),
+    [
+        ([(1, 2), (5, 3), (4, 8), (0, 7)], (0, 5, 2, 8)),
+        ([(0, 7), (4, 8), (5, 3), (1, 2)], (0, 5, 2, 8)),  # the other way around
+        ([(-180, -90), (0, -90), (0, 90), (-180, 90)], (-180, 0, -90, 90)),
+        ([(0, 0), (2, 2), (2, 0), (0, 2)], None),  # two of its edges cross
+        ([(0, 0), (4, 0), (1, 1), (0, 4)], None),  # valid, and not convex
+        ([(0, 0), (1, 0), (2, 0), (1, 1)], None),  # a corner that is none
+        ([(0, 0), (0, 0), (2, 0), (1, 1)], None),
+        ([(170, 0), (190, 0), (190, 5), (170, 5)], None),
+        ([(-100, 0), (100, 0), (100, 5), (-100, 5)], None),
+        ([(0, 85), (5, 85), (5, 95), (0, 95)], None),
+    ],
+)
+def test_the_box_of_a_plain_quadrilateral_is_read_from_its_bytes(
+    corners: list[tuple[float, float]], box: tuple[float, ...] | None
+) -> None:
+    shape = shapely.Polygon(corners)
+    others = [None, shapely.to_wkb(shapely.Point(1, 2)), b"", shapely.to_wkb(shape, byte_order=0)]
+    found = convex_boxes([*others, to_wkb(shape), to_wkb(shapely.Polygon(corners, [corners])), to_wkb(shape)[:-1]])
+    assert numpy.isnan(found[[0, 1, 2, 3, 5, 6]]).all()
+    assert numpy.isnan(found[4]).all() if box is None else found[4].tolist() == list(box)
+
+
+def test_what_is_read_from_bytes_is_what_geos_says() -> None:
+    chance = numpy.random.default_rng(3)
+    corners = chance.uniform(-3, 3, (5000, 4, 2)).round(1) + chance.choice([0, 89, -178.0], (5000, 1, 2))
+    shapes = shapely.polygons(corners)
+    boxes = convex_boxes(shapely.to_wkb(shapes, byte_order=1).tolist())
+    seen = numpy.isfinite(boxes[:, 0])
+    assert 300 < seen.sum() < 1000
+    assert as_footprints(shapes[seen].tolist()) == shapes[seen].tolist()
+    assert (footprint_boxes(shapes[seen]) == boxes[seen]).all()

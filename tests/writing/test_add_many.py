@@ -15,7 +15,7 @@ from localcat import Catalog, DuplicateError, Image
 from localcat import properties as p
 from localcat.store.file import schema
 from localcat.store.rtree import write
-from localcat.writing.bulk import spool, writer
+from localcat.writing.bulk import add_images, spool, writer
 from tests.small_catalog import make_product
 
 PLACE = (-20.0, -20.0, 30.0, 30.0)
@@ -113,12 +113,12 @@ PLACES = [  # product, longitude and year, in the order in which they are to be 
 ]
 
 
-@pytest.mark.parametrize("in_memory", [2**20, 0])
+@pytest.mark.parametrize("run", [20_000, 9, 1])
 @pytest.mark.usefixtures("few")
-def test_neighbours_are_stored_next_to_each_other(
-    catalog: Catalog, monkeypatch: pytest.MonkeyPatch, in_memory: int
-) -> None:
-    monkeypatch.setattr(spool, "_IN_MEMORY", in_memory)
+def test_neighbours_are_stored_next_to_each_other(catalog: Catalog, monkeypatch: pytest.MonkeyPatch, run: int) -> None:
+    monkeypatch.setattr(spool, "_RUN", run)
+    monkeypatch.setattr(spool, "_MOST_IN_PIECE", 4)
+    monkeypatch.setattr(add_images, "_CHUNK", 5)
     make_product("one")
     make_product("two")
     given = [
@@ -150,13 +150,20 @@ def test_more_images_than_are_put_in_order_together(catalog: Catalog, monkeypatc
 
 
 @pytest.mark.usefixtures("few")
-def test_a_load_with_an_id_twice_is_stored_as_it_comes(catalog: Catalog) -> None:
+@pytest.mark.parametrize("run", [20_000, 7])
+def test_a_load_with_an_id_twice_is_stored_as_it_comes(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch, run: int
+) -> None:
+    monkeypatch.setattr(spool, "_RUN", run)
+    monkeypatch.setattr(add_images, "_CHUNK", 4)
     make_product("one")
     given = list(records(0, 30))
     with pytest.raises(DuplicateError, match=r"image 'acme:one:i00004' \(record 30\) already exists"):
         catalog.add_images([*given, given[4]])
     assert catalog.images.count() == 0
+    given[5]["tags"] = ("red",)  # which is read as records are, apart from the others
     assert catalog.add_images([*given, given[4]], on_conflict="skip").skipped == 1
+    assert catalog.images.filter(p.tags == "red").ids() == ["acme:one:i00005"]
     assert names_in_order(catalog) == [f"i{number:05}" for number in range(30)]
 
 

@@ -67,8 +67,7 @@ def read_point(
     files: dict[str, list[int]] = {}
     for position, source in enumerate(sources):
         files.setdefault(fspath(source.path), []).append(position)
-    for positions in files.values():
-        path = sources[positions[0]].path
+    for path, positions in files.items():
         with open_raster(path, max_bytes=None) as dataset:
             check_indexes(dataset, [sources[at].index for at in positions])
             native = native_grid(dataset)

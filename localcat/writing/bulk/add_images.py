@@ -20,12 +20,13 @@ from localcat.writing.bulk.blocks import Block
 from localcat.writing.bulk.dictionaries import Dictionaries
 from localcat.writing.bulk.report import AddReport, FailedRecord, require_conflict_rule
 from localcat.writing.bulk.spool import Spool
-from localcat.writing.bulk.writer import Writer, require_free
+from localcat.writing.bulk.writer import Writer, has_images, require_free
 
 if TYPE_CHECKING:
     from localcat.store.catalog_file import CatalogFile
 
-_CHUNK = 2000  # images checked and written together
+_CHUNK = 2000  # images checked together
+_WRITTEN = 10_000  # and written together
 
 
 def add_images(
@@ -45,15 +46,17 @@ def add_images(
             checked = _of_table(records, report, progress)
         else:
             checked = _of_records(catalog, records, report, objects, progress)
+        with catalog.database.read() as connection:
+            may_be_taken = on_conflict == "error" and has_images(connection, 1)
         for block in checked:
-            if on_conflict == "error":
+            if may_be_taken:
                 require_free(catalog, block)
             spool.put(block)
         is_twice = spool.has_an_id_twice  # then the order counts in which they came
         with catalog.database.write() as transaction:
             connection = transaction.connection
             writer = Writer(connection, on_conflict, report, expected=len(spool), has_an_id_twice=is_twice)
-            for block in spool.blocks(_CHUNK, by_place=not is_twice):
+            for block in spool.blocks(_WRITTEN, by_place=not is_twice):
                 writer.write(block)
                 reached("chunk written")
                 transaction.bound_memory()

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import marshal
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from operator import itemgetter
+from typing import Any, Final
 
 import numpy
 from numpy.typing import NDArray
 
-T = TypeVar("T")
+_LONG: Final = {str, bytes}
 
 
 def no_boxes(count: int) -> NDArray[numpy.float64]:
@@ -45,34 +47,38 @@ class Block:
 
     def chosen(self, positions: Sequence[int]) -> Block:
         """Return the images at some positions."""
+        if len(positions) < 2:  # of which the quick way makes no tuple
+            return Block.joined([self.between(position, position + 1) for position in positions])
+        pick = itemgetter(*positions)
+        return self._each(lambda values: list(pick(values)), self.boxes[numpy.asarray(positions, dtype=numpy.intp)])
 
-        def of(values: list[T]) -> list[T]:
-            return [values[position] for position in positions]
+    def between(self, start: int, stop: int) -> Block:
+        """Return the images from one position up to another."""
+        return self._each(lambda values: values[start:stop], self.boxes[start:stop])
 
-        return Block(
-            of(self.indexes),
-            of(self.products),
-            of(self.names),
-            of(self.uids),
-            {name: of(values) for name, values in self.columns.items()},
-            of(self.files),
-            self.boxes[numpy.asarray(positions, dtype=numpy.intp)],
-        )
+    def _each(self, of: Callable[[list[Any]], list[Any]], boxes: NDArray[numpy.float64]) -> Block:
+        columns = {name: of(values) for name, values in self.columns.items()}
+        return Block(of(self.indexes), of(self.products), of(self.names), of(self.uids), columns, of(self.files), boxes)
 
-    def with_others(self, other: Block) -> Block:
-        """Return the images of both, in the order in which they were given."""
-        counts = len(self.uids), len(other.uids)
-        columns = {
-            name: [*self.columns.get(name, [None] * counts[0]), *other.columns.get(name, [None] * counts[1])]
-            for name in {**self.columns, **other.columns}
-        }
-        both = Block(
-            self.indexes + other.indexes,
-            self.products + other.products,
-            self.names + other.names,
-            self.uids + other.uids,
-            columns,
-            self.files + other.files,
-            numpy.concatenate((self.boxes, other.boxes)),
-        )
-        return both.chosen(sorted(range(sum(counts)), key=both.indexes.__getitem__))
+    @staticmethod
+    def joined(blocks: Sequence[Block]) -> Block:
+        """Return the images of all blocks, one after the other."""
+        if len(blocks) == 1:
+            return blocks[0]
+        all_of = Block(boxes=numpy.concatenate([no_boxes(0), *(block.boxes for block in blocks)]))
+        all_of.columns = {name: [] for block in blocks for name in block.columns}
+        for block in blocks:
+            all_of.indexes += block.indexes
+            all_of.products += block.products
+            all_of.names += block.names
+            all_of.uids += block.uids
+            all_of.files += block.files
+            for name, values in all_of.columns.items():
+                values += block.columns.get(name) or [None] * len(block.uids)
+        return all_of
+
+    @property
+    def size(self) -> int:
+        """Bytes of its texts, footprints and files, about: of what may be long."""
+        long = [self.names, *(values for values in self.columns.values() if not _LONG.isdisjoint(map(type, values)))]
+        return sum(sum(map(len, filter(None, values))) for values in long) + len(marshal.dumps(self.files, 2))

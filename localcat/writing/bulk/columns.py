@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import numpy
 
 from localcat.errors import ClientError
-from localcat.expressions.numbers import MOST_INT64
 from localcat.models.attributes.scalars import Attribute
 from localcat.models.enums import StorageState
 from localcat.models.image import Image
@@ -32,6 +31,7 @@ _ONE_NAME: Final = re.compile(_NAME)
 _NAMES: Final = re.compile(rf"(?:{_NAME}\n)*")
 _PARTS_OF_ID: Final = (("product_id", ""), ("id", ":x"))  # attributes, and what follows the id of the product in them
 _MOST_KNOWN: Final = 10_000  # values whose outcome is remembered
+_MOST_TOGETHER: Final = 2**62  # bytes of the files of a block
 
 Files: TypeAlias = Sequence[tuple[Any, ...]]
 """The parts of some files, each in the order of `FILE_PARTS`."""
@@ -99,43 +99,51 @@ class Rows:
                     if begin is not None and end is not None and begin > end
                 )
 
-    def take_files(self, files: Files, is_odd: Sequence[bool], counts: Sequence[int]) -> list[Files]:
+    def take_files(
+        self, parts: Sequence[Sequence[Any]], is_odd: Sequence[bool] | NDArray[numpy.bool_], counts: Sequence[int]
+    ) -> list[Files]:
         """Return the files of each row, and keep their sizes; set rows aside with files that are not complete.
 
         Parameters
         ----------
-        files : sequence of tuple
-            Of all rows, one after the other.
+        parts : sequence of sequences
+            Of all rows, one after the other: their parts in the order of `FILE_PARTS`.
         is_odd : sequence of bool
             Of each, whether it is unusual.
         counts : sequence of int
             How many each row has.
         """
-        found: list[Files] = []
-        sizes: list[int] = []
-        at = 0
-        for position, (count, state) in enumerate(zip(counts, self.columns["storage_state"], strict=True)):
-            own = files[at : at + count]
-            found.append(own)
-            if True in is_odd[at : at + count]:
-                self.is_odd[position] = True
-            sizes.append(0 if self.is_odd[position] else self._size(position, own, state))
-            at += count
-        self.columns["size_bytes"] = sizes
-        return found
+        href, size, sha, _, provider_href = parts
+        numbers = numpy.asarray(counts, dtype=numpy.intp)
+        ends = numpy.cumsum(numbers)
+        owners = numpy.repeat(numpy.arange(self.count), numbers)
+        is_available = numpy.array([state == StorageState.AVAILABLE for state in self.columns["storage_state"]])
+        is_told = _are_set(href)
+        is_whole = is_told & _are_set(sha) & numpy.array([one is not None for one in size], dtype=bool)
+        sizes = _whole([one or 0 for one in size])
+        is_refused = numpy.asarray(is_odd, dtype=bool) | ~(is_told | _are_set(provider_href))
+        is_refused |= (is_available[owners] & ~is_whole) | (sizes < 0)
+        self.is_odd[owners[is_refused]] = True
+        self.is_odd |= is_available & (numbers == 0)
+        so_far = numpy.append(0, numpy.cumsum(sizes))
+        self.columns["size_bytes"] = (so_far[ends] - so_far[ends - numbers]).tolist()
+        files = list(zip(*parts, strict=True))
+        if (numbers == 1).all():
+            return list(zip(files, strict=True))
+        return [files[end - number : end] for end, number in zip(ends.tolist(), counts, strict=True)]
 
-    def _size(self, position: int, files: Files, state: object) -> int:
-        """Return how large the files of a row are together; set it aside if one is not complete."""
-        is_available = state == StorageState.AVAILABLE
-        is_usual, total = bool(files) or not is_available, 0
-        for href, size, sha, _, provider_href in files:
-            is_found, is_complete = href or provider_href, href and size is not None and sha
-            if not is_found or (size is not None and size < 0) or (is_available and not is_complete):
-                is_usual = False
-            total += size or 0
-        if not is_usual or total > MOST_INT64:
-            self.is_odd[position] = True
-        return total
+
+def _are_set(values: Sequence[Any]) -> NDArray[numpy.bool_]:
+    """Return which values are neither unset nor empty."""
+    return numpy.fromiter(map(bool, values), dtype=bool, count=len(values))
+
+
+def _whole(sizes: Sequence[int]) -> NDArray[numpy.int64]:
+    """Return sizes of files; -1, which is none, where several of them may be too large to be counted together."""
+    most = _MOST_TOGETHER // max(1, len(sizes))
+    if sizes and not (min(sizes) >= 0 and max(sizes) <= most):
+        sizes = [one if 0 <= one <= most else -1 for one in sizes]
+    return numpy.array(sizes, dtype=numpy.int64)
 
 
 class Identities:

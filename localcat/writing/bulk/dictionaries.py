@@ -55,7 +55,7 @@ class Dictionaries:
             block, odd = self._checked(chunk)
         except ODD:  # a key that cannot be compared
             return self._records.checked(chunk)
-        return block.with_others(self._records.checked([chunk[at] for at in odd])) if odd else block
+        return Block.joined([block, self._records.checked([chunk[at] for at in odd])]) if odd else block
 
     def _checked(self, chunk: Sequence[tuple[int, Any]]) -> tuple[Block, list[int]]:
         """Return what was found usual, and the positions of the rest."""
@@ -150,12 +150,13 @@ class Dictionaries:
             if part == "size_bytes":
                 if not set(map(type, column)) <= {int, _NONE}:
                     is_odd = [one or type(size) not in (int, _NONE) for one, size in zip(is_odd, column, strict=True)]
+                    columns[-1] = [size if type(size) is int else None for size in column]
             elif not _are_simple_texts(column):
                 is_odd = [one or not _is_storable(text) for one, text in zip(is_odd, column, strict=True)]
         if "owned" in keys:
             owned = [file.get("owned") for file in files]
             is_odd = [one or not (said is None or said is False) for one, said in zip(is_odd, owned, strict=True)]
-        return rows.take_files(list(zip(*columns, strict=True)), is_odd, counts)
+        return rows.take_files(columns, is_odd, counts)
 
 
 def _is_plain(value: Any) -> bool:

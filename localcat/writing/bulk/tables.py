@@ -15,7 +15,7 @@ import pyarrow
 import pyarrow.compute
 import shapely
 
-from localcat.earth.geometry import as_geometry, footprint_boxes, plain_footprints, to_wkbs
+from localcat.earth.geometry import as_geometry, convex_boxes, footprint_boxes, plain_footprints, to_wkbs
 from localcat.earth.projjson import other_crs
 from localcat.errors import BadRequestError, ClientError
 from localcat.expressions.numbers import LEAST_INT64
@@ -145,7 +145,7 @@ class Table:
         if not rows.is_odd.any():
             return block
         odd = [(first + at, self._record(arrays, at)) for at in rows.odd]
-        return block.chosen(rows.usual).with_others(self._records.checked(odd))
+        return Block.joined([block.chosen(rows.usual), self._records.checked(odd)])
 
     def _record(self, arrays: Mapping[str, pyarrow.Array], position: int) -> dict[str, Any]:
         """Return a row as a record."""
@@ -201,8 +201,7 @@ class Table:
         parts = None if array is None else _parts_of_files(array)
         if array is not None and parts is None:
             rows.set_aside(array.is_valid().to_numpy(zero_copy_only=False))
-        files, is_odd, counts = ([], [], [0] * rows.count) if parts is None else parts
-        return rows.take_files(files, is_odd, counts)
+        return rows.take_files(*(parts or (((),) * len(FILE_PARTS), (), [0] * rows.count)))
 
     # Footprints
 
@@ -213,9 +212,16 @@ class Table:
         if self._crs is not None or not _is_binary(array.type):
             rows.set_aside(array.is_valid().to_numpy(zero_copy_only=False))
             return no_boxes(rows.count), []
-        shapes = plain_footprints(array.to_pylist())
-        rows.set_aside(array.is_valid().to_numpy(zero_copy_only=False) & shapely.is_missing(shapes))
-        return footprint_boxes(shapes), to_wkbs(shapes.tolist())
+        blobs = array.to_pylist()
+        boxes = convex_boxes(blobs)
+        others = numpy.flatnonzero(array.is_valid().to_numpy(zero_copy_only=False) & numpy.isnan(boxes[:, 0])).tolist()
+        if others:
+            shapes = plain_footprints([blobs[position] for position in others])
+            boxes[others] = footprint_boxes(shapes)
+            rows.is_odd[others] |= shapely.is_missing(shapes)
+            for position, blob in zip(others, to_wkbs(shapes.tolist()), strict=True):
+                blobs[position] = blob
+        return boxes, blobs
 
 
 class _Placed:
@@ -369,7 +375,9 @@ _BY_KIND: Sequence[tuple[type[Attribute[Any]], Callable[..., Found | None]]] = (
 )
 
 
-def _parts_of_files(array: pyarrow.Array) -> tuple[Files, Sequence[bool], Sequence[int]] | None:
+def _parts_of_files(
+    array: pyarrow.Array,
+) -> tuple[Sequence[Sequence[Any]], Sequence[bool] | NDArray[numpy.bool_], Sequence[int]] | None:
     """Return the parts of all files, whether each is owned or has a NUL, and how many there are in each row.
 
     None where the column is of a type that is read as records are.
@@ -405,7 +413,7 @@ def _parts_of_files(array: pyarrow.Array) -> tuple[Files, Sequence[bool], Sequen
             is_odd |= _true(pyarrow.compute.match_substring(column, NUL))
         columns[one.name] = column.to_pylist()
     counts = [length or 0 for length in pyarrow.compute.list_value_length(array).to_pylist()]
-    return list(zip(*columns.values(), strict=True)), is_odd.tolist(), counts
+    return list(columns.values()), is_odd, counts
 
 
 def _crs_of(column: pyarrow.Field) -> CRS | None:

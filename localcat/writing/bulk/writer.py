@@ -14,8 +14,10 @@ from localcat.writing.bulk.report import AddReport, FailedRecord
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Sequence
 
     from localcat.store.catalog_file import CatalogFile
+    from localcat.store.clauses import Parameter
     from localcat.writing.bulk.blocks import Block
 
 _MANY: Final = 20_000  # images; to build indexes again for fewer saves nothing
@@ -55,8 +57,8 @@ class Writer:
         self._now = now_microseconds()
         self._products: dict[str, int | None] = {}
         self._has_an_id_twice = has_an_id_twice
-        self._are_free = not has_an_id_twice and not _has_images(connection, 1)  # the ids of all
-        is_large = expected >= _MANY and not _has_images(connection, expected)
+        self._are_free = not has_an_id_twice and not has_images(connection, 1)  # the ids of all
+        is_large = expected >= _MANY and not has_images(connection, expected)
         self._builds_indexes = is_large and rows.drop_indexes(connection)
         self._builds_texts = is_large and self._are_free  # else one that is replaced would be looked for in them
         (self._last,) = connection.execute(
@@ -65,7 +67,9 @@ class Writer:
 
     def write(self, block: Block) -> None:
         """Write what has a product, and an id that is free or may be replaced."""
-        known = [position for position in range(len(block.uids)) if self._has_product(block, position)]
+        known: Sequence[int] = range(len(block.uids))
+        if not all(self._row_id_of(product) for product in set(block.products)):
+            known = [position for position in known if self._has_product(block, position)]
         accepted = self._without_conflicts(block, known)
         if len(accepted) < len(block.uids):
             block = block.chosen(accepted)
@@ -84,15 +88,18 @@ class Writer:
 
     def _has_product(self, block: Block, position: int) -> bool:
         product = block.products[position]
-        if product not in self._products:
-            self._products[product] = rows.product_row_id(self._connection, product)
-        if self._products[product] is not None:
+        if self._row_id_of(product) is not None:
             return True
         error = NotFoundError(f"there is no product '{product}' in the catalog; save it first")
         self._report.failed.append(FailedRecord(block.indexes[position], block.uids[position], error))
         return False
 
-    def _without_conflicts(self, block: Block, positions: list[int]) -> list[int]:
+    def _row_id_of(self, product: str) -> int | None:
+        if product not in self._products:
+            self._products[product] = rows.product_row_id(self._connection, product)
+        return self._products[product]
+
+    def _without_conflicts(self, block: Block, positions: Sequence[int]) -> Sequence[int]:
         """Resolve images whose id is taken, in the catalog or by an earlier one."""
         if self._are_free:
             self._report.added += len(positions)
@@ -121,23 +128,17 @@ class Writer:
         row_ids = range(self._last + 1, self._last + count + 1)
         self._last += count
         now = [self._now] * count
-        products = [self._products[product] for product in block.products]
-        rows.insert_images(
-            self._connection,
-            ("uid", "product_id", "name", "created", "modified", *block.columns),
-            list(zip(row_ids, block.uids, products, block.names, now, now, *block.columns.values(), strict=True)),
-            [
-                (row_id, position, 0, *columns)
-                for row_id, files in zip(row_ids, block.files, strict=True)
-                for position, columns in enumerate(files)
-            ],
-            has_texts=not self._builds_texts,
-        )
+        who: dict[str, Sequence[Parameter]] = {
+            "uid": block.uids,
+            "product_id": [self._products[product] for product in block.products],
+        }
+        columns = {**who, "name": block.names, "created": now, "modified": now, **block.columns}
+        rows.insert_images(self._connection, row_ids, columns, block.files, has_texts=not self._builds_texts)
         acquired = numpy.array([time or 0 for time in block.columns.get("acquired", [0] * count)], dtype=numpy.float64)
         self._entries.add(numpy.array(row_ids), block.boxes, acquired)
 
 
-def _has_images(connection: sqlite3.Connection, count: int) -> bool:
+def has_images(connection: sqlite3.Connection, count: int) -> bool:
     """Return whether the catalog has so many images, or more."""
     return connection.execute("SELECT 1 FROM image LIMIT 1 OFFSET ?", (count - 1,)).fetchone() is not None
 
