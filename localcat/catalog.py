@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from localcat.models.attributes.values import File
     from localcat.models.backend import Formats, Pictures, PixelReader
     from localcat.sharing.bundle import BundleReport
+    from localcat.sharing.diff import DiffReport
     from localcat.sharing.merge import MergeReport, Policy
     from localcat.writing.bulk.report import AddReport
     from localcat.writing.ingest.outcome import IngestReport
@@ -117,7 +118,8 @@ class Catalog:
         Parameters
         ----------
         path : path
-            The catalog file.
+            The catalog file; or an archive that `bundle` wrote, which is only read, where it is: its rows in a copy
+            in the system's temporary folder that `close` removes, its pixels in the archive.
         read_only : bool
             Refuse every change. So does a catalog on a read-only disk, and a copy of the file that reads the pixels of
             the original; each gives a `ReadOnlyCatalogWarning`.
@@ -138,7 +140,8 @@ class Catalog:
         Raises
         ------
         CatalogNotFoundError, UnsupportedCatalogError
-            If there is no file; or if it is not a catalog, or one of a newer localcat. It is not touched.
+            If there is no file; or if it is not a catalog, or one of a newer localcat, or an archive that is not as
+            `bundle` writes it. It is not touched.
         UntrustedCatalogError
             If its schema differs from what localcat makes, or a journal is beside a catalog that is not trusted.
         CorruptCatalogError, ReadOnlyCatalogError
@@ -412,6 +415,34 @@ class Catalog:
 
         given = other.file if isinstance(other, Catalog) else other
         return merge(self.file, given, policy=policy, dry_run=dry_run, progress=progress)
+
+    def diff(self, other: str | os.PathLike[str] | Catalog) -> DiffReport:
+        """Compare this catalog with another one, such as a backup or a copy that a colleague worked on.
+
+        Neither is changed, and nobody who writes has to wait. When an object was saved does not count, nor does how its
+        files are called: files are alike if their size and sha256 are.
+
+        Parameters
+        ----------
+        other : path or Catalog
+            A path is opened with ``read_only=True, trusted=False``; to allow more, open it yourself.
+
+        Returns
+        -------
+        DiffReport
+            The objects that only the other one has (added), that only this one has (deleted), and of those that are not
+            alike each attribute with both values. It is false in an ``if`` where the two do not differ.
+
+        Raises
+        ------
+        BadRequestError
+            If it is the same catalog, or in a transaction.
+        CorruptCatalogError
+            If one of the values that differ is not possible.
+        """
+        from localcat.sharing.diff import diff  # brings shapely
+
+        return diff(self.file, other.file if isinstance(other, Catalog) else other)
 
     def to_stac(
         self,
@@ -912,8 +943,8 @@ class Catalog:
         """Write chosen images, their products and their pixels into one archive that can be taken along.
 
         It holds a catalog, its data folder, and an index of tiles (see `to_gti`) for each product; files indexed in
-        place are taken along. Members are stored as they are, and a manifest has their sha256. `unpack` opens it; so
-        does any program that reads ZIP.
+        place are taken along. Members are stored as they are, and a manifest has their sha256. `open` reads it where
+        it is; `unpack` makes a catalog of it that can be changed, and so does any program that reads ZIP.
 
         Parameters
         ----------

@@ -45,8 +45,8 @@ def _decoded(text: str, decoder: json.JSONDecoder) -> Any:
 
 def _levels(text: str) -> int:
     deepest = level = 0
-    for found in _BRACKETS.findall(text):
-        level += (found in "[{") - (found in "]}")
+    for found in _BRACKETS.finditer(text):
+        level += (found[0] in "[{") - (found[0] in "]}")
         deepest = max(deepest, level)
     return deepest
 
@@ -54,8 +54,9 @@ def _levels(text: str) -> int:
 def _mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        keys = [key for key, _ in pairs]
-        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r:.100} is there twice")
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise ValueError(f"the key {twice!r:.100} is there twice")
     return found
 
 

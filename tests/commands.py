@@ -30,7 +30,7 @@ ids. The words are those of sqlite-utils.
 | 0 | all is well |
 | 1 | an error; one line says which, and `--debug` shows the traceback |
 | 2 | the words were not understood |
-| 3 | the command did its work, and found damage, loss, or files that had to stay |
+| 3 | the command did its work, and found damage, loss, differences, or files that had to stay |
 | 130 | Ctrl-C; what was finished before is kept, and nothing is left half done |
 
 Progress is drawn on a terminal for what takes longer than a second. Colours are for terminals, and `NO_COLOR` switches

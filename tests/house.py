@@ -39,7 +39,8 @@ INNER_FLOORS = {
     "rasters": ["files", "warping", "reading", "writing"],
     "cli": ["words", "door", "piping", "opening", "output", "completing", "choosing", "commands"],
     "store": [
-        *("asking", "file", "stamps", "clauses", "properties", "rtree", "query", "rows", "unread", "catalog_file"),
+        *("asking", "file", "stamps", "clauses", "properties", "rtree", "query", "rows", "unread"),
+        *("packed", "catalog_file"),
         "damage",
     ],
 }

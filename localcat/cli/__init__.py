@@ -28,6 +28,7 @@ COMMANDS = {  # by what they are for: each command, the module that has it, and 
         "upload": ("taking_in", "Bring files in as one image."),
         "import": ("importing", "Take in STAC and other catalogs."),
         "index": ("importing", "Make a catalog over Items that others keep."),
+        "diff": ("taking_in", "In what another catalog differs."),
         "merge": ("taking_in", "Take in another catalog."),
     },
     "Reading out": {

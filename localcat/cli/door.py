@@ -18,6 +18,7 @@ from localcat import __version__
 from localcat.errors import LocalcatError, LocalcatWarning, printable
 
 FAILED, MISUSED, DAMAGED, INTERRUPTED = 1, 2, 3, 130  # exit statuses
+NOT_ALIKE = 3  # of what is not damaged, only otherwise than somewhere else
 CATALOG, DEBUG = "localcat.catalog", "localcat.debug"  # where the context keeps the options that all commands have
 
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 120}

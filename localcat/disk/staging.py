@@ -8,6 +8,7 @@ import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -45,21 +46,50 @@ def staged(target: Path) -> Iterator[Path]:
 
     What a process that was killed left there for the same target is removed first.
     """
-    _remove_leftovers(target)
-    staging = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
-    with write_errors(target):
-        staging.mkdir()
+    room = Room.beside(target)
     try:
-        claim = _claimed(staging)  # its lock tells others that this one is alive
-        try:
-            yield staging
-        finally:
-            try:
-                _tidily(lambda: _empty(staging))
-            finally:
-                claim.release()
+        yield room.path
     finally:
-        _tidily(lambda: shutil.rmtree(staging, ignore_errors=True))
+        room.remove()
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """A new folder whose claim tells others that its process is alive.
+
+    Parameters
+    ----------
+    path : Path
+        The folder.
+    claim : Claim
+        In it.
+    """
+
+    path: Path
+    claim: Claim
+
+    @classmethod
+    def beside(cls, target: Path, *, mode: int = 0o777) -> Room:
+        """Make a folder with permissions beside a path, after those that killed processes left there for that path."""
+        _remove_leftovers(target)
+        path = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
+        with write_errors(target):
+            path.mkdir(mode)
+        try:
+            return cls(path, _claimed(path))
+        except BaseException:
+            _tidily(lambda: shutil.rmtree(path, ignore_errors=True))
+            raise
+
+    def remove(self) -> None:
+        """Remove the folder with all that is in it, its claim last."""
+        try:
+            try:
+                _tidily(lambda: _empty(self.path))
+            finally:
+                self.claim.release()
+        finally:
+            _tidily(lambda: shutil.rmtree(self.path, ignore_errors=True))
 
 
 def _tidily(call: Callable[[], object]) -> None:

@@ -142,6 +142,7 @@ def to_gti(
     found = Product.get(product, catalog=catalog)
     if found is None:
         raise NotFoundError(f"there is no product '{product}' in the catalog")
+    catalog.file.require_paths("an index names files")
     bands = list(bands_of(catalog, str(found.id)))
     folder = catalog.file.path.parent if dest is None else absolute(dest)
     if not folder.is_dir():

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from localcat.disk.archive import Location
 from localcat.disk.data_folder import DataFolder
 from localcat.disk.digest import hash_stream
 from localcat.disk.faults import write_errors
@@ -189,7 +190,7 @@ def sync_file(path: Path) -> None:
     DataFolder(path.parent).sync(path)
 
 
-def copy_checked(source: Path, folder: DataFolder, href: str) -> tuple[int, str]:
+def copy_checked(source: Location, folder: DataFolder, href: str) -> tuple[int, str]:
     """Copy a file into a data folder and onto the disk; return its size and sha256.
 
     Raises
@@ -210,7 +211,7 @@ def copy_checked(source: Path, folder: DataFolder, href: str) -> tuple[int, str]
     return size, sha256
 
 
-def _read(reader: BinaryIO, source: Path, most: int) -> bytes:
+def _read(reader: BinaryIO, source: Location, most: int) -> bytes:
     with read_errors(source):
         return reader.read(most)
 

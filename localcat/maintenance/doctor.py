@@ -8,6 +8,7 @@ import re
 import shutil
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -18,6 +19,7 @@ from rasterio.crs import CRS
 from rasterio.errors import CRSError
 
 from localcat.disk import locks
+from localcat.disk.archive import is_archive
 from localcat.disk.data_folder import TEMPORARY_PREFIX
 from localcat.disk.filesystem import file_system_of
 from localcat.disk.ownership import data_path, lock_folder_of
@@ -28,6 +30,7 @@ from localcat.errors import ClientError, MissingLibraryError, printable
 from localcat.models.html import Printed
 from localcat.rasters.files.environment import raster_environment
 from localcat.store.asking import spatialite
+from localcat.store.catalog_file import CatalogFile
 from localcat.store.file import journal, schema
 from localcat.store.file.connection import OpenOptions
 from localcat.store.file.database import Database
@@ -182,6 +185,9 @@ def _place(path: Path) -> Iterator[Finding]:
         yield Finding("disk", "can only be read", Status.WARNING, "copy file and data folder elsewhere to change them")
     yield from _permissions(path)
     yield from _room(path)
+    if is_archive(path):
+        yield _bundle(path)
+        return
     if path.is_file():
         yield from _file(path)
     elif os.path.lexists(path):
@@ -239,6 +245,18 @@ def _file(path: Path) -> Iterator[Finding]:
         yield Finding("catalog", str(error), Status.ERROR, advice)
     finally:
         database.close()
+
+
+def _bundle(path: Path) -> Finding:
+    try:
+        with (
+            closing(CatalogFile.open(path, OpenOptions(read_only=True))) as opened,
+            opened.database.read() as connection,
+        ):
+            (images,) = connection.execute("SELECT count(*) FROM image").fetchone()
+        return Finding("bundle", f"{images:,} images, which can be read where they are")
+    except ClientError as error:
+        return Finding("bundle", str(error), Status.ERROR, "get it again from who made it")
 
 
 def _data_folder(folder: Path) -> Iterator[Finding]:

@@ -8,9 +8,9 @@ import math
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from localcat.disk.archive import Location, size_of
 from localcat.disk.digest import hash_stream
 from localcat.disk.ownership import data_path
 from localcat.earth.crs import crs_name, parse_crs
@@ -211,8 +211,8 @@ def unknown_files(catalog: CatalogFile, connection: sqlite3.Connection) -> list[
     """Return the relative paths of the files in the data folder that no row refers to."""
     known = {href for (href,) in connection.execute("SELECT href FROM image_file WHERE owned")}
     try:
-        if catalog.home().owner is not None:  # a file that the copy does not know is the owner's
-            return []
+        if catalog.packed is not None or catalog.home().owner is not None:
+            return []  # a file that a copy does not know is the owner's
         folder = catalog.data_folder
         return [href for href in folder.hrefs() if href not in known and not folder.is_of_guest(href)]
     except UnsafePathError:  # each file of an image says so
@@ -239,6 +239,8 @@ def check_files(
         report.files_hashed += is_read and not any(problem.kind in _NOT_READ for problem in problems)
         if problems and _is_current(catalog, row):
             report.problems += problems
+    if catalog.packed is not None:  # which has no folder, and nothing that nobody refers to
+        return
     home = catalog.home()
     if home.owner is not None:
         if not home.owner.exists():
@@ -294,12 +296,12 @@ def _check(catalog: CatalogFile, row: FileRow, *, is_read: bool) -> Iterator[Pro
 
     advice = _RESTORE if row.owned else "bring it back, or name its new folder with Catalog.relocate()"
     try:
-        path = catalog.path_of(row.file, bring_back=False)
+        path = catalog.location_of(row.file, bring_back=False)
     except UnsafePathError as error:
         yield problem(ProblemKind.UNSAFE_PATH, "delete the image", "a path in the data folder", str(error))
         return
     try:
-        size = path.stat().st_size if path.is_file() else None
+        size = size_of(path)
     except OSError as error:
         yield problem(ProblemKind.UNREADABLE_FILE, "check the disk and the permissions", None, str(error.strerror))
         return
@@ -309,9 +311,11 @@ def _check(catalog: CatalogFile, row: FileRow, *, is_read: bool) -> Iterator[Pro
         yield problem(ProblemKind.WRONG_SIZE, advice, f"{row.size_bytes:,} bytes", f"{size:,} bytes")
     elif is_read:
         yield from _check_content(row, path, advice)
+        if catalog.packed is not None and row.sha256 != (listed := catalog.packed.sha256_of(row.href)):
+            yield problem(ProblemKind.WRONG_CONTENT, advice, f"sha256 {listed}, as the manifest says", row.sha256)
 
 
-def _check_content(row: FileRow, path: Path, advice: str) -> Iterator[Problem]:
+def _check_content(row: FileRow, path: Location, advice: str) -> Iterator[Problem]:
     def problem(kind: ProblemKind, advice: str, expected: str | None, found: str | None) -> Problem:
         return Problem(kind, advice, row.image_id, row.href, expected, found)
 
@@ -335,7 +339,7 @@ def _check_content(row: FileRow, path: Path, advice: str) -> Iterator[Problem]:
         yield problem(ProblemKind.DISAGREEMENT, fix, expected, there)
 
 
-def sha256_of(path: Path) -> str:
+def sha256_of(path: Location) -> str:
     """Return the sha256 of a file, in hexadecimal.
 
     Raises

@@ -155,7 +155,7 @@ def _files_for(images: Sequence[Image], request: DownloadRequest) -> list[Path]:
 def require_outside(images: Sequence[Image], paths: Sequence[Path]) -> None:
     """Refuse to write over a file of the catalog, or into its own data folder, where the file might be an image's."""
     catalogs = list({id(image._catalog): image._catalog.file for image in images}.values())
-    folders = {catalog.data_folder.path for catalog in catalogs}
+    folders = {catalog.home().path for catalog in catalogs}
     for path in paths:
         if any(is_inside(path, folder) for folder in folders):
             raise BadRequestError(f"'{path}' is in the catalog's own data folder; download to another folder")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import numpy
 
-from localcat.disk.filesystem import exists
+from localcat.disk.archive import Location, size_of
 from localcat.errors import (
     CorruptImageError,
     ImageDeletedError,
@@ -21,6 +21,7 @@ from localcat.models.band import Band
 from localcat.models.enums import DocumentState, StorageState
 from localcat.models.image import Image
 from localcat.rasters.files.dtypes import is_representable
+from localcat.rasters.files.environment import read_errors
 from localcat.rasters.reading.cutline import outside_cutline
 from localcat.rasters.reading.mosaic import Canvas, clear, masked_zeros
 from localcat.rasters.reading.read import BandSource, read_bands
@@ -30,8 +31,6 @@ from localcat.reading.plan import BandChoice, ReadPlan, native_grid
 from localcat.reading.stated import scales_by_file
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from shapely.geometry.base import BaseGeometry
 
     from localcat.models.attributes.values import File
@@ -273,16 +272,16 @@ def sources_of(image: Image, bands: Sequence[Band]) -> list[BandSource]:
         If a file's size is not what the catalog says.
     """
     files = require_pixels(image)
-    paths: dict[int, Path] = {}
+    locations: dict[int, Location] = {}
     found = []
     for band in bands:
         position = band.file_position
         if position >= len(files):
             raise RasterError(f"band '{band.name}' is in file {position} and image '{image.id}' has {len(files)} files")
-        if position not in paths:
-            paths[position] = _path_of(files[position], image)
-        index, is_mask = band.position + 1, band.is_mask
-        found.append(BandSource(paths[position], index, band.nodata, is_categorical=band.holds_codes, is_mask=is_mask))
+        if position not in locations:
+            locations[position] = _location_of(files[position], image)
+        path, is_codes, is_mask = locations[position], band.holds_codes, band.is_mask
+        found.append(BandSource(path, band.position + 1, band.nodata, is_categorical=is_codes, is_mask=is_mask))
     return found
 
 
@@ -292,10 +291,11 @@ def declared_alphas(choice: BandChoice, sources: Sequence[BandSource]) -> list[t
     return [(paths[at.file_position], at.position + 1) for at in choice.opacities if at.file_position in paths]
 
 
-def _path_of(file: File, image: Image) -> Path:
-    """Return the path of a file of an image; raises if its size differs from the catalog's."""
-    path = image._catalog.file.path_of(file)
-    size = path.stat().st_size if exists(path) else None
+def _location_of(file: File, image: Image) -> Location:
+    """Return where a file of an image is; raises if its size differs from the catalog's."""
+    path = image._catalog.file.location_of(file)
+    with read_errors(path):
+        size = size_of(path)
     if size is not None and file.size_bytes not in (None, size):
         raise CorruptImageError(
             f"'{path}' has {size:,} bytes and should have {file.size_bytes:,}; restore it from a copy"

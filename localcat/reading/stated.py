@@ -66,7 +66,7 @@ def stated_bands(sources: Sequence[BandSource]) -> list[StatedBand]:
     for source in sources:
         path, at = fspath(source.path), source.index - 1
         if path not in files:
-            files[path] = describe(path, max_bytes=None)
+            files[path] = describe(source.path, max_bytes=None)
         file = files[path]
         if at >= file.count:  # reading it says so
             found.append(StatedBand())

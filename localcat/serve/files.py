@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import re
 import stat
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from starlette.responses import FileResponse, Response
+from starlette.responses import FileResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from localcat.disk.archive import Location, Member
 from localcat.disk.paths import is_local
 from localcat.errors import NotFoundError
 from localcat.expressions.properties import properties as p
 from localcat.serve.answers import part
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from starlette.routing import BaseRoute
 
     from localcat.models.image import Image
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 
 _TYPES = {".tif": "image/tiff; application=geotiff", ".tiff": "image/tiff; application=geotiff", ".jp2": "image/jp2"}
 _POSITION = re.compile("[0-9]{1,4}")
+_RANGE = re.compile("bytes=([0-9]{0,18})-([0-9]{0,18})")
+_CHUNK = 1 << 18  # bytes sent at a time
 _OTHER = "application/octet-stream"  # nothing that a browser would show, whatever is in the file
 
 
@@ -35,14 +39,17 @@ def routes(service: Service) -> list[BaseRoute]:
     return [Route("/files/{image}/{position}/{name}", service.endpoint(_file))]
 
 
-def url_of(base: str, image: Image, position: int, path: Path) -> str:
+def url_of(base: str, image: Image, position: int, path: Location) -> str:
     """Return the address of a file."""
     return f"{base}/files/{part(image.id)}/{position}/{part(path.name)}"
 
 
 def _file(asked: Asked) -> Response:
     asked.query.only()
-    path = _path(asked)
+    path = _location(asked)
+    media_type = _TYPES.get(path.suffix.lower(), _OTHER)
+    if isinstance(path, Member):
+        return _of_archive(path, media_type, asked.headers.get("range", ""))
     try:
         found = path.stat()
     except OSError as error:
@@ -51,7 +58,7 @@ def _file(asked: Asked) -> Response:
         ) from error
     if not stat.S_ISREG(found.st_mode):
         raise NotFoundError(f"'{path.name}' of image {asked.path['image']!r} is not a file; verify tells more")
-    answer = FileResponse(path, media_type=_TYPES.get(path.suffix.lower(), _OTHER), stat_result=found)
+    answer = FileResponse(path, media_type=media_type, stat_result=found)
     answer.headers["Cache-Control"] = "no-cache"  # it may be replaced; asking whether it was is cheap
     if answer.headers["etag"] in _known_tags(asked.headers.get("if-none-match", "")):
         return Response(status_code=304, headers={name: answer.headers[name] for name in ("etag", "cache-control")})
@@ -62,7 +69,32 @@ def _known_tags(text: str) -> set[str]:
     return {one.strip().removeprefix("W/") for one in text.split(",")}
 
 
-def _path(asked: Asked) -> Path:
+def _of_archive(member: Member, media_type: str, asked: str) -> Response:
+    """Answer with a member of an archive, or the range of it that is asked for; with all of it for several ranges."""
+    size = member.size_bytes
+    first, stop = 0, size
+    headers = {"Accept-Ranges": "bytes", "Cache-Control": "no-cache"}
+    match = _RANGE.fullmatch(asked)
+    if match is not None and (match[1] or match[2]):
+        first = int(match[1]) if match[1] else max(size - int(match[2]), 0)
+        stop = min(int(match[2]) + 1, size) if match[1] and match[2] else size
+        if not first < stop:
+            return Response(status_code=416, headers={**headers, "Content-Range": f"bytes */{size}"})
+        headers["Content-Range"] = f"bytes {first}-{stop - 1}/{size}"
+    headers["Content-Length"] = str(stop - first)
+    status = 206 if "Content-Range" in headers else 200
+    return StreamingResponse(_chunks(member, first, stop), status, headers, media_type)
+
+
+def _chunks(member: Member, first: int, stop: int) -> Iterator[bytes]:
+    with member.open() as file:
+        file.seek(first)
+        while first < stop and (chunk := file.read(min(_CHUNK, stop - first))):
+            first += len(chunk)
+            yield chunk
+
+
+def _location(asked: Asked) -> Location:
     """Return where the file is that the address names.
 
     Raises
@@ -79,7 +111,7 @@ def _path(asked: Asked) -> Path:
     file = files[at] if at < len(files) else None
     if file is None or not (file.owned or (file.href is not None and is_local(file.href))):
         raise NotFoundError(f"image {uid!r:.300} has no file number {position!r:.20} on this machine")
-    path = asked.catalog.file.path_of(file, bring_back=False)  # what was set aside is read where it is
+    path = asked.catalog.file.location_of(file, bring_back=False)  # what was set aside is read where it is
     if path.name != name:
         raise NotFoundError(f"file number {at} of image {uid!r:.300} is '{path.name}', not {name!r:.300}")
     return path

@@ -11,18 +11,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from shapely import count_coordinates
+
+from localcat.disk.archive import opened_archive, write_archive
 from localcat.disk.data_folder import DataFolder
 from localcat.disk.faults import write_errors
 from localcat.disk.names import is_inside, require_usable
-from localcat.disk.ownership import data_path
-from localcat.disk.paths import absolute, is_local
+from localcat.disk.paths import absolute
 from localcat.disk.staging import staged
 from localcat.disk.system import flush_folder, name_new, rename
 from localcat.earth.contexts.aoi import AOI
 from localcat.earth.geometry import as_geometry
 from localcat.errors import (
     BadRequestError,
-    CatalogError,
     CatalogExistsError,
     CatalogNotFoundError,
     NotFoundError,
@@ -33,11 +34,10 @@ from localcat.models.attributes.scalars import real
 from localcat.models.attributes.values import Resolution
 from localcat.models.html import Printed
 from localcat.progress import shown
-from localcat.sharing.archive import Archive, opened_archive, refused, write_archive
 from localcat.sharing.cuts import Wish
 from localcat.sharing.kit import Chosen, Kit, Layouts, products_of
 from localcat.store.catalog_file import CatalogFile
-from localcat.store.file.connection import OpenOptions
+from localcat.store.packed import check_catalog
 
 if TYPE_CHECKING:
     from localcat.models.backend import Backend
@@ -49,6 +49,7 @@ _SUFFIX = ".zip"
 _EMPTY_BYTES = 256_000  # of an archive without images: the catalog file and the manifest
 _IMAGE_BYTES = 1_900  # of the rows of an image, and of its entries in the lists of the archive
 _INDEX_BYTES = 70_000  # of an index of tiles: one for each product and CRS
+_MOST_CORNERS = 20_000  # of an area that the manifest names; a box around it is enough to say which one it was
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]i?)?b?\s*", re.IGNORECASE)
 
@@ -114,7 +115,7 @@ def bundle(
     facade: _Facade,
 ) -> BundleReport:
     """Write an archive; `Catalog.bundle` says how."""
-    target = _new_archive(dest, outside=catalog.file.data_folder.path)
+    target = _new_archive(dest, outside=catalog.file.home().path)
     wish = _wish(catalog, wanted)
     room = None if wanted.max_bytes is None else _bytes_of(wanted.max_bytes)
     if catalog.database.in_transaction:
@@ -324,7 +325,8 @@ def _about(catalog: Backend, wish: Wish) -> dict[str, Any]:
         "source": {"uuid": catalog.file.setting("uuid"), "file": catalog.file.path.name},
     }
     if wish.area is not None:
-        about["clip"] = wish.area.wkt
+        area = wish.area
+        about["clip"] = area.wkt if count_coordinates(area) <= _MOST_CORNERS else area.envelope.wkt
     if wish.bands is not None:
         about["bands"] = list(wish.bands)
     if wish.metres is not None:
@@ -348,38 +350,22 @@ def unpack(path: str | os.PathLike[str], dest: str | os.PathLike[str] | None, pr
             DataFolder(staging).require_space(sum(size for size, _ in archive.manifest.members.values()))
             for name in shown(sorted(archive.manifest.members), "unpacking", "files", progress):
                 archive.extract(name, inside / name)
-            _check_catalog(archive, inside)
+            check_catalog(archive, inside / archive.manifest.catalog)
             for one in (*(path for path in inside.rglob("*") if path.is_dir()), inside):
                 flush_folder(one)
             with write_errors(folder):
-                if os.path.lexists(folder):
-                    raise _exists(folder)
-                rename(inside, folder)
+                _name_folder(inside, folder)
                 flush_folder(folder.parent)
     return folder / archive.manifest.catalog
 
 
-def _check_catalog(archive: Archive, folder: Path) -> None:
-    """Refuse a catalog whose schema is not ours, or whose rows name files that did not come with it.
-
-    Raises
-    ------
-    UnsupportedCatalogError
-        If it is one.
-    """
-    name = archive.manifest.catalog
-    data = data_path(Path(name)).name
-    asked = (
-        "SELECT file.href, file.owned FROM image_file AS file JOIN image ON image.id = file.image_id "
-        "WHERE file.href IS NOT NULL AND (file.owned OR image.storage_state = 'available')"
-    )
+def _name_folder(inside: Path, folder: Path) -> None:
+    """Give a folder its final name, which another process may have taken meanwhile."""
+    if os.path.lexists(folder):
+        raise _exists(folder)  # an empty folder would be replaced
     try:
-        opened = CatalogFile.open(folder / name, OpenOptions(read_only=True, trusted=False))
-        with closing(opened), opened.database.read() as connection:
-            files = connection.execute(asked).fetchall()
-    except CatalogError as error:
-        told = str(error).replace(str(folder / name), name)
-        raise refused(archive.path, f"its catalog cannot be used: {told}") from error
-    for href, is_owned in files:
-        if (is_owned and f"{data}/{href}" not in archive.manifest.members) or (not is_owned and is_local(href)):
-            raise refused(archive.path, f"its catalog names the file '{href}', which is not in it")
+        rename(inside, folder)
+    except OSError:
+        if os.path.lexists(folder):
+            raise _exists(folder) from None
+        raise

@@ -16,10 +16,9 @@ from localcat.rasters.reading.cutline import area_on
 from localcat.rasters.writing.cutting import Part
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from shapely.geometry.base import BaseGeometry
 
+    from localcat.disk.archive import Location
     from localcat.earth.contexts.grid import Grid
     from localcat.models.band import Band
 
@@ -80,7 +79,7 @@ class Cut:
 
     Parameters
     ----------
-    path : Path
+    path : Path or Member
         The file.
     part : Part
         Its rows and columns.
@@ -92,14 +91,14 @@ class Cut:
         How many bytes it takes, about: as many a pixel as the file.
     """
 
-    path: Path
+    path: Location
     part: Part
     grid: Grid
     bands: tuple[Band, ...]
     estimate: int
 
 
-def cuts_of(paths: Sequence[Path], layout: Layout, wish: Wish) -> list[Cut] | None:
+def cuts_of(paths: Sequence[Location], layout: Layout, wish: Wish) -> list[Cut] | None:
     """Return the parts of the files of an image that go along; None if it has no pixel in the area.
 
     Raises

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from localcat.disk.archive import Location, size_of
 from localcat.disk.data_folder import DataFolder
 from localcat.disk.ownership import Marker, data_path
 from localcat.disk.paths import is_local
@@ -25,8 +26,8 @@ from localcat.models.image import Image
 from localcat.models.product import Product
 from localcat.rasters.files.footprint import footprint
 from localcat.rasters.writing.cutting import cut_raster
+from localcat.sharing.comparing import values_of
 from localcat.sharing.cuts import Cut, Layout, Wish, cuts_of
-from localcat.sharing.merge import values_of
 from localcat.store import rows
 from localcat.store.catalog_file import CatalogFile
 from localcat.store.file.database import Database
@@ -98,9 +99,9 @@ class Layouts:
             return None
         here = [file for file in files if _is_here(image, file)]
         if not here or not self._wish.changes_files:
-            sizes = [file.size_bytes or _size(self._catalog.file.path_of(file)) for file in here]
+            sizes = [file.size_bytes or size_of(self._catalog.file.location_of(file)) or 0 for file in here]
             return Chosen(image, product_id, None, tuple(here), sum(sizes))
-        paths = [self._catalog.file.path_of(file) for file in files]
+        paths = [self._catalog.file.location_of(file) for file in files]
         missing = next((path for path in paths if not path.is_file()), None)
         if missing is not None:
             raise _damaged(image, missing, "is missing")
@@ -112,10 +113,6 @@ def _is_here(image: Image, file: File) -> bool:
     """Return whether a file is on this machine, and not only text about one elsewhere."""
     is_available = image.storage_state == StorageState.AVAILABLE
     return is_available and (file.owned or (file.href is not None and is_local(file.href)))
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.is_file() else 0
 
 
 class Kit:
@@ -232,7 +229,7 @@ class Kit:
 
     def _copied(self, chosen: Chosen, file: File) -> File:
         """Copy a file whole; return it as it is named here."""
-        source = self._source.file.path_of(file)
+        source = self._source.file.location_of(file)
         href = self._href(chosen, PurePosixPath(str(file.href)).suffix if file.owned else source.suffix)
         if not source.is_file():
             raise _damaged(chosen.image, source, "is missing")
@@ -285,7 +282,7 @@ def _dumped(kind: type[CatalogObjectBase], name: str, value: Any) -> Stored:
     return None if value is None else kind._attributes[name].dump(value)
 
 
-def _damaged(image: Image, source: Path, state: str) -> CorruptImageError:
+def _damaged(image: Image, source: Location, state: str) -> CorruptImageError:
     return CorruptImageError(
         f"the file '{source}' of image '{image.id}' {state}, and no bundle was made; restore it, or leave the "
         "image out; `localcat verify` lists all that is damaged"

@@ -8,51 +8,45 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar, get_args
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
-from localcat.disk.paths import in_place_href, is_local
-from localcat.errors import (
-    BadRequestError,
-    ClientError,
-    CommitUnknownError,
-    ConflictError,
-    CorruptCatalogError,
-    CorruptImageError,
-)
+from localcat.disk.paths import in_place_href
+from localcat.errors import BadRequestError, CommitUnknownError, ConflictError, CorruptImageError
 from localcat.maintenance.backup import copy_checked
-from localcat.models.attributes.scalars import Stored, Text
-from localcat.models.attributes.values import File
-from localcat.models.band import Band
-from localcat.models.enums import StorageState
 from localcat.models.html import Printed
 from localcat.models.image import Image
 from localcat.models.product import Product
 from localcat.progress import shown
+from localcat.sharing.comparing import (
+    KINDS,
+    Likeness,
+    chunks,
+    counted,
+    is_in_place,
+    other_side,
+    pairs,
+    rows_of,
+    values_of,
+)
 from localcat.store import rows
-from localcat.store.catalog_file import CatalogFile
-from localcat.store.file.connection import OpenOptions
 
 if TYPE_CHECKING:
     import sqlite3
 
     from localcat.disk.data_folder import DataFolder
+    from localcat.models.attributes.scalars import Stored
+    from localcat.models.attributes.values import File
     from localcat.models.object import CatalogObjectBase
+    from localcat.sharing.comparing import Values
+    from localcat.store.catalog_file import CatalogFile
 
-T = TypeVar("T")
 Policy: TypeAlias = Literal["newer", "ours", "theirs"]
 
 _Version: TypeAlias = tuple[int, int]  # of a row: its number, and how often it was changed
-_Values: TypeAlias = tuple[dict[str, Stored], list[File]]  # attributes as they are stored, and the files
-
-_KINDS: tuple[type[CatalogObjectBase], ...] = (Product, Band, Image)
-_CHUNK = 500  # objects looked at together
-_UNCOMPARED = ("created", "modified", rows.FILES)  # when it was saved does not count
-_FROM_BANDS = ("resolution_min", "resolution_max")
-_NAMES = ("id", "name", "product_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +92,9 @@ class MergeReport(Printed):
     size_bytes: int = 0
 
     def __str__(self) -> str:
-        counted = {"added": self.added, "replaced": self.replaced, "kept": self.kept, "unchanged": self.unchanged}
-        parts = [f"{word}: {_listed(counts)}" for word, counts in counted.items() if counts]
+        counts = {"added": self.added, "replaced": self.replaced, "kept": self.kept, "unchanged": self.unchanged}
+        parts = [f"{word}: {counted(several)}" for word, several in counts.items() if several]
         return "; ".join([*parts, f"copied: {self.files:,} files, {self.size_bytes:,} bytes"])
-
-
-def _listed(counts: dict[str, int]) -> str:
-    return ", ".join(f"{number:,} {kind}{'s' if number != 1 else ''}" for kind, number in counts.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,26 +118,21 @@ def merge(
     progress: bool | None = None,
 ) -> MergeReport:
     """Take another catalog in; `Catalog.merge` says how."""
-    if not isinstance(other, CatalogFile):
-        theirs = CatalogFile.open(other, OpenOptions(read_only=True, trusted=False))
-        with closing(theirs):
-            return merge(catalog, theirs, policy=policy, dry_run=dry_run, progress=progress)
     if policy not in get_args(Policy):
         raise BadRequestError(f"policy is 'newer', 'ours' or 'theirs', not {policy!r}")
-    if catalog.path.resolve() == other.path.resolve():
-        raise BadRequestError(f"'{catalog.path}' cannot be merged into itself")
-    if catalog.database.in_transaction or other.database.in_transaction:
-        raise BadRequestError("a merge is a transaction of its own; call it outside of any other one")
-    if not dry_run:
-        catalog.database.require_writable(creates=True)  # before anything is copied
-    report = MergeReport()
-    changes = list(_Comparison(catalog, other, policy, report).changes())
-    copies = dict(copy for change in changes for copy in change.copies)
-    report.files, report.size_bytes = len(copies), sum(file.size_bytes or 0 for file in copies.values())
-    if changes and not dry_run:
-        with ExitStack() as stack:
-            _write(catalog, other, changes, _copied(stack, catalog, other, copies, progress))
-    return report
+    with other_side(catalog, other, "merged into") as theirs:
+        if catalog.database.in_transaction or theirs.database.in_transaction:
+            raise BadRequestError("a merge is a transaction of its own; call it outside of any other one")
+        if not dry_run:
+            catalog.database.require_writable(creates=True)  # before anything is copied
+        report = MergeReport()
+        changes = list(_Comparison(catalog, theirs, policy, report).changes())
+        copies = dict(copy for change in changes for copy in change.copies)
+        report.files, report.size_bytes = len(copies), sum(file.size_bytes or 0 for file in copies.values())
+        if changes and not dry_run:
+            with ExitStack() as stack:
+                _write(catalog, theirs, changes, _copied(stack, catalog, theirs, copies, progress))
+        return report
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,21 +147,16 @@ class _Comparison:
     def changes(self) -> Iterator[_Change]:
         """Yield what is taken of theirs: products before their bands and images.
 
-        Rows are read chunk by chunk, so that nobody who writes has to wait for all of it; what is changed between this
-        and the writing is noticed then, by the versions of the rows.
+        What is changed between this and the writing is noticed then, by the versions of the rows.
         """
         self._require_one_layout()
-        for kind in _KINDS:
-            columns, position = kind._columns(), kind._positions()["id"]
-            with self.other.database.read() as theirs:
-                row_ids = rows.all_row_ids(theirs, kind.table)
-            for chunk in _chunks(row_ids):
-                with self.other.database.read() as theirs:
-                    found = {str(row[position]): row for row in rows.hydrate(theirs, kind.table, columns, chunk)}
-                with self.catalog.database.read() as ours:
-                    known = rows.find_many(ours, kind.table, columns, list(found))
-                for uid, row in found.items():
-                    change = self._change(kind, uid, row, known.get(uid))
+        for kind in KINDS:
+            likeness = Likeness.of(self.catalog, self.other, kind)
+            for chunk in chunks(pairs(self.catalog, self.other, kind)):
+                there = rows_of(self.other, kind, (pair.theirs for pair in chunk))
+                here = rows_of(self.catalog, kind, (pair.ours for pair in chunk if pair.theirs is not None))
+                for uid, row in there.items():
+                    change = self._change(likeness, uid, row, here.get(uid))
                     if change is not None:
                         yield change
 
@@ -195,25 +175,22 @@ class _Comparison:
                     "was merged: make the bands alike, or give one of the products another id"
                 )
 
-    def _change(self, kind: type[CatalogObjectBase], uid: str, row: rows.Row, known: rows.Row | None) -> _Change | None:
+    def _change(self, likeness: Likeness, uid: str, row: rows.Row, known: rows.Row | None) -> _Change | None:
+        kind = likeness.kind
+        if known is not None and not likeness.differing(known, row):
+            _count(self.report.unchanged, kind)
+            return None
         values, files = values_of(self.other, kind, uid, row)
         if known is None:
             _count(self.report.added, kind)
-        elif not self._is_taken(kind, uid, (values, files), values_of(self.catalog, kind, uid, known)):
+            return _Change(kind, uid, _version(row), None, *self._files_here(values, files, []))
+        ours = values_of(self.catalog, kind, uid, known)
+        if not self._is_taken(kind, uid, (values, files), ours):
             return None
-        named, copies = self._files_here(values, files)
-        return _Change(kind, uid, _version(row), None if known is None else _version(known), named, copies)
+        return _Change(kind, uid, _version(row), _version(known), *self._files_here(values, files, ours[1]))
 
-    def _is_taken(self, kind: type[CatalogObjectBase], uid: str, theirs: _Values, ours: _Values) -> bool:
+    def _is_taken(self, kind: type[CatalogObjectBase], uid: str, theirs: Values, ours: Values) -> bool:
         """Return whether theirs is taken instead of ours."""
-        skipped = {*_UNCOMPARED, *(_FROM_BANDS if kind is Product else ())}
-        if all(
-            attribute.same_stored(ours[0][name], theirs[0][name])
-            for name, attribute in kind._filterable().items()
-            if name not in skipped
-        ) and _told(self.catalog, *ours) == _told(self.other, *theirs):
-            _count(self.report.unchanged, kind)
-            return False
         is_newer = int(theirs[0]["modified"] or 0) > int(ours[0]["modified"] or 0)
         loses_pixels = any(file.owned for file in ours[1]) and not any(file.owned for file in theirs[1])
         is_taken = self.policy == "theirs" or (self.policy == "newer" and is_newer and not loses_pixels)
@@ -222,18 +199,23 @@ class _Comparison:
         return is_taken
 
     def _files_here(
-        self, values: Mapping[str, Stored], files: list[File]
+        self, values: Mapping[str, Stored], files: list[File], ours: list[File]
     ) -> tuple[tuple[File, ...], tuple[tuple[str, File], ...]]:
-        """Return their files as they will be named here, and those to copy."""
+        """Return their files as they will be named here, and those to copy: what ours holds already is kept."""
+        known = {(file.size_bytes, file.hash): file for file in ours if file.owned}
         named: list[File] = []
         copies: list[tuple[str, File]] = []
         for file in files:
             href = file.href
             if file.owned:
-                suffix = PurePosixPath(str(href)).suffix
-                href = self.catalog.data_folder.new_href(str(values["product_id"]), str(values["name"]), suffix)
-                copies.append((href, file))
-            elif href is not None and _is_in_place(values, href):
+                kept = known.pop((file.size_bytes, file.hash), None)
+                if kept is not None:
+                    href = kept.href
+                else:
+                    suffix = PurePosixPath(str(href)).suffix
+                    href = self.catalog.data_folder.new_href(str(values["product_id"]), str(values["name"]), suffix)
+                    copies.append((href, file))
+            elif is_in_place(values["storage_state"], file):
                 href = in_place_href(self.other.path_of(file), self.catalog.path.parent)
             named.append(replace(file, href=href))
         return tuple(named), tuple(copies)
@@ -266,68 +248,8 @@ def _version(row: rows.Row) -> _Version:
     return int(row[0] or 0), int(row[1] or 0)
 
 
-def _chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
-    return (items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK))
-
-
 def _count(counts: dict[str, int], kind: type[CatalogObjectBase]) -> None:
     counts[kind.table] = counts.get(kind.table, 0) + 1
-
-
-def values_of(catalog: CatalogFile, kind: type[CatalogObjectBase], uid: str, row: rows.Row) -> _Values:
-    """Return the attributes of a row as they are stored, each checked as if it were assigned; and its files."""
-    attributes = kind._class_of(row, catalog.path)._attributes
-    values: dict[str, Stored] = dict.fromkeys(kind._columns())
-    files: list[File] = []
-    for name, position in kind._positions().items():
-        stored = row[position]
-        if stored is None or name not in attributes:
-            continue
-        attribute = attributes[name]
-        try:
-            value = attribute.load(stored)
-            if name in _NAMES:
-                value = Text.coerce(attribute, value)  # type: ignore[arg-type]  # which takes foreign names as they are
-            elif not attribute.readonly:
-                value = attribute.coerce(value)
-            values[name] = attribute.dump(value)
-        except (ClientError, ValueError, TypeError, LookupError, ArithmeticError, RecursionError) as error:
-            raise _corrupt(catalog, kind, uid, f"its {name} is not a possible value: {error}") from error
-        if name == rows.FILES:
-            files = value or []
-    if kind is not Product and uid != f"{values['product_id']!s}:{values['name']!s}":
-        raise _corrupt(catalog, kind, uid, "its id is not made of its product's id and its name")
-    values.pop(rows.FILES, None)
-    try:
-        kind._require_sense(values)
-        if kind is Image:
-            Image.require_files(uid, values["storage_state"], files)
-    except BadRequestError as error:
-        raise _corrupt(catalog, kind, uid, str(error)) from error
-    return values, files
-
-
-def _corrupt(catalog: CatalogFile, kind: type[CatalogObjectBase], uid: str, what: str) -> CorruptCatalogError:
-    return CorruptCatalogError(
-        f"{kind.table} '{uid}' of '{catalog.path}' is damaged: {what}; nothing was taken, mend or delete it there"
-    )
-
-
-def _is_in_place(values: Mapping[str, Stored], href: str) -> bool:
-    """Return whether the href of an image that is read names a file of this machine; that of a remote one is text."""
-    return values["storage_state"] == StorageState.AVAILABLE.value and is_local(href)
-
-
-def _told(catalog: CatalogFile, values: Mapping[str, Stored], files: list[File]) -> list[File]:
-    """Return files as two catalogs say them alike: an owned one has another name in each."""
-    return [
-        replace(file, href="owned")
-        if file.owned
-        else replace(file, href=str(catalog.path_of(file)))
-        if file.href is not None and _is_in_place(values, file.href)
-        else file
-        for file in files
-    ]
 
 
 def _copied(
@@ -343,7 +265,7 @@ def _copied(
         for number, (href, file) in enumerate(shown(copies.items(), "copying files", "files", progress)):
             temporary = owner.with_name(f"{owner.name}.{number}")
             stack.callback(temporary.unlink, missing_ok=True)
-            source = other.path_of(file)
+            source = other.location_of(file)
             state = None if source.is_file() else "is missing"
             if state is None and copy_checked(source, folder, temporary.name) != (file.size_bytes, file.hash):
                 state = "is not what was written"
@@ -368,7 +290,7 @@ def _write(catalog: CatalogFile, other: CatalogFile, changes: list[_Change], tem
             for href, temporary in temporaries.items():
                 folder.publish(temporary, href)
             for kind, several in itertools.groupby(changes, key=lambda change: change.kind):
-                for chunk in _chunks(list(several)):
+                for chunk in chunks(list(several)):
                     transaction.bound_memory()
                     wanted = {change.row[0]: change for change in chunk}
                     with other.database.read() as theirs:
@@ -407,7 +329,8 @@ def _write_one(
         row_id = rows.insert(connection, table, values)
     else:
         row_id, _ = change.replaces
-        discarded = rows.discard_files(connection, [row_id]) if change.kind is Image else []
+        if change.kind is Image:
+            discarded = rows.discard_files(connection, [row_id], kept=[str(file.href) for file in change.files])
         rows.update(connection, table, row_id, values)
     if change.kind is not Image:
         products.add(row_id if change.kind is Product else int(values["product_id"] or 0))

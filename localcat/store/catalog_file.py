@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self
 
+from localcat.disk.archive import is_archive
 from localcat.disk.filesystem import exists
 from localcat.disk.names import require_usable
 from localcat.disk.ownership import (
@@ -50,7 +51,9 @@ if TYPE_CHECKING:
 
     import sqlite_utils
 
+    from localcat.disk.archive import Location
     from localcat.disk.data_folder import DataFolder
+    from localcat.store.packed import PackedCatalog
 
 DEFAULT_NAME = "catalog.gpkg"
 PATH_VARIABLE = "LOCALCAT"  # the environment variable that names the default catalog
@@ -87,10 +90,13 @@ class CatalogFile:
         The file.
     is_temporary : bool
         Whether its folder is deleted when it is closed, or forgotten.
+    packed : PackedCatalog, optional
+        The archive that it is in, and is read in.
     """
 
-    def __init__(self, database: Database, *, is_temporary: bool = False) -> None:
+    def __init__(self, database: Database, *, is_temporary: bool = False, packed: PackedCatalog | None = None) -> None:
         self.database = database
+        self.packed = packed
         self.is_temporary = is_temporary
         if is_temporary:
             self._remove = weakref.finalize(self, _remove_folder, database.path.parent, os.getpid())
@@ -132,11 +138,22 @@ class CatalogFile:
             raise CatalogNotFoundError(f"there is no catalog at '{file}'; Catalog.create makes one")
         if not file.is_file():
             raise CatalogNotFoundError(f"'{file}' is not a file; name the catalog file itself")
-        opened = cls(Database(file, options=options))
+        opened = cls._of_archive(file, options) if is_archive(file) else cls(Database(file, options=options))
         why = opened.database.check_forbidden()  # reads its settings: a file that is not a catalog is refused now
-        if why is not None and not options.read_only:
+        if why is not None and not options.read_only and opened.packed is None:
             warn_caller(ReadOnlyCatalogWarning(why))
         return opened
+
+    @classmethod
+    def _of_archive(cls, path: Path, options: OpenOptions) -> Self:
+        from localcat.store.packed import PackedCatalog  # brings zipfile, which other catalogs do not need
+
+        if options.spatialite:
+            raise BadRequestError(f"'{path}' is a bundle, which SpatiaLite cannot read; unpack it with Catalog.unpack")
+        packed = PackedCatalog.open(path)
+        database = Database(path, options=replace(options, read_only=True), copy=packed.copy)
+        database.before_opening = packed.require_unchanged
+        return cls(database, packed=packed)
 
     @classmethod
     def open_or_create(cls, path: str | os.PathLike[str], settings: dict[str, str]) -> Self:
@@ -197,6 +214,8 @@ class CatalogFile:
         self.database.close()
         if self.is_temporary:
             self._remove()
+        if self.packed is not None:
+            self.packed.close()
 
     def setting(self, name: str) -> str:
         """Return one of the settings that were made with the catalog, such as ``"namespace"`` or ``"uuid"``."""
@@ -221,9 +240,11 @@ class CatalogFile:
         Raises
         ------
         UnsafePathError
-            If it is a link, in a catalog that is not trusted.
+            If it is a link, in a catalog that is not trusted; or if the catalog is in an archive, and has none.
         """
         from localcat.disk.data_folder import DataFolder  # searches do not need it
+
+        self.require_paths("it has no data folder")
 
         home = self.home()
         if home.is_foreign:
@@ -237,7 +258,9 @@ class CatalogFile:
         return DataFolder(home.path, durable=self.database.durable, marker=marker)
 
     def home(self) -> Home:
-        """Return which data folder the catalog has, and whose it is, as it is on the disk now."""
+        """Return which data folder the catalog has, and whose it is, as it is on the disk now; the archive if any."""
+        if self.packed is not None:
+            return Home(self.path)
         known = self._known_home()
         if known is not None:
             return known
@@ -265,7 +288,9 @@ class CatalogFile:
             return connection.execute(query).fetchone() is not None
 
     def why_read_only(self) -> str | None:
-        """Return why the catalog may not be changed, if its pixels belong to another file; None if they do not."""
+        """Return why the catalog may not be changed: its pixels belong to another file. None if nothing forbids it."""
+        if self.packed is not None:
+            return self.packed.why_read_only
         home = self._known_home()
         if home is None:
             if not self._finds("SELECT 1 FROM image_file LIMIT 1"):
@@ -292,10 +317,12 @@ class CatalogFile:
         Raises
         ------
         UnsafePathError
-            If the file is not on this machine, or its path leads out of the data folder.
+            If the file is not on this machine, has no path of its own since it is in an archive, or its path leads out
+            of the data folder.
         """
         options = self.database.options
         if file.owned:
+            self.require_paths(f"its file '{file.href}' has no path of its own")
             return self.data_folder.find(str(file.href), bring_back=bring_back and not self.database.read_only)
         if file.href is None or not is_local(file.href):
             raise UnsafePathError(
@@ -305,6 +332,23 @@ class CatalogFile:
             return below_roots(file.href, self.path.parent, options.allowed_roots)
         path = Path(file.href)
         return path if path.is_absolute() else self.path.parent / path
+
+    def require_paths(self, why: str) -> None:
+        """Refuse a catalog in an archive for what needs paths of its files; `why` says so.
+
+        Raises
+        ------
+        UnsafePathError
+            If it is one; it says what to do.
+        """
+        if self.packed is not None:
+            raise UnsafePathError(f"'{self.path}' is a bundle, and {why}; unpack it with Catalog.unpack")
+
+    def location_of(self, file: FileReference, *, bring_back: bool = True) -> Location:
+        """Return where the bytes of a file of an image are: as `path_of`, or the member of an archive."""
+        if self.packed is not None and file.owned:
+            return self.packed.member(str(file.href))
+        return self.path_of(file, bring_back=bring_back)
 
     def has_in_place(self, path: Path) -> bool:
         """Return whether a file is the catalog itself, or is indexed in place by an image of it."""

@@ -30,6 +30,7 @@ FILES = "files"  # an attribute of images that is kept in a table of its own
 _BUILT_AT_ONCE = ("image_by_time", "image_without_footprint", "image_file_by_href")
 _IN_MEMORY = 2  # as SQLite numbers the places of temporary files
 HYDRATION_CHUNK = 1000  # rows read at once
+_HEADS_CHUNK = 5000  # of the small rows of `heads`
 
 
 @functools.cache
@@ -249,6 +250,18 @@ def all_row_ids(connection: sqlite3.Connection, table: str) -> list[int]:
     return [row_id for (row_id,) in connection.execute(f"SELECT id FROM {table} ORDER BY uid")]
 
 
+def heads(connection: sqlite3.Connection, table: str, after: str) -> list[tuple[str, int, int]]:
+    """Return the next rows behind a public id, in the order of the public ids.
+
+    Returns
+    -------
+    list of tuple
+        (public id, row id, version)
+    """
+    sql = f"SELECT uid, id, version FROM {table} WHERE uid > ? ORDER BY uid LIMIT ?"
+    return connection.execute(sql, (after, _HEADS_CHUNK)).fetchall()
+
+
 def update(
     connection: sqlite3.Connection,
     table: str,
@@ -342,12 +355,14 @@ def count_of_product(connection: sqlite3.Connection, product_id: int) -> tuple[i
     return bands, images
 
 
-def discard_files(connection: sqlite3.Connection, image_ids: Sequence[int]) -> list[str]:
-    """Put the owned files of images into the trash; return their paths, to be unlinked after the commit."""
-    wanted = json.dumps(list(image_ids))
-    owned = "FROM image_file WHERE owned AND image_id IN (SELECT value FROM json_each(?))"
-    hrefs = [found[0] for found in connection.execute(f"SELECT href {owned}", (wanted,))]
-    connection.execute(f"INSERT OR IGNORE INTO trash (href) SELECT href {owned}", (wanted,))
+def discard_files(connection: sqlite3.Connection, image_ids: Sequence[int], *, kept: Sequence[str] = ()) -> list[str]:
+    """Put the owned files of images, but for some, into the trash; return their paths, to unlink after the commit."""
+    found = connection.execute(
+        "SELECT href FROM image_file WHERE owned AND image_id IN (SELECT value FROM json_each(?))",
+        (json.dumps(list(image_ids)),),
+    )
+    hrefs = [href for (href,) in found if href not in kept]
+    put_in_trash(connection, hrefs)
     return hrefs
 
 

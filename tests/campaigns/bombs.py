@@ -83,6 +83,7 @@ def rows(path: Path) -> Iterator[tuple[str, Callable[[], Any]]]:
         ("extra_properties", mapping),
         ("extra_properties", '{"a":' + "9" * 10**6 + "}"),
         ("extra_properties", "{" + ",".join(['"a":1'] * 10**5) + "}"),
+        ("extra_properties", "{" + "".join(f'"k{n}":1,' for n in range(10**5)) + f'"k{10**5 - 1}":1}}'),
         ("geotrans", deep),
         ("acquired", 2**63 - 1),
         ("cs_code", "x" * 10**7),

@@ -12,6 +12,7 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 MEGABYTES = 300
+SECONDS = 20  # of the processor: many times what is needed, and far below what something quadratic takes
 HARMLESS = ("extra_properties of", "cs_code of")  # large, but nothing that grows: they are read as they are
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits and measures memory as Linux does")
@@ -33,5 +34,6 @@ def test_bombs_are_refused_with_little_memory(tmp_path: Path) -> None:
     assert [one for one in found if one["outcome"].startswith("foreign")] == []
     assert [one for one in found if one["outcome"] == "done" and not one["name"].startswith(HARMLESS)] == []
     assert [one for one in found if one["taken"] > MEGABYTES] == []
+    assert [one for one in found if one["seconds"] > SECONDS] == []
     slowest, most = max(found, key=lambda one: one["seconds"]), max(one["taken"] for one in found)
     print(f"\nbombs: {len(found)} tried, {most} MB, slowest {slowest['seconds']:.2f} s ({slowest['name']})")

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.campaigns import corruption
+from tests.campaigns.tracing import EVERY
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 BATCH = 250  # files a process; one that crashes ends its batch
@@ -103,14 +104,16 @@ def judge_rasters(tally: Tally, count: int) -> None:
 
 @pytest.mark.campaign
 def test_ten_thousand_damaged_catalogs(tmp_path: Path) -> None:
-    tally = campaign("catalogs", tmp_path, 1_000, 10_000)
+    count = 10_000 // EVERY
+    tally = campaign("catalogs", tmp_path, 1_000, count)
     print(f"\ndamaged catalogs: {tally}")
-    judge(tally, 10_000)
+    judge(tally, count)
 
 
 @pytest.mark.campaign
 def test_six_thousand_damaged_rasters(tmp_path: Path) -> None:
-    tally = campaign("rasters", tmp_path, 1_000, 6_000)
+    count = 6_000 // EVERY
+    tally = campaign("rasters", tmp_path, 1_000, count)
     print(f"\ndamaged rasters: {tally}")
-    judge_rasters(tally, 6_000)
+    judge_rasters(tally, count)
     assert tally.busiest <= 0.5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy
 import pytest
+import shapely
 from affine import Affine
 
 from localcat import AOI, Catalog, Image, testing
@@ -306,3 +308,14 @@ def test_an_area_may_be_a_context(survey: Catalog, tmp_path: Path) -> None:
     middle = AOI(bounds=(west, south, (west + east) / 2, north))
     with opened(survey.bundle(tmp_path / "kit.zip", clip=middle)) as kit:
         assert Image.get(image.id, catalog=kit).x_pixels in (24, 25)
+
+
+@pytest.mark.parametrize(("corners", "kept"), [(32, 33), (20_000, 5)])
+def test_the_manifest_says_which_area_it_was(survey: Catalog, tmp_path: Path, corners: int, kept: int) -> None:
+    """One of very many corners as the box around it, since a list that is too long is not unpacked."""
+    area = Image.get("acme:guide:day-1", catalog=survey).geometry.centroid.buffer(0.001, quad_segs=corners // 4)
+    with opened(survey.bundle(tmp_path / "kit.zip", clip=area)):
+        pass
+    with zipfile.ZipFile(tmp_path / "kit.zip") as archive:
+        clip = shapely.from_wkt(json.loads(archive.read("manifest.json"))["clip"])
+    assert (len(clip.exterior.coords), clip.bounds) == (kept, area.bounds)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import sqlite3
 import stat
+import struct
+import tempfile
 import zipfile
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Iterable
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,15 @@ import pytest
 
 from localcat import Catalog
 from localcat.errors import CatalogExistsError, CatalogNotFoundError, LocalcatError, UnsupportedCatalogError
+from tests.forged import left_by_bundles, listed, members_of, written
 from tests.interrupted import steps_of, stopped_at
 from tests.small_catalog import fill_guide
+
+
+@pytest.fixture(autouse=True)
+def _own_temporary_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no other test's archives be in the folder for temporary files."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path_factory.mktemp("temporary")))
 
 
 @pytest.fixture(scope="module")
@@ -28,32 +36,6 @@ def kit(tmp_path_factory: pytest.TempPathFactory) -> Path:
         fill_guide(catalog)
         catalog.bundle(folder / "kit.zip")
     return folder / "kit.zip"
-
-
-Members = dict[str, bytes]
-
-
-def members_of(path: Path) -> Members:
-    with zipfile.ZipFile(path) as archive:
-        return {name: archive.read(name) for name in archive.namelist()}
-
-
-def listed(members: Members) -> Members:
-    """Return members with a manifest that names them all, as whoever forges an archive would."""
-    manifest = json.loads(members["manifest.json"])
-    manifest["members"] = {
-        name: {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-        for name, content in members.items()
-        if name != "manifest.json"
-    }
-    return {**members, "manifest.json": json.dumps(manifest).encode()}
-
-
-def written(path: Path, members: Members, **options: Any) -> Path:
-    with zipfile.ZipFile(path, "w", **options) as archive:
-        for name, content in members.items():
-            archive.writestr(zipfile.ZipInfo(name), content, options.get("compression", zipfile.ZIP_STORED))
-    return path
 
 
 @pytest.fixture
@@ -68,11 +50,16 @@ def forge(kit: Path, tmp_path: Path) -> Callable[..., Path]:
     return made
 
 
-def refuse(path: Path, message: str) -> None:
-    before = sorted(path.parent.rglob("*"))
-    with pytest.raises(UnsupportedCatalogError, match=message):
-        Catalog.unpack(path)
-    assert sorted(path.parent.rglob("*")) == before
+DOORS: tuple[Callable[[Path], object], ...] = (Catalog.unpack, Catalog.open)
+
+
+def refuse(path: Path, message: str, doors: Iterable[Callable[[Path], object]] = DOORS) -> None:
+    """Check that an archive is neither unpacked nor opened where it is, and that nothing is left anywhere."""
+    before = sorted(path.parent.rglob("*")), left_by_bundles()
+    for door in doors:
+        with pytest.raises(UnsupportedCatalogError, match=message):
+            door(path)
+        assert (sorted(path.parent.rglob("*")), left_by_bundles()) == before
 
 
 def test_an_archive_becomes_a_folder_beside_it(kit: Path, tmp_path: Path) -> None:
@@ -88,13 +75,6 @@ def test_an_archive_becomes_a_folder_beside_it(kit: Path, tmp_path: Path) -> Non
     assert sorted(path.name for path in tmp_path.iterdir()) == ["other", "trip", "trip.zip"]
 
 
-def test_an_archive_that_is_opened_says_what_to_do(kit: Path) -> None:
-    with pytest.raises(
-        UnsupportedCatalogError, match=r"is not a SQLite file; unpack a bundle with Catalog.unpack first"
-    ):
-        Catalog.open(kit)
-
-
 def test_nothing_that_is_there_is_written_over(kit: Path, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     with pytest.raises(CatalogExistsError, match=r"mine' already exists; choose another name, or move it away"):
@@ -108,7 +88,8 @@ def test_nothing_that_is_there_is_written_over(kit: Path, tmp_path: Path) -> Non
 @pytest.mark.parametrize("content", [b"", b"no archive", b"PK\x03\x04", b"PK\x05\x06" + bytes(18), os.urandom(500)])
 def test_another_file_is_no_bundle(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "kit.zip").write_bytes(content)
-    refuse(tmp_path / "kit.zip", "is not a bundle of localcat")
+    is_archive = content.startswith(b"PK")
+    refuse(tmp_path / "kit.zip", "is not a bundle of localcat", DOORS if is_archive else [Catalog.unpack])
 
 
 @pytest.mark.parametrize("length", [0.1, 0.5, 0.9, 0.999])
@@ -124,7 +105,10 @@ def test_one_changed_byte_is_found(kit: Path, tmp_path: Path) -> None:
         entry = next(one for one in archive.infolist() if one.filename.endswith(".tif"))
     content[entry.header_offset + 200] ^= 1
     (tmp_path / "kit.zip").write_bytes(content)
-    refuse(tmp_path / "kit.zip", r"is refused: 'kit.data/.*\.tif'")
+    refuse(tmp_path / "kit.zip", r"is refused: 'kit.data/.*\.tif'", [Catalog.unpack])
+    with Catalog.open(tmp_path / "kit.zip") as catalog:  # which reads no pixels before they are asked for
+        (problem,) = catalog.verify("full").problems
+    assert problem.kind == "wrong content" or problem.kind == "WRONG_CONTENT", problem
 
 
 @pytest.mark.parametrize(
@@ -141,6 +125,18 @@ def test_one_changed_byte_is_found(kit: Path, tmp_path: Path) -> None:
         "a/aux.txt",
         "trailing.",
         "x\x01y",
+        f"kit.data/{'x' * 256}",
+        "..",
+        "a/..",
+        "nul.tif",
+        "kit.data/com1",
+        "a:b",
+        "a?b",
+        "a*b",
+        'a"b',
+        "a|b",
+        "a<b",
+        "trailing ",
     ],
 )
 def test_names_that_lead_elsewhere_are_refused(forge: Callable[..., Path], name: str) -> None:
@@ -175,6 +171,52 @@ def test_a_bomb_is_refused_before_it_is_unpacked(forge: Callable[..., Path]) -> 
     refuse(forge({"kit.data/bomb": bytes(50_000_000)}, compression=zipfile.ZIP_DEFLATED), "is compressed or encrypted")
 
 
+def overlapping(kit: Path, path: Path, count: int) -> Path:
+    """Write an archive in which each of some members is a part of the one before, so that all have the same bytes."""
+    members = members_of(kit)
+    name, size = "x{:03}", len(members["kit.gpkg"])
+    with zipfile.ZipFile(path, "w") as archive:
+        for member, content in members.items():
+            if member != "manifest.json":
+                archive.writestr(zipfile.ZipInfo(member), content)
+        inner = members["kit.gpkg"]
+        for number in reversed(range(count)):  # a member, with its header, is the content of the next one
+            entry = zipfile.ZipInfo(name.format(number))
+            entry.CRC, entry.file_size, entry.compress_size = zlib.crc32(inner), len(inner), len(inner)
+            members[entry.filename] = inner
+            inner = entry.FileHeader(zip64=False) + inner
+        assert archive.fp is not None
+        start = archive.fp.tell()
+        archive.fp.write(inner)
+        for number in range(count):
+            entry = zipfile.ZipInfo(name.format(number))
+            content = members[entry.filename]
+            entry.CRC, entry.file_size, entry.compress_size = zlib.crc32(content), len(content), len(content)
+            entry.header_offset = start + len(inner) - len(content) - len(entry.FileHeader(zip64=False))
+            archive.filelist.append(entry)
+            archive.NameToInfo[entry.filename] = entry
+        archive.start_dir = start + len(inner)
+        archive.writestr(zipfile.ZipInfo("manifest.json"), listed(members)["manifest.json"])
+    assert path.stat().st_size < 4 * size
+    return path
+
+
+def test_members_that_share_their_bytes_are_refused(kit: Path, tmp_path: Path) -> None:
+    refuse(overlapping(kit, tmp_path / "kit.zip", 50), "its members have more bytes than it has itself")
+
+
+def test_a_manifest_longer_than_its_members_need_is_refused_unread(forge: Callable[..., Path]) -> None:
+    manifest = b'{"x": [' + b"[]," * 1_000_000 + b"[]]}"
+    refuse(
+        forge({"manifest.json": manifest}, is_listed=False), "its manifest.json has 3,000,011 bytes, too many for 6 "
+    )
+
+
+@pytest.mark.parametrize("name", ["kit.gpkg/x", "kit.data", "KIT.DATA/acme-guide"])
+def test_a_member_inside_of_another_one_is_refused(forge: Callable[..., Path], name: str) -> None:
+    refuse(forge({name: b"x"}), r"'kit\.(gpkg|data|data/acme-guide)' is a file and a folder")
+
+
 def test_what_the_manifest_does_not_name_is_refused(forge: Callable[..., Path], kit: Path) -> None:
     refuse(forge({"extra.txt": b"x"}, is_listed=False), "'extra.txt' is not in its manifest.json")
 
@@ -204,6 +246,10 @@ def test_content_of_another_hash_or_size_is_refused(forge: Callable[..., Path], 
         (b'{"localcat-bundle": 1, "catalog": 7, "members": {}}', "names no catalog in it"),
         (
             b'{"localcat-bundle": 1, "catalog": "kit.gpkg", "members": {"kit.gpkg": {"size": -1, "sha256": "x"}}}',
+            "has no size or no hash of 'kit.gpkg'",
+        ),
+        (
+            b'{"localcat-bundle": 1, "catalog": "kit.gpkg", "members": {"kit.gpkg": {"size": 1e400, "sha256": "x"}}}',
             "has no size or no hash of 'kit.gpkg'",
         ),
         (b"\xff\xfe", "its manifest.json is damaged"),
@@ -246,6 +292,55 @@ def test_rows_that_name_files_elsewhere_are_refused(forge: Callable[..., Path], 
 def test_rows_that_name_no_member_are_refused(forge: Callable[..., Path], kit: Path) -> None:
     name = next(name for name in members_of(kit) if name.endswith(".tif"))
     refuse(forge({name: None}), "is refused: its catalog names the file 'acme-guide/.*tif', which is not in it")
+
+
+def test_two_catalogs_are_one_too_many(forge: Callable[..., Path], kit: Path) -> None:
+    refuse(forge({"other.gpkg": members_of(kit)["kit.gpkg"]}), "it has two catalogs, 'kit.gpkg' and 'other.gpkg'")
+
+
+def test_a_data_folder_of_another_catalog_is_refused(forge: Callable[..., Path]) -> None:
+    marker = b'{"catalog": "00000000000000000000000000000000", "file": "kit.gpkg"}'
+    refuse(forge({"kit.data/.localcat.json": marker}), "its folder 'kit.data' belongs to another catalog")
+
+
+@pytest.mark.parametrize(
+    ("place", "format", "value"),
+    [(0, "<4s", b"PK\x03\x05"), (6, "<H", 1), (8, "<H", 8), (26, "<H", 3), (28, "<H", 60_000), (30, "<1s", b"z")],
+    ids=["signature", "encrypted", "deflated", "a short name", "a long extra field", "another name"],
+)
+def test_a_member_whose_own_header_says_something_else_is_refused(
+    kit: Path, tmp_path: Path, place: int, format: str, value: Any
+) -> None:
+    content = bytearray(kit.read_bytes())
+    with zipfile.ZipFile(kit) as archive:
+        entry = next(one for one in archive.infolist() if one.filename.endswith(".tif"))
+    struct.pack_into(format, content, entry.header_offset + place, value)
+    (tmp_path / "kit.zip").write_bytes(content)
+    with Catalog.open(tmp_path / "kit.zip") as catalog:
+        image = next(image for image in catalog.images if (image.files or [])[0].href in entry.filename)
+        with pytest.raises(UnsupportedCatalogError, match="is refused: .* is damaged: its header is not that of"):
+            image.ndarray("blue")
+        assert not catalog.verify("full").ok
+
+
+def test_members_that_share_bytes_are_refused(kit: Path, tmp_path: Path) -> None:
+    """Of which a small archive would make large files: every member holds all that are behind it."""
+    names = [f"kit.data/{number}.bin" for number in range(3)]
+    with zipfile.ZipFile(tmp_path / "kit.zip", "w") as archive:
+        for name, content in listed({**members_of(kit), **dict.fromkeys(names, b"x" * 5000)}).items():
+            archive.writestr(zipfile.ZipInfo(name), content)
+        for name in names:
+            entry = archive.getinfo(name)
+            entry.file_size = entry.compress_size = 5050
+    refuse(tmp_path / "kit.zip", "shares bytes with another member")
+
+
+def test_two_entries_of_one_member_are_refused(kit: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "kit.zip", "w") as archive:
+        for name, content in listed({**members_of(kit), "kit.data/a": b"x", "kit.data/b": b"x"}).items():
+            archive.writestr(zipfile.ZipInfo(name), content)
+        archive.getinfo("kit.data/b").header_offset = archive.getinfo("kit.data/a").header_offset
+    refuse(tmp_path / "kit.zip", "shares bytes with another member")
 
 
 def test_wherever_it_is_interrupted_nothing_half_is_left(kit: Path, tmp_path: Path) -> None:

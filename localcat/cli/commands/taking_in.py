@@ -11,11 +11,15 @@ import localcat
 from localcat.cli import completing
 from localcat.cli.choosing import product_id
 from localcat.cli.commands.changing import Assignment, assigned
-from localcat.cli.door import advise, command, say, tell
+from localcat.cli.door import NOT_ALIKE, advise, command, say, tell
 from localcat.cli.opening import opened, two_paths
+from localcat.cli.output import Output, prints
 
 if TYPE_CHECKING:
     from localcat.sharing.merge import Policy
+
+
+DIFF_COLUMNS = ("id", "kind", "change", "attribute", "ours", "theirs")
 
 
 @command("init", examples=("init survey.gpkg", "init survey.gpkg --org acme"))
@@ -67,6 +71,26 @@ def upload_command(
             if event.severity == "WARNING":
                 advise(event.message, err=True)
         say(image.id)
+
+
+@command("diff", examples=("diff ../colleague/survey.gpkg", "diff survey.gpkg monday.gpkg --csv -o differences.csv"))
+@click.argument("paths", nargs=-1, required=True, metavar="[CATALOG] OTHER", type=click.Path(path_type=Path))
+@prints(formats=("table", "json", "nl", "csv", "tsv", "ids"))
+def diff_command(paths: tuple[Path, ...], out: Output) -> None:
+    """Show in what the catalog OTHER differs from CATALOG; neither is changed.
+
+    A row is an object that only one of them has, or an attribute of an object that both have. Files differ if their
+    size or sha256 does. The exit status is 0 if they are alike, 3 if they differ, and 1 if they could not be compared.
+    """
+    mine, other = two_paths(paths)
+    with opened(mine) as found:
+        report = found.diff(other)
+    if out.format == "ids":
+        out.lines(dict.fromkeys(one.id for one in report.differences))
+    else:
+        out.rows(report.rows(), DIFF_COLUMNS)
+    say(report.summary, err=True)
+    click.get_current_context().exit(NOT_ALIKE if report else 0)
 
 
 @command("merge", examples=("merge ../colleague/survey.gpkg", "merge survey.gpkg other.gpkg --policy ours --dry-run"))

@@ -6,9 +6,9 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from localcat.disk.archive import Location, Member
 from localcat.disk.paths import is_local
 from localcat.errors import LocalcatError
 from localcat.interop.stac.values import is_number
@@ -163,18 +163,20 @@ def default_keys(bands: Sequence[Band]) -> list[str]:
     return keys
 
 
-def location_of(file: File, image: Image) -> str:
-    """Return where a file is, for a program that knows no catalog: its absolute path, or its URL."""
-    path = local_path_of(file, image)
-    return (file.href or file.provider_href or "") if path is None else path.as_posix()
+def address_of(file: File, image: Image) -> str:
+    """Return where a file is, for a program that knows no catalog: its absolute path, GDAL's name of it, or its URL."""
+    found = location_of(file, image)
+    if found is None:
+        return file.href or file.provider_href or ""
+    return found.gdal_name if isinstance(found, Member) else found.as_posix()
 
 
-def local_path_of(file: File, image: Image) -> Path | None:
-    """Return the path of a file that is here, or None for one that is not, or may not be opened."""
+def location_of(file: File, image: Image) -> Location | None:
+    """Return where the bytes of a file are that is here, or None for one that is not, or may not be opened."""
     if file.href is None or not (file.owned or is_local(file.href)):
         return None
     try:
-        return image._catalog.file.path_of(file)
+        return image._catalog.file.location_of(file)
     except LocalcatError:
         return None
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from localcat.errors import AttributeValidationError, LocalcatError
-from localcat.interop.stac.assets import OWN, Layout, layout_of, location_of
+from localcat.interop.stac.assets import OWN, Layout, address_of, layout_of
 from localcat.interop.stac.values import ANY_TIME, VALUES, fits_stac, is_number, is_size, read_time, write_time
 from localcat.json_text import loads
 from localcat.models.image import Image
@@ -32,7 +32,7 @@ _NOT_SAID = {"id", "name", "product_id", "created", "modified", "extra_propertie
 
 
 def stac_item(
-    image: Image, layout: Layout | None = None, *, locate: Callable[[File, Image], str] = location_of
+    image: Image, layout: Layout | None = None, *, locate: Callable[[File, Image], str] = address_of
 ) -> dict[str, Any]:
     """Return an image as a STAC Item.
 

@@ -17,7 +17,7 @@ from localcat.disk.paths import absolute, href_between
 from localcat.disk.staging import staged
 from localcat.errors import BadRequestError, CatalogExistsError, CorruptImageError
 from localcat.interop.chosen import chosen_images
-from localcat.interop.stac.assets import Layout, layout_of, local_path_of
+from localcat.interop.stac.assets import Layout, layout_of, location_of
 from localcat.interop.stac.collections import Extent, collection_of
 from localcat.interop.stac.items import stac_item
 from localcat.interop.stac.report import StacExport
@@ -27,6 +27,7 @@ from localcat.progress import shown
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from localcat.disk.archive import Location
     from localcat.models.attributes.values import File
     from localcat.models.backend import Backend
     from localcat.models.image import Image
@@ -95,6 +96,8 @@ def write_tree(
     target = absolute(dest)
     if os.path.lexists(target):
         raise CatalogExistsError(f"there is something at '{target}' already; choose a folder that does not exist")
+    if not copy:
+        catalog.file.require_paths("Items cannot link to files in it, which copy=True copies")
     images = chosen_images(catalog, search)
     report = StacExport(target / "catalog.json")
     with staged(target) as room, write_errors(target):
@@ -144,7 +147,7 @@ def _write_item(
     ]
     names = Names()
     for position, file in enumerate(image.files or []):
-        path = local_path_of(file, image)
+        path = location_of(file, image)
         asset = item["assets"].get(collection.layout.key_of(position)) if path is not None else None
         if path is None or asset is None:
             continue
@@ -154,7 +157,7 @@ def _write_item(
             report.size_bytes += _copy(path, folder / copied, file)
             asset["href"] = f"./{copied}"
         else:
-            asset["href"] = href_between(path, target / collection.folder / name)
+            asset["href"] = href_between(Path(path), target / collection.folder / name)
     _write_json(folder / f"{name}.json", item)
     collection.link(f"./{name}/{name}.json")
     collection.extent.widen(item, image)
@@ -205,7 +208,7 @@ def _text(document: Mapping[str, Any]) -> str:
     return json.dumps(document, ensure_ascii=False, allow_nan=False)
 
 
-def _copy(source: Path, dest: Path, file: File) -> int:
+def _copy(source: Location, dest: Path, file: File) -> int:
     with source.open("rb") as read, dest.open("xb") as write:
         size, sha256 = hash_stream(read.read, write.write)
     if file.hash is not None and sha256 != file.hash:

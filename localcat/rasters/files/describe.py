@@ -6,13 +6,13 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 from os import PathLike
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rasterio.crs import CRS
 from rasterio.enums import ColorInterp
 from rasterio.errors import CRSError
 
+from localcat.disk.archive import size_of
 from localcat.earth.contexts.grid import Grid
 from localcat.earth.crs import crs_code, proj4_text
 from localcat.earth.projecting import has_same_definition
@@ -21,7 +21,7 @@ from localcat.rasters.files.control_points import ControlPoints, control_points_
 from localcat.rasters.files.dtypes import common_dtype, data_type_name
 from localcat.rasters.files.environment import stated_errors
 from localcat.rasters.files.footprint import corner_names, footprint
-from localcat.rasters.files.opening import MAX_RASTER_BYTES, open_raster, structure
+from localcat.rasters.files.opening import MAX_RASTER_BYTES, open_raster, plain_location, structure
 from localcat.rasters.files.sources import has_own_mask, own_alphas, own_nodata
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def describe(path: str | PathLike[str], *, max_bytes: int | None = MAX_RASTER_BY
     Parameters
     ----------
     path : str or path
-        A regular file; see `localcat.rasters.files.opening.open_raster`.
+        A regular file, or the member of an archive; see `localcat.rasters.files.opening.open_raster`.
     max_bytes : int, optional
         Largest decoded size of the raster; None for no limit.
 
@@ -132,7 +132,8 @@ def describe(path: str | PathLike[str], *, max_bytes: int | None = MAX_RASTER_BY
         One of its subclasses, if the file is unsafe, damaged or too large.
     """
     with open_raster(path, max_bytes=max_bytes) as dataset, stated_errors(path):
-        return _description(dataset)
+        size = size_of(plain_location(path))
+        return _description(dataset, 0 if size is None else size)
 
 
 def native_grid(dataset: DatasetReader) -> Grid | None:
@@ -241,7 +242,7 @@ def band_info(
     return entry
 
 
-def _description(dataset: DatasetReader) -> RasterDescription:
+def _description(dataset: DatasetReader, size_bytes: int) -> RasterDescription:
     colors, grid = dataset.colorinterp, native_grid(dataset)
     compression = structure(dataset, "COMPRESSION")
     return RasterDescription(
@@ -267,7 +268,7 @@ def _description(dataset: DatasetReader) -> RasterDescription:
         units=tuple(dataset.units),
         tags=dict(dataset.tags()),
         compression=None if compression is None else compression.lower(),
-        size_bytes=Path(dataset.name).stat().st_size,
+        size_bytes=size_bytes,
         control_points=None if grid is not None else control_points_of(dataset),
         has_rpc=grid is None and bool(dataset.tags(ns="RPC")),
     )

@@ -15,6 +15,7 @@ import numpy
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.io import DatasetReader
 
+from localcat.disk.archive import Location, Member
 from localcat.earth.crs import without_files
 from localcat.errors import CorruptImageError, InvalidArrayError, TooLargeError, UnsafePathError
 from localcat.rasters.files.environment import raster_environment, read_errors, stated_errors
@@ -53,7 +54,7 @@ def open_raster(
     Parameters
     ----------
     path : str or path
-        A regular file; no symbolic link, no URL, no virtual file of GDAL.
+        A regular file, or a member of an archive; no symbolic link, no URL, no virtual file of GDAL.
     overview_level : int, optional
         Open this overview (0 is the finest) instead of the full resolution.
     max_bytes : int, optional
@@ -75,7 +76,8 @@ def open_raster(
         If there is no such file.
     """
     with read_errors(path):
-        plain = plain_path(path)
+        plain = plain_location(path)
+        name = plain.gdal_name if isinstance(plain, Member) else str(plain)
         driver, is_georeferenced = _signature(plain)
         options: dict[str, Any] = {} if overview_level is None else {"overview_level": overview_level}
         with raster_environment(threads=threads):
@@ -83,7 +85,7 @@ def open_raster(
                 try:
                     # What rasterio.open does with a path, without the environment of its own that it would add.
                     with stated_errors(plain):
-                        dataset = DatasetReader(str(plain), driver=driver, sharing=False, **options)
+                        dataset = DatasetReader(name, driver=driver, sharing=False, **options)
                 except NotGeoreferencedWarning as error:  # only where warnings are errors, and the header is damaged
                     raise CorruptImageError(f"{plain} has a damaged transform; restore it from a copy") from error
             with dataset:
@@ -93,6 +95,11 @@ def open_raster(
                     if dataset.crs is not None:
                         without_files(dataset.crs)
                 yield dataset
+
+
+def plain_location(path: str | PathLike[str]) -> Location:
+    """Return a member of an archive as it is, and anything else as `plain_path` does."""
+    return path if isinstance(path, Member) else plain_path(path)
 
 
 def plain_path(path: str | PathLike[str]) -> Path:
@@ -138,7 +145,7 @@ def quiet_threads() -> Iterator[None]:
         yield
 
 
-def _signature(path: Path) -> tuple[str, bool]:
+def _signature(path: Location) -> tuple[str, bool]:
     """Return the driver that the first bytes ask for, and whether the header holds a geotransform for sure."""
     with path.open("rb") as file:
         head = file.read(12)
@@ -148,7 +155,7 @@ def _signature(path: Path) -> tuple[str, bool]:
     raise CorruptImageError(f"{path} is neither a GeoTIFF nor a JPEG 2000 file; convert it to one of them")
 
 
-def _check_pixels(dataset: DatasetReader, path: Path, max_bytes: int | None) -> None:
+def _check_pixels(dataset: DatasetReader, path: Location, max_bytes: int | None) -> None:
     """Raise an error if the pixels of an open raster are of no use here, or too many."""
     if any(dtype.startswith("complex") for dtype in dataset.dtypes):  # one of these types is none of numpy's
         raise InvalidArrayError(

@@ -33,7 +33,7 @@ class BandSource:
     Parameters
     ----------
     path : str or path
-        A GeoTIFF or JPEG 2000 file.
+        A GeoTIFF or JPEG 2000 file, or the `Member` of an archive.
     index : int
         GDAL's number of the band, counted from 1.
     nodata : float, optional
@@ -65,6 +65,11 @@ class Request:
     declared: Collection[tuple[str, int]] = ()  # path and number of alpha bands: `alpha` alone says whether they count
 
     @property
+    def path(self) -> str | PathLike[str]:
+        """The file."""
+        return self.sources[self.positions[0]].path
+
+    @property
     def indexes(self) -> list[int]:
         """GDAL's numbers of the bands to read."""
         return [self.sources[at].index for at in self.positions]
@@ -73,7 +78,7 @@ class Request:
         """Return what hides pixels of all bands: whether the internal mask does, and GDAL's numbers of alpha bands."""
         if not self.mask_alpha:
             return False, []
-        path = fspath(self.sources[self.positions[0]].path)
+        path = fspath(self.path)
         alphas = [number for number in own_alphas(dataset) if (path, number) not in self.declared]
         return has_own_mask(dataset), alphas
 

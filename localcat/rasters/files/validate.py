@@ -7,7 +7,7 @@ from os import PathLike
 from typing import Final
 
 from localcat.rasters.files.environment import read_errors
-from localcat.rasters.files.opening import plain_path
+from localcat.rasters.files.opening import plain_location
 from localcat.rasters.files.tiff import (
     IMAGE_LENGTH,
     IMAGE_WIDTH,
@@ -65,7 +65,7 @@ def validate_cog(path: str | PathLike[str]) -> CogReport:
         If the path is not a regular file.
     """
     with read_errors(path):
-        plain = plain_path(path)
+        plain = plain_location(path)
         with plain.open("rb") as file:
             return _report(TiffFile(file, name=str(plain)))
 

@@ -67,7 +67,8 @@ def read_point(
     files: dict[str, list[int]] = {}
     for position, source in enumerate(sources):
         files.setdefault(fspath(source.path), []).append(position)
-    for path, positions in files.items():
+    for positions in files.values():
+        path = sources[positions[0]].path
         with open_raster(path, max_bytes=None) as dataset:
             check_indexes(dataset, [sources[at].index for at in positions])
             native = native_grid(dataset)

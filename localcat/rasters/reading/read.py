@@ -134,7 +134,7 @@ def read_bands(
     for position, source in enumerate(sources):
         files.setdefault(fspath(source.path), []).append(position)
     if dtype is None:
-        names = [name for path, positions in files.items() for name in _data_types(path, sources, positions)]
+        names = [name for positions in files.values() for name in _data_types(sources, positions)]
         dtype = numpy_dtype(common_dtype(names))
     wanted = numpy_dtype(data_type_name(dtype))
     pixels = len(sources) * part.height * part.width
@@ -150,11 +150,11 @@ def read_bands(
         values, mask = numpy.ma.getdata(out), numpy.ma.getmaskarray(out)
         if region is None:
             region = slice(0, grid.height), slice(0, grid.width)
-        for path, positions in files.items():
+        for positions in files.values():
             opacity = None if alpha is None else sources[alpha]
             method = method_of(resampling)
             request = Request(sources, positions, method, mask_nodata, threads, opacity, mask_alpha, declared_alphas)
-            _read_file(path, request, grid, region, values, mask)
+            _read_file(request, grid, region, values, mask)
         if cutline is not None:
             mask |= outside_cutline(cutline, part, all_touched=all_touched)
     return out
@@ -202,8 +202,8 @@ def read_native(
         return numpy.ma.MaskedArray(values, mask=mask)
 
 
-def _data_types(path: str, sources: Sequence[BandSource], positions: list[int]) -> list[str]:
-    with open_raster(path, max_bytes=None) as dataset:
+def _data_types(sources: Sequence[BandSource], positions: list[int]) -> list[str]:
+    with open_raster(sources[positions[0]].path, max_bytes=None) as dataset:
         check_indexes(dataset, [sources[at].index for at in positions])
         return [data_type_name(dataset.dtypes[sources[at].index - 1]) for at in positions]
 
@@ -215,10 +215,9 @@ def check_indexes(dataset: DatasetReader, indexes: Sequence[int]) -> None:
             raise BadRequestError(f"{dataset.name} has bands 1 to {dataset.count}, not {index}")
 
 
-def _read_file(
-    path: str, request: Request, grid: Grid, region: Region, values: NDArray[Any], mask: NDArray[numpy.bool_]
-) -> None:
+def _read_file(request: Request, grid: Grid, region: Region, values: NDArray[Any], mask: NDArray[numpy.bool_]) -> None:
     """Read the bands of one file into their positions in the result."""
+    path = request.path
     with open_raster(path, max_bytes=None, threads=request.threads) as dataset:
         check_indexes(dataset, request.indexes)
         native = native_grid(dataset)

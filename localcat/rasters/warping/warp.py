@@ -106,7 +106,7 @@ def _declared_opacity(raster: Raster, request: Request) -> Opacity | None:
     alpha = request.alpha
     if alpha is None:
         return None
-    if fspath(alpha.path) == fspath(request.sources[request.positions[0]].path):
+    if fspath(alpha.path) == fspath(request.path):
         return Opacity(raster.dataset.name, str(alpha.index), raster.level)
     with open_raster(alpha.path, max_bytes=None) as beside:
         if raster.level is not None and raster.level >= len(beside.overviews(1)):

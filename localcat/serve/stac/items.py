@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 from localcat.errors import NotFoundError
 from localcat.expressions.properties import properties as p
-from localcat.interop.stac.assets import Layout, layout_of, local_path_of
+from localcat.interop.stac.assets import Layout, layout_of, location_of
 from localcat.interop.stac.items import stac_item
 from localcat.serve.answers import GEOJSON, as_json, encoded, link, part
 from localcat.serve.files import url_of
@@ -57,7 +57,7 @@ class Items:
         item = stac_item(image, layout, locate=self._locate)
         for position, file in enumerate(image.files or []):
             asset = (item.get("assets") or {}).get(layout.key_of(position))
-            if isinstance(asset, dict) and local_path_of(file, image) is not None:
+            if isinstance(asset, dict) and location_of(file, image) is not None:
                 asset["href"] = self._locate(file, image)
         own = collection_url(self._asked, product_id)
         item["id"], item["collection"] = str(image.name), product_id
@@ -71,7 +71,7 @@ class Items:
         return item
 
     def _locate(self, file: File, image: Image) -> str:
-        path = local_path_of(file, image)
+        path = location_of(file, image)
         if path is None:
             return file.href or file.provider_href or ""
         return url_of(self._asked.base, image, (image.files or []).index(file), path)

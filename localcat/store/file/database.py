@@ -74,6 +74,8 @@ class Database:
         What to write into a new catalog's table ``meta``. While the file is missing, reads find an empty catalog.
     versions : Migrations, optional
         The schema versions that are known; those of `schema.migrations` when left out.
+    copy : Path, optional
+        A copy of the file that nobody changes, which SQLite reads in its place.
     backports : collection of str
         The releases of SQLite before `journal.FIRST_SAFE` with which a write-ahead log is safe too.
     """
@@ -86,9 +88,11 @@ class Database:
         durable: bool = True,
         settings: dict[str, str] | None = None,
         versions: schema.Migrations | None = None,
+        copy: Path | None = None,
         backports: Collection[str] = journal.BACKPORTS,
     ) -> None:
         self.path = path
+        self._file = copy or path
         self.options = options or OpenOptions()
         self.durable = durable
         self._backports = backports
@@ -249,7 +253,7 @@ class Database:
                 seconds = self.options.seconds
                 stack.enter_context(locks.alone(seconds) if alone else locks.shared(seconds))
             mode: Mode = "rw" if alone else self._mode()
-            connection = connect(self.path, mode, self.options, durable=self.durable)
+            connection = connect(self._file, mode, self.options, durable=self.durable)
             stack.callback(connection.close)
             if alone:
                 connection.execute(f"PRAGMA {SPILLS_PAGES}")
@@ -359,7 +363,7 @@ class Database:
         mode: Mode = "immutable" if self._mode() == "immutable" else "ro"
         locks = self._locks()
         with sqlite_errors(self.path), locks.shared(self.options.seconds):
-            connection = connect_as(ReadingConnection, self.path, mode, self.options, durable=self.durable)
+            connection = connect_as(ReadingConnection, self._file, mode, self.options, durable=self.durable)
             views.make(connection)
         connection.guard(locks, self.options.seconds)
         return connection
@@ -473,7 +477,7 @@ class Database:
         try:
             with ExitStack() as stack:
                 with locks.shared(options.seconds):
-                    connection = connect(self.path, mode, options, durable=self.durable)
+                    connection = connect(self._file, mode, options, durable=self.durable)
                     stack.callback(connection.close)
                     is_older = self._is_older(connection)
                 if is_older:
@@ -505,6 +509,8 @@ class Database:
     def _mode(self) -> Mode:
         if not self.read_only:
             return "rw"
+        if self._file != self.path:
+            return "immutable"
         # A write-ahead log needs files beside the catalog, even for reading; where nothing can change, it does not.
         is_still = not self._is_writable and journal.is_wal(self.path) and not journal.leftovers(self.path)
         return "immutable" if is_still and file_system_of(self.path).is_read_only else "ro"
@@ -527,9 +533,8 @@ class Database:
 
     def _require_writing(self) -> None:
         if self.options.read_only:
-            raise ReadOnlyCatalogError(
-                f"catalog '{self.path}' is open for reading only; open it without read_only=True"
-            )
+            why = f"catalog '{self.path}' is open for reading only; open it without read_only=True"
+            raise ReadOnlyCatalogError(self.why_forbidden() or why)
         if not self._is_writable:
             self._is_writable = self._can_be_written()  # a disk may have become writable since it was looked at
         if not self._is_writable:

@@ -66,9 +66,7 @@ def translated(error: Exception, path: Path | str) -> ClientError:
     if primary == sqlite3.SQLITE_READONLY:
         return ReadOnlyCatalogError(f"{where} can only be read ({error}); copy it to a writable folder to change it")
     if primary == sqlite3.SQLITE_NOTADB:
-        is_bundle = str(path).lower().endswith(".zip")
-        way = "open a catalog that localcat created" if not is_bundle else "unpack a bundle with Catalog.unpack first"
-        return UnsupportedCatalogError(f"'{path}' is not a SQLite file; {way}")
+        return UnsupportedCatalogError(f"'{path}' is not a SQLite file; open a catalog that localcat created")
     if primary == sqlite3.SQLITE_CORRUPT or isinstance(error, UnicodeDecodeError | SystemError):
         return CorruptCatalogError(  # SQLite says the same of a disk that does not read
             f"{where} is damaged, or its disk cannot read it ({error}); restore it from a backup"

@@ -41,6 +41,35 @@ def test_an_upload_that_fails_says_why_and_leaves_nothing(kept: Catalog, tmp_pat
     assert not Image.exists("acme:guide:text", catalog=kept)
 
 
+def test_diff_lists_what_another_catalog_has_otherwise(kept: Catalog, tmp_path: Path) -> None:
+    kept.backup(tmp_path / "copy.gpkg", progress=False)
+    alike = invoke("diff", kept.path, tmp_path / "copy.gpkg")
+    assert (alike.exit_code, alike.stdout) == (0, "")
+    assert alike.stderr == "copy.gpkg: alike: 1 product, 2 bands, 4 images\n"
+    with Catalog.open(tmp_path / "copy.gpkg") as copy:
+        image = Image.get("acme:guide:a", catalog=copy)
+        image.cloud_fraction = 0.5
+        image.tags = ["red"]
+        image.save()
+        Image.delete("acme:guide:far", catalog=copy)
+    assert run("diff", tmp_path / "copy.gpkg", "--csv", catalog=kept, status=3).splitlines() == [
+        "id,kind,change,attribute,ours,theirs",
+        'acme:guide:a,image,changed,tags,"[""red"", ""green""]","[""red""]"',
+        "acme:guide:a,image,changed,cloud_fraction,,0.5",
+        "acme:guide:far,image,deleted,,,",
+    ]
+    assert run("diff", tmp_path / "copy.gpkg", "--ids", catalog=kept, status=3) == "acme:guide:a\nacme:guide:far\n"
+    assert run("diff", tmp_path / "copy.gpkg", catalog=kept, status=3).splitlines()[0].split() == [
+        "id",
+        "kind",
+        "change",
+        "attribute",
+        "ours",
+        "theirs",
+    ]
+    assert "there is no catalog" in complaint("diff", kept.path, tmp_path / "none.gpkg")
+
+
 def test_merge_tells_what_it_took(kept: Catalog, tmp_path: Path) -> None:
     with Catalog.create(tmp_path / "new.gpkg", org="acme") as new:
         planned = run("merge", new.path, kept.path, "--dry-run")

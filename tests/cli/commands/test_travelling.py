@@ -53,5 +53,17 @@ def test_what_is_no_bundle_is_told(kept: Catalog, tmp_path: Path) -> None:
     assert complaint("unpack", kept.path) == f"'{kept.path}' is not a bundle of localcat: File is not a zip file"
     (tmp_path / "kit.zip").write_bytes(b"PK")
     told = complaint("ls", catalog=tmp_path / "kit.zip")
-    assert told == f"'{tmp_path / 'kit.zip'}' is not a SQLite file; unpack a bundle with `localcat unpack` first"
+    assert told == f"'{tmp_path / 'kit.zip'}' is not a SQLite file; open a catalog that localcat created"
     assert complaint("unpack", tmp_path / "no.zip") == f"there is no bundle at '{tmp_path / 'no.zip'}'"
+
+
+def test_commands_that_read_take_an_archive(kept: Catalog, tmp_path: Path) -> None:
+    path = tmp_path / "kit.zip"
+    run("bundle", "-o", path, catalog=kept)
+    words = ("-C", str(path))
+    assert run(*words, "search", "--ids") == run("search", "--ids", catalog=kept)
+    assert run(*words, "verify", "--level", "full").startswith("kit.zip (full): ok; ")
+    assert "is a bundle, which is only read" in run(*words, "info")
+    assert "can be read where they are" in run(*words, "doctor")
+    told = complaint(*words, "gc")
+    assert "unpack it with `localcat unpack` to get a catalog" in told

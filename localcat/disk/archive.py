@@ -7,33 +7,142 @@ deflated, since the files of the pixels are compressed already.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
 import stat
+import struct
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeAlias, cast
 
 from localcat import json_text
 from localcat.disk.digest import hash_stream
-from localcat.disk.faults import write_errors
+from localcat.disk.faults import reason_of, write_errors
 from localcat.disk.names import folded, why_unusable
 from localcat.disk.ownership import LOCK_NAMES
 from localcat.disk.paths import absolute
 from localcat.disk.system import flush
-from localcat.errors import CatalogNotFoundError, UnsupportedCatalogError
+from localcat.errors import CatalogNotFoundError, StorageError, UnsupportedCatalogError
 from localcat.progress import shown
-from localcat.rasters.files.environment import read_errors
 
 MANIFEST = "manifest.json"
 VERSION = 1
-_MOST_MANIFEST = 256 << 20  # bytes; a member takes some 150
-_CHUNK = 1 << 20
+_MOST_OF_MEMBER = 1_000  # bytes of a manifest about one member: its name may have 60 characters in each of some folders
+_MOST_ABOUT = 2 << 20  # bytes of all else in it
+_LONGEST_PART = 255  # bytes of the name of a file, on most systems
 _HASH = re.compile(r"[0-9a-f]{64}")
+_BEGINNING = b"PK\x03\x04"  # of a member's header, and so of an archive
+_EMPTY = b"PK\x05\x06"  # how an archive without members begins
+_HEADER = struct.Struct("<4s2x2H16x2H")  # of a member: what it begins with, flags, method, lengths of name and extra
+_ENCRYPTED, _UTF8 = 0x1, 0x800  # flags of a member
+
+
+@dataclass(frozen=True, slots=True)
+class Member(os.PathLike[str]):
+    """A file in an archive, which is read where it is stored.
+
+    Parameters
+    ----------
+    archive : Path
+        The archive.
+    inside : str
+        Its path there.
+    offset : int
+        Where its bytes begin in the archive.
+    size_bytes : int
+        How many they are.
+    """
+
+    archive: Path
+    inside: str
+    offset: int
+    size_bytes: int
+
+    def __fspath__(self) -> str:
+        return f"{self.archive}/{self.inside}"  # for messages; no program opens it
+
+    __str__ = __fspath__
+
+    @property
+    def name(self) -> str:
+        """The last part of its path."""
+        return PurePosixPath(self.inside).name
+
+    @property
+    def suffix(self) -> str:
+        """The suffix of its name, with the dot."""
+        return PurePosixPath(self.inside).suffix
+
+    @property
+    def gdal_name(self) -> str:
+        """The name by which GDAL opens it: https://gdal.org/en/stable/user/virtual_file_systems.html#vsisubfile."""
+        return f"/vsisubfile/{self.offset}_{self.size_bytes},{self.archive}"
+
+    def is_file(self) -> bool:
+        """Return True, as a path does of a file."""
+        return True
+
+    def open(self, mode: str = "rb") -> BinaryIO:
+        """Open it for reading bytes, whatever `mode` is, as a path is opened."""
+        return cast("BinaryIO", io.BufferedReader(_Section(self)))
+
+
+class _Section(io.RawIOBase):
+    """The bytes of a member, as a file."""
+
+    def __init__(self, member: Member) -> None:
+        self._file = member.archive.open("rb", buffering=0)
+        self._begin, self._size, self._at = member.offset, member.size_bytes, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
+        if base + offset < 0:
+            raise OSError(22, "a place before the beginning")  # EINVAL, as of any file
+        self._at = base + offset
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        most = max(min(len(buffer), self._size - self._at), 0)
+        self._file.seek(self._begin + self._at)
+        count = self._file.readinto(memoryview(buffer)[:most])
+        self._at += count
+        return count
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+Location: TypeAlias = "Path | Member"
+"""Where the bytes of a file are: a file of its own, or a member of an archive."""
+
+
+def size_of(location: Location) -> int | None:
+    """Return how many bytes a file has; None if it is not there.
+
+    Raises
+    ------
+    OSError
+        If the disk cannot say.
+    """
+    if isinstance(location, Member):
+        return location.size_bytes
+    try:
+        found = os.stat(location)  # noqa: PTH116  # for each file that is read
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return found.st_size if stat.S_ISREG(found.st_mode) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +182,7 @@ class Manifest:
             document = json_text.loads(content.decode("utf-8"))
             version = document.pop("localcat-bundle")
             catalog, listed = document.pop("catalog"), document.pop("members")
-            members = {str(name): (int(one["size"]), str(one["sha256"])) for name, one in listed.items()}
+            members = {str(name): (one["size"], str(one["sha256"])) for name, one in listed.items()}
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             raise UnsupportedCatalogError(f"'{path}' is not a bundle of localcat: its {MANIFEST} is damaged") from error
         if version != VERSION:
@@ -81,7 +190,7 @@ class Manifest:
         if not isinstance(catalog, str) or catalog not in members or "/" in catalog:
             raise refused(path, f"its {MANIFEST} names no catalog in it")
         for name, (size, sha256) in members.items():
-            if size < 0 or not _HASH.fullmatch(sha256):
+            if type(size) is not int or size < 0 or not _HASH.fullmatch(sha256):
                 raise refused(path, f"its {MANIFEST} has no size or no hash of '{name}'")
         return cls(catalog, members, document)
 
@@ -116,13 +225,16 @@ class Archive:
         What it says of itself.
     file : ZipFile
         Its members.
+    ends : dict
+        Where each member ends at the latest, by the place of its header.
     """
 
     path: Path
     manifest: Manifest
     file: zipfile.ZipFile
+    ends: dict[int, int]
 
-    def extract(self, name: str, target: Path) -> None:
+    def extract(self, name: str, target: Path, *, durable: bool = True) -> None:
         """Write a member into a new file, and compare it with what the manifest says.
 
         Raises
@@ -135,7 +247,8 @@ class Archive:
             with target.open("xb") as writer:
                 found = self._digest(name, writer)
                 writer.flush()
-                flush(writer.fileno())
+                if durable:
+                    flush(writer.fileno())
         if found != self.manifest.members[name]:
             raise refused(self.path, f"'{name}' is not what its {MANIFEST} says; it was changed or damaged")
 
@@ -145,6 +258,47 @@ class Archive:
                 return hash_stream(reader.read, writer.write)
         except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
             raise refused(self.path, f"'{name}' in it is damaged: {error}") from error
+
+    def member(self, name: str) -> Member:
+        """Return where the bytes of a member are; its header is looked at, its content is not.
+
+        Raises
+        ------
+        UnsupportedCatalogError
+            If the header is not that of the member.
+        """
+        entry = self.file.getinfo(name)
+        with _read_errors(self.path), self.path.open("rb") as file:
+            file.seek(entry.header_offset)
+            header = file.read(_HEADER.size)
+            begins, flags, method, name_length, extra_length = _HEADER.unpack(header.ljust(_HEADER.size, b"\0"))
+            named = file.read(name_length)
+        offset = entry.header_offset + _HEADER.size + name_length + extra_length
+        is_named_so = named == name.encode("utf-8" if flags & _UTF8 else "cp437", "replace")
+        is_stored = method == zipfile.ZIP_STORED and not flags & _ENCRYPTED
+        is_inside = offset + entry.file_size <= self.ends[entry.header_offset]
+        if not (begins == _BEGINNING and is_named_so and is_stored and is_inside):
+            raise refused(self.path, f"'{name}' in it is damaged: its header is not that of the list of members")
+        return Member(self.path, name, offset, entry.file_size)
+
+
+def is_archive(path: Path) -> bool:
+    """Return whether a file begins as an archive does."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_BEGINNING)) in (_BEGINNING, _EMPTY)
+    except OSError:
+        return False
+
+
+@contextmanager
+def _read_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(
+            f"'{path}' cannot be read: {reason_of(error)}; check the disk and its permissions"
+        ) from error
 
 
 @contextmanager
@@ -157,18 +311,37 @@ def opened_archive(path: str | os.PathLike[str]) -> Iterator[Archive]:
         If there is no such file.
     UnsupportedCatalogError
         If it is no bundle, or one that nobody made with localcat: with paths that lead out of it, links, members that
-        are compressed or encrypted, that are there twice, or that the manifest does not name.
+        are compressed or encrypted, that are there twice, that share bytes, or that the manifest does not name.
     """
     file = absolute(path)
     if not file.is_file():
         raise CatalogNotFoundError(f"there is no bundle at '{file}'")
-    with read_errors(file):
-        try:
+    try:
+        with _read_errors(file):
             archive = zipfile.ZipFile(file)
-        except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
-            raise UnsupportedCatalogError(f"'{file}' is not a bundle of localcat: {error}") from error
+    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+        raise UnsupportedCatalogError(f"'{file}' is not a bundle of localcat: {error}") from error
     with archive:
-        yield Archive(file, _manifest_of(archive, file), archive)
+        manifest = _manifest_of(archive, file)
+        yield Archive(file, manifest, archive, _ends_of(archive, file))
+
+
+def _ends_of(archive: zipfile.ZipFile, path: Path) -> dict[int, int]:
+    """Return where each member ends at the latest, by the place of its header: where the next one begins.
+
+    Raises
+    ------
+    UnsupportedCatalogError
+        If two members share bytes, by which a small archive becomes large files.
+    """
+    entries = sorted(archive.infolist(), key=lambda entry: entry.header_offset)
+    ends = {}
+    begins = [*(entry.header_offset for entry in entries), path.stat().st_size]
+    for entry, end in zip(entries, begins[1:], strict=True):
+        if entry.header_offset + _HEADER.size + entry.compress_size > end:
+            raise refused(path, f"'{entry.filename}' shares bytes with another member")
+        ends[entry.header_offset] = end
+    return ends
 
 
 def _manifest_of(archive: zipfile.ZipFile, path: Path) -> Manifest:
@@ -176,10 +349,15 @@ def _manifest_of(archive: zipfile.ZipFile, path: Path) -> Manifest:
     seen: set[str] = set()
     for entry in entries:
         _check_entry(entry, path, seen)
+    folders = {parent.as_posix() for name in seen for parent in PurePosixPath(name).parents}
+    if both := seen & folders:
+        raise refused(path, f"'{min(both)}' is a file and a folder")
+    if sum(entry.file_size for entry in entries) > path.stat().st_size:
+        raise refused(path, "its members have more bytes than it has itself: some of them are the same bytes")
     try:
         size = archive.getinfo(MANIFEST).file_size
-        if size > _MOST_MANIFEST:
-            raise refused(path, f"its {MANIFEST} has {size:,} bytes")
+        if size > _MOST_ABOUT + _MOST_OF_MEMBER * len(entries):
+            raise refused(path, f"its {MANIFEST} has {size:,} bytes, too many for {len(entries):,} members")
         content = archive.read(MANIFEST)
     except KeyError:
         raise UnsupportedCatalogError(f"'{path}' is not a bundle of localcat: it has no {MANIFEST}") from None
@@ -203,7 +381,7 @@ def _check_entry(entry: zipfile.ZipInfo, path: Path, seen: set[str]) -> None:
     mode = entry.external_attr >> 16
     if name != entry.orig_filename or not name or name.startswith("/") or "\\" in name or ".." in parts:
         raise refused(path, f"'{entry.orig_filename}' leads out of it")
-    if PurePosixPath(name).as_posix() != name or any(why_unusable(part) for part in parts):
+    if PurePosixPath(name).as_posix() != name or any(_is_no_name(part) for part in parts):
         raise refused(path, f"'{name}' is no name of a file on every system")
     if entry.is_dir() or (mode and not stat.S_ISREG(mode) and stat.S_IFMT(mode)):
         raise refused(path, f"'{name}' is a link, a folder or a device")
@@ -212,6 +390,10 @@ def _check_entry(entry: zipfile.ZipInfo, path: Path, seen: set[str]) -> None:
     if folded(name) in seen:
         raise refused(path, f"'{name}' is there twice")
     seen.add(folded(name))
+
+
+def _is_no_name(part: str) -> bool:
+    return why_unusable(part) is not None or len(part.encode()) > _LONGEST_PART
 
 
 def refused(path: Path, why: str) -> UnsupportedCatalogError:
