@@ -65,8 +65,9 @@ class Claim:
             self.path.unlink(missing_ok=True)
 
     def disown(self) -> None:
-        """Let go of the lock in a forked child; the parent still holds it."""
-        os.close(self.descriptor)
+        """Let go of the lock and leave the file; after a fork the other process still holds it."""
+        with contextlib.suppress(OSError):
+            os.close(self.descriptor)
 
 
 @dataclass(frozen=True, slots=True)

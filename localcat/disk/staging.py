@@ -44,7 +44,7 @@ def written(target: Path) -> Iterator[BinaryIO]:
 def staged(target: Path) -> Iterator[Path]:
     """Give a new folder beside what is to be made, and remove it after the block, with what is left in it.
 
-    What a process that was killed left there for the same target is removed first.
+    What a process that was killed left there for the same target is removed first, and what a disk that failed kept.
     """
     room = Room.beside(target)
     try:
@@ -82,13 +82,17 @@ class Room:
             raise
 
     def remove(self) -> None:
-        """Remove the folder with all that is in it, its claim last."""
+        """Remove the folder with all that is in it, its claim last.
+
+        Where the disk lets nothing be removed the claim stays, and the next one sees by it that the rest is nobody's.
+        """
+        is_bare = False
         try:
-            try:
-                _tidily(lambda: _empty(self.path))
-            finally:
-                self.claim.release()
+            _tidily(lambda: _empty(self.path))
+            is_bare = _is_bare(self.path)
         finally:
+            self.claim.release() if is_bare else self.claim.disown()
+        if is_bare:
             _tidily(lambda: shutil.rmtree(self.path, ignore_errors=True))
 
 
@@ -116,6 +120,13 @@ def _empty(staging: Path) -> None:
         elif not path.name.startswith(TEMPORARY_PREFIX):
             with suppress(OSError):
                 path.unlink()
+
+
+def _is_bare(staging: Path) -> bool:
+    """Return whether nothing but claims is in a folder; not if the disk does not say so."""
+    with suppress(OSError):
+        return all(path.name.startswith(TEMPORARY_PREFIX) for path in staging.iterdir())
+    return False
 
 
 def _remove_leftovers(target: Path) -> None:

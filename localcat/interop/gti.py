@@ -27,7 +27,7 @@ from affine import Affine
 from localcat.disk.faults import write_errors
 from localcat.disk.paths import absolute, href_between
 from localcat.disk.staging import staged
-from localcat.disk.system import flush_folder, rename, replace
+from localcat.disk.system import flush, flush_folder, rename, replace
 from localcat.earth.contexts.grid import Grid
 from localcat.earth.projecting import turn_of
 from localcat.errors import BadRequestError, LocalcatError, NotFoundError
@@ -39,6 +39,7 @@ from localcat.models.product import Product
 from localcat.progress import shown
 from localcat.rasters.warping.alignment import native_window
 from localcat.rasters.warping.longitudes import moved
+from localcat.store.file.faults import sqlite_errors
 
 if TYPE_CHECKING:
     from rasterio.crs import CRS
@@ -225,8 +226,11 @@ def _write(index: Index, bands: Sequence[Band], folder: Path, stem: str) -> Path
                 name = write_views(tile, wanted, bands, staged_views, views, str(number))
                 placed.append((tile, f"{views_folder.name}/{views.name}/{name}"))
         has_views = any(staged_views.iterdir())
-        with closing(sqlite3.connect(file)) as connection:
+        with sqlite_errors(target), closing(sqlite3.connect(file)) as connection:
+            connection.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF")  # one that fails goes away
             _fill(connection, grid, bands, placed)
+        with file.open("r+b") as stream:
+            flush(stream.fileno())
         try:
             if has_views:
                 views_folder.mkdir(exist_ok=True)

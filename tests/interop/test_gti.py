@@ -16,8 +16,9 @@ from numpy.testing import assert_array_equal
 
 from localcat import AOI, Catalog, ImageSearch
 from localcat import properties as p
-from localcat.errors import BadRequestError, NotFoundError
+from localcat.errors import BadRequestError, NotFoundError, StorageError
 from tests.small_catalog import alpha, make_product, new_image, spectral, upload
+from tests.systems import posix
 
 with rasterio.Env() as environment:
     needs_gti = pytest.mark.skipif("GTI" not in environment.drivers(), reason="GDAL before 3.9 has no tile indexes")
@@ -205,3 +206,20 @@ def test_what_cannot_be_an_index_is_refused(catalog: Catalog, tmp_path: Path) ->
     with pytest.raises(BadRequestError, match="is not a folder"):
         catalog.to_gti("a", tmp_path / "nowhere")
     assert list(tmp_path.iterdir()) == []
+
+
+@posix
+def test_an_index_that_does_not_fit_leaves_nothing(catalog: Catalog, tmp_path: Path) -> None:
+    """SQLite writes it, and says in a class of its own that it could not."""
+    import resource  # Windows has none
+
+    upload(make_product("p", spectral("red"), catalog=catalog))
+    hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+    try:
+        with pytest.raises(StorageError, match=r"p.gti.gpkg' .*(disk is full|cannot be read or written)"):
+            catalog.to_gti("p", tmp_path, progress=False)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    assert list(tmp_path.glob("*.gti.gpkg")) == []
+    assert list(tmp_path.glob(".*")) == []

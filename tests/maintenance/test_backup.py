@@ -506,6 +506,20 @@ def test_a_disk_that_fails_while_tidying_up_does_not_hide_what_was_raised(
     monkeypatch.undo()
 
 
+def test_what_a_disk_that_fails_kept_is_removed_by_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also by one of the same process."""
+    target = tmp_path / "x.gpkg"
+    with module.staged(target) as staging:
+        (staging / "inner").mkdir()
+        (staging / "inner" / "x.tif").write_bytes(b"x")
+        monkeypatch.setattr(shutil, "rmtree", lambda *given, **options: None)
+    monkeypatch.undo()
+    assert (staging / "inner" / "x.tif").exists()
+    with module.staged(target) as other:
+        assert list(tmp_path.iterdir()) == [other]
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_a_killed_backup_left_is_removed_by_the_next(kept: Catalog, tmp_path: Path) -> None:
     """Only if its process is gone, and only what is named as the folder of such a backup."""
     dest = tmp_path / "backups"
