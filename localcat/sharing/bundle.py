@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 _Facade: TypeAlias = "Callable[[CatalogFile], Backend]"
 
 _SUFFIX = ".zip"
-_EMPTY_BYTES = 256_000  # of an archive without images: the catalog file and the manifest
+_EMPTY_BYTES = 286_000  # of an archive without images: the catalog file and the manifest
 _IMAGE_BYTES = 1_900  # of the rows of an image, and of its entries in the lists of the archive
 _INDEX_BYTES = 70_000  # of an index of tiles: one for each product and CRS
 _MOST_CORNERS = 20_000  # of an area that the manifest names; a box around it is enough to say which one it was
