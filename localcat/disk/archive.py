@@ -322,8 +322,8 @@ def opened_archive(path: str | os.PathLike[str]) -> Iterator[Archive]:
     except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
         raise UnsupportedCatalogError(f"'{file}' is not a bundle of localcat: {error}") from error
     with archive:
-        manifest = _manifest_of(archive, file)
-        yield Archive(file, manifest, archive, _ends_of(archive, file))
+        ends = _ends_of(archive, file)
+        yield Archive(file, _manifest_of(archive, file), archive, ends)
 
 
 def _ends_of(archive: zipfile.ZipFile, path: Path) -> dict[int, int]:
@@ -352,8 +352,6 @@ def _manifest_of(archive: zipfile.ZipFile, path: Path) -> Manifest:
     folders = {parent.as_posix() for name in seen for parent in PurePosixPath(name).parents}
     if both := seen & folders:
         raise refused(path, f"'{min(both)}' is a file and a folder")
-    if sum(entry.file_size for entry in entries) > path.stat().st_size:
-        raise refused(path, "its members have more bytes than it has itself: some of them are the same bytes")
     try:
         size = archive.getinfo(MANIFEST).file_size
         if size > _MOST_ABOUT + _MOST_OF_MEMBER * len(entries):

@@ -8,7 +8,6 @@ import stat
 import struct
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Callable, Iterable
 from contextlib import closing, suppress
 from pathlib import Path
@@ -169,40 +168,6 @@ def test_links_and_devices_are_refused(kit: Path, tmp_path: Path, kind: int) -> 
 
 def test_a_bomb_is_refused_before_it_is_unpacked(forge: Callable[..., Path]) -> None:
     refuse(forge({"kit.data/bomb": bytes(50_000_000)}, compression=zipfile.ZIP_DEFLATED), "is compressed or encrypted")
-
-
-def overlapping(kit: Path, path: Path, count: int) -> Path:
-    """Write an archive in which each of some members is a part of the one before, so that all have the same bytes."""
-    members = members_of(kit)
-    name, size = "x{:03}", len(members["kit.gpkg"])
-    with zipfile.ZipFile(path, "w") as archive:
-        for member, content in members.items():
-            if member != "manifest.json":
-                archive.writestr(zipfile.ZipInfo(member), content)
-        inner = members["kit.gpkg"]
-        for number in reversed(range(count)):  # a member, with its header, is the content of the next one
-            entry = zipfile.ZipInfo(name.format(number))
-            entry.CRC, entry.file_size, entry.compress_size = zlib.crc32(inner), len(inner), len(inner)
-            members[entry.filename] = inner
-            inner = entry.FileHeader(zip64=False) + inner
-        assert archive.fp is not None
-        start = archive.fp.tell()
-        archive.fp.write(inner)
-        for number in range(count):
-            entry = zipfile.ZipInfo(name.format(number))
-            content = members[entry.filename]
-            entry.CRC, entry.file_size, entry.compress_size = zlib.crc32(content), len(content), len(content)
-            entry.header_offset = start + len(inner) - len(content) - len(entry.FileHeader(zip64=False))
-            archive.filelist.append(entry)
-            archive.NameToInfo[entry.filename] = entry
-        archive.start_dir = start + len(inner)
-        archive.writestr(zipfile.ZipInfo("manifest.json"), listed(members)["manifest.json"])
-    assert path.stat().st_size < 4 * size
-    return path
-
-
-def test_members_that_share_their_bytes_are_refused(kit: Path, tmp_path: Path) -> None:
-    refuse(overlapping(kit, tmp_path / "kit.zip", 50), "its members have more bytes than it has itself")
 
 
 def test_a_manifest_longer_than_its_members_need_is_refused_unread(forge: Callable[..., Path]) -> None:
