@@ -77,6 +77,7 @@ def coordinates(code: int, place: tuple[float, float]) -> tuple[float, float]:
 class Somewhere:
     """A file around a place in a CRS, whose two bands hold the column and the row of each pixel."""
 
+    code: int
     path: Path
     grid: Grid
     place: tuple[float, float]
@@ -86,7 +87,7 @@ class Somewhere:
     def at(cls, folder: Path, code: int, place: tuple[float, float]) -> Somewhere:
         x, y = coordinates(code, place)
         if not math.isfinite(x):
-            return cls(folder, Grid(WGS84, Affine.identity(), (1, 1)), place, has_place=False)
+            return cls(code, folder, Grid(WGS84, Affine.identity(), (1, 1)), place, has_place=False)
         crs = CRS.from_epsg(code)
         size = PIXEL / metres_of(crs)
         half = (SIZE / 2) * size
@@ -96,7 +97,7 @@ class Somewhere:
         profile = {"driver": "GTiff", "count": 2, "height": SIZE, "width": SIZE, "dtype": "float32"}
         with rasterio.open(path, "w", crs=crs, transform=grid.transform, **profile) as file:
             file.write(numpy.stack([columns, rows]) + 0.5)
-        return cls(path, grid, place, has_place=True)
+        return cls(code, path, grid, place, has_place=True)
 
     def check(self, others: list[int]) -> None:
         """Check that the point, the footprint, and reads on other grids find the middle of the file at its place."""
@@ -109,8 +110,18 @@ class Somewhere:
         assert ground.intersects(shapely.Point(self.place))
         assert depth > 0.2 * (SIZE / 2) * PIXEL / 111_000
         for code in others:
-            found = self.middle_on(code, sources)
-            assert found is None or numpy.abs(found - middle).max() < 0.3, (code, found)
+            self.check_on(code)
+
+    def check_from(self, other: int) -> None:
+        """Check that a file in another CRS, at this place, is found there on pixels of this CRS."""
+        opposite = Somewhere.at(self.path.parent, other, self.place)
+        if self.has_place and opposite.has_place and other != self.code:
+            opposite.check_on(self.code)
+
+    def check_on(self, code: int) -> None:
+        """Check that the middle of the file is found at its place on pixels of another CRS."""
+        found = self.middle_on(code, [BandSource(self.path, 1), BandSource(self.path, 2)])
+        assert found is None or numpy.abs(found - SIZE / 2).max() < 0.3, (code, found)
 
     def coordinates_on(self, code: int, crs: CRS) -> tuple[float, float]:
         """Return the coordinates of the middle of the file in another CRS.

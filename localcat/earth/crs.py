@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 
 from rasterio.crs import CRS
+from rasterio.enums import WktVersion
 from rasterio.env import Env
 from rasterio.errors import CRSError
 from rasterio.session import DummySession
@@ -26,6 +27,7 @@ _WKT = re.compile(r"(PROJ|GEO(G|D|C)|COMPD_|COMPOUND|VERT_?|LOCAL_|ENG|BOUND)(CS
 _NO_GRID = re.compile(r"\+?nadgrids=@null\b(?!\s*,)|PROJ4_GRIDS\"\s*,\s*\"@null\"", re.IGNORECASE)
 _GRIDS = re.compile(r"grids\s*=|PROJ4_GRIDS|PARAMETERFILE|\+\s*(init|file|catalog)\s*=", re.IGNORECASE)
 _FORBIDDEN_IN_PROJ4 = re.compile(r"(grids|init|file|pipeline|catalog)\b|[/\\@]", re.IGNORECASE)
+_METHOD = re.compile(r'METHOD\["([^"]*)"')  # of a projection, in WKT 2
 _LONGEST_NAME = 200  # characters
 _LONGEST = 20_000  # characters; the longest WKT2 of a real CRS is a few thousand
 
@@ -126,6 +128,21 @@ def proj4_text(crs: CRS) -> str:
         return str(crs.to_proj4()).replace("=True", "")
 
 
+@lru_cache(maxsize=256)
+def exact_wkt(crs: CRS) -> str:
+    """Return WKT that is read as the same CRS: WKT 1, which most programs know, or WKT 2 where that is too little.
+
+    Version 1 has one name for some projections that are two: of an ellipsoid drawn as a sphere (EPSG:9311) it says what
+    others of the ellipsoid say, and places move by 20 km.
+    """
+    with _quiet():
+        text = str(crs.to_wkt())
+        return text if CRS.from_wkt(text) == crs else str(crs.to_wkt(version=WktVersion.WKT2_2019))
+
+
+keep_in_children(exact_wkt)  # with the CRSs that it remembers
+
+
 def crs_name(crs: CRS) -> str:
     """Return how messages call a CRS: by its code, else as PROJ.4 text, else by the beginning of its WKT."""
     return (crs_code(crs) or proj4_text(crs) or str(crs.to_wkt()))[:_LONGEST_NAME]
@@ -133,4 +150,10 @@ def crs_name(crs: CRS) -> str:
 
 def is_same_crs(one: CRS, other: CRS) -> bool:
     """Return whether two CRS are the same on a map, whatever order their authorities give to the axes."""
-    return one == other or proj4_text(one) == proj4_text(other) != ""
+    return one == other or (proj4_text(one) == proj4_text(other) != "" and _method(one) == _method(other))
+
+
+def _method(crs: CRS) -> str | None:
+    """Return how a CRS is projected; PROJ.4 text has one name for some methods that are two."""
+    found = _METHOD.search(crs.to_wkt(version=WktVersion.WKT2_2019))
+    return None if found is None else found[1]

@@ -114,7 +114,7 @@ def _projected(source: CRS, target: CRS, xs: NDArray[Any], ys: NDArray[Any]) -> 
 
 def has_same_datum(one: CRS, other: CRS) -> bool:
     """Return whether the longitudes and latitudes of two CRSs mean the same, so that no operation is to be chosen."""
-    return _base_of(one) == _base_of(other)
+    return _base_of(one) == _base_of(other) or one == other
 
 
 def has_same_definition(one: CRS, other: CRS) -> bool:

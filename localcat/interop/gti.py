@@ -29,6 +29,7 @@ from localcat.disk.paths import absolute, href_between
 from localcat.disk.staging import staged
 from localcat.disk.system import flush, flush_folder, rename, replace
 from localcat.earth.contexts.grid import Grid
+from localcat.earth.crs import crs_code, exact_wkt, parse_crs
 from localcat.earth.projecting import turn_of
 from localcat.errors import BadRequestError, LocalcatError, NotFoundError
 from localcat.expressions.properties import properties as p
@@ -172,8 +173,6 @@ def _ordered(catalog: Backend, product_id: str, search: ImageSearch | None) -> I
 
 def _indexes(catalog: Backend, images: ImageSearch, progress: bool | None) -> list[tuple[str, Index]]:
     """Return the tiles of images by CRS, each with a word for its CRS."""
-    from localcat.earth.crs import crs_code, parse_crs  # brings rasterio
-
     crs_of = functools.cache(parse_crs)
     indexes: list[Index] = []
     for rank, image in enumerate(shown(images, "indexing tiles", "images", progress, total=images.number_found)):
@@ -276,7 +275,7 @@ def _fill(
     organization = "NONE" if epsg is None else "EPSG"
     connection.execute(
         "INSERT INTO gpkg_spatial_ref_sys VALUES (?, ?, ?, ?, ?, NULL)",
-        ("the CRS of the tiles", srs, organization, srs, grid.crs.to_wkt()),
+        ("the CRS of the tiles", srs, organization, srs, exact_wkt(grid.crs)),
     )
     connection.execute(
         "INSERT INTO gpkg_contents (table_name, data_type, identifier, min_x, min_y, max_x, max_y, srs_id) "

@@ -15,6 +15,7 @@ from xarray.backends import BackendArray
 from xarray.core import indexing
 
 from localcat.earth.contexts import AOI, GeoContext
+from localcat.earth.crs import exact_wkt
 from localcat.errors import BadRequestError, InvalidGeometryError, NotFoundError
 from localcat.expressions.properties import Expression
 from localcat.expressions.properties import properties as p
@@ -199,7 +200,7 @@ def _context(opening: Opening) -> GeoContext:
 def _around_all(images: Sequence[Image], opening: Opening) -> GeoContext:
     """Return the smallest grid that has all images, in their CRS."""
     grids = [image.geocontext.grid() for image in images]
-    codes = {grid.crs.to_wkt() for grid in grids}
+    codes = {exact_wkt(grid.crs) for grid in grids}
     if len(codes) != 1:
         raise BadRequestError(f"the images have {len(codes)} CRSs; pass an area, and crs and resolution if need be")
     west, south, east, north = (list(edge) for edge in zip(*(grid.bounds for grid in grids), strict=True))
@@ -273,8 +274,8 @@ def _coordinates(images: Sequence[Image], names: Sequence[str], grid: Grid) -> d
             (),
             0,
             {
-                "crs_wkt": grid.crs.to_wkt(),
-                "spatial_ref": grid.crs.to_wkt(),
+                "crs_wkt": exact_wkt(grid.crs),
+                "spatial_ref": exact_wkt(grid.crs),
                 "GeoTransform": " ".join(repr(float(number)) for number in grid.geotransform),
             },
         ),

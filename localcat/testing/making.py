@@ -14,7 +14,7 @@ import rasterio
 from affine import Affine
 
 from localcat.client import default_catalog
-from localcat.earth.crs import parse_crs
+from localcat.earth.crs import exact_wkt, parse_crs
 from localcat.errors import BadRequestError, InvalidArrayError
 from localcat.models.band import SpectralBand
 from localcat.models.image import Image
@@ -210,7 +210,7 @@ def make_image(
     pixels = check_array(array)
     if bands and len(bands) != len(pixels):
         raise BadRequestError(f"{len(bands)} names of bands do not fit an array of {len(pixels)}; name each band")
-    meta = {"geoTransform": list(transform.to_gdal()), "coordinateSystem": {"wkt": parse_crs(crs).to_wkt()}}
+    meta = {"geoTransform": list(transform.to_gdal()), "coordinateSystem": {"wkt": exact_wkt(parse_crs(crs))}}
     with nullcontext() if home is None else home.transaction():
         if owner is None:
             owner = Product(id=str(product), name=str(product), catalog=home)

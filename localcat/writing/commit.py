@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from localcat.earth.contexts.grid import Grid
-from localcat.earth.crs import crs_code, parse_crs
+from localcat.earth.crs import crs_code, exact_wkt, parse_crs
 from localcat.earth.geometry import area_km2
 from localcat.errors import (
     BadRequestError,
@@ -347,7 +347,7 @@ def ground_of(grid: Grid) -> Ground:
 def _words_of(crs: CRS) -> tuple[str | None, str | None]:
     """Return the code of a CRS, or its WKT if it has none."""
     code = crs_code(crs)
-    return code, None if code is not None else crs.to_wkt()
+    return code, None if code is not None else exact_wkt(crs)
 
 
 keep_in_children(ground_of)

@@ -1,6 +1,6 @@
-"""Every EPSG code of a map: reads on other CRSs, `point()` and footprints are at one place, whatever the datums are.
+"""Every EPSG code of a map: reads on it and on others, `point()` and footprints are at one place, whatever the datums.
 
-Takes half an hour of processor time. One part is a hundredth of the codes, and a turn one place of each: the places
+Takes an hour of processor time. One part is a hundredth of the codes, and a turn one place of each: the places
 inside, at and beyond the area of use take turns, and so do `OTHERS`, so that each code is read on four of them.
 """
 
@@ -33,6 +33,7 @@ def test_places_of_every_code(tmp_path: Path, tally: Tally, turn: int, part: int
         tried += somewhere.has_place
         try:
             somewhere.check([other])
+            somewhere.check_from(other)
         except AssertionError as error:
             wrong.append(f"{code} at {place}: {error!s:.200}")
     tally.add("places", f"turn {turn}, part {part}", codes=len(chosen), places=tried, wrong=len(wrong))

@@ -6,6 +6,9 @@ import subprocess
 import sys
 
 import pytest
+from rasterio.crs import CRS
+
+from localcat.earth.crs import exact_wkt, parse_crs
 
 _PARSE = """
 import sys
@@ -53,3 +56,17 @@ def test_pixels_in_an_unusual_crs_print_nothing(words: str, capfd: pytest.Captur
     """The second one is kept as EPSG:900913, and means the same places."""
     subprocess.run([sys.executable, "-c", _WRITE, words], check=True)
     assert capfd.readouterr() == ("True\n", "")
+
+
+@pytest.mark.parametrize("code", [3857, 4326, 32632, 5514])
+def test_exact_wkt_is_of_version_1_where_that_is_enough(code: int) -> None:
+    text = exact_wkt(CRS.from_epsg(code))
+    assert text.startswith(("PROJCS[", "GEOGCS["))
+    assert parse_crs(text) == CRS.from_epsg(code)
+
+
+@pytest.mark.parametrize("code", [9311, 3295, 6201, 5224])
+def test_exact_wkt_is_of_version_2_where_version_1_says_another_projection_or_none(code: int) -> None:
+    text = exact_wkt(CRS.from_epsg(code))
+    assert text.startswith("PROJCRS[")
+    assert parse_crs(text) == CRS.from_epsg(code)

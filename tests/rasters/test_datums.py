@@ -19,6 +19,13 @@ PECULIAR = [2065, 20790, 21896, 27391, 27563, 4805, 4806, 4807, 4813, 4818, 2100
 OF_ONE_DATUM = [4403, 4410, 26721]
 """At the edge of their areas of use PROJ has them elsewhere than the longitudes and latitudes of the same datum."""
 
+OF_EACH_METHOD = [
+    *(2000, 2046, 2056, 2062, 2065, 2066, 2138, 2172, 2963, 2964, 3000, 3031, 3035, 3078, 3139, 3295, 3388, 3408, 3409),
+    *(3410, 3857, 3993, 4087, 5041, 5221, 5224, 5225, 5472, 5513, 5514, 5515, 5516, 6201, 6244, 6933, 8441, 8857, 9311),
+    *(9549, 9895, 10622, 27200, 27701, 31300),
+]
+"""Of each way in which PROJ's registered maps are projected, and more where WKT 1 or the way back is not enough."""
+
 OTHERS = [3857, 4326, 32633, 23031, 4807]
 
 
@@ -32,6 +39,15 @@ def test_where_operations_differ(tmp_path, code):
 def test_coordinates_of_one_datum_stay_the_same_where_their_places_differ(tmp_path, code):
     for place in places_of(code):
         Somewhere.at(tmp_path, code, place).check([4267, *OTHERS])
+
+
+@pytest.mark.parametrize("code", OF_EACH_METHOD)
+def test_reads_from_and_onto_a_map_of_each_method(tmp_path, code):
+    """WKT 1 has one name for two methods (EPSG:9311). Krovak's map (EPSG:5514) leads back on one ellipsoid only."""
+    somewhere = Somewhere.at(tmp_path, code, places_of(code)[0])
+    somewhere.check([4326, code])
+    somewhere.check_from(4326)
+    somewhere.check_from(3857)
 
 
 @pytest.mark.parametrize("code", [10178, 4267, 4326])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from affine import Affine
+from rasterio.crs import CRS
 
 from localcat.earth.contexts.grid import Grid
 from localcat.earth.crs import parse_crs
@@ -16,6 +17,7 @@ LONLAT = (
     'GEOGCS["WGS 84",DATUM["WGS_1984",SPHEROID["WGS 84",6378137,298.257223563]],PRIMEM["Greenwich",0],'
     'UNIT["degree",0.0174532925199433],AXIS["Longitude",EAST],AXIS["Latitude",NORTH]]'
 )
+ATLAS = CRS.from_epsg(9311).to_wkt(version="WKT2_2019").replace(',ID["EPSG",9311]', "")
 SPHERE = "+proj=merc +R=6378137 +nadgrids=@null +units=m"
 
 
@@ -28,6 +30,9 @@ def grid(words: str, transform: Affine) -> Grid:
     [
         ("EPSG:32632", METRES),
         ("EPSG:8857", METRES),
+        ("EPSG:3295", METRES),  # these three by their codes alone
+        ("EPSG:6201", METRES),
+        ("EPSG:9311", METRES),
         ("ESRI:54009", METRES),
         ("OGC:CRS84", DEGREES),
         ("EPSG:9707", DEGREES),
@@ -74,6 +79,12 @@ def test_a_crs_that_a_geotiff_loses(words: str, transform: Affine, expected: str
     assert str(raised.value) == expected
 
 
+def test_a_projection_without_a_code_that_a_geotiff_takes_for_another_is_refused() -> None:
+    """On an ellipsoid drawn as a sphere, as EPSG:9311 is; read back, its places would be 20 km away."""
+    with pytest.raises(GridMismatchError, match=r"a GeoTIFF cannot keep the CRS '.*bring the pixels to another one"):
+        check_crs_is_kept(grid(ATLAS.replace('origin",-100,', 'origin",-90,'), METRES))
+
+
 @pytest.mark.parametrize(
     ("one", "other", "transform", "expected"),
     [
@@ -83,6 +94,8 @@ def test_a_crs_that_a_geotiff_loses(words: str, transform: Affine, expected: str
         ("EPSG:32632", "+proj=utm +zone=32 +datum=WGS84", METRES, True),
         ("EPSG:32632", "+proj=utm +zone=33 +datum=WGS84", METRES, False),
         ("EPSG:3857", "+proj=merc +datum=WGS84", METRES, False),  # kilometres off, for the ellipsoid
+        ("EPSG:9311", ATLAS, METRES, True),
+        ("EPSG:9311", CRS.from_epsg(9311).to_wkt(version="WKT1_GDAL"), METRES, False),  # the same for PROJ.4 text
     ],
 )
 def test_the_same_places(one: str, other: str, transform: Affine, expected: bool) -> None:

@@ -231,6 +231,26 @@ def test_maps_that_are_torn_elsewhere_go_on_beyond_their_edge(tmp_path, crs, sid
             assert found[0, 2, 2] == column, target
 
 
+@pytest.mark.parametrize("code", [4807, 4811, 4816], ids=["NTF (Paris)", "Voirol 1875 (Paris)", "Carthage (Paris)"])
+@pytest.mark.parametrize(("west", "step", "columns"), [(180, 1, 40), (-220, 1, 40), (350, 1, 40), (0, 4, 100)])
+def test_grads_go_on_beyond_the_edge_of_their_map(tmp_path, code, west, step, columns):
+    """200 grads east of Paris they begin again at -200. GDAL goes on with degrees alone, and took these for some."""
+    crs = CRS.from_epsg(code)
+    grid = Grid(crs, Affine(step, 0, west, 0, -step, 60), (20 // step, columns))
+    numbers = numpy.broadcast_to(numpy.arange(columns, dtype="float32") + 0.5, (1, *grid.shape))
+    path = written(tmp_path / "grads.tif", numbers.copy(), grid)
+    for column in (1.5, columns / 2 - 0.4, columns / 2 + 0.4, columns - 1.5):
+        x, y = west + column * step, 52.0
+        lons, lats = project(crs, WGS84, [x], [y])
+        around_180 = CRS.from_epsg(32601) if abs(lons[0]) > 160 else WEB
+        for target in (crs, WGS84, WEB, CRS.from_epsg(4267), CRS.from_epsg(6933), around_180):
+            xs, ys = ([x], [y]) if target == crs else project(WGS84, target, lons, lats)
+            size = 1_000.0 if target.is_projected else 0.01
+            around = Grid(target, Affine(size, 0, xs[0] - 2.5 * size, 0, -size, ys[0] + 2.5 * size), (5, 5))
+            found = read_bands([BandSource(path, 1)], around, resampling="bilinear")
+            assert found[0, 2, 2] == pytest.approx(column, abs=0.02), target
+
+
 @pytest.mark.parametrize("name", ["nearest", "bilinear"])
 @pytest.mark.parametrize(
     ("lon", "own", "elsewhere"), [(-180.2, 0, 360), (-179.8, 0, 0), (179.8, 360, 360), (180.2, 360, 0)]

@@ -14,7 +14,7 @@ from localcat.earth.contexts.checks import four_numbers, positive_resolution, ro
 from localcat.earth.contexts.extent import central_longitude, footprint_of_bounds, grid_of_resolution, grid_of_shape
 from localcat.earth.contexts.grid import Grid
 from localcat.earth.contexts.projection import crs_of, reproject_bounds, unwrapped
-from localcat.earth.crs import WGS84, crs_code, parse_crs
+from localcat.earth.crs import WGS84, crs_code, exact_wkt, parse_crs
 from localcat.earth.geometry import as_geometry, footprint_box
 from localcat.earth.projecting import turn_of
 from localcat.errors import BadRequestError, GeoContextWarning, warn_caller
@@ -384,7 +384,7 @@ def _checked_crs(value: str | int | CRS | None) -> str | None:
     if value is None:
         return None
     if isinstance(value, CRS):
-        return crs_code(value) or str(value.to_wkt())
+        return crs_code(value) or exact_wkt(value)
     if isinstance(value, str):
         crs_of(value)
         return value

@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from functools import lru_cache
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from rasterio.crs import CRS
 from rasterio.enums import ColorInterp
-from rasterio.errors import CRSError
 
 from localcat.disk.archive import size_of
 from localcat.earth.contexts.grid import Grid
-from localcat.earth.crs import crs_code, proj4_text
-from localcat.earth.projecting import has_same_definition
-from localcat.forks import keep_in_children
+from localcat.earth.crs import crs_code, exact_wkt, proj4_text
 from localcat.rasters.files.control_points import ControlPoints, control_points_of
 from localcat.rasters.files.dtypes import common_dtype, data_type_name
 from localcat.rasters.files.environment import stated_errors
 from localcat.rasters.files.footprint import corner_names, footprint
+from localcat.rasters.files.georeferencing import as_registered
 from localcat.rasters.files.opening import MAX_RASTER_BYTES, open_raster, plain_location, structure
 from localcat.rasters.files.sources import has_own_mask, own_alphas, own_nodata
 
 if TYPE_CHECKING:
     from affine import Affine
+    from rasterio.crs import CRS
     from rasterio.io import DatasetReader
-
-
-_CODE = re.compile(r'AUTHORITY\["EPSG","(\d+)"\]\]$')  # of the whole CRS, in its WKT 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,27 +133,7 @@ def native_grid(dataset: DatasetReader) -> Grid | None:
     """Return the grid of an open raster, None without CRS or transform."""
     if dataset.crs is None or not has_transform(dataset):
         return None
-    return Grid(_as_registered(dataset.crs), dataset.transform, dataset.shape)
-
-
-@lru_cache(maxsize=256)
-def _as_registered(crs: CRS) -> CRS:
-    """Return the CRS of a file as PROJ has it under its code, where that is the same but for the letters of its names.
-
-    A GeoTIFF keeps M'poraloko (EPSG:4266) as M_poraloko. PROJ does not know this datum, nor how to shift it: pixels
-    would be 100 m off.
-    """
-    found = _CODE.search(crs.to_wkt())
-    if crs.to_epsg() is not None or found is None:
-        return crs
-    try:
-        registered = CRS.from_epsg(int(found[1]))
-    except CRSError:  # of a newer database
-        return crs
-    return registered if has_same_definition(registered, crs) else crs
-
-
-keep_in_children(_as_registered)
+    return Grid(as_registered(dataset.crs), dataset.transform, dataset.shape)
 
 
 def has_transform(dataset: DatasetReader) -> bool:
@@ -201,7 +174,7 @@ def raster_info(
     epsg = int(number) if authority == "EPSG" else None
     return {
         "geoTransform": list(grid.geotransform),
-        "coordinateSystem": {"wkt": grid.crs.to_wkt(), "proj4": proj4_text(grid.crs), "epsg": epsg},
+        "coordinateSystem": {"wkt": exact_wkt(grid.crs), "proj4": proj4_text(grid.crs), "epsg": epsg},
         "size": [grid.width, grid.height],
         "bands": bands,
         "cornerCoordinates": corner_names(grid),

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 import numpy
 from affine import Affine
 from rasterio.crs import CRS
+from rasterio.errors import CRSError
 from rasterio.io import MemoryFile
 
 from localcat.earth.contexts.grid import Grid
 from localcat.earth.crs import crs_code, crs_name, is_same_crs
-from localcat.earth.projecting import project, turn_of
+from localcat.earth.projecting import has_same_definition, project, turn_of
 from localcat.errors import GridMismatchError
 from localcat.forks import keep_in_children
 from localcat.rasters.files.environment import raster_environment
 from localcat.rasters.files.footprint import to_map
 
+_CODE = re.compile(r'AUTHORITY\["EPSG","(\d+)"\]\]$')  # of the whole CRS, in its WKT 1
 _POINTS_A_SIDE = 5  # of the lattice of pixels that are looked for in both
 _NEAR = 0.1  # pixels; texts of one CRS differ in their last digits
 
@@ -76,7 +79,24 @@ def _kept(crs: CRS) -> CRS | None:
         with file.open(**profile, crs=crs, transform=Affine(1, 0, 1, 0, -1, 1)):
             pass
         with file.open() as dataset:
-            return dataset.crs
+            return None if dataset.crs is None else as_registered(dataset.crs)
 
 
-keep_in_children(_kept)
+@lru_cache(maxsize=256)
+def as_registered(crs: CRS) -> CRS:
+    """Return the CRS of a file as PROJ has it under its code, where that is the same but for the letters of its names.
+
+    A GeoTIFF keeps M'poraloko (EPSG:4266) as M_poraloko. PROJ does not know this datum, nor how to shift it: pixels
+    would be 100 m off. rasterio asks for WKT 1, in which EPSG:9311 is another projection.
+    """
+    found = _CODE.search(crs.to_wkt())
+    if crs.to_epsg() is not None or found is None:
+        return crs
+    try:
+        registered = CRS.from_epsg(int(found[1]))
+    except CRSError:  # of a newer database
+        return crs
+    return registered if has_same_definition(registered, crs) else crs
+
+
+keep_in_children(_kept, as_registered)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy
 from affine import Affine
@@ -24,6 +24,8 @@ from localcat.rasters.files.footprint import to_map
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    Axis: TypeAlias = NDArray[Any]
 
 SAME_OPERATION: Final = {"AREA_OF_INTEREST": "0,0,0,0"}
 """Options of GDAL's warper with which it chooses an operation, if one is left to choose, as for single points.
@@ -79,22 +81,32 @@ def _fitted(
 
     Infinite, if there are not enough of them.
     """
-    xs, ys = to_map(grid, columns, rows)
-    seen_xs, seen_ys = project_directly(crs, grid.crs, *native)
-    turn = turn_of(grid.crs)
+    off = _between(to_map(grid, columns, rows), project_directly(crs, grid.crs, *native), grid.crs)
     with numpy.errstate(invalid="ignore"):
-        off = numpy.column_stack((seen_xs - xs, seen_ys - ys))
-        if turn:
-            off[:, 0] -= turn * numpy.rint(off[:, 0] / turn)
         known = (numpy.abs(off) * metres_of(grid.crs) < _TORN).all(axis=1)
     if known.sum() < 3:
         return grid, numpy.inf
     factors = numpy.column_stack((columns, rows, numpy.ones(len(columns))))[known]
-    found, *_ = numpy.linalg.lstsq(factors, off[known], rcond=None)
-    bend = numpy.abs(factors @ found - off[known]).max(axis=0) / grid.resolution
-    (a, d), (b, e), (c, f) = found.tolist()
+    shift, *_ = numpy.linalg.lstsq(factors, off[known], rcond=None)
+    bend = numpy.abs(factors @ shift - off[known]).max(axis=0) / grid.resolution
+    (a, d), (b, e), (c, f) = shift.tolist()
     t = grid.transform
-    return Grid(grid.crs, Affine(t.a + a, t.b + b, t.c + c, t.d + d, t.e + e, t.f + f), grid.shape), float(bend.max())
+    fitted = Grid(grid.crs, Affine(t.a + a, t.b + b, t.c + c, t.d + d, t.e + e, t.f + f), grid.shape)
+    # The warper goes the other way. PROJ does not find back from all maps: from Krovak's on Bessel's ellipsoid only.
+    seen = to_map(fitted, columns[known], rows[known])
+    missed = _between(seen, project_directly(crs, grid.crs, *project_directly(grid.crs, crs, *seen)), grid.crs)
+    missed = missed[numpy.isfinite(missed).all(axis=1)]
+    return fitted, float(max(bend.max(), (numpy.abs(missed) / grid.resolution).max(initial=0)))
+
+
+def _between(first: tuple[Axis, Axis], second: tuple[Axis, Axis], crs: CRS) -> NDArray[Any]:
+    """Return the way from some points to others, shape (point, 2), on the shorter side around the Earth."""
+    turn = turn_of(crs)
+    with numpy.errstate(invalid="ignore"):
+        off = numpy.column_stack((second[0] - first[0], second[1] - first[1]))
+        if turn:
+            off[:, 0] -= turn * numpy.rint(off[:, 0] / turn)
+    return off
 
 
 @lru_cache(maxsize=256)

@@ -22,7 +22,7 @@ from rasterio.warp import reproject
 from shapely.geometry.base import BaseGeometry
 
 from localcat.earth.contexts.grid import Grid
-from localcat.earth.crs import WGS84
+from localcat.earth.crs import WGS84, exact_wkt
 from localcat.earth.ground import ground_of
 from localcat.earth.projecting import project
 from localcat.errors import CorruptImageError, InvalidGeometryError, TooLargeError
@@ -273,7 +273,7 @@ class StraightPixels:
 def _with_presence(dataset: DatasetReader, straight: Straight, *, is_masked: bool) -> str:
     """Return a virtual dataset of a file's bands, without their nodata, and one that is 1 or 255 where they count."""
     whole = (0, 0, dataset.width, dataset.height)
-    wkt = escape(straight.grid.crs.to_wkt(), {'"': "&quot;"})
+    wkt = escape(exact_wkt(straight.grid.crs), {'"': "&quot;"})
     points = "".join(
         f'<GCP Id="{at}" Pixel="{column!r}" Line="{row!r}" X="{x!r}" Y="{y!r}"/>'
         for at, (column, row, x, y) in enumerate(straight.points.points)

@@ -7,6 +7,8 @@ from os import fspath
 from typing import TYPE_CHECKING, TypeAlias
 from xml.sax.saxutils import escape
 
+from localcat.earth.crs import exact_wkt
+
 if TYPE_CHECKING:
     from os import PathLike
 
@@ -41,7 +43,7 @@ def virtual_head(grid: Grid) -> str:
     transform = ", ".join(repr(float(number)) for number in grid.geotransform)
     return (
         f'<VRTDataset rasterXSize="{grid.width}" rasterYSize="{grid.height}">'
-        f"<SRS>{escape(grid.crs.to_wkt())}</SRS><GeoTransform>{transform}</GeoTransform>"
+        f"<SRS>{escape(exact_wkt(grid.crs))}</SRS><GeoTransform>{transform}</GeoTransform>"
     )
 
 

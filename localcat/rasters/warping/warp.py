@@ -15,6 +15,7 @@ from rasterio.enums import ColorInterp, Resampling
 from rasterio.warp import reproject
 from rasterio.windows import Window
 
+from localcat.earth.crs import exact_wkt
 from localcat.rasters.files.describe import native_grid
 from localcat.rasters.files.dtypes import equals_nodata, saturated
 from localcat.rasters.files.opening import open_raster
@@ -25,10 +26,11 @@ from localcat.rasters.warping.datums import SAME_OPERATION, on_datum_of
 from localcat.rasters.warping.pieces import pieces_of, relative, shared
 from localcat.rasters.warping.views import View
 from localcat.rasters.warping.vrt import Opacity
-from localcat.rasters.warping.wraparound import shown_around
+from localcat.rasters.warping.wraparound import is_continued, shown_around
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
+    from rasterio.crs import CRS
     from rasterio.io import DatasetReader
 
     from localcat.earth.contexts.grid import Grid
@@ -64,7 +66,8 @@ def warp(
         raster.grid, grid, used=inside if is_interpolated else None, ratio=ratios[0]
     )
     options = {}
-    if grid.crs == raster.grid.crs:  # else GDAL moves what lies half a turn from the middle of a wide file
+    if grid.crs == raster.grid.crs or not is_continued(raster.grid.crs):
+        # else GDAL moves what lies half a turn from the middle of a wide file
         options["INSERT_CENTER_LONG"] = "NO"
     if len(layouts) > 1:  # else GDAL may miss the first pixels that are in one of them
         options["SAMPLE_STEPS"] = "ALL"
@@ -239,9 +242,15 @@ class _Warped:
         """Return what GDAL's warper makes of a source, by nearest if no resampling is named; (band, row, column)."""
         margin, transform = _with_margin(self.seen.transform)
         pixels = numpy.zeros((count, self.grid.height, self.grid.width + margin), dtype=dtype)
-        options = {**SAME_OPERATION, **self.options, **options}
+        options = {**SAME_OPERATION, **_words_for(self.seen.crs), **self.options, **options}
         reproject(source, pixels, dst_crs=self.seen.crs, dst_transform=transform, **options)
         return pixels[..., margin:]
+
+
+def _words_for(crs: CRS) -> dict[str, str]:
+    """Return the CRS of an array as an option of GDAL's warper, where the WKT 1 that rasterio uses is too little."""
+    text = exact_wkt(crs)
+    return {} if text == crs.to_wkt() else {"DST_SRS": text}
 
 
 def _with_margin(transform: Affine) -> tuple[int, Affine]:

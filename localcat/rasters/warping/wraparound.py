@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _SEAMLESS = 0.1  # pixels; how exactly the two edges of a file that goes around the Earth must meet
 _REACH = 4  # pixels of the coarser grid; a kernel reaches 3 to either side, and the position of a pixel is a little off
+_DEGREES = 360  # around the Earth
 _MOST_TURNS = 2  # how wide a file may be that is shown once for each turn
 _ANYWHERE = 7.3  # degrees of longitude; no map has its edge there
 _PLACES, _LOOKS = 100, 6  # at which an edge is looked for, and how often; the last ones are less than 1 mm apart
@@ -56,6 +57,11 @@ def shown_around(grid: Grid, target: Grid, *, used: Grid | None, ratio: float) -
     return _layouts(grid, target, used, reach)
 
 
+def is_continued(crs: CRS) -> bool:
+    """Return whether GDAL itself counts x on beyond the edge of a map: longitudes, which it takes for degrees."""
+    return crs.is_geographic and turn_of(crs) == _DEGREES
+
+
 def _layouts(grid: Grid, target: Grid, used: Grid | None, reach: int) -> list[tuple[Grid, list[Span]]]:
     """Return the grids of what is shown instead of a file, and which of its columns they hold; none for the file."""
     turn, count = turn_of(grid.crs), _columns_of_turn(grid)
@@ -73,8 +79,8 @@ def _layouts(grid: Grid, target: Grid, used: Grid | None, reach: int) -> list[tu
     west, _, east, _ = grid.bounds
     step = abs(grid.transform.a)
     is_beyond = west < edge - _BEYOND * step or east > edge + turn + _BEYOND * step
-    sticks_out = is_beyond and grid.crs.is_projected
-    if meets and count == grid.width and middle is not None and grid.crs.is_geographic:
+    sticks_out = is_beyond and not is_continued(grid.crs)
+    if meets and count == grid.width and middle is not None and is_continued(grid.crs):
         start = middle - count // 2
         return [_around(grid, count, start, start + count)]
     if count is not None and (meets or sticks_out or grid.width > count):
