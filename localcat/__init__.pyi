@@ -31,6 +31,7 @@ from localcat.errors import DuplicateError as DuplicateError
 from localcat.errors import FailedImagesWarning as FailedImagesWarning
 from localcat.errors import FileSystemWarning as FileSystemWarning
 from localcat.errors import ForbiddenError as ForbiddenError
+from localcat.errors import FrozenNotFoundError as FrozenNotFoundError
 from localcat.errors import GeoContextWarning as GeoContextWarning
 from localcat.errors import GeometryWarning as GeometryWarning
 from localcat.errors import GoneError as GoneError
@@ -120,5 +121,8 @@ from localcat.search import SummarySearchMixin as SummarySearchMixin
 from localcat.search.coverage import Coverage as Coverage
 from localcat.search.coverage import CoveredPeriod as CoveredPeriod
 from localcat.search.coverage import GapReport as GapReport
+from localcat.search.frozen import FrozenChanges as FrozenChanges
+from localcat.search.frozen import FrozenQuestion as FrozenQuestion
+from localcat.search.frozen import FrozenQuestions as FrozenQuestions
 
 __version__: str

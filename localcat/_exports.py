@@ -35,6 +35,7 @@ NAMES: dict[str, tuple[str, ...]] = {
         "FailedImagesWarning",
         "FileSystemWarning",
         "ForbiddenError",
+        "FrozenNotFoundError",
         "GeoContextWarning",
         "GeometryWarning",
         "GoneError",
@@ -146,6 +147,11 @@ NAMES: dict[str, tuple[str, ...]] = {
         "Coverage",
         "CoveredPeriod",
         "GapReport",
+    ),
+    "search.frozen": (
+        "FrozenChanges",
+        "FrozenQuestion",
+        "FrozenQuestions",
     ),
 }
 SUBMODULES = ("exceptions", "geo", "scenes", "utils")  # reached as localcat.geo too, without an import of their own

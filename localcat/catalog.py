@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     )
     from localcat.models.attributes.values import File
     from localcat.models.backend import Formats, Pictures, PixelReader
+    from localcat.search.frozen import FrozenQuestions
     from localcat.sharing.bundle import BundleReport
     from localcat.sharing.diff import DiffReport
     from localcat.sharing.merge import MergeReport, Policy
@@ -316,6 +317,13 @@ class Catalog:
     def image_uploads(self) -> Search[ImageUpload]:
         """A search for all uploads."""
         return self.search(ImageUpload)
+
+    @property
+    def frozen(self) -> FrozenQuestions:
+        """The questions that `ImageSearch.freeze` kept, by name."""
+        from localcat.search.frozen import FrozenQuestions  # searches do not need it
+
+        return FrozenQuestions(self)
 
     @property
     def pixels(self) -> PixelReader:

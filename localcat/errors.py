@@ -14,6 +14,7 @@
     ├── ConflictError                        the catalog's state forbids it: taken, in use, changed meanwhile
     ├── ForbiddenError                       the catalog is open for reading only
     ├── NotFoundError (LookupError)          no object has that id
+    │   ├── FrozenNotFoundError (KeyError)   no question is frozen under that name
     │   └── ProductNotFoundError             also a BadRequestError: a band or image without its product
     ├── UploadError                          an upload that failed, in another process or earlier
     ├── GoneError                            it existed, and is deleted
@@ -162,6 +163,12 @@ class NotFoundError(LocalcatError, LookupError):
     """No object has that id."""
 
     status = 404
+
+
+class FrozenNotFoundError(NotFoundError, KeyError):
+    """No question is frozen under that name."""
+
+    __str__ = Exception.__str__  # that of KeyError would put the message into quotes
 
 
 class ProductNotFoundError(NotFoundError, BadRequestError):

@@ -50,3 +50,23 @@ CREATE TABLE kept_file (
     href        TEXT    PRIMARY KEY,
     until       INTEGER NOT NULL  -- microseconds since 1970 in UTC; then they are deleted
 ) STRICT, WITHOUT ROWID;
+
+-- Questions whose answers are kept under a name, so that they can be given and compared again.
+CREATE TABLE frozen (
+    id        INTEGER PRIMARY KEY,
+    name      TEXT    NOT NULL UNIQUE,
+    frozen    INTEGER NOT NULL,  -- microseconds since 1970 in UTC
+    question  TEXT    NOT NULL,  -- the conditions, words, order and limit of the search, as JSON
+    cql2      TEXT               -- the conditions as CQL2 text; NULL if they have no such form
+) STRICT;
+
+-- The images of such an answer, as they were.
+CREATE TABLE frozen_image (
+    id          INTEGER PRIMARY KEY,
+    frozen_id   INTEGER NOT NULL REFERENCES frozen (id) ON DELETE CASCADE,
+    position    INTEGER NOT NULL,  -- from 0, in the order of the answer
+    uid         TEXT    NOT NULL,
+    row_hash    TEXT    NOT NULL,  -- sha256 of its attributes
+    files_hash  TEXT    NOT NULL,  -- and of the sizes and sha256 of its files
+    UNIQUE (frozen_id, position)
+) STRICT;

@@ -39,7 +39,7 @@ INNER_FLOORS = {
     "rasters": ["files", "warping", "reading", "writing"],
     "cli": ["words", "door", "piping", "opening", "output", "completing", "choosing", "commands"],
     "store": [
-        *("asking", "file", "stamps", "clauses", "properties", "rtree", "query", "rows", "unread"),
+        *("asking", "file", "stamps", "clauses", "properties", "rtree", "query", "rows", "frozen", "unread"),
         *("packed", "catalog_file"),
         "damage",
     ],

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy
 
 from localcat import Catalog, Image, Product
+from localcat import properties as p
 from localcat.disk.ownership import MARKER, Marker, data_path
 from localcat.store.file import schema
 from localcat.writing.ingest.known import note_sources
@@ -53,6 +54,7 @@ def build(folder: Path) -> None:
         source = SourceFile(folder / "a.tif", folder / "a.tif", folder, 1, 1)
         with catalog.database.write() as transaction:
             note_sources(transaction.connection, PIXELS, [source], ["0" * 64], folder)
+        catalog.images.filter(p.cloud_fraction < 0.2).freeze("few clouds")
         new_image(Product.get("acme:p1", catalog=catalog), "gone").save()
         Image.delete("acme:p1:gone", catalog=catalog)
     with contextlib.closing(sqlite3.connect(folder / NAME)) as connection, connection:

@@ -131,7 +131,7 @@ NamedCatalogObject CatalogClient DocumentState StorageState File Resolution Reso
 DeletedObjectError UnsavedObjectError properties
 """
 OUR_OWN = """
-Coverage CoveredPeriod GapReport ImageSummaries Picture
+Coverage CoveredPeriod FrozenChanges FrozenNotFoundError FrozenQuestion FrozenQuestions GapReport ImageSummaries Picture
 AOI BadRequestError Catalog CatalogClosedError CatalogError CatalogExistsError CatalogLockedError
 CatalogNotFoundError ClientError DefaultCatalogWarning
 Collection CommitUnknownError ConflictError CorruptCatalogError CorruptImageError DLTile DownloadError DuplicateError

@@ -20,6 +20,8 @@ COMMANDS = {  # by what they are for: each command, the module that has it, and 
         "search": ("searching", "Find images by product, time, place, attributes."),
         "summary": ("searching", "Count images and bytes, by product or by time."),
         "explain": ("searching", "Why a search finds what it finds."),
+        "freeze": ("searching", "Keep a search and its answer under a name."),
+        "frozen": ("searching", "What was frozen, and what changed since."),
     },
     "Taking in": {
         "init": ("taking_in", "Make a new catalog."),

@@ -83,6 +83,10 @@ class Restoring:
         for row in self._found.rows["upload_event"]:
             if row["upload_id"] in uploads:
                 self._insert("upload_event", None, row)
+        frozen = {row.row_id for row in self._found.rows["frozen"] if self._insert("frozen", None, row)}
+        for row in self._found.rows["frozen_image"]:
+            if row["frozen_id"] in frozen:
+                self._insert("frozen_image", None, row)
         left_out = sum(not row.is_certain for row in self._found.rows["image"])
         if left_out and not self._takes_uncertain:
             self._tell(

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from localcat.models.backend import Backend
     from localcat.models.pictures import Picture
     from localcat.search.coverage import Coverage, GapReport
+    from localcat.search.frozen import FrozenQuestion
 
 _MOST_PLOTTED = 5000  # footprints on a map
 
@@ -175,6 +176,32 @@ class ImageSearch(GeoSearch[Image], SummarySearchMixin):
         if found.last is not None:
             search = search.filter(handle <= from_microseconds(found.last))
         return search
+
+    def freeze(self, name: str, *, replace: bool = False) -> FrozenQuestion:
+        """Keep this question and its answer in the catalog under a name: a result that others can check.
+
+        Kept are the conditions, the ids in order, and hashes of the attributes and files of each image.
+        ``catalog.frozen[name]`` gives the same images again, and says what became of them since.
+
+        Parameters
+        ----------
+        name : str
+            Such as ``"paper-2026"``.
+        replace : bool
+            Whether one of that name is forgotten.
+
+        Raises
+        ------
+        ConflictError
+            If the name is taken.
+        BadRequestError
+            If it cannot be a name: empty, with a line break, or longer than 200 characters.
+        ReadOnlyCatalogError
+            If the catalog can only be read.
+        """
+        from localcat.search.frozen import freeze  # searches do not need it
+
+        return freeze(self, name, replace=replace)
 
     def to_xarray(self, bands: str | Sequence[str], geocontext: Any = None, **options: Any) -> xarray.DataArray:
         """Return the images found as a labelled array of xarray; see `ImageCollection.to_xarray`."""

@@ -295,6 +295,7 @@ def _packed(
     kit: Kit, written: Sequence[Chosen], archive: Path, about: dict[str, Any], progress: bool | None, facade: _Facade
 ) -> int:
     """Write the archive, with an index of tiles for each product that has pixels; return its size."""
+    kit.add_frozen()
     view, folder = facade(kit.file), kit.file.path.parent
     for product_id in products_of(one for one in written if one.has_pixels):
         with suppress(BadRequestError):  # no bands, or no image on a grid that is not turned

@@ -28,7 +28,7 @@ from localcat.rasters.files.footprint import footprint
 from localcat.rasters.writing.cutting import cut_raster
 from localcat.sharing.comparing import values_of
 from localcat.sharing.cuts import Cut, Layout, Wish, cuts_of
-from localcat.store import rows
+from localcat.store import frozen, rows
 from localcat.store.catalog_file import CatalogFile
 from localcat.store.file.database import Database
 from localcat.writing.options import layer_of
@@ -204,6 +204,18 @@ class Kit:
         with self.file.database.write() as transaction:
             rows.insert(transaction.connection, "image", values)
         return size
+
+    def add_frozen(self) -> None:
+        """Write the frozen questions of the catalog whose images are all in it, as far as they still are anywhere."""
+        with self._source.database.snapshot() as source, self.file.database.write() as transaction:
+            for name in frozen.names(source):
+                question, answer = frozen.head(source, name), list(frozen.images(source, name))
+                here = rows.row_ids(source, "image", [image.uid for image in answer])
+                along = rows.row_ids(transaction.connection, "image", list(here))
+                if question is not None and len(along) == len(here):
+                    frozen.put(transaction.connection, question, answer)
+                else:
+                    frozen.remove(transaction.connection, name)
 
     def drop(self, chosen: Chosen) -> int:
         """Take an image out again; return how many bytes its files had."""

@@ -11,7 +11,7 @@ import click
 import localcat
 from localcat.cli.choosing import Choice, takes_images
 from localcat.cli.commands.looking import IMAGE_COLUMNS
-from localcat.cli.door import command, say, tell
+from localcat.cli.door import NOT_ALIKE, command, say, tell
 from localcat.cli.opening import opened
 from localcat.cli.output import FORMATS, Output, prints
 
@@ -84,3 +84,57 @@ def explain_command(chosen: Choice) -> None:
     with opened() as catalog:
         width = {"width": shutil.get_terminal_size().columns} if sys.stdout.isatty() else {}
         tell(chosen.search(catalog).explain().to_where_text(**width))
+
+
+@command(
+    "freeze",
+    examples=('freeze paper-2026 --product landsat --where "cloud_fraction < 0.2"',),
+)
+@click.argument("name")
+@takes_images()
+@click.option("--replace", is_flag=True, help="Forget a question of that name.")
+def freeze_command(name: str, chosen: Choice, replace: bool) -> None:
+    """Keep a search and its answer under NAME, with hashes of the rows and files of its images.
+
+    `localcat frozen NAME` gives the same images again, and `localcat frozen NAME --changes` what became of them since.
+    """
+    with opened() as catalog:
+        found = chosen.search(catalog).freeze(name, replace=replace)
+        say(f"frozen: '{found.name}', {len(found):,} images")
+
+
+@command("frozen", examples=("frozen", "frozen paper-2026 --changes", "frozen paper-2026 --ids", "frozen old --delete"))
+@click.argument("name", required=False)
+@click.option("--changes", is_flag=True, help="What became of the images since, and what the question finds now.")
+@click.option("--delete", is_flag=True, help="Forget the question.")
+@prints(formats=(*FORMATS, "files"))
+def frozen_command(name: str | None, changes: bool, delete: bool, out: Output) -> None:
+    """List the questions that are frozen, or the images of the one with NAME, in its order.
+
+    With --changes the status is 3 where something changed.
+    """
+    if name is None and (changes or delete):
+        raise click.UsageError("name the question, as `localcat frozen` lists them")
+    with opened() as catalog:
+        if name is None:
+            rows: Any = (
+                {"name": one.name, "frozen": one.frozen, "images": len(one), "cql2": one.cql2}
+                for one in catalog.frozen.values()
+            )
+            out.rows(rows, ("name", "frozen", "images", "cql2"))
+        elif delete:
+            del catalog.frozen[name]
+            say(f"forgotten: '{name}'")
+        elif changes:
+            found = catalog.frozen[name].changes()
+            out.rows(({"change": what, "id": uid} for what, ids in found.to_dict().items() for uid in ids), _CHANGE)
+            click.get_current_context().exit(NOT_ALIKE if found else 0)
+        elif out.format == "files":
+            out.lines(
+                str(catalog.path_of(file)) for image in catalog.frozen[name].collect() for file in image.files or []
+            )
+        else:
+            out.objects(catalog.frozen[name].collect(), [localcat.Image], IMAGE_COLUMNS)
+
+
+_CHANGE = ("change", "id")

@@ -19,9 +19,10 @@ from localcat.store import properties
 from localcat.store.damage.pages import Pages, Record
 from localcat.store.file import schema
 
-TABLES: Final = ("product", "band", "image", "image_file", "upload", "upload_event")
+TABLES: Final = ("product", "band", "image", "image_file", "upload", "upload_event", "frozen", "frozen_image")
 """What is salvaged, in the order in which rows refer to each other; everything else is made from these."""
 
+_SINCE_5: Final = ("frozen", "frozen_image")  # as the table "replica"
 _STAMP: Final = ("replica", "counter")  # added by version 5, behind all other columns
 _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     "INTEGER": (int,),
@@ -145,6 +146,8 @@ def _salvage(pages: Pages, path: Path) -> Salvage:
         if table in roots:
             tree = pages.tree(roots[table])
             records, damaged = tree.records, len(tree.damaged)
+        elif table in _SINCE_5 and "replica" not in roots:
+            damaged = 0
         rows = [layouts[table].row(record, is_certain=True) for record in records]
         found.rows[table] = [row for row in rows if row is not None]
         if damaged + rows.count(None):

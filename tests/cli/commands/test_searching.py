@@ -162,3 +162,17 @@ def test_thousands_of_ids_come_through_a_pipe(kept: Catalog) -> None:
     every = run("search", "--ids", catalog=kept)
     assert invoke("search", "-", "--ids", catalog=kept, pipe=every).stdout == every
     assert Image.exists("acme:guide:n19999", catalog=kept)
+
+
+def test_a_question_is_frozen_and_compared(kept: Catalog) -> None:
+    assert run("freeze", "paper", "--where", "name IN ('a', 'b')", catalog=kept) == "frozen: 'paper', 2 images\n"
+    assert "a question is frozen as 'paper' already" in complaint("freeze", "paper", catalog=kept)
+    assert run("frozen", "--csv", catalog=kept).splitlines()[1].startswith("paper,")
+    assert run("frozen", "paper", "--ids", catalog=kept).split() == ["acme:guide:a", "acme:guide:b"]
+    assert "acme:" not in run("frozen", "paper", "--changes", catalog=kept)
+    run("delete", "guide:b", "--yes", catalog=kept)
+    found = invoke("frozen", "paper", "--changes", "--csv", catalog=kept)
+    assert (found.exit_code, found.stdout.splitlines()[1]) == (3, "deleted,acme:guide:b")
+    assert run("frozen", "paper", "--delete", catalog=kept) == "forgotten: 'paper'\n"
+    assert "no question is frozen as 'paper'; there are: none" in complaint("frozen", "paper", catalog=kept)
+    assert "name the question" in complaint("frozen", "--changes", catalog=kept, status=2)
