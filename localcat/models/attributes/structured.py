@@ -176,9 +176,9 @@ class ExtraProperties(Structured[dict[str, Any], Entries]):
         room = [self.MOST_BYTES]
         return {self._key(key): self._json(item, (key,), room) for key, item in value.items()}
 
-    def _key(self, key: Any) -> str:
+    def _key(self, key: Any, path: tuple[Any, ...] = ()) -> str:
         if not isinstance(key, str) or unstorable(key) is not None:
-            raise self.refuse(key, "has keys of text")
+            raise self.refuse(key, f"has keys of text{f' at {_shown_path(path)}' if path else ''}")
         return str(key)
 
     def _json(self, value: Any, path: tuple[Any, ...], room: list[int]) -> Json:
@@ -205,7 +205,7 @@ class ExtraProperties(Structured[dict[str, Any], Entries]):
                     f"{_shown_path(path[:3])}"
                 )
             if isinstance(item, Mapping):
-                return {self._key(key): self._json(inner, (*path, key), room) for key, inner in item.items()}
+                return {self._key(key, path): self._json(inner, (*path, key), room) for key, inner in item.items()}
             return [self._json(inner, (*path, place), room) for place, inner in enumerate(item)]
         raise self.refuse(
             value,
