@@ -556,7 +556,8 @@ class Catalog:
         -------
         list of Path
             ``<catalog>.<product>.gti.gpkg``; one for each CRS, whose code is then in its name. If the bands are not in
-            one file in their order, or images not on one grid, a folder ``….tiles`` of virtual files is beside it.
+            one file in their order, images not on one grid, or not alike in what makes a pixel invalid, a folder
+            ``….tiles`` of virtual files is beside it.
 
         Raises
         ------
@@ -565,6 +566,8 @@ class Catalog:
         BadRequestError
             If it has no bands, or no images with files here on a grid that is not turned; or `dest` is not a folder, or
             `search` not a search for images of this catalog.
+        RasterError
+            If a file cannot be read, or an image lacks one.
         """
         from localcat.interop.gti import to_gti  # brings shapely
 

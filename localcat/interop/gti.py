@@ -31,15 +31,19 @@ from localcat.disk.system import flush, flush_folder, rename, replace
 from localcat.earth.contexts.grid import Grid
 from localcat.earth.crs import crs_code, exact_wkt, parse_crs
 from localcat.earth.projecting import turn_of
-from localcat.errors import BadRequestError, LocalcatError, NotFoundError
+from localcat.errors import BadRequestError, NotFoundError
 from localcat.expressions.properties import properties as p
 from localcat.interop.chosen import chosen_images
+from localcat.interop.gti_validity import Validity, content_of, validity_of
 from localcat.interop.gti_views import Tile, write_views
 from localcat.models.backend import bands_of
+from localcat.models.enums import StorageState
 from localcat.models.product import Product
 from localcat.progress import shown
 from localcat.rasters.warping.alignment import native_window
 from localcat.rasters.warping.longitudes import moved
+from localcat.reading.layers import declared_alphas, sources_of
+from localcat.reading.plan import ALPHA, BandChoice, choose_bands
 from localcat.store.file.faults import sqlite_errors
 
 if TYPE_CHECKING:
@@ -149,8 +153,8 @@ def to_gti(
     folder = catalog.file.path.parent if dest is None else absolute(dest)
     if not folder.is_dir():
         raise BadRequestError(f"'{folder}' is not a folder to write tile indexes into; make it first")
-    indexes = _indexes(catalog, _ordered(catalog, str(found.id), search), progress)
-    if not bands or not indexes:
+    indexes = _indexes(bands, _ordered(catalog, str(found.id), search), progress) if bands else []
+    if not indexes:
         raise BadRequestError(
             f"product '{found.id}' has no bands, or no images with files here on a grid that is not turned"
         )
@@ -171,33 +175,47 @@ def _ordered(catalog: Backend, product_id: str, search: ImageSearch | None) -> I
     return images.sort("acquired")
 
 
-def _indexes(catalog: Backend, images: ImageSearch, progress: bool | None) -> list[tuple[str, Index]]:
-    """Return the tiles of images by CRS, each with a word for its CRS."""
+def _indexes(bands: Sequence[Band], images: ImageSearch, progress: bool | None) -> list[tuple[str, Index]]:
+    """Return the tiles of images by CRS, each with a word for its CRS.
+
+    Raises
+    ------
+    RasterError
+        If a file that is here cannot be read, or lacks a band.
+    """
     crs_of = functools.cache(parse_crs)
     indexes: list[Index] = []
+    choice = _choice(bands)
     for rank, image in enumerate(shown(images, "indexing tiles", "images", progress, total=images.number_found)):
         text, grid = image.cs_code or image.projection, image.geotrans
         if text is None or grid is None or image.x_pixels is None or image.y_pixels is None or grid[2] or grid[4]:
             continue
-        try:
-            paths = tuple(catalog.file.path_of(file) for file in image.files or ())
-            crs = crs_of(text)
-        except LocalcatError:  # a remote image, or one whose files may not be opened
+        if image.storage_state != StorageState.AVAILABLE or not image.files:
             continue
-        if not paths:
-            continue
+        crs = crs_of(text)
+        sources = sources_of(image, choice.bands)
+        alpha = None if choice.alpha is None else choice.bands.index(choice.alpha)
+        content = content_of(sources, alpha, declared_alphas(choice, sources))
         index = next((one for one in indexes if one.crs == crs), None)
         if index is None:
             index = Index(crs)
             indexes.append(index)
         acquired = None if image.acquired is None else image.acquired.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
         pixels = Grid(crs, Affine.from_gdal(*grid), (image.y_pixels, image.x_pixels))
-        index.add(Tile(str(image.id), acquired, rank, pixels, paths))
+        index.add(Tile(str(image.id), acquired, rank, pixels, content))
     made = []
     for number, index in enumerate(indexes):
         code = crs_code(index.crs)
         made.append((f"crs{number}" if code is None else code.lower().replace(":", "-"), index))
     return made
+
+
+def _choice(bands: Sequence[Band]) -> BandChoice:
+    """Return all bands of a product in their order, with the alpha band that a mosaic uses."""
+    available = {str(band.name): band for band in bands}
+    names = [name for name in available if name != ALPHA] or list(available)
+    choice = choose_bands(available, names, None, "the product")
+    return with_values(choice, bands=list(bands))
 
 
 def _write(index: Index, bands: Sequence[Band], folder: Path, stem: str) -> Path:
@@ -207,9 +225,8 @@ def _write(index: Index, bands: Sequence[Band], folder: Path, stem: str) -> Path
     new one has its name.
     """
     target, views_folder = folder / f"{stem}.gti.gpkg", folder / f"{stem}.tiles"
-    layout = [(band.file_position, band.position) for band in bands]
-    is_plain = layout == [(0, position) for position in range(len(bands))]
     grid, tiles = index.settled()
+    validity = validity_of(bands, [tile.content for tile in tiles])
     views = views_folder / uuid.uuid4().hex[:8]
     with staged(target) as staging, write_errors(target):
         file, staged_views = staging / target.name, staging / views.name
@@ -219,15 +236,15 @@ def _write(index: Index, bands: Sequence[Band], folder: Path, stem: str) -> Path
             wanted = None if native_window(grid, tile.grid) is not None else _under(grid, tile.grid)
             if wanted is not None and 0 in wanted.shape:  # it lies between the middles of pixels
                 continue
-            if is_plain and wanted is None and not tile.turns:
-                placed.append((tile, href_between(tile.sources[0], folder)))
+            if wanted is None and not tile.turns and validity.is_shown_by_itself(tile.content):
+                placed.append((tile, href_between(tile.content.files[0].path, folder)))
             else:
-                name = write_views(tile, wanted, bands, staged_views, views, str(number))
+                name = write_views(tile, wanted, validity, staged_views, views, str(number))
                 placed.append((tile, f"{views_folder.name}/{views.name}/{name}"))
         has_views = any(staged_views.iterdir())
         with sqlite_errors(target), closing(sqlite3.connect(file)) as connection:
             connection.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF")  # one that fails goes away
-            _fill(connection, grid, bands, placed)
+            _fill(connection, grid, validity, placed)
         with file.open("r+b") as stream:
             flush(stream.fileno())
         try:
@@ -265,9 +282,7 @@ def _under(grid: Grid, tile: Grid) -> Grid:
     return Grid(grid.crs, start, (max(bottom - top, 0), max(right - left, 0)))
 
 
-def _fill(
-    connection: sqlite3.Connection, grid: Grid, bands: Sequence[Band], placed: Iterable[tuple[Tile, str]]
-) -> None:
+def _fill(connection: sqlite3.Connection, grid: Grid, validity: Validity, placed: Iterable[tuple[Tile, str]]) -> None:
     """Write the tables of an index."""
     connection.executescript(_SCHEMA)
     epsg = grid.crs.to_epsg() if grid.crs.to_authority() else None
@@ -290,7 +305,7 @@ def _fill(
         ).lastrowid
         west, south, east, north = tile.grid.bounds
         connection.execute("INSERT INTO rtree_tiles_geom VALUES (?, ?, ?, ?, ?)", (fid, west, east, south, north))
-    items = "".join(f'<MDI key="{name}">{escape(value)}</MDI>' for name, value in _settings(grid, bands))
+    items = "".join(f'<MDI key="{name}">{escape(value)}</MDI>' for name, value in _settings(grid, validity))
     text = f"<GDALMultiDomainMetadata><Metadata>{items}</Metadata></GDALMultiDomainMetadata>"
     connection.execute(
         "INSERT INTO gpkg_metadata (id, md_standard_uri, metadata) VALUES (1, 'http://gdal.org', ?)", (text,)
@@ -301,21 +316,20 @@ def _fill(
     connection.commit()
 
 
-def _settings(grid: Grid, bands: Sequence[Band]) -> Iterator[tuple[str, str]]:
+def _settings(grid: Grid, validity: Validity) -> Iterator[tuple[str, str]]:
     """Yield what GDAL asks an index for, so that it opens no tile to find it out."""
     yield "XSIZE", str(grid.width)  # GDAL itself would count 48.00000000001 pixels as 49
     yield "YSIZE", str(grid.height)
     yield "GEOTRANSFORM", ",".join(repr(number) for number in grid.geotransform)
-    yield "BAND_COUNT", str(len(bands))
-    yield "DATA_TYPE", ",".join(str(band.data_type) for band in bands)
+    yield "BAND_COUNT", str(len(validity.data_types))
+    yield "DATA_TYPE", ",".join(validity.data_types)
     yield "SORT_FIELD", "rank"
     yield "SORT_FIELD_ASC", "YES"
     yield "LOCATION_FIELD", "location"
-    nodata = [band.nodata for band in bands]
-    if all(value is not None for value in nodata):
-        yield "NODATA", ",".join(repr(value) for value in nodata)
-    else:
+    if validity.nodata is None:
         yield "MASK_BAND", "YES"
+    else:
+        yield "NODATA", ",".join(map(repr, validity.nodata))
 
 
 def _count(pixels: float) -> int:
