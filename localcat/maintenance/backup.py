@@ -270,7 +270,7 @@ def _files_in_place(file: Path) -> list[_InPlace]:
             "SELECT file.id, image.uid, product.uid, image.name, file.href, coalesce(file.size_bytes, 0), file.hash "
             "FROM image_file AS file JOIN image ON image.id = file.image_id "
             "JOIN product ON product.id = image.product_id WHERE NOT file.owned AND file.href IS NOT NULL "
-            "ORDER BY file.href, file.id"
+            "AND image.storage_state = 'available' ORDER BY file.href, file.id"
         )
         return [one for one in (_InPlace(*row) for row in found) if is_local(one.href)]
 

@@ -47,7 +47,8 @@ def relocate(
 
 _IN_PLACE = (
     "SELECT file.id, image.uid, file.href, file.size_bytes FROM image_file AS file "
-    "JOIN image ON image.id = file.image_id WHERE NOT file.owned AND file.href IS NOT NULL ORDER BY file.href"
+    "JOIN image ON image.id = file.image_id WHERE NOT file.owned AND file.href IS NOT NULL "
+    "AND image.storage_state = 'available' ORDER BY file.href"
 )
 
 

@@ -17,6 +17,7 @@ from localcat.disk.archive import Location, Member
 from localcat.disk.paths import is_local
 from localcat.errors import NotFoundError
 from localcat.expressions.properties import properties as p
+from localcat.models.enums import StorageState
 from localcat.serve.answers import part
 
 if TYPE_CHECKING:
@@ -109,7 +110,8 @@ def _location(asked: Asked) -> Location:
     files = (image.files or []) if image is not None else []
     at = int(position) if _POSITION.fullmatch(position) else len(files)
     file = files[at] if at < len(files) else None
-    if file is None or not (file.owned or (file.href is not None and is_local(file.href))):
+    is_here = image is not None and image.storage_state == StorageState.AVAILABLE
+    if file is None or not is_here or not (file.owned or (file.href is not None and is_local(file.href))):
         raise NotFoundError(f"image {uid!r:.300} has no file number {position!r:.20} on this machine")
     path = asked.catalog.file.location_of(file, bring_back=False)  # what was set aside is read where it is
     if path.name != name:

@@ -102,6 +102,12 @@ def files_of(connection: sqlite3.Connection, row_ids: Sequence[int]) -> list[tup
     return found
 
 
+def available(connection: sqlite3.Connection, row_ids: Sequence[int]) -> set[int]:
+    """Return the row ids, of some images, of those whose files are on this machine."""
+    sql = "SELECT id FROM image WHERE id IN (SELECT value FROM json_each(?)) AND storage_state = 'available'"
+    return {row_id for (row_id,) in connection.execute(sql, (json.dumps(list(row_ids)),))}
+
+
 def _in_order(
     connection: sqlite3.Connection, table: str, columns: str, row_ids: Sequence[int]
 ) -> Iterator[sqlite3.Cursor]:

@@ -14,6 +14,7 @@ from localcat.cli.commands.looking import IMAGE_COLUMNS
 from localcat.cli.door import NOT_ALIKE, command, say, tell
 from localcat.cli.opening import opened
 from localcat.cli.output import FORMATS, Output, prints
+from localcat.reading.layers import require_pixels
 
 
 @command(
@@ -33,7 +34,8 @@ def search_command(chosen: Choice, out: Output) -> None:
     with opened() as catalog:
         found = chosen.search(catalog) if chosen.ids is None else chosen.images(catalog)
         if out.format == "files":
-            number = out.lines(str(catalog.path_of(file)) for image in found for file in image.files or [])
+            with_files = (image for image in found if image.files)
+            number = out.lines(str(catalog.path_of(file)) for image in with_files for file in require_pixels(image))
         else:
             number = out.objects(found, [localcat.Image], IMAGE_COLUMNS)
     if not number and sys.stderr.isatty():

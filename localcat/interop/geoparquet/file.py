@@ -34,6 +34,7 @@ from localcat.interop.geoparquet.shapes import Shape, Shapes
 from localcat.interop.stac.assets import Layout, layout_of
 from localcat.interop.stac.collections import Extent, collection_of
 from localcat.interop.stac.items import stac_item
+from localcat.models.enums import StorageState
 from localcat.models.image import Image
 from localcat.models.product import Product
 from localcat.store import rows
@@ -164,7 +165,7 @@ class NewFile:
         found = list(rows.hydrate(connection, "image", READ, row_ids))
         if not found:
             return None
-        chunk = chunk_of(found, rows.files_of(connection, row_ids))
+        chunk = chunk_of(found, rows.files_of(connection, row_ids), rows.available(connection, row_ids))
         patterns = patterns_of(chunk)
         layout = self._collections[product_id].layout
         new: list[int] = []
@@ -192,14 +193,14 @@ class NewFile:
         return found
 
     def _locate(self, file: File, image: Image) -> str:
-        return self._href(file.owned, file.href, file.provider_href)
+        return self._href(image.storage_state == StorageState.AVAILABLE, file.owned, file.href, file.provider_href)
 
-    def _href(self, owned: bool | int, href: str | None, provider_href: str | None) -> str:
+    def _href(self, is_here: bool, owned: bool | int, href: str | None, provider_href: str | None) -> str:
         """Return where a file is: relative to the folder of the new file, if it is here."""
         catalog = self._catalog.file
         if href is not None and owned:
             return f"{self._data_folder}/{href}"
-        if href is None or not is_local(href) or not catalog.database.options.trusted:
+        if href is None or not is_here or not is_local(href) or not catalog.database.options.trusted:
             return href or provider_href or ""
         return href_between(catalog.path.parent / href, self._folder)
 

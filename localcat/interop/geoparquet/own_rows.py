@@ -7,7 +7,7 @@ and with what an Item cannot say in its usual place, are odd: each has an Item o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
@@ -56,6 +56,8 @@ class Chunk:
         Of each file its position in the image.
     files : dict of lists
         The files: owned, href, size_bytes, hash, provider_id, provider_href.
+    is_here : ndarray
+        Of each image whether its files are on this machine.
     bounds : ndarray of shape (image, 4), optional
         West, south, east and north of the footprints, NaN where there is none; None if no image has one.
     percents : Array, optional
@@ -69,13 +71,17 @@ class Chunk:
     owners: NDArray[numpy.int64]
     places: NDArray[numpy.int64]
     files: dict[str, Sequence[Any]]
+    is_here: NDArray[numpy.bool_]
     bounds: NDArray[numpy.float64] | None = None
     percents: pyarrow.Array | None = None
     is_inexact: NDArray[numpy.bool_] | None = None
 
 
-def chunk_of(found: Sequence[tuple[Any, ...]], files: Sequence[tuple[Any, ...]]) -> Chunk:
-    """Return images of rows as `hydrate` yields them, with the attributes of `READ`, and of their files."""
+def chunk_of(found: Sequence[tuple[Any, ...]], files: Sequence[tuple[Any, ...]], available: Container[int]) -> Chunk:
+    """Return images of rows as `hydrate` yields them, with the attributes of `READ`, and of their files.
+
+    `available` are the row ids of those whose files are on this machine.
+    """
     ids, _, *values = zip(*found, strict=True)
     columns = {}
     for name, stored in zip(READ, values, strict=True):
@@ -87,7 +93,8 @@ def chunk_of(found: Sequence[tuple[Any, ...]], files: Sequence[tuple[Any, ...]])
     begins = numpy.searchsorted(owners, numpy.arange(len(ids)))
     places = numpy.arange(len(owners)) - begins[owners] if len(owners) else owners
     names = ("owned", "href", "size_bytes", "hash", "provider_id", "provider_href")
-    chunk = Chunk(list(ids), columns, owners, places, dict(zip(names, parts[1:], strict=True)))
+    is_here = numpy.array([row_id in available for row_id in ids], dtype=bool)
+    chunk = Chunk(list(ids), columns, owners, places, dict(zip(names, parts[1:], strict=True)), is_here)
     if "geometry" in columns:
         chunk.bounds = shapely.bounds(from_wkb(values[READ.index("geometry")]))
     if "cloud_fraction" in columns:
@@ -187,7 +194,7 @@ def _kinds_of_files(chunk: Chunk, is_odd: NDArray[numpy.bool_]) -> NDArray[numpy
 
 
 def values_by_column(
-    chunk: Chunk, layout: Layout, locate: Callable[[bool, str | None, str | None], str]
+    chunk: Chunk, layout: Layout, locate: Callable[[bool, bool, str | None, str | None], str]
 ) -> Iterator[tuple[tuple[str, ...], pyarrow.Array]]:
     """Yield what differs between the images of a pattern: the way to a column, and its values.
 
@@ -198,7 +205,7 @@ def values_by_column(
     layout : Layout
         Of their product.
     locate : callable
-        Returns where a file is; takes whether it is owned, its href and its provider_href.
+        Returns where a file is; takes whether it is here, whether it is owned, its href and its provider_href.
     """
     columns = chunk.columns
     yield ("id",), columns["name"]
@@ -231,12 +238,13 @@ def values_by_column(
 
 
 def _files_by_column(
-    chunk: Chunk, layout: Layout, locate: Callable[[bool, str | None, str | None], str]
+    chunk: Chunk, layout: Layout, locate: Callable[[bool, bool, str | None, str | None], str]
 ) -> Iterator[tuple[tuple[str, ...], pyarrow.Array]]:
     if not len(chunk.owners):
         return
     parts = (chunk.files[name] for name in ("owned", "href", "provider_href"))
-    hrefs = pyarrow.array([locate(*one) for one in zip(*parts, strict=True)], pyarrow.string())
+    is_here = chunk.is_here[chunk.owners].tolist()
+    hrefs = pyarrow.array([locate(*one) for one in zip(is_here, *parts, strict=True)], pyarrow.string())
     sizes = pyarrow.array(chunk.files["size_bytes"], pyarrow.int64())
     checksums = pyarrow.array(
         [None if sha256 is None else f"1220{sha256}" for sha256 in chunk.files["hash"]], pyarrow.string()

@@ -17,7 +17,8 @@ from localcat.errors import BadRequestError, ClientError, ValidationError
 from localcat.interop.geoparquet import SUFFIXES
 from localcat.interop.geoparquet.columns import GEO_KEY, OWN_KEY, STAC_KEY
 from localcat.interop.geoparquet.item_rows import item_of
-from localcat.interop.stac.sources import Found, problem_of
+from localcat.interop.stac.checks import id_of, problem_of
+from localcat.interop.stac.sources import Found
 from localcat.json_text import loads
 
 _BATCH = 2000  # rows read at once
@@ -81,7 +82,7 @@ class Source:
                 continue
             problem = problem_of(item)
             why = None if problem is None else ValidationError(f"{where} {problem}")
-            yield Found(where, item if problem is None else None, self.path.parent, why)
+            yield Found(where, item if problem is None else None, self.path.parent, why, id_of(item))
 
 
 def sources_of(source: Any) -> list[Source]:

@@ -16,7 +16,7 @@ from localcat.models.attributes.scalars import unstorable
 from localcat.models.attributes.values import File
 from localcat.models.backend import bands_of
 from localcat.models.band import Band
-from localcat.models.enums import DataType
+from localcat.models.enums import DataType, StorageState
 from localcat.models.product import Product
 
 if TYPE_CHECKING:
@@ -172,8 +172,12 @@ def address_of(file: File, image: Image) -> str:
 
 
 def location_of(file: File, image: Image) -> Location | None:
-    """Return where the bytes of a file are that is here, or None for one that is not, or may not be opened."""
-    if file.href is None or not (file.owned or is_local(file.href)):
+    """Return where the bytes of a file are that is here, or None for one that is not, or may not be opened.
+
+    What a remote image says of its files is somebody's text, also where it reads like a path here.
+    """
+    is_here = image.storage_state == StorageState.AVAILABLE
+    if file.href is None or not is_here or not (file.owned or is_local(file.href)):
         return None
     try:
         return image._catalog.file.location_of(file)

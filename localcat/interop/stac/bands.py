@@ -122,7 +122,7 @@ def _entries(asset: Mapping[str, Any]) -> list[dict[str, Any]]:
             one = found[index] if isinstance(found, list) and index < len(found) else None
             if isinstance(one, dict):
                 prefix = name.removesuffix("bands")  # 'eo:' for 'eo:bands', and none for those of STAC 1.1
-                entry |= {_known(prefix, field): value for field, value in one.items()}
+                entry |= {_known(prefix, field): value for field, value in one.items() if isinstance(field, str)}
         entries.append(entry)
     return entries
 

@@ -8,8 +8,9 @@ from urllib.parse import unquote, urlsplit
 
 from localcat.errors import BadRequestError
 from localcat.interop.stac.assets import Layout
+from localcat.interop.stac.checks import problem_of
 from localcat.interop.stac.items import attributes_of, extra_properties_of
-from localcat.interop.stac.sources import loaded, problem_of
+from localcat.interop.stac.sources import loaded
 from localcat.writing.ingest.content.sidecars import ItemFacts
 
 # What the files themselves say, and know better.

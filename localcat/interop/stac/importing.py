@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from localcat.disk.paths import below_roots
 from localcat.errors import BadRequestError, ClientError, DuplicateError, ValidationError
 from localcat.interop.refused import Refused
 from localcat.interop.stac.assets import KEPT, KEYS, OWN, Layout, default_keys, layout_of
@@ -251,8 +252,11 @@ class Import:
     def _paths(self, found: Found, layout: Layout) -> list[Path]:
         """Return where the files of an Item are, if all that hold bands are here."""
         paths: list[Path | None] = []
+        options = self.catalog.database.options
         for file in layout.files_of((found.document or {}).get("assets") or {}):
             path = None if file.href is None else local_file(file.href, found.folder, self.within or found.folder)
+            if path is not None and not options.trusted:
+                below_roots(str(path), self.catalog.file.path.parent, options.allowed_roots)
             paths.append(path if path is not None and _is_file(path) else None)
         here = [path for path in paths if path is not None]
         if here and len(here) < len(paths):
@@ -290,7 +294,7 @@ class Import:
 
     def fail(self, found: Found, error: ClientError) -> None:
         """Report what was refused."""
-        named = found.document.get("id") if found.document is not None else None
+        named = found.document.get("id") if found.document is not None else found.named
         self.report.failed.append(Refused(found.where, named, error))
 
 

@@ -12,9 +12,9 @@ from urllib.parse import unquote, urlsplit
 from localcat.disk.filesystem import is_unc
 from localcat.errors import BadRequestError, ClientError, UnsafePathError, ValidationError
 from localcat.interop.json_files import LINES, json_of, lines_of
+from localcat.interop.stac.checks import id_of, problem_of
 
 _ROOTS = ("catalog.json", "collection.json")
-_MOST_ASSETS = 1000  # of an Item; those of real ones are some dozens
 _FOLLOWED = ("child", "item")
 
 
@@ -32,12 +32,15 @@ class Found:
         What its relative links start from; None for a mapping that came from no file.
     error : ClientError, optional
         Why it cannot be used.
+    named : str, optional
+        Its id, where there is an error.
     """
 
     where: str
     document: dict[str, Any] | None
     folder: Path | None = None
     error: ClientError | None = None
+    named: str | None = None
 
     @property
     def is_item(self) -> bool:
@@ -238,25 +241,5 @@ def _checked(document: Any, where: str, folder: Path | None) -> Found:
     """Return a document whose members are of the types that the rest relies on, or why it is not."""
     problem = problem_of(document)
     if problem is not None:
-        return Found(where, None, folder, ValidationError(f"{where} {problem}"))
+        return Found(where, None, folder, ValidationError(f"{where} {problem}"), id_of(document))
     return Found(where, document, folder)
-
-
-def problem_of(document: Any) -> str | None:
-    """Return why a JSON value is neither an Item nor a Collection; None if it is one of them."""
-    if not isinstance(document, dict):
-        return f"is not a STAC object, but a JSON {type(document).__name__}"
-    if document.get("type") not in ("Feature", "Collection"):
-        return f"is not an Item or a Collection: its type is {document.get('type')!r:.100}"
-    if not isinstance(document.get("id"), str) or not document["id"]:
-        return f"has no id, or one that is not text: {document.get('id')!r:.100}"
-    if document["type"] == "Feature" and not isinstance(document.get("properties"), dict):
-        return f"is an Item without properties: {document.get('properties')!r:.100}"
-    if isinstance(document.get("assets"), dict) and len(document["assets"]) > _MOST_ASSETS:
-        return f"has {len(document['assets']):,} assets, more than {_MOST_ASSETS:,}"
-    for name, kind in (("assets", dict), ("links", list), ("item_assets", dict)):
-        if document.get(name) is not None and not isinstance(document[name], kind):
-            return f"has {name} of the wrong type: {document[name]!r:.100}"
-    if document.get("collection") is not None and not isinstance(document["collection"], str):
-        return f"has a collection that is not text: {document['collection']!r:.100}"
-    return None

@@ -97,7 +97,7 @@ def _text(value: Any) -> str | None:
 
 def _texts(value: Any) -> list[str] | None:
     fits = isinstance(value, list) and 0 < len(value) <= 32 and all(_text(item) for item in value)
-    return list(value) if fits and all(len(item.encode()) <= 1000 for item in value) else None
+    return list(value) if fits and all(len(item.encode("utf-8", "surrogatepass")) <= 1000 for item in value) else None
 
 
 VALUES = (

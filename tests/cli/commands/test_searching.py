@@ -153,7 +153,7 @@ def test_the_files_of_images_are_printed_for_other_programs(kept: Catalog) -> No
     paths = [Path(line) for line in run("search", "--datetime", "2020", "--files", catalog=kept).splitlines()]
     assert paths == [kept.path_of(image.files[0]) for image in kept.images.during("2020")]
     assert all(path.exists() for path in paths)
-    assert "is not on this machine" in complaint("search", "guide:far", "--files", catalog=kept)
+    assert "has no pixels in this catalog" in complaint("search", "guide:far", "--files", catalog=kept)
 
 
 def test_thousands_of_ids_come_through_a_pipe(kept: Catalog) -> None:
