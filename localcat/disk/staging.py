@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 import re
 import shutil
 import uuid
@@ -132,7 +133,7 @@ def _is_bare(staging: Path) -> bool:
 def _remove_leftovers(target: Path) -> None:
     """Remove the folders of `staged` whose process is gone."""
     for folder in target.parent.glob(f".{glob.escape(target.name)}.*.tmp"):
-        if re.fullmatch(r"[0-9a-f]{32}", folder.name.removesuffix(".tmp").rpartition(".")[2]) and not is_link(folder):
+        if re.fullmatch(r"[0-9a-f]{32}", folder.name.removesuffix(".tmp").rpartition(".")[2]) and _is_own(folder):
             with suppress(StorageError):
                 claims = DataFolder(folder).abandoned()
                 if claims and len(claims) == len(list(folder.glob(f"{TEMPORARY_PREFIX}*"))):
@@ -140,6 +141,18 @@ def _remove_leftovers(target: Path) -> None:
                     shutil.rmtree(folder, ignore_errors=True)
             with suppress(OSError):
                 folder.rmdir()  # if nothing is in it: its process ended before it made a claim
+
+
+def _is_own(folder: Path) -> bool:
+    """Return whether a path is a folder of this user.
+
+    In a folder such as /tmp another one could put a link in the place of what is his, while it is being removed.
+    """
+    try:
+        found = folder.lstat()
+    except OSError:
+        return False
+    return not is_link(folder) and (not hasattr(os, "geteuid") or found.st_uid == os.geteuid())
 
 
 def _was_interrupted(error: BaseException | None) -> bool:

@@ -34,6 +34,7 @@ from localcat.store.file import creating
 from tests.damage import file_of, flip, raw
 from tests.leftovers import is_pixels
 from tests.small_catalog import PIXELS, upload
+from tests.systems import posix
 
 
 def names(folder: Path) -> list[str]:
@@ -532,6 +533,22 @@ def test_what_a_killed_backup_left_is_removed_by_the_next(kept: Catalog, tmp_pat
     kept.backup(dest / "b.gpkg")
     assert sorted(path.name for path in dest.iterdir()) == [alive.name, other.name, "b.data", "b.gpkg"]
     claim.release()
+
+
+@posix
+def test_what_another_user_left_is_not_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who owns it could put a link to other folders in its place meanwhile."""
+    left = tmp_path / f".x.gpkg.{32 * 'a'}.tmp"
+    left.mkdir()
+    (left / f"{TEMPORARY_PREFIX}{32 * '0'}").touch()
+    (left / "x.tif").touch()
+    monkeypatch.setattr(os, "geteuid", lambda: left.stat().st_uid + 1)
+    with module.staged(tmp_path / "x.gpkg"):
+        pass
+    assert (left / "x.tif").exists()
+    monkeypatch.undo()
+    with module.staged(tmp_path / "x.gpkg"):
+        assert not left.exists()
 
 
 def test_a_folder_that_cannot_be_looked_into_is_an_error_of_ours(
