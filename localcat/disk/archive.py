@@ -22,7 +22,7 @@ from typing import Any, BinaryIO, TypeAlias, cast
 
 from localcat import json_text
 from localcat.disk.digest import hash_stream
-from localcat.disk.faults import reason_of, write_errors
+from localcat.disk.faults import listing_errors, reason_of, write_errors
 from localcat.disk.names import folded, why_unusable
 from localcat.disk.ownership import LOCK_NAMES
 from localcat.disk.paths import absolute
@@ -197,7 +197,8 @@ class Manifest:
 
 def write_archive(folder: Path, target: Path, catalog: str, about: Mapping[str, Any], progress: bool | None) -> int:
     """Write the files below a folder into a new archive, and onto the disk; return how many bytes it has."""
-    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in LOCK_NAMES)
+    with listing_errors(folder):
+        paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in LOCK_NAMES)
     members: dict[str, tuple[int, str]] = {}
     with write_errors(target), target.open("xb") as file:
         with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, strict_timestamps=False) as archive:

@@ -20,7 +20,7 @@ from datetime import date, timedelta
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from localcat.disk.faults import write_errors
+from localcat.disk.faults import listing_errors, write_errors
 from localcat.disk.filesystem import is_link, is_plain_file
 from localcat.disk.names import LONGEST_PATH, slug, slug_length, why_unusable
 from localcat.disk.ownership import LOCK_NAMES, MARKER, Marker, read_marker
@@ -289,7 +289,7 @@ class DataFolder:
 
     def remove_empty_folders(self) -> None:
         """Remove the products' folders in which no file is left."""
-        with _listing(self.path):
+        with listing_errors(self.path):
             found = sorted(self.path.iterdir()) if self.path.is_dir() else []
         for path in found:
             if path.is_dir() and not path.is_symlink():
@@ -309,7 +309,7 @@ class DataFolder:
 
     def hrefs(self) -> Iterator[str]:
         """Yield the relative paths of all files that have a final name."""
-        with _listing(self.path):
+        with listing_errors(self.path):
             found = sorted(self.path.rglob("*")) if self.path.is_dir() else []
         aside, own = self.path / _ORPHANS, {self.path / name for name in (MARKER, *LOCK_NAMES)}
         for path in found:
@@ -381,7 +381,7 @@ class DataFolder:
     def orphans(self) -> list[Orphan]:
         """Return the files that were set aside, the earliest first."""
         aside, found = self.path / _ORPHANS, []
-        with _listing(aside):
+        with listing_errors(aside):
             days = sorted(aside.iterdir()) if aside.is_dir() and not is_link(aside) else []
             for day in days:
                 try:
@@ -421,19 +421,8 @@ class DataFolder:
         return sorted(path.name for path in reversed(self._temporaries()) if _is_abandoned(path, unlink=True))
 
     def _temporaries(self) -> list[Path]:
-        with _listing(self.path):
+        with listing_errors(self.path):
             return sorted(self.path.glob(f"{TEMPORARY_PREFIX}*")) if self.path.is_dir() else []
-
-
-@contextmanager
-def _listing(folder: Path) -> Iterator[None]:
-    """Turn what the system raises while a folder is listed into our error."""
-    try:
-        yield
-    except OSError as error:
-        raise StorageError(
-            f"'{folder}' cannot be listed: {error.strerror}; check the disk and the permissions"
-        ) from error
 
 
 def _is_abandoned(path: Path, *, unlink: bool = False) -> bool:

@@ -6,6 +6,7 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from os import PathLike, fspath
+from pathlib import Path
 
 from localcat.errors import LocalcatError, ReadOnlyCatalogError, StorageError, StorageFullError, TooLargeError
 
@@ -36,6 +37,17 @@ def write_errors(path: str | PathLike[str]) -> Iterator[None]:
         raise no_memory(path, error) from error
     except OSError as error:
         raise refusal(path, error) from error
+
+
+@contextmanager
+def listing_errors(folder: Path) -> Iterator[None]:
+    """Turn what the system raises while a folder is listed into our error."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(
+            f"'{folder}' cannot be listed: {error.strerror}; check the disk and the permissions"
+        ) from error
 
 
 def no_memory(path: str | PathLike[str], error: BaseException) -> TooLargeError:

@@ -72,7 +72,7 @@ class Room:
     @classmethod
     def beside(cls, target: Path, *, mode: int = 0o777) -> Room:
         """Make a folder with permissions beside a path, after those that killed processes left there for that path."""
-        _remove_leftovers(target)
+        remove_leftovers(target)
         path = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
         with write_errors(target):
             path.mkdir(mode)
@@ -95,6 +95,8 @@ class Room:
             self.claim.release() if is_bare else self.claim.disown()
         if is_bare:
             _tidily(lambda: shutil.rmtree(self.path, ignore_errors=True))
+            with suppress(OSError):
+                self.path.rmdir()  # which needs not be opened for that, as rmtree does
 
 
 def _tidily(call: Callable[[], object]) -> None:
@@ -130,8 +132,12 @@ def _is_bare(staging: Path) -> bool:
     return False
 
 
-def _remove_leftovers(target: Path) -> None:
-    """Remove the folders of `staged` whose process is gone."""
+def remove_leftovers(target: Path) -> None:
+    """Remove the folders that killed processes left beside what they made."""
+    _tidily(lambda: _remove_dead(target))
+
+
+def _remove_dead(target: Path) -> None:
     for folder in target.parent.glob(f".{glob.escape(target.name)}.*.tmp"):
         if re.fullmatch(r"[0-9a-f]{32}", folder.name.removesuffix(".tmp").rpartition(".")[2]) and _is_own(folder):
             with suppress(StorageError):

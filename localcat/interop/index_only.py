@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from localcat.disk.faults import listing_errors
 from localcat.disk.ownership import data_path
 from localcat.disk.paths import absolute
 from localcat.errors import BadRequestError
@@ -57,4 +58,5 @@ def _is_parquet(source: Any) -> bool:
     path = Path(source)
     if not path.is_dir():
         return path.suffix.lower() in SUFFIXES
-    return not any(path.rglob("*.json")) and any(one.suffix.lower() in SUFFIXES for one in path.rglob("*"))
+    with listing_errors(path):
+        return not any(path.rglob("*.json")) and any(one.suffix.lower() in SUFFIXES for one in path.rglob("*"))

@@ -21,6 +21,7 @@ from rasterio.errors import CRSError
 from localcat.disk import locks
 from localcat.disk.archive import is_archive
 from localcat.disk.data_folder import TEMPORARY_PREFIX
+from localcat.disk.faults import listing_errors
 from localcat.disk.filesystem import file_system_of
 from localcat.disk.ownership import data_path, lock_folder_of
 from localcat.disk.paths import absolute
@@ -266,12 +267,13 @@ def _data_folder(folder: Path) -> Iterator[Finding]:
     if not folder.is_dir():
         yield Finding("data folder", f"there is no '{folder.name}'; it is made by the first upload")
         return
-    foreign = [path.name for path in folder.rglob("*") if _FOREIGN.fullmatch(path.name)]
+    with listing_errors(folder):
+        foreign = [path.name for path in folder.rglob("*") if _FOREIGN.fullmatch(path.name)]
+        unfinished = len(list(folder.glob(f"{TEMPORARY_PREFIX}*")))
     if foreign:
         yield Finding(
             "data folder", f"{len(foreign):,} files of other programs, as '{foreign[0]}'", advice="gc removes them"
         )
-    unfinished = len(list(folder.glob(f"{TEMPORARY_PREFIX}*")))
     yield Finding(
         "uploads", f"{unfinished:,} temporary files", advice="gc removes those of dead uploads" if unfinished else ""
     )
@@ -287,7 +289,9 @@ def _locks(path: Path) -> Iterator[Finding]:
 
 
 def _trash(path: Path) -> Iterator[Finding]:
-    for one in sorted(path.parent.iterdir()):
+    with listing_errors(path.parent):
+        beside = sorted(path.parent.iterdir())
+    for one in beside:
         for pattern, advice in _TRASH:
             match = pattern.fullmatch(one.name)
             is_ours = match is not None and (

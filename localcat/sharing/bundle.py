@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from localcat.disk.data_folder import DataFolder
 from localcat.disk.faults import write_errors
 from localcat.disk.names import is_inside, require_usable
 from localcat.disk.paths import absolute
-from localcat.disk.staging import staged
+from localcat.disk.staging import remove_leftovers, staged
 from localcat.disk.system import flush_folder, name_new, rename
 from localcat.earth.contexts.aoi import AOI
 from localcat.earth.geometry import as_geometry
@@ -142,6 +143,7 @@ def bundle(
                 _drop(kit, choice, written, size - room)
                 archive.unlink()
                 size = _packed(kit, written, archive, _about(catalog, wish), progress, facade)
+        shutil.rmtree(inside, ignore_errors=True)  # it is in the archive: a kill from here on leaves no pixels behind
         with write_errors(target):
             try:
                 name_new(archive, target)
@@ -162,6 +164,7 @@ def _new_archive(dest: str | os.PathLike[str], *, outside: Path) -> Path:
         raise BadRequestError(f"'{target}' is in the data folder '{outside}' itself; choose another place")
     require_usable(target)
     if os.path.lexists(target):
+        remove_leftovers(target)  # of a process that was killed when it had given it its name
         raise _exists(target)
     return target
 
@@ -352,9 +355,9 @@ def unpack(path: str | os.PathLike[str], dest: str | os.PathLike[str] | None, pr
             for name in shown(sorted(archive.manifest.members), "unpacking", "files", progress):
                 archive.extract(name, inside / name)
             check_catalog(archive, inside / archive.manifest.catalog)
-            for one in (*(path for path in inside.rglob("*") if path.is_dir()), inside):
-                flush_folder(one)
             with write_errors(folder):
+                for one in (*(path for path in inside.rglob("*") if path.is_dir()), inside):
+                    flush_folder(one)
                 _name_folder(inside, folder)
                 flush_folder(folder.parent)
     return folder / archive.manifest.catalog

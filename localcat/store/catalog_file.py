@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self
 
 from localcat.disk.archive import is_archive
+from localcat.disk.faults import listing_errors
 from localcat.disk.filesystem import exists
 from localcat.disk.names import require_usable
 from localcat.disk.ownership import (
@@ -460,7 +461,9 @@ def catalogs_in(folder: str | os.PathLike[str]) -> list[Path]:
 
     A damaged file counts if it may be one, so that it is named and looked at.
     """
-    return [path for path in sorted(Path(folder).glob("*.gpkg")) if is_catalog(path)]
+    with listing_errors(Path(folder)):
+        paths = sorted(Path(folder).glob("*.gpkg"))
+    return [path for path in paths if is_catalog(path)]
 
 
 def is_catalog(path: Path) -> bool:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from localcat import Catalog, Image
+from localcat import Catalog, CatalogExistsError, Image
 from localcat.disk.data_folder import TEMPORARY_PREFIX
 from localcat.store.catalog_file import CatalogFile
 from localcat.store.file import schema
@@ -241,9 +241,11 @@ def _bring_bundle(folder: Path) -> None:
 
 def _half_bundled(folder: Path, acks: int) -> list[str]:
     """Return what is wrong with a bundle, once it was made again if it is not there."""
-    if not acks and not (folder / COPIES / KIT).exists():
-        with Catalog.open(folder / NAME) as catalog:
-            catalog.bundle(folder / COPIES / KIT, progress=False)
+    archive = folder / COPIES / KIT
+    if acks and not archive.exists():
+        return [f"there is no {KIT}"]
+    with Catalog.open(folder / NAME) as catalog, suppress(CatalogExistsError):
+        catalog.bundle(archive, progress=False)  # which clears up what was left beside it, too
     return [*_left_among_copies(folder, KIT), *_half_unpacked(folder, acks=0)]
 
 

@@ -35,8 +35,8 @@ def classes_for(error: str, call: Call) -> set[str]:
     """Return the errors in which a fault may end."""
     if "/source/" in call.text:  # GDAL reads it, and does not tell either
         return {*CLASSES[error], "CorruptImageError"}
-    if NAME in call.text and call.name in READS:  # SQLite cannot tell a disk that does not read from a damaged file
-        return {*CLASSES[error], "CorruptCatalogError"}
+    if ".gpkg" in call.text and call.name in READS:  # SQLite cannot tell a disk that does not read from a damaged file
+        return {*CLASSES[error], "CorruptCatalogError", *(["UnsupportedCatalogError"] if "/.kit." in call.text else [])}
     if NAME in call.text and call.name == "openat" and "O_CREAT" not in call.text:  # it tries again, to read only
         return {*CLASSES[error], "ReadOnlyCatalogError"}
     if NAME in call.text and call.name in SYNCS | {"openat"}:  # it hides which error it met; a full disk is looked up

@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow
 import pyarrow.parquet
 
+from localcat.disk.faults import listing_errors
 from localcat.earth.projjson import other_crs
 from localcat.errors import BadRequestError, ClientError, ValidationError
 from localcat.interop.geoparquet import SUFFIXES
@@ -101,7 +102,8 @@ def sources_of(source: Any) -> list[Source]:
     found = []
     for path in map(Path, paths):
         if path.is_dir():
-            inside = sorted(one for one in path.rglob("*") if one.suffix.lower() in SUFFIXES and one.is_file())
+            with listing_errors(path):
+                inside = sorted(one for one in path.rglob("*") if one.suffix.lower() in SUFFIXES and one.is_file())
             if not inside:
                 raise BadRequestError(f"there is no {SUFFIXES[0]} file in the folder '{path}'")
             found += inside

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from localcat.disk.faults import listing_errors
 from localcat.errors import BadRequestError, ClientError, ValidationError
 from localcat.interop.json_files import LINES, json_of, lines_of
 from localcat.models.enums import BandType
@@ -73,7 +74,8 @@ def documents(source: Any) -> Iterator[Document]:
 
 def _of_path(path: Path) -> Iterator[Document]:
     if path.is_dir():
-        found = sorted(one for one in path.rglob("*") if one.suffix.lower() in (".json", *LINES) and one.is_file())
+        with listing_errors(path):
+            found = sorted(one for one in path.rglob("*") if one.suffix.lower() in (".json", *LINES) and one.is_file())
         if not found:
             raise BadRequestError(f"there is no JSON file in the folder '{path}'")
         for one in found:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from localcat.disk.faults import listing_errors
 from localcat.disk.filesystem import is_unc
 from localcat.errors import BadRequestError, ClientError, UnsafePathError, ValidationError
 from localcat.interop.json_files import LINES, json_of, lines_of
@@ -133,7 +134,8 @@ def _of_path(path: Path) -> Iterator[Found]:
         if root is not None:
             yield from _Tree(root).documents()
             return
-        found = sorted(one for one in path.rglob("*.json") if one.is_file())
+        with listing_errors(path):
+            found = sorted(one for one in path.rglob("*.json") if one.is_file())
         if not found:
             raise BadRequestError(f"there is no JSON file in the folder '{path}'")
         for one in found:

@@ -6,6 +6,7 @@ import uuid
 from contextlib import suppress
 from pathlib import Path
 
+from localcat.disk.faults import listing_errors
 from localcat.disk.ownership import data_path, holds_locks_alone
 from localcat.disk.steps import reached
 from localcat.disk.system import flush_folder, name_new
@@ -65,7 +66,9 @@ def prepare_default(path: Path) -> None:
         If the folder cannot be made.
     """
     folder = data_path(path)
-    if folder.is_dir() and any(folder.iterdir()) and not holds_locks_alone(folder):
+    with listing_errors(folder):
+        is_full = folder.is_dir() and any(folder.iterdir()) and not holds_locks_alone(folder)
+    if is_full:
         raise CatalogNotFoundError(
             f"there is no catalog at '{path}', but its data folder '{folder}' is full; put the catalog file back, "
             "restore a backup, or move the folder away to begin a new catalog"

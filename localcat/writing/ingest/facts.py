@@ -11,6 +11,7 @@ from glob import escape
 from pathlib import Path
 from typing import Any, Final
 
+from localcat.disk.faults import listing_errors
 from localcat.disk.filesystem import is_file
 from localcat.errors import ClientError
 from localcat.models.image import Image
@@ -84,7 +85,9 @@ class Items:
     @staticmethod
     def _read(folder: Path, reader: ItemReader) -> dict[str, tuple[Path, ItemFacts]]:
         by_name: dict[str, tuple[Path, ItemFacts]] = {}
-        for path in sorted(folder.glob("*.json")):
+        with listing_errors(folder):
+            paths = sorted(folder.glob("*.json"))
+        for path in paths:
             item = reader(path) if is_file(path) else None
             if item is not None:
                 by_name |= {name: (path, item) for name in item.files if name not in by_name}
@@ -191,7 +194,8 @@ def _matching(base: Path, pattern: str, folders: Folders) -> list[Path]:
     if "*" not in pattern:
         found = folders.file(base / pattern)
         return [] if found is None else [found]
-    return sorted(path for path in base.glob(pattern) if is_file(path))
+    with listing_errors(base):
+        return sorted(path for path in base.glob(pattern) if is_file(path))
 
 
 def facts_of(scene: Scene, headers: Sequence[FileHeader], items: Items, *, date_from: str | None) -> Facts:
