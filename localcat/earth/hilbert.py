@@ -9,10 +9,12 @@ import numpy
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_LEVELS = 16  # as many as fit into 32 bits
+LEVELS = 16  # as many as fit into 32 bits
+CELLS = 7
+"""The levels of the curve by which rows of images are stored: cells of 2.8° by 1.4°, inside which time decides."""
 
 
-def positions(lon: NDArray[Any], lat: NDArray[Any], *, levels: int = _LEVELS) -> NDArray[numpy.int64]:
+def positions(lon: NDArray[Any], lat: NDArray[Any], *, levels: int = LEVELS) -> NDArray[numpy.int64]:
     """Return the positions of places along the curve.
 
     Parameters

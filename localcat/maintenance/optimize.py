@@ -20,8 +20,12 @@ _EXTRA = Ref("extra_properties")
 _ANALYSIS_LIMIT = 1000  # rows of an index that ANALYZE looks at, about
 
 
-def optimize(catalog: CatalogFile, *, rewrites_masks: bool = False, progress: bool | None = None) -> OptimizeReport:
-    """Merge text indexes, pack the space-time index, renew the layer's extent and give free pages back.
+def optimize(
+    catalog: CatalogFile, *, clusters: bool = False, rewrites_masks: bool = False, progress: bool | None = None
+) -> OptimizeReport:
+    """Put rows in order if asked to, merge text indexes, pack the space-time index, and give free pages back.
+
+    The extent of the layer is renewed.
 
     Our searches are written so that they need no statistics. Where another program has gathered some they are renewed,
     since those of a small catalog mislead SQLite once it has grown; of our own none are made.
@@ -37,9 +41,15 @@ def optimize(catalog: CatalogFile, *, rewrites_masks: bool = False, progress: bo
         from localcat.maintenance.rewriting import rewrite_masks  # brings rasterio
 
         rewrite_masks(catalog, report, progress=progress)
+    if clusters:
+        catalog.data_folder.require_space(2 * catalog.path.stat().st_size)  # for the journal, and the copy afterwards
     with database.write() as transaction:
         transaction.expect_much()
         connection = transaction.connection
+        if clusters:
+            from localcat.maintenance.clustering import put_in_order  # brings shapely
+
+            report.moved = put_in_order(transaction, progress=progress)
         for text_table in TEXT_TABLES:
             connection.execute(f"INSERT INTO {text_table} ({text_table}) VALUES ('optimize')")  # noqa: S608  # constants
         repack(connection)

@@ -197,21 +197,26 @@ class RelocateReport(Printed):
 
 @dataclass(slots=True)
 class OptimizeReport(Printed):
-    """What `Catalog.optimize` did with files whose masks other programs misread.
+    """What `Catalog.optimize` did with rows, and with files whose masks other programs misread.
 
     Parameters
     ----------
+    moved : int
+        How many images were put in order; 0 if all of them were, or if it was not asked for.
     rewritten : list of MovedFile
         Files that were written again, under a new name.
     left : list of MovedFile
         Files that could not be, with the reason; they stay as they are.
     """
 
+    moved: int = 0
     rewritten: list[MovedFile] = field(default_factory=list)
     left: list[MovedFile] = field(default_factory=list)
 
     def __str__(self) -> str:
         lines = [f"{len(self.rewritten):,} files written again, {len(self.left):,} left as they are"]
+        if self.moved:
+            lines.insert(0, f"{self.moved:,} images put in order")
         return "\n".join([*lines, *(printable(f"  '{file.old}': {file.problem}") for file in self.left)])
 
 

@@ -23,6 +23,7 @@ from localcat.store import rows
 from localcat.timestamps import now_microseconds
 
 if TYPE_CHECKING:
+    import sqlite3
     from pathlib import Path
 
     from localcat.earth.geometry import Box
@@ -314,7 +315,7 @@ class CatalogObjectBase(Record, abstract=True):
                 self._require_values()
                 new = {name: self._dumped(name) for name in changes}
                 if not force:
-                    self._require_no_conflict(current, new)
+                    self._require_no_conflict(transaction, current, new)
                 self._require_sense(new, current)
                 before = current[self._positions()["modified"]]  # in a damaged file it may be anything
                 new["modified"] = max(now_microseconds(), before + 1 if isinstance(before, int) else 0)
@@ -324,10 +325,10 @@ class CatalogObjectBase(Record, abstract=True):
         if self._is_deleted:
             raise DeletedObjectError(f"{type(self).__name__} '{self.id}' was deleted from the catalog meanwhile")
 
-    def _require_no_conflict(self, current: Row, new: Mapping[str, Stored]) -> None:
+    def _require_no_conflict(self, transaction: Transaction, current: Row, new: Mapping[str, Stored]) -> None:
         """Refuse to overwrite what another program changed since this object's row was read."""
         read = self._complete()
-        if current[_ROW_ID] != read[_ROW_ID]:
+        if current[_ROW_ID] != read[_ROW_ID] and not self._was_moved(transaction.connection, current, read):
             raise ConflictError(
                 f"{type(self).__name__} '{self.id}' was deleted and created again meanwhile; get it again, "
                 "or overwrite it with save(force=True)"
@@ -344,6 +345,12 @@ class CatalogObjectBase(Record, abstract=True):
                     f"{_shown(attribute, theirs)} in the catalog and {_shown(attribute, ours)} here; "
                     "get the object again, or overwrite it with save(force=True)"
                 )
+
+    def _was_moved(self, connection: sqlite3.Connection, current: Row, read: Row) -> bool:
+        """Return whether the object is the same as when its row was read, and `optimize` gave it another row id."""
+        created = self._positions()["created"]
+        is_same = self.table == "image" and current[created] == read[created]
+        return is_same and rows.was_renumbered(connection, int(read[_ROW_ID] or 0))
 
     @classmethod
     def _require_sense(cls, new: Mapping[str, Stored], current: Row | None = None) -> None:

@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
-from localcat.errors import CorruptCatalogError
+from localcat.errors import ConflictError, CorruptCatalogError
 from localcat.store import properties, stamps
 from localcat.store.clauses import Parameter
 from localcat.store.file import schema
@@ -30,6 +30,7 @@ FILES = "files"  # an attribute of images that is kept in a table of its own
 _BUILT_AT_ONCE = ("image_by_time", "image_without_footprint", "image_file_by_href")
 _IN_MEMORY = 2  # as SQLite numbers the places of temporary files
 HYDRATION_CHUNK = 1000  # rows read at once
+_RENUMBERED = "renumbered_after"  # in the table meta: the last row id of an image before all were given new ones
 _HEADS_CHUNK = 5000  # of the small rows of `heads`
 
 
@@ -68,8 +69,8 @@ def hydrate(
     connection: sqlite3.Connection, table: str, attributes: tuple[str, ...], row_ids: Sequence[int]
 ) -> Iterator[Row]:
     """Yield the rows of many row ids in the order given; rows that were deleted since are left out."""
-    for cursor in _in_order(connection, table, selected(table, attributes), row_ids):
-        yield from cursor
+    for found in _in_order(connection, table, selected(table, attributes), row_ids):
+        yield from found
 
 
 def values_of(
@@ -78,8 +79,8 @@ def values_of(
     """Return the stored values of attributes alone, as `hydrate` yields rows."""
     columns = ", ".join(column(table, name).select for name in attributes) or "NULL"
     found: list[tuple[Parameter, ...]] = []
-    for cursor in _in_order(connection, table, columns, row_ids):
-        found += cursor.fetchall()
+    for some in _in_order(connection, table, columns, row_ids):
+        found += some
     return found
 
 
@@ -110,12 +111,28 @@ def available(connection: sqlite3.Connection, row_ids: Sequence[int]) -> set[int
 
 def _in_order(
     connection: sqlite3.Connection, table: str, columns: str, row_ids: Sequence[int]
-) -> Iterator[sqlite3.Cursor]:
+) -> Iterator[list[tuple[Parameter, ...]]]:
     # CROSS JOIN keeps the wanted ids as the outer loop, and so their order.
     sql = f"SELECT {columns} FROM json_each(?) AS wanted CROSS JOIN {table} ON {table}.id = wanted.value"
     for start in range(0, len(row_ids), HYDRATION_CHUNK):
         chunk = row_ids[start : start + HYDRATION_CHUNK]
-        yield connection.execute(sql, (json.dumps(list(chunk)),))
+        found = connection.execute(sql, (json.dumps(list(chunk)),)).fetchall()
+        if len(found) < len(chunk) and table == "image" and was_renumbered(connection, min(chunk)):
+            raise ConflictError(
+                "the images of the catalog were put in another order while a search was under way; search again"
+            )
+        yield found
+
+
+def note_renumbered(connection: sqlite3.Connection, last: int) -> None:
+    """Note that all images have row ids above the last one of before, so that who knows an older one is told."""
+    connection.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (_RENUMBERED, str(last)))
+
+
+def was_renumbered(connection: sqlite3.Connection, row_id: int) -> bool:
+    """Return whether an image with a row id has another one by now, if it is still there."""
+    found = connection.execute("SELECT CAST(value AS INTEGER) FROM meta WHERE key = ?", (_RENUMBERED,)).fetchone()
+    return found is not None and row_id <= found[0]
 
 
 def insert(

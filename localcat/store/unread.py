@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+from localcat.errors import ConflictError
 from localcat.store import rows
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from localcat.store.file.database import Database
     from localcat.store.rows import Row
 
+_FIRST = 2  # position of the first attribute in a row
 TOGETHER = 100
 """Rows that share one: a statement for each costs little more than one for all, and none keeps many others alive."""
 
@@ -74,8 +76,13 @@ class Unread:
 
     def read(self, connection: sqlite3.Connection) -> None:
         """Read the rows, if nobody has yet."""
-        whole = rows.hydrate(connection, self._table, self._attributes, [row[0] for row in self._found])  # type: ignore[misc]
-        found = {row[0]: row for row in whole}
+        try:
+            whole = rows.hydrate(connection, self._table, self._attributes, [row[0] for row in self._found])  # type: ignore[misc]
+            found = {row[0]: row for row in whole}
+        except ConflictError:  # another program put the rows in another order
+            uids = [str(row[_FIRST + self._attributes.index("id")]) for row in self._found]
+            by_uid = rows.find_many(connection, self._table, self._attributes, uids)
+            found = {row[0]: by_uid[uid] for row, uid in zip(self._found, uids, strict=True) if uid in by_uid}
         if self._rows is None:  # else another thread was faster, perhaps before a commit
             self._rows = found
 

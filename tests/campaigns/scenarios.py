@@ -8,15 +8,18 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
+from unittest import mock
 
 from localcat import Catalog, CatalogExistsError, Image
 from localcat.disk.data_folder import TEMPORARY_PREFIX
+from localcat.maintenance import clustering
 from localcat.store.catalog_file import CatalogFile
 from localcat.store.file import schema
 from localcat.store.file.connection import Journal, OpenOptions
 from localcat.store.file.database import Database
 from localcat.store.file.schema import Migrations
+from localcat.store.rtree.order import by_place
 from tests import checker
 from tests.checker import data_folder
 from tests.older_files import upload_as_before
@@ -187,6 +190,21 @@ def _optimize(catalog: Catalog, ack: Callable[[], None]) -> None:
     ack()
 
 
+def _put_out_of_order(folder: Path) -> None:
+    with Catalog.open(folder / NAME) as catalog, mock.patch.object(clustering, "by_place", _backwards):
+        assert catalog.optimize(cluster=True, progress=False).moved
+
+
+def _backwards(*arguments: Any, **options: Any) -> list[tuple[str, Any]]:
+    return [(product, row_ids[::-1]) for product, row_ids in reversed(by_place(*arguments, **options))]
+
+
+def _cluster(catalog: Catalog, ack: Callable[[], None]) -> None:
+    if not catalog.optimize(cluster=True, progress=False).moved:
+        raise AssertionError("its images were in order already")
+    ack()
+
+
 def _rewrite(catalog: Catalog, ack: Callable[[], None]) -> None:
     catalog.optimize(rewrite_masks=True, progress=False)
     ack()
@@ -348,5 +366,6 @@ SCENARIOS = {
     "migration": Scenario(_open, (_BEFORE, _BEFORE), versions=NEWER),
     "gc": Scenario(_gc, (_WITHOUT_B, _WITHOUT_B), _litter),
     "optimize": Scenario(_optimize, (_BEFORE, _BEFORE)),
+    "order of place": Scenario(_cluster, (_BEFORE, _BEFORE), _put_out_of_order),
     "rewriting of masks": Scenario(_rewrite, (_OLDER, _OLDER), _write_as_before),
 }

@@ -17,7 +17,7 @@ CHOSEN = ["choice of properties", "load of chosen properties"]
 KITS = ["bundle", "unpack"]
 LARGE = "load of 20,000"
 MORE = ["upload of two arrays", "merge", "reindex", "optimize", "relocate", "backup", "recover", "migration", *CHOSEN]
-MORE += [*KITS, LARGE]
+MORE += [*KITS, LARGE, "order of place"]
 MOST = 300  # points of a load of 20,000, which is slow, and whose calls are much alike
 
 

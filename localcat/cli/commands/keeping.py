@@ -150,13 +150,16 @@ def relocate_command(old: str, new: Path, dry_run: bool) -> None:
     _end(not report.left)
 
 
-@command("optimize", examples=("optimize", "optimize survey.gpkg"))
+@command("optimize", examples=("optimize", "optimize survey.gpkg", "optimize --cluster"))
 @_catalog
-def optimize_command(catalog: Path | None) -> None:
-    """Give free pages back to the disk, and put rows and indexes in order; worth it after many deletions."""
+@click.option("--cluster", is_flag=True, help="Put the rows of images in the order of product, place and time.")
+def optimize_command(catalog: Path | None, cluster: bool) -> None:
+    """Give free pages back to the disk, and put indexes in order; worth it after many deletions."""
     with opened(catalog) as found:
         before = found.info().size_bytes
-        found.optimize()
+        report = found.optimize(cluster=cluster)
+        if cluster:
+            say(f"{report.moved:,} images put in order")
         after = found.info().size_bytes
         say(f"{found.path.name}: {before:,} bytes before, {after:,} now")
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy
 
 from localcat.earth.geometry import footprint_boxes, from_wkb
-from localcat.earth.hilbert import positions
+from localcat.earth.hilbert import LEVELS, positions
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,14 +23,16 @@ _KEYS = (  # looking each box up in the R-tree takes longer than making it of th
 )
 
 
-def by_place(connection: sqlite3.Connection, row_ids: Sequence[int]) -> list[tuple[str, array[int]]]:
+def by_place(
+    connection: sqlite3.Connection, row_ids: Sequence[int], *, levels: int = LEVELS
+) -> list[tuple[str, array[int]]]:
     """Return row ids of images by product, in the order of the products' ids; rows that are gone are left out.
 
     Those of a product are sorted along Hilbert's curve by the middles of their boxes, and there by time. Images without
-    a footprint come first.
+    a footprint come first. With fewer levels the cells of the curve are larger, inside which time alone decides.
     """
     products = dict(connection.execute("SELECT id, uid FROM product"))
-    parts = [_keys(connection, row_ids[start : start + _CHUNK]) for start in range(0, len(row_ids), _CHUNK)]
+    parts = [_keys(connection, row_ids[start : start + _CHUNK], levels) for start in range(0, len(row_ids), _CHUNK)]
     if not parts:
         return []
     ids, owners, times, places = (numpy.concatenate(part) for part in zip(*parts, strict=True))
@@ -44,7 +46,7 @@ def by_place(connection: sqlite3.Connection, row_ids: Sequence[int]) -> list[tup
     return sorted(found, key=lambda one: one[0])
 
 
-def _keys(connection: sqlite3.Connection, row_ids: Sequence[int]) -> tuple[NDArray[numpy.int64], ...]:
+def _keys(connection: sqlite3.Connection, row_ids: Sequence[int], levels: int) -> tuple[NDArray[numpy.int64], ...]:
     """Return the ids of rows that exist, of their products, their times and their positions along the curve."""
     found = connection.execute(_KEYS, (json.dumps(list(row_ids)),)).fetchall()
     ids, owners, times, blobs = zip(*found, strict=True) if found else ((),) * 4
@@ -54,5 +56,5 @@ def _keys(connection: sqlite3.Connection, row_ids: Sequence[int]) -> tuple[NDArr
         numpy.array(ids, dtype=numpy.int64),
         numpy.array(owners, dtype=numpy.int64),
         numpy.array([unset if time is None else time for time in times], dtype=numpy.int64),
-        positions((west + east) / 2, (south + north) / 2),
+        positions((west + east) / 2, (south + north) / 2, levels=levels),
     )

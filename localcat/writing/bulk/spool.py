@@ -20,7 +20,7 @@ from typing import IO, TYPE_CHECKING, Final
 import numpy
 
 from localcat.disk.faults import write_errors
-from localcat.earth.hilbert import positions
+from localcat.earth.hilbert import CELLS, positions
 from localcat.writing.bulk.blocks import Block
 
 if TYPE_CHECKING:
@@ -36,7 +36,6 @@ _PIECE: Final = 2**17  # bytes of a run that are read at once, about, …
 _MOST_IN_PIECE: Final = 256  # … and images: of each run one piece is in memory
 _FEWEST_ORDERED: Final = 5_000  # images; fewer are on few pages in any order
 _MOST_ORDERED: Final = 1_000_000  # images whose runs are merged: their keys, of 24 bytes, wait in memory
-_LEVELS: Final = 7  # of the curve: cells of 2.8° by 1.4°
 _FIXED: Final = ("indexes", "products", "names", "files", "boxes")  # what a run has beside the columns of its block
 _FORMAT: Final = 2  # of marshal: without looking for objects that come again
 
@@ -219,7 +218,7 @@ def _keys(block: Block, products: dict[str, int]) -> NDArray[numpy.float64]:
     numbers = [products.setdefault(product, len(products)) for product in block.products]
     with numpy.errstate(invalid="ignore"):
         lon, lat = (block.boxes[:, 0] + block.boxes[:, 1]) / 2, (block.boxes[:, 2] + block.boxes[:, 3]) / 2
-        cells = positions(lon, lat, levels=_LEVELS)
+        cells = positions(lon, lat, levels=CELLS)
     times = [time or 0 for time in block.columns.get("acquired", [0] * len(numbers))]
     return numpy.column_stack((numbers, cells, times)).astype(numpy.float64)
 
