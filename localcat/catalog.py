@@ -46,8 +46,9 @@ if TYPE_CHECKING:
     from localcat.models.backend import Formats, Pictures, PixelReader
     from localcat.search.frozen import FrozenQuestions
     from localcat.sharing.bundle import BundleReport
+    from localcat.sharing.deciding import Policy
     from localcat.sharing.diff import DiffReport
-    from localcat.sharing.merge import MergeReport, Policy
+    from localcat.sharing.merge import MergeReport
     from localcat.writing.bulk.report import AddReport
     from localcat.writing.ingest.outcome import IngestReport
     from localcat.writing.ingest.sources.recipe import Recipe
@@ -389,28 +390,33 @@ class Catalog:
         other: str | os.PathLike[str] | Catalog,
         *,
         policy: Policy = "newer",
+        deletions: bool = True,
         dry_run: bool = False,
         progress: bool | None = None,
     ) -> MergeReport:
-        """Take in all products, bands and images of another catalog, with their files and ids: all or nothing.
+        """Take in what another catalog changed: new, changed and deleted products, bands and images; all or nothing.
 
-        Files in the other data folder are copied and compared with their size and sha256. Files indexed in place stay
-        where they are. The other catalog is only read.
+        A change on one side only is taken over, or kept. If both sides changed an object to something else, or one
+        changed what the other deleted, the policy decides, and the report lists it. Files in the other data folder are
+        copied, unless the same image has them here, and compared with their size and sha256. Files indexed in place
+        stay where they are. The other catalog is only read.
 
         Parameters
         ----------
         other : path or Catalog
             A path is opened with ``read_only=True, trusted=False``; to allow more, open it yourself.
         policy : str
-            Whose object to take, as a whole, if the two differ: ``"newer"``, ``"ours"`` or ``"theirs"``. By ``"newer"``
-            an image with files of its own is never replaced by one without.
+            Whose state of an object counts, as a whole, in a conflict: ``"newer"``, ``"ours"`` or ``"theirs"``. By
+            ``"newer"`` an image with files of its own is never replaced by one without.
+        deletions : bool
+            Whether deletions count. With False nothing is deleted, and what was deleted here comes back.
         dry_run, progress : bool
             Only report what would be done. Show progress; None for: if the output is a terminal.
 
         Returns
         -------
         MergeReport
-            How many were added, replaced, kept and unchanged; and the objects that differ.
+            How many were added, replaced, deleted, kept and unchanged; and the conflicts.
 
         Raises
         ------
@@ -422,7 +428,7 @@ class Catalog:
         from localcat.sharing.merge import merge  # brings rasterio
 
         given = other.file if isinstance(other, Catalog) else other
-        return merge(self.file, given, policy=policy, dry_run=dry_run, progress=progress)
+        return merge(self.file, given, policy=policy, deletions=deletions, dry_run=dry_run, progress=progress)
 
     def diff(self, other: str | os.PathLike[str] | Catalog) -> DiffReport:
         """Compare this catalog with another one, such as a backup or a copy that a colleague worked on.

@@ -9,7 +9,7 @@ import itertools
 import json
 import operator
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
@@ -23,14 +23,14 @@ from localcat.models.enums import StorageState
 from localcat.models.image import Image
 from localcat.models.product import Product
 from localcat.models.state import DAMAGE
-from localcat.store import rows
+from localcat.sharing.deciding import Knowledge
+from localcat.store import rows, stamps
 from localcat.store.catalog_file import CatalogFile
 from localcat.store.file.connection import OpenOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from localcat.models.object import CatalogObjectBase
+    from localcat.sharing.deciding import Stamp
 
 T = TypeVar("T")
 
@@ -40,6 +40,18 @@ Values: TypeAlias = tuple[dict[str, Stored], list[File]]
 KINDS: tuple[type[CatalogObjectBase], ...] = (Product, Band, Image)
 """In the order in which they are written: bands and images need their product."""
 
+CUT_KEY = "cut"
+"""The setting of a catalog whose files are parts of those of another one."""
+
+CUT: Mapping[str, frozenset[str]] = {
+    "product": frozenset({"default_display_bands"}),
+    "band": frozenset({"file_index", "band_index", "jpx_layer_index", "resolution"}),
+    "image": frozenset(
+        {rows.FILES, "geotrans", "x_pixels", "y_pixels", "geometry", "area", "bits_per_pixel", "fill_fraction"}
+    ),
+}
+"""The attributes that change with such files."""
+
 CHUNK = 500  # objects whose rows are looked at together
 _UNCOMPARED = frozenset({"created", "modified", rows.FILES})  # when it was saved does not count; files have a rule
 _FROM_BANDS = frozenset({"resolution_min", "resolution_max"})
@@ -47,11 +59,28 @@ _NAMES = ("id", "name", "product_id")
 
 
 class Head(NamedTuple):
-    """Which object a row is, and how often it was changed."""
+    """Which object a row is, how often it was changed, and by whom the last time."""
 
     uid: str
     row_id: int
     version: int
+    modified: int
+    replica: str | None
+    counter: int | None
+
+    @property
+    def stamp(self) -> Stamp | None:
+        """Of the last change; None where it is not known."""
+        return None if self.replica is None or self.counter is None else (self.replica, self.counter)
+
+
+class Grave(NamedTuple):
+    """The mark of a deletion."""
+
+    uid: str
+    deleted: int
+    version: int
+    stamp: Stamp | None
 
 
 class Pair(NamedTuple):
@@ -113,6 +142,27 @@ def counted(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{counts[name]:,} {name}{'s' if counts[name] != 1 else ''}" for name in names)
 
 
+def knowledge_of(catalog: CatalogFile) -> Knowledge:
+    """Return which changes a catalog has."""
+    with catalog.database.read() as connection:
+        return Knowledge(stamps.knowledge(connection))
+
+
+def graves_of(
+    catalog: CatalogFile, kind: type[CatalogObjectBase], uids: Sequence[str] | None = None
+) -> dict[str, Grave]:
+    """Return the marks of the deletions of some objects, or of all of a kind, by their ids."""
+    with catalog.database.read() as connection:
+        found = stamps.tombstones(connection, kind.table, uids)
+        names = stamps.names(connection) if found else {}
+    return {uid: Grave(uid, stone.deleted, stone.version, _stamp(names, stone.stamp)) for uid, stone in found.items()}
+
+
+def _stamp(names: Mapping[int, str], stamp: stamps.Stamp) -> Stamp | None:
+    replica = None if stamp.replica is None else names.get(stamp.replica)
+    return None if replica is None or stamp.counter is None else (replica, stamp.counter)
+
+
 def chunks(items: Iterable[T]) -> Iterator[Sequence[T]]:
     """Yield items in lists that are looked at together."""
     remaining = iter(items)
@@ -136,19 +186,29 @@ class Likeness:
     theirs: CatalogFile
     kind: type[CatalogObjectBase]
     names: tuple[str, ...]
+    has_files: bool
     _compared: Callable[[rows.Row], object]
 
     @classmethod
-    def of(cls, ours: CatalogFile, theirs: CatalogFile, kind: type[CatalogObjectBase]) -> Likeness:
-        """Return that of objects of a kind."""
-        skipped = _UNCOMPARED | _FROM_BANDS if kind is Product else _UNCOMPARED
+    def of(
+        cls,
+        ours: CatalogFile,
+        theirs: CatalogFile,
+        kind: type[CatalogObjectBase],
+        left: frozenset[str] = frozenset(),
+    ) -> Likeness:
+        """Return that of objects of a kind, but for some attributes."""
+        skipped = _UNCOMPARED | left | (_FROM_BANDS if kind is Product else set())
         names = tuple(name for name in kind._filterable() if name not in skipped)
-        return cls(ours, theirs, kind, names, operator.itemgetter(*(kind._positions()[name] for name in names)))
+        has_files = kind is Image and rows.FILES not in left
+        return cls(
+            ours, theirs, kind, names, has_files, operator.itemgetter(*(kind._positions()[name] for name in names))
+        )
 
     def differing(self, here: rows.Row, there: rows.Row) -> list[str]:
         """Return the names of the attributes in which a row of ours and one of theirs are not alike."""
         found = [] if self._compared(here) == self._compared(there) else self._unequal(here, there)
-        if self.kind is Image and not self._has_same_files(here, there):
+        if self.has_files and not self._has_same_files(here, there):
             found.append(rows.FILES)
         return found
 
@@ -197,6 +257,17 @@ def _contents(catalog: CatalogFile, files: Stored) -> Any:
         elif href is not None and is_local(href):
             file["href"] = os.path.normpath(catalog.path.parent / href)
     return found
+
+
+def has_own_files(kind: type[CatalogObjectBase], row: rows.Row) -> bool:
+    """Return whether a row is of an image with a file in its catalog's data folder."""
+    found = _parsed(row[Image._positions()[rows.FILES]]) if kind is Image else None
+    return isinstance(found, list) and any(file.get("owned") for file in found)
+
+
+def is_cut(catalog: CatalogFile) -> bool:
+    """Return whether a catalog came out of a bundle whose files were cut: they are not those of its source."""
+    return CUT_KEY in catalog.database.settings()
 
 
 def is_in_place(storage_state: Stored, file: File) -> bool:

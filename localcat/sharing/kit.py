@@ -26,7 +26,7 @@ from localcat.models.image import Image
 from localcat.models.product import Product
 from localcat.rasters.files.footprint import footprint
 from localcat.rasters.writing.cutting import cut_raster
-from localcat.sharing.comparing import values_of
+from localcat.sharing.comparing import CUT_KEY, values_of
 from localcat.sharing.cuts import Cut, Layout, Wish, cuts_of
 from localcat.store import frozen, rows
 from localcat.store.catalog_file import CatalogFile
@@ -131,7 +131,8 @@ class Kit:
     def __init__(self, source: Backend, path: Path, wish: Wish) -> None:
         self._source, self._wish = source, wish
         settings = {name: source.file.setting(name) for name in _SETTINGS}
-        database = Database(path, durable=False, settings={**settings, "uuid": uuid.uuid4().hex})
+        cut = {CUT_KEY: "1"} if wish.changes_files else {}
+        database = Database(path, durable=False, settings={**settings, "uuid": uuid.uuid4().hex, **cut})
         database.create()
         self.file = CatalogFile(database)
         self._folder = DataFolder(data_path(path), durable=False, marker=Marker(self.file.setting("uuid"), path.name))

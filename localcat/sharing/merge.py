@@ -1,57 +1,60 @@
-"""Taking another catalog in: its products, bands and images with their files, all or nothing.
+"""Taking another catalog in: which of its products, bands and images are taken, which of ours are kept or deleted.
 
-Files are copied first, under temporary names, and compared with what the other catalog says of them. Then one
-transaction gives them their names, writes all rows, and commits; as with an upload, nothing is unlinked before that.
+This decides; `localcat.sharing.taking` copies the files and writes it all. What is changed in between is noticed then,
+by the versions of the rows.
 """
 
 from __future__ import annotations
 
-import itertools
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 from localcat.disk.paths import in_place_href
-from localcat.errors import BadRequestError, CommitUnknownError, ConflictError, CorruptImageError
-from localcat.maintenance.backup import copy_checked
+from localcat.errors import BadRequestError, printable
+from localcat.models.band import Band
 from localcat.models.html import Printed
 from localcat.models.image import Image
 from localcat.models.product import Product
-from localcat.progress import shown
 from localcat.sharing.comparing import (
+    CUT,
     KINDS,
     Likeness,
+    Pair,
     chunks,
     counted,
+    graves_of,
+    has_own_files,
+    is_cut,
     is_in_place,
+    knowledge_of,
     other_side,
     pairs,
     rows_of,
     values_of,
 )
+from localcat.sharing.deciding import Policy, State, Verdict, Whose, decide
+from localcat.sharing.positions import odd_band, odd_bands
+from localcat.sharing.taking import Buried, Gone, Plan, Settled, Taken, copied, write
 from localcat.store import rows
+from localcat.timestamps import now_microseconds
 
 if TYPE_CHECKING:
-    import sqlite3
-
-    from localcat.disk.data_folder import DataFolder
     from localcat.models.attributes.scalars import Stored
     from localcat.models.attributes.values import File
     from localcat.models.object import CatalogObjectBase
-    from localcat.sharing.comparing import Values
+    from localcat.sharing.comparing import Grave, Head
     from localcat.store.catalog_file import CatalogFile
 
-Policy: TypeAlias = Literal["newer", "ours", "theirs"]
-
-_Version: TypeAlias = tuple[int, int]  # of a row: its number, and how often it was changed
+Reason: TypeAlias = Literal["changed on both sides", "deleted there", "deleted here"]
 
 
 @dataclass(frozen=True, slots=True)
 class MergeConflict:
-    """An object that both catalogs have, and not alike.
+    """An object that both sides changed, or that one side deleted and the other one changed or still needs.
 
     Parameters
     ----------
@@ -60,12 +63,18 @@ class MergeConflict:
     id : str
         Its id.
     taken : str
-        ``"ours"`` or ``"theirs"``.
+        Whose state counts: ``"ours"`` or ``"theirs"``.
+    reason : str
+        ``"changed on both sides"``, ``"deleted there"`` (and changed here), or ``"deleted here"`` (and changed there).
     """
 
     kind: str
     id: str
-    taken: str
+    taken: Whose
+    reason: Reason = "changed on both sides"
+
+    def __str__(self) -> str:
+        return printable(f"{self.kind} {self.id} was {self.reason}; taken: {self.taken}")
 
 
 @dataclass(slots=True)
@@ -74,39 +83,30 @@ class MergeReport(Printed):
 
     Parameters
     ----------
-    added, replaced, kept, unchanged : dict of str to int
-        How many products, bands and images only they had; were replaced by theirs; were kept as ours though theirs
-        differ; are alike.
+    added, replaced, deleted : dict of str to int
+        How many products, bands and images come from them; become as they are there; are deleted as they are there.
+    kept, left_out, unchanged : dict of str to int
+        How many stay as they are here though theirs differ; were deleted here and stay deleted; are alike.
     conflicts : list of MergeConflict
-        The objects that are not alike, and whose is taken.
+        What both sides changed, and whose state counts. A change on one side only is none.
     files, size_bytes : int
         How many files are copied, and how large they are.
     """
 
     added: dict[str, int] = field(default_factory=dict)
     replaced: dict[str, int] = field(default_factory=dict)
+    deleted: dict[str, int] = field(default_factory=dict)
     kept: dict[str, int] = field(default_factory=dict)
+    left_out: dict[str, int] = field(default_factory=dict)
     unchanged: dict[str, int] = field(default_factory=dict)
     conflicts: list[MergeConflict] = field(default_factory=list)
     files: int = 0
     size_bytes: int = 0
 
     def __str__(self) -> str:
-        counts = {"added": self.added, "replaced": self.replaced, "kept": self.kept, "unchanged": self.unchanged}
-        parts = [f"{word}: {counted(several)}" for word, several in counts.items() if several]
+        names = ("added", "replaced", "deleted", "kept", "left_out", "unchanged")
+        parts = [f"{name.replace('_', ' ')}: {told}" for name in names if (told := counted(getattr(self, name)))]
         return "; ".join([*parts, f"copied: {self.files:,} files, {self.size_bytes:,} bytes"])
-
-
-@dataclass(frozen=True, slots=True)
-class _Change:
-    """An object of theirs that is taken, and what becomes of it here."""
-
-    kind: type[CatalogObjectBase]
-    uid: str
-    row: _Version  # theirs
-    replaces: _Version | None  # ours
-    files: tuple[File, ...] = ()  # as they will be named here
-    copies: tuple[tuple[str, File], ...] = ()  # their files to copy, each behind the name that it gets here
 
 
 def merge(
@@ -114,6 +114,7 @@ def merge(
     other: CatalogFile | str | os.PathLike[str],
     *,
     policy: Policy = "newer",
+    deletions: bool = True,
     dry_run: bool = False,
     progress: bool | None = None,
 ) -> MergeReport:
@@ -125,78 +126,123 @@ def merge(
             raise BadRequestError("a merge is a transaction of its own; call it outside of any other one")
         if not dry_run:
             catalog.database.require_writable(creates=True)  # before anything is copied
-        report = MergeReport()
-        changes = list(_Comparison(catalog, theirs, policy, report).changes())
-        copies = dict(copy for change in changes for copy in change.copies)
+        planning = _Planning(catalog, theirs, policy, deletions)
+        plan, report = planning.planned(), planning.report
+        copies = dict(copy for one in plan.taken for copy in one.copies)
         report.files, report.size_bytes = len(copies), sum(file.size_bytes or 0 for file in copies.values())
-        if changes and not dry_run:
+        if not dry_run and not plan.is_empty:
             with ExitStack() as stack:
-                _write(catalog, theirs, changes, _copied(stack, catalog, theirs, copies, progress))
+                write(catalog, theirs, plan, copied(stack, catalog, theirs, copies, progress))
         return report
 
 
-@dataclass(frozen=True, slots=True)
-class _Comparison:
-    """Decides, object by object, whose is taken."""
+class _Planning:
+    """Decides, object by object, what becomes of it here."""
 
-    catalog: CatalogFile
-    other: CatalogFile
-    policy: Policy
-    report: MergeReport
+    def __init__(self, catalog: CatalogFile, other: CatalogFile, policy: Policy, deletions: bool) -> None:
+        self.catalog, self.other, self.policy, self.deletions = catalog, other, policy, deletions
+        self.report = MergeReport()
+        self.known_there = knowledge_of(other)  # before its rows are read: what comes later is not known yet
+        self.known_here = knowledge_of(catalog)
+        news = self.known_there if self.known_here.lacks(self.known_there) else None
+        self.plan = Plan(news=news)
+        self._is_cut = is_cut(other)
+        self._odd = odd_bands(catalog, other)
+        for product, band in () if self._is_cut else self._odd.items():
+            raise odd_band(other, product, band)
+        self._came_back: set[str] = set()  # products that were deleted here
+        self._stayed: dict[str, Head] = {}  # products that were deleted there, and are kept
 
-    def changes(self) -> Iterator[_Change]:
-        """Yield what is taken of theirs: products before their bands and images.
-
-        What is changed between this and the writing is noticed then, by the versions of the rows.
-        """
-        self._require_one_layout()
+    def planned(self) -> Plan:
+        """Return all that is to be done."""
         for kind in KINDS:
-            likeness = Likeness.of(self.catalog, self.other, kind)
+            likeness = Likeness.of(self.catalog, self.other, kind, self._left(kind))
             for chunk in chunks(pairs(self.catalog, self.other, kind)):
-                there = rows_of(self.other, kind, (pair.theirs for pair in chunk))
-                here = rows_of(self.catalog, kind, (pair.ours for pair in chunk if pair.theirs is not None))
-                for uid, row in there.items():
-                    change = self._change(likeness, uid, row, here.get(uid))
-                    if change is not None:
-                        yield change
+                self._meet(likeness, [pair for pair in chunk if pair.ours is not None and pair.theirs is not None])
+                self._lack_there(kind, [pair.ours for pair in chunk if pair.ours and pair.theirs is None])
+                self._lack_here(kind, [pair.theirs for pair in chunk if pair.theirs and pair.ours is None])
+            self._learn_deletions(kind)
+        self._keep_products_of_what_is_kept()
+        self._bring_back_products_of_what_is_added()
+        self.plan.taken.sort(key=lambda one: KINDS.index(one.kind))
+        return self.plan
 
-    def _require_one_layout(self) -> None:
-        """Refuse products whose bands have other positions in the files here than there: pixels would be read wrong."""
-        ours, theirs = _Layouts.of(self.catalog), _Layouts.of(self.other)
-        for product in sorted({*ours.bands} & {*theirs.bands} & {*ours.with_pixels, *theirs.with_pixels}):
-            here, there = ours.bands[product], theirs.bands[product]
-            differing = sorted(name for name in {*here} & {*there} if here[name] != there[name])
-            taken = {spot: name for name, spot in here.items() if name not in there}
-            differing += sorted(name for name, spot in there.items() if name not in here and spot in taken)
-            if differing:
-                raise ConflictError(
-                    f"band '{differing[0]}' of product '{product}' has another position or data type in the files of "
-                    f"'{self.other.path}', or the position of another band; images would be read wrong, and nothing "
-                    "was merged: make the bands alike, or give one of the products another id"
-                )
+    def _left(self, kind: type[CatalogObjectBase]) -> frozenset[str]:
+        """Return the attributes that no object of ours takes from a bundle of cut files, which are no originals."""
+        return CUT.get(kind.table, frozenset()) if self._is_cut else frozenset()
 
-    def _change(self, likeness: Likeness, uid: str, row: rows.Row, known: rows.Row | None) -> _Change | None:
+    # Objects that both have
+
+    def _meet(self, likeness: Likeness, both: Sequence[Pair]) -> None:
         kind = likeness.kind
-        if known is not None and not likeness.differing(known, row):
-            _count(self.report.unchanged, kind)
-            return None
-        values, files = values_of(self.other, kind, uid, row)
-        if known is None:
-            _count(self.report.added, kind)
-            return _Change(kind, uid, _version(row), None, *self._files_here(values, files, []))
-        ours = values_of(self.catalog, kind, uid, known)
-        if not self._is_taken(kind, uid, (values, files), ours):
-            return None
-        return _Change(kind, uid, _version(row), _version(known), *self._files_here(values, files, ours[1]))
+        unequal = [pair for pair in both if pair.ours.stamp is None or pair.ours.stamp != pair.theirs.stamp]  # type: ignore[union-attr]
+        _count(self.report.unchanged, kind, len(both) - len(unequal))
+        here = rows_of(self.catalog, kind, (pair.ours for pair in unequal))
+        there = rows_of(self.other, kind, (pair.theirs for pair in unequal))
+        for uid, ours, theirs in unequal:
+            if ours is not None and theirs is not None and uid in here and uid in there:  # not deleted just now
+                self._compare(likeness, ours, theirs, here[uid], there[uid])
 
-    def _is_taken(self, kind: type[CatalogObjectBase], uid: str, theirs: Values, ours: Values) -> bool:
-        """Return whether theirs is taken instead of ours."""
-        is_newer = int(theirs[0]["modified"] or 0) > int(ours[0]["modified"] or 0)
-        loses_pixels = any(file.owned for file in ours[1]) and not any(file.owned for file in theirs[1])
-        is_taken = self.policy == "theirs" or (self.policy == "newer" and is_newer and not loses_pixels)
-        self.report.conflicts.append(MergeConflict(kind.table, uid, "theirs" if is_taken else "ours"))
-        _count(self.report.replaced if is_taken else self.report.kept, kind)
-        return is_taken
+    def _compare(self, likeness: Likeness, ours: Head, theirs: Head, here: rows.Row, there: rows.Row) -> None:
+        kind, uid = likeness.kind, ours.uid
+        names = likeness.differing(here, there)
+        one, other = (
+            State(True, head.modified, head.stamp, not self._is_cut and has_own_files(kind, row))
+            for head, row in ((ours, here), (theirs, there))
+        )
+        verdict = decide(one, other, self.known_here, self.known_there, policy=self.policy if names else "newer")
+        if not names:
+            _count(self.report.unchanged, kind)
+            if verdict.taken == "theirs":  # two changes to the same: both sides are to know it as one
+                created = int(there[kind._positions()["created"]] or 0)
+                self.plan.settled.append(Settled(kind, ours, theirs.stamp, created, theirs.modified))
+            return
+        is_decided = verdict.is_conflict and self.policy != "newer"
+        if verdict.is_conflict:
+            self.report.conflicts.append(MergeConflict(kind.table, uid, verdict.taken))
+        if verdict.taken == "theirs":
+            _count(self.report.replaced, kind)
+            self._take(kind, theirs, there, ours, here, is_decided=is_decided)
+        else:
+            _count(self.report.kept, kind)
+            if is_decided and theirs.stamp is not None:
+                self._settle_anew(kind, ours, theirs.modified)
+
+    def _settle_anew(self, kind: type[CatalogObjectBase], ours: Head, there: int = 0) -> None:
+        """Let an object of ours be a new change, so that others learn that it was decided."""
+        self.plan.settled.append(Settled(kind, ours, None, None, _after(ours.modified, there)))
+
+    def _take(
+        self,
+        kind: type[CatalogObjectBase],
+        theirs: Head,
+        there: rows.Row,
+        ours: Head | None = None,
+        here: rows.Row | None = None,
+        *,
+        is_decided: bool = False,
+    ) -> None:
+        values, files = values_of(self.other, kind, theirs.uid, there)
+        left = frozenset() if ours is None else self._left(kind)
+        if rows.FILES in left:
+            files = []
+        before = [] if ours is None or here is None else values_of(self.catalog, kind, ours.uid, here)[1]
+        named, copies = self._files_here(values, files, before)
+        if files and str(values["product_id"]) in self._odd:
+            raise odd_band(self.other, str(values["product_id"]), self._odd[str(values["product_id"])])
+        modified = _after(theirs.modified, 0 if ours is None else ours.modified) if is_decided else None
+        self.plan.taken.append(
+            Taken(
+                kind,
+                theirs,
+                ours,
+                product_id=theirs.uid if kind is Product else str(values["product_id"]),
+                modified=modified,
+                files=named,
+                copies=copies,
+                left=left,
+            )
+        )
 
     def _files_here(
         self, values: Mapping[str, Stored], files: list[File], ours: list[File]
@@ -220,135 +266,131 @@ class _Comparison:
             named.append(replace(file, href=href))
         return tuple(named), tuple(copies)
 
+    # Objects that one of them has
 
-@dataclass(frozen=True, slots=True)
-class _Layouts:
-    """Positions of bands in files: (file, band, layer, data type) by name, by product; and products with pixels."""
+    def _lack_there(self, kind: type[CatalogObjectBase], heads: Sequence[Head]) -> None:
+        """Delete what they deleted; keep what they never had, and what was changed here meanwhile."""
+        graves = graves_of(self.other, kind, [head.uid for head in heads]) if heads else {}
+        for head in heads:
+            grave = graves.get(head.uid)
+            verdict = self._decided(State(True, head.modified, head.stamp), _buried(grave))
+            is_decided = verdict.is_conflict and (self.policy != "newer" or not self.deletions)
+            if verdict.is_conflict:
+                self.report.conflicts.append(MergeConflict(kind.table, head.uid, verdict.taken, "deleted there"))
+            if verdict.taken == "theirs":
+                _count(self.report.deleted, kind)
+                self.plan.gone.append(Gone(kind, head, grave, is_decided=is_decided))
+            elif verdict.is_conflict:
+                _count(self.report.kept, kind)
+                if kind is Product:
+                    self._stayed[head.uid] = head
+                if is_decided:
+                    self._settle_anew(kind, head, 0 if grave is None else grave.deleted)
 
-    bands: dict[str, dict[str, tuple[Stored, ...]]]
-    with_pixels: set[str]
+    def _lack_here(self, kind: type[CatalogObjectBase], heads: Sequence[Head]) -> None:
+        """Take what is new; leave out what was deleted here, unless it was changed there meanwhile."""
+        graves = graves_of(self.catalog, kind, [head.uid for head in heads]) if heads else {}
+        there = rows_of(self.other, kind, heads)
+        for head in heads:
+            grave = graves.get(head.uid)
+            verdict = self._decided(_buried(grave), State(True, head.modified, head.stamp))
+            is_decided = verdict.is_conflict and (self.policy != "newer" or not self.deletions)
+            if verdict.is_conflict:
+                self.report.conflicts.append(MergeConflict(kind.table, head.uid, verdict.taken, "deleted here"))
+            if verdict.taken == "ours":
+                _count(self.report.left_out, kind)
+                if is_decided and grave is not None:
+                    self.plan.buried.append(Buried(kind, grave._replace(stamp=None, deleted=_after(head.modified))))
+            elif head.uid in there:  # and not deleted just now
+                _count(self.report.added, kind)
+                self._take(kind, head, there[head.uid], is_decided=is_decided)
+                if verdict.is_conflict and kind is Product:
+                    self._came_back.add(head.uid)
 
-    @classmethod
-    def of(cls, catalog: CatalogFile) -> _Layouts:
-        bands: dict[str, dict[str, tuple[Stored, ...]]] = {}
-        with catalog.database.read() as connection:
-            for product, name, *spot in connection.execute(
-                "SELECT product.uid, band.name, coalesce(file_index, 0), band_index, coalesce(jpx_layer_index, 0), "
-                "data_type FROM band JOIN product ON product.id = band.product_id"
-            ):
-                bands.setdefault(product, {})[name] = tuple(spot)
-            found = connection.execute(
-                "SELECT uid FROM product WHERE EXISTS "
-                "(SELECT 1 FROM image WHERE product_id = product.id AND storage_state = 'available')"
-            )
-            return cls(bands, {uid for (uid,) in found})
+    def _decided(self, ours: State | None, theirs: State | None) -> Verdict:
+        known = (self.known_here, self.known_there)
+        return decide(ours, theirs, *known, policy=self.policy, deletions=self.deletions)
 
+    def _learn_deletions(self, kind: type[CatalogObjectBase]) -> None:
+        """Note the deletions of theirs that others are to hear of from us, too."""
+        theirs = graves_of(self.other, kind)
+        for chunk in chunks(theirs.values()):
+            uids = [grave.uid for grave in chunk]
+            ours = graves_of(self.catalog, kind, uids)
+            with self.catalog.database.read() as connection:
+                there_are = rows.row_ids(connection, kind.table, uids)
+            for grave in chunk:
+                if grave.uid not in there_are and grave.stamp is not None:
+                    verdict = self._decided(_buried(ours.get(grave.uid)), _buried(grave))
+                    if grave.uid not in ours or (verdict.taken == "theirs" and ours[grave.uid].stamp != grave.stamp):
+                        self.plan.buried.append(Buried(kind, grave))
 
-def _version(row: rows.Row) -> _Version:
-    return int(row[0] or 0), int(row[1] or 0)
+    # Products, which bands and images need
 
+    def _keep_products_of_what_is_kept(self) -> None:
+        """Keep a product that they deleted if a band or an image of it is kept; and with such a product its bands."""
+        going = {one.head.uid for one in self.plan.gone if one.kind is not Product}
+        for gone in [one for one in self.plan.gone if one.kind is Product]:
+            with self.catalog.database.read() as connection:
+                children = [
+                    uid
+                    for kind in (Band, Image)
+                    for uid in rows.uids_of_product(connection, kind.table, gone.head.row_id)
+                ]
+            if any(uid not in going for uid in children):
+                self.plan.gone.remove(gone)
+                self._recall(gone)
+                self.report.conflicts.append(MergeConflict("product", gone.head.uid, "ours", "deleted there"))
+                self._stayed[gone.head.uid] = gone.head
+        for head in self._stayed.values():
+            with self.catalog.database.read() as connection:
+                bands = {*rows.uids_of_product(connection, Band.table, head.row_id)}
+            for gone in [one for one in self.plan.gone if one.kind is Band and one.head.uid in bands]:
+                self.plan.gone.remove(gone)
+                self._recall(gone)
 
-def _count(counts: dict[str, int], kind: type[CatalogObjectBase]) -> None:
-    counts[kind.table] = counts.get(kind.table, 0) + 1
+    def _recall(self, gone: Gone) -> None:
+        _count(self.report.deleted, gone.kind, -1)
+        _count(self.report.kept, gone.kind)
+        self._settle_anew(gone.kind, gone.head, 0 if gone.grave is None else gone.grave.deleted)
 
+    def _bring_back_products_of_what_is_added(self) -> None:
+        """Take a product that was deleted here if a band or an image of it is added; and with it its bands."""
+        taken = {one.theirs.uid for one in self.plan.taken if one.kind is not Image}
+        needed = {one.product_id for one in self.plan.taken if one.ours is None and one.kind is not Product} - taken
+        with self.catalog.database.read() as connection:
+            needed -= {*rows.row_ids(connection, Product.table, sorted(needed))}
+        for uid in sorted(needed):
+            self.report.conflicts.append(MergeConflict("product", uid, "theirs", "deleted here"))
+        self._bring_back(Product, sorted(needed))
+        for uid in sorted(needed | self._came_back):
+            with self.other.database.read() as theirs:
+                row_id = rows.product_row_id(theirs, uid)
+                uids = [] if row_id is None else rows.uids_of_product(theirs, Band.table, row_id)
+            with self.catalog.database.read() as connection:
+                known = {*rows.row_ids(connection, Band.table, uids), *taken}
+            self._bring_back(Band, sorted({*uids} - known))
 
-def _copied(
-    stack: ExitStack, catalog: CatalogFile, other: CatalogFile, copies: Mapping[str, File], progress: bool | None
-) -> dict[str, Path]:
-    """Copy files onto our disk, under temporary names that go when the stack is closed; return these by final name."""
-    temporaries: dict[str, Path] = {}
-    if copies:
-        folder = catalog.data_folder
-        folder.require_space(sum(file.size_bytes or 0 for file in copies.values()))
-        # One lock for all: a gc leaves alone what is named after a locked file.
-        owner = stack.enter_context(folder.temporary(".tif"))
-        for number, (href, file) in enumerate(shown(copies.items(), "copying files", "files", progress)):
-            temporary = owner.with_name(f"{owner.name}.{number}")
-            stack.callback(temporary.unlink, missing_ok=True)
-            source = other.location_of(file)
-            state = None if source.is_file() else "is missing"
-            if state is None and copy_checked(source, folder, temporary.name) != (file.size_bytes, file.hash):
-                state = "is not what was written"
-            if state is not None:
-                raise CorruptImageError(
-                    f"the file '{source}' of '{other.path}' {state}, and nothing was merged; restore it, or delete its "
-                    "image; `localcat verify` lists all that is damaged there"
-                )
-            temporaries[href] = temporary
-    return temporaries
-
-
-def _write(catalog: CatalogFile, other: CatalogFile, changes: list[_Change], temporaries: Mapping[str, Path]) -> None:
-    """Publish the files and write the rows, in one transaction."""
-    folder, hrefs = catalog.data_folder, list(temporaries)
-    discarded: list[str] = []
-    products: set[int] = set()
-    try:
-        with catalog.database.write() as transaction:
-            transaction.about = f"merging '{other.path}': "
-            transaction.on_rollback.append(lambda: _remove(folder, hrefs))
-            for href, temporary in temporaries.items():
-                folder.publish(temporary, href)
-            for kind, several in itertools.groupby(changes, key=lambda change: change.kind):
-                for chunk in chunks(list(several)):
-                    transaction.bound_memory()
-                    wanted = {change.row[0]: change for change in chunk}
-                    with other.database.read() as theirs:
-                        found = rows.hydrate(theirs, kind.table, kind._columns(), list(wanted))
-                        read = {_version(row): row for row in found}
-                    for change in chunk:
-                        if change.row not in read:
-                            raise _changed_meanwhile(other, change)
-                        values, _ = values_of(other, kind, change.uid, read[change.row])
-                        discarded += _write_one(catalog, transaction.connection, change, values, products)
-            for product in products:
-                rows.refresh_resolutions(transaction.connection, product)
-            transaction.on_commit.append(lambda: catalog.delete_files(discarded))
-    except CommitUnknownError as error:
-        first = changes[0]  # as good as any: all are in the catalog, or none
-        committed = catalog.settle(lambda connection: _version_here(connection, first) != first.replaces, hrefs)
-        raise CommitUnknownError(str(error), committed=committed) from error
-
-
-def _write_one(
-    catalog: CatalogFile, connection: sqlite3.Connection, change: _Change, values: dict[str, Stored], products: set[int]
-) -> list[str]:
-    """Write one object; return the files of ours that it makes superfluous, and note whose resolutions may change."""
-    table = change.kind.table
-    if _version_here(connection, change) != change.replaces:
-        raise _changed_meanwhile(catalog, change)
-    if change.kind is not Product:
-        product = rows.product_row_id(connection, str(values["product_id"]))
-        if product is None:
-            raise _changed_meanwhile(catalog, change)
-        values["product_id"] = product
-    discarded: list[str] = []
-    if change.kind is Image:
-        values[rows.FILES] = Image._attributes[rows.FILES].dump(list(change.files))
-    if change.replaces is None:
-        row_id = rows.insert(connection, table, values)
-    else:
-        row_id, _ = change.replaces
-        if change.kind is Image:
-            discarded = rows.discard_files(connection, [row_id], kept=[str(file.href) for file in change.files])
-        rows.update(connection, table, row_id, values)
-    if change.kind is not Image:
-        products.add(row_id if change.kind is Product else int(values["product_id"] or 0))
-    return discarded
+    def _bring_back(self, kind: type[CatalogObjectBase], uids: Sequence[str]) -> None:
+        for pair in pairs(self.catalog, self.other, kind) if uids else ():
+            if pair.theirs is not None and pair.uid in uids:
+                row = rows_of(self.other, kind, [pair.theirs]).get(pair.uid)
+                if row is not None:
+                    _count(self.report.left_out, kind, -1)
+                    _count(self.report.added, kind)
+                    self._take(kind, pair.theirs, row, is_decided=True)
 
 
-def _version_here(connection: sqlite3.Connection, change: _Change) -> _Version | None:
-    found = rows.find(connection, change.kind.table, (), change.uid)
-    return None if found is None else _version(found)
+def _buried(grave: Grave | None) -> State | None:
+    return None if grave is None else State(False, grave.deleted, grave.stamp)
 
 
-def _changed_meanwhile(catalog: CatalogFile, change: _Change) -> ConflictError:
-    return ConflictError(
-        f"{change.kind.table} '{change.uid}' or its product was changed in '{catalog.path}' while it was merged; "
-        "nothing was merged, merge again"
-    )
+def _after(*times: int) -> int:
+    """Return the time of a change that is made now, after others, even if the clock went back."""
+    return max(now_microseconds(), *(time + 1 for time in times))
 
 
-def _remove(folder: DataFolder, hrefs: list[str]) -> None:
-    for href in hrefs:
-        folder.remove(href)
+def _count(counts: dict[str, int], kind: type[CatalogObjectBase], number: int = 1) -> None:
+    counts[kind.table] = counts.get(kind.table, 0) + number
+    if not counts[kind.table]:
+        del counts[kind.table]

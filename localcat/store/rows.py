@@ -7,7 +7,7 @@ import itertools
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from localcat.errors import ConflictError, CorruptCatalogError
 from localcat.store import properties, stamps
@@ -273,15 +273,19 @@ def all_row_ids(connection: sqlite3.Connection, table: str) -> list[int]:
     return [row_id for (row_id,) in connection.execute(f"SELECT id FROM {table} ORDER BY uid")]
 
 
-def heads(connection: sqlite3.Connection, table: str, after: str) -> list[tuple[str, int, int]]:
+def heads(connection: sqlite3.Connection, table: str, after: str) -> list[tuple[Any, ...]]:
     """Return the next rows behind a public id, in the order of the public ids.
 
     Returns
     -------
     list of tuple
-        (public id, row id, version)
+        (public id, row id, version, modified, name of the replica that changed it last, its counter)
     """
-    sql = f"SELECT uid, id, version FROM {table} WHERE uid > ? ORDER BY uid LIMIT ?"
+    sql = (
+        "SELECT uid, id, version, modified, "
+        f"(SELECT replica.uid FROM replica WHERE replica.id = {table}.replica), counter "
+        f"FROM {table} WHERE uid > ? ORDER BY uid LIMIT ?"
+    )
     return connection.execute(sql, (after, _HEADS_CHUNK)).fetchall()
 
 
@@ -397,6 +401,17 @@ def put_in_trash(connection: sqlite3.Connection, hrefs: Iterable[str]) -> None:
 def bands_of_product(connection: sqlite3.Connection, product_id: int) -> list[int]:
     """Return the row ids of a product's bands."""
     return [row[0] for row in connection.execute("SELECT id FROM band WHERE product_id = ?", (product_id,))]
+
+
+def product_of_band(connection: sqlite3.Connection, band_id: int) -> int:
+    """Return the row id of a band's product."""
+    (product_id,) = connection.execute("SELECT product_id FROM band WHERE id = ?", (band_id,)).fetchone()
+    return int(product_id)
+
+
+def uids_of_product(connection: sqlite3.Connection, table: str, product_id: int) -> list[str]:
+    """Return the public ids of a product's bands, or of its images."""
+    return [uid for (uid,) in connection.execute(f"SELECT uid FROM {table} WHERE product_id = ?", (product_id,))]
 
 
 def images_of_product(connection: sqlite3.Connection, product_id: int, most: int | None = None) -> list[int]:

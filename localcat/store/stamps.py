@@ -131,10 +131,14 @@ def forget_stamps(connection: sqlite3.Connection) -> None:
 
 
 def bury(connection: sqlite3.Connection, kind: str, row_id: int, stamp: Stamp, deleted: int | None = None) -> None:
-    """Write the tombstone of a row that is about to be deleted; `deleted` says when that was elsewhere."""
+    """Write the tombstone of a row that is about to be deleted; `deleted` says when that was elsewhere.
+
+    Here it is after the last change of the row, even if the clock went back.
+    """
+    when = "max(?, modified + 1)" if deleted is None else "?"
     connection.execute(
         "INSERT OR REPLACE INTO tombstone (kind, uid, deleted, version, replica, counter) "
-        f"SELECT ?, uid, ?, version, ?, ? FROM {kind} WHERE id = ?",  # ours
+        f"SELECT ?, uid, {when}, version, ?, ? FROM {kind} WHERE id = ?",  # ours
         (kind, now_microseconds() if deleted is None else deleted, *stamp, row_id),
     )
 

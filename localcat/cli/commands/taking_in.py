@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from localcat.cli.opening import opened, two_paths
 from localcat.cli.output import Output, prints
 
 if TYPE_CHECKING:
-    from localcat.sharing.merge import Policy
+    from localcat.sharing.deciding import Policy
 
 
 DIFF_COLUMNS = ("id", "kind", "change", "attribute", "ours", "theirs")
@@ -97,19 +98,24 @@ def diff_command(paths: tuple[Path, ...], out: Output) -> None:
 @click.argument("paths", nargs=-1, required=True, metavar="[CATALOG] OTHER", type=click.Path(path_type=Path))
 @click.option("--policy", type=click.Choice(["newer", "ours", "theirs"]), default="newer", show_default=True)
 @click.option("--allowed-root", type=click.Path(), multiple=True, help="Where files indexed in place by OTHER may be.")
+@click.option("--no-deletions", is_flag=True, help="Delete nothing, and take back what was deleted here.")
 @click.option("--dry-run", is_flag=True, help="Only report what would be done.")
-def merge_command(paths: tuple[Path, ...], policy: Policy, allowed_root: tuple[str, ...], dry_run: bool) -> None:
-    """Take all objects and files of the catalog OTHER into CATALOG: all or nothing.
+def merge_command(
+    paths: tuple[Path, ...], policy: Policy, allowed_root: tuple[str, ...], no_deletions: bool, dry_run: bool
+) -> None:
+    """Take what was added, changed and deleted in the catalog OTHER into CATALOG: all or nothing.
 
-    The policy says whose object is taken where both have one of the same id and they are not alike.
+    The policy decides where both sides changed an object, or one side changed what the other deleted.
     """
     mine, other = two_paths(paths)
-    with opened(mine) as found:
+    with contextlib.ExitStack() as stack:
+        found = stack.enter_context(opened(mine))
+        foreign: Path | localcat.Catalog = other
         if allowed_root:
-            with localcat.Catalog.open(other, read_only=True, trusted=False, allowed_roots=allowed_root) as foreign:
-                report = found.merge(foreign, policy=policy, dry_run=dry_run)
-        else:
-            report = found.merge(other, policy=policy, dry_run=dry_run)
+            foreign = stack.enter_context(
+                localcat.Catalog.open(other, read_only=True, trusted=False, allowed_roots=allowed_root)
+            )
+        report = found.merge(foreign, policy=policy, deletions=not no_deletions, dry_run=dry_run)
     for conflict in report.conflicts:
-        say(f"{conflict.kind} {conflict.id} differs; taken: {conflict.taken}")
+        say(conflict)
     tell(report)
