@@ -77,10 +77,14 @@ def test_merge_tells_what_it_took(kept: Catalog, tmp_path: Path) -> None:
         assert new.images.count() == 0
         assert run("merge", new.path, kept.path) == planned
         assert new.images.count() == 4
-        with kept.as_default():
-            image = Image.get("acme:guide:a")
-            image.cloud_fraction = 0.5
+        for catalog, clouds in ((kept, 0.5), (new, 0.25)):
+            image = Image.get("acme:guide:a", catalog=catalog)
+            image.cloud_fraction = clouds
             image.save()
         told = run("merge", new.path, kept.path, "--policy", "ours")
-        assert told.splitlines()[0] == "image acme:guide:a differs; taken: ours"
+        assert told.splitlines()[0] == "image acme:guide:a was changed on both sides; taken: ours"
+        Image.delete("acme:guide:far", catalog=new)
+        assert run("merge", new.path, kept.path).startswith("kept: 1 image; left out: 1 image; unchanged: ")
+        told = run("merge", new.path, kept.path, "--no-deletions")
+        assert told.splitlines()[0] == "image acme:guide:far was deleted here; taken: theirs"
     assert "there is no catalog" in complaint("merge", kept.path, tmp_path / "none.gpkg")
