@@ -16,6 +16,7 @@ import pytest
 import rasterio
 import rasterio.merge
 import rasterio.shutil
+import rasterio.warp
 from affine import Affine
 from rasterio.io import MemoryFile
 from rasterio.windows import Window
@@ -245,3 +246,29 @@ def test_point_series(benchmark, pile: list[Image]) -> None:
     assert len(images.point_series(*place, "a")) == len(pile)
     benchmark.group = f"values of {len(pile)} images at a place"
     benchmark(images.point_series, *place, "a")
+
+
+def test_200_points_in_200_images(in_turns, product: Product) -> None:
+    side, count = 512, 200
+    images = ImageCollection([add(product, terrain(side, seed=number)) for number in range(count)])
+    paths = [path_of(image) for image in images]
+    with rasterio.open(paths[0]) as file:
+        crs, (west, south, east, north) = file.crs, file.bounds
+    inside = numpy.random.default_rng(2).uniform((west, south), (east, north), (count, 2))
+    places = numpy.column_stack(rasterio.warp.transform(crs, "EPSG:4326", *inside.T))
+
+    def bare() -> numpy.ndarray:
+        found = []
+        for path in paths:
+            with rasterio.open(path) as file:
+                xs, ys = rasterio.warp.transform("EPSG:4326", file.crs, *places.T)
+                found.append(list(file.sample(zip(xs, ys, strict=True), indexes=(1, 2))))
+        return numpy.array(found).transpose(0, 2, 1)
+
+    def ours() -> numpy.ndarray:
+        return images.point_stack(places, "a b").values
+
+    by_id = {str(image.id): position for position, image in enumerate(images)}
+    order = [by_id[one] for one in images.point_stack(places, "a").image_ids]
+    assert (ours() == bare()[order]).all()
+    in_turns("200 points in 200 images of 512 × 512 (floor: a loop of rasterio's sample)", ours, bare, rounds=5)

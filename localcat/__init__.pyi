@@ -104,6 +104,7 @@ from localcat.models.image import Image as Image
 from localcat.models.object import CatalogObject as CatalogObject
 from localcat.models.pictures import Picture as Picture
 from localcat.models.points import PointSeries as PointSeries
+from localcat.models.points import PointStack as PointStack
 from localcat.models.points import PointValues as PointValues
 from localcat.models.product import AuthCatalogObject as AuthCatalogObject
 from localcat.models.product import DeletionTaskStatus as DeletionTaskStatus

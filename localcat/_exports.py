@@ -122,6 +122,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     "models.pictures": ("Picture",),
     "models.points": (
         "PointSeries",
+        "PointStack",
         "PointValues",
     ),
     "models.product": (

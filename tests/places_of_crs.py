@@ -21,7 +21,7 @@ from localcat.earth.crs import WGS84
 from localcat.earth.globe import RADIUS
 from localcat.earth.projecting import has_same_datum, metres_of, project, project_directly
 from localcat.rasters.files.footprint import footprint
-from localcat.rasters.reading.point import read_point
+from localcat.rasters.reading.point import read_points
 from localcat.rasters.reading.read import BandSource, read_bands
 
 SIZE = 60  # pixels a side, of 10 m
@@ -104,7 +104,8 @@ class Somewhere:
         if not self.has_place:
             return
         sources, middle = [BandSource(self.path, 1), BandSource(self.path, 2)], SIZE / 2
-        assert numpy.abs(read_point(sources, *self.place, data_type="Float64").ravel() - middle).max() <= 0.5 + 1e-3
+        values = read_points(sources, *numpy.array([self.place]).T, data_type="Float64").ravel()
+        assert numpy.abs(values - middle).max() <= 0.5 + 1e-3
         ground = footprint(self.grid)
         depth = shapely.difference(ground.boundary, _ANTIMERIDIAN).distance(shapely.Point(self.place))
         assert ground.intersects(shapely.Point(self.place))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from localcat.models.pictures import Picture
-    from localcat.models.points import PointSeries
+    from localcat.models.points import PointSeries, PointStack
     from localcat.models.requests import MosaicOptions, StackOptions
 
     MaskedArray = numpy.ma.MaskedArray[Any, Any]
@@ -359,6 +359,49 @@ class ImageCollection(LocatedImages):
             on_error=on_error,
         )
         return self._backend().pixels.point_series(self._items, lon, lat, request)
+
+    def point_stack(
+        self,
+        places: Iterable[tuple[float, float]],
+        bands: str | Sequence[str] | None = None,
+        *,
+        mask_alpha: bool | str | None = None,
+        scaling: Any = None,
+        data_type: str | None = None,
+        progress: bool | None = None,
+        max_workers: int | None = None,
+        on_error: str = "raise",
+    ) -> PointStack:
+        """Read the values of the images at many places, in the order of their times; each file is opened once.
+
+        Parameters
+        ----------
+        places : iterable of (float, float), or ndarray of shape (place, 2)
+            Longitude and latitude of each; degrees, EPSG:4326.
+        bands, mask_alpha, scaling, data_type, progress, max_workers, on_error
+            As in `point_series`.
+
+        Returns
+        -------
+        PointStack
+            With ``values`` of shape (image, band, place), masked where an image has no valid pixel, and those of a band
+            by its name. Images whose grids contain none of the places are left out.
+
+        Raises
+        ------
+        BadRequestError
+            If the collection is empty, a band is unknown, or a pair of numbers is not a place on Earth.
+        """
+        request = ReadRequest(
+            bands=bands,
+            mask_alpha=mask_alpha,
+            scaling=scaling,
+            data_type=data_type,
+            progress=progress,
+            max_workers=max_workers,
+            on_error=on_error,
+        )
+        return self._backend().pixels.point_stack(self._items, places, request)
 
     def scaling_parameters(
         self,

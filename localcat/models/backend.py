@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from localcat.models.image import Image
     from localcat.models.object import CatalogObjectBase
     from localcat.models.pictures import Picture
-    from localcat.models.points import PointSeries, PointValues
+    from localcat.models.points import PointSeries, PointStack, PointValues
     from localcat.models.requests import DownloadRequest, ReadRequest, UploadRequest
     from localcat.models.upload import ImageUpload
     from localcat.search import ImageSearch, Search
@@ -186,6 +186,9 @@ class PixelReader(Protocol):
 
     def point_series(self, images: Sequence[Image], lon: float, lat: float, request: ReadRequest) -> PointSeries:
         """Return the values of images at a place."""
+
+    def point_stack(self, images: Sequence[Image], places: Any, request: ReadRequest) -> PointStack:
+        """Return the values of images at many places."""
 
     def scaling_of(self, images: Sequence[Image], request: ReadRequest) -> tuple[list[Any] | None, str]:
         """Return how bands of images would be scaled, and their data type."""

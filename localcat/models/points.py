@@ -1,4 +1,4 @@
-"""The values of images at one place: of one image, or as a series in time."""
+"""The values of images at places: of one image, as a series in time, or of many images at many places."""
 
 from __future__ import annotations
 
@@ -93,6 +93,42 @@ class PointSeries:
         seconds = self.times.astype("datetime64[s]")
         span = f", {seconds[0]} to {seconds[-1]}" if len(self) else ""
         return f"PointSeries of {len(self)} image(s) at ({self.lon:g}, {self.lat:g}): {', '.join(self.bands)}{span}"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PointStack:
+    """The values of images at many places, in the order of their times.
+
+    Parameters
+    ----------
+    places : ndarray of float, shape (place, 2)
+        Longitude and latitude of each; degrees.
+    bands : tuple of str
+        Names of the bands.
+    image_ids : tuple of str
+        The images that have a pixel at one of them.
+    times : ndarray of datetime64[us], shape (image,)
+        When they were captured, in UTC; not-a-time where that is unknown.
+    values : masked array, shape (image, band, place)
+        Masked where an image has no valid pixel.
+    """
+
+    places: NDArray[numpy.float64]
+    bands: tuple[str, ...]
+    image_ids: tuple[str, ...]
+    times: NDArray[numpy.datetime64]
+    values: MaskedArray
+
+    def __len__(self) -> int:
+        return len(self.image_ids)
+
+    def __getitem__(self, band: str) -> MaskedArray:
+        """Return the values of a band by its name, shape (image, place)."""
+        found: MaskedArray = self.values[:, _position(self.bands, band)]
+        return found
+
+    def __repr__(self) -> str:
+        return f"PointStack of {len(self)} image(s) at {len(self.places)} place(s): {', '.join(self.bands)}"
 
 
 def _position(bands: tuple[str, ...], band: str) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from localcat.reading.arrays import read_image, read_mosaic, read_stack
 from localcat.reading.files import download_image, download_images, download_mosaic
 from localcat.reading.plan import scaling_of
-from localcat.reading.points import point_series, point_values
+from localcat.reading.points import point_series, point_stack, point_values
 from localcat.reading.preview import preview_array, preview_png, thumbnail_png
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "download_images",
     "download_mosaic",
     "point_series",
+    "point_stack",
     "point_values",
     "preview_array",
     "preview_png",

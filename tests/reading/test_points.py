@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy
 import pytest
@@ -21,12 +23,14 @@ from localcat import (
     Image,
     ImageCollection,
     PointSeries,
+    PointStack,
     PointValues,
     Product,
     RasterError,
     SpectralBand,
     UnsavedObjectError,
 )
+from localcat.rasters.reading import point
 from tests.overlapping_images import COLUMNS, ROWS, SIZE, X0, Y0, add, info, noise, red_green_product
 
 
@@ -187,3 +191,33 @@ def test_a_series_tells_of_images_that_cannot_be_read(catalog: Catalog) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert images[::2].point_series(*where, "red", on_error="skip", max_workers=1).image_ids == skipped.image_ids
+
+
+def test_many_places_are_what_each_is_by_itself(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    product = red_green_product()
+    images = ImageCollection(
+        [add(product, f"i{day}", noise(day, high=9), acquired=f"2020-05-0{day}") for day in (3, 1, 2)]
+    )
+    chance = numpy.random.default_rng(5)
+    places = [lonlat(column, row) for column, row in chance.uniform((-3, -3), (33, 43), (40, 2))]
+    for pixels in (50_000, 0):  # blocks at once, and pixel by pixel
+        monkeypatch.setattr(point, "_PIXELS_A_READ", pixels)
+        found = images.point_stack(places, "red green")
+        assert (found.image_ids, found.bands) == (("acme:p:i1", "acme:p:i2", "acme:p:i3"), ("red", "green"))
+        assert (found.values.shape, found["green"].shape, len(found)) == ((3, 2, 40), (3, 40), 3)
+        assert found.times.astype("datetime64[D]").astype(str).tolist() == ["2020-05-01", "2020-05-02", "2020-05-03"]
+        for at, place in enumerate(places):
+            series = images.point_series(*place, "red green")
+            wanted = series.values if len(series) else numpy.ma.masked_all((3, 2), "uint16")
+            assert found.values[:, :, at].tolist() == wanted.tolist()
+    assert repr(found) == "PointStack of 3 image(s) at 40 place(s): red, green"
+    assert_array_equal(images.point_stack(numpy.array(places[:2]), "red").places, places[:2])
+    assert len(images.point_stack([(0, 0), (1, 1)])) == 0
+    assert isinstance(found, PointStack)
+
+
+@pytest.mark.parametrize("places", [[], None, "ab", [(1, 2, 3)], [5], (10.0, 20.0), [(0, 95)], [(math.nan, 0)]])
+def test_what_is_not_a_list_of_places_is_refused(catalog: Catalog, places: Any) -> None:
+    image = add(red_green_product(), "one", noise(1))
+    with pytest.raises(BadRequestError, match=r"places are pairs of longitude and latitude|a place has a finite"):
+        ImageCollection([image]).point_stack(places)
