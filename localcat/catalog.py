@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import sqlite_utils
 
     from localcat.disk.data_folder import DataFolder
+    from localcat.history.changes import Change
     from localcat.interop.geoparquet.export import GeoParquetExport
     from localcat.interop.original.outcome import OriginalReport
     from localcat.interop.pgstac import PgstacExport
@@ -114,6 +115,7 @@ class Catalog:
         journal: Journal = "delete",
         timeout: float | None = None,
         spatialite: bool = False,
+        keep_history: str = "0 days",
     ) -> Self:
         """Open a catalog; one of an older schema is migrated, with a copy kept as ``survey.gpkg.schema-1.backup``.
 
@@ -138,6 +140,9 @@ class Catalog:
         spatialite : bool
             Give `sql` the functions of SpatiaLite, such as ``ST_Area``; the catalog is then only read. It needs
             mod_spatialite on the machine, and the extra ``[spatialite]`` if Python's own sqlite3 loads no extensions.
+        keep_history : str
+            How long the files of images stay in the data folder that are changed or deleted through this object, such
+            as ``"30 days"``, so that `undo` and `at` have their pixels.
 
         Raises
         ------
@@ -153,7 +158,7 @@ class Catalog:
         MissingLibraryError
             If `spatialite` is asked for, and not there; it says what to install.
         """
-        options = OpenOptions.of(read_only, trusted, allowed_roots, journal, timeout, spatialite)
+        options = OpenOptions.of(read_only, trusted, allowed_roots, journal, timeout, spatialite, keep_history)
         return cls(CatalogFile.open(path, options))
 
     @classmethod
@@ -1152,6 +1157,73 @@ class Catalog:
         from localcat.maintenance.garbage import collect_garbage  # not needed before
 
         return collect_garbage(self.file, dry_run=dry_run, keep=keep, restore=restore)
+
+    def history(
+        self, *, since: Any = None, id: str | None = None, kind: str | None = None, limit: int | None = None
+    ) -> list[Change]:
+        """Return the changes and deletions of objects, the last one first; a new object is none.
+
+        Kept for a year, and 64 MB of what objects were before: `gc` forgets the oldest. A bundle has none of it.
+
+        Parameters
+        ----------
+        since : datetime or str, optional
+            Only changes of then or later.
+        id, kind : str, optional
+            Only those of the object with this id; only of a ``"product"``, ``"band"`` or ``"image"``.
+        limit : int, optional
+            How many at most.
+        """
+        from localcat.history.changes import history  # not needed before
+
+        return history(self.file, since=since, id=id, kind=kind, limit=limit)
+
+    def undo(self, change: Change | int, *, together: bool = False) -> list[Change]:
+        """Make an object again what it was before a change, in a transaction that is itself in the history.
+
+        Parameters
+        ----------
+        change : Change or int
+            One of `history`, or its number.
+        together : bool
+            Undo all that was changed in the same transaction.
+
+        Returns
+        -------
+        list of Change
+            What was undone.
+
+        Raises
+        ------
+        ConflictError
+            If the object was changed again since, or its pixels are gone; nothing is undone then.
+        NotFoundError
+            If the history does not know the change any more.
+        """
+        from localcat.history.undoing import undo  # not needed before
+
+        return undo(self.file, change, together=together)
+
+    def at(self, moment: Any) -> Catalog:
+        """Return the catalog as it was, for searches and for pixels that are still there; it can only be read.
+
+        It is a copy of the file in the system's temporary folder, which goes when it is closed; pixels of what was
+        changed or deleted since are there if the catalog was open with `keep_history`. An object counts from when it
+        was created, in another catalog if it was merged from there.
+
+        Parameters
+        ----------
+        moment : datetime or str
+            When, such as ``"2026-11-01"``, the beginning of that day in UTC.
+
+        Raises
+        ------
+        NotFoundError
+            If the history does not reach back so far.
+        """
+        from localcat.history.past import as_of  # not needed before
+
+        return Catalog(as_of(self.file, moment))
 
     def sql(self, query: str, params: Params = (), *, timeout: float | None = None) -> list[dict[str, Any]]:
         """Answer one SELECT of your own, as a list of dictionaries; it can change nothing.

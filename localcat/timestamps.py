@@ -81,6 +81,24 @@ def now_microseconds() -> int:
     return time.time_ns() // 1000
 
 
+def days_of(given: object, name: str) -> int:
+    """Return how many days text such as ``"30 days"``, or a timedelta, means.
+
+    Raises
+    ------
+    BadRequestError
+        If it is neither; it calls the argument by its name.
+    """
+    if isinstance(given, timedelta):
+        return max(given.days, 0)
+    match = re.fullmatch(r"\s*(\d{1,5})\s*days?\s*", given) if isinstance(given, str) else None
+    if match is None:
+        raise BadRequestError(
+            f"{name} is a number of days such as '30 days' or '0 days', or a timedelta, not {given!r}"
+        )
+    return int(match[1])
+
+
 def iso_text(microseconds: int) -> str:
     """Return a moment as ISO 8601 text with its offset: ``2017-01-01T00:00:00+00:00``."""
     return from_microseconds(microseconds).isoformat()

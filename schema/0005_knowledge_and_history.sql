@@ -30,20 +30,22 @@ CREATE TABLE tombstone (
     UNIQUE (kind, uid)
 ) STRICT;
 
--- One row for each change of an object that was there before, or comes back; none for a new object.
+-- One row for each change of an object that was there before, or comes back; none for a new object. No index: each
+-- would cost a change one more page, and the size of all this is bounded.
 CREATE TABLE history (
-    id          INTEGER PRIMARY KEY,
-    kind        TEXT    NOT NULL CHECK (kind IN ('product', 'band', 'image')),
-    uid         TEXT    NOT NULL,
-    what        TEXT    NOT NULL CHECK (what IN ('changed', 'deleted', 'restored')),
-    at          INTEGER NOT NULL,  -- microseconds since 1970 in UTC
-    by          TEXT,              -- the user of the system
-    replica     INTEGER,           -- the stamp of the change: all that one transaction changed has the same
-    counter     INTEGER,
-    state       TEXT,              -- the row as it was before, as JSON; NULL if there was none
-    size_bytes  INTEGER NOT NULL   -- of the state
+    id       INTEGER PRIMARY KEY,
+    kind     TEXT    NOT NULL CHECK (kind IN ('product', 'band', 'image')),
+    uid      TEXT    NOT NULL,
+    what     TEXT    NOT NULL CHECK (what IN ('changed', 'deleted', 'restored')),
+    at       INTEGER NOT NULL,  -- microseconds since 1970 in UTC
+    by       TEXT,              -- the user of the system
+    replica  INTEGER,           -- the stamp of the change: all that one transaction changed has the same
+    counter  INTEGER,
+    bytes    INTEGER NOT NULL,  -- of all states up to this one, also of those that were removed since
+    state    TEXT               -- the row as it was before, as JSON; NULL if there was none
 ) STRICT;
-CREATE INDEX history_by_object ON history (uid, kind);
+-- Since when it is complete, in microseconds.
+INSERT INTO meta VALUES ('history_since', CAST(strftime('%s', 'now') AS INTEGER) * 1000000);
 
 -- Files in the data folder that only the history still needs.
 CREATE TABLE kept_file (

@@ -24,7 +24,7 @@ FLOORS = [
     {"tables"},
     {"collection"},
     {"search"},
-    {"reading", "writing", "maintenance"},
+    {"reading", "writing", "maintenance", "history"},
     {"interop", "plot"},
     {"sharing"},
     {"catalog"},
@@ -39,7 +39,7 @@ INNER_FLOORS = {
     "rasters": ["files", "warping", "reading", "writing"],
     "cli": ["words", "door", "piping", "opening", "output", "completing", "choosing", "commands"],
     "store": [
-        *("asking", "file", "stamps", "clauses", "properties", "rtree", "query", "rows", "frozen", "unread"),
+        *("asking", "file", "clauses", "stamps", "properties", "rtree", "query", "states", "rows", "frozen", "unread"),
         *("packed", "catalog_file"),
         "damage",
     ],

@@ -62,6 +62,8 @@ def build(folder: Path) -> None:
         (data_path(folder / NAME) / MARKER).write_bytes(Marker("0", NAME).to_json())
         connection.execute("UPDATE meta SET value = '2020-01-01T00:00:00Z' WHERE key = 'created'")
         connection.execute("UPDATE replica SET uid = '0'")
+        connection.execute("UPDATE history SET at = 0, by = 'mara'")
+        connection.execute("UPDATE meta SET value = '0' WHERE key = 'history_since'")
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ services may be missing on a share, a FAT or a FUSE file system.
 from __future__ import annotations
 
 import errno
+import functools
 import os
 import sys
 import time
@@ -170,3 +171,14 @@ def _made(found: os.stat_result) -> int:
     if not IS_WINDOWS:
         return 0  # its ctime changes with each write
     return int(getattr(found, "st_birthtime_ns", 0) or found.st_ctime_ns)  # the second before Python 3.12
+
+
+@functools.cache
+def login() -> str:
+    """Return the name of the user of the system, without colons; "user" where the system knows none."""
+    import getpass  # which programs that only search do not need
+
+    try:
+        return getpass.getuser().replace(":", "-")
+    except (OSError, KeyError, ImportError, AttributeError):  # no such user in the system's list, as in some containers
+        return "user"

@@ -315,6 +315,7 @@ def _finish(
         connection.execute("PRAGMA journal_mode = DELETE")
         connection.execute("BEGIN IMMEDIATE")
         connection.execute("DELETE FROM trash")
+        connection.execute("DELETE FROM kept_file")  # what only the history needs is not copied
         connection.executemany(
             "UPDATE image_file SET owned = 1, href = ?, size_bytes = ?, hash = ? WHERE id = ?",
             ((*copy, row_id) for row_id, copy in copies.items()),

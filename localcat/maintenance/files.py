@@ -26,6 +26,7 @@ from localcat.rasters.files.overviews import OVERVIEWS_TAG
 from localcat.rasters.files.validate import validate_cog
 from localcat.rasters.writing.checks import BandLayer
 from localcat.store.damage.problem_kinds import Problem, ProblemKind
+from localcat.store.states import kept_files
 
 if TYPE_CHECKING:
     from localcat.earth.contexts.grid import Grid
@@ -210,6 +211,7 @@ _WITHOUT_GRID = """
 def unknown_files(catalog: CatalogFile, connection: sqlite3.Connection) -> list[str]:
     """Return the relative paths of the files in the data folder that no row refers to."""
     known = {href for (href,) in connection.execute("SELECT href FROM image_file WHERE owned")}
+    known |= kept_files(connection)
     try:
         if catalog.packed is not None or catalog.home().owner is not None:
             return []  # a file that a copy does not know is the owner's

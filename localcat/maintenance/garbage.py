@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from localcat.errors import BadRequestError, ReadOnlyCatalogError, UnsafePathError
 from localcat.maintenance.report import GcReport
-from localcat.store import rows
-from localcat.timestamps import from_microseconds
+from localcat.store import rows, stamps, states
+from localcat.timestamps import days_of, from_microseconds, now_microseconds
 
 if TYPE_CHECKING:
     import sqlite3
@@ -37,7 +36,7 @@ def collect_garbage(
     named by rows that are not here now, as when an older state of the catalog was put back: what the trash does not
     name is set aside for a while.
     """
-    days = _days(keep)
+    days = days_of(keep, "keep")
     if catalog.database.in_transaction:
         raise BadRequestError("gc unlinks only what is committed; call it outside of the transaction")
     catalog.database.require_file()
@@ -73,6 +72,7 @@ def collect_garbage(
         _discard(folder, until, found, report, dry_run=dry_run)
     if dry_run:
         return report
+    _forget_the_past(catalog)
     report.removed += folder.remove_abandoned()
     gone = found.deleted - set(report.kept)
     with catalog.database.write() as transaction:
@@ -108,7 +108,9 @@ class _Garbage:
 
 def _garbage(connection: sqlite3.Connection, folder: DataFolder, today: date) -> _Garbage:
     referenced = {href for (href,) in connection.execute("SELECT href FROM image_file WHERE owned")}
-    trash = {href for (href,) in connection.execute("SELECT href FROM trash")} - referenced
+    expired = states.kept_files(connection, until=now_microseconds()) - referenced
+    trash = ({href for (href,) in connection.execute("SELECT href FROM trash")} - referenced) | expired
+    referenced |= states.kept_files(connection) - expired
     unknown = set(folder.hrefs()) - referenced - trash
     unknown = {href for href in unknown if not folder.is_of_guest(href)}
     (changed,) = connection.execute(_NEWEST).fetchone()
@@ -149,18 +151,19 @@ def _discard(folder: DataFolder, until: date, found: _Garbage, report: GcReport,
                 report.kept.append(orphan.href)
 
 
-def _days(keep: object) -> int:
-    """Return how many days files are kept aside, given as text such as ``"30 days"`` or as a timedelta."""
-    if isinstance(keep, timedelta):
-        return max(keep.days, 0)
-    match = re.fullmatch(r"\s*(\d{1,5})\s*days?\s*", keep) if isinstance(keep, str) else None
-    if match is None:
-        raise BadRequestError(f"keep is a number of days such as '30 days' or '0 days', or a timedelta, not {keep!r}")
-    return int(match[1])
+def _forget_the_past(catalog: CatalogFile) -> None:
+    """Remove what the history and the tombstones kept long enough, in steps for which nobody waits long."""
+    before = now_microseconds() - states.LONGEST
+    while True:
+        with catalog.database.write() as transaction:
+            stamps.forget_tombstones(transaction.connection, before)
+            if not states.trim(transaction.connection, before=before):
+                return
 
 
 def _put_in_trash(connection: sqlite3.Connection, garbage: set[str]) -> None:
     rows.put_in_trash(connection, garbage)
+    states.forget_files(connection, garbage)
     # A commit that surely writes waits for the disk, and with it for what was seen here: a commit whose process was
     # killed before it had waited itself. It also removes what such a process left of its journal.
     rows.put_in_trash(connection, [_NO_FILE])

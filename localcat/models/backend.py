@@ -60,6 +60,9 @@ class Backend(Protocol):
     def user(self) -> str:
         """Who created the catalog."""
 
+    def history(self, *, id: str, kind: str) -> list[Any]:
+        """Return the changes of an object, the last one first."""
+
     def search(self, kind: type[T]) -> Search[T]:
         """Return a search for all objects of a class."""
 

@@ -11,7 +11,7 @@ from localcat.models.attributes.structured import GeoTransform, NestedNumbers
 from localcat.models.attributes.values import File, FileList
 from localcat.models.belongs import NamedCatalogObject
 from localcat.models.enums import StorageState
-from localcat.store import rows
+from localcat.store import rows, states
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -143,7 +143,7 @@ class ImageRecord(NamedCatalogObject, abstract=True):
             self._refuse_invented(owned)
             kept = {file.href for file in self._files_of(new["files"])}
             dropped = sorted({str(file.href) for file in owned if file.href not in kept})
-            rows.put_in_trash(transaction.connection, dropped)
+            dropped = states.release_files(transaction.connection, dropped)
             transaction.on_commit.append(lambda: self._catalog.file.delete_files(dropped))
         super()._write_changes(transaction, current, new)
 

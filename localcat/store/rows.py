@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from localcat.errors import ConflictError, CorruptCatalogError
-from localcat.store import properties, stamps
+from localcat.store import properties, stamps, states
 from localcat.store.clauses import Parameter
 from localcat.store.file import schema
 from localcat.store.query.columns import column
@@ -162,7 +162,7 @@ def insert(
     values = {name: value for name, value in values.items() if name != FILES}
     if table in stamps.KINDS:
         values = {**values, **_stamped(connection, stamp)}
-        stamps.unbury(connection, table, [str(values["uid"] if "uid" in values else values["id"])])
+        _welcome(connection, table, [str(values["id"])])
     names = ", ".join(column(table, name).name for name in values)
     marks = ", ".join("?" * len(values))
     sql = f"INSERT INTO {table} ({names}) VALUES ({marks})"
@@ -206,7 +206,7 @@ def insert_images(
     # As iterators: a list of so many tuples would be looked through by the garbage collector, again and again.
     values = zip(row_ids, *columns.values(), *map(itertools.repeat, stamp))  # noqa: B905  # stamps end with the others
     connection.executemany(f"INSERT INTO image ({names}) VALUES ({marks})", values)
-    stamps.unbury(connection, "image", [str(uid) for uid in columns["uid"]])
+    _welcome(connection, "image", [str(uid) for uid in columns["uid"]])
     tags = columns.get("tags") or [None] * len(row_ids)
     if has_texts:
         connection.executemany(
@@ -297,16 +297,34 @@ def update(
     *,
     box: Box | None = None,
     stamp: stamps.Stamp | None = None,
+    before: Mapping[str, Parameter] | None = None,
 ) -> None:
     """Change columns of a row, counting its version up, and its entries in the indexes.
 
-    `box` and `stamp` are as in `insert`.
+    Parameters
+    ----------
+    connection : sqlite3.Connection
+        Inside a write transaction.
+    table : str
+        Its table.
+    row_id : int
+        The row.
+    changes : mapping
+        Stored value by column name.
+    box, stamp
+        As in `insert`.
+    before : mapping, optional
+        The values of all its columns as they are, for the history; read when left out.
     """
     is_indexed = not changes.keys().isdisjoint({*_TEXT_COLUMNS.get(table, ()), "geometry", "acquired"})
     if is_indexed:
         _remove_from_indexes(connection, table, row_id)
     columns = {name: value for name, value in changes.items() if name != FILES}
     if table in stamps.KINDS:
+        if before is None:
+            states.keep(connection, table, [row_id], "changed")
+        else:
+            states.keep_one(connection, table, row_id, str(before["id"]), before)
         columns |= _stamped(connection, stamp)
     assignments = ", ".join(f"{column(table, name).name} = ?" for name in columns)
     sql = f"UPDATE {table} SET {assignments}, version = version + 1 WHERE id = ?"
@@ -359,13 +377,23 @@ def delete(
     replaced : bool
         Whether the same transaction inserts rows of the same ids: that is a change of the objects, and no deletion.
     """
+    row_ids = list(row_ids)
+    if table in stamps.KINDS and row_ids:
+        states.keep(connection, table, row_ids, "changed" if replaced else "deleted")
+        if not replaced:
+            stamps.bury(connection, table, row_ids, stamp or stamps.own(connection))
     for row_id in row_ids:
-        if table in stamps.KINDS and not replaced:
-            stamps.bury(connection, table, row_id, stamp or stamps.own(connection))
         _remove_from_indexes(connection, table, row_id)
         if table == "image":
             properties.remove(connection, row_id)
         connection.execute(f"DELETE FROM {table} WHERE id = ?", (row_id,))
+
+
+def _welcome(connection: sqlite3.Connection, table: str, uids: Sequence[str]) -> None:
+    """Note of objects that are about to be inserted whether they come back."""
+    returned = stamps.unbury(connection, table, uids)
+    if returned:
+        states.note_restored(connection, table, returned)
 
 
 def _stamped(connection: sqlite3.Connection, stamp: stamps.Stamp | None) -> dict[str, Parameter]:
@@ -382,15 +410,19 @@ def count_of_product(connection: sqlite3.Connection, product_id: int) -> tuple[i
     return bands, images
 
 
-def discard_files(connection: sqlite3.Connection, image_ids: Sequence[int], *, kept: Sequence[str] = ()) -> list[str]:
-    """Put the owned files of images, but for some, into the trash; return their paths, to unlink after the commit."""
+def owned_files(connection: sqlite3.Connection, *image_ids: int) -> list[str]:
+    """Return the paths of the owned files of images."""
     found = connection.execute(
         "SELECT href FROM image_file WHERE owned AND image_id IN (SELECT value FROM json_each(?))",
-        (json.dumps(list(image_ids)),),
+        (json.dumps(image_ids),),
     )
-    hrefs = [href for (href,) in found if href not in kept]
-    put_in_trash(connection, hrefs)
-    return hrefs
+    return [href for (href,) in found]
+
+
+def discard_files(connection: sqlite3.Connection, image_ids: Sequence[int], *, kept: Sequence[str] = ()) -> list[str]:
+    """Give up the owned files of images, but for some; return those to be unlinked after the commit."""
+    hrefs = [href for href in owned_files(connection, *image_ids) if href not in kept]
+    return states.release_files(connection, hrefs)
 
 
 def put_in_trash(connection: sqlite3.Connection, hrefs: Iterable[str]) -> None:

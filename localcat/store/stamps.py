@@ -62,6 +62,7 @@ def own(connection: sqlite3.Connection) -> Stamp:
     if connection.stamp is None:
         (row, counter), uid = _made(connection, connection.lease or Lease())
         connection.stamp, connection.stamp_row = Lease(uid, counter or 0), row or 0
+        (connection.entries_before,) = connection.execute("SELECT coalesce(max(id), 0) FROM history").fetchone()
     return Stamp(connection.stamp_row, connection.stamp.counter)
 
 
@@ -74,6 +75,11 @@ def _made(connection: sqlite3.Connection, lease: Lease) -> tuple[Stamp, str]:
         return Stamp(*found), lease.uid
     uid = secrets.token_hex(8)
     return Stamp(connection.execute("INSERT INTO replica (uid, counter) VALUES (?, 1)", (uid,)).lastrowid, 1), uid
+
+
+def entries_before(connection: sqlite3.Connection) -> int:
+    """Return the last row of the history from before the running transaction, at most."""
+    return connection.entries_before if isinstance(connection, StampedConnection) else 0
 
 
 def knowledge(connection: sqlite3.Connection) -> dict[str, int]:
@@ -130,16 +136,19 @@ def forget_stamps(connection: sqlite3.Connection) -> None:
 # Deletions
 
 
-def bury(connection: sqlite3.Connection, kind: str, row_id: int, stamp: Stamp, deleted: int | None = None) -> None:
-    """Write the tombstone of a row that is about to be deleted; `deleted` says when that was elsewhere.
+def bury(
+    connection: sqlite3.Connection, kind: str, row_ids: Sequence[int], stamp: Stamp, deleted: int | None = None
+) -> None:
+    """Write the tombstones of rows that are about to be deleted; `deleted` says when that was elsewhere.
 
     Here it is after the last change of the row, even if the clock went back.
     """
     when = "max(?, modified + 1)" if deleted is None else "?"
     connection.execute(
         "INSERT OR REPLACE INTO tombstone (kind, uid, deleted, version, replica, counter) "
-        f"SELECT ?, uid, {when}, version, ?, ? FROM {kind} WHERE id = ?",  # ours
-        (kind, now_microseconds() if deleted is None else deleted, *stamp, row_id),
+        f"SELECT ?, uid, {when}, version, ?, ? "  # ours
+        f"FROM json_each(?) AS gone CROSS JOIN {kind} ON {kind}.id = gone.value",
+        (kind, now_microseconds() if deleted is None else deleted, *stamp, json.dumps(list(row_ids))),
     )
 
 
@@ -151,13 +160,15 @@ def put_tombstone(connection: sqlite3.Connection, stone: Tombstone) -> None:
     )
 
 
-def unbury(connection: sqlite3.Connection, kind: str, uids: Sequence[str]) -> None:
-    """Remove the tombstones of objects that are made again."""
-    if connection.execute("SELECT 1 FROM tombstone LIMIT 1").fetchone() is not None:
-        connection.execute(
-            "DELETE FROM tombstone WHERE kind = ? AND uid IN (SELECT value FROM json_each(?))",
-            (kind, json.dumps(list(uids), ensure_ascii=False)),
-        )
+def unbury(connection: sqlite3.Connection, kind: str, uids: Sequence[str]) -> list[str]:
+    """Remove the tombstones of objects that are made again; return the ids of those that had one."""
+    if connection.execute("SELECT 1 FROM tombstone LIMIT 1").fetchone() is None:
+        return []
+    found = connection.execute(
+        "DELETE FROM tombstone WHERE kind = ? AND uid IN (SELECT value FROM json_each(?)) RETURNING uid",
+        (kind, json.dumps(list(uids), ensure_ascii=False)),
+    )
+    return [uid for (uid,) in found.fetchall()]
 
 
 def tombstones(connection: sqlite3.Connection, kind: str, uids: Iterable[str] | None = None) -> dict[str, Tombstone]:

@@ -19,6 +19,7 @@ from localcat.expressions.evaluate import like_matches
 from localcat.expressions.json_values import moment_of
 from localcat.expressions.terms import run
 from localcat.store.asking import functions
+from localcat.timestamps import days_of
 
 WRITER_TIMEOUT: Final = 60.0  # seconds that a write waits for other programs
 READER_TIMEOUT: Final = 10.0  # seconds that a read waits
@@ -60,6 +61,8 @@ class OpenOptions:
         Seconds to wait for other programs; by default 60 for a catalog that may be written to, else 10.
     spatialite : bool
         Whether the SQL of users may call SpatiaLite's functions; such a catalog is only read.
+    keep_history : int
+        For how many days the files of what is changed or deleted are kept.
     """
 
     read_only: bool = False
@@ -68,6 +71,7 @@ class OpenOptions:
     journal: Journal = "delete"
     timeout: float | None = None
     spatialite: bool = False
+    keep_history: int = 0
 
     def __post_init__(self) -> None:
         if self.journal not in ("delete", "wal"):
@@ -87,13 +91,15 @@ class OpenOptions:
         journal: Journal,
         timeout: float | None,
         spatialite: bool = False,
+        keep_history: object = "0 days",
     ) -> Self:
         """Return the options that a caller gave, the folders as absolute paths."""
         roots: Any = allowed_roots
         if isinstance(roots, str | bytes | os.PathLike) or not isinstance(roots, Iterable | None):
             raise BadRequestError(f"allowed_roots are several folders, as a list, not {roots!r}")
         resolved = None if roots is None else tuple(absolute(root) for root in roots)
-        return cls(read_only or spatialite, trusted, resolved, journal, timeout, spatialite)
+        kept = days_of(keep_history, "keep_history")
+        return cls(read_only or spatialite, trusted, resolved, journal, timeout, spatialite, kept)
 
     @property
     def seconds(self) -> float:
@@ -140,11 +146,17 @@ class StampedConnection(sqlite3.Connection):
         Of the running transaction; None till it changes an object.
     stamp_row : int
         The row of its replica.
+    entries_before : int
+        The last row of the table ``history`` from before the transaction.
+    keeps_files : int
+        For how many microseconds the files of what is changed or deleted are kept.
     """
 
     lease: Lease | None = None
     stamp: Lease | None = None
     stamp_row: int = 0
+    entries_before: int = 0
+    keeps_files: int = 0
 
     def commit_stamp(self) -> None:
         """Remember, after a COMMIT, what this process did last."""
@@ -169,7 +181,9 @@ def lease_of(identity: tuple[int, int]) -> Lease:
 
 def connect(path: Path, mode: Mode, options: OpenOptions, *, durable: bool = True) -> StampedConnection:
     """Open a connection as `connect_as` does, which may change objects."""
-    return connect_as(StampedConnection, path, mode, options, durable=durable)
+    connection = connect_as(StampedConnection, path, mode, options, durable=durable)
+    connection.keeps_files = options.keep_history * 86_400 * 1_000_000
+    return connection
 
 
 def connect_as(kind: type[C], path: Path, mode: Mode, options: OpenOptions, *, durable: bool = True) -> C:

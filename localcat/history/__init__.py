@@ -1,0 +1,1 @@
+"""What was changed, undone, and as of then: a catalog's past."""

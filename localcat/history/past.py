@@ -1,0 +1,119 @@
+"""A catalog as it was: a copy of the file whose later changes are undone, with the pixels of the present one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from localcat.errors import BadRequestError, NotFoundError
+from localcat.history.changes import change_of
+from localcat.store import rows, states
+from localcat.store.catalog_file import CatalogFile
+from localcat.store.file.database import Database
+from localcat.timestamps import iso_text, now_microseconds, to_microseconds
+
+if TYPE_CHECKING:
+    import sqlite3
+    from pathlib import Path
+
+    from localcat.disk.data_folder import DataFolder
+    from localcat.store.catalog_file import FileReference
+    from localcat.store.clauses import Parameter
+
+_KINDS: Final = ("product", "band", "image")  # each behind what it refers to
+
+
+class PastFile(CatalogFile):
+    """A catalog file as it was, whose pixels are in the data folder of the present one.
+
+    Parameters
+    ----------
+    copy : CatalogFile
+        A copy of the file as it was, which goes when this is closed.
+    present : CatalogFile
+        The file as it is.
+    """
+
+    def __init__(self, copy: CatalogFile, present: CatalogFile) -> None:
+        options = replace(copy.database.options, read_only=True)
+        super().__init__(Database(copy.path, options=options, durable=False))
+        self._copy = copy
+        self._present = present
+
+    def path_of(self, file: FileReference, *, bring_back: bool = True) -> Path:
+        """Return the absolute path of a file of an image, where the present catalog has or keeps it."""
+        return self._present.path_of(file, bring_back=False)
+
+    @property
+    def data_folder(self) -> DataFolder:
+        """The folder of the pixels, which is that of the present catalog."""
+        return self._present.data_folder
+
+    def why_read_only(self) -> str | None:
+        """Return why the catalog may not be changed."""
+        return f"this is catalog '{self._present.path}' as it was, which can only be read; change the present one"
+
+    def close(self) -> None:
+        """Close the copy, which is deleted."""
+        super().close()
+        self._copy.close()
+        self._present.close()
+
+
+def as_of(catalog: CatalogFile, moment: object) -> PastFile:
+    """Return a catalog as it was at a moment; `Catalog.at` says how."""
+    when = to_microseconds(moment)
+    if when > now_microseconds():
+        raise BadRequestError(f"{iso_text(when)} is still to come; at() takes a moment of the past")
+    if catalog.database.in_transaction:
+        raise BadRequestError("the past is read from what is committed; call at() outside of the transaction")
+    catalog.database.require_file()
+    with catalog.database.read() as connection:
+        since = states.complete_since(connection)
+    if when < since:
+        raise NotFoundError(
+            f"the history of catalog '{catalog.path}' reaches back to {iso_text(since)}, not to {iso_text(when)}; an "
+            "older backup may have what was there then"
+        )
+    copy = catalog.copied_aside()
+    try:
+        with copy.database.write() as transaction:
+            transaction.expect_much()
+            _go_back(transaction.connection, when)
+        copy.database.close()
+        return PastFile(copy, CatalogFile.open(catalog.path, replace(catalog.database.options, read_only=True)))
+    except BaseException:
+        copy.close()
+        raise
+
+
+def _go_back(connection: sqlite3.Connection, when: int) -> None:
+    """Make every object what it was: as the first change after the moment found it, or gone if it was made later."""
+    entries = states.first_after(connection, when)
+    for kind in _KINDS:
+        for entry in entries:
+            state = change_of(entry).state() if entry.kind == kind else None
+            if state is not None:
+                _put_back(connection, entry, states.values_of(connection, kind, state))
+    later = {(entry.kind, entry.uid) for entry in entries if entry.state is None}
+    for kind in reversed(_KINDS):
+        made = connection.execute(f"SELECT id, uid, created FROM {kind}").fetchall()  # noqa: S608  # one of ours
+        gone = [row_id for row_id, uid, created in made if created > when or (kind, uid) in later]
+        if kind == "product":  # what came from another catalog was made there, maybe before its product was here
+            for product in gone:
+                rows.delete(connection, "image", rows.images_of_product(connection, product))
+                rows.delete(connection, "band", rows.bands_of_product(connection, product))
+        rows.delete(connection, kind, gone)
+
+
+def _put_back(connection: sqlite3.Connection, entry: states.Entry, values: dict[str, Parameter]) -> None:
+    found = rows.find(connection, entry.kind, (), entry.uid)
+    if found is not None:
+        rows.update(connection, entry.kind, int(found[0] or 0), values)
+        return
+    values["id"] = entry.uid
+    if entry.kind != "product":
+        values["product_id"] = rows.product_row_id(connection, entry.uid.rpartition(":")[0])
+        if values["product_id"] is None:
+            return  # of a product of which the history knows nothing
+    rows.insert(connection, entry.kind, values)

@@ -1,0 +1,287 @@
+"""The history: what objects were before each change, and the files that only it still needs."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
+
+from localcat.disk.system import login
+from localcat.store import stamps
+from localcat.store.clauses import Parameter
+from localcat.store.file.connection import StampedConnection
+from localcat.store.query.columns import column
+from localcat.timestamps import now_microseconds
+
+What: TypeAlias = Literal["changed", "deleted", "restored"]
+
+MOST_BYTES: Final = 64 * 2**20  # of all states; the oldest go first
+LONGEST: Final = 365 * 86_400 * 1_000_000  # microseconds that states are kept
+SINCE_KEY: Final = "history_since"  # in the table meta
+
+_SOURCES = "sources"  # in a state of an image whose row is deleted: the rows of image_source
+_SOURCE = ("position", "path", "size_bytes", "modified_ns", "hash")
+_NOT_IN_A_STATE = frozenset({"id", "uid", "product_id", "replica", "counter", "size_bytes"})  # or found by what is
+_CHUNK = 500  # states read at once
+_BETWEEN_TRIMS = 1000  # rows of the history
+_AT_ONCE = 2000  # rows removed at once
+
+_columns: dict[str, tuple[str, ...]] = {}  # of each kind; these are those of the schema
+
+State: TypeAlias = dict[str, Any]
+"""The version of a row, and the stored forms of its attributes that were set, by name."""
+
+
+class Entry(NamedTuple):
+    """A row of the table ``history``."""
+
+    number: int
+    kind: str
+    uid: str
+    what: What
+    at: int  # microseconds since 1970 in UTC
+    by: str | None
+    replica: int | None
+    counter: int | None
+    state: str | None  # JSON; None if there was no object before
+
+
+_ENTRY: Final = "SELECT id, kind, uid, what, at, by, replica, counter, state FROM history"
+
+
+def keep(connection: sqlite3.Connection, kind: str, row_ids: Sequence[int], what: What) -> None:
+    """Write what objects are, before they are changed or deleted, into the history.
+
+    What the same transaction wrote before is no state that anybody saw: an object has one entry for each transaction.
+    """
+    own = stamps.own(connection)
+    names = _columns_of(connection, kind)
+    listed = ", ".join(column(kind, name).select for name in names)
+    sql = (
+        f"SELECT {kind}.id, uid, replica, counter, {listed} "
+        f"FROM json_each(?) AS wanted CROSS JOIN {kind} ON {kind}.id = wanted.value"
+    )
+    for start in range(0, len(row_ids), _CHUNK):
+        wanted = json.dumps(row_ids[start : start + _CHUNK])
+        sources = _sources(connection, wanted) if kind == "image" else {}
+        for row_id, uid, replica, counter, *values in connection.execute(sql, (wanted,)).fetchall():
+            if (replica, counter) != own:
+                state = dict(zip(names, values, strict=True))
+                if row_id in sources:
+                    state[_SOURCES] = sources[row_id]
+                _write(connection, kind, uid, what, own, state)
+            elif what == "deleted":
+                connection.execute(
+                    "UPDATE history SET what = 'deleted' WHERE id > ? AND (kind, uid, replica, counter) = (?, ?, ?, ?)",
+                    (stamps.entries_before(connection), kind, uid, *own),
+                )
+
+
+def keep_one(connection: sqlite3.Connection, kind: str, row_id: int, uid: str, state: Mapping[str, Parameter]) -> None:
+    """As `keep`, of an object that is about to be changed and whose state was read already."""
+    own = stamps.own(connection)
+    if connection.execute(f"SELECT replica, counter FROM {kind} WHERE id = ?", (row_id,)).fetchone() != own:
+        _write(connection, kind, uid, "changed", own, state)
+
+
+def note_restored(connection: sqlite3.Connection, kind: str, uids: Iterable[str]) -> None:
+    """Write into the history that objects which were deleted come back."""
+    for uid in uids:
+        _write(connection, kind, uid, "restored", stamps.own(connection), None)
+
+
+def _write(
+    connection: sqlite3.Connection,
+    kind: str,
+    uid: str,
+    what: What,
+    own: stamps.Stamp,
+    state: Mapping[str, Any] | None,
+) -> None:
+    text = None
+    if state is not None:
+        text = _encoded(
+            {name: value for name, value in state.items() if value is not None and name not in _NOT_IN_A_STATE}
+        )
+    written = connection.execute(
+        "INSERT INTO history (kind, uid, what, at, by, replica, counter, state, bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, "
+        "coalesce((SELECT bytes FROM history ORDER BY id DESC LIMIT 1), 0) + ?)",
+        (kind, uid, what, now_microseconds(), login(), *own, text, len(text or "")),
+    )
+    if (written.lastrowid or 0) % _BETWEEN_TRIMS == 0:
+        trim(connection)
+
+
+_encoded = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=lambda value: value.hex()).encode
+
+
+def _sources(connection: sqlite3.Connection, images: str) -> dict[int, list[tuple[Parameter, ...]]]:
+    found: dict[int, list[tuple[Parameter, ...]]] = {}
+    for image, *source in connection.execute(
+        f"SELECT image_id, {', '.join(_SOURCE)} FROM image_source WHERE image_id IN (SELECT value FROM json_each(?))",
+        (images,),
+    ):
+        found.setdefault(image, []).append(tuple(source))
+    return found
+
+
+def _columns_of(connection: sqlite3.Connection, kind: str) -> tuple[str, ...]:
+    if kind not in _columns:
+        found = [row[1] for row in connection.execute(f"PRAGMA table_info({kind})")]  # without the generated ones
+        files = ("files",) if kind == "image" else ()
+        _columns[kind] = (*(name for name in found if name not in _NOT_IN_A_STATE), *files)
+    return _columns[kind]
+
+
+def values_of(connection: sqlite3.Connection, kind: str, state: Mapping[str, Any]) -> dict[str, Parameter]:
+    """Return a state as the stored forms of attributes, those that were unset as None; without id and product."""
+    values: dict[str, Parameter] = {name: state.get(name) for name in _columns_of(connection, kind)}
+    del values["version"]
+    if values.get("geometry") is not None:
+        values["geometry"] = bytes.fromhex(str(values["geometry"]))
+    return values
+
+
+def put_sources(connection: sqlite3.Connection, image_id: int, state: Mapping[str, Any]) -> None:
+    """Let ingest know again from which files an image was taken that comes back."""
+    connection.executemany(
+        f"INSERT INTO image_source (image_id, {', '.join(_SOURCE)}) VALUES (?, ?, ?, ?, ?, ?)",
+        ((image_id, *source) for source in state.get(_SOURCES, ())),
+    )
+
+
+# Reading
+
+
+def entries(
+    connection: sqlite3.Connection,
+    *,
+    since: int | None = None,
+    kind: str | None = None,
+    uid: str | None = None,
+    most: int | None = None,
+) -> list[Entry]:
+    """Return entries, the last change first.
+
+    Parameters
+    ----------
+    connection : sqlite3.Connection
+        To the catalog.
+    since : int, optional
+        Only those of then or later; microseconds since 1970 in UTC.
+    kind, uid : str, optional
+        Only those of these objects.
+    most : int, optional
+        How many at most.
+    """
+    found = connection.execute(
+        f"{_ENTRY} WHERE at >= coalesce(?, at) AND kind = coalesce(?, kind) AND uid = coalesce(?, uid) "
+        "ORDER BY id DESC LIMIT ?",
+        (since, kind, uid, -1 if most is None else most),
+    )
+    return [Entry(*row) for row in found]
+
+
+def entry(connection: sqlite3.Connection, number: int) -> Entry | None:
+    """Return an entry; None if there is none, or none any more."""
+    found = connection.execute(f"{_ENTRY} WHERE id = ?", (number,)).fetchone()
+    return None if found is None else Entry(*found)
+
+
+def of_transaction(connection: sqlite3.Connection, one: Entry) -> list[Entry]:
+    """Return all that a transaction changed, of which one entry is given; the last first."""
+    found = connection.execute(f"{_ENTRY} WHERE replica = ? AND counter = ? ORDER BY id DESC", one[6:8])
+    return [Entry(*row) for row in found] or [one]
+
+
+def newer(connection: sqlite3.Connection, number: int, uids: Sequence[str]) -> list[Entry]:
+    """Return the entries behind a number of objects of given ids, the last first."""
+    found = connection.execute(
+        f"{_ENTRY} WHERE id > ? AND uid IN (SELECT value FROM json_each(?)) ORDER BY id DESC",
+        (number, json.dumps(list(uids), ensure_ascii=False)),
+    )
+    return [Entry(*row) for row in found]
+
+
+def first_after(connection: sqlite3.Connection, moment: int) -> list[Entry]:
+    """Return the first entry after a moment of each object, in their order: what it was then."""
+    found = connection.execute(
+        f"{_ENTRY} WHERE id IN (SELECT min(id) FROM history WHERE at > ? GROUP BY kind, uid) ORDER BY id", (moment,)
+    )
+    return [Entry(*row) for row in found]
+
+
+def complete_since(connection: sqlite3.Connection) -> int:
+    """Return since when the history is complete; microseconds since 1970 in UTC."""
+    return int(connection.execute("SELECT value FROM meta WHERE key = ?", (SINCE_KEY,)).fetchone()[0])
+
+
+# Bounds
+
+
+def trim(connection: sqlite3.Connection, *, before: int | None = None, most_bytes: int = MOST_BYTES) -> int:
+    """Remove some of the oldest entries if there are too many; return how many, so that a caller can go on.
+
+    Parameters
+    ----------
+    connection : sqlite3.Connection
+        Inside a write transaction.
+    before : int, optional
+        What was changed before then goes, whatever its size; microseconds since 1970 in UTC.
+    most_bytes : int
+        How large all states together may be.
+    """
+    (last,) = connection.execute(
+        "SELECT max(bytes) FROM (SELECT bytes FROM history ORDER BY id DESC LIMIT 1)"
+    ).fetchone()
+    gone, newest = [], 0
+    for number, at, there in connection.execute("SELECT id, at, bytes FROM history ORDER BY id LIMIT ?", (_AT_ONCE,)):
+        if last - there < most_bytes and not (before is not None and at < before):
+            break
+        newest = max(newest, at)
+        gone.append(number)
+    if gone:
+        connection.execute("DELETE FROM history WHERE id <= ?", (gone[-1],))
+        connection.execute("UPDATE meta SET value = max(CAST(value AS INTEGER), ?) WHERE key = ?", (newest, SINCE_KEY))
+    return len(gone)
+
+
+# Files
+
+
+def release_files(connection: sqlite3.Connection, hrefs: Sequence[str]) -> list[str]:
+    """Give up owned files that no row of an image needs any more.
+
+    Returns
+    -------
+    list of str
+        Those to be unlinked after the commit: all, unless the history keeps them for a while.
+    """
+    microseconds = connection.keeps_files if isinstance(connection, StampedConnection) else 0
+    if microseconds:
+        until = now_microseconds() + microseconds
+        connection.executemany(
+            "INSERT INTO kept_file (href, until) VALUES (?, ?) ON CONFLICT (href) DO UPDATE SET until = excluded.until",
+            ((href, until) for href in hrefs),
+        )
+        return []
+    connection.executemany("INSERT OR IGNORE INTO trash (href) VALUES (?)", ((href,) for href in hrefs))
+    return list(hrefs)
+
+
+def kept_files(connection: sqlite3.Connection, *, until: int | None = None) -> set[str]:
+    """Return the files that the history keeps: all, or those that it keeps till then at most, in microseconds."""
+    found = connection.execute("SELECT href FROM kept_file WHERE until <= coalesce(?, until)", (until,))
+    return {href for (href,) in found}
+
+
+def forget_files(connection: sqlite3.Connection, hrefs: Iterable[str]) -> None:
+    """Keep files no longer."""
+    connection.executemany("DELETE FROM kept_file WHERE href = ?", ((href,) for href in hrefs))
+
+
+def reclaim_files(connection: sqlite3.Connection, hrefs: Iterable[str]) -> list[str]:
+    """Let an image have files again that the history keeps; return those that it does not."""
+    giving = "DELETE FROM kept_file WHERE href = ?"
+    return [href for href in hrefs if connection.execute(giving, (href,)).rowcount == 0]

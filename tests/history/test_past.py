@@ -1,0 +1,106 @@
+"""A catalog as it was."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy
+import pytest
+
+from localcat import Band, Catalog, Image, Product
+from localcat import properties as p
+from localcat.errors import BadRequestError, NotFoundError, ReadOnlyCatalogError
+from tests.small_catalog import PIXELS, make_product, new_image, spectral, upload
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> Any:
+    path = tmp_path / "survey.gpkg"
+    with Catalog.create(path, org="acme") as catalog:
+        product = make_product("p", spectral("red"), catalog=catalog)
+        new_image(product, "i", cloud_fraction=0.1, tags=["a"], geometry=(1, 2, 3, 4)).save()
+        upload(product, "pixels")
+    with Catalog.open(path, keep_history="30 days") as catalog:
+        yield catalog
+
+
+def now() -> datetime:
+    """Return this moment, when a clock has passed it."""
+    moment = datetime.now(UTC)
+    while datetime.now(UTC) <= moment:
+        time.monotonic()
+    return moment
+
+
+def contents(catalog: Catalog) -> dict[str, Any]:
+    found = [*catalog.products, *catalog.bands, *catalog.images]
+    return {f"{type(one).__name__} {one.id}": one.serialize() for one in found}
+
+
+def change_much(catalog: Catalog) -> None:
+    product = Product.get("acme:p", catalog=catalog)
+    image = Image.get("acme:p:i", catalog=catalog)
+    image.update(cloud_fraction=0.9, tags=["b"], geometry=(10, 10, 11, 11))
+    image.save()
+    image.delete()
+    new_image(product, "i", cloud_fraction=0.5).save()
+    upload(product, "pixels", PIXELS + numpy.uint16(1), options={"overwrite": True})
+    Band.get("acme:p:red", catalog=catalog).delete()
+    make_product("q", spectral("nir"), catalog=catalog)
+    catalog.add_images([{"id": "acme:q:new"}])
+    product.update(description="d")
+    product.save()
+
+
+def test_the_past_is_what_it_was(catalog: Catalog) -> None:
+    before, pixels = contents(catalog), Image.get("acme:p:pixels", catalog=catalog).ndarray("red")
+    moment = now()
+    change_much(catalog)
+    with catalog.at(moment) as past:
+        assert contents(past) == before
+        assert past.images.filter(p.cloud_fraction < 0.2).ids() == ["acme:p:i"]
+        assert past.images.intersects((1, 2, 3, 4)).find_text("a").ids() == ["acme:p:i"]
+        numpy.testing.assert_array_equal(Image.get("acme:p:pixels", catalog=past).ndarray("red"), pixels)
+        assert past.verify("quick").ok
+
+
+def test_a_deleted_product_is_there_again(catalog: Catalog) -> None:
+    before, moment = contents(catalog), now()
+    product = Product.get("acme:p", catalog=catalog)
+    product.delete_related_objects()
+    product.delete()
+    between = now()
+    make_product("p", catalog=catalog)
+    with catalog.at(moment) as past, catalog.at(between) as empty:
+        assert contents(past) == before
+        assert contents(empty) == {}
+
+
+def test_the_past_is_not_changed_and_leaves_nothing(catalog: Catalog) -> None:
+    moment = now()
+    with catalog.at(moment) as past:
+        folder = past.path.parent
+        with pytest.raises(ReadOnlyCatalogError, match="as it was, which can only be read; change the present one"):
+            Image.delete("acme:p:i", catalog=past)
+    assert not folder.exists()
+    assert catalog.history() == []
+    assert catalog.images.count() == 2
+
+
+def test_the_present_may_be_closed(catalog: Catalog) -> None:
+    past = catalog.at(now())
+    catalog.close()
+    with past:
+        assert Image.get("acme:p:pixels", catalog=past).ndarray("red").shape == (1, 64, 48)
+
+
+def test_what_the_history_does_not_reach_is_refused(catalog: Catalog) -> None:
+    with pytest.raises(NotFoundError, match="history of catalog .* reaches back to .*, not to 2020-01-01T00:00:00"):
+        catalog.at("2020-01-01")
+    with pytest.raises(BadRequestError, match="is still to come; at\\(\\) takes a moment of the past"):
+        catalog.at(datetime.now(UTC) + timedelta(days=1))
+    with catalog.transaction(), pytest.raises(BadRequestError, match="call at\\(\\) outside of the transaction"):
+        catalog.at(now())
