@@ -35,6 +35,30 @@ def other(tmp_path: Path) -> Iterator[Catalog]:
         yield other
 
 
+def test_a_folder_of_files_comes_in_like_one_file(tmp_path: Path, other: Catalog) -> None:
+    """Before, the files of images were outside of the folder of parts, and all Items were refused."""
+    with Catalog.create(tmp_path / "survey.gpkg", org="acme") as catalog:
+        fill_guide(catalog)
+        assert len(catalog.to_geoparquet(tmp_path / "parts", partition_by="product", progress=False).paths) == 1
+        pixels = catalog.images.first().ndarray("blue")
+    report = other.from_geoparquet(tmp_path / "parts", progress=False)
+    assert (report.added, report.failed) == (4, [])
+    assert (other.images.first().ndarray("blue") == pixels).all()
+    index, report = Catalog.index(tmp_path / "parts", tmp_path / "index.gpkg", progress=False)
+    with index:
+        assert (report.added, report.failed) == (4, [])
+
+
+def test_a_folder_of_files_names_none_outside_of_the_one_that_it_is_in(tmp_path: Path, other: Catalog) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    with Catalog.create(tmp_path / "survey.gpkg", org="acme") as catalog:
+        fill_guide(catalog)
+        catalog.to_geoparquet(tmp_path / "elsewhere" / "parts", partition_by="product", progress=False)
+    report = other.from_geoparquet(tmp_path / "elsewhere" / "parts", progress=False)
+    assert report.added == 2  # those whose files are not here
+    assert ["leads out of" in str(one.error) for one in report.failed] == [True, True]
+
+
 def facts(catalog: Catalog) -> list[dict[str, Any]]:
     """Return all that a catalog knows of its products, bands and images, but for when it learned it."""
     found: list[dict[str, Any]] = []

@@ -32,9 +32,9 @@ def only(catalog: Catalog) -> Image:
 
 def test_an_item_becomes_an_image(catalog: Catalog) -> None:
     report = catalog.from_stac(scene(), progress=False)
-    assert (report.products, report.added, report.failed) == (["acme:sensor-l2"], 1, [])
+    assert (report.products, report.added, report.failed) == (["sensor-l2"], 1, [])
     image = only(catalog)
-    assert (image.id, image.storage_state) == ("acme:sensor-l2:S2A_1", "remote")
+    assert (image.id, image.storage_state) == ("sensor-l2:S2A_1", "remote")
     assert image.acquired == datetime(2024, 5, 1, 10, 0, 0, 123456, tzinfo=UTC)
     assert (image.cloud_fraction, image.satellite_id, image.cs_code) == (0.0236, "sentinel-2a", "EPSG:32633")
     assert (image.geotrans, image.x_pixels, image.y_pixels) == ((300000, 10, 0, 5000000, 0, -10), 200, 100)
@@ -172,7 +172,7 @@ def test_a_collection_becomes_a_product_and_comes_out_as_it_came(catalog: Catalo
     }
     catalog.from_stac([collection, scene()], progress=False)
     product = Product.get("sensor-l2", catalog=catalog)
-    assert (product.id, product.name, product.description) == ("acme:sensor-l2", "A sensor", "What it sees")
+    assert (product.id, product.name, product.description) == ("sensor-l2", "A sensor", "What it sees")
     assert [band.name for band in product.bands()] == ["B08", "B04"]
     image = only(catalog)
     assert [file.href for file in image.files][1] == "https://x.org/B04.tif"  # its place; the Item has no B08
@@ -182,6 +182,36 @@ def test_a_collection_becomes_a_product_and_comes_out_as_it_came(catalog: Catalo
     links = [link for link in written.pop("links") if link["rel"] not in ("root", "parent", "item")]
     assert links == collection.pop("links")
     assert written == collection
+
+
+def test_ids_stay_as_they_are_in_a_catalog_of_another_namespace(tmp_path: Path) -> None:
+    """Choice 7. Before, products got the namespace of the catalog, and what came out again had other ids."""
+    with Catalog.temporary(org="acme") as catalog:
+        make_product("a", spectral("red"), catalog=catalog)
+        record = {"product_id": "acme:a", "name": "x", "acquired": "2020-01-01", "files": [{"href": "https://x.org/x"}]}
+        catalog.add_images([record], progress=False)
+        catalog.from_stac(scene(), progress=False)
+        items = [image.to_stac_item() for image in catalog.images]
+        catalog.to_stac(tmp_path / "stac", progress=False)
+        catalog.to_geoparquet(tmp_path / "items.parquet", progress=False)
+    with Catalog.temporary(org="anna") as other, Catalog.temporary(org="anna") as third:
+        assert other.from_stac(tmp_path / "stac", progress=False).products == ["acme:a", "sensor-l2"]
+        assert third.from_geoparquet(tmp_path / "items.parquet", progress=False).added == 2
+        assert third.images.ids() == other.images.ids() == ["acme:a:x", "sensor-l2:S2A_1"]
+        assert [without_times(image.to_stac_item()) for image in third.images] == [*map(without_times, items)]
+        product = Product.get("sensor-l2", catalog=other)
+        product.name = "renamed"
+        product.save()
+        assert other.products.ids() == ["acme:a", "sensor-l2"]
+        assert other.from_stac(scene(), on_conflict="replace", progress=False).products == []
+        assert other.from_stac(item_of("b"), progress=False).products == ["anna:items"]  # no Collection gave that name
+        assert other.from_stac(item_of("c"), product="mine", progress=False).products == ["anna:mine"]
+
+
+def without_times(item: dict[str, Any]) -> dict[str, Any]:
+    """Return an Item without when its record was made, and without links."""
+    properties = {name: value for name, value in item["properties"].items() if name not in ("created", "updated")}
+    return {**item, "properties": properties, "links": None}
 
 
 def test_items_of_other_assets_widen_the_product(catalog: Catalog) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy
@@ -31,6 +32,8 @@ class _Import(Import):
 
     def __init__(self, catalog: Backend, source: Any, sources: list[Source], options: ImportOptions) -> None:
         super().__init__(catalog, source, options)
+        if options.within is None and self.within is not None and Path(source).is_dir():
+            self.within = Path(source).absolute().parent  # a folder of files stands for one file, which would be there
         self._sources = sources
 
     def survey(self) -> dict[str, Seen]:

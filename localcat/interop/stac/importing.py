@@ -143,7 +143,10 @@ class Import:
         product = Product(id=_product_id(collection_id), catalog=self.catalog, **attributes)
         product.name = product.name or collection_id
         product.extra_properties = _product_extra(said, collection_id, is_own=is_own)
-        product.save()
+        if self.options.product is None and collection_id != _LEFT:
+            product._take_over(None, None)  # under the id that it has elsewhere, without the namespace of this catalog
+        else:
+            product.save()
         if isinstance(own_bands, list) and is_own:
             for band in own_bands:
                 _own_band(band, product).save()
