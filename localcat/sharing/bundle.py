@@ -343,6 +343,7 @@ def unpack(path: str | os.PathLike[str], dest: str | os.PathLike[str] | None, pr
     with opened_archive(path) as archive:
         folder = archive.path.with_suffix("") if dest is None else absolute(dest)
         if os.path.lexists(folder):
+            remove_leftovers(folder)
             raise _exists(folder)
         if not folder.parent.is_dir():
             raise CatalogNotFoundError(f"the folder '{folder.parent}' does not exist; make it first")

@@ -16,7 +16,7 @@ from tests.survey import NAME
 pytestmark = pytest.mark.campaign
 
 OPERATIONS = ["upload", "upload of two files", "replace", "delete", "bulk load", "choice of properties", "gc"]
-KITS = ["bundle", "unpack"]
+MORE = ["bundle", "unpack", "merge with deletions", "change"]
 SYNCS = {"fsync", "fdatasync"}
 WRITES = {"write", "pwrite64", "ftruncate", "rename", "link", "mkdir"}
 READS = {"read", "pread64"}
@@ -94,12 +94,12 @@ def campaign(workshop: Workshop, tally: Tally, scenario: str, error: str) -> Non
     assert lost == 0
 
 
-@pytest.mark.parametrize("scenario", [*OPERATIONS, *KITS])
+@pytest.mark.parametrize("scenario", [*OPERATIONS, *MORE])
 def test_a_full_disk_leaves_nothing_half_done(workshop: Workshop, tally: Tally, scenario: str) -> None:
     campaign(workshop, tally, scenario, "ENOSPC")
 
 
-@pytest.mark.parametrize("scenario", [*OPERATIONS, *KITS])
+@pytest.mark.parametrize("scenario", [*OPERATIONS, *MORE])
 def test_an_error_of_the_disk_leaves_nothing_half_done(workshop: Workshop, tally: Tally, scenario: str) -> None:
     campaign(workshop, tally, scenario, "EIO")
 

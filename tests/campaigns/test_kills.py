@@ -16,7 +16,19 @@ OPERATIONS = ["upload, replace, delete", "upload of two files", "bulk load", "gc
 CHOSEN = ["choice of properties", "load of chosen properties"]
 KITS = ["bundle", "unpack"]
 LARGE = "load of 20,000"
-MORE = ["upload of two arrays", "merge", "reindex", "optimize", "relocate", "backup", "recover", "migration", *CHOSEN]
+MORE = [
+    "upload of two arrays",
+    "merge",
+    "merge with deletions",
+    "change",
+    "reindex",
+    "optimize",
+    "relocate",
+    "backup",
+    "recover",
+    "migration",
+    *CHOSEN,
+]
 MORE += [*KITS, LARGE, "order of place"]
 MOST = 300  # points of a load of 20,000, which is slow, and whose calls are much alike
 

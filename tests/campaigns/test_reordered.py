@@ -15,10 +15,10 @@ from tests.campaigns.tracing import EVERY, calls
 pytestmark = pytest.mark.campaign
 
 OPERATIONS = ["upload, replace, delete", "upload of two files", "bulk load", "load of chosen properties", "gc"]
-KITS = ["bundle", "unpack"]
+MORE = ["merge with deletions", "bundle", "unpack"]
 
 
-@pytest.mark.parametrize("scenario", [*OPERATIONS, *KITS])
+@pytest.mark.parametrize("scenario", [*OPERATIONS, *MORE])
 def test_writes_in_any_order_keep_the_promise(workshop: Workshop, tally: Tally, tmp_path: Path, scenario: str) -> None:
     reorder(workshop, tally, tmp_path, scenario)
 

@@ -18,6 +18,8 @@ SHARE = [
     "choice of properties",
     "gc",
     "merge",
+    "merge with deletions",
+    "change",
     "migration",
     "rewriting of masks",
 ]
