@@ -15,14 +15,11 @@ from typing import Any
 
 import pytest
 
+from benchmarks.built import built, values
 from benchmarks.by_hand import DAY, TIMES, YEAR, Asked, rows_by_hand
 from localcat import Catalog
-from localcat import properties as p
-from localcat.search import ImageSearch
-from localcat.timestamps import iso_text
 
 ROUNDS = 100
-LARGEST = "bench:p00"
 
 
 @dataclass(frozen=True)
@@ -61,25 +58,10 @@ QUESTIONS = {
 questions = pytest.mark.parametrize("name", QUESTIONS)
 
 
-def built(images: ImageSearch, asked: Asked) -> ImageSearch:
-    """Return the search for a question, as a program writes it."""
-    search = images
-    if asked.product is not None:
-        search = search.filter(p.product_id == LARGEST)
-    if asked.times is not None:
-        start, end = map(iso_text, asked.times)
-        search = search.filter((p.acquired >= start) & (p.acquired < end))
-    if asked.clouds_below is not None:
-        search = search.filter(p.cloud_fraction < asked.clouds_below)
-    if asked.box is not None:
-        search = search.intersects(asked.box)
-    return search if asked.newest is None else search.sort("-acquired").limit(asked.newest)
-
-
 @questions
 def test_rows(varied: Callable[..., None], big: Catalog, plain: sqlite3.Connection, name: str) -> None:
     def ours(asked: Asked) -> list[Any]:
-        return [(image.id, image.acquired, image.cloud_fraction, image.geometry) for image in built(big.images, asked)]
+        return values(built(big.images, asked))
 
     varied(f"rows {name}", ours, lambda asked: rows_by_hand(plain, asked), QUESTIONS[name].somewhere, ROUNDS)
 
