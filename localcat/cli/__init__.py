@@ -43,6 +43,8 @@ COMMANDS = {  # by what they are for: each command, the module that has it, and 
         "set": ("changing", "Set attributes."),
         "tag": ("changing", "Add and remove tags."),
         "delete": ("changing", "Delete images, bands and products."),
+        "history": ("changing", "What was changed and deleted, and when."),
+        "undo": ("changing", "Make objects what they were before a change."),
     },
     "Keeping": {
         "verify": ("keeping", "Look for faults."),

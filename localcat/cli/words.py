@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-_VERBS = "verify|gc|backup|recover|relocate|optimize|reindex|merge|diff|ingest|sql|info|bundle|unpack"
-_FLAGS = "overwrite|dry_run|force|restore|uncertain|cog|copy|all_touched"
+_VERBS = "verify|gc|backup|recover|relocate|optimize|reindex|merge|diff|history|undo|ingest|sql|info|bundle|unpack"
+_FLAGS = "together|overwrite|dry_run|force|restore|uncertain|cog|copy|all_touched"
 _OPTIONS = "crs|resolution|scaling|nodata|data_type|bands"
 _Words = str | Callable[[re.Match[str]], str]
 # Around a name of the library: it is no part of a path, of an id or of another name.

@@ -81,6 +81,19 @@ class Change(Printed):
                     raise self._damaged(error) from error
         return values
 
+    def to_dict(self, *, before: bool = True) -> dict[str, Any]:
+        """Return the change as JSON has it, with or without what the object was before."""
+        told = {
+            "number": self.number,
+            "at": self.at.isoformat(),
+            "what": self.what,
+            "kind": self.kind,
+            "id": self.id,
+            "by": self.by,
+            "transaction": self.transaction,
+        }
+        return {**told, "before": self.before} if before else told
+
     def state(self) -> states.State | None:
         """Return the row as it was, as it is stored; None for an object that was restored."""
         if self._state is None:

@@ -15,6 +15,7 @@ import localcat
 from localcat.cli.choosing import Choice, require_choice, takes_images
 from localcat.cli.door import Failure, command, say
 from localcat.cli.opening import object_of, opened
+from localcat.cli.output import Output, prints
 
 if TYPE_CHECKING:
     from localcat import Catalog
@@ -222,3 +223,43 @@ def _counted(found: list[Any]) -> str:
         return f"'{found[0].id}'"
     kinds = {type(item).__name__ for item in found}
     return f"{len(found):,} {'images' if kinds <= {'Image'} else 'objects'}"
+
+
+HISTORY_COLUMNS = ("number", "at", "what", "kind", "id", "by", "transaction")
+
+
+@command(
+    "history", examples=("history", "history s2:monday --json", "history --since 2024-06-01 --kind image --limit 20")
+)
+@click.argument("id", required=False)
+@click.option("--since", metavar="TIME", help="Only changes of then or later.")
+@click.option(
+    "--kind", type=click.Choice(["product", "band", "image"]), help="Only those of products, bands or images."
+)
+@click.option("--limit", type=click.IntRange(min=0), metavar="N", help="Only the last N.")
+@prints(formats=("table", "json", "nl", "csv", "tsv", "ids"))
+def history_command(id: str | None, since: str | None, kind: str | None, limit: int | None, out: Output) -> None:
+    """Show what was changed and deleted, of all objects or of ID; the last change first.
+
+    New objects are not listed. `undo` takes the number of a change; the JSON has what the object was before.
+    """
+    with opened() as catalog:
+        changes = catalog.history(since=since, id=id, kind=kind, limit=limit)
+        if out.format == "ids":
+            out.lines(dict.fromkeys(change.id for change in changes))
+            return
+        has_states = out.format in ("json", "nl")
+        out.rows((change.to_dict(before=has_states) for change in changes), HISTORY_COLUMNS)
+
+
+@command("undo", examples=("undo 17", "undo 17 --together"))
+@click.argument("number", type=int)
+@click.option("--together", is_flag=True, help="Undo all that was changed in the same transaction.")
+def undo_command(number: int, together: bool) -> None:
+    """Make an object what it was before the change NUMBER of `history`, if nothing newer came.
+
+    That is a change itself, which can be undone.
+    """
+    with opened() as catalog:
+        for change in catalog.undo(number, together=together):
+            say(f"undone: {str(change).strip()}")

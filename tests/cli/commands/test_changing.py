@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from localcat import Band, Catalog, Image, Product
@@ -84,3 +86,27 @@ def test_nothing_takes_all_images_by_accident(kept: Catalog, command: str) -> No
     more = {"tag": ["--add", "x"], "delete": ["--yes"]}.get(command, [])
     told = complaint(command, *more, catalog=kept, status=2)
     assert told.startswith("name the images, by ids or by --product")
+
+
+def test_history_shows_changes_and_undo_takes_them_back(kept: Catalog) -> None:
+    run("set", "guide:far", "cloud_fraction=0.25", catalog=kept)
+    run("delete", "guide:nowhere", "--yes", catalog=kept)
+    shown = json.loads(run("history", "--json", catalog=kept))
+    assert [(one["number"], one["what"], one["kind"], one["id"]) for one in shown] == [
+        (2, "deleted", "image", "acme:guide:nowhere"),
+        (1, "changed", "image", "acme:guide:far"),
+    ]
+    assert (shown[0]["before"]["name"], shown[1]["before"].get("cloud_fraction")) == ("nowhere", None)
+    assert run("history", "acme:guide:far", "--ids", catalog=kept) == "acme:guide:far\n"
+    assert run("history", "--limit", "1", "--kind", "image", "--csv", "-c", "number", "-c", "id", catalog=kept) == (
+        "number,id\n2,acme:guide:nowhere\n"
+    )
+    told = run("undo", "2", catalog=kept)
+    assert (told.startswith("undone: 2  "), " image    acme:guide:nowhere" in told) == (True, True)
+    assert Image.get("acme:guide:nowhere", catalog=kept) is not None
+    run("undo", "1", "--together", catalog=kept)
+    assert Image.get("acme:guide:far", catalog=kept).cloud_fraction is None
+    assert "cannot be undone: it was changed again since, by change 4" in complaint("undo", "1", catalog=kept)
+    assert complaint("undo", "77", catalog=kept).startswith(
+        "there is no change 77 in the history; `localcat history` lists what is kept"
+    )
