@@ -539,6 +539,31 @@ class Catalog:
 
         return to_file(dest, chosen_images(self, search), format=format, columns=columns, progress=progress)
 
+    def to_qgis(self, dest: str | os.PathLike[str], *, progress: bool | None = None) -> Path:
+        """Write a project that QGIS and QField open: the footprints, and a mosaic of each product in its colours.
+
+        It follows the rows; the mosaics do not, and are written again by the next call. Files are named relative to
+        the project, so that all can be moved together.
+
+        Parameters
+        ----------
+        dest : path
+            The project, such as ``"survey.qgs"``. The mosaics are beside it: ``survey.<product>.vrt``, virtual files
+            that GDAL of any version opens, one for each CRS of a product.
+        progress : bool, optional
+            Show a bar; None where the error output is a terminal.
+
+        Raises
+        ------
+        BadRequestError
+            If `dest` does not end with ``.qgs``, or is in no folder.
+        UnsafePathError
+            If the catalog is in an archive, in which no file has a path.
+        """
+        from localcat.interop.qgis import to_qgis  # brings shapely
+
+        return to_qgis(self, dest, progress)
+
     def to_gti(
         self,
         product: str,

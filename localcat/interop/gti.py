@@ -153,19 +153,23 @@ def to_gti(
     folder = catalog.file.path.parent if dest is None else absolute(dest)
     if not folder.is_dir():
         raise BadRequestError(f"'{folder}' is not a folder to write tile indexes into; make it first")
-    indexes = _indexes(bands, _ordered(catalog, str(found.id), search), progress) if bands else []
+    indexes = indexes_of(bands, ordered(catalog, str(found.id), search), progress) if bands else []
     if not indexes:
         raise BadRequestError(
             f"product '{found.id}' has no bands, or no images with files here on a grid that is not turned"
         )
-    slug = _NOT_IN_NAMES.sub("-", str(found.id).lower())[:60]
-    stem = f"{catalog.file.path.stem}.{slug}"
+    stem = f"{catalog.file.path.stem}.{slug_of(str(found.id))}"
     return [
         _write(index, bands, folder, stem if len(indexes) == 1 else f"{stem}.{crs_slug}") for crs_slug, index in indexes
     ]
 
 
-def _ordered(catalog: Backend, product_id: str, search: ImageSearch | None) -> ImageSearch:
+def slug_of(product_id: str) -> str:
+    """Return the id of a product as a part of the name of a file."""
+    return _NOT_IN_NAMES.sub("-", product_id.lower())[:60]
+
+
+def ordered(catalog: Backend, product_id: str, search: ImageSearch | None) -> ImageSearch:
     """Return the images of a product, the last one on top: by time, unless the search has an order of its own."""
     images = chosen_images(catalog, search).filter(p.product_id == product_id)
     if images._order:
@@ -175,7 +179,7 @@ def _ordered(catalog: Backend, product_id: str, search: ImageSearch | None) -> I
     return images.sort("acquired")
 
 
-def _indexes(bands: Sequence[Band], images: ImageSearch, progress: bool | None) -> list[tuple[str, Index]]:
+def indexes_of(bands: Sequence[Band], images: ImageSearch, progress: bool | None) -> list[tuple[str, Index]]:
     """Return the tiles of images by CRS, each with a word for its CRS.
 
     Raises

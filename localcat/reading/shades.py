@@ -52,7 +52,7 @@ def colored(pixels: MaskedArray, bands: Sequence[Band], ranges: Sequence[Range])
         if table is not None:
             return numpy.moveaxis(_looked_up(pixels[0], table), -1, 0)
     shades = [_shade(layer, limits) for layer, limits in zip(pixels, ranges, strict=True)]
-    named = _named_colors(bands[0]) if len(bands) == 1 else None
+    named = named_colors(bands[0]) if len(bands) == 1 else None
     if named is not None:
         return numpy.moveaxis(named[shades[0]], -1, 0)
     return numpy.stack([*(shades * 3)[:3], numpy.full(shades[0].shape, 255, dtype=numpy.uint8)])
@@ -65,7 +65,7 @@ def color_table(band: Band) -> NDArray[numpy.uint8] | None:
 
 def is_grey(bands: Sequence[Band]) -> bool:
     """Return whether bands are shown without colour: a single one that has neither table nor colour map."""
-    return len(bands) == 1 and color_table(bands[0]) is None and _named_colors(bands[0]) is None
+    return len(bands) == 1 and color_table(bands[0]) is None and named_colors(bands[0]) is None
 
 
 def _shade(layer: MaskedArray, limits: Range) -> NDArray[numpy.uint8]:
@@ -86,7 +86,7 @@ def _looked_up(layer: MaskedArray, table: NDArray[numpy.uint8]) -> NDArray[numpy
     return colors
 
 
-def _named_colors(band: Band) -> NDArray[numpy.uint8] | None:
+def named_colors(band: Band) -> NDArray[numpy.uint8] | None:
     """Return the 256 colours (RGBA) of a band's named colour map, None where matplotlib is missing or lacks it."""
     name = getattr(band, "colormap_name", None)
     if name is None:

@@ -31,6 +31,7 @@ from localcat.errors import (
     printable,
 )
 from localcat.interop.gti import to_gti
+from localcat.interop.qgis import to_qgis
 from localcat.models.attributes.scalars import real
 from localcat.models.attributes.values import Resolution
 from localcat.models.html import Printed
@@ -47,9 +48,10 @@ if TYPE_CHECKING:
 _Facade: TypeAlias = "Callable[[CatalogFile], Backend]"
 
 _SUFFIX = ".zip"
-_EMPTY_BYTES = 286_000  # of an archive without images: the catalog file and the manifest
+_EMPTY_BYTES = 291_000  # of an archive without images: the catalog file, the project and the manifest
 _IMAGE_BYTES = 1_900  # of the rows of an image, and of its entries in the lists of the archive
-_INDEX_BYTES = 70_000  # of an index of tiles: one for each product and CRS
+_INDEX_BYTES = 73_000  # of an index of tiles, and of the beginning of a mosaic: one for each product and CRS
+_SOURCE_BYTES = 450  # of what a mosaic says of a band of an image, or of its mask
 _MOST_CORNERS = 20_000  # of an area that the manifest names; a box around it is enough to say which one it was
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]i?)?b?\s*", re.IGNORECASE)
@@ -125,7 +127,7 @@ def bundle(
     choice = _Choice(room)
     found = _searched(catalog, wanted.search, wish)
     for image in shown(found, "choosing", "images", progress, total=found.number_found):
-        choice.add(str(image.id), layouts.chosen(image))
+        choice.add(str(image.id), layouts.chosen(image), len(layouts.bands(str(image.product_id))))
     if not choice.taken:
         raise NotFoundError(_why_nothing(choice, room))
     if dry_run:
@@ -254,12 +256,12 @@ class _Choice:
         self.size_bytes = _EMPTY_BYTES
         self.first_bytes = 0
 
-    def add(self, image_id: str, chosen: Chosen | None) -> None:
-        """Take an image, or note why not."""
+    def add(self, image_id: str, chosen: Chosen | None, bands: int) -> None:
+        """Take an image with a number of bands, or note why not."""
         if chosen is None:
             self.outside.append(image_id)
             return
-        needed = chosen.size_bytes + _IMAGE_BYTES
+        needed = chosen.size_bytes + _IMAGE_BYTES + (bands + 1) * _SOURCE_BYTES * chosen.has_pixels
         index = (chosen.product_id, chosen.image.cs_code or chosen.image.projection)
         if chosen.has_pixels and index not in self._indexes:
             needed += _INDEX_BYTES
@@ -303,6 +305,7 @@ def _packed(
     for product_id in products_of(one for one in written if one.has_pixels):
         with suppress(BadRequestError):  # no bands, or no image on a grid that is not turned
             to_gti(view, product_id, folder, search=None, progress=False)
+    to_qgis(view, kit.file.path.with_suffix(".qgs"), progress=False)
     return write_archive(folder, archive, kit.file.path.name, about, progress)
 
 

@@ -226,10 +226,12 @@ def test_the_archive_is_one_that_any_program_reads(survey: Catalog, tmp_path: Pa
     assert {name for name in names if "/" not in name} == {
         "kit.gpkg",
         "kit.acme-guide.gti.gpkg",
+        "kit.acme-guide.vrt",
+        "kit.qgs",
         "manifest.json",
     }
     assert len([name for name in names if name.startswith("kit.data/acme-guide/day-")]) == 3
-    assert len(names) == 7  # also the marker of the folder
+    assert len(names) == 9  # also the marker of the folder
 
 
 @pytest.mark.parametrize(
