@@ -147,7 +147,7 @@ def boxes_of(count: int, seed: int = 7) -> numpy.ndarray:
 def test_a_tree_that_is_written_whole_is_in_order(connection: sqlite3.Connection, count: int) -> None:
     ids = numpy.random.default_rng(3).permutation(10 * count)[:count]
     boxes = rounded(boxes_of(count)) if count else numpy.empty((0, 6), numpy.float32)
-    write_tree(connection, ids, boxes)
+    write_tree(connection, ids.copy(), boxes.copy())
     assert connection.execute("SELECT rtreecheck('image_index')").fetchone() == ("ok",)
     tree = read_tree(connection)
     order = numpy.argsort(ids)
@@ -158,7 +158,7 @@ def test_a_tree_that_is_written_whole_is_in_order(connection: sqlite3.Connection
 
 def test_it_finds_what_meets_a_box_and_takes_changes(connection: sqlite3.Connection) -> None:
     boxes = rounded(boxes_of(3000))
-    write_tree(connection, numpy.arange(3000), boxes)
+    write_tree(connection, numpy.arange(3000), boxes.copy())
     west, east, south, north, start, end = window = (-20.0, 25.5, -10.0, 30.0, 200.0, 900.0)
 
     def found() -> list[int]:

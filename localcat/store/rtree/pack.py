@@ -44,7 +44,7 @@ def write_tree(connection: sqlite3.Connection, ids: Whole, boxes: NDArray[numpy.
     connection : sqlite3.Connection
         Inside a write transaction.
     ids : ndarray, shape (entry,)
-        Rows; none twice.
+        Rows; none twice. They and the boxes are put in another order.
     boxes : ndarray, shape (entry, 6)
         Of each, min_lon, max_lon, min_lat, max_lat, min_time, max_time, from `rounded`.
     """
@@ -54,7 +54,9 @@ def write_tree(connection: sqlite3.Connection, ids: Whole, boxes: NDArray[numpy.
     while True:
         is_root = len(ids) <= CAPACITY
         order, starts = (numpy.arange(len(ids)), numpy.array([0])) if is_root else _groups(boxes)
-        ids, boxes = ids[order], boxes[order]
+        ids[:] = ids[order]
+        for column in boxes.T:  # one after the other: a copy of all is the largest thing in the memory of a load
+            column[:] = column[order]
         del order
         numbers = numpy.array([ROOT]) if is_root else numpy.arange(number, number + len(starts))
         counts = numpy.diff(numpy.append(starts, len(ids)))

@@ -101,7 +101,7 @@ class Spool:
 
     def _merged(self, runs: Sequence[_Run], size: int) -> Iterator[Block]:
         """Yield the images of some runs in the order of place."""
-        keys = numpy.concatenate([run.keys for run in runs])
+        keys = numpy.concatenate([run.take_keys() for run in runs])
         order = numpy.lexsort((keys[:, 2], keys[:, 1], keys[:, 0])).astype(numpy.uint32)
         del keys
         ends = numpy.cumsum([len(run) for run in runs])
@@ -170,14 +170,20 @@ class _Run:
     def __init__(self, block: Block, products: dict[str, int]) -> None:
         keys = _keys(block, products)
         order = numpy.lexsort((keys[:, 2], keys[:, 1], keys[:, 0]))
-        self.keys: NDArray[numpy.float64] = keys[order]
+        self._keys: NDArray[numpy.float64] = keys[order]
+        self._length = len(keys)
         self._block = block.chosen(order.tolist())  # what was read and not taken, from `_at` on
         self._at = 0
         self._names = tuple(block.columns)
         self._pieces: list[tuple[int, int]] = []  # of the file: where they begin, and their sizes; the last first
 
     def __len__(self) -> int:
-        return len(self.keys)
+        return self._length
+
+    def take_keys(self) -> NDArray[numpy.float64]:
+        """Return what the images are sorted by, shape (image, 3), and keep it no longer."""
+        keys, self._keys = self._keys, self._keys[:0].copy()
+        return keys
 
     def write(self, file: _File) -> None:
         """Move the images to a file."""
