@@ -39,7 +39,7 @@ from localcat.sharing.comparing import (
 from localcat.sharing.deciding import Policy, State, Verdict, Whose, decide
 from localcat.sharing.positions import odd_band, odd_bands
 from localcat.sharing.taking import Buried, Gone, Plan, Settled, Taken, copied, write
-from localcat.store import rows
+from localcat.store import frozen, rows
 from localcat.timestamps import now_microseconds
 
 if TYPE_CHECKING:
@@ -59,9 +59,9 @@ class MergeConflict:
     Parameters
     ----------
     kind : str
-        ``"product"``, ``"band"`` or ``"image"``.
+        ``"product"``, ``"band"`` or ``"image"``; ``"frozen"`` for a frozen question of which each side has another one.
     id : str
-        Its id.
+        Its id, or its name.
     taken : str
         Whose state counts: ``"ours"`` or ``"theirs"``.
     reason : str
@@ -89,6 +89,8 @@ class MergeReport(Printed):
         How many stay as they are here though theirs differ; were deleted here and stay deleted; are alike.
     conflicts : list of MergeConflict
         What both sides changed, and whose state counts. A change on one side only is none.
+    frozen : list of str
+        The names of frozen questions that come from them. One that is another question here stays as it is here.
     files, size_bytes : int
         How many files are copied, and how large they are.
     """
@@ -100,13 +102,15 @@ class MergeReport(Printed):
     left_out: dict[str, int] = field(default_factory=dict)
     unchanged: dict[str, int] = field(default_factory=dict)
     conflicts: list[MergeConflict] = field(default_factory=list)
+    frozen: list[str] = field(default_factory=list)
     files: int = 0
     size_bytes: int = 0
 
     def __str__(self) -> str:
         names = ("added", "replaced", "deleted", "kept", "left_out", "unchanged")
         parts = [f"{name.replace('_', ' ')}: {told}" for name in names if (told := counted(getattr(self, name)))]
-        return "; ".join([*parts, f"copied: {self.files:,} files, {self.size_bytes:,} bytes"])
+        parts += [f"frozen questions: {', '.join(self.frozen)}"] if self.frozen else []
+        return printable("; ".join([*parts, f"copied: {self.files:,} files, {self.size_bytes:,} bytes"]))
 
 
 def merge(
@@ -164,6 +168,10 @@ class _Planning:
             self._learn_deletions(kind)
         self._keep_products_of_what_is_kept()
         self._bring_back_products_of_what_is_added()
+        with self.other.database.read() as theirs, self.catalog.database.read() as ours:
+            self.report.frozen, kept = frozen.compare(ours, theirs)
+        self.report.conflicts += [MergeConflict("frozen", name, "ours") for name in kept]
+        self.plan.questions = self.report.frozen
         self.plan.taken.sort(key=lambda one: KINDS.index(one.kind))
         return self.plan
 

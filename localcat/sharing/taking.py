@@ -19,7 +19,7 @@ from localcat.models.image import Image
 from localcat.models.product import Product
 from localcat.progress import shown
 from localcat.sharing.comparing import Grave, Head, chunks, values_of
-from localcat.store import rows, stamps
+from localcat.store import frozen, rows, stamps
 
 if TYPE_CHECKING:
     import sqlite3
@@ -107,6 +107,8 @@ class Plan:
         What they know, if that is more than is known here.
     taken, settled, gone, buried : list
         What becomes of objects; those that are taken in the order in which they can be written.
+    questions : list of str
+        The names of their frozen questions that are free here.
     """
 
     news: Knowledge | None = None
@@ -114,11 +116,12 @@ class Plan:
     settled: list[Settled] = field(default_factory=list)
     gone: list[Gone] = field(default_factory=list)
     buried: list[Buried] = field(default_factory=list)
+    questions: list[str] = field(default_factory=list)
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to write."""
-        return not (self.news or self.taken or self.settled or self.gone or self.buried)
+        return not (self.news or self.taken or self.settled or self.gone or self.buried or self.questions)
 
     def replicas(self) -> set[str]:
         """Return the names of those who made the changes that are taken over."""
@@ -206,6 +209,9 @@ class _Writing:
             discarded += self._delete(gone)
         for buried in self._each(self.plan.buried):
             self._bury(buried.kind, buried.grave)
+        if self.plan.questions:
+            with self.other.database.read() as theirs:
+                frozen.take_over(self.connection, theirs)
         for product in self._products:
             rows.refresh_resolutions(self.connection, product)
         self.transaction.on_commit.append(lambda: self.catalog.delete_files(discarded))
@@ -313,6 +319,8 @@ def _has_settled(connection: sqlite3.Connection, plan: Plan) -> bool:
             return _version_here(connection, one.kind.table, one.head.uid) != (one.head.row_id, one.head.version)
         found = stamps.stamps_of(connection, one.kind.table, [one.head.uid])[one.head.uid]
         return (stamps.names(connection).get(found.replica or 0), found.counter) == one.stamp
+    if plan.questions:
+        return all(frozen.head(connection, name) is not None for name in plan.questions)
     return all(stamps.tombstones(connection, one.kind.table, [one.grave.uid]) for one in plan.buried)
 
 

@@ -70,22 +70,24 @@ def remove(connection: sqlite3.Connection, name: str) -> bool:
     return connection.execute("DELETE FROM frozen WHERE name = ?", (name,)).rowcount > 0
 
 
-def take_over(ours: sqlite3.Connection, theirs: sqlite3.Connection) -> tuple[list[str], list[str]]:
-    """Write the questions of another catalog whose names are free; return their names, and those with another answer.
-
-    One of ours that differs from theirs of the same name is kept.
-    """
-    taken, kept = [], []
+def compare(ours: sqlite3.Connection, theirs: sqlite3.Connection) -> tuple[list[str], list[str]]:
+    """Return the names of another catalog's questions that are free here, and those that are another question here."""
+    free, other = [], []
     for name in names(theirs):
         question, own = head(theirs, name), head(ours, name)
-        if question is None:  # only if another program deletes it now
-            continue
         if own is None:
-            put(ours, question, images(theirs, name))
-            taken.append(name)
+            free.append(name)
         elif own != question or list(images(ours, name)) != list(images(theirs, name)):
-            kept.append(name)
-    return taken, kept
+            other.append(name)
+    return free, other
+
+
+def take_over(ours: sqlite3.Connection, theirs: sqlite3.Connection) -> None:
+    """Write the questions of another catalog whose names are free; one of ours that differs is kept."""
+    for name in compare(ours, theirs)[0]:
+        question = head(theirs, name)
+        if question is not None:  # and no other program deletes it now
+            put(ours, question, images(theirs, name))
 
 
 def hashed(connection: sqlite3.Connection, attributes: Sequence[str], row_ids: Sequence[int]) -> Iterator[FrozenImage]:

@@ -270,3 +270,17 @@ def test_a_bundle_of_cut_files_brings_all_home_but_its_pixels(ours: Catalog, tmp
         assert numpy.ma.allequal(after.ndarray("blue"), PIXELS)
         assert Band.get("acme:guide:blue", catalog=ours).resolution.value == 60
         assert ours.verify("full").ok
+
+
+def test_frozen_questions_come_along_and_one_of_ours_stays(ours: Catalog, theirs: Catalog) -> None:
+    theirs.images.filter(p.name == "a").freeze("paper")
+    theirs.images.filter(p.name == "a").freeze("both")
+    ours.images.filter(p.name == "b").freeze("both")
+    dry = ours.merge(theirs, dry_run=True)
+    assert (dry.frozen, list(ours.frozen)) == (["paper"], ["both"])
+    report = ours.merge(theirs)
+    assert (report.frozen, report.conflicts) == (["paper"], [MergeConflict("frozen", "both", "ours")])
+    assert str(report) == ("unchanged: 1 product, 2 bands, 4 images; frozen questions: paper; copied: 0 files, 0 bytes")
+    assert ours.frozen["paper"].ids() == ["acme:guide:a"]
+    assert ours.frozen["both"].ids() == ["acme:guide:b"]
+    assert ours.merge(theirs).frozen == []

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from localcat import Catalog, GenericBand, Image, Product, timestamps
 from localcat.sharing.merge import MergeReport
 
-PRODUCTS = ("x", "y")
+PRODUCTS = ("x", "y")  # the first of them is in all three from the beginning
 BANDS = tuple(f"{product}:red" for product in PRODUCTS)
 IMAGES = tuple(f"{product}:{name}" for product in PRODUCTS for name in "ab")
 START = 1_700_000_000_000_000  # microseconds since 1970
@@ -38,6 +38,7 @@ steps = st.lists(
         st.tuples(st.just("copy"), laptops, laptops),
         st.tuples(st.just("clock"), st.integers(-5_000_000, 5_000_000)),
     ),
+    min_size=8,
     max_size=24,
 )
 
@@ -200,6 +201,10 @@ def test_any_history_converges_and_loses_nothing_unless_it_is_listed(history) ->
         patch.setattr(timestamps, "time", types.SimpleNamespace(time_ns=clock.time_ns))
         world = World(folder, clock)
         stack.callback(world.close)
+        for uid in ("x", "x:red", "x:a", "x:b"):
+            world.step("write", 0, uid, 0)
+        for at in (1, 2):
+            world.step("copy", at, 0)
         for step in history:
             world.step(*step)
         settle(world)
