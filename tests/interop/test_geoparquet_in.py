@@ -44,6 +44,8 @@ def test_a_folder_of_files_comes_in_like_one_file(tmp_path: Path, other: Catalog
     report = other.from_geoparquet(tmp_path / "parts", progress=False)
     assert (report.added, report.failed) == (4, [])
     assert (other.images.first().ndarray("blue") == pixels).all()
+    with Catalog.temporary() as listed:
+        assert listed.from_geoparquet([tmp_path / "parts"], progress=False).failed == []
     index, report = Catalog.index(tmp_path / "parts", tmp_path / "index.gpkg", progress=False)
     with index:
         assert (report.added, report.failed) == (4, [])

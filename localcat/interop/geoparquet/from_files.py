@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy
@@ -32,8 +31,7 @@ class _Import(Import):
 
     def __init__(self, catalog: Backend, source: Any, sources: list[Source], options: ImportOptions) -> None:
         super().__init__(catalog, source, options)
-        if options.within is None and self.within is not None and Path(source).is_dir():
-            self.within = Path(source).absolute().parent  # a folder of files stands for one file, which would be there
+        self.within = options.within  # if it is not said, each file says where those of its images may be
         self._sources = sources
 
     def survey(self) -> dict[str, Seen]:

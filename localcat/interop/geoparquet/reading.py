@@ -45,6 +45,8 @@ class Source:
         Whether localcat wrote it.
     count : int
         How many rows it has.
+    within : Path
+        Below which folder files may be that its Items name: the one that the file is in, or around a folder of files.
     """
 
     path: Path
@@ -52,6 +54,7 @@ class Source:
     collections: dict[str, Any]
     is_own: bool
     count: int
+    within: Path
 
     def batches(self, columns: list[str] | None = None) -> Iterator[tuple[int, pyarrow.RecordBatch]]:
         """Yield some rows at a time, with the number of the first, from 0; with these columns alone, if given."""
@@ -83,7 +86,7 @@ class Source:
                 continue
             problem = problem_of(item)
             why = None if problem is None else ValidationError(f"{where} {problem}")
-            yield Found(where, item if problem is None else None, self.path.parent, why, id_of(item))
+            yield Found(where, item if problem is None else None, self.path.parent, why, id_of(item), self.within)
 
 
 def sources_of(source: Any) -> list[Source]:
@@ -106,15 +109,15 @@ def sources_of(source: Any) -> list[Source]:
                 inside = sorted(one for one in path.rglob("*") if one.suffix.lower() in SUFFIXES and one.is_file())
             if not inside:
                 raise BadRequestError(f"there is no {SUFFIXES[0]} file in the folder '{path}'")
-            found += inside
+            found += [(one, path.absolute().parent) for one in inside]  # a folder of files stands for one file
         elif path.exists():
-            found.append(path)
+            found.append((path, path.parent))
         else:
             raise BadRequestError(f"there is no file or folder '{path}' to read GeoParquet from")
-    return [opened(path) for path in found]
+    return [opened(path, within) for path, within in found]
 
 
-def opened(path: Path) -> Source:
+def opened(path: Path, within: Path) -> Source:
     """Return a file of Items, whose metadata was read.
 
     Raises
@@ -146,7 +149,7 @@ def opened(path: Path) -> Source:
     crs = geometry.get("crs") if isinstance(geometry, dict) else None
     if crs is not None and other_crs(crs) is not None:
         raise BadRequestError(f"the geometries of '{path}' are not in longitude and latitude, as those of Items are")
-    return Source(path, schema, _collections(said, path), OWN_KEY in said, metadata.num_rows)
+    return Source(path, schema, _collections(said, path), OWN_KEY in said, metadata.num_rows, within)
 
 
 def _collections(said: Mapping[bytes, bytes], path: Path) -> dict[str, Any]:

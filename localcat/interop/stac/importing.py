@@ -255,9 +255,9 @@ class Import:
     def _paths(self, found: Found, layout: Layout) -> list[Path]:
         """Return where the files of an Item are, if all that hold bands are here."""
         paths: list[Path | None] = []
-        options = self.catalog.database.options
+        options, within = self.catalog.database.options, self.within or found.within or found.folder
         for file in layout.files_of((found.document or {}).get("assets") or {}):
-            path = None if file.href is None else local_file(file.href, found.folder, self.within or found.folder)
+            path = None if file.href is None else local_file(file.href, found.folder, within)
             if path is not None and not options.trusted:
                 below_roots(str(path), self.catalog.file.path.parent, options.allowed_roots)
             paths.append(path if path is not None and _is_file(path) else None)

@@ -35,6 +35,8 @@ class Found:
         Why it cannot be used.
     named : str, optional
         Its id, where there is an error.
+    within : Path, optional
+        Below which folder files may be that it names; `folder` when left out.
     """
 
     where: str
@@ -42,6 +44,7 @@ class Found:
     folder: Path | None = None
     error: ClientError | None = None
     named: str | None = None
+    within: Path | None = None
 
     @property
     def is_item(self) -> bool:
