@@ -32,6 +32,8 @@ class Seen:
         The files in the data folder, but its marker and those that were set aside.
     aside : set of str
         The files that were set aside, as they were called in the folder.
+    kept : set of str
+        The files that only the history needs.
     trash : set of str
         The paths of those that are to be unlinked.
     problems : list of str
@@ -42,13 +44,14 @@ class Seen:
     owned: set[str] = field(default_factory=set)
     files: set[str] = field(default_factory=set)
     aside: set[str] = field(default_factory=set)
+    kept: set[str] = field(default_factory=set)
     trash: set[str] = field(default_factory=set)
     problems: list[str] = field(default_factory=list)
 
     @property
     def garbage(self) -> set[str]:
         """Files that no row refers to."""
-        return self.files - self.owned
+        return self.files - self.owned - self.kept
 
 
 def data_folder(catalog: Path) -> Path:
@@ -73,6 +76,9 @@ def look(catalog: Path) -> Seen:
         owned = connection.execute("SELECT href, size_bytes, hash FROM image_file WHERE owned").fetchall()
         seen.owned = {href for href, _, _ in owned}
         seen.problems += _wrong_files(folder, owned)
+        seen.kept = {href for (href,) in connection.execute("SELECT href FROM kept_file")}
+        seen.problems += [f"'{href}' is kept, and not there" for href in sorted(seen.kept - seen.files)]
+        seen.problems += [f"'{href}' is kept, and in use" for href in sorted(seen.kept & seen.owned)]
         seen.trash = {href for (href,) in connection.execute("SELECT href FROM trash")}
         seen.problems += [f"'{href}' is in the trash and in use" for href in sorted(seen.trash & seen.owned)]
     except sqlite3.Error as error:

@@ -111,6 +111,20 @@ def _delete(catalog: Catalog, ack: Callable[[], None]) -> None:
     ack()
 
 
+def _delete_and_undo(catalog: Catalog, ack: Callable[[], None]) -> None:
+    with Catalog.open(catalog.path, keep_history="30 days") as keeping:
+        _delete(keeping, ack)
+        keeping.undo(keeping.history()[0])
+        ack()
+
+
+def _replace_and_undo(catalog: Catalog, ack: Callable[[], None]) -> None:
+    with Catalog.open(catalog.path, keep_history="30 days") as keeping:
+        _replace(keeping, ack)
+        keeping.undo(keeping.history()[0])
+        ack()
+
+
 def _everything(catalog: Catalog, ack: Callable[[], None]) -> None:
     _upload(catalog, ack)
     _replace(catalog, ack)
@@ -369,6 +383,8 @@ SCENARIOS = {
     "upload of noise": Scenario(_upload_noise, (_BEFORE, _UPLOADED)),
     "replace": Scenario(_replace, (_BEFORE, {**_BEFORE, "acme:one:a": "2"})),
     "delete": Scenario(_delete, (_BEFORE, _WITHOUT_B)),
+    "delete, undo": Scenario(_delete_and_undo, (_BEFORE, _WITHOUT_B, _BEFORE)),
+    "replace, undo": Scenario(_replace_and_undo, (_BEFORE, {**_BEFORE, "acme:one:a": "2"}, _BEFORE)),
     "upload, replace, delete": Scenario(_everything, (_BEFORE, _UPLOADED, _REPLACED, _DELETED)),
     "bulk load": Scenario(_bulk, (_BEFORE, _LOADED)),
     "load of chosen properties": Scenario(_bulk, (_BEFORE, _LOADED), _choose_before, wrong=_half_chosen),

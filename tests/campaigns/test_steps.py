@@ -10,6 +10,8 @@ from tests.campaigns.scenarios import SCENARIOS
 
 # Between them these take every step of all scenarios; the campaigns run the others as well.
 SHARE = [
+    "delete, undo",
+    "replace, undo",
     "upload of two files",
     "replace",
     "delete",
