@@ -202,3 +202,14 @@ def test_what_is_recovered_claims_to_know_nothing(tmp_path: Path, path: Path) ->
     with Catalog.open(tmp_path / "saved.gpkg") as saved:
         assert saved.images.ids() == ["acme:p:i", "acme:p:j"]
         assert (known(saved), stamp_of(saved, "image", "acme:p:i")) == ([], (None, None))
+
+
+def test_what_is_changed_by_hand_bears_no_stamp(path: Path) -> None:
+    """Its old one would say that nothing happened to it."""
+    with small(path) as catalog:
+        new_image(Product.get("acme:p", catalog=catalog), "j").save()
+        with catalog.writable_db() as db:
+            db.execute("UPDATE image SET cloud_fraction = 0.5 WHERE name = 'i'")
+        assert stamp_of(catalog, "image", "acme:p:i") == (None, None)
+        assert stamp_of(catalog, "image", "acme:p:j") == (1, 4)
+        assert Image.get("acme:p:i", catalog=catalog).cloud_fraction == 0.5
