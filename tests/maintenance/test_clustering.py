@@ -157,3 +157,13 @@ def test_a_full_disk_is_found_before_a_row_is_moved(catalog: Catalog, monkeypatc
         patch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=1000))
         catalog.optimize(cluster=True, progress=False)
     assert row_ids(catalog) == ids
+
+
+def test_it_goes_with_a_stranger_s_catalog(catalog: Catalog) -> None:
+    catalog.add_images(records(50), progress=False)
+    before = answers(catalog)
+    catalog.close()
+    with Catalog.open(catalog.path, trusted=False) as stranger:
+        assert stranger.optimize(cluster=True, progress=False).moved == 50
+        assert answers(stranger) == before
+        assert stranger.verify("full", progress=False).problems == []
