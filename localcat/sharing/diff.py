@@ -14,12 +14,25 @@ from localcat.errors import BadRequestError, printable
 from localcat.models.attributes.scalars import Stored
 from localcat.models.html import Printed
 from localcat.models.state import DAMAGE
-from localcat.sharing.comparing import KINDS, Likeness, Pair, chunks, corrupt, counted, other_side, pairs, rows_of
+from localcat.sharing.comparing import (
+    KINDS,
+    Likeness,
+    Pair,
+    chunks,
+    corrupt,
+    counted,
+    graves_of,
+    knowledge_of,
+    other_side,
+    pairs,
+    rows_of,
+)
 from localcat.store import rows
 from localcat.store.catalog_file import CatalogFile
 
 if TYPE_CHECKING:
     from localcat.models.object import CatalogObjectBase
+    from localcat.sharing.deciding import Knowledge
 
 Change: TypeAlias = Literal["added", "changed", "deleted"]
 
@@ -44,6 +57,9 @@ class Difference:
     ours, theirs : object
         The value here and there, as `serialize` writes it; None where it is unset. Of ``files`` each has ``size_bytes``
         and ``hash``, and ``href`` unless it is in a data folder.
+    reason : str, optional
+        ``"deleted here"`` of what is added, ``"deleted there"`` of what is deleted, if it was on that side before; None
+        if it never was, or if that is not known.
     """
 
     change: Change
@@ -52,11 +68,14 @@ class Difference:
     attribute: str | None = None
     ours: Any = None
     theirs: Any = None
+    reason: Literal["deleted here", "deleted there"] | None = None
 
     def __str__(self) -> str:
         text = f"{self.change} {self.kind} {self.id}"
         if self.attribute is not None:
             text += f": {self.attribute} is {_shortened(self.ours)} here, {_shortened(self.theirs)} there"
+        elif self.reason is not None:
+            text += f": it was {self.reason}"
         return printable(text)
 
 
@@ -138,22 +157,31 @@ def diff(catalog: CatalogFile, other: CatalogFile | str | os.PathLike[str]) -> D
         if catalog.database.in_transaction or theirs.database.in_transaction:
             raise BadRequestError("a comparison reads what is committed; call it outside of any transaction")
         report = DiffReport(theirs.path)
+        known = (knowledge_of(catalog), knowledge_of(theirs))
         for kind in KINDS:
             likeness = Likeness.of(catalog, theirs, kind)
             for chunk in chunks(pairs(catalog, theirs, kind)):
-                report.differences += _differences(likeness, chunk, report)
+                report.differences += _differences(likeness, chunk, report, *known)
         return report
 
 
-def _differences(likeness: Likeness, chunk: Sequence[Pair], report: DiffReport) -> Iterator[Difference]:
+def _differences(
+    likeness: Likeness, chunk: Sequence[Pair], report: DiffReport, known_here: Knowledge, known_there: Knowledge
+) -> Iterator[Difference]:
     kind = likeness.kind
+    graves_here = graves_of(likeness.ours, kind, [pair.uid for pair in chunk if pair.ours is None])
+    graves_there = graves_of(likeness.theirs, kind, [pair.uid for pair in chunk if pair.theirs is None])
     both = [pair for pair in chunk if pair.ours is not None and pair.theirs is not None]
     here = rows_of(likeness.ours, kind, (pair.ours for pair in both))
     there = rows_of(likeness.theirs, kind, (pair.theirs for pair in both))
     for uid, ours, theirs in chunk:
-        if ours is None or theirs is None:
-            yield Difference("added" if ours is None else "deleted", kind.table, uid)
-        elif uid in here and uid in there:  # neither was deleted just now
+        if theirs is not None and ours is None:
+            was_here = uid in graves_here or known_here.has(theirs.stamp)
+            yield Difference("added", kind.table, uid, reason="deleted here" if was_here else None)
+        elif ours is not None and theirs is None:
+            was_there = uid in graves_there or known_there.has(ours.stamp)
+            yield Difference("deleted", kind.table, uid, reason="deleted there" if was_there else None)
+        elif ours is not None and theirs is not None and uid in here and uid in there:  # neither was deleted just now
             names = likeness.differing(here[uid], there[uid])
             if not names:
                 report.alike[kind.table] = report.alike.get(kind.table, 0) + 1

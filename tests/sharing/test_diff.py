@@ -63,7 +63,7 @@ def test_each_difference_is_told_with_both_values(ours: Catalog, theirs: Catalog
         Difference("changed", "band", "acme:guide:blue", "data_range", [0, 10000], [0, 5000]),
         Difference("changed", "image", "acme:guide:far", "tags", None, ["sea"]),
         Difference("changed", "image", "acme:guide:far", "cloud_fraction", None, 0.25),
-        Difference("deleted", "image", "acme:guide:nowhere"),
+        Difference("deleted", "image", "acme:guide:nowhere", reason="deleted there"),
     ]
     assert (report.added, report.changed, report.deleted) == (
         ["acme:new"],
@@ -77,7 +77,7 @@ def test_each_difference_is_told_with_both_values(ours: Catalog, theirs: Catalog
         "  changed band acme:guide:blue: data_range is [0.0, 10000.0] here, [0.0, 5000.0] there",
         '  changed image acme:guide:far: tags is unset here, ["sea"] there',
         "  changed image acme:guide:far: cloud_fraction is unset here, 0.25 there",
-        "  deleted image acme:guide:nowhere",
+        "  deleted image acme:guide:nowhere: it was deleted there",
     ]
     assert report.rows()[3] == {
         "change": "changed",
@@ -86,6 +86,7 @@ def test_each_difference_is_told_with_both_values(ours: Catalog, theirs: Catalog
         "attribute": "cloud_fraction",
         "ours": None,
         "theirs": 0.25,
+        "reason": None,
     }
     assert report.to_dict()["alike"] == {"product": 1, "band": 1, "image": 2}
     assert report._repr_html_().startswith("<pre>stick.gpkg: alike")
@@ -95,6 +96,10 @@ def test_the_other_way_round_added_and_deleted_change_places(ours: Catalog, thei
     Image.delete("acme:guide:a", catalog=theirs)
     Product(id="new", name="New", catalog=theirs).save()
     assert (theirs.diff(ours).added, theirs.diff(ours).deleted) == (["acme:guide:a"], ["acme:new"])
+    assert theirs.diff(ours).differences == [
+        Difference("deleted", "product", "acme:new"),  # which never was there
+        Difference("added", "image", "acme:guide:a", reason="deleted here"),
+    ]
 
 
 def test_replaced_pixels_are_told_by_their_hash(ours: Catalog, theirs: Catalog) -> None:

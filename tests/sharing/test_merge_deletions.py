@@ -284,3 +284,11 @@ def test_frozen_questions_come_along_and_one_of_ours_stays(ours: Catalog, theirs
     assert ours.frozen["paper"].ids() == ["acme:guide:a"]
     assert ours.frozen["both"].ids() == ["acme:guide:b"]
     assert ours.merge(theirs).frozen == []
+
+
+def test_the_history_has_what_a_merge_changed_and_deleted(ours: Catalog, theirs: Catalog) -> None:
+    set_clouds(theirs, "b", 0.5)
+    Image.delete("acme:guide:far", catalog=theirs)
+    ours.merge(theirs)
+    found = {(change.what, change.id) for change in ours.history()}
+    assert {("changed", "acme:guide:b"), ("deleted", "acme:guide:far")} <= found

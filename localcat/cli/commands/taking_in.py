@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from localcat.sharing.deciding import Policy
 
 
-DIFF_COLUMNS = ("id", "kind", "change", "attribute", "ours", "theirs")
+DIFF_COLUMNS = ("id", "kind", "change", "attribute", "ours", "theirs", "reason")
 
 
 @command("init", examples=("init survey.gpkg", "init survey.gpkg --org acme"))

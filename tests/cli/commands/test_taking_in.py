@@ -53,10 +53,10 @@ def test_diff_lists_what_another_catalog_has_otherwise(kept: Catalog, tmp_path: 
         image.save()
         Image.delete("acme:guide:far", catalog=copy)
     assert run("diff", tmp_path / "copy.gpkg", "--csv", catalog=kept, status=3).splitlines() == [
-        "id,kind,change,attribute,ours,theirs",
-        'acme:guide:a,image,changed,tags,"[""red"", ""green""]","[""red""]"',
-        "acme:guide:a,image,changed,cloud_fraction,,0.5",
-        "acme:guide:far,image,deleted,,,",
+        "id,kind,change,attribute,ours,theirs,reason",
+        'acme:guide:a,image,changed,tags,"[""red"", ""green""]","[""red""]",',
+        "acme:guide:a,image,changed,cloud_fraction,,0.5,",
+        "acme:guide:far,image,deleted,,,,deleted there",
     ]
     assert run("diff", tmp_path / "copy.gpkg", "--ids", catalog=kept, status=3) == "acme:guide:a\nacme:guide:far\n"
     assert run("diff", tmp_path / "copy.gpkg", catalog=kept, status=3).splitlines()[0].split() == [
@@ -66,6 +66,7 @@ def test_diff_lists_what_another_catalog_has_otherwise(kept: Catalog, tmp_path: 
         "attribute",
         "ours",
         "theirs",
+        "reason",
     ]
     assert "there is no catalog" in complaint("diff", kept.path, tmp_path / "none.gpkg")
 
