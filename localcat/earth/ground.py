@@ -36,6 +36,8 @@ _FLATNESS = 1e-4  # how far an edge may bend between two points, as a part of th
 _STRAIGHT = 1e-9  # degrees; an edge that bends less has its corners only
 _POLE = 1e-7  # degrees; how near to ±90° a point counts as the pole
 _CELLS: Final = 64  # along a side of an area that is cut into cells
+_QUARTERINGS: Final = 2  # of cells in which the map ends
+_CREVICE = 1e-3  # degrees; a hole that is narrower, on the average of half its outline, is none
 _HALVINGS = 16  # of an edge, to find where the map ends on it
 _PROBES = 8  # a side; points within an area that tell its inside from its outside
 _RETURN = 30.0  # metres; a point that comes back from longitude and latitude further away is not on the map
@@ -280,7 +282,7 @@ def _by_cells(polygon: shapely.Polygon, to_lonlat: ToLonLat) -> BaseGeometry:
     """Return the ground under all of an area that is on the map: the union of the ground of its cells."""
     whole: list[Points] = []
     cut: list[Points] = []
-    for ring in _on_map_only(_cells_of(polygon), to_lonlat):
+    for ring in _on_map_only(_cells_of(polygon, to_lonlat), to_lonlat):
         is_plain = len(ring) == 4 and numpy.ptp(ring[:, 0]) < 180 and numpy.abs(ring[:, 1]).max() < 90 - _POLE
         (whole if is_plain else cut).append(ring)
     plain: Any = shapely.make_valid(shapely.polygons(numpy.array(whole).reshape(-1, 4, 2)))
@@ -289,11 +291,23 @@ def _by_cells(polygon: shapely.Polygon, to_lonlat: ToLonLat) -> BaseGeometry:
         flat = _without_poles(numpy.vstack((ring, ring[:1])))
         latitude = math.copysign(90.0, float(flat[:, 1].mean()))
         shapes.append(within_world(shapely.make_valid(_enclosed(flat, latitude))))
-    return shapely.union_all([leaf for shape in shapes for leaf in flat_parts(shape) if leaf.area > 0])
+    return _closed(shapely.union_all([leaf for shape in shapes for leaf in flat_parts(shape) if leaf.area > 0]))
 
 
-def _cells_of(polygon: shapely.Polygon) -> list[Points]:
-    """Return the outlines of the cells of an area, without their last points."""
+def _closed(area: BaseGeometry) -> BaseGeometry:
+    """Return an area without the crevices that rounding leaves between cells of two sizes."""
+    parts = [
+        shapely.Polygon(
+            part.exterior, [hole for hole in part.interiors if shapely.Polygon(hole).area > _CREVICE * hole.length]
+        )
+        for part in flat_parts(area)
+        if isinstance(part, shapely.Polygon)
+    ]
+    return parts[0] if len(parts) == 1 else shapely.MultiPolygon(parts)
+
+
+def _cells_of(polygon: shapely.Polygon, to_lonlat: ToLonLat) -> list[Points]:
+    """Return the outlines of the cells of an area, without their last points; they are smaller where the map ends."""
     west, south, east, north = polygon.bounds
     xs, ys = numpy.linspace(west, east, _CELLS + 1), numpy.linspace(south, north, _CELLS + 1)
     left, bottom = (grid.ravel() for grid in numpy.meshgrid(xs[:-1], ys[:-1]))
@@ -302,8 +316,48 @@ def _cells_of(polygon: shapely.Polygon) -> list[Points]:
     shapely.prepare(polygon)
     cut = numpy.flatnonzero(~shapely.covers(polygon, cells))
     cells[cut] = shapely.intersection(cells[cut], polygon)
-    leaves = [leaf for cell in cells for leaf in flat_parts(cell) if isinstance(leaf, shapely.Polygon)]
-    return [shapely.get_coordinates(leaf.exterior)[:-1] for leaf in leaves]
+    cells = _polygons_in(cells)
+    found: list[Points] = []
+    for level in range(_QUARTERINGS):
+        points, at = shapely.get_coordinates(cells, return_index=True)
+        is_torn, is_near = _are_torn(points, at, len(cells), to_lonlat)
+        starts = numpy.searchsorted(at, numpy.arange(len(cells) + 1))
+        for cell in numpy.flatnonzero(~is_torn).tolist():
+            ring = slice(starts[cell], starts[cell + 1])
+            # Where smaller cells may be beside an edge it has their corners, too.
+            is_fine = (is_near[ring][:-1] & is_near[ring][1:]) | (level > 0)
+            found.append(_cut(points[ring], numpy.where(is_fine, 2 ** (_QUARTERINGS - level), 1))[:-1])
+        cells = _quartered(cells[is_torn])
+    return found + [shapely.get_coordinates(cell)[:-1] for cell in cells]
+
+
+def _polygons_in(shapes: NDArray[Any]) -> NDArray[Any]:
+    leaves = [leaf for shape in shapes for leaf in flat_parts(shape) if isinstance(leaf, shapely.Polygon)]
+    return numpy.array([shapely.Polygon(leaf.exterior) for leaf in leaves], dtype=object)
+
+
+def _are_torn(
+    points: Points, at: NDArray[Any], count: int, to_lonlat: ToLonLat
+) -> tuple[NDArray[numpy.bool_], NDArray[numpy.bool_]]:
+    """Return in which cells the map ends, and those beside them beyond the map; and which points are of the former."""
+    different, which = numpy.unique(points, axis=0, return_inverse=True)
+    which = which.ravel()
+    is_there = numpy.asarray(numpy.isfinite(to_lonlat(different)).all(axis=1))
+    share = numpy.bincount(at, is_there[which], count) / numpy.bincount(at, minlength=count)
+    is_torn = numpy.asarray((share > 0) & (share < 1))
+    is_near = numpy.zeros(len(different), dtype=bool)
+    is_near[which[is_torn[at]]] = True
+    is_beside = numpy.asarray((share == 0) & (numpy.bincount(at, is_near[which], count) > 0))
+    return numpy.asarray(is_torn | is_beside), is_near[which]
+
+
+def _quartered(cells: NDArray[Any]) -> NDArray[Any]:
+    west, south, east, north = shapely.bounds(cells).T if len(cells) else numpy.zeros((4, 0))
+    x, y = (west + east) / 2, (south + north) / 2
+    lefts, rights = numpy.concatenate((west, x, west, x)), numpy.concatenate((x, east, x, east))
+    bottoms, tops = numpy.concatenate((south, south, y, y)), numpy.concatenate((y, y, north, north))
+    quarters: Any = shapely.intersection(numpy.tile(cells, 4), shapely.box(lefts, bottoms, rights, tops))
+    return _polygons_in(quarters)
 
 
 def _on_map_only(rings: Sequence[Points], to_lonlat: ToLonLat) -> Iterator[Points]:
@@ -334,13 +388,14 @@ def _on_map_only(rings: Sequence[Points], to_lonlat: ToLonLat) -> Iterator[Point
 
 def _border(first: Points, second: Points, is_first_there: NDArray[Any], to_lonlat: ToLonLat) -> Points:
     """Return the last places on the map along edges of which one end is on it."""
-    there = numpy.where(is_first_there[:, None], first, second)
-    beyond = numpy.where(is_first_there[:, None], second, first)
+    pairs = numpy.where(is_first_there[:, None], numpy.hstack((first, second)), numpy.hstack((second, first)))
+    pairs, which = numpy.unique(pairs, axis=0, return_inverse=True)  # most are of two cells
+    there, beyond = pairs[:, :2], pairs[:, 2:]
     for _ in range(_HALVINGS):
         middle = (there + beyond) / 2
         is_there = numpy.asarray(numpy.isfinite(to_lonlat(middle)).all(axis=1, keepdims=True))
         there, beyond = numpy.where(is_there, middle, there), numpy.where(is_there, beyond, middle)
-    return to_lonlat(there)
+    return to_lonlat(there)[which.ravel()]
 
 
 def _dense(corners: Points, to_lonlat: ToLonLat, *, continues: bool) -> Points:
