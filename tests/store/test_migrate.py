@@ -285,3 +285,16 @@ def test_a_catalog_of_each_published_version_opens_migrates_and_verifies(
         assert Image.get(schema_fixtures.PIXELS, catalog=catalog).ndarray("red").sum() == 7 * 32 * 24
     old = int(archive.stem.removeprefix("schema-"))
     assert backup_path(path, old).exists() is (old < OLD + len(more))
+
+
+def test_rows_from_before_there_were_stamps_are_recovered(tmp_path: Path) -> None:
+    """They are shorter in the file than those that were written since, until they are changed."""
+    with zipfile.ZipFile(schema_fixtures.FOLDER / "schema-4.zip") as packed:
+        packed.extractall(tmp_path)
+    path = tmp_path / schema_fixtures.NAME
+    with Catalog.open(path) as catalog:
+        Image(product_id="acme:p1", name="new", catalog=catalog).save()
+        there = catalog.images.ids()
+    report = Catalog.recover(path, tmp_path / "saved.gpkg")
+    with Catalog.open(tmp_path / "saved.gpkg") as saved:
+        assert (report.images, saved.images.ids()) == (8, there)
