@@ -1057,23 +1057,25 @@ class Catalog:
         return cls.open(unpack(path, dest, progress))
 
     def relocate(
-        self, old: str | os.PathLike[str], new: str | os.PathLike[str], *, dry_run: bool = False
+        self, old: str | os.PathLike[str] | None, new: str | os.PathLike[str], *, dry_run: bool = False
     ) -> RelocateReport:
         """Change the paths of files that are indexed in place and were moved to another folder.
 
         Parameters
         ----------
-        old : path
-            The folder that the catalog names; also one of another system, such as ``"E:/scenes"``.
+        old : path or None
+            The folder that the catalog names; also one of another system, such as ``"E:/scenes"``. None for all files
+            that are gone: they are known by size and sha256, whatever their names are now.
         new : path
-            The folder where they are now, under the same names.
+            The folder where they are now: under the same names, or with None anywhere below.
         dry_run : bool
             Only report what would be changed.
 
         Returns
         -------
         RelocateReport
-            The files found there with their size, whose paths are changed; and the others, which keep theirs.
+            The files found there, whose paths are changed; and the others, which keep theirs. Of several files with
+            the content of one that is gone none is taken, unless one has its name.
 
         Raises
         ------

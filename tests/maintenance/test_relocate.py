@@ -47,7 +47,7 @@ def test_relocate_finds_files_that_were_moved(kept: Catalog, tmp_path: Path) -> 
 
 
 def test_relocate_takes_folders_by_name(kept: Catalog, tmp_path: Path) -> None:
-    for old, new in ((b"far", tmp_path), (None, tmp_path), (tmp_path, None), (tmp_path, 3), ("", tmp_path)):
+    for old, new in ((b"far", tmp_path), (tmp_path, None), (None, None), (tmp_path, 3), ("", tmp_path)):
         with pytest.raises(BadRequestError, match="a folder is named by text"):
             kept.relocate(old, new)  # type: ignore[arg-type]
 
@@ -55,12 +55,10 @@ def test_relocate_takes_folders_by_name(kept: Catalog, tmp_path: Path) -> None:
 def test_relocate_understands_paths_of_another_system(kept: Catalog, tmp_path: Path) -> None:
     (tmp_path / "scenes").mkdir()
     (tmp_path / "scenes" / "x.tif").write_bytes(b"12345")
-    files = [
-        {"href": r"E:\Satellite\scenes\x.tif", "size_bytes": 5},
-        {"href": "https://x.org/E:/Satellite/scenes/x.tif", "size_bytes": 5},
-        {"href": r"E:\Satellite\scenes2\x.tif", "size_bytes": 5},
-    ]
-    kept.add_images([{"id": "acme:guide:w", "files": files}], progress=False)
+    hrefs = [r"E:\Satellite\scenes\x.tif", "https://x.org/E:/Satellite/scenes/x.tif", r"E:\Satellite\scenes2\x.tif"]
+    files = [{"href": href, "size_bytes": 5, "hash": "0" * 64} for href in hrefs]
+    record = {"id": "acme:guide:w", "storage_state": "available", "files": files}
+    kept.add_images([record], progress=False)
     report = kept.relocate("e:/satellite/scenes", tmp_path / "scenes")
     assert [(file.old, file.new) for file in report.moved] == [(files[0]["href"], "scenes/x.tif")]
     assert report.left == []

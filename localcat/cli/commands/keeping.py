@@ -131,17 +131,31 @@ def recover_command(broken: Path, new: Path, uncertain: bool) -> None:
     _end(report.ok)
 
 
-@command("relocate", examples=("relocate /data/scenes /media/disk/scenes --dry-run", "relocate E:/scenes /data/scenes"))
+@command(
+    "relocate",
+    examples=(
+        "relocate /data/scenes /media/disk/scenes --dry-run",
+        "relocate E:/scenes /data/scenes",
+        "relocate /media/disk",
+    ),
+)
 @click.argument("old", type=click.Path())
-@click.argument("new", type=click.Path(path_type=Path))
+@click.argument("new", type=click.Path(path_type=Path), required=False)
 @click.option("--dry-run", is_flag=True, help="Only report what would be changed.")
-def relocate_command(old: str, new: Path, dry_run: bool) -> None:
+def relocate_command(old: str, new: Path | None, dry_run: bool) -> None:
     """Change the paths of files that are indexed in place and were moved from the folder OLD to NEW.
+
+    With one folder, all files that are gone are looked for below it, by their content: they may have other names.
 
     The exit status is 3 if a file is not in the new folder.
     """
     with opened() as found:
-        report = found.relocate(old, new, dry_run=dry_run)
+        report = (
+            found.relocate(None, old, dry_run=dry_run) if new is None else found.relocate(old, new, dry_run=dry_run)
+        )
+    if new is None and not report.moved and not report.left:
+        say("no file that is indexed in place is gone")
+        return
     if not report.moved and not report.left:
         raise NotFoundError(
             f"no file that is indexed in place is in '{old}'; `localcat search --files` says where they are"
