@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 _Facade: TypeAlias = "Callable[[CatalogFile], Backend]"
 
 _SUFFIX = ".zip"
-_EMPTY_BYTES = 291_000  # of an archive without images: the catalog file, the project and the manifest
+_EMPTY_BYTES = 299_000  # of an archive without images: the catalog file, the project and the manifest
 _IMAGE_BYTES = 1_900  # of the rows of an image, and of its entries in the lists of the archive
 _INDEX_BYTES = 73_000  # of an index of tiles, and of the beginning of a mosaic: one for each product and CRS
 _SOURCE_BYTES = 450  # of what a mosaic says of a band of an image, or of its mask
