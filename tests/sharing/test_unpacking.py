@@ -173,7 +173,7 @@ def test_a_bomb_is_refused_before_it_is_unpacked(forge: Callable[..., Path]) -> 
 def test_a_manifest_longer_than_its_members_need_is_refused_unread(forge: Callable[..., Path]) -> None:
     manifest = b'{"x": [' + b"[]," * 1_000_000 + b"[]]}"
     refuse(
-        forge({"manifest.json": manifest}, is_listed=False), "its manifest.json has 3,000,011 bytes, too many for 6 "
+        forge({"manifest.json": manifest}, is_listed=False), "its manifest.json has 3,000,011 bytes, too many for 8 "
     )
 
 
