@@ -28,6 +28,7 @@ _NO_GRID = re.compile(r"\+?nadgrids=@null\b(?!\s*,)|PROJ4_GRIDS\"\s*,\s*\"@null\
 _GRIDS = re.compile(r"grids\s*=|PROJ4_GRIDS|PARAMETERFILE|\+\s*(init|file|catalog)\s*=", re.IGNORECASE)
 _FORBIDDEN_IN_PROJ4 = re.compile(r"(grids|init|file|pipeline|catalog)\b|[/\\@]", re.IGNORECASE)
 _METHOD = re.compile(r'METHOD\["([^"]*)"')  # of a projection, in WKT 2
+_AS_PROJ4 = 'EXTENSION["PROJ4"'  # in WKT 1 of what it has no name for
 _LONGEST_NAME = 200  # characters
 _LONGEST = 20_000  # characters; the longest WKT2 of a real CRS is a few thousand
 
@@ -133,11 +134,14 @@ def exact_wkt(crs: CRS) -> str:
     """Return WKT that is read as the same CRS: WKT 1, which most programs know, or WKT 2 where that is too little.
 
     Version 1 has one name for some projections that are two: of an ellipsoid drawn as a sphere (EPSG:9311) it says what
-    others of the ellipsoid say, and places move by 20 km.
+    others of the ellipsoid say, and places move by 20 km. What neither version has a name for, version 1 says by its
+    PROJ.4 text.
     """
     with _quiet():
         text = str(crs.to_wkt())
-        return text if CRS.from_wkt(text) == crs else str(crs.to_wkt(version=WktVersion.WKT2_2019))
+        if _AS_PROJ4 in text or CRS.from_wkt(text) == crs:
+            return text
+        return str(crs.to_wkt(version=WktVersion.WKT2_2019))
 
 
 keep_in_children(exact_wkt)  # with the CRSs that it remembers

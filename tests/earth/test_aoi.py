@@ -384,7 +384,7 @@ class TestGrid:
         with pytest.raises(BadRequestError, match="EPSG:4326"):
             full.assign(crs="EPSG:4326").grid()
         west, south, east, north = shape(full.__geo_interface__).bounds  # the Earth as it is seen from there
-        assert (west, south, east, north) == pytest.approx((-81.3, -81.1, 81.3, 81.1), abs=0.2)
+        assert (west, south, east, north) == pytest.approx((-81.30, -81.33, 81.30, 81.33), abs=0.05)
 
     def test_a_box_around_the_pole_reaches_all_four_axes(self) -> None:
         grid = AOI(bounds=(-180, -90, 180, -60), crs="EPSG:3031", resolution=10_000).grid()

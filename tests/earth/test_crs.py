@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+import rasterio.warp
 from rasterio.crs import CRS
 
 from localcat.earth.crs import exact_wkt, parse_crs
@@ -70,3 +71,13 @@ def test_exact_wkt_is_of_version_2_where_version_1_says_another_projection_or_no
     text = exact_wkt(CRS.from_epsg(code))
     assert text.startswith("PROJCRS[")
     assert parse_crs(text) == CRS.from_epsg(code)
+
+
+@pytest.mark.parametrize("name", ["hatano", "wag4", "geos +h=35785831"])
+def test_exact_wkt_says_by_proj4_text_what_neither_version_has_a_name_for(name: str) -> None:
+    crs = CRS.from_user_input(f"+proj={name} +datum=WGS84")
+    text = exact_wkt(crs)
+    assert text.startswith("PROJCS[")
+    (lon,), (lat,) = rasterio.warp.transform(crs, "EPSG:4326", [1e5], [2e5])
+    (same_lon,), (same_lat,) = rasterio.warp.transform(parse_crs(text), "EPSG:4326", [1e5], [2e5])
+    assert (same_lon, same_lat) == pytest.approx((lon, lat), abs=1e-9)

@@ -26,6 +26,8 @@ def item_facts(path: Path) -> ItemFacts | None:
         item = loaded(path)
     except BadRequestError:
         return None
+    if isinstance(item.get("assets"), dict):  # an odd one is no file of the scene, and the others are known by name
+        item = {**item, "assets": {key: asset for key, asset in item["assets"].items() if _name_of(asset)}}
     if item.get("type") != "Feature" or "stac_version" not in item or problem_of(item) is not None:
         return None
     attributes = attributes_of(item, Layout("", (), ()))

@@ -64,7 +64,7 @@ def create(connection: sqlite3.Connection, settings: dict[str, str], versions: M
     """Write the schema and the catalog's own settings into an empty database, inside the caller's transaction."""
     apply(connection, versions)
     meta = {VERSION_KEY: str(len(versions)), **settings}
-    connection.executemany("INSERT INTO meta (key, value) VALUES (?, ?)", meta.items())
+    connection.executemany("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", meta.items())
 
 
 def read_settings(connection: sqlite3.Connection, path: Path, latest: int) -> dict[str, str]:
