@@ -27,7 +27,7 @@ from localcat.disk.names import folded, why_unusable
 from localcat.disk.ownership import LOCK_NAMES
 from localcat.disk.paths import absolute
 from localcat.disk.system import flush
-from localcat.errors import CatalogNotFoundError, StorageError, UnsupportedCatalogError
+from localcat.errors import CatalogNotFoundError, LocalcatError, StorageError, UnsupportedCatalogError
 from localcat.progress import shown
 
 MANIFEST = "manifest.json"
@@ -253,6 +253,11 @@ class Archive:
         if found != self.manifest.members[name]:
             raise refused(self.path, f"'{name}' is not what its {MANIFEST} says; it was changed or damaged")
 
+    def content(self, name: str) -> bytes:
+        """Return the bytes of a small member."""
+        with _read_errors(self.path):
+            return self.file.read(name)
+
     def _digest(self, name: str, writer: BinaryIO) -> tuple[int, str]:
         try:
             with self.file.open(name) as reader:
@@ -296,6 +301,8 @@ def is_archive(path: Path) -> bool:
 def _read_errors(path: Path) -> Iterator[None]:
     try:
         yield
+    except LocalcatError:  # some are OSErrors too
+        raise
     except OSError as error:
         raise StorageError(
             f"'{path}' cannot be read: {reason_of(error)}; check the disk and its permissions"
@@ -323,8 +330,9 @@ def opened_archive(path: str | os.PathLike[str]) -> Iterator[Archive]:
     except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
         raise UnsupportedCatalogError(f"'{file}' is not a bundle of localcat: {error}") from error
     with archive:
-        ends = _ends_of(archive, file)
-        yield Archive(file, _manifest_of(archive, file), archive, ends)
+        with _read_errors(file):
+            ends, manifest = _ends_of(archive, file), _manifest_of(archive, file)
+        yield Archive(file, manifest, archive, ends)
 
 
 def _ends_of(archive: zipfile.ZipFile, path: Path) -> dict[int, int]:

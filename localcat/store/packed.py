@@ -156,7 +156,7 @@ def check_catalog(archive: Archive, file: Path) -> None:
             raise refused(archive.path, f"its catalog names the file '{href}', which is not in it")
 
     marker = f"{data}/{MARKER}"
-    if marker in archive.manifest.members and uuid not in archive.file.read(marker).decode("utf-8", "replace"):
+    if marker in archive.manifest.members and uuid not in archive.content(marker).decode("utf-8", "replace"):
         raise refused(archive.path, f"its folder '{data}' belongs to another catalog")
 
 

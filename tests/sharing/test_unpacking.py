@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import stat
@@ -16,7 +17,13 @@ from typing import Any
 import pytest
 
 from localcat import Catalog
-from localcat.errors import CatalogExistsError, CatalogNotFoundError, LocalcatError, UnsupportedCatalogError
+from localcat.errors import (
+    CatalogExistsError,
+    CatalogNotFoundError,
+    LocalcatError,
+    StorageError,
+    UnsupportedCatalogError,
+)
 from tests.forged import left_by_bundles, listed, members_of, written
 from tests.interrupted import steps_of, stopped_at
 from tests.small_catalog import fill_guide
@@ -308,6 +315,26 @@ def test_two_entries_of_one_member_are_refused(kit: Path, tmp_path: Path) -> Non
             archive.writestr(zipfile.ZipInfo(name), content)
         archive.getinfo("kit.data/b").header_offset = archive.getinfo("kit.data/a").header_offset
     refuse(tmp_path / "kit.zip", "shares bytes with another member")
+
+
+@pytest.mark.parametrize("failing", [1, 2])
+def test_an_archive_that_the_disk_does_not_read_is_no_error_of_the_system(
+    kit: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: int
+) -> None:
+    """Its manifest, and the marker of the data folder in it."""
+    real, count = zipfile.ZipFile.read, 0
+
+    def read(*given: Any, **options: Any) -> bytes:
+        nonlocal count
+        count += 1
+        if count == failing:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return real(*given, **options)
+
+    monkeypatch.setattr(zipfile.ZipFile, "read", read)
+    with pytest.raises(StorageError, match="kit.zip' cannot be read: .*; check the disk and its permissions"):
+        Catalog.unpack(kit, tmp_path / "here", progress=False)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_wherever_it_is_interrupted_nothing_half_is_left(kit: Path, tmp_path: Path) -> None:
