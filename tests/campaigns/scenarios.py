@@ -33,6 +33,7 @@ Act: TypeAlias = Callable[[Catalog, Callable[[], None]], None]
 
 COPIES = "copies"  # a folder beside the catalog, for its copies
 KIT, UNPACKED = "kit.zip", "kit"  # a bundle in it, and what was in one
+LEFT = "beside them is left"  # how a problem begins that is no more than a hidden folder
 LARGE = 20_000  # images that are loaded at once: so many that indexes are built at the end, and pages go into the file
 SCENES = "source/scenes"  # one with files to ingest
 CHOSEN = ["eo:snow", ("view", "off")]  # keys of extra properties that an index is made for
@@ -314,7 +315,7 @@ def _half_unpacked(folder: Path, acks: int) -> list[str]:
 
 def _left_among_copies(folder: Path, *expected: str) -> list[str]:
     left = {path.name for path in (folder / COPIES).iterdir()} - {*expected}
-    return [f"beside {expected} is {sorted(left)}"] if left else []
+    return [f"{LEFT}: {sorted(left)}"] if left else []
 
 
 def _relocate(catalog: Catalog, ack: Callable[[], None]) -> None:

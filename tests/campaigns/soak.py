@@ -196,7 +196,7 @@ class Worker:
             pyogrio.read_info(self.catalog.path, layer="footprints")
             pyogrio.raw.read(self.catalog.path, layer="footprints", columns=["name"], read_geometry=False)
         except pyogrio.errors.DataSourceError as error:
-            if "locked" not in str(error):  # which docs/keeping.md says may be
+            if "locked" not in str(error) and "readonly" not in str(error):  # which docs/keeping.md says may be
                 raise
 
     def copy(self) -> None:

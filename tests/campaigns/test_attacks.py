@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.campaigns import attacks
+from tests.campaigns.tracing import EVERY
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 STRACE = shutil.which("strace")
@@ -60,7 +61,7 @@ def test_all_hostile_paths_under_strace(tmp_path: Path) -> None:
     log = tmp_path / "calls"
     watched = "trace=connect,socket,sendto,open,openat,unlink,unlinkat,rename,execve"
     assert STRACE is not None
-    found = run(tmp_path, step=1, before=(STRACE, "-f", "-qq", "-s", "4096", "-o", str(log), "-e", watched))
+    found = run(tmp_path, step=EVERY, before=(STRACE, "-f", "-qq", "-s", "4096", "-o", str(log), "-e", watched))
     judge(found, tmp_path)
     calls = log.read_text(errors="replace").splitlines()
     sockets = [call for call in calls if re.search(r"\b(connect|socket|sendto)\(", call)]
