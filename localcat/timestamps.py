@@ -61,9 +61,9 @@ def from_microseconds(microseconds: int) -> datetime:
     """
     try:
         return _EPOCH + timedelta(0, 0, microseconds)  # by position, which takes half the time
-    except OverflowError as error:
+    except (OverflowError, TypeError) as error:  # the file of a stranger may have anything in the column
         raise CorruptCatalogError(
-            f"a stored time of {microseconds} microseconds is beyond the years 1 to 9999; "
+            f"a stored time of {microseconds!r:.40} microseconds is beyond the years 1 to 9999; "
             "`localcat verify` reports which objects are damaged"
         ) from error
 

@@ -196,6 +196,12 @@ def test_many_moments_are_those_of_one():
         many_from_microseconds([0, LATEST + 1])
 
 
+@pytest.mark.parametrize("stored", [b"\xff", "soon"])
+def test_a_time_in_a_damaged_file_that_is_no_number_is_refused(stored: object) -> None:
+    with pytest.raises(CorruptCatalogError, match="a stored time of .* microseconds is beyond the years"):
+        from_microseconds(stored)
+
+
 @given(st.integers(EARLIEST, LATEST))
 @settings(max_examples=500)
 def test_moments_come_back(microseconds):

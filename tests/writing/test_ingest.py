@@ -301,6 +301,8 @@ def test_arguments_are_checked_first(catalog: Catalog, plain: Product, tmp_path:
         catalog.ingest(tmp_path, product="nothing")
     with pytest.raises(BadRequestError, match="there is no file or folder '.*missing'"):
         catalog.ingest(tmp_path / "missing", product=plain)
+    with pytest.raises(BadRequestError, match="there is no file or folder '.*nnn'"):
+        catalog.ingest(tmp_path / ("n" * 300), product=plain)
     for wrong in (5, {"a": 1}, b"x", [5]):
         with pytest.raises(BadRequestError, match="a folder, a file or a list of them"):
             catalog.ingest(wrong, product=plain)

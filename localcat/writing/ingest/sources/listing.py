@@ -144,7 +144,7 @@ class _Lister:
         if text is None:
             raise BadRequestError(f"what to ingest is a folder, a file or a list of them, not {entry!r}")
         path = Path(os.path.abspath(text))  # noqa: PTH100  # without ".." in it, but not resolved
-        if not exists(path) and not path.is_symlink():
+        if not exists(path) and not os.path.lexists(path):  # which is False, too, for a name that is too long
             raise BadRequestError(f"there is no file or folder '{path}' to ingest")
         return path
 
