@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy
@@ -14,24 +13,9 @@ from localcat import BadRequestError, Band, Catalog, CorruptCatalogError, Image,
 from localcat.sharing import comparing
 from localcat.sharing.diff import Difference
 from tests.damage import file_of, raw
-from tests.small_catalog import META, PIXELS, fill_guide, make_guide
+from tests.small_catalog import META, PIXELS, make_guide
 
 EVERYTHING = {"product": 1, "band": 2, "image": 4}
-
-
-@pytest.fixture
-def ours(tmp_path: Path) -> Iterator[Catalog]:
-    with Catalog.create(tmp_path / "survey.gpkg", org="acme") as made:
-        fill_guide(made)
-        yield made
-
-
-@pytest.fixture
-def theirs(ours: Catalog, tmp_path: Path) -> Iterator[Catalog]:
-    (tmp_path / "theirs").mkdir()
-    ours.backup(tmp_path / "theirs" / "stick.gpkg", progress=False)
-    with Catalog.open(tmp_path / "theirs" / "stick.gpkg") as copy:
-        yield copy
 
 
 def test_a_backup_does_not_differ(ours: Catalog, theirs: Catalog) -> None:

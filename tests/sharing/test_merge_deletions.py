@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy
@@ -12,22 +11,7 @@ from localcat import Band, Catalog, Image, Product
 from localcat import properties as p
 from localcat.sharing.merge import MergeConflict
 from tests.damage import file_of, raw
-from tests.small_catalog import META, PIXELS, fill_guide, upload
-
-
-@pytest.fixture
-def ours(tmp_path: Path) -> Iterator[Catalog]:
-    with Catalog.create(tmp_path / "survey.gpkg", org="acme") as made:
-        fill_guide(made)
-        yield made
-
-
-@pytest.fixture
-def theirs(ours: Catalog, tmp_path: Path) -> Iterator[Catalog]:
-    (tmp_path / "theirs").mkdir()
-    ours.backup(tmp_path / "theirs" / "stick.gpkg", progress=False)
-    with Catalog.open(tmp_path / "theirs" / "stick.gpkg") as copy:
-        yield copy
+from tests.small_catalog import META, PIXELS, upload
 
 
 def set_clouds(catalog: Catalog, name: str, value: float) -> None:
