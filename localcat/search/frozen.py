@@ -31,6 +31,7 @@ FIELD = "localcat:frozen"
 """The field of an ItemCollection that has a frozen question: see `FrozenQuestion.to_item_collection`."""
 
 _LONGEST_NAME = 200  # characters
+_CHUNK = 1000  # images looked at together
 _HASH = re.compile("[0-9a-f]{64}")
 
 
@@ -99,7 +100,7 @@ class FrozenQuestion:
     def __len__(self) -> int:
         """Return how many images the answer had."""
         with self._catalog.database.read() as connection:
-            return sum(1 for _ in frozen.images(connection, self.name))
+            return frozen.count(connection, self.name)
 
     def __bool__(self) -> bool:
         return True  # also with an empty answer
@@ -267,10 +268,16 @@ def freeze(search: ImageSearch, name: str, *, replace: bool) -> FrozenQuestion:
     with suppress(BadRequestError):  # not every condition has such a form
         cql2 = search.to_cql2_text()
     head = FrozenHead(checked, now_microseconds(), json.dumps(question, ensure_ascii=False, allow_nan=False), cql2)
-    with catalog.database.write(creates=True) as transaction:
-        connection = transaction.connection
+    with catalog.database.read() as connection:
         _require_free(checked, frozen.names(connection), replace=replace)
-        frozen.put(connection, head, frozen.hashed(connection, _ATTRIBUTES, search._row_ids()))
+    answer: list[FrozenImage] = []
+    row_ids = search._row_ids()
+    for start in range(0, len(row_ids), _CHUNK):  # so that nobody who writes has to wait for all of it
+        with catalog.database.read() as connection:
+            answer += frozen.hashed(connection, _ATTRIBUTES, row_ids[start : start + _CHUNK])
+    with catalog.database.write(creates=True) as transaction:
+        _require_free(checked, frozen.names(transaction.connection), replace=replace)
+        frozen.put(transaction.connection, head, answer)
     return FrozenQuestions(catalog)[checked]
 
 

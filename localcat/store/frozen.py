@@ -54,6 +54,13 @@ def images(connection: sqlite3.Connection, name: str) -> Iterator[FrozenImage]:
     return map(FrozenImage._make, connection.execute(sql, (name,)))
 
 
+def count(connection: sqlite3.Connection, name: str) -> int:
+    """Return how many images its answer has."""
+    sql = "SELECT count(*) FROM frozen_image WHERE frozen_id = (SELECT id FROM frozen WHERE name = ?)"
+    (found,) = connection.execute(sql, (name,)).fetchone()
+    return int(found)
+
+
 def put(connection: sqlite3.Connection, question: FrozenHead, answer: Iterable[FrozenImage]) -> None:
     """Write a question and its answer, in place of one of the same name."""
     remove(connection, question.name)
