@@ -8,7 +8,7 @@ import random
 import sqlite3
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sized
+from collections.abc import Callable, Iterator, Mapping, Sized
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,8 @@ from benchmarks import generator
 from localcat import Catalog, Product
 
 _TABLE: list[tuple[str, float, float, float]] = []  # question, median of the floor and of ours, ratio of the means
-_VARIED: list[tuple[str, list[float], list[float]]] = []  # question, milliseconds of the floor and of ours
+_VARIED: list[tuple[str, dict[str, tuple[list[float], list[float]]]]] = []  # question; floor's and our milliseconds
+_NOTED: list[tuple[str, float]] = []  # what was measured without a floor
 _SEED = 7
 
 _SECONDS = 3.0  # that a question takes with its floor, but for rounds that take longer
@@ -72,35 +73,42 @@ def in_turns(benchmark) -> Callable[..., None]:
 
 @pytest.fixture
 def varied() -> Callable[..., None]:
-    """Time two calls in turns that are asked another question each time; both must find as much."""
+    """Time pairs of calls in turns that are asked another question each time; both of a pair must find as much.
+
+    A pair is what is asked and its floor, by a name: of one catalog, or of several that grow.
+    """
 
     def run(
         question: str,
-        asked: Callable[[Any], Sized],
-        floor: Callable[[Any], Sized],
+        pairs: Mapping[str, tuple[Callable[[Any], Sized], Callable[[Any], Sized]]],
         make: Callable[[random.Random], Any],
         rounds: int,
     ) -> None:
         chance = random.Random(_SEED)
-        taken: dict[str, list[float]] = {"floor": [], "ours": []}
+        taken: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in pairs}
         gc.collect()
         gc.freeze()
         for number in range(rounds + 1):
             given = make(chance)
-            calls = [("floor", floor), ("ours", asked)]
-            chance.shuffle(calls)
-            found = set()
-            for name, call in calls:
-                started = time.process_time()
-                answer = call(given)
-                if number:  # but for the first, which fills the caches of both
-                    taken[name].append(1e3 * (time.process_time() - started))
-                found.add(len(answer))
-            assert len(found) == 1, (given, found)
+            for name in chance.sample(list(pairs), len(pairs)):
+                found = set()
+                for which in chance.sample((0, 1), 2):
+                    started = time.process_time()
+                    answer = pairs[name][which](given)
+                    if number:  # but for the first, which fills the caches of both
+                        taken[name][which].append(1e3 * (time.process_time() - started))
+                    found.add(len(answer))
+                assert len(found) == 1, (name, given, found)
         gc.unfreeze()
-        _VARIED.append((question, taken["floor"], taken["ours"]))
+        _VARIED.append((question, {name: (floors, ours) for name, (ours, floors) in taken.items()}))
 
     return run
+
+
+@pytest.fixture
+def noted() -> Callable[[str, float], None]:
+    """Print a measurement behind the tables: what, with its unit, and how much."""
+    return lambda what, number: _NOTED.append((what, number))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -109,12 +117,21 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_sep(
             "=", "another question each time: medians (90th percentiles) of processor time, in turns"
         )
-        terminalreporter.write_line("| question | floor, ms | localcat, ms | ratio |")
-        terminalreporter.write_line("|---|---:|---:|---:|")
-    for question, floors, ours in _VARIED:
-        ratio = statistics.median(ours) / statistics.median(floors)
-        shown = " | ".join(f"{statistics.median(one):.3f} ({_percentile(one):.3f})" for one in (floors, ours))
-        terminalreporter.write_line(f"| {question} | {shown} | {ratio:.2f} |")
+        terminalreporter.write_line("| question | floor, ms | localcat, ms | ratio | by the line before |")
+        terminalreporter.write_line("|---|---:|---:|---:|---:|")
+    for question, pairs in _VARIED:
+        before = 0.0
+        for name, (floors, ours) in pairs.items():
+            median = statistics.median(ours)
+            shown = " | ".join(f"{statistics.median(one):.3f} ({_percentile(one):.3f})" for one in (floors, ours))
+            growth = f"{median / before:.2f}" if before else ""
+            label = f"{question} {name}".strip()
+            terminalreporter.write_line(f"| {label} | {shown} | {median / statistics.median(floors):.2f} | {growth} |")
+            before = median
+    if _NOTED:
+        terminalreporter.write_sep("=", "by themselves")
+    for what, number in _NOTED:
+        terminalreporter.write_line(f"| {what} | {number:,.2f} |")
     if not _TABLE:
         return
     terminalreporter.write_sep("=", "medians, in turns")
