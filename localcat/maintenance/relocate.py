@@ -14,6 +14,8 @@ from localcat.disk.paths import in_place_href, is_local, text_of
 from localcat.disk.system import IS_WINDOWS
 from localcat.errors import BadRequestError
 from localcat.maintenance.report import MovedFile, RelocateReport
+from localcat.store import states
+from localcat.store.rows import row_ids
 from localcat.timestamps import now_microseconds
 
 if TYPE_CHECKING:
@@ -51,14 +53,16 @@ def relocate(
     known = {row_id: href for row_id, _, href, *_ in rows}
     with catalog.database.write() as transaction:
         connection = transaction.connection
+        images = list(row_ids(connection, "image", {file.image_id for file in report.moved}).values())
+        # The stamps stay: where a file is on this machine is no change that another catalog should take over.
+        states.keep(connection, "image", images, "changed")
         connection.executemany(
             "UPDATE image_file SET href = ? WHERE id = ? AND href = ?",
             ((href, row_id, known[row_id]) for href, row_id in changes),
         )
-        now = now_microseconds()
         connection.executemany(
-            "UPDATE image SET version = version + 1, modified = max(?, modified + 1) WHERE uid = ?",
-            ((now, image_id) for image_id in {file.image_id for file in report.moved}),
+            "UPDATE image SET version = version + 1, modified = max(?, modified + 1) WHERE id = ?",
+            ((now_microseconds(), row_id) for row_id in images),
         )
     return report
 

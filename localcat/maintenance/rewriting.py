@@ -13,7 +13,7 @@ from localcat.rasters.files.describe import RasterDescription, describe
 from localcat.rasters.files.dtypes import numpy_dtype
 from localcat.rasters.writing.copying import as_cog, have_same_pixels
 from localcat.rasters.writing.options import CogOptions
-from localcat.store import rows
+from localcat.store import rows, states
 from localcat.timestamps import now_microseconds
 
 if TYPE_CHECKING:
@@ -77,6 +77,9 @@ def _swapped(catalog: CatalogFile, row: FileRow, temporary: Path, digest: FileDi
             transaction.on_rollback.append(lambda: _remove(folder, href))
             folder.publish(temporary, href)
             _point_to(connection, there, href, digest)
+            # Whoever undoes an older change, or looks at the past, finds the same pixels in the new file.
+            file = {"href": href, "size_bytes": digest.size_bytes, "hash": digest.sha256}
+            states.exchange_file(connection, row.image_id, row.href, file)
             rows.put_in_trash(connection, [row.href])
             transaction.on_commit.append(lambda: catalog.delete_files([row.href]))
     except CommitUnknownError as error:
@@ -94,6 +97,7 @@ def _remove(folder: DataFolder, href: str) -> None:
 def _point_to(connection: sqlite3.Connection, there: tuple[int, int], href: str, digest: FileDigest) -> None:
     """Let a row of a file name another one, and its image know the change."""
     row_id, image = there
+    states.keep(connection, "image", [image], "changed")
     connection.execute(
         "UPDATE image_file SET href = ?, size_bytes = ?, hash = ? WHERE id = ?",
         (href, digest.size_bytes, digest.sha256, row_id),

@@ -20,6 +20,7 @@ MOST_BYTES: Final = 64 * 2**20  # of all states; the oldest go first
 LONGEST: Final = 365 * 86_400 * 1_000_000  # microseconds that states are kept
 SINCE_KEY: Final = "history_since"  # in the table meta
 
+_FILES = "files"  # in a state of an image: the rows of image_file, as JSON
 _SOURCES = "sources"  # in a state of an image whose row is deleted: the rows of image_source
 _SOURCE = ("position", "path", "size_bytes", "modified_ns", "hash")
 _NOT_IN_A_STATE = frozenset({"id", "uid", "product_id", "replica", "counter", "size_bytes"})  # or found by what is
@@ -129,7 +130,7 @@ def _sources(connection: sqlite3.Connection, images: str) -> dict[int, list[tupl
 def _columns_of(connection: sqlite3.Connection, kind: str) -> tuple[str, ...]:
     if kind not in _columns:
         found = [row[1] for row in connection.execute(f"PRAGMA table_info({kind})")]  # without the generated ones
-        files = ("files",) if kind == "image" else ()
+        files = (_FILES,) if kind == "image" else ()
         _columns[kind] = (*(name for name in found if name not in _NOT_IN_A_STATE), *files)
     return _columns[kind]
 
@@ -285,3 +286,32 @@ def reclaim_files(connection: sqlite3.Connection, hrefs: Iterable[str]) -> list[
     """Let an image have files again that the history keeps; return those that it does not."""
     giving = "DELETE FROM kept_file WHERE href = ?"
     return [href for href in hrefs if connection.execute(giving, (href,)).rowcount == 0]
+
+
+def exchange_file(connection: sqlite3.Connection, uid: str, old: str, file: Mapping[str, Parameter]) -> None:
+    """Let every state of an image name a file with the same pixels in place of an owned one that goes.
+
+    Parameters
+    ----------
+    connection : sqlite3.Connection
+        Inside a write transaction.
+    uid : str
+        The image's public id.
+    old : str
+        The path of the file that goes.
+    file : mapping
+        What is another one in the row of the new file: ``href``, ``size_bytes`` and ``hash``.
+    """
+    found = connection.execute(
+        "SELECT id, state FROM history WHERE kind = 'image' AND uid = ? AND instr(state, ?) AND json_valid(state) "
+        "AND json_type(json_extract(state, '$.files')) = 'array'",
+        (uid, old),
+    )
+    for number, text in found.fetchall():
+        state = json.loads(text)
+        files = json.loads(state[_FILES])
+        for one in files:
+            if one.get("owned") and one.get("href") == old:
+                one.update(file)
+        state[_FILES] = _encoded(files)
+        connection.execute("UPDATE history SET state = ? WHERE id = ?", (_encoded(state), number))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import pytest
 from localcat import Band, Catalog, Image, Product
 from localcat import properties as p
 from localcat.errors import BadRequestError, NotFoundError, ReadOnlyCatalogError
+from tests.past_moments import past_moment
 from tests.small_catalog import PIXELS, make_product, new_image, spectral, upload
 
 
@@ -25,14 +25,6 @@ def catalog(tmp_path: Path) -> Any:
         upload(product, "pixels")
     with Catalog.open(path, keep_history="30 days") as catalog:
         yield catalog
-
-
-def now() -> datetime:
-    """Return this moment, when a clock has passed it."""
-    moment = datetime.now(UTC)
-    while datetime.now(UTC) <= moment:
-        time.monotonic()
-    return moment
 
 
 def contents(catalog: Catalog) -> dict[str, Any]:
@@ -57,7 +49,7 @@ def change_much(catalog: Catalog) -> None:
 
 def test_the_past_is_what_it_was(catalog: Catalog) -> None:
     before, pixels = contents(catalog), Image.get("acme:p:pixels", catalog=catalog).ndarray("red")
-    moment = now()
+    moment = past_moment()
     change_much(catalog)
     with catalog.at(moment) as past:
         assert contents(past) == before
@@ -68,11 +60,11 @@ def test_the_past_is_what_it_was(catalog: Catalog) -> None:
 
 
 def test_a_deleted_product_is_there_again(catalog: Catalog) -> None:
-    before, moment = contents(catalog), now()
+    before, moment = contents(catalog), past_moment()
     product = Product.get("acme:p", catalog=catalog)
     product.delete_related_objects()
     product.delete()
-    between = now()
+    between = past_moment()
     make_product("p", catalog=catalog)
     with catalog.at(moment) as past, catalog.at(between) as empty:
         assert contents(past) == before
@@ -80,7 +72,7 @@ def test_a_deleted_product_is_there_again(catalog: Catalog) -> None:
 
 
 def test_the_past_is_not_changed_and_leaves_nothing(catalog: Catalog) -> None:
-    moment = now()
+    moment = past_moment()
     with catalog.at(moment) as past:
         folder = past.path.parent
         with pytest.raises(ReadOnlyCatalogError, match="as it was, which can only be read; change the present one"):
@@ -91,7 +83,7 @@ def test_the_past_is_not_changed_and_leaves_nothing(catalog: Catalog) -> None:
 
 
 def test_the_present_may_be_closed(catalog: Catalog) -> None:
-    past = catalog.at(now())
+    past = catalog.at(past_moment())
     catalog.close()
     with past:
         assert Image.get("acme:p:pixels", catalog=past).ndarray("red").shape == (1, 64, 48)
@@ -103,4 +95,4 @@ def test_what_the_history_does_not_reach_is_refused(catalog: Catalog) -> None:
     with pytest.raises(BadRequestError, match="is still to come; at\\(\\) takes a moment of the past"):
         catalog.at(datetime.now(UTC) + timedelta(days=1))
     with catalog.transaction(), pytest.raises(BadRequestError, match="call at\\(\\) outside of the transaction"):
-        catalog.at(now())
+        catalog.at(past_moment())

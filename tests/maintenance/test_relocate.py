@@ -64,3 +64,26 @@ def test_relocate_understands_paths_of_another_system(kept: Catalog, tmp_path: P
     assert report.left == []
     hrefs = [file.href for file in Image.get("acme:guide:w", catalog=kept).files]
     assert hrefs == ["scenes/x.tif", files[1]["href"], files[2]["href"]]
+
+
+def test_a_relocation_is_a_change_that_can_be_undone(kept: Catalog, tmp_path: Path) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    old.mkdir()
+    (old / "x.tif").write_bytes(file_of(kept, "a").read_bytes())
+    image = Image(product_id="acme:guide", name="x", acquired="2020-01-01", catalog=kept)
+    image.upload(old / "x.tif", copy=False).raise_for_status()
+    old.rename(new)
+    kept.relocate(old, new, dry_run=True)
+    assert image.history() == []
+    kept.relocate(old, new)
+    (change,) = image.history()
+    assert change.before is not None
+    assert (change.what, change.before["files"][0]["href"]) == ("changed", "old/x.tif")
+    image.reload()
+    assert image.files[0].href == "new/x.tif"
+    new.rename(old)
+    kept.undo(change)
+    image.reload()
+    assert (image.files[0].href, image.ndarray("blue").shape) == ("old/x.tif", (1, 64, 48))
+    assert kept.verify("full", progress=False).ok
+    assert [one.what for one in image.history()] == ["changed", "changed"]

@@ -7,7 +7,9 @@ from numpy.testing import assert_array_equal
 from rasterio.enums import ColorInterp
 
 from localcat import Catalog, Image
+from tests.damage import raw
 from tests.older_files import VALID, upload_as_before
+from tests.past_moments import past_moment
 
 
 def masks_named(catalog: Catalog) -> list[str | None]:
@@ -65,3 +67,30 @@ def test_a_damaged_file_is_left_and_named(kept: Catalog) -> None:
     assert [(file.image_id, file.new) for file in report.left] == [(image.id, image.files[0].href)]
     assert report.left[0].problem
     assert path.exists()
+
+
+def test_what_was_before_has_its_pixels_from_the_file_that_was_written_again(kept: Catalog) -> None:
+    image = upload_as_before(kept)
+    pixels, moment = image.ndarray("b alpha"), past_moment()
+    image.cloud_fraction = 0.5
+    image.save()
+    new = kept.optimize(rewrite_masks=True, progress=False).rewritten[0].new
+    rewriting, change = image.history()
+    for one in (rewriting, change):
+        assert one.before is not None
+        assert [file["href"] for file in one.before["files"]] == [new]
+    with kept.at(moment) as past:
+        assert_array_equal(Image.get(image.id, catalog=past).ndarray("b alpha"), pixels)
+    kept.undo(rewriting)
+    kept.undo(kept.history()[0])  # the undoing
+    image.reload()
+    assert (image.files[0].href, image.cloud_fraction) == (new, 0.5)
+    assert kept.verify("full", progress=False).ok
+
+
+def test_a_damaged_state_does_not_keep_a_file_from_being_written_again(kept: Catalog) -> None:
+    image = upload_as_before(kept)
+    image.cloud_fraction = 0.5
+    image.save()
+    raw(kept, f"UPDATE history SET state = '{{ {image.files[0].href}'")
+    assert len(kept.optimize(rewrite_masks=True, progress=False).rewritten) == 1
