@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from localcat.disk.data_folder import DataFolder
     from localcat.history.changes import Change
+    from localcat.history.keeping import HistoryLimits
     from localcat.interop.geoparquet.export import GeoParquetExport
     from localcat.interop.original.outcome import OriginalReport
     from localcat.interop.pgstac import PgstacExport
@@ -115,7 +116,7 @@ class Catalog:
         journal: Journal = "delete",
         timeout: float | None = None,
         spatialite: bool = False,
-        keep_history: str = "0 days",
+        keep_history: str | None = None,
     ) -> Self:
         """Open a catalog; one of an older schema is migrated, with a copy kept as ``survey.gpkg.schema-1.backup``.
 
@@ -140,9 +141,9 @@ class Catalog:
         spatialite : bool
             Give `sql` the functions of SpatiaLite, such as ``ST_Area``; the catalog is then only read. It needs
             mod_spatialite on the machine, and the extra ``[spatialite]`` if Python's own sqlite3 loads no extensions.
-        keep_history : str
+        keep_history : str, optional
             How long the files of images stay in the data folder that are changed or deleted through this object, such
-            as ``"30 days"``, so that `undo` and `at` have their pixels.
+            as ``"30 days"``, so that `undo` and `at` have their pixels; by default as `Catalog.keep_history` says.
 
         Raises
         ------
@@ -928,6 +929,8 @@ class Catalog:
     def reindex(self, *, properties: Iterable[str | Sequence[str] | Property] | None = None) -> None:
         """Build the indexes of space and time, texts, tags and properties from the rows again, in one transaction.
 
+        Stamps that nobody can have written, and marks of deletions of objects that are there, are removed as well.
+
         Parameters
         ----------
         properties : iterable of keys, optional
@@ -1190,7 +1193,7 @@ class Catalog:
     ) -> list[Change]:
         """Return the changes and deletions of objects, the last one first; a new object is none.
 
-        Kept for a year, and 64 MB of what objects were before: `gc` forgets the oldest. A bundle has none of it.
+        Kept for a year, and 64 MB of what objects were before, unless `keep_history` says otherwise; a bundle has none.
 
         Parameters
         ----------
@@ -1204,6 +1207,56 @@ class Catalog:
         from localcat.history.changes import history  # not needed before
 
         return history(self.file, since=since, id=id, kind=kind, limit=limit)
+
+    def keep_history(
+        self, changes: str | None = None, *, max_bytes: int | str | None = None, files: str | None = None
+    ) -> HistoryLimits:
+        """Set how much of its past the catalog keeps, for all who open it; without arguments only return it.
+
+        What is beyond it goes with later changes, and in `gc`. `forget_history` forgets at once.
+
+        Parameters
+        ----------
+        changes : str, optional
+            How long what objects were before is kept, such as ``"2 years"``; a year in a new catalog.
+        max_bytes : int or str, optional
+            How large all of that may be, such as ``"256 MB"``; 64 MiB in a new catalog.
+        files : str, optional
+            How long the files of images stay in the data folder that are changed or deleted from now on, such as
+            ``"30 days"``; in a new catalog they go at once. ``Catalog.open(..., keep_history=...)`` goes before it.
+
+        Returns
+        -------
+        HistoryLimits
+            What holds from now on.
+
+        Raises
+        ------
+        BadRequestError, ReadOnlyCatalogError
+            If a time or a size is none; or if the catalog can only be read.
+        """
+        from localcat.history.keeping import keep_history  # not needed before
+
+        return keep_history(self.file, changes, max_bytes=max_bytes, files=files)
+
+    def forget_history(self, before: Any) -> int:
+        """Forget what was changed before a time, and return how many changes that were; files are left to `gc`.
+
+        `at` reaches back to that time at most afterwards.
+
+        Parameters
+        ----------
+        before : datetime or str
+            When, such as ``"2026-11-01"``, the beginning of that day in UTC.
+
+        Raises
+        ------
+        BadRequestError, ReadOnlyCatalogError
+            If it is still to come; or if the catalog can only be read.
+        """
+        from localcat.history.keeping import forget_history  # not needed before
+
+        return forget_history(self.file, before)
 
     def undo(self, change: Change | int, *, together: bool = False) -> list[Change]:
         """Make an object again what it was before a change, in a transaction that is itself in the history.

@@ -82,7 +82,7 @@ def now_microseconds() -> int:
 
 
 def days_of(given: object, name: str) -> int:
-    """Return how many days text such as ``"30 days"``, or a timedelta, means.
+    """Return how many days text such as ``"30 days"`` or ``"2 years"`` of 365 days, or a timedelta, means.
 
     Raises
     ------
@@ -91,12 +91,12 @@ def days_of(given: object, name: str) -> int:
     """
     if isinstance(given, timedelta):
         return max(given.days, 0)
-    match = re.fullmatch(r"\s*(\d{1,5})\s*days?\s*", given) if isinstance(given, str) else None
+    match = re.fullmatch(r"\s*(\d{1,5})\s*(day|year)s?\s*", given) if isinstance(given, str) else None
     if match is None:
         raise BadRequestError(
-            f"{name} is a number of days such as '30 days' or '0 days', or a timedelta, not {given!r}"
+            f"{name} is a number of days such as '30 days' or '0 days', of years, or a timedelta, not {given!r}"
         )
-    return int(match[1])
+    return int(match[1]) * (365 if match[2] == "year" else 1)
 
 
 def iso_text(microseconds: int) -> str:

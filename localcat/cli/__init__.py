@@ -44,6 +44,8 @@ COMMANDS = {  # by what they are for: each command, the module that has it, and 
         "tag": ("changing", "Add and remove tags."),
         "delete": ("changing", "Delete images, bands and products."),
         "history": ("changing", "What was changed and deleted, and when."),
+        "keep-history": ("changing", "Set how much of its past the catalog keeps."),
+        "forget-history": ("changing", "Forget what was changed before a time."),
         "undo": ("changing", "Make objects what they were before a change."),
     },
     "Keeping": {

@@ -121,7 +121,7 @@ class Shell(_Choosing):
         if module is None:
             return None
         found: click.Command = getattr(
-            importlib.import_module(f"localcat.cli.commands.{module}"), f"{cmd_name}_command"
+            importlib.import_module(f"localcat.cli.commands.{module}"), f"{cmd_name.replace('-', '_')}_command"
         )
         return found
 

@@ -24,6 +24,7 @@ _WORDS: tuple[tuple[re.Pattern[str], _Words], ...] = tuple(
         (rf"{_FREE}[Cc]atalog\.create{_ENDS}(?:\([^)]*\))?", "`localcat init`"),
         (rf"{_FREE}[Cc]atalog\.open{_ENDS}(?:\([^)]*\))?", "--catalog"),
         (rf"{_FREE}[Cc]atalog\.({_VERBS}){_ENDS}(?:\([^)]*\))?", r"`localcat \1`"),
+        (rf"{_FREE}[Cc]atalog\.(keep|forget)_history{_ENDS}(?:\([^)]*\))?", r"`localcat \1-history`"),
         (rf"{_FREE}verify\(\)", "`localcat verify`"),
         (rf"{_FREE}catalog\.products{_ENDS}", "`localcat ls`"),
         (r"\b(?:call )?delete_related_objects\(\)", "use `localcat delete --related`"),

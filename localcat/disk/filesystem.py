@@ -9,6 +9,9 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
+
+from localcat.errors import BadRequestError
 
 _NETWORK = re.compile(
     r"nfs\d?|cifs|smb\d?|smbfs|afpfs|afs|9p|ncpfs|ceph|glusterfs|lustre|gpfs|beegfs|orangefs|pvfs2|davfs|webdav|vboxsf|"
@@ -182,3 +185,23 @@ def longest_mount(path: Path, mounts: Iterable[tuple[str, str]]) -> str:
     """Return the file system of the mount point that is nearest above a path; empty if none is."""
     above = [(len(point), name) for point, name in mounts if path.is_relative_to(point)]
     return max(above, key=lambda found: found[0])[1] if above else ""
+
+
+_UNITS: Final = {"": 1, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
+_SIZE: Final = re.compile(r"\s*(\d{1,15}(?:\.\d{1,15})?)\s*([kmgt]i?)?b?\s*", re.IGNORECASE)
+
+
+def bytes_of(given: object, name: str) -> int:
+    """Return a number of bytes, given as one or as text such as ``"2 GB"``.
+
+    Raises
+    ------
+    BadRequestError
+        If it is neither; it calls the argument by its name.
+    """
+    match = _SIZE.fullmatch(given) if isinstance(given, str) else None
+    if match is not None:
+        return round(float(match[1]) * _UNITS[(match[2] or "").lower()])
+    if isinstance(given, bool) or not isinstance(given, int) or given <= 0:
+        raise BadRequestError(f"{name} is a number of bytes, or text such as '2 GB' or '700 MiB', not {given!r:.100}")
+    return given

@@ -28,6 +28,12 @@ def undo(catalog: CatalogFile, change: Change | int, *, together: bool = False) 
         entry = states.entry(connection, number)
         if entry is None or (isinstance(change, Change) and (entry.kind, entry.uid) != (change.kind, change.id)):
             raise NotFoundError(f"there is no change {number} in the history; catalog.history() lists what is kept")
+        if entry.at < states.complete_since(connection):
+            raise _conflict(
+                change_of(entry),
+                "of what came after it a part was lost; the history is complete only since then. Its "
+                "`before` says what the object was",
+            )
         undone = [change_of(one) for one in (states.of_transaction(connection, entry) if together else [entry])]
         _require_last(connection, undone)
         released: list[str] = []

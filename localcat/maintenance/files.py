@@ -25,10 +25,12 @@ from localcat.rasters.files.georeferencing import agrees
 from localcat.rasters.files.overviews import OVERVIEWS_TAG
 from localcat.rasters.files.validate import validate_cog
 from localcat.rasters.writing.checks import BandLayer
+from localcat.store.damage import past
 from localcat.store.damage.problem_kinds import Problem, ProblemKind
 from localcat.store.states import kept_files
 
 if TYPE_CHECKING:
+    from localcat.disk.data_folder import DataFolder
     from localcat.earth.contexts.grid import Grid
     from localcat.store.catalog_file import CatalogFile
 
@@ -41,6 +43,9 @@ _ASIDE = "Catalog.gc(restore=True) brings it back; Catalog.gc() unlinks it 30 da
 _ORPHAN = "Catalog.gc() sets it aside, or removes it if it was deleted"
 _RENAME = "rename the folder so, or the catalog file back"
 _REWRITE = "Catalog.optimize(rewrite_masks=True) writes it again"
+_FOR_HISTORY = "a file for the history"
+_KEPT = "put it there again from a copy of the data folder, or let Catalog.gc() forget that undo and at need it"
+_WRONG_KEPT = "put it there again from a copy of the data folder, or delete it, and let Catalog.gc() forget it"
 _RESTORE = "restore it from a backup, or delete the image and upload it again"
 _SAME = 1e-9  # relative difference of two numbers of a geotransform that is rounding
 
@@ -253,6 +258,7 @@ def check_files(
         folder = catalog.data_folder
     except UnsafePathError:  # each file says so
         return
+    _check_kept(catalog, folder, report)
     report.garbage += [
         Problem(ProblemKind.ORPHAN, _ORPHAN, path=href, found=f"{size:,} bytes")
         for href in unknown
@@ -268,6 +274,38 @@ def check_files(
 
 
 _NOT_READ = (ProblemKind.MISSING_FILE, ProblemKind.WRONG_SIZE, ProblemKind.UNSAFE_PATH)
+
+
+def _check_kept(catalog: CatalogFile, folder: DataFolder, report: VerifyReport) -> None:
+    """Look at the files that only the history needs; one that is gone is told, and hurts nothing that is there."""
+    with catalog.database.read() as connection:
+        kept = past.kept_files(connection)
+    for file in kept:
+        report.files_checked += 1
+        try:
+            path = folder.find(file.href)
+            found = path.lstat().st_size
+        except UnsafePathError as error:
+            report.problems.append(Problem(ProblemKind.UNSAFE_PATH, _KEPT, path=file.href, found=str(error)))
+            continue
+        except OSError:
+            report.garbage.append(Problem(ProblemKind.MISSING_FILE, _KEPT, path=file.href, expected=_FOR_HISTORY))
+            continue
+        problem = None
+        if file.size_bytes not in (None, found):
+            problem = ProblemKind.WRONG_SIZE, f"{file.size_bytes:,} bytes", f"{found:,} bytes"
+        elif report.level == "full" and file.sha256 is not None:
+            try:
+                digest = sha256_of(path)
+            except (ClientError, OSError) as error:
+                problem = ProblemKind.UNREADABLE_FILE, _FOR_HISTORY, str(error)
+            else:
+                report.files_hashed += 1
+                if digest != file.sha256:
+                    problem = ProblemKind.WRONG_CONTENT, f"sha256 {file.sha256}", f"sha256 {digest}"
+        if problem is not None:
+            kind, expected, state = problem
+            report.problems.append(Problem(kind, _WRONG_KEPT, path=file.href, expected=expected, found=state))
 
 
 def _is_chosen(row: FileRow, share: float, seed: int) -> bool:

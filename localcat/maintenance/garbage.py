@@ -23,6 +23,7 @@ _NEWEST = """
         UNION ALL SELECT max(modified) FROM image UNION ALL SELECT max(modified) FROM upload
     )
 """
+_TOMBSTONES = 365 * 86_400 * 1_000_000  # microseconds that marks of deletions are kept
 _NO_FILE = "."  # a path that no file has
 
 
@@ -72,11 +73,12 @@ def collect_garbage(
         _discard(folder, until, found, report, dry_run=dry_run)
     if dry_run:
         return report
-    _forget_the_past(catalog)
+    states.forget(catalog.database)
     report.removed += folder.remove_abandoned()
     gone = found.deleted - set(report.kept)
     with catalog.database.write() as transaction:
         transaction.connection.executemany("DELETE FROM trash WHERE href = ?", ((href,) for href in gone))
+        stamps.forget_tombstones(transaction.connection, now_microseconds() - _TOMBSTONES)
         folder.remove_empty_folders()  # under the lock, as an upload makes its folder and moves its file into it
     return report
 
@@ -109,9 +111,12 @@ class _Garbage:
 def _garbage(connection: sqlite3.Connection, folder: DataFolder, today: date) -> _Garbage:
     referenced = {href for (href,) in connection.execute("SELECT href FROM image_file WHERE owned")}
     expired = states.kept_files(connection, until=now_microseconds()) - referenced
+    there = set(folder.hrefs())
+    if folder.path.is_dir():  # a file that is nowhere is kept no longer
+        expired |= states.kept_files(connection) - referenced - there - {orphan.href for orphan in folder.orphans()}
     trash = ({href for (href,) in connection.execute("SELECT href FROM trash")} - referenced) | expired
     referenced |= states.kept_files(connection) - expired
-    unknown = set(folder.hrefs()) - referenced - trash
+    unknown = there - referenced - trash
     unknown = {href for href in unknown if not folder.is_of_guest(href)}
     (changed,) = connection.execute(_NEWEST).fetchone()
     newest = today if changed is None else from_microseconds(changed).date()
@@ -149,16 +154,6 @@ def _discard(folder: DataFolder, until: date, found: _Garbage, report: GcReport,
                 report.size_bytes += size
             else:
                 report.kept.append(orphan.href)
-
-
-def _forget_the_past(catalog: CatalogFile) -> None:
-    """Remove what the history and the tombstones kept long enough, in steps for which nobody waits long."""
-    before = now_microseconds() - states.LONGEST
-    while True:
-        with catalog.database.write() as transaction:
-            stamps.forget_tombstones(transaction.connection, before)
-            if not states.trim(transaction.connection, before=before):
-                return
 
 
 def _put_in_trash(connection: sqlite3.Connection, garbage: set[str]) -> None:

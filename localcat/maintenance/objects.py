@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,8 @@ from localcat.models.product import Product
 from localcat.models.state import DAMAGE
 from localcat.models.upload import ImageUpload
 from localcat.progress import shown
-from localcat.store import rows
+from localcat.store import rows, states
+from localcat.store.damage.past import forgetting
 from localcat.store.damage.problem_kinds import Problem, ProblemKind
 
 if TYPE_CHECKING:
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from localcat.models.object import CatalogObjectBase
     from localcat.store.catalog_file import CatalogFile
 
+_KINDS = {kind.table: kind for kind in (Product, Band, Image)}
+_STATES = 1000  # changes read at once
 _ADVICE = "assign the attribute again and save, or restore the catalog from a backup"
 
 
@@ -42,6 +46,35 @@ def check_objects(catalog: CatalogFile, known: Collection[str | None], progress:
                 fault = _fault(kind, row, catalog.path)
                 if fault is not None and uid not in known:
                     yield Problem(ProblemKind.VALUE, _ADVICE, uid, found=fault)
+
+
+def check_states(catalog: CatalogFile) -> Iterator[Problem]:
+    """Yield the changes in the history of whose state before no object can be made; those without JSON are known."""
+    last = 0
+    while True:
+        with catalog.database.read() as connection:
+            found = states.some(connection, last, _STATES)
+        if not found:
+            return
+        last = found[-1].number
+        for entry in found:
+            fault = fault_before(entry, catalog.path)
+            if fault is not None:
+                state = f"change {entry.number:,}: {fault}"
+                advice = forgetting(entry.at + 1)
+                yield Problem(ProblemKind.HISTORY, advice, entry.uid, expected="what it was before", found=state)
+
+
+def fault_before(entry: states.Entry, path: Path) -> str | None:
+    """Return why no object can be made of the state of a change; None if one can, or if there is no state."""
+    kind = _KINDS[entry.kind]
+    try:
+        state = {} if entry.state is None else json.loads(entry.state)
+        values = {**state, "geometry": None if (stored := state.get("geometry")) is None else bytes.fromhex(stored)}
+    except DAMAGE as error:
+        return str(error)
+    named = {position: values.get(name) for name, position in kind._positions().items()}
+    return _fault(kind, tuple(named.get(position) for position in range(max(named) + 1)), path)
 
 
 def _fault(kind: type[CatalogObjectBase], row: rows.Row, path: Path) -> str | None:

@@ -11,6 +11,7 @@ from localcat.expressions.nodes import Ref
 from localcat.expressions.properties import Property
 from localcat.maintenance.report import OptimizeReport
 from localcat.store.damage.check import TEXT_TABLES
+from localcat.store.damage.past import mend_stamps
 from localcat.store.properties import MOST_KEYS, Path, choose
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ def reindex(catalog: CatalogFile, *, properties: Iterable[Any] | None = None) ->
         if paths is not None:
             choose(transaction.connection, paths)
         rebuild(transaction.connection)
+        mend_stamps(transaction.connection)
 
 
 def _paths(properties: Iterable[Any]) -> list[Path]:

@@ -60,6 +60,7 @@ def recover(
                     DataFolder(home_of(source, settings["uuid"]).path), DataFolder(data_path(file)), progress
                 )
                 forget_stamps(connection)
+                restoring.past()
                 if source.parent != target.parent:
                     rebase(connection, source.parent, target.parent)
                 choose(connection, dict.fromkeys(found.indexed))

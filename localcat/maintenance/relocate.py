@@ -53,7 +53,7 @@ def relocate(
     known = {row_id: href for row_id, _, href, *_ in rows}
     with catalog.database.write() as transaction:
         connection = transaction.connection
-        images = list(row_ids(connection, "image", {file.image_id for file in report.moved}).values())
+        images = list(row_ids(connection, "image", list({file.image_id for file in report.moved})).values())
         # The stamps stay: where a file is on this machine is no change that another catalog should take over.
         states.keep(connection, "image", images, "changed")
         connection.executemany(

@@ -27,7 +27,8 @@ class VerifyReport:
     problems : list of Problem
         What is wrong.
     garbage : list of Problem
-        Files that nothing refers to, as crashes leave them: harmless, and gone after `Catalog.gc`.
+        Files that nothing refers to, as crashes leave them, and marks of files that the history has lost: harmless, and
+        gone after `Catalog.gc`.
     images : int
         How many images the catalog has.
     files_checked : int

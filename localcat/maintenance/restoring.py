@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import functools
 import math
+import re
 import sqlite3
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from localcat import json_text
@@ -16,6 +18,7 @@ from localcat.disk.data_folder import DataFolder
 from localcat.errors import ClientError, ImageDeletedError, StorageError, StorageFullError, UnsafePathError
 from localcat.maintenance.backup import copy_checked
 from localcat.maintenance.files import WRITTEN_BY_US, sha256_of
+from localcat.maintenance.objects import fault_before
 from localcat.models.band import Band
 from localcat.models.enums import StorageState
 from localcat.models.image import Image
@@ -23,6 +26,8 @@ from localcat.models.product import Product
 from localcat.models.upload import ImageUpload
 from localcat.progress import shown
 from localcat.rasters.files.describe import describe
+from localcat.store.damage.past import FREEZE_AGAIN
+from localcat.store.damage.past_rows import files_of, missing_changes, restore_past, usable_changes
 from localcat.store.damage.problem_kinds import Problem, ProblemKind
 from localcat.store.damage.salvage import Salvage, SalvagedRow
 from localcat.store.query.columns import column
@@ -33,6 +38,12 @@ if TYPE_CHECKING:
     from localcat.models.object import CatalogObjectBase
 
 _AGAIN = "upload the image again, or add it from another source"
+_PAST = "an image has no pixels in the past then: undo and at do without"
+_KEPT = 30 * 86_400 * 1_000_000  # microseconds that such files are kept of which it is not known
+_OLD = Path("the old catalog")
+_HASH = re.compile("[0-9a-f]{64}")
+_INCOMPLETE = " (incomplete)"  # behind the name of a frozen question
+_ROOM_FOR_NAME = 180  # characters of it
 _LOST = "compare with what you know of, or with an older backup"
 
 
@@ -57,6 +68,8 @@ class Restoring:
         self._takes_uncertain = uncertain
         self._product_uids: dict[int, str] = {}
         self._images: dict[int, SalvagedRow] = {}
+        self._changes = usable_changes(found, lambda change: fault_before(change, _OLD) is None)
+        self._kept: dict[str, int] = {}  # until when files are kept that only the history needs
         for table, spots in found.damaged.items():
             state = f"{spots:,} damaged spots; rows of it may be lost"
             self._tell(ProblemKind.UNREADABLE, _LOST, table, found=state)
@@ -83,10 +96,7 @@ class Restoring:
         for row in self._found.rows["upload_event"]:
             if row["upload_id"] in uploads:
                 self._insert("upload_event", None, row)
-        frozen = {row.row_id for row in self._found.rows["frozen"] if self._insert("frozen", None, row)}
-        for row in self._found.rows["frozen_image"]:
-            if row["frozen_id"] in frozen:
-                self._insert("frozen_image", None, row)
+        self._insert_frozen()
         left_out = sum(not row.is_certain for row in self._found.rows["image"])
         if left_out and not self._takes_uncertain:
             self._tell(
@@ -149,6 +159,53 @@ class Restoring:
         uid = row.get("uid")
         self._tell(ProblemKind.VALUE, _LOST, None if uid is None else str(uid), expected=expected, found=found)
 
+    def _insert_frozen(self) -> None:
+        """Insert the frozen questions; one whose answer is incomplete says so in its name."""
+        answers: dict[int, list[SalvagedRow]] = defaultdict(list)
+        for row in self._found.rows["frozen_image"]:
+            if all(_HASH.fullmatch(row[name]) for name in ("row_hash", "files_hash")):
+                answers[row["frozen_id"]].append(row)
+        for question in self._found.rows["frozen"]:
+            answer = sorted(answers[question.row_id], key=lambda row: int(row["position"]))
+            is_whole = [row["position"] for row in answer] == list(range(len(answer)))
+            if not self._insert("frozen", None, question):
+                continue
+            name = str(question["name"])
+            if not is_whole:
+                state = f"{len(answer):,}, now as {name[:_ROOM_FOR_NAME]}{_INCOMPLETE}"
+                self._tell(ProblemKind.FROZEN, FREEZE_AGAIN, name, expected="all images of its answer", found=state)
+                renamed = (f"{name[:_ROOM_FOR_NAME]}{_INCOMPLETE}", question.row_id)
+                self._connection.execute("UPDATE OR IGNORE frozen SET name = ? WHERE id = ?", renamed)
+            for position, row in enumerate(answer):
+                place = row.positions["position"]
+                moved = replace(row, cells=(*row.cells[:place], position, *row.cells[place + 1 :]))
+                self._insert("frozen_image", None, moved)
+
+    # The past
+
+    def past(self) -> None:
+        """Insert what was deleted, what objects were before, and the marks of files for it; behind rows and files."""
+        restore_past(self._connection, self._found, self._changes, self._kept)
+        lost = missing_changes(self._found, self._changes)
+        if lost:
+            state = f"{lost:,} changes that are damaged or lost; those before are listed, and cannot be undone"
+            self._tell(ProblemKind.HISTORY, _LOST, "history", found=state)
+
+    def _keep_files(self, old: DataFolder, new: DataFolder, referenced: Collection[Any]) -> None:
+        """Copy the files that only the history needs; where their table is damaged, those that a state names."""
+        named = {href: told for href, told in files_of(self._changes).items() if href not in referenced}
+        until = dict.fromkeys(named, now_microseconds() + _KEPT) if "kept_file" in self._found.damaged else {}
+        until |= {href: until for href, until in self._found.kept.items() if href in named}
+        for href, moment in until.items():
+            size, sha256 = named[href]
+            problem = self._copy(SalvagedRow.of(0, {"size_bytes": size, "hash": sha256}), old, new, href)
+            if problem is None:
+                self._taken.add(href)
+                self._kept[href] = moment
+            elif href in self._found.kept:
+                kind, expected, found = problem
+                self._tell(kind, _PAST, path=href, expected=expected, found=found)
+
     # Files
 
     def files(self, old: DataFolder, new: DataFolder, progress: bool | None) -> None:
@@ -157,7 +214,8 @@ class Restoring:
         for row in sorted(self._found.rows["image_file"], key=lambda row: int(row["position"] or 0)):
             by_image[int(row["image_id"] or 0)].append(row)
         referenced = {file["href"] for row_id in self._images for file in by_image.get(row_id, []) if file["owned"]}
-        unknown = _by_image(old, [href for href in old.hrefs() if href not in referenced])
+        self._keep_files(old, new, referenced)
+        unknown = _by_image(old, [href for href in old.hrefs() if href not in referenced and href not in self._kept])
         for row_id, row in shown(self._images.items(), "saving images", "images", progress):
             files = by_image.get(row_id, [])
             if not files and row["storage_state"] == StorageState.AVAILABLE.value:

@@ -14,6 +14,7 @@ from localcat.rasters.files.dtypes import numpy_dtype
 from localcat.rasters.writing.copying import as_cog, have_same_pixels
 from localcat.rasters.writing.options import CogOptions
 from localcat.store import rows, states
+from localcat.store.clauses import Parameter
 from localcat.timestamps import now_microseconds
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def _swapped(catalog: CatalogFile, row: FileRow, temporary: Path, digest: FileDi
             folder.publish(temporary, href)
             _point_to(connection, there, href, digest)
             # Whoever undoes an older change, or looks at the past, finds the same pixels in the new file.
-            file = {"href": href, "size_bytes": digest.size_bytes, "hash": digest.sha256}
+            file: dict[str, Parameter] = {"href": href, "size_bytes": digest.size_bytes, "hash": digest.sha256}
             states.exchange_file(connection, row.image_id, row.href, file)
             rows.put_in_trash(connection, [row.href])
             transaction.on_commit.append(lambda: catalog.delete_files([row.href]))

@@ -23,7 +23,7 @@ from localcat.errors import (
 )
 from localcat.maintenance.report import VerifyReport
 from localcat.progress import shown
-from localcat.store.damage import check
+from localcat.store.damage import check, past
 from localcat.store.damage.problem_kinds import Problem, ProblemKind
 from localcat.store.file.faults import sqlite_errors
 
@@ -64,11 +64,12 @@ def verify(
             with sqlite_errors(catalog.path):
                 unknown = files.unknown_files(catalog, connection)
         if level == "full":
-            from localcat.maintenance.objects import check_objects  # not needed by other levels
+            from localcat.maintenance.objects import check_objects, check_states  # not needed by other levels
 
             known = {problem.object_id for problem in report.problems if problem.kind is ProblemKind.VALUE}
             with sqlite_errors(catalog.path):
                 report.problems += check_objects(catalog, known, progress)
+                report.problems += check_states(catalog)
         files.check_files(catalog, unknown, report, share=share, seed=seed, progress=progress)
     except (CatalogLockedError, CatalogNotFoundError):
         raise
@@ -123,7 +124,8 @@ def _check_file(
     can_write: bool,
     progress: bool | None,
 ) -> None:
-    from localcat.store.damage.entries import check_entries  # brings shapely
+    from localcat.search.frozen import check_questions  # brings shapely
+    from localcat.store.damage.entries import check_entries  # as well
 
     def check_text(connection: sqlite3.Connection) -> Iterator[Problem]:
         return check.check_text(connection, can_write=can_write)
@@ -137,6 +139,10 @@ def _check_file(
         check.check_values,
         check.check_tags,
         check.check_properties,
+        past.check_stamps,
+        past.check_history,
+        past.check_frozen,
+        check_questions,
         check_text,
         check_entries,
     )

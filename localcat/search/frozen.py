@@ -18,10 +18,13 @@ from localcat.expressions.properties import properties as p
 from localcat.models.html import Printed
 from localcat.models.image import Image
 from localcat.store import frozen, rows
+from localcat.store.damage.past import FREEZE_AGAIN
+from localcat.store.damage.problem_kinds import Problem, ProblemKind
 from localcat.store.frozen import FrozenHead, FrozenImage
 from localcat.timestamps import from_microseconds, now_microseconds, to_microseconds
 
 if TYPE_CHECKING:
+    import sqlite3
     from datetime import datetime
 
     from localcat.models.backend import Backend
@@ -130,16 +133,8 @@ class FrozenQuestion:
         CorruptCatalogError
             If it is not what `freeze` wrote.
         """
-        asked = self.question
         try:
-            search = self._catalog.images
-            if asked["where"] is not None:
-                search = search.filter(Expression.parse(asked["where"]))
-            if asked["text"] is not None:
-                search = search.find_text(asked["text"])
-            if asked["sort"]:
-                search = search.sort(*asked["sort"])
-            return search.limit(asked["limit"])
+            return _search_of(self._catalog.images, self.question)
         except (LookupError, TypeError, ValueError) as error:
             raise CorruptCatalogError(
                 f"the frozen question {self.name!r} cannot be read: {error}; its ids are still there"
@@ -316,6 +311,35 @@ def _checked_name(name: object) -> str:
             f"a question is frozen under a name of at most {_LONGEST_NAME} characters, not {name!r:.300}"
         )
     return name
+
+
+def check_questions(connection: sqlite3.Connection) -> Iterator[Problem]:
+    """Yield the questions that no search can be made of."""
+    for name in frozen.names(connection):
+        found = frozen.head(connection, name)
+        try:
+            if found is not None:
+                from_microseconds(found.frozen)
+                _search_of(Image.search(), _question_of(found))
+        except (LookupError, TypeError, ValueError, CorruptCatalogError) as error:
+            yield Problem(ProblemKind.FROZEN, FREEZE_AGAIN, name, expected="a search", found=str(error))
+
+
+def _search_of(images: ImageSearch, asked: Mapping[str, Any]) -> ImageSearch:
+    """Return the search of a question.
+
+    Raises
+    ------
+    LookupError, TypeError, ValueError
+        If it has none.
+    """
+    if asked["where"] is not None:
+        images = images.filter(Expression.parse(asked["where"]))
+    if asked["text"] is not None:
+        images = images.find_text(asked["text"])
+    if asked["sort"]:
+        images = images.sort(*asked["sort"])
+    return images.limit(asked["limit"])
 
 
 def _question_of(found: FrozenHead) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
@@ -17,6 +16,7 @@ from shapely import count_coordinates
 from localcat.disk.archive import opened_archive, write_archive
 from localcat.disk.data_folder import DataFolder
 from localcat.disk.faults import write_errors
+from localcat.disk.filesystem import bytes_of
 from localcat.disk.names import is_inside, require_usable
 from localcat.disk.paths import absolute
 from localcat.disk.staging import remove_leftovers, staged
@@ -53,8 +53,6 @@ _IMAGE_BYTES = 1_900  # of the rows of an image, and of its entries in the lists
 _INDEX_BYTES = 73_000  # of an index of tiles, and of the beginning of a mosaic: one for each product and CRS
 _SOURCE_BYTES = 450  # of what a mosaic says of a band of an image, or of its mask
 _MOST_CORNERS = 20_000  # of an area that the manifest names; a box around it is enough to say which one it was
-_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
-_SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]i?)?b?\s*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +118,7 @@ def bundle(
     """Write an archive; `Catalog.bundle` says how."""
     target = _new_archive(dest, outside=catalog.file.home().path)
     wish = _wish(catalog, wanted)
-    room = None if wanted.max_bytes is None else _bytes_of(wanted.max_bytes)
+    room = None if wanted.max_bytes is None else bytes_of(wanted.max_bytes, "max_bytes")
     if catalog.database.in_transaction:
         raise BadRequestError("a bundle holds what is committed; make it outside of the transaction")
     layouts = Layouts(catalog, wish)
@@ -208,16 +206,6 @@ def _metres(resolution: Any) -> float:
     if not metres > 0:
         raise BadRequestError(f"resolution is more than nothing, such as 30 or '30m', not {resolution!r}")
     return float(metres)
-
-
-def _bytes_of(value: int | str) -> int:
-    """Return a number of bytes, given as one or as text such as ``"2 GB"``."""
-    match = _SIZE.fullmatch(value) if isinstance(value, str) else None
-    if match is not None:
-        return round(float(match[1]) * _UNITS[(match[2] or "").lower()])
-    if isinstance(value, bool) or not isinstance(value, int) or value <= 0:
-        raise BadRequestError(f"max_bytes is a number of bytes, or text such as '2 GB' or '700 MiB', not {value!r}")
-    return value
 
 
 def _searched(catalog: Backend, search: ImageSearch | None, wish: Wish) -> ImageSearch:

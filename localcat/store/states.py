@@ -5,20 +5,28 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
 
 from localcat.disk.system import login
+from localcat.errors import CorruptCatalogError
 from localcat.store import stamps
 from localcat.store.clauses import Parameter
 from localcat.store.file.connection import StampedConnection
 from localcat.store.query.columns import column
 from localcat.timestamps import now_microseconds
 
+if TYPE_CHECKING:
+    from localcat.store.file.database import Database
+
 What: TypeAlias = Literal["changed", "deleted", "restored"]
 
-MOST_BYTES: Final = 64 * 2**20  # of all states; the oldest go first
-LONGEST: Final = 365 * 86_400 * 1_000_000  # microseconds that states are kept
 SINCE_KEY: Final = "history_since"  # in the table meta
+LIMITS: Final = {"history_days": 365, "history_bytes": 64 * 2**20, "history_files_days": 0}
+"""The settings in the table meta that bound the history, and what they are in a catalog that does not say."""
+
+_LAST_KEY: Final = "history_last"  # in the table meta: the number of the last change, if none is left
+_MOST_DAYS, _MOST_DIGITS = 99_999 * 365, 18  # of limits
+_DAY: Final = 86_400 * 1_000_000  # microseconds
 
 _FILES = "files"  # in a state of an image: the rows of image_file, as JSON
 _SOURCES = "sources"  # in a state of an image whose row is deleted: the rows of image_source
@@ -106,9 +114,10 @@ def _write(
             {name: value for name, value in state.items() if value is not None and name not in _NOT_IN_A_STATE}
         )
     written = connection.execute(
-        "INSERT INTO history (kind, uid, what, at, by, replica, counter, state, bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, "
-        "coalesce((SELECT bytes FROM history ORDER BY id DESC LIMIT 1), 0) + ?)",
-        (kind, uid, what, now_microseconds(), login(), *own, text, len(text or "")),
+        "INSERT INTO history (id, kind, uid, what, at, by, replica, counter, state, bytes) VALUES ("
+        "coalesce((SELECT max(id) FROM history), (SELECT CAST(value AS INTEGER) FROM meta WHERE key = ?), 0) + 1, "
+        "?, ?, ?, ?, ?, ?, ?, ?, coalesce((SELECT bytes FROM history ORDER BY id DESC LIMIT 1), 0) + ?)",
+        (_LAST_KEY, kind, uid, what, now_microseconds(), login(), *own, text, len(text or "")),
     )
     if (written.lastrowid or 0) % _BETWEEN_TRIMS == 0:
         trim(connection)
@@ -184,6 +193,12 @@ def entries(
     return [Entry(*row) for row in found]
 
 
+def some(connection: sqlite3.Connection, number: int, most: int) -> list[Entry]:
+    """Return the next entries behind a number that have a state in JSON, the first one first."""
+    found = connection.execute(f"{_ENTRY} WHERE id > ? AND json_valid(state) ORDER BY id LIMIT ?", (number, most))
+    return [Entry(*row) for row in found]
+
+
 def entry(connection: sqlite3.Connection, number: int) -> Entry | None:
     """Return an entry; None if there is none, or none any more."""
     found = connection.execute(f"{_ENTRY} WHERE id = ?", (number,)).fetchone()
@@ -214,38 +229,113 @@ def first_after(connection: sqlite3.Connection, moment: int) -> list[Entry]:
 
 
 def complete_since(connection: sqlite3.Connection) -> int:
-    """Return since when the history is complete; microseconds since 1970 in UTC."""
-    return int(connection.execute("SELECT value FROM meta WHERE key = ?", (SINCE_KEY,)).fetchone()[0])
+    """Return since when the history is complete; microseconds since 1970 in UTC.
+
+    Raises
+    ------
+    CorruptCatalogError
+        If the catalog does not say so, or no number.
+    """
+    found = connection.execute("SELECT value FROM meta WHERE key = ?", (SINCE_KEY,)).fetchone()
+    try:
+        return int(found[0])
+    except (TypeError, ValueError) as error:
+        stated = None if found is None else found[0]
+        raise CorruptCatalogError(
+            f"since when the history is complete is damaged ({SINCE_KEY} is {stated!r:.40}); "
+            "Catalog.forget_history(...) with a moment of the past begins it again"
+        ) from error
 
 
 # Bounds
 
 
-def trim(connection: sqlite3.Connection, *, before: int | None = None, most_bytes: int = MOST_BYTES) -> int:
+class Limits(NamedTuple):
+    """How much of the past a catalog keeps; the settings of `LIMITS`, in their order."""
+
+    days: int  # that changes are kept
+    max_bytes: int  # of what objects were, in all changes together
+    files_days: int  # that the files of what is changed or deleted are kept
+
+
+def limits(connection: sqlite3.Connection) -> Limits:
+    """Return how much of the past a catalog keeps; of a setting that is damaged, what it is by default."""
+    found = dict(connection.execute("SELECT key, value FROM meta WHERE key GLOB 'history_*'"))
+    days, size, files = (int(found[key]) if is_limit(found.get(key)) else usual for key, usual in LIMITS.items())
+    return Limits(min(days, _MOST_DAYS), size, min(files, _MOST_DAYS))
+
+
+def is_limit(stored: object) -> bool:
+    """Return whether a setting of `LIMITS` is what `set_limits` writes."""
+    return isinstance(stored, str) and stored.isdecimal() and len(stored) < _MOST_DIGITS
+
+
+def set_limits(connection: sqlite3.Connection, chosen: Limits) -> None:
+    """Set how much of the past a catalog keeps."""
+    pairs = zip(LIMITS, map(str, chosen), strict=True)
+    connection.executemany("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", pairs)
+
+
+def forget(database: Database, *, before: int | None = None) -> int:
+    """Remove what is beyond the limits, or was changed before a time, and return how many changes that were.
+
+    It is done in steps for which nobody waits long.
+
+    Parameters
+    ----------
+    database : Database
+        Of the catalog.
+    before : int, optional
+        In microseconds since 1970 in UTC; by default as the limits say.
+    """
+    total = 0
+    while True:
+        with database.write() as transaction:
+            connection = transaction.connection
+            oldest = now_microseconds() - limits(connection).days * _DAY if before is None else before
+            gone = trim(connection, before=oldest)
+            if before is not None and not gone:
+                _begin(connection, before)
+        total += gone
+        if not gone:
+            return total
+
+
+def trim(connection: sqlite3.Connection, *, before: int = 0) -> int:
     """Remove some of the oldest entries if there are too many; return how many, so that a caller can go on.
 
     Parameters
     ----------
     connection : sqlite3.Connection
         Inside a write transaction.
-    before : int, optional
-        What was changed before then goes, whatever its size; microseconds since 1970 in UTC.
-    most_bytes : int
-        How large all states together may be.
+    before : int
+        What was changed before then goes, and all that was written before that, whatever its size; microseconds since
+        1970 in UTC.
     """
-    (last,) = connection.execute(
-        "SELECT max(bytes) FROM (SELECT bytes FROM history ORDER BY id DESC LIMIT 1)"
-    ).fetchone()
+    most_bytes = limits(connection).max_bytes
+    last, total = connection.execute("SELECT id, bytes FROM history ORDER BY id DESC LIMIT 1").fetchone() or (0, 0)
+    (until,) = connection.execute("SELECT coalesce(max(id), 0) FROM history WHERE at < ?", (before,)).fetchone()
     gone, newest = [], 0
     for number, at, there in connection.execute("SELECT id, at, bytes FROM history ORDER BY id LIMIT ?", (_AT_ONCE,)):
-        if last - there < most_bytes and not (before is not None and at < before):
+        if total - there < most_bytes and number > until:
             break
         newest = max(newest, at)
         gone.append(number)
     if gone:
         connection.execute("DELETE FROM history WHERE id <= ?", (gone[-1],))
-        connection.execute("UPDATE meta SET value = max(CAST(value AS INTEGER), ?) WHERE key = ?", (newest, SINCE_KEY))
+        _begin(connection, newest)
+    if gone and gone[-1] == last:  # no later change gets a number that one had
+        connection.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (_LAST_KEY, str(last)))
     return len(gone)
+
+
+def _begin(connection: sqlite3.Connection, moment: int) -> None:
+    """Say that the history is complete since a moment, which is now if a clock once was ahead of it."""
+    connection.execute(
+        "INSERT INTO meta (key, value) VALUES (?, ?) "
+        "ON CONFLICT (key) DO UPDATE SET value = max(CAST(value AS INTEGER), CAST(excluded.value AS INTEGER))",
+        (SINCE_KEY, str(min(moment, now_microseconds()))),
+    )
 
 
 # Files
@@ -259,9 +349,11 @@ def release_files(connection: sqlite3.Connection, hrefs: Sequence[str]) -> list[
     list of str
         Those to be unlinked after the commit: all, unless the history keeps them for a while.
     """
-    microseconds = connection.keeps_files if isinstance(connection, StampedConnection) else 0
-    if microseconds:
-        until = now_microseconds() + microseconds
+    days = connection.keeps_files_days if isinstance(connection, StampedConnection) else 0
+    if days is None and hrefs:
+        days = limits(connection).files_days
+    if days:
+        until = now_microseconds() + days * _DAY
         connection.executemany(
             "INSERT INTO kept_file (href, until) VALUES (?, ?) ON CONFLICT (href) DO UPDATE SET until = excluded.until",
             ((href, until) for href in hrefs),

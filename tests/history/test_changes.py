@@ -10,7 +10,6 @@ import pytest
 
 from localcat import Band, Catalog, Image, Product
 from localcat.errors import BadRequestError, CorruptCatalogError
-from localcat.store import rows, states
 from tests.small_catalog import make_product, new_image, spectral, upload
 
 
@@ -143,17 +142,3 @@ def test_old_changes_are_forgotten_and_the_past_with_them(catalog: Catalog) -> N
         db.execute("UPDATE history SET at = 1 WHERE id = 1")
     catalog.gc()
     assert [change.number for change in catalog.history()] == [2]
-
-
-def test_the_history_is_bounded(catalog: Catalog) -> None:
-    with catalog.database.write() as transaction:
-        connection = transaction.connection
-        for fraction in range(5):
-            connection.execute("UPDATE image SET counter = NULL")
-            rows.update(connection, "image", 1, {"cloud_fraction": fraction / 10})
-        since = states.complete_since(connection)
-        sizes = [len(str(entry.state)) for entry in states.entries(connection)]  # the last one first
-        assert states.trim(connection, most_bytes=sum(sizes[:3])) == 2
-        assert [entry.number for entry in states.entries(connection)] == [5, 4, 3]
-        assert states.complete_since(connection) > since
-        assert states.trim(connection, most_bytes=sum(sizes[:3])) == 0

@@ -15,7 +15,7 @@ import localcat
 from localcat.cli.choosing import Choice, require_choice, takes_images
 from localcat.cli.door import Failure, command, say
 from localcat.cli.opening import object_of, opened
-from localcat.cli.output import Output, prints
+from localcat.cli.output import Output, print_json, prints
 
 if TYPE_CHECKING:
     from localcat import Catalog
@@ -250,6 +250,35 @@ def history_command(id: str | None, since: str | None, kind: str | None, limit: 
             return
         has_states = out.format in ("json", "nl")
         out.rows((change.to_dict(before=has_states) for change in changes), HISTORY_COLUMNS)
+
+
+@command(
+    "keep-history",
+    examples=("keep-history", "keep-history '2 years' --max-bytes '256 MB'", "keep-history --files '30 days'"),
+)
+@click.argument("changes", required=False)
+@click.option("--max-bytes", metavar="SIZE", help="How large what objects were may be, such as '256 MB'.")
+@click.option("--files", metavar="TIME", help="How long the files of changed and deleted images are kept.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON, times in days.")
+def keep_history_command(changes: str | None, max_bytes: str | None, files: str | None, as_json: bool) -> None:
+    """Set how much of its past the catalog keeps, or show it: changes for the time CHANGES, and the files of images.
+
+    In a new catalog changes are kept for 365 days, and files not at all: `undo` then brings no pixels back.
+    """
+    with opened() as catalog:
+        limits = catalog.keep_history(changes, max_bytes=max_bytes, files=files)
+    if as_json:
+        print_json(limits.to_dict())
+    else:
+        say(str(limits))
+
+
+@command("forget-history", examples=("forget-history 2026-11-01",))
+@click.argument("before")
+def forget_history_command(before: str) -> None:
+    """Forget what was changed before the time BEFORE; what objects are now stays."""
+    with opened() as catalog:
+        say(f"forgotten: {catalog.forget_history(before):,} changes")
 
 
 @command("undo", examples=("undo 17", "undo 17 --together"))

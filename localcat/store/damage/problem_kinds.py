@@ -20,6 +20,9 @@ class ProblemKind(StrEnum):
     FULL_TEXT = "full text"
     TAGS = "tags"  # the table of tags, against the tags of the images
     PROPERTIES = "properties"  # the index of values inside extra_properties, against those
+    STAMPS = "stamps"  # who changed an object last, and that one was deleted, against what else is known
+    HISTORY = "history"  # of changes, and what objects were before
+    FROZEN = "frozen question"
     DATA_FOLDER = "data folder"  # the catalog file was renamed without it
     MISSING_FILE = "missing file"
     WRONG_SIZE = "wrong size"

@@ -19,10 +19,11 @@ from localcat.store import properties
 from localcat.store.damage.pages import Pages, Record
 from localcat.store.file import schema
 
-TABLES: Final = ("product", "band", "image", "image_file", "upload", "upload_event", "frozen", "frozen_image")
+_SINCE_5: Final = ("frozen", "frozen_image", "tombstone", "history")  # as the table "replica"
+TABLES: Final = ("product", "band", "image", "image_file", "upload", "upload_event", *_SINCE_5)
 """What is salvaged, in the order in which rows refer to each other; everything else is made from these."""
 
-_SINCE_5: Final = ("frozen", "frozen_image")  # as the table "replica"
+_KEPT: Final = "kept_file"  # the table, which is an index
 _STAMP: Final = ("replica", "counter")  # added by version 5, behind all other columns
 _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     "INTEGER": (int,),
@@ -67,6 +68,8 @@ class Salvage:
         The keys inside `extra_properties` that have an index; some or all may be missing.
     rows : dict
         By table.
+    kept : dict of str to int
+        Until when each file is kept that only the history needs, in microseconds since 1970, by its path.
     damaged : dict of str to int
         How many spots in the pages of each table could not be read, whether they held rows or not.
     """
@@ -74,6 +77,7 @@ class Salvage:
     settings: dict[str, str] = field(default_factory=dict)
     indexed: list[properties.Path] = field(default_factory=list)
     rows: dict[str, list[SalvagedRow]] = field(default_factory=dict)
+    kept: dict[str, int] = field(default_factory=dict)
     damaged: dict[str, int] = field(default_factory=dict)
 
 
@@ -87,7 +91,7 @@ class _Layout:
     def row(self, record: Record, *, is_certain: bool) -> SalvagedRow | None:
         """Return a record as a row; None if it cannot be one of this table."""
         # A row that was written before its table got the columns of a stamp ends without them.
-        added = sum(name in _STAMP for name, *_ in self.columns)
+        added = len(_STAMP) if tuple(name for name, *_ in self.columns[-len(_STAMP) :]) == _STAMP else 0
         values = (
             (*record.values, *(None,) * added) if len(record.values) == len(self.columns) - added else record.values
         )
@@ -140,6 +144,13 @@ def _salvage(pages: Pages, path: Path) -> Salvage:
         stored = [record.values[1] for record in pages.tree(roots["property_key"]).records if len(record.values) == 2]
         paths = [properties.path_of(text) for text in stored if isinstance(text, str)]
         found.indexed = [path for path in paths if path is not None]
+    if _KEPT in roots:
+        tree = pages.tree(roots[_KEPT])
+        pairs = [record.values for record in tree.records if len(record.values) == 2]
+        found.kept = {href: until for href, until in pairs if isinstance(href, str) and isinstance(until, int)}
+        hurt = len(tree.damaged) + len(tree.records) - len(found.kept)
+    else:
+        hurt = "replica" in roots
     layouts = _layouts()
     for table in TABLES:
         records, damaged = [], 1
@@ -154,6 +165,8 @@ def _salvage(pages: Pages, path: Path) -> Salvage:
             found.damaged[table] = damaged + rows.count(None)
     if found.damaged:
         _add_strays(pages, free, layouts, found)
+    if hurt:
+        found.damaged[_KEPT] = int(hurt)
     if not any(found.rows.values()) and not {"image", "product"} <= roots.keys():
         raise CorruptCatalogError(f"nothing of a catalog can be recognised in '{path}'; restore it from a backup")
     return found

@@ -61,8 +61,8 @@ class OpenOptions:
         Seconds to wait for other programs; by default 60 for a catalog that may be written to, else 10.
     spatialite : bool
         Whether the SQL of users may call SpatiaLite's functions; such a catalog is only read.
-    keep_history : int
-        For how many days the files of what is changed or deleted are kept.
+    keep_history : int, optional
+        For how many days the files of what is changed or deleted are kept; by default as the catalog says.
     """
 
     read_only: bool = False
@@ -71,7 +71,7 @@ class OpenOptions:
     journal: Journal = "delete"
     timeout: float | None = None
     spatialite: bool = False
-    keep_history: int = 0
+    keep_history: int | None = None
 
     def __post_init__(self) -> None:
         if self.journal not in ("delete", "wal"):
@@ -91,14 +91,14 @@ class OpenOptions:
         journal: Journal,
         timeout: float | None,
         spatialite: bool = False,
-        keep_history: object = "0 days",
+        keep_history: object = None,
     ) -> Self:
         """Return the options that a caller gave, the folders as absolute paths."""
         roots: Any = allowed_roots
         if isinstance(roots, str | bytes | os.PathLike) or not isinstance(roots, Iterable | None):
             raise BadRequestError(f"allowed_roots are several folders, as a list, not {roots!r}")
         resolved = None if roots is None else tuple(absolute(root) for root in roots)
-        kept = days_of(keep_history, "keep_history")
+        kept = None if keep_history is None else days_of(keep_history, "keep_history")
         return cls(read_only or spatialite, trusted, resolved, journal, timeout, spatialite, kept)
 
     @property
@@ -148,15 +148,15 @@ class StampedConnection(sqlite3.Connection):
         The row of its replica.
     entries_before : int
         The last row of the table ``history`` from before the transaction.
-    keeps_files : int
-        For how many microseconds the files of what is changed or deleted are kept.
+    keeps_files_days : int, optional
+        For how many days the files of what is changed or deleted are kept; None if the catalog says so.
     """
 
     lease: Lease | None = None
     stamp: Lease | None = None
     stamp_row: int = 0
     entries_before: int = 0
-    keeps_files: int = 0
+    keeps_files_days: int | None = None
 
     def commit_stamp(self) -> None:
         """Remember, after a COMMIT, what this process did last."""
@@ -182,7 +182,7 @@ def lease_of(identity: tuple[int, int]) -> Lease:
 def connect(path: Path, mode: Mode, options: OpenOptions, *, durable: bool = True) -> StampedConnection:
     """Open a connection as `connect_as` does, which may change objects."""
     connection = connect_as(StampedConnection, path, mode, options, durable=durable)
-    connection.keeps_files = options.keep_history * 86_400 * 1_000_000
+    connection.keeps_files_days = options.keep_history
     return connection
 
 

@@ -110,3 +110,18 @@ def test_history_shows_changes_and_undo_takes_them_back(kept: Catalog) -> None:
     assert complaint("undo", "77", catalog=kept).startswith(
         "there is no change 77 in the history; `localcat history` lists what is kept"
     )
+
+
+def test_how_long_the_past_is_kept_is_set_and_shown(kept: Catalog) -> None:
+    assert run("keep-history", catalog=kept) == "changes 365 days, 67,108,864 bytes at most; files 0 days\n"
+    run("keep-history", "2 years", "--files", "30 days", catalog=kept)
+    assert json.loads(run("keep-history", "--max-bytes", "1 MB", "--json", catalog=kept)) == {
+        "changes": 730,
+        "max_bytes": 1_000_000,
+        "files": 30,
+    }
+    run("delete", "guide:a", "--yes", catalog=kept)
+    run("undo", "1", catalog=kept)
+    assert Image.get("acme:guide:a", catalog=kept).ndarray("blue").shape == (1, 64, 48)
+    assert run("forget-history", "2020-01-01", catalog=kept) == "forgotten: 0 changes\n"
+    assert complaint("forget-history", "2999-01-01", catalog=kept).startswith("2999-01-01T00:00:00+00:00 is still to")
