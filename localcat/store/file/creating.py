@@ -37,9 +37,7 @@ def create(
         with sqlite_errors(path):
             connection = connect(temporary, "rwc", options, durable=durable)
             try:
-                connection.execute("BEGIN IMMEDIATE")
                 schema.create(connection, settings, versions)
-                connection.execute("COMMIT")
             finally:
                 connection.close()
         reached("catalog written")
