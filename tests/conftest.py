@@ -12,18 +12,18 @@ from typing import Any
 
 import numpy
 import pytest
-from hypothesis import HealthCheck, settings
 
 from localcat import Catalog, Product
 from localcat.disk import system
+from tests.drawing import register_profiles
 from tests.real_data import RASTERS
 from tests.small_catalog import META, PIXELS, fill_guide, make_guide
 from tests.systems import EMULATED
 
+TESTS = Path(__file__).resolve().parent
 collect_ignore = ["downstream"]  # projects of others, which tests/testing/ runs
 
-settings.register_profile("localcat", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("localcat")
+register_profiles()
 
 _REFUSED = {"socket.connect", "socket.sendto", "socket.sendmsg", "socket.getaddrinfo", "socket.gethostbyname"}
 
@@ -35,6 +35,27 @@ def _refuse_the_network(event: str, arguments: tuple[Any, ...]) -> None:
 
 _LOCAL = getattr(socket, "AF_UNIX", None)  # between processes of one machine
 sys.addaudithook(_refuse_the_network)
+
+
+LONGEST = [
+    *("search/test_nearest.py", "testing/test_plugin.py", "cli/test_terminal.py", "test_documents.py"),
+    *("cli/test_field_day.py", "interop/test_pgstac.py", "models/test_typing.py", "serve/test_real_clients.py"),
+    *(
+        "rasters/test_datums.py",
+        "rasters/test_wraparound.py",
+        "interop/test_geoparquet_in.py",
+        "models/test_stateful.py",
+    ),
+    *("search/test_oracle.py", "earth/test_ground.py", "rasters/test_read.py", "sharing/test_merge.py"),
+]
+"""Files that take more than ten seconds. They begin, so that at the end no process waits for one of them."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files first that take longest."""
+    longest = {TESTS / name: position for position, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: longest.get(item.path, len(longest)))
 
 
 def pytest_report_header() -> str:

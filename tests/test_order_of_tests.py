@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,11 @@ from localcat import errors
 
 TESTS = Path(__file__).resolve().parent
 PACKAGE = Path(localcat.__file__).parent
-MODULES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(TESTS.rglob("test_*.py"))}
+
+
+@functools.cache
+def modules() -> dict[Path, ast.Module]:
+    return {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(TESTS.rglob("test_*.py"))}
 
 
 def test_folders_are_named_like_the_rooms() -> None:
@@ -22,7 +27,7 @@ def test_folders_are_named_like_the_rooms() -> None:
 
 def test_a_test_module_imports_helpers_alone() -> None:
     found = []
-    for path, tree in MODULES.items():
+    for path, tree in modules().items():
         imported = [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
         others = [name for name in imported if ".test_" in name]
         if path.parent.name != "campaigns":
@@ -45,7 +50,7 @@ def test_errors_of_ours_are_recognised_by_their_words() -> None:
     ours = {name for name in vars(errors) if name.endswith("Error")}
     wordless = [
         f"{path.relative_to(TESTS)}:{call.lineno}"
-        for path, tree in MODULES.items()
+        for path, tree in modules().items()
         for call, is_named in raising(tree)
         if not is_named and not any(keyword.arg == "match" for keyword in call.keywords)
         if {node.id for node in ast.walk(call) if isinstance(node, ast.Name)} & ours

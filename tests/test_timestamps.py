@@ -19,6 +19,7 @@ from localcat.timestamps import (
     many_from_microseconds,
     to_microseconds,
 )
+from tests.drawing import examples
 
 SECOND = 1_000_000  # microseconds
 
@@ -203,7 +204,7 @@ def test_a_time_in_a_damaged_file_that_is_no_number_is_refused(stored: object) -
 
 
 @given(st.integers(EARLIEST, LATEST))
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 def test_moments_come_back(microseconds):
     moment = from_microseconds(microseconds)
     assert moment.tzinfo is UTC
@@ -214,7 +215,7 @@ def test_moments_come_back(microseconds):
 
 
 @given(st.datetimes(), st.integers(-1439, 1439))
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_an_offset_says_how_far_ahead_the_clock_is(moment, minutes):
     naive = to_microseconds(moment)
     wanted = naive - minutes * 60 * SECOND
@@ -285,7 +286,7 @@ def written_clocks(draw):
 
 
 @given(written_days(), st.none() | written_clocks(), st.sampled_from(OFFSETS))
-@settings(derandomize=True, max_examples=1000, deadline=None)
+@settings(derandomize=True, max_examples=examples(1000), deadline=None)
 def test_every_form_with_one_reading_is_read(written, clock, offset):
     text, day = written
     wanted = (day - date(1970, 1, 1)).days * 86_400 * SECOND
@@ -303,7 +304,7 @@ def test_every_form_with_one_reading_is_read(written, clock, offset):
     st.booleans(),
     st.sampled_from(["", " 10:30", "T10:30:00Z"]),
 )
-@settings(derandomize=True, max_examples=300, deadline=None)
+@settings(derandomize=True, max_examples=examples(300), deadline=None)
 def test_numbers_that_begin_with_day_or_month_are_refused(day, separator, is_american, is_short, clock):
     parts = [str(day.month), str(day.day)] if is_american else [f"{day.day:02d}", f"{day.month:02d}"]
     text = separator.join([*parts, f"{day.year % 100:02d}" if is_short else f"{day.year:04d}"])
@@ -312,7 +313,7 @@ def test_numbers_that_begin_with_day_or_month_are_refused(day, separator, is_ame
 
 
 @given(written_days(), written_days(), st.sampled_from(["/", " / ", "--", "/.."]))
-@settings(derandomize=True, max_examples=200, deadline=None)
+@settings(derandomize=True, max_examples=examples(200), deadline=None)
 def test_a_span_of_time_is_refused(first, last, between):
     for text in (f"{first[0]}{between}{'' if '.' in between else last[0]}", f"../{first[0]}"):
         with pytest.raises(BadRequestError, match="not a timestamp"):
@@ -329,7 +330,7 @@ pieces = st.sampled_from([*NUMERIC, *WORDS, *":-/.,+' ()"])
 @example("Jan 99999999999999999999")
 @example("10:00:00.1.1")
 @example("\ud800")
-@settings(max_examples=2000)
+@settings(max_examples=examples(2000))
 def test_any_text_is_a_moment_or_refused(text):
     try:
         microseconds = to_microseconds(text)

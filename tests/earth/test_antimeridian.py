@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 
 from localcat.earth.geometry import as_geometry, footprint_box
 from localcat.errors import GeometryWarning
+from tests.drawing import examples
 
 ROUNDING = 1e-7  # degrees; to which the package rounds the latitudes where it cuts
 Ring = list[tuple[float, float]]
@@ -54,7 +55,7 @@ def assert_same(found: Any, wanted: Any) -> None:
     assert found.symmetric_difference(shapely.make_valid(wanted)).area <= ROUNDING * found.length
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(
     place=st.tuples(st.floats(150, 210), st.floats(-70, 70)),
     size=st.tuples(st.floats(2, 85), st.floats(2, 18)),
@@ -77,7 +78,7 @@ def test_rings_across_the_antimeridian(place: Any, size: Any, corners: dict[int,
     assert footprint_box(found) == pytest.approx((west - turns, east - turns, south, north), abs=ROUNDING)
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(
     longitudes=st.sets(degrees, min_size=4, max_size=12),
     latitudes=st.lists(st.floats(50, 88), min_size=12, max_size=12),
@@ -100,7 +101,7 @@ def test_rings_around_a_pole(
     assert found.covers(shapely.Point(0, 90 * sign))
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(
     middle=st.tuples(st.floats(160, 200), st.floats(-60, 60)),
     corners=st.dictionaries(degrees, shares, min_size=4, max_size=9),

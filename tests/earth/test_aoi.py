@@ -19,6 +19,7 @@ from shapely.geometry import Point, box, mapping, shape
 
 from localcat.earth.contexts import AOI, UNSET, Grid
 from localcat.errors import BadRequestError, GeoContextWarning, InvalidCRSError, InvalidGeometryError
+from tests.drawing import examples
 
 UTM_TILE = (499980.0, 4490220.0, 609780.0, 4600020.0)  # a Sentinel-2 tile of 10980 x 10980 pixels of 10 m
 NEW_YORK = box(-74.2, 40.6, -73.8, 41.0)
@@ -495,7 +496,7 @@ boxes = st.tuples(st.floats(-84, -70), st.floats(-79, 79), st.floats(0.01, 6), s
 )  # around UTM zone 18
 
 
-@settings(derandomize=True, deadline=None, max_examples=60)
+@settings(derandomize=True, deadline=None, max_examples=examples(60))
 @given(bounds=boxes, resolution=st.sampled_from([10, 30, 99.5, 1000]), align=st.booleans())
 def test_the_grid_covers_the_bounds(bounds: tuple[float, float, float, float], resolution: float, align: bool) -> None:
     grid = AOI(bounds=bounds, crs="EPSG:32618", resolution=resolution, align_pixels=align).grid()

@@ -14,6 +14,7 @@ from shapely.geometry import LineString, Point, Polygon, box, shape
 from localcat.earth.contexts import AOI, DLTile, dltile
 from localcat.earth.contexts.utm import to_utm
 from localcat.errors import BadRequestError, GeoContextWarning, InvalidGeometryError
+from tests.drawing import examples
 
 WISCONSIN = DLTile.from_key("2048:16:30.0:15:3:80")
 SAN_FRANCISCO = Polygon(
@@ -380,7 +381,7 @@ def test_keys_come_back(tilesize: int, pad: int, resolution: float, zone: int, t
     assert DLTile.from_key(tile.key).key == tile.key
 
 
-@settings(derandomize=True, deadline=None, max_examples=60)
+@settings(derandomize=True, deadline=None, max_examples=examples(60))
 @given(lat=lats, lon=lons, resolution=resolutions, tilesize=st.integers(1, 2048), pad=st.integers(0, 9))
 def test_a_tile_holds_the_point_it_was_made_for(
     lat: float, lon: float, resolution: float, tilesize: int, pad: int
@@ -396,14 +397,14 @@ def test_a_tile_holds_the_point_it_was_made_for(
     assert min_y - 1e-6 <= y <= max_y + 1e-6
 
 
-@settings(derandomize=True, deadline=None, max_examples=60)
+@settings(derandomize=True, deadline=None, max_examples=examples(60))
 @given(lat=lats, lon=lons, resolution=resolutions, pixel=st.tuples(st.integers(0, 299), st.integers(0, 299)))
 def test_pixels_come_back(lat: float, lon: float, resolution: float, pixel: tuple[int, int]) -> None:
     tile = DLTile.from_latlon(lat, lon, resolution, 256, 22)
     assert tile.latlon_to_rowcol(*tile.rowcol_to_latlon(*pixel)) == pixel
 
 
-@settings(derandomize=True, deadline=None, max_examples=40)
+@settings(derandomize=True, deadline=None, max_examples=examples(40))
 @given(lat=st.floats(-75, 75), lon=st.floats(-179, 178), width=st.floats(0.01, 1), height=st.floats(0.01, 1))
 def test_every_point_of_a_shape_is_in_one_of_its_tiles(lat: float, lon: float, width: float, height: float) -> None:
     tiles = DLTile.from_shape((lon, lat, lon + width, lat + height), 30, 1000, 0, keys_only=True)

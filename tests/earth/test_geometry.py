@@ -22,6 +22,7 @@ from localcat.earth.geometry import (
     to_wkb,
 )
 from localcat.errors import CorruptCatalogError, GeometryWarning, InvalidGeometryError, LocalcatWarning
+from tests.drawing import examples
 from tests.earth.shapes import HEXAGON, SQUARE, SQUARE_JSON, Interface, read_across
 from tests.random_catalogs import shapes
 
@@ -262,7 +263,7 @@ def test_a_long_edge_of_a_line_crosses_the_antimeridian_and_says_so():
 
 
 @given(shapes())
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_a_usable_geometry_stays_what_it_is(shape):
     assert shape.is_valid
     assert not shape.is_empty
@@ -427,7 +428,7 @@ nested = st.recursive(
 
 
 @given(kinds, nested | st.lists(st.lists(positions, min_size=3, max_size=6), min_size=1, max_size=2))
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 def test_any_json_is_a_geometry_or_refused(kind, coordinates):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", GeometryWarning)
@@ -444,7 +445,7 @@ rings = st.lists(st.tuples(near, st.floats(-90, 90) | st.sampled_from([-90.0, 90
 
 
 @given(rings, st.lists(rings, max_size=2))
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 def test_any_ring_is_a_geometry_or_refused(shell, holes):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", GeometryWarning)

@@ -17,6 +17,7 @@ from localcat.earth.crs import parse_crs
 from localcat.earth.ground import ground_of
 from localcat.errors import InvalidGeometryError, RasterError
 from localcat.rasters.files.footprint import footprint
+from tests.drawing import examples
 from tests.map_grids import GRIDS, LARGER_THAN_THE_MAP, Places, X, Y, grid_between
 
 WORLD = shapely.box(-180, -90, 180, 90)
@@ -139,7 +140,7 @@ def test_a_hole_stays_a_hole():
     st.floats(10, 300_000),
     st.floats(0, 90),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_the_middle_and_the_corners_of_any_tile_of_utm_are_in_its_footprint(zone, is_south, x, y, size, angle):
     crs = CRS.from_epsg((32700 if is_south else 32600) + zone)
     along, across = size * math.cos(math.radians(angle)), size * math.sin(math.radians(angle))

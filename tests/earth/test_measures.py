@@ -23,6 +23,7 @@ from localcat.earth.geometry import (
     search_boxes,
 )
 from localcat.errors import InvalidGeometryError
+from tests.drawing import examples
 from tests.earth.shapes import SQUARE
 from tests.random_catalogs import SPECIAL_SHAPES, shapes
 
@@ -47,7 +48,7 @@ def test_the_boxes_of_special_shapes():
 
 
 @given(shapes(), shapes())
-@settings(max_examples=1000)
+@settings(max_examples=examples(1000))
 def test_no_overlap_is_missed(footprint, area):
     meets = any(shapely.intersects(translate(footprint, turn), area) for turn in (-360, 0, 360))
     meets = meets or bool(set(poles_of(footprint)) & set(poles_of(area)))
@@ -57,7 +58,7 @@ def test_no_overlap_is_missed(footprint, area):
 
 
 @given(shapes(), st.sampled_from(SPECIAL_SHAPES))
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 def test_many_footprints_are_read_as_one_is(shape, special):
     values = [shape, None, special, shapely.Point(), shapely.force_3d(shape, 1), "no geometry"]
     one, none, other, *errors = as_footprints(values)

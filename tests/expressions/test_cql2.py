@@ -30,6 +30,7 @@ from localcat.expressions.nodes import (
 from localcat.expressions.properties import Expression
 from localcat.expressions.properties import properties as p
 from localcat.timestamps import from_microseconds, to_microseconds
+from tests.drawing import examples
 from tests.strategies import THING, expressions, things
 
 
@@ -150,7 +151,7 @@ def normal(node: Node) -> Node:
 
 
 @given(expression=expressions(), thing=things())
-@settings(derandomize=True, max_examples=400, deadline=None)
+@settings(derandomize=True, max_examples=examples(400), deadline=None)
 def test_any_expression_comes_back(expression, thing):
     def answer(one):
         return evaluate(one.node, THING, lambda ref: thing[ref.attribute])
@@ -168,7 +169,7 @@ def test_any_expression_comes_back(expression, thing):
 
 
 @given(st.text(alphabet="'\\a\" %_\n", max_size=6))
-@settings(derandomize=True, max_examples=300, deadline=None)
+@settings(derandomize=True, max_examples=examples(300), deadline=None)
 def test_a_text_comes_back_or_is_refused(value):
     expression = p.x == value
     assert Expression.from_cql2(expression.to_cql2_json()) == expression
@@ -336,7 +337,7 @@ def test_other_names_are_understood(text, expression):
 
 
 @given(st.floats(0, 1) | st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**63), 2**63 - 1))
-@settings(derandomize=True, max_examples=500, deadline=None)
+@settings(derandomize=True, max_examples=examples(500), deadline=None)
 def test_a_fraction_comes_back_exactly(value):
     expression = p.cloud_fraction >= value
     again = Expression.from_cql2(json.loads(json.dumps(expression.to_cql2_json())))
@@ -458,7 +459,7 @@ def test_what_has_no_form_is_refused(expression, message):
 
 
 @given(st.text(alphabet="x1'\"() =<>NOTAND.,%\\-[]\n", max_size=20))
-@settings(derandomize=True, max_examples=500, deadline=None)
+@settings(derandomize=True, max_examples=examples(500), deadline=None)
 def test_any_text_is_read_or_refused(source):
     try:
         expression = Expression.from_cql2(source)
@@ -479,7 +480,7 @@ json_values = st.recursive(
 
 
 @given(json_values)
-@settings(derandomize=True, max_examples=500, deadline=None)
+@settings(derandomize=True, max_examples=examples(500), deadline=None)
 def test_any_json_is_read_or_refused(value):
     for read in (Expression.from_cql2, Expression.parse):
         if isinstance(value, str):

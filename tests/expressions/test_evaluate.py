@@ -15,6 +15,7 @@ from localcat.expressions.nodes import And, AnyOf, Comparison, IsNotNull, IsNull
 from localcat.expressions.properties import Expression
 from localcat.expressions.properties import properties as p
 from localcat.timestamps import to_microseconds
+from tests.drawing import examples
 from tests.strategies import THING, nodes, things
 
 
@@ -95,7 +96,7 @@ def sqlite() -> Iterator[sqlite3.Connection]:
 
 # Of values inside mappings, tests/json_conditions.py has the answers one by one.
 @given(node=nodes(Fields("Thing", [THING[name] for name in THING if name != "extra_properties"])))
-@settings(derandomize=True, max_examples=300, deadline=None)
+@settings(derandomize=True, max_examples=examples(300), deadline=None)
 def test_python_and_sqlite_agree(sqlite, node):
     params: list[Any] = []
     text = sql(node, params)
@@ -106,7 +107,7 @@ def test_python_and_sqlite_agree(sqlite, node):
 
 
 @given(things())
-@settings(derandomize=True, max_examples=50, deadline=None)
+@settings(derandomize=True, max_examples=examples(50), deadline=None)
 def test_drawn_things_can_be_filtered(thing):
     assert (p.product_id == thing["product_id"]).evaluate(Thing(**thing))
 

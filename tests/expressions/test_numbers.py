@@ -15,6 +15,7 @@ from localcat import Band, File, Image, ProcessingStepAttribute, Product, Resolu
 from localcat.errors import AttributeValidationError, BadRequestError
 from localcat.expressions.numbers import number, plain
 from localcat.expressions.properties import properties as p
+from tests.drawing import examples
 
 
 class Level(enum.IntEnum):
@@ -155,7 +156,7 @@ ODD = st.sampled_from(
 
 
 @given(ODD, st.sampled_from(["area", "x_pixels", "name", "acquired", "tags", "cs_code"]))
-@settings(derandomize=True, max_examples=200, deadline=None)
+@settings(derandomize=True, max_examples=examples(200), deadline=None)
 def test_any_value_is_taken_or_refused_by_us(value, name):
     attribute = getattr(Image, name)
     for use in (lambda: attribute.coerce(value), lambda: attribute.bind((getattr(p, name) == value).node.value)):

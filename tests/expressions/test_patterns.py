@@ -7,6 +7,7 @@ from hypothesis import given, settings
 
 from localcat.errors import BadRequestError
 from localcat.expressions.patterns import MAX_PATTERN, like_matches
+from tests.drawing import examples
 from tests.strategies import odd_texts, patterns
 
 
@@ -19,14 +20,14 @@ def sqlite() -> Iterator[sqlite3.Connection]:
 
 
 @given(text=odd_texts, pattern=patterns)
-@settings(derandomize=True, max_examples=800, deadline=None)
+@settings(derandomize=True, max_examples=examples(800), deadline=None)
 def test_patterns_match_as_in_sqlite(sqlite, text, pattern):
     (expected,) = sqlite.execute(r"SELECT ? LIKE ? ESCAPE '\'", (text, pattern)).fetchone()
     assert like_matches(text, pattern) is bool(expected)
 
 
 @given(text=odd_texts, pattern=patterns)
-@settings(derandomize=True, max_examples=800, deadline=None)
+@settings(derandomize=True, max_examples=examples(800), deadline=None)
 def test_folding_folds_both_sides(sqlite, text, pattern):
     row = sqlite.execute(r"SELECT ? LIKE ? ESCAPE '\'", (text.casefold(), pattern.casefold())).fetchone()
     assert like_matches(text, pattern, fold=True) is bool(row[0])

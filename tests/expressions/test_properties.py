@@ -15,6 +15,7 @@ from localcat.errors import BadRequestError, UnknownPropertyError
 from localcat.expressions.nodes import MAX_DEPTH, And, AnyOf, Comparison, Not, Op, Or, Ref, check_size
 from localcat.expressions.properties import Expression, Properties, Property
 from localcat.expressions.properties import properties as p
+from tests.drawing import examples
 from tests.strategies import expressions
 
 UTC = datetime.UTC
@@ -63,7 +64,7 @@ def test_an_expression_reads_as_the_code_that_makes_it(expression, text):
 
 
 @given(expressions())
-@settings(derandomize=True, max_examples=200, deadline=None)
+@settings(derandomize=True, max_examples=examples(200), deadline=None)
 def test_the_repr_of_any_expression_makes_it_again(expression):
     again = eval(repr(expression), {"p": p, "datetime": datetime, "Expression": Expression})
     assert again == expression
@@ -72,7 +73,7 @@ def test_the_repr_of_any_expression_makes_it_again(expression):
 
 
 @given(expressions())
-@settings(derandomize=True, max_examples=50, deadline=None)
+@settings(derandomize=True, max_examples=examples(50), deadline=None)
 def test_expressions_pickle_and_copy(expression):
     assert pickle.loads(pickle.dumps(expression)) == expression
     assert copy.deepcopy(expression) == expression
@@ -80,7 +81,7 @@ def test_expressions_pickle_and_copy(expression):
 
 
 @given(expressions(), expressions(), expressions())
-@settings(derandomize=True, max_examples=100, deadline=None)
+@settings(derandomize=True, max_examples=examples(100), deadline=None)
 def test_operators_leave_their_operands_and_join_in_any_grouping(a, b, c):
     before = [repr(one) for one in (a, b, c)]
     try:

@@ -11,6 +11,7 @@ from localcat.expressions.names import read_name, write_name
 from localcat.expressions.nodes import And, AnyOf, Comparison, Node, Not, Op, Or, Part, Ref
 from localcat.expressions.properties import Expression
 from localcat.expressions.properties import properties as p
+from tests.drawing import examples
 from tests.strategies import THING, expressions, things
 
 FORMS = [
@@ -93,7 +94,7 @@ def test_a_date_is_written_as_text_that_compares_the_same():
 
 
 @given(expression=expressions(), thing=things())
-@settings(derandomize=True, max_examples=200, deadline=None)
+@settings(derandomize=True, max_examples=examples(200), deadline=None)
 def test_any_expression_comes_back_as_it_was_with_dates_as_text(expression, thing):
     for form in (expression.serialize(), expression.jsonapi_serialize()):
         again = Expression.parse(json.dumps(form))

@@ -19,6 +19,7 @@ from localcat.expressions.conditions import spatial
 from localcat.expressions.nodes import Ref, Relation, Spatial
 from localcat.expressions.spatial import boxes_of
 from localcat.expressions.spatial import test_of as make_test
+from tests.drawing import examples
 from tests.random_catalogs import shapes
 
 FOOTPRINT = Ref("geometry")
@@ -52,7 +53,7 @@ def is_cut_twice(shape: shapely.Geometry) -> bool:
 
 
 @given(shapes(), shapes(), st.sampled_from(sorted(PLANAR)))
-@settings(max_examples=1500)
+@settings(max_examples=examples(1500))
 def test_relations_are_those_of_simple_features_on_a_map_without_a_seam(footprint, area, relation):
     both_at_pole = set(poles_of(footprint)) & set(poles_of(area))  # which all maps show as a line
     if is_cut_twice(footprint) or is_cut_twice(area) or both_at_pole:  # of whole turns every map cuts something
@@ -180,7 +181,7 @@ def test_distances_by_example(one, other, wanted):
 
 
 @given(shapes(), shapes())
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 def test_distances_agree_with_brute_force(one, other):
     found = distance(one, other)
     wanted = brute_force(one, other)
@@ -192,7 +193,7 @@ def test_distances_agree_with_brute_force(one, other):
 
 
 @given(shapes(), shapes(), st.sampled_from([0.0, 1.0, 1e3, 1e5, DEGREE, 10 * DEGREE, 5e6, 2e7]))
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @example(shapely.box(0, 0, 10, 10), shapely.Point(11, 5), DEGREE)
 @example(shapely.Point(0, 80), shapely.Point(180, 80), 20 * DEGREE + 1)
 def test_within_distance_agrees_with_the_distance(footprint, area, metres):
@@ -202,7 +203,7 @@ def test_within_distance_agrees_with_the_distance(footprint, area, metres):
 
 
 @given(shapes(), shapes(), st.sampled_from(list(Relation)), st.sampled_from([0.0, 1e3, DEGREE, 5e6, 1e9]))
-@settings(max_examples=1000)
+@settings(max_examples=examples(1000))
 def test_boxes_leave_out_nothing(footprint, area, relation, metres):
     condition = Spatial(FOOTPRINT, relation, area, metres if relation is Relation.WITHIN_DISTANCE else None)
     boxes = boxes_of(condition)

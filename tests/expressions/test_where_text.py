@@ -14,6 +14,7 @@ from localcat.expressions.nodes import Node
 from localcat.expressions.properties import Expression
 from localcat.expressions.properties import properties as p
 from localcat.expressions.python_text import to_python
+from tests.drawing import examples
 from tests.random_catalogs import Record, filters, filters_on_places, records, records_with_places
 
 MOMENT = datetime(2024, 6, 30, 23, 59, 59, 999_999, tzinfo=UTC)
@@ -54,13 +55,13 @@ def test_what_has_no_form_is_code_inside_other_conditions_too() -> None:
 
 
 @given(records(), filters(Image))
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 def test_any_filter_is_read_back_as_the_same_one(found: list[Record], node: Node) -> None:
     check(found, node)
 
 
 @given(records_with_places(), filters_on_places())
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 def test_any_filter_on_places_is_read_back_as_the_same_one(found: list[Record], node: Node) -> None:
     check(found, node)
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from localcat import Catalog, ClassBand, Image, Product, SpectralBand
 from localcat import properties as p
 from localcat.errors import BadRequestError, DuplicateError
+from tests.drawing import examples
 from tests.interop.original_documents import CLOUDS, IMAGE, PRODUCT, RED, band_of, image_of, plain
 from tests.small_catalog import fill_guide, make_product, new_image, spectral, upload
 
@@ -325,7 +326,7 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     attributes=st.dictionaries(st.sampled_from(list(IMAGE["attributes"] | RED["attributes"])), json_values, max_size=4),
     kind=st.sampled_from(["product", "band", "image"]),

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from localcat import Catalog, DocumentState, Image, LocalcatError, Product, Resolution, SpectralBand
+from tests.drawing import examples
 
 texts = st.one_of(
     st.text(max_size=20),
@@ -129,7 +130,7 @@ ignored = pytest.mark.filterwarnings("ignore::localcat.errors.GeometryWarning") 
 
 
 @ignored
-@settings(max_examples=400, derandomize=True, deadline=None, suppress_health_check=checks)
+@settings(max_examples=examples(400), derandomize=True, deadline=None, suppress_health_check=checks)
 @given(case=cases)
 def test_a_value_comes_back_exactly_or_is_refused(shared: Catalog, case: tuple[type, dict[str, Any]]) -> None:
     """Reliability, figure 21."""
@@ -145,7 +146,7 @@ def test_many_values_come_back_exactly_or_are_refused(shared: Catalog, case: tup
     check(shared, *case)
 
 
-@settings(max_examples=150, derandomize=True, deadline=None, suppress_health_check=checks)
+@settings(max_examples=examples(150), derandomize=True, deadline=None, suppress_health_check=checks)
 @given(id=texts)
 def test_any_id_can_be_asked_for(shared: Catalog, id: str) -> None:
     """3.2: there is no such object, and that is all."""
@@ -155,7 +156,7 @@ def test_any_id_can_be_asked_for(shared: Catalog, id: str) -> None:
         assert kind.delete(id, catalog=shared) is False
 
 
-@settings(max_examples=150, derandomize=True, deadline=None, suppress_health_check=checks)
+@settings(max_examples=examples(150), derandomize=True, deadline=None, suppress_health_check=checks)
 @given(value=anything)
 def test_any_value_may_be_tried_as_a_resolution(value: object) -> None:
     """3.4: it is one, or it is refused."""

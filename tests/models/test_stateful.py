@@ -12,6 +12,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 
 from localcat import Catalog, ConflictError, DeletedObjectError, Product
 from localcat import properties as p
+from tests.drawing import examples
 
 IDS = ["a", "b"]
 ATTRIBUTES = {
@@ -226,7 +227,7 @@ class Histories(RuleBasedStateMachine):
 checks = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 TestHistories = Histories.TestCase
 TestHistories.settings = settings(
-    max_examples=70, stateful_step_count=25, derandomize=True, deadline=None, suppress_health_check=checks
+    max_examples=examples(70), stateful_step_count=25, derandomize=True, deadline=None, suppress_health_check=checks
 )
 
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from localcat.errors import GridMismatchError
 from localcat.rasters.reading.mosaic import Canvas, masked_zeros
+from tests.drawing import examples
 
 SHAPE = (2, 3, 4)
 
@@ -70,7 +71,7 @@ def test_nothing_is_kept_of_an_image_that_fails_half_way():
     assert pixels.data.tolist() == [[[0, 0, 0]]]
 
 
-@settings(derandomize=True, deadline=None, max_examples=100)
+@settings(derandomize=True, deadline=None, max_examples=examples(100))
 @given(count=st.integers(1, 5), seed=st.integers(0, 2**32 - 1), trimmed=st.booleans())
 def test_agrees_with_painting_one_over_the_other(count, seed, trimmed):
     random = numpy.random.default_rng(seed)

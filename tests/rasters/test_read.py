@@ -21,6 +21,7 @@ from localcat.rasters.warping import pieces
 from localcat.rasters.writing.checks import BandLayer
 from localcat.rasters.writing.options import CogOptions
 from localcat.rasters.writing.write import write_cog
+from tests.drawing import examples
 from tests.small_rasters import make_grid, make_tif_without_a_place, noise, placed, shifted
 
 SHAPE = (140, 301)
@@ -161,7 +162,7 @@ def varied(tmp_path_factory):
     }
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(40), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     data=st.data(),
     kind=st.sampled_from(["plain", "nodata", "mask", "overviews"]),

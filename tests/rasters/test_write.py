@@ -33,6 +33,7 @@ from localcat.rasters.writing import scratch, write
 from localcat.rasters.writing.checks import BandLayer, check_array
 from localcat.rasters.writing.options import CogOptions
 from localcat.rasters.writing.write import write_cog
+from tests.drawing import examples
 from tests.small_rasters import make_grid, noise
 
 LARGE = CogOptions(small_bytes=0, blocksize=128)
@@ -78,7 +79,7 @@ def test_pixels_come_back_bit_for_bit(target, dtype, options):
     assert validate_cog(target).problems == ()
 
 
-@settings(derandomize=True, deadline=None, max_examples=80)
+@settings(derandomize=True, deadline=None, max_examples=examples(80))
 @given(
     dtype=st.sampled_from(list(DATA_TYPES.values())),
     shape=st.one_of(

@@ -31,6 +31,7 @@ from localcat import (
     UnsavedObjectError,
 )
 from localcat.rasters.reading import point
+from tests.drawing import examples
 from tests.overlapping_images import COLUMNS, ROWS, SIZE, X0, Y0, add, info, noise, red_green_product
 
 
@@ -139,7 +140,7 @@ def test_wrong_points_are_named(catalog: Catalog) -> None:
 DAYS = st.lists(st.integers(1, 28), min_size=1, max_size=5)
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(days=DAYS, column=st.integers(-3, COLUMNS + 2), row=st.integers(-3, ROWS + 2), data=st.data())
 def test_a_series_is_what_numpy_says(days, column, row, data) -> None:
     with Catalog.temporary(org="acme") as catalog, catalog.as_default():

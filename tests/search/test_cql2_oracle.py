@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from localcat import Catalog, Expression, Product
 from localcat.errors import GeometryWarning
+from tests.drawing import examples
 from tests.real_data import needs_real_data
 from tests.stac_items import drawn_items, real_items, record_of
 
@@ -187,7 +188,7 @@ def joined(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 
 
 @given(text=st.recursive(leaves, joined, max_leaves=4))
-@settings(derandomize=True, max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(derandomize=True, max_examples=examples(400), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_drawn_expressions_on_drawn_items(drawn, text):
     """Choice 13."""
     drawn.check(text)

@@ -13,6 +13,7 @@ from localcat import Catalog, Image, Product, SpectralBand
 from localcat import properties as p
 from localcat.expressions.properties import Expression
 from localcat.search.explain import Step
+from tests.drawing import examples
 from tests.random_catalogs import fill, filters_on_places, records_with_places
 
 
@@ -208,7 +209,7 @@ def test_long_conditions_are_shown_in_short(catalog):
 
 
 @given(records_with_places(), filters_on_places(), st.booleans())
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 def test_the_steps_add_up(found, where, is_limited):
     with Catalog.temporary(org="") as catalog:
         fill(catalog, found)

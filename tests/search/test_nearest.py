@@ -12,6 +12,7 @@ from localcat import Catalog, Image
 from localcat import properties as p
 from localcat.earth import sphere
 from localcat.errors import BadRequestError
+from tests.drawing import examples
 from tests.random_catalogs import fill, records_with_places, shapes
 
 
@@ -64,7 +65,7 @@ def test_what_is_no_place_is_refused(images, point, words):
 
 
 @given(records_with_places(), shapes(), st.integers(1, 5), st.booleans())
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 def test_nearest_agrees_with_every_distance(found, place, k, is_filtered):
     condition = p.cloud_fraction < 0.2 if is_filtered else p.id.isnotnull
     with Catalog.temporary(org="") as catalog:

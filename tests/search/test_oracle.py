@@ -28,7 +28,7 @@ from localcat.timestamps import from_microseconds, to_microseconds
 from tests.random_catalogs import MOMENTS, Asked, Record, asked, asked_of, fill, filters, records, shapes
 
 SEARCHES = 10  # asked of each catalog
-EXAMPLES = 75  # catalogs
+EXAMPLES = 40  # catalogs
 CAMPAIGN = 2_000  # catalogs
 WITHOUT_SHRINKING = [
     Phase.explicit,

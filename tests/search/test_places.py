@@ -17,6 +17,7 @@ from localcat.errors import BadRequestError, InvalidGeometryError
 from localcat.expressions.evaluate import evaluate
 from localcat.expressions.nodes import Relation
 from localcat.expressions.properties import Expression
+from tests.drawing import examples
 from tests.random_catalogs import fill, filters_on_places, places, records_with_places
 from tests.small_catalog import AROUND_A_SQUARE
 
@@ -263,7 +264,7 @@ def test_plain_objects_have_a_place_too():
 
 
 @given(records_with_places(), st.lists(filters_on_places(), min_size=12, max_size=12), st.none() | st.integers(0, 4))
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 def test_searches_agree_with_each_condition_told_one_by_one(found, questions, limit):
     with Catalog.temporary(org="") as catalog:
         fill(catalog, found)

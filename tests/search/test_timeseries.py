@@ -11,6 +11,7 @@ from localcat.errors import BadRequestError
 from localcat.models.enums import Interval
 from localcat.search.timeseries import bucket_of, bucket_start, buckets_between, grouping_sql, interval_after
 from localcat.timestamps import EARLIEST, LATEST, from_microseconds, iso_text, to_microseconds
+from tests.drawing import examples
 
 moments = st.integers(EARLIEST, LATEST) | st.integers(-(10**13), 10**13)
 intervals = st.sampled_from(list(Interval))
@@ -51,7 +52,7 @@ def test_intervals_begin_at_the_borders_of_the_calendar(moment, interval, start)
 
 
 @given(moments, intervals)
-@settings(max_examples=1000)
+@settings(max_examples=examples(1000))
 def test_a_moment_lies_between_its_border_and_the_next(moment, interval):
     start = bucket_start(moment, interval)
     assert start <= moment < interval_after(start, interval)
@@ -66,7 +67,7 @@ def test_a_moment_lies_between_its_border_and_the_next(moment, interval):
 
 
 @given(st.lists(moments, min_size=1, max_size=20), intervals)
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_sql_groups_as_python_does(times, interval):
     connection = sqlite3.connect(":memory:")
     connection.execute("CREATE TABLE image (acquired INTEGER)")

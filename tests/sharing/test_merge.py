@@ -26,6 +26,7 @@ from localcat.errors import (
 from localcat.sharing import merge as merging
 from localcat.store.file.transaction import Session
 from tests.damage import file_of, flip, raw
+from tests.drawing import examples
 from tests.leftovers import files_in, is_pixels
 from tests.small_catalog import AREA, META, PIXELS, fill_guide
 
@@ -371,7 +372,7 @@ states = st.dictionaries(names, st.tuples(st.integers(0, 2), st.integers(1, 3)),
 
 
 @given(states, states, st.sampled_from(["newer", "ours", "theirs"]))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 def test_merging_agrees_with_merging_dictionaries(mine, other, policy) -> None:
     with Catalog.temporary(org="") as ours, Catalog.temporary(org="") as theirs:
         for catalog, state in ((ours, mine), (theirs, other)):

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from localcat import Catalog, File, Image, Product
+from tests.drawing import examples
 from tests.loads import Record, outcome
 from tests.small_catalog import make_product
 
@@ -255,7 +256,7 @@ def dictionaries(draw: Any) -> Any:
     return drawn
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(dictionaries(), st.sampled_from(["error", "skip", "replace"]))
 def test_dictionaries_are_what_they_are_as_other_records(drawn: Any, on_conflict: str) -> None:
     """The same with several attributes, so that wrong and right records are between one another."""

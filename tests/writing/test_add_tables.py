@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from localcat import BadRequestError, Catalog, DuplicateError, Image, ReadOnlyCatalogError
 from localcat import properties as p
 from localcat.errors import MissingLibraryError
+from tests.drawing import examples
 from tests.loads import outcome
 from tests.small_catalog import fill_guide, make_product
 
@@ -381,7 +382,7 @@ def test_each_value_of_a_column_is_judged_as_in_a_record(name: str, which: int) 
     assert outcome(table, "skip") == outcome(table.to_pylist(), "skip")
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(tables(), st.sampled_from(["error", "skip", "replace"]))
 def test_a_table_is_what_its_rows_are_as_records(table: Any, on_conflict: str) -> None:
     """The same with several columns, so that wrong and right rows are between one another."""
