@@ -384,9 +384,8 @@ class CatalogObjectBase(Record, abstract=True):
 
     def _write_changes(self, transaction: Transaction, current: Row, new: Mapping[str, Stored]) -> None:
         """Write the changed attributes into the row, which is `current` now."""
-        row_id, *values = current
-        before = dict(zip(("version", *self._columns()), values, strict=True))
-        rows.update(transaction.connection, self.table, int(row_id or 0), new, box=self._box(new), before=before)
+        row_id, before = int(current[_ROW_ID] or 0), (self._columns(), current)
+        rows.update(transaction.connection, self.table, row_id, new, box=self._box(new), before=before)
 
     def _box(self, written: Mapping[str, Stored]) -> Box | None:
         """Return the box of the footprint among the values that are written, so that nobody has to decode it."""

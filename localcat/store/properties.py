@@ -60,9 +60,9 @@ def add(connection: sqlite3.Connection, rows: Iterable[tuple[int, Parameter]]) -
         )
 
 
-def remove(connection: sqlite3.Connection, row_id: int) -> None:
-    """Remove the entries of an image."""
-    connection.execute("DELETE FROM image_property WHERE image_id = ?", (row_id,))
+def remove(connection: sqlite3.Connection, images: Iterable[tuple[int]]) -> None:
+    """Remove the entries of images, given as (row id,)."""
+    connection.executemany("DELETE FROM image_property WHERE image_id = ?", images)
 
 
 def rebuild(connection: sqlite3.Connection) -> None:

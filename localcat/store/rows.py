@@ -297,7 +297,7 @@ def update(
     *,
     box: Box | None = None,
     stamp: stamps.Stamp | None = None,
-    before: Mapping[str, Parameter] | None = None,
+    before: tuple[tuple[str, ...], Row] | None = None,
 ) -> None:
     """Change columns of a row, counting its version up, and its entries in the indexes.
 
@@ -313,18 +313,18 @@ def update(
         Stored value by column name.
     box, stamp
         As in `insert`.
-    before : mapping, optional
-        The values of all its columns as they are, for the history; read when left out.
+    before : tuple, optional
+        All its attributes, and the row as it is, for the history; read when left out.
     """
     is_indexed = not changes.keys().isdisjoint({*_TEXT_COLUMNS.get(table, ()), "geometry", "acquired"})
     if is_indexed:
-        _remove_from_indexes(connection, table, row_id)
+        _remove_from_indexes(connection, table, [(row_id,)])
     columns = {name: value for name, value in changes.items() if name != FILES}
     if table in stamps.KINDS:
         if before is None:
             states.keep(connection, table, [row_id], "changed")
         else:
-            states.keep_one(connection, table, row_id, str(before["id"]), before)
+            states.keep_one(connection, table, *before)
         columns |= _stamped(connection, stamp)
     assignments = ", ".join(f"{column(table, name).name} = ?" for name in columns)
     sql = f"UPDATE {table} SET {assignments}, version = version + 1 WHERE id = ?"
@@ -335,7 +335,7 @@ def update(
     if is_indexed:
         _add_to_indexes(connection, table, row_id, box)
     if table == "image" and "extra_properties" in changes:
-        properties.remove(connection, row_id)
+        properties.remove(connection, [(row_id,)])
         properties.add(connection, [(row_id, changes["extra_properties"])])
 
 
@@ -382,11 +382,11 @@ def delete(
         states.keep(connection, table, row_ids, "changed" if replaced else "deleted")
         if not replaced:
             stamps.bury(connection, table, row_ids, stamp or stamps.own(connection))
-    for row_id in row_ids:
-        _remove_from_indexes(connection, table, row_id)
-        if table == "image":
-            properties.remove(connection, row_id)
-        connection.execute(f"DELETE FROM {table} WHERE id = ?", (row_id,))
+    gone = [(row_id,) for row_id in row_ids]
+    _remove_from_indexes(connection, table, gone)
+    if table == "image":
+        properties.remove(connection, gone)
+    connection.executemany(f"DELETE FROM {table} WHERE id = ?", gone)
 
 
 def _welcome(connection: sqlite3.Connection, table: str, uids: Sequence[str]) -> None:
@@ -544,14 +544,15 @@ def _add_to_indexes(connection: sqlite3.Connection, table: str, row_id: int, box
             )
 
 
-def _remove_from_indexes(connection: sqlite3.Connection, table: str, row_id: int) -> None:
+def _remove_from_indexes(connection: sqlite3.Connection, table: str, gone: Sequence[tuple[int]]) -> None:
+    """Remove the entries of rows, given as (row id,); one index after the other."""
     names = ", ".join(_TEXT_COLUMNS.get(table, ()))
     if names:
-        connection.execute(
+        connection.executemany(
             f"INSERT INTO {table}_text ({table}_text, rowid, {names}) "
             f"SELECT 'delete', id, {names} FROM {table} WHERE id = ?",
-            (row_id,),
+            gone,
         )
     if table == "image":
-        connection.execute("DELETE FROM image_index WHERE id = ?", (row_id,))
-        connection.execute("DELETE FROM image_tag WHERE image_id = ?", (row_id,))
+        connection.executemany("DELETE FROM image_index WHERE id = ?", gone)
+        connection.executemany("DELETE FROM image_tag WHERE image_id = ?", gone)

@@ -58,27 +58,37 @@ class Tombstone(NamedTuple):
 def own(connection: sqlite3.Connection) -> Stamp:
     """Return the stamp of the running transaction; the first call makes it, and counts the replica up."""
     if not isinstance(connection, StampedConnection):
-        return _made(connection, Lease())[0]
+        made = _made(connection, Lease())
+        return Stamp(made.row, made.counter)
     if connection.stamp is None:
-        (row, counter), uid = _made(connection, connection.lease or Lease())
-        connection.stamp, connection.stamp_row = Lease(uid, counter or 0), row or 0
-        (connection.entries_before,) = connection.execute("SELECT coalesce(max(id), 0) FROM history").fetchone()
-    return Stamp(connection.stamp_row, connection.stamp.counter)
+        connection.stamp = _made(connection, connection.lease or Lease())
+        connection.entries_before = None
+    return Stamp(connection.stamp.row, connection.stamp.counter)
 
 
-def _made(connection: sqlite3.Connection, lease: Lease) -> tuple[Stamp, str]:
-    found = connection.execute(
-        "UPDATE replica SET counter = counter + 1 WHERE uid = ? AND counter = ? RETURNING id, counter",
-        (lease.uid, lease.counter),
-    ).fetchone()
-    if found is not None:
-        return Stamp(*found), lease.uid
+def is_made(connection: sqlite3.Connection) -> bool:
+    """Return whether the running transaction has a stamp, so that rows may bear it already."""
+    return not isinstance(connection, StampedConnection) or connection.stamp is not None
+
+
+def _made(connection: sqlite3.Connection, lease: Lease) -> Lease:
+    counter = lease.counter + 1
+    counting = "UPDATE replica SET counter = ? WHERE id = ? AND uid = ? AND counter = ?"
+    if lease.uid and connection.execute(counting, (counter, lease.row, lease.uid, lease.counter)).rowcount == 1:
+        return Lease(lease.uid, lease.row, counter)
     uid = secrets.token_hex(8)
-    return Stamp(connection.execute("INSERT INTO replica (uid, counter) VALUES (?, 1)", (uid,)).lastrowid, 1), uid
+    row = connection.execute("INSERT INTO replica (uid, counter) VALUES (?, 1)", (uid,)).lastrowid
+    return Lease(uid, row or 0, 1)
 
 
-def entries_before(connection: sqlite3.Connection) -> int:
-    """Return the last row of the history from before the running transaction, at most."""
+def note_entry(connection: sqlite3.Connection, number: int) -> None:
+    """Note that the running transaction wrote a row of the history."""
+    if isinstance(connection, StampedConnection) and connection.entries_before is None:
+        connection.entries_before = number - 1
+
+
+def entries_before(connection: sqlite3.Connection) -> int | None:
+    """Return the last row of the history from before the running transaction, at most; None if it wrote none."""
     return connection.entries_before if isinstance(connection, StampedConnection) else 0
 
 

@@ -48,6 +48,32 @@ def test_a_change_keeps_what_the_object_was(catalog: Catalog) -> None:
     }
 
 
+def test_what_is_kept_is_exactly_what_is_stored(catalog: Catalog) -> None:
+    """Numbers to their last bit, and texts that JSON has to escape; alone and with others in one transaction."""
+    odd = 'a"b\\c\n\t\x1f\u2028é🛰 </script>'
+    for name in ("j", "k"):
+        image = new_image(Product.get("acme:p", catalog=catalog), name, provider_id=odd, area=0.1 + 0.2)
+        image.update(roll_angle=-1e-300, view_angle=5e-324, extra_properties={"n": 2**53 + 1, odd: [1e22, None]})
+        image.save()
+    with catalog.database.read() as connection:
+        stored = "SELECT version, acquired, modified, provider_id, area, roll_angle, view_angle, extra_properties, "
+        stored += "hex(geometry) FROM image WHERE uid = ?"
+        before = {name: connection.execute(stored, (f"acme:p:{name}",)).fetchone() for name in ("j", "k")}
+    image = Image.get("acme:p:j", catalog=catalog)
+    image.provider_id = "changed"
+    image.save()
+    Product.get("acme:p", catalog=catalog).delete_related_objects()
+    kept = catalog.history(id="acme:p:j")[1], catalog.history(id="acme:p:k")[0]
+    for change, row in zip(kept, before.values(), strict=True):
+        state = change.state()
+        assert state is not None
+        assert [type(value) for value in (state["version"], state["area"])] == [int, float]
+        names = ("version", "acquired", "modified", "provider_id", "area", "roll_angle", "view_angle")
+        found = [state.get(name) for name in (*names, "extra_properties")]
+        assert [*found, state.get("geometry", "").upper()] == list(row)
+        assert "cloud_fraction" not in state
+
+
 def test_each_way_of_changing_is_told(catalog: Catalog) -> None:
     product = Product.get("acme:p", catalog=catalog)
     product.update(description="d")

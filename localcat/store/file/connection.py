@@ -127,11 +127,14 @@ class Lease:
     ----------
     uid : str
         Of the replica, as the table ``replica`` names it; empty if there is none yet, or what it did last is unknown.
+    row : int
+        Its row there.
     counter : int
         Of that transaction. A file that has another one is not as this process left it.
     """
 
     uid: str = ""
+    row: int = 0
     counter: int = 0
 
 
@@ -144,24 +147,21 @@ class StampedConnection(sqlite3.Connection):
         That of the process for the file.
     stamp : Lease, optional
         Of the running transaction; None till it changes an object.
-    stamp_row : int
-        The row of its replica.
-    entries_before : int
-        The last row of the table ``history`` from before the transaction.
+    entries_before : int, optional
+        The last row of the table ``history`` from before the transaction; None till it writes one.
     keeps_files_days : int, optional
         For how many days the files of what is changed or deleted are kept; None if the catalog says so.
     """
 
     lease: Lease | None = None
     stamp: Lease | None = None
-    stamp_row: int = 0
-    entries_before: int = 0
+    entries_before: int | None = None
     keeps_files_days: int | None = None
 
     def commit_stamp(self) -> None:
         """Remember, after a COMMIT, what this process did last."""
         if self.lease is not None and self.stamp is not None:
-            self.lease.uid, self.lease.counter = self.stamp.uid, self.stamp.counter
+            self.lease.uid, self.lease.row, self.lease.counter = self.stamp.uid, self.stamp.row, self.stamp.counter
         self.stamp = None
 
     def forget_lease(self) -> None:
