@@ -377,7 +377,7 @@ def delete(
     replaced : bool
         Whether the same transaction inserts rows of the same ids: that is a change of the objects, and no deletion.
     """
-    row_ids = list(row_ids)
+    row_ids = sorted(row_ids)
     if table in stamps.KINDS and row_ids:
         states.keep(connection, table, row_ids, "changed" if replaced else "deleted")
         if not replaced:
@@ -520,17 +520,20 @@ def product_row_id(connection: sqlite3.Connection, uid: str) -> int | None:
 
 
 def _add_to_indexes(connection: sqlite3.Connection, table: str, row_id: int, box: Box | None) -> None:
-    names = ", ".join(_TEXT_COLUMNS.get(table, ()))
-    if names:
-        connection.execute(
-            f"INSERT INTO {table}_text (rowid, {names}) SELECT id, {names} FROM {table} WHERE id = ?",
-            (row_id,),
-        )
+    texts = _TEXT_COLUMNS.get(table, ())
+    wanted = (*texts, "geometry", "acquired") if table == "image" else texts
+    if not wanted:
+        return
+    found = connection.execute(f"SELECT {', '.join(wanted)} FROM {table} WHERE id = ?", (row_id,)).fetchone()
+    if found is None:
+        raise CorruptCatalogError(f"row {row_id} of table '{table}', just written, is not there")
+    # Not by INSERT ... SELECT, which might fail half-way: SQLite makes a savepoint for it, and FTS5 writes all that it
+    # has gathered at each savepoint.
+    marks = ", ".join("?" * (len(texts) + 1))
+    entry = (row_id, *found[: len(texts)])
+    connection.execute(f"INSERT INTO {table}_text (rowid, {', '.join(texts)}) VALUES ({marks})", entry)
     if table == "image":
-        found = connection.execute("SELECT geometry, acquired, tags FROM image WHERE id = ?", (row_id,)).fetchone()
-        if found is None:
-            raise CorruptCatalogError(f"row {row_id} of table 'image', just written, is not there")
-        geometry, acquired, tags = found
+        tags, geometry, acquired = found[-3:]
         if geometry is not None:
             from localcat.store.rtree.write import add_boxes, add_entries  # brings shapely, as above
 
@@ -545,13 +548,14 @@ def _add_to_indexes(connection: sqlite3.Connection, table: str, row_id: int, box
 
 
 def _remove_from_indexes(connection: sqlite3.Connection, table: str, gone: Sequence[tuple[int]]) -> None:
-    """Remove the entries of rows, given as (row id,); one index after the other."""
-    names = ", ".join(_TEXT_COLUMNS.get(table, ()))
-    if names:
-        connection.executemany(
-            f"INSERT INTO {table}_text ({table}_text, rowid, {names}) "
-            f"SELECT 'delete', id, {names} FROM {table} WHERE id = ?",
-            gone,
+    """Remove the entries of rows, given as (row id,) in their order; one index after the other."""
+    texts = _TEXT_COLUMNS.get(table, ())
+    if texts:  # at once: FTS5 writes all that it has gathered before each such statement, and where row ids decrease
+        names = ", ".join(f"{table}.{name}" for name in texts)
+        connection.execute(
+            f"INSERT INTO {table}_text ({table}_text, rowid, {', '.join(texts)}) SELECT 'delete', {table}.id, {names} "
+            f"FROM json_each(?) AS gone CROSS JOIN {table} ON {table}.id = gone.value",
+            (json.dumps([row_id for (row_id,) in gone]),),
         )
     if table == "image":
         connection.executemany("DELETE FROM image_index WHERE id = ?", gone)
