@@ -46,7 +46,9 @@ if TYPE_CHECKING:
     from localcat.store.file.transaction import Transaction
     from localcat.store.rows import Row
 
-_DELETED_AT_ONCE = 250  # images in one transaction, which takes a tenth of a second, and half of one on a busy machine
+_DELETED_AT_ONCE = 250  # images in the first transaction
+_MOST_AT_ONCE = 2000
+_HELD_SECONDS = 0.1  # that a transaction should take, on a busy machine too
 _PAUSE = 0.02  # seconds between two of them; those who wait look every 1 to 10 milliseconds, on Windows up to 100
 _OWNERS = ("user:", "org:")
 _READERS = ("email:", "user:", "group:", "org:")
@@ -297,10 +299,10 @@ class Product(AuthCatalogObject):
     def delete_related_objects(self, request_params: Any = None, headers: Any = None) -> DeletionTaskStatus | None:
         """Delete all bands and images of this product, with their files.
 
-        Up to 250 images, and inside ``catalog.transaction()`` all, are deleted in one step. More are deleted 250 at
-        a time, so that other threads and programs go on reading and writing in between: they see fewer and
-        fewer images of the product, and all of its bands until the last image is gone. If the process is killed or
-        interrupted on the way, the images that are left are whole, and another call goes on.
+        Up to 250 images, and inside ``catalog.transaction()`` all, are deleted in one step. More are deleted some
+        at a time, as many as take a tenth of a second, so that other threads and programs go on reading and writing in
+        between: they see fewer and fewer images of the product, and all of its bands until the last image is gone. If
+        the process is killed or interrupted on the way, the images that are left are whole, and another call goes on.
 
         Returns
         -------
@@ -319,7 +321,8 @@ class Product(AuthCatalogObject):
         while not is_last:
             if deleted:
                 time.sleep(_PAUSE)  # the turn of whoever waits to write
-            count, is_last = self._delete_related(at_once)
+            count, is_last, seconds = self._delete_related(at_once)
+            at_once = None if at_once is None else _next_portion(at_once, seconds)
             deleted += count
         if not deleted:
             return None
@@ -332,9 +335,18 @@ class Product(AuthCatalogObject):
         )
         return self._last_deletion
 
-    def _delete_related(self, at_once: int | None) -> tuple[int, bool]:
-        """Delete images, at most so many, and with the last of them the bands; return how many objects, and the end."""
+    def _delete_related(self, at_once: int | None) -> tuple[int, bool, float]:
+        """Delete images, at most so many, and with the last of them the bands.
+
+        Returns
+        -------
+        tuple
+            How many objects; whether these were the last; and for how many seconds others had to wait.
+        """
+        times: list[float] = []
         with self._catalog.database.write() as transaction:
+            times.append(time.monotonic())
+            transaction.on_commit.append(lambda: times.append(time.monotonic()))
             transaction.about = self._named()
             connection = transaction.connection
             transaction.on_rollback.append(self._undo())
@@ -355,7 +367,7 @@ class Product(AuthCatalogObject):
                 transaction.on_commit.append(lambda: self._catalog.file.delete_files(hrefs))
         if row_id is None:
             raise DeletedObjectError(f"product '{self.id}' was deleted from the catalog")
-        return len(images) + len(bands), is_last
+        return len(images) + len(bands), is_last, times[-1] - times[0]
 
     def get_delete_status(self, request_params: Any = None, headers: Any = None) -> DeletionTaskStatus:
         """Return the task of this Python object's last `delete_related_objects`; a state of NONE if there was none.
@@ -365,6 +377,12 @@ class Product(AuthCatalogObject):
         self._require_saved(request_params)
         status: DeletionTaskStatus | None = self.__dict__.get("_last_deletion")
         return status or DeletionTaskStatus(id=str(self.id), status=TaskState.NEVERRAN)
+
+
+def _next_portion(at_once: int, seconds: float) -> int:
+    """Return how many images to delete next, if so many took so long; no more than twice as many."""
+    fitting = round(at_once * _HELD_SECONDS / max(seconds, _HELD_SECONDS / 2))
+    return max(1, min(fitting, _MOST_AT_ONCE))
 
 
 @dataclass(slots=True)

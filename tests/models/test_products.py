@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import re
 from datetime import UTC, datetime
+from time import monotonic
 from types import SimpleNamespace
 
 import pytest
@@ -348,12 +349,13 @@ def test_deleting_related_objects_is_undone_with_its_transaction(product: Produc
 def seven(product: Product, catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Seven images, three of which are deleted at once; the numbers of images that `_delete_related` left."""
     monkeypatch.setattr(products, "_DELETED_AT_ONCE", 3)
+    monkeypatch.setattr(products, "_next_portion", lambda at_once, seconds: at_once)
     monkeypatch.setattr(products, "_PAUSE", 0)
     catalog.add_images({"product_id": product.id, "name": f"n{n}"} for n in range(7))
     left: list[int] = []
     delete = Product._delete_related
 
-    def noted(self: Product, at_once: int | None) -> tuple[int, bool]:
+    def noted(self: Product, at_once: int | None) -> tuple[int, bool, float]:
         found = delete(self, at_once)
         left.append(product.images().count())
         return found
@@ -367,6 +369,17 @@ def test_many_related_objects_are_deleted_some_at_a_time(product: Product, seven
     assert product.delete_related_objects().objects_deleted == 9
     assert seven == [4, 1, 0]
     assert product.bands().count() == 0
+
+
+@pytest.mark.parametrize(
+    ("deleted", "seconds", "next_time"),
+    [(250, 0.1, 250), (250, 0.4, 62), (250, 0.0, 500), (1500, 0.01, 2000), (3, 60.0, 1), (1, 0.05, 2)],
+)
+def test_as_many_images_are_deleted_next_as_take_a_tenth_of_a_second(
+    deleted: int, seconds: float, next_time: int
+) -> None:
+    """3.3, ours: nobody waits long on a slow machine, either."""
+    assert products._next_portion(deleted, seconds) == next_time
 
 
 def test_as_many_related_objects_as_are_deleted_at_once_leave_no_band(
@@ -396,7 +409,7 @@ def test_a_deletion_that_was_interrupted_goes_on(
         raise KeyboardInterrupt("between two steps")
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt, match="between two steps"):
-        patch.setattr(products, "time", SimpleNamespace(sleep=interrupt))
+        patch.setattr(products, "time", SimpleNamespace(sleep=interrupt, monotonic=monotonic))
         product.delete_related_objects()
     assert (product.images().count(), product.bands().count()) == (4, 2)
     assert catalog.verify("full", progress=False).problems == []
