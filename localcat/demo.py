@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy
 from affine import Affine
 
 from localcat.catalog import Catalog
+from localcat.disk.faults import temporary_directory
 from localcat.disk.ownership import data_path
 from localcat.earth.contexts.grid import Grid
 from localcat.earth.crs import parse_crs
@@ -56,14 +56,14 @@ def run_demo(raster: Path | None, keep: Path | None, say: Say) -> None:
     if raster is not None:
         describe(raster)  # a file that is not a raster is refused before anything is made
     with ExitStack() as stack:
-        folder = keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="localcat-demo-")))
+        folder = keep or Path(stack.enter_context(temporary_directory("localcat-demo-")))
         with write_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
         path = folder / "demo.gpkg"
         if path.exists():
             raise CatalogExistsError(f"'{path}' is there already; choose another folder for --keep")
         if raster is None:
-            raster = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "scene.tif"
+            raster = Path(stack.enter_context(temporary_directory("localcat-demo-"))) / "scene.tif"
             say("No raster given: making up a scene of three bands, 1024 × 768 pixels of 30 m.")
             _make_scene(raster)
         description = describe(raster)

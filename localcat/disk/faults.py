@@ -7,8 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from os import PathLike, fspath
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from localcat.errors import LocalcatError, ReadOnlyCatalogError, StorageError, StorageFullError, TooLargeError
+
+if TYPE_CHECKING:
+    from tempfile import TemporaryDirectory
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _FULL_WORDS = ("no space left", "disk quota", "file too large", "disk full")
@@ -48,6 +52,39 @@ def listing_errors(folder: Path) -> Iterator[None]:
         raise StorageError(
             f"'{folder}' cannot be listed: {error.strerror}; check the disk and the permissions"
         ) from error
+
+
+def temporary_folder() -> Path:
+    """Return the system's folder for temporary files.
+
+    Raises
+    ------
+    StorageError
+        If there is none that can be written.
+    """
+    import tempfile  # takes a while to import, and most programs need no such folder
+
+    try:
+        return Path(tempfile.gettempdir())
+    except FileNotFoundError as error:  # it has tried all that there may be
+        raise StorageError(
+            f"there is no folder for temporary files: {reason_of(error)}; set TMPDIR to one that can be written"
+        ) from error
+
+
+def temporary_directory(prefix: str) -> TemporaryDirectory[str]:
+    """Make a folder in the system's for temporary files, which goes with the object.
+
+    Raises
+    ------
+    StorageError
+        If there is none that can be written, or it is full.
+    """
+    import tempfile  # the same
+
+    folder = temporary_folder()
+    with write_errors(folder):
+        return tempfile.TemporaryDirectory(prefix=prefix, dir=folder)
 
 
 def no_memory(path: str | PathLike[str], error: BaseException) -> TooLargeError:

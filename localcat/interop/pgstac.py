@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from localcat.disk.faults import write_errors
+from localcat.disk.faults import temporary_directory, write_errors
 from localcat.disk.paths import absolute
 from localcat.disk.staging import staged
 from localcat.errors import BadRequestError, CatalogExistsError, StorageError, require
@@ -188,7 +187,7 @@ def _load(catalog: Backend, address: str, search: ImageSearch | None, progress: 
             raise BadRequestError(
                 f"the database has {found}, and pypgstac {pypgstac.__version__} is installed; run 'pypgstac migrate'"
             )
-        with tempfile.TemporaryDirectory(prefix="localcat-") as name:
+        with temporary_directory("localcat-") as name:
             folder = Path(name)
             with write_errors(folder):
                 report = _write(catalog, folder, search, progress)

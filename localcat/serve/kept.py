@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _MOST_KEPT = 256
+_RECENT = 3.0  # seconds; FAT counts in steps of two, and what changes twice in a step looks as if it did once
 
 
 class WhileUnchanged(Generic[T]):
@@ -26,16 +28,24 @@ class WhileUnchanged(Generic[T]):
     def of(self, catalog: Catalog, about: str, find: Callable[[], T]) -> T:
         """Return what is kept, or find it."""
         log = catalog.path.with_name(f"{catalog.path.name}-wal")
-        key = (about, _state_of(catalog.path), _state_of(log))  # taken before: a change meanwhile makes another key
+        states = _state_of(catalog.path), _state_of(log)  # before: a change meanwhile makes another key
+        key = (about, *states)
         with self._lock:
             if key in self._found:
                 return self._found[key]
         found = find()
+        if any(state is not None and _is_recent(state[0]) for state in states):
+            return found
         with self._lock:
             self._found[key] = found
             while len(self._found) > _MOST_KEPT:
                 self._found.popitem(last=False)
         return found
+
+
+def _is_recent(written: int) -> bool:
+    """Return whether a file may be changed again without another time: it was just now, or by a clock that is ahead."""
+    return time.time() - written / 1e9 < _RECENT
 
 
 def _state_of(path: Path) -> tuple[int, int] | None:

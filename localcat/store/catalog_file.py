@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self
 
 from localcat.disk.archive import is_archive
-from localcat.disk.faults import listing_errors
+from localcat.disk.faults import listing_errors, temporary_folder, write_errors
 from localcat.disk.filesystem import exists
 from localcat.disk.names import require_usable
 from localcat.disk.ownership import (
@@ -154,7 +154,7 @@ class CatalogFile:
             raise BadRequestError(f"'{path}' is a bundle, which SpatiaLite cannot read; unpack it with Catalog.unpack")
         packed = PackedCatalog.open(path)
         database = Database(path, options=replace(options, read_only=True), copy=packed.copy)
-        database.before_opening = packed.require_unchanged
+        database.before_opening = packed.require_rows
         return cls(database, packed=packed)
 
     @classmethod
@@ -496,7 +496,9 @@ def settings_of(org: str | None, user: str | None) -> dict[str, str]:
 def _new_folder() -> Path:
     import tempfile
 
-    return Path(tempfile.mkdtemp(prefix="localcat-"))
+    folder = temporary_folder()
+    with write_errors(folder):
+        return Path(tempfile.mkdtemp(prefix="localcat-", dir=folder))
 
 
 def _remove_folder(folder: Path, owner: int) -> None:

@@ -8,13 +8,13 @@ are read in the archive.
 from __future__ import annotations
 
 import os
-import tempfile
 import weakref
 from contextlib import closing
 from pathlib import Path
 from typing import Self
 
 from localcat.disk.archive import Archive, Member, opened_archive, refused
+from localcat.disk.faults import temporary_folder
 from localcat.disk.ownership import MARKER, data_path
 from localcat.disk.paths import is_local
 from localcat.disk.staging import Room
@@ -59,7 +59,7 @@ class PackedCatalog:
             If it is no bundle, or not as it was written.
         """
         with opened_archive(path) as archive:
-            opened = cls(archive, Room.beside(Path(tempfile.gettempdir()) / _ROOMS, mode=_PRIVATE))
+            opened = cls(archive, Room.beside(temporary_folder() / _ROOMS, mode=_PRIVATE))
             try:
                 archive.extract(archive.manifest.catalog, opened.copy, durable=False)
                 check_catalog(archive, opened.copy)
@@ -107,6 +107,20 @@ class PackedCatalog:
         if _state_of(self.path) != self._state:
             raise CatalogNotFoundError(
                 f"the bundle '{self.path}' was changed, moved or deleted while it was open; open it again"
+            )
+
+    def require_rows(self) -> None:
+        """Refuse an archive that is another one than was opened, or whose rows are not there any more.
+
+        Raises
+        ------
+        CatalogNotFoundError
+            If it is, or something has tidied up the folder for temporary files.
+        """
+        self.require_unchanged()
+        if not self.copy.exists():
+            raise CatalogNotFoundError(
+                f"the rows of the bundle '{self.path}' are read in '{self.copy}', which was deleted; open it again"
             )
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pickle
 import subprocess
@@ -25,6 +26,8 @@ from localcat.errors import (
     CatalogNotFoundError,
     LocalcatError,
     ReadOnlyCatalogError,
+    StorageError,
+    StorageFullError,
     UnsafePathError,
 )
 from tests.forged import left_by_bundles
@@ -228,6 +231,48 @@ def test_an_archive_that_is_replaced_is_not_read_on(survey: Catalog, kit: Catalo
     kit.path.write_bytes((tmp_path / "other.zip").read_bytes())
     with pytest.raises(CatalogNotFoundError, match="was changed, moved or deleted while it was open; open it again"):
         image.ndarray("red")
+
+
+def test_rows_that_were_tidied_away_are_told_and_come_back(kit: Catalog) -> None:
+    """Some systems delete what is old in the folder for temporary files."""
+    (room,) = left_by_bundles()
+    assert kit.images.count() == 4
+    (Path(tempfile.gettempdir()) / room / "kit.gpkg").unlink()
+    told: list[str] = []
+
+    def ask() -> None:
+        try:
+            kit.images.count()
+        except CatalogNotFoundError as error:
+            told.append(str(error))
+
+    asking = threading.Thread(target=ask)  # which needs a connection of its own
+    asking.start()
+    asking.join()
+    assert [text.partition("kit.gpkg', which ")[2] for text in told] == ["was deleted; open it again"]
+    with Catalog.open(kit.path) as again:
+        assert again.images.count() == 4
+
+
+def test_without_a_folder_for_temporary_files_it_says_so(
+    survey: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none() -> str:
+        raise FileNotFoundError(2, "No usable temporary directory found in ['/tmp']")
+
+    monkeypatch.setattr(tempfile, "gettempdir", none)
+    for call in (lambda: Catalog.open(tmp_path / "kit" / "kit.zip"), Catalog.temporary, survey.file.copied_aside):
+        with pytest.raises(StorageError, match=r"no folder for temporary files: .*'/tmp'.*set TMPDIR to one"):
+            call()
+
+
+def test_a_full_folder_for_temporary_files_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(**given: object) -> str:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(tempfile, "mkdtemp", full)
+    with pytest.raises(StorageFullError, match="no room to write .*free some space"):
+        Catalog.temporary()
 
 
 @pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")  # of which rasterio loses track

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ from starlette.background import BackgroundTask
 from starlette.responses import FileResponse
 from starlette.routing import Route
 
+from localcat.disk.faults import temporary_directory
 from localcat.earth.contexts import AOI
 from localcat.earth.crs import parse_crs
 from localcat.errors import BadRequestError, InvalidCRSError, TooLargeError
@@ -77,7 +77,7 @@ def _cut(asked: Asked) -> Response:
             "choose a smaller box, fewer bands or a coarser resolution, or use localcat read"
         )
     resampler = asked.query.choice("resampler", [str(one.value) for one in ResampleAlgorithm])
-    folder = tempfile.TemporaryDirectory(prefix="localcat-cut-")
+    folder = temporary_directory("localcat-cut-")
     try:
         path = Path(image.download(bands, context, dest=Path(folder.name) / "cut.tif", resampler=resampler))
         name = f"{image.name}-cut.tif"
