@@ -399,6 +399,29 @@ def test_a_cloud_cover_that_is_not_known_is_kept(catalog: Catalog, value: Any) -
     assert only(catalog).to_stac_item() == item
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("view:azimuth", -90, "view:azimuth is -90, not from 0 to 360"),
+        ("view:sun_azimuth", 360.5, "view:sun_azimuth is 360.5, not from 0 to 360"),
+        ("view:sun_elevation", -90.01, "view:sun_elevation is -90.01, not from -90 to 90"),
+        ("view:off_nadir", 90.5, "view:off_nadir is 90.5, not from 0 to 90"),
+        ("view:incidence_angle", 91, "view:incidence_angle is 91, not from 0 to 90"),
+        ("eo:cloud_cover", -1, "eo:cloud_cover is -1"),
+        ("keywords", ["a" * 1001], "keywords is ['aaa"),
+    ],
+)
+def test_a_property_that_no_attribute_can_have_is_kept_and_named(
+    catalog: Catalog, name: str, value: Any, said: str
+) -> None:
+    item = item_of("a", properties={"datetime": None, name: value})
+    report = catalog.from_stac(item, progress=False)
+    (note,) = report.notes
+    assert said in note
+    assert "it is kept as a property" in note
+    assert (report.failed, only(catalog).to_stac_item()) == ([], item)
+
+
 def test_paths_that_lead_out_are_refused(catalog: Catalog, tmp_path: Path) -> None:
     (tmp_path / "secret.tif").write_bytes(b"secret")
     folder = tmp_path / "stac"

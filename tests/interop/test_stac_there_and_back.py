@@ -54,7 +54,8 @@ def test_a_catalog_comes_back_as_it_was(drawn: list[dict[str, Any]]) -> None:
         assert not any(found.values()), found
         with Catalog.temporary(org="acme") as other:
             report = other.from_stac(folder / "out", progress=False)
-            assert (report.failed, report.notes) == ([], [])
+            notes = [note for note in report.notes if "kept as a property" not in note]  # extra ones may have any name
+            assert (report.failed, notes) == ([], [])
             other.to_stac(folder / "again", progress=False)
             assert said(other) == said(catalog)
         assert tree(folder / "again") == tree(folder / "out")

@@ -13,7 +13,7 @@ from localcat.errors import BadRequestError, ClientError, DuplicateError, Valida
 from localcat.interop.refused import Refused
 from localcat.interop.stac.assets import KEPT, KEYS, OWN, Layout, default_keys, layout_of
 from localcat.interop.stac.bands import ASSUMED, MOST_BANDS, assets_with_bands, bands_of_assets, scaled_otherwise
-from localcat.interop.stac.items import attributes_of, extra_properties_of, stac_item
+from localcat.interop.stac.items import attributes_of, extra_properties_of, not_attributes, stac_item
 from localcat.interop.stac.report import StacReport
 from localcat.interop.stac.sources import Found, documents, local_file
 from localcat.models.band import Band
@@ -217,6 +217,8 @@ class Import:
         record = {"product_id": product_id, "name": name, **attributes}
         if "geometry" not in attributes and item.get("geometry") is not None:
             self.report.note(f"{found.where}: its geometry is not usable as a footprint, and is kept as it is")
+        for name, given in not_attributes(item).items():
+            self.report.note(f"{found.where}: {name} is {given}; it is kept as a property, and no attribute has it")
         others = scaled_otherwise(layout.bands, layout.keys, item.get("assets") or {})
         if others:
             self.report.note(

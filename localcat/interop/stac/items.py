@@ -110,6 +110,18 @@ def attributes_of(item: Mapping[str, Any], layout: Layout) -> dict[str, Any]:
     return found
 
 
+def not_attributes(item: Mapping[str, Any]) -> dict[str, str]:
+    """Return which values of an Item cannot be those of their attributes, by property, in words."""
+    properties = item["properties"]
+    found: dict[str, str] = {}
+    for value in VALUES:
+        given = properties.get(value.property)
+        if given not in (None, []) and value.read(given) is None:
+            limits = "" if value.limits is None else f", not from {value.limits[0]:g} to {value.limits[1]:g}"
+            found[value.property] = f"{given!r:.40}{limits}"
+    return found
+
+
 def extra_properties_of(item: Mapping[str, Any], *, is_own: bool) -> dict[str, Any]:
     """Return the extra properties of the image that an Item is; `is_own` if its attributes say the rest."""
     properties = item["properties"]
