@@ -66,6 +66,7 @@ LARGER_THAN_THE_MAP = {
         "+proj=geos +h=35785863 +lon_0=140.7 +sweep=y +datum=WGS84", -5.5e6, -5.5e6, 5.5e6, 5.5e6
     ),
     "a polyconic map of a half of the world": grid_between("+proj=poly +datum=WGS84", -1.2e7, -9e6, 1.2e7, 9e6),
+    "a polyconic map of the world": grid_between("+proj=poly +datum=WGS84", -2e7, -1.6e7, 2e7, 1.6e7),
     "Bonne": grid_between("+proj=bonne +lat_1=45 +datum=WGS84", -1.6e7, -1.6e7, 1.6e7, 1e7),
     "a hemisphere from above": grid_between("+proj=ortho +lat_0=40 +datum=WGS84", -6.3e6, -6.3e6, 6.3e6, 6.3e6),
     "America, and a gap in its cone": grid_between("EPSG:5070", -8e6, -4e6, 8e6, 9e6),
@@ -102,8 +103,13 @@ class Places:
         return cls(lons, lats, held)
 
     def wrong_by(self, ground: shapely.Geometry) -> tuple[float, float]:
-        """Return how far places that the grid holds are outside, and others inside, of a geometry: degrees."""
+        """Return how far places that the grid holds are outside, and others inside, of a geometry: degrees.
+
+        On the ground: near a pole a degree of longitude is nearly nothing.
+        """
         points = shapely.points(self.lons, self.lats)
-        found, depth = shapely.intersects(ground, points), shapely.distance(shapely.boundary(ground), points)
+        way = shapely.get_coordinates(shapely.shortest_line(shapely.boundary(ground), points)).reshape(-1, 2, 2)
+        x, y = (way[:, 1] - way[:, 0]).T
+        found, depth = shapely.intersects(ground, points), numpy.hypot(x * numpy.cos(numpy.radians(self.lats)), y)
         missed, added = self.are_held & ~found, found & ~self.are_held
         return float(depth[missed].max(initial=0)), float(depth[added].max(initial=0))

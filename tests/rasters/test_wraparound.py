@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy
@@ -14,7 +15,7 @@ from rasterio.warp import transform
 
 from localcat import AOI, XYZTile
 from localcat.earth.contexts.grid import Grid
-from localcat.earth.projecting import project, turn_of
+from localcat.earth.projecting import metres_of, project, turn_of
 from localcat.errors import RasterError
 from localcat.rasters.files.footprint import footprint
 from localcat.rasters.reading.read import BandSource, read_bands
@@ -249,6 +250,37 @@ def test_grads_go_on_beyond_the_edge_of_their_map(tmp_path, code, west, step, co
             around = Grid(target, Affine(size, 0, xs[0] - 2.5 * size, 0, -size, ys[0] + 2.5 * size), (5, 5))
             found = read_bands([BandSource(path, 1)], around, resampling="bilinear")
             assert found[0, 2, 2] == pytest.approx(column, abs=0.02), target
+
+
+@pytest.mark.parametrize("unit", ["grad", "radian", "arc-second", "microradian"])
+@pytest.mark.parametrize("target", [3857, 4326, 32632, 4807])
+def test_wgs_84_in_other_units_than_degrees_is_read(tmp_path, unit, target):
+    """From WGS 84 to Web Mercator GDAL has a short way that takes all units for degrees: the file was masked there."""
+    size = {"grad": math.pi / 200, "radian": 1.0, "arc-second": math.pi / 648_000, "microradian": 1e-6}[unit]
+    datum = 'DATUM["WGS_1984",SPHEROID["WGS 84",6378137,298.257223563]],PRIMEM["Greenwich",0]'
+    crs = CRS.from_wkt(f'GEOGCS["WGS 84 in another unit",{datum},UNIT["{unit}",{size!r}]]')
+    degree = math.pi / 180 / size
+    grid = Grid(crs, Affine(degree / 100, 0, 10 * degree, 0, -degree / 100, 50.1 * degree), (10, 10))
+    path = written(tmp_path / "unit.tif", numpy.indices((10, 10), dtype="float32") + 0.5, grid)
+    there = CRS.from_epsg(target)
+    (x,), (y,) = project(WGS84, there, [10.055], [50.055])
+    step = 100 / metres_of(there)
+    around = Grid(there, Affine(step, 0, x - 2.5 * step, 0, -step, y + 2.5 * step), (5, 5))
+    found = read_bands(both(path), around, resampling="bilinear")
+    assert found[:, 2, 2].filled(numpy.nan) == pytest.approx([4.5, 5.5], abs=0.01)
+
+
+@pytest.mark.parametrize("target", ["EPSG:32601", "EPSG:32660", "EPSG:3832", "+proj=eqc +lon_0=180 +datum=WGS84"])
+@pytest.mark.parametrize("native", [degrees(-180, COLUMNS), web(0, COLUMNS)], ids=["degrees", "Web Mercator"])
+def test_a_pixel_exactly_on_the_edge_of_the_map_is_the_first_column(tmp_path, native, target):
+    """To GDAL the eastern edge of a file is outside of it, and it does not look at the western one again."""
+    numbers = numpy.broadcast_to(numpy.arange(COLUMNS, dtype="float32"), (1, *native.shape)).copy()
+    path = written(tmp_path / "world.tif", numbers, native)
+    crs = CRS.from_string(target)
+    ((x,), (y,)) = project(WGS84, crs, [180.0], [10.0])
+    around = Grid(crs, Affine(10_000, 0, x - 25_000, 0, -10_000, y + 25_000), (5, 5))
+    found = read_bands(both(path, 1), around)[0, 2].filled(-1).tolist()
+    assert found in ([359, 359, 0, 0, 0], [359, 359, 359, 0, 0])  # the edge is of both
 
 
 @pytest.mark.parametrize("name", ["nearest", "bilinear"])

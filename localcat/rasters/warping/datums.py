@@ -35,11 +35,13 @@ An area of zeros is none. Web Mercator needs it: GDAL takes it for a map of WGS 
 
 _MESH = 9  # points a side
 _NEAR = 0.02  # pixels; by so much a grid may bend on the way to another datum
+_DEGREES = 360  # around the Earth
 _TORN = 100_000.0  # metres; no two datums are so far apart; the two sides of the edge of a map are further
 
 _DATUM = re.compile(r"(DYNAMIC|DATUM|ENSEMBLE)\[")
 _NAME = re.compile(r'(?<=CRS)\["(?:[^"]|"")*",')  # GDAL would know some by it, and forget the datum
 _MARKS = re.compile(r'"(?:[^"]|"")*"|[\[\]]')
+_FALSE_EASTING = re.compile(r'(?<=PARAMETER\["False easting",)0(?=,)')
 _ID = re.compile(r',\s*ID\["[^"]*",[^\]]*\]')
 
 
@@ -111,11 +113,17 @@ def _between(first: tuple[Axis, Axis], second: tuple[Axis, Axis], crs: CRS) -> N
 
 @lru_cache(maxsize=256)
 def _with_datum_of(other: CRS, crs: CRS) -> CRS:
-    """Return a CRS with the datum of another one and its own meridian and projection; itself, if there is none."""
+    """Return a CRS with the datum of another one and its own meridian and projection; itself, if there is none.
+
+    From longitudes of WGS 84 to Web Mercator GDAL has a short way, which takes them for degrees. If they are in another
+    unit, such as grads, the map begins a nanometre further east, so that GDAL does not know it.
+    """
     try:
         own, theirs = (one.to_wkt(version=WktVersion.WKT2_2019) for one in (crs, other))
         (start, stop), (first, last) = _datum_in(own), _datum_in(theirs)
         text = _NAME.sub('["shown on another datum",', own[:start]) + theirs[first:last] + own[stop:]
+        if other.is_geographic and turn_of(other) != _DEGREES:
+            text = _FALSE_EASTING.sub("1e-9", text)
         return CRS.from_wkt(_ID.sub("", text))
     except (CRSError, ValueError):
         return crs

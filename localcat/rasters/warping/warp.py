@@ -63,7 +63,7 @@ def warp(
     kernel = _kernel_options(ratios)
     is_interpolated = any(_method(raster.dataset, request, at) is not Resampling.nearest for at in request.positions)
     layouts: Sequence[tuple[Grid, Sequence[Span] | None]] = shown_around(
-        raster.grid, grid, used=inside if is_interpolated else None, ratio=ratios[0]
+        raster.grid, grid, used=inside, ratio=ratios[0] if is_interpolated else None
     )
     options = {}
     if grid.crs == raster.grid.crs or not is_continued(raster.grid.crs):

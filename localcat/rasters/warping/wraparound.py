@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _SEAMLESS = 0.1  # pixels; how exactly the two edges of a file that goes around the Earth must meet
 _REACH = 4  # pixels of the coarser grid; a kernel reaches 3 to either side, and the position of a pixel is a little off
+_NEAREST = 1  # pixel; to GDAL a place exactly on the eastern edge of a file is outside of it
 _DEGREES = 360  # around the Earth
 _MOST_TURNS = 2  # how wide a file may be that is shown once for each turn
 _ANYWHERE = 7.3  # degrees of longitude; no map has its edge there
@@ -34,7 +35,7 @@ _PLACES, _LOOKS = 100, 6  # at which an edge is looked for, and how often; the l
 _BEYOND = 1e-3  # pixels; what reaches less far beyond the edge of the map does not
 
 
-def shown_around(grid: Grid, target: Grid, *, used: Grid | None, ratio: float) -> list[tuple[Grid, list[Span]]]:
+def shown_around(grid: Grid, target: Grid, *, used: Grid, ratio: float | None) -> list[tuple[Grid, list[Span]]]:
     """Return what to warp instead of a file: each entry shows the pixels that those before it have not.
 
     Parameters
@@ -43,16 +44,20 @@ def shown_around(grid: Grid, target: Grid, *, used: Grid | None, ratio: float) -
         Of the file.
     target : Grid
         Onto which pixels are warped. If its CRS is the file's own, it is on the file's own turn.
-    used : Grid, optional
-        The part of the target where the file has pixels; None if their neighbours do not count.
-    ratio : float
-        Columns of the file in one pixel of the target; not finite where it is unknown.
+    used : Grid
+        The part of the target where the file has pixels.
+    ratio : float or None
+        Columns of the file in one pixel of the target; not finite where it is unknown, None if neighbours do not count.
 
     Returns
     -------
     list of (Grid, list of Span)
         Grids, and which columns of the file they hold; empty for the file as it is.
     """
+    if ratio is None:
+        if grid.crs == target.crs:  # then it is on the file's own turn
+            return []
+        return _layouts(grid, target, used, _NEAREST)
     reach = math.ceil(_REACH * max(ratio, 1.0)) + 1 if math.isfinite(ratio) else _REACH
     return _layouts(grid, target, used, reach)
 
@@ -62,11 +67,11 @@ def is_continued(crs: CRS) -> bool:
     return crs.is_geographic and turn_of(crs) == _DEGREES
 
 
-def _layouts(grid: Grid, target: Grid, used: Grid | None, reach: int) -> list[tuple[Grid, list[Span]]]:
+def _layouts(grid: Grid, target: Grid, used: Grid, reach: int) -> list[tuple[Grid, list[Span]]]:
     """Return the grids of what is shown instead of a file, and which of its columns they hold; none for the file."""
     turn, count = turn_of(grid.crs), _columns_of_turn(grid)
     meets, middle = False, None
-    if count is not None and used is not None:
+    if count is not None:
         reach = min(reach, count)
         arc = _arc(columns_under(grid, used), count)
         meets = arc is None or arc[0] < reach or arc[1] > count - reach
