@@ -49,14 +49,14 @@ def parse_crs(value: str | int) -> CRS:
         never handed to them.
     """
     try:
-        with _quiet():
+        with quiet():
             return _parsed(value)
     except CRSError as error:
         raise InvalidCRSError(f"unknown coordinate reference system {str(value)[:200]!r}: {error}") from error
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep GDAL from printing what it cannot parse or identify, as it does outside an environment of rasterio's."""
     prepare_gdal()
     with Env(session=DummySession()):
@@ -117,7 +117,7 @@ def crs_code(crs: CRS) -> str | None:
 
     PROJ also finds codes for CRSs that only resemble them, of an unknown datum for example; these are not taken.
     """
-    with _quiet():
+    with quiet():
         authority = crs.to_authority()
     code = None if authority is None else f"{authority[0]}:{authority[1]}"
     return code if code is not None and parse_crs(code) == crs else None
@@ -125,7 +125,7 @@ def crs_code(crs: CRS) -> str | None:
 
 def proj4_text(crs: CRS) -> str:
     """Return a CRS as PROJ.4 text, with flags such as ``+no_defs`` as PROJ writes them; empty if it has none."""
-    with _quiet():
+    with quiet():
         return str(crs.to_proj4()).replace("=True", "")
 
 
@@ -137,7 +137,7 @@ def exact_wkt(crs: CRS) -> str:
     others of the ellipsoid say, and places move by 20 km. What neither version has a name for, version 1 says by its
     PROJ.4 text.
     """
-    with _quiet():
+    with quiet():
         text = str(crs.to_wkt())
         if _AS_PROJ4 in text or CRS.from_wkt(text) == crs:
             return text

@@ -25,7 +25,7 @@ from rasterio.crs import CRS
 from rasterio.errors import CRSError, RasterioError
 from rasterio.warp import transform
 
-from localcat.earth.crs import WGS84
+from localcat.earth.crs import WGS84, quiet
 from localcat.earth.globe import RADIUS
 from localcat.earth.offline import proj_offline
 from localcat.forks import keep_in_children
@@ -94,7 +94,7 @@ def project_directly(
     with numpy.errstate(invalid="ignore"):
         is_near = (numpy.abs(xs) < FARTHEST) & (numpy.abs(ys) < FARTHEST)
     if is_near.any() and is_on_earth(source) == is_on_earth(target):
-        with proj_offline():
+        with proj_offline(), quiet():  # one environment, and not one for each try below
             found[:, is_near] = _projected(source, target, xs[is_near], ys[is_near])
     return found[0], found[1]
 
