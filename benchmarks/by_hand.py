@@ -26,6 +26,7 @@ class Asked:
     product: int | None = None  # its row id
     clouds_below: float | None = None
     newest: int | None = None
+    only_count: bool = False
 
 
 def rows_by_hand(connection: sqlite3.Connection, asked: Asked) -> list[tuple[Any, ...]]:
@@ -64,7 +65,8 @@ def _rows(
     if asked.clouds_below is not None:
         conditions.append(f"{plus}cloud_fraction < ?")
         params.append(asked.clouds_below)
-    sql = f"SELECT {COLUMNS} FROM image WHERE {' AND '.join(conditions)} ORDER BY {order}"
+    columns = "geometry" if asked.only_count else COLUMNS
+    sql = f"SELECT {columns} FROM image WHERE {' AND '.join(conditions)} ORDER BY {order}"
     rows = connection.execute(sql, params).fetchall()
     if asked.box is None or not rows:
         return rows

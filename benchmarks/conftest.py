@@ -19,6 +19,7 @@ from localcat import Catalog, Product
 
 _TABLE: list[tuple[str, float, float, float]] = []  # question, median of the floor and of ours, ratio of the means
 _VARIED: list[tuple[str, dict[str, tuple[list[float], list[float]]]]] = []  # question; floor's and our milliseconds
+_BESIDE: list[tuple[str, dict[str, list[float]]]] = []  # question; milliseconds of the floor, of ours and of peers
 _NOTED: list[tuple[str, float]] = []  # what was measured without a floor
 _SEED = 7
 
@@ -85,25 +86,56 @@ def varied() -> Callable[..., None]:
         make: Callable[[random.Random], Any],
         rounds: int,
     ) -> None:
-        chance = random.Random(_SEED)
-        taken: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in pairs}
-        gc.collect()
-        gc.freeze()
-        for number in range(rounds + 1):
-            given = make(chance)
+        taken: dict[str, dict[str, list[float]]] = {name: {"floor": [], "ours": []} for name in pairs}
+        for given, chance, is_first in _questions(make, rounds):
             for name in chance.sample(list(pairs), len(pairs)):
-                found = set()
-                for which in chance.sample((0, 1), 2):
-                    started = time.process_time()
-                    answer = pairs[name][which](given)
-                    if number:  # but for the first, which fills the caches of both
-                        taken[name][which].append(1e3 * (time.process_time() - started))
-                    found.add(len(answer))
-                assert len(found) == 1, (name, given, found)
-        gc.unfreeze()
-        _VARIED.append((question, {name: (floors, ours) for name, (ours, floors) in taken.items()}))
+                ours, floor = pairs[name]
+                _in_turns({"floor": floor, "ours": ours}, given, chance, {} if is_first else taken[name])
+        _VARIED.append((question, {name: (times["floor"], times["ours"]) for name, times in taken.items()}))
 
     return run
+
+
+@pytest.fixture
+def beside() -> Callable[..., None]:
+    """Time a floor, localcat and peers in turns that are asked another question each time; all must find as much."""
+
+    def run(
+        question: str,
+        calls: Mapping[str, Callable[[Any], Sized]],
+        make: Callable[[random.Random], Any],
+        rounds: int,
+    ) -> None:
+        taken: dict[str, list[float]] = {name: [] for name in calls}
+        for given, chance, is_first in _questions(make, rounds):
+            _in_turns(calls, given, chance, {} if is_first else taken)
+        _BESIDE.append((question, taken))
+
+    return run
+
+
+def _questions(make: Callable[[random.Random], Any], rounds: int) -> Iterator[tuple[Any, random.Random, bool]]:
+    """Yield questions, and whether each is the first, which is one more: it fills the caches of all that are asked."""
+    chance = random.Random(_SEED)
+    gc.collect()
+    gc.freeze()  # what peers hold is no work for the collector of ours
+    for number in range(rounds + 1):
+        yield make(chance), chance, not number
+    gc.unfreeze()
+
+
+def _in_turns(
+    calls: Mapping[str, Callable[[Any], Sized]], given: Any, chance: random.Random, taken: Mapping[str, list[float]]
+) -> None:
+    """Ask all in a random order, note the milliseconds of processor time of those in `taken`, and compare."""
+    found = {}
+    for name in chance.sample(list(calls), len(calls)):
+        started = time.process_time()
+        answer = calls[name](given)
+        if name in taken:
+            taken[name].append(1e3 * (time.process_time() - started))
+        found[name] = len(answer)
+    assert len(set(found.values())) == 1, (given, found)
 
 
 @pytest.fixture
@@ -129,6 +161,16 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             label = f"{question} {name}".strip()
             terminalreporter.write_line(f"| {label} | {shown} | {median / statistics.median(floors):.2f} | {growth} |")
             before = median
+    if _BESIDE:
+        terminalreporter.write_sep("=", "beside peers: medians (90th percentiles) of processor time in ms, in turns")
+        peers = [name for name in _BESIDE[0][1] if name not in ("floor", "localcat", "ids")]
+        terminalreporter.write_line(
+            f"| question | floor | localcat | ratio | above 1.5 floors and 80 µs | ids | ratio | above 1.3 and 60 µs | "
+            f"{' | '.join(peers)} |"
+        )
+        terminalreporter.write_line(f"|---{'|---:' * (7 + len(peers))}|")
+    for question, taken in _BESIDE:
+        terminalreporter.write_line(_row_beside(question, taken))
     if _NOTED:
         terminalreporter.write_sep("=", "by themselves")
     for what, number in _NOTED:
@@ -141,6 +183,22 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for question, floor, ours, mean_ratio in _TABLE:
         times = " | ".join(f"{1e3 * one:,.{3 if one < 0.01 else 0}f}" for one in (floor, ours))
         terminalreporter.write_line(f"| {question} | {times} | {ours / floor:.2f} | {mean_ratio:.2f} |")
+
+
+def _row_beside(question: str, taken: Mapping[str, list[float]]) -> str:
+    """Return a row of the table: the times of all, and of ours how far they are from what was aimed at."""
+    medians = {name: statistics.median(times) for name, times in taken.items()}
+    floor = medians["floor"]
+    cells = [question, f"{floor:.3f} ({_percentile(taken['floor']):.3f})"]
+    for name, most, more in (("localcat", 1.5, 0.08), ("ids", 1.3, 0.06)):
+        if name in taken:
+            above = 1e3 * (medians[name] - most * floor - more)
+            cells += [f"{medians[name]:.3f} ({_percentile(taken[name]):.3f})", f"{medians[name] / floor:.2f}"]
+            cells.append(f"{above:+.0f}")
+        else:
+            cells += [""] * 3
+    cells += [f"{medians[name]:.2f}" for name in taken if name not in ("floor", "localcat", "ids")]
+    return f"| {' | '.join(cells)} |"
 
 
 def _percentile(times: list[float]) -> float:

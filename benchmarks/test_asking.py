@@ -3,13 +3,15 @@
 Of each image four values are read: id, acquired, cloud_fraction and geometry. The floor reads the same by hand-written
 SQL and shapely on the same file; its SQL is there already. Both answer each question, in turns and in a random order,
 and must find the same. What was taken is processor time, which other programs on the machine disturb less.
+Beside the floor there are peers that hold the same images, see `benchmarks.peers`; all answer in turns, in one process.
 """
 
 from __future__ import annotations
 
 import random
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,9 +19,11 @@ import pytest
 
 from benchmarks.built import built, values
 from benchmarks.by_hand import DAY, TIMES, YEAR, Asked, rows_by_hand
+from benchmarks.peers import PEERS, Answer, held
 from localcat import Catalog
 
 ROUNDS = 100
+BESIDE_ROUNDS = 25  # with peers that take ten milliseconds and more
 
 
 @dataclass(frozen=True)
@@ -31,17 +35,20 @@ class Question:
     of_largest: bool = True
     clouds_below: float | None = None
     newest: int | None = None
+    place: tuple[float, float, float, float] | None = None  # the same each time
+    only_count: bool = False
 
     def somewhere(self, chance: random.Random) -> Asked:
         """Return the question about a random place and time."""
         west, south = chance.uniform(-160, 150), chance.uniform(-50, 60)
         start = chance.randrange(*TIMES)
         return Asked(
-            None if self.degrees is None else (west, south, west + self.degrees, south + self.degrees),
+            self.place if self.degrees is None else (west, south, west + self.degrees, south + self.degrees),
             None if self.microseconds is None else (start, start + self.microseconds),
             1 if self.of_largest else None,
             self.clouds_below,
             self.newest,
+            self.only_count,
         )
 
 
@@ -55,6 +62,8 @@ QUESTIONS = {
     "q7b newest 10 in 10°": Question(10, newest=10),
     "q8 newest 20 of low cloud in 1°": Question(1, of_largest=False, clouds_below=0.1, newest=20),
 }
+COUNTED = "q6 count on a continent, a year"
+COUNT = Question(None, YEAR, place=(-30.0, -10.0, 40.0, 40.0), only_count=True)
 questions = pytest.mark.parametrize("name", QUESTIONS)
 
 
@@ -74,9 +83,29 @@ def test_ids(varied: Callable[..., None], big: Catalog, plain: sqlite3.Connectio
 
 
 def test_count_on_a_continent(varied: Callable[..., None], big: Catalog, plain: sqlite3.Connection) -> None:
-    def somewhen(chance: random.Random) -> Asked:
-        start = chance.randrange(*TIMES)
-        return Asked((-30.0, -10.0, 40.0, 40.0), (start, start + YEAR), 1)
-
     pair = (lambda asked: range(built(big.images, asked).count())), lambda asked: rows_by_hand(plain, asked)
-    varied("count q6 product, a continent, a year", {"": pair}, somewhen, ROUNDS // 4)
+    varied(COUNTED, {"": pair}, COUNT.somewhere, ROUNDS // 4)
+
+
+@pytest.fixture(scope="module")
+def peers(plain: sqlite3.Connection) -> Mapping[str, Answer]:
+    """The peers that are installed, each with the same images."""
+    images, found = held(plain), {}
+    for name, made in PEERS.items():
+        with suppress(ImportError, sqlite3.Error):  # DuckDB of the extra [bench], SpatiaLite of the system
+            found[name] = made(images)
+    return found
+
+
+@pytest.mark.parametrize("name", [*QUESTIONS, COUNTED])
+def test_beside_peers(
+    beside: Callable[..., None], big: Catalog, plain: sqlite3.Connection, peers: Mapping[str, Answer], name: str
+) -> None:
+    question = QUESTIONS.get(name, COUNT)
+    calls: dict[str, Answer] = {"floor": lambda asked: rows_by_hand(plain, asked)}
+    if question.only_count:
+        calls["localcat"] = lambda asked: range(built(big.images, asked).count())
+    else:
+        calls["localcat"] = lambda asked: values(built(big.images, asked))
+        calls["ids"] = lambda asked: built(big.images, asked).ids()
+    beside(name, {**calls, **peers}, question.somewhere, BESIDE_ROUNDS)
