@@ -117,6 +117,7 @@ def beside() -> Callable[..., None]:
 def _questions(make: Callable[[random.Random], Any], rounds: int) -> Iterator[tuple[Any, random.Random, bool]]:
     """Yield questions, and whether each is the first, which is one more: it fills the caches of all that are asked."""
     chance = random.Random(_SEED)
+    rounds = min(rounds, IMAGES // 1000)  # a smoke run takes two
     gc.collect()
     gc.freeze()  # what peers hold is no work for the collector of ours
     for number in range(rounds + 1):
