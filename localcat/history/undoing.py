@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from localcat.store.clauses import Parameter
 
 
+_NUMBERS = 2**63  # SQLite has no more
+
+
 def undo(catalog: CatalogFile, change: Change | int, *, together: bool = False) -> list[Change]:
     """Make objects what they were before a change; `Catalog.undo` says how."""
     number = change.number if isinstance(change, Change) else change
@@ -25,9 +28,14 @@ def undo(catalog: CatalogFile, change: Change | int, *, together: bool = False) 
     with catalog.database.write() as transaction:
         connection = transaction.connection
         transaction.about = f"change {number}: "
-        entry = states.entry(connection, number)
-        if entry is None or (isinstance(change, Change) and (entry.kind, entry.uid) != (change.kind, change.id)):
+        entry = states.entry(connection, number) if abs(number) < _NUMBERS else None
+        if entry is None:
             raise NotFoundError(f"there is no change {number} in the history; catalog.history() lists what is kept")
+        if isinstance(change, Change) and change_of(entry) != change:
+            raise NotFoundError(
+                f"change {number} in the history is not that of {change.id!r} at {change.at}, which is of another "
+                "catalog or of a state of this one that is gone; catalog.history() lists what is kept"
+            )
         if entry.at < states.complete_since(connection):
             raise _conflict(
                 change_of(entry),

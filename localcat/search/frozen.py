@@ -308,7 +308,7 @@ def _require_free(name: str, taken: Iterable[str], *, replace: bool) -> None:
 def _checked_name(name: object) -> str:
     if not isinstance(name, str) or not name.strip() or len(name) > _LONGEST_NAME or printable(name) != name:
         raise BadRequestError(
-            f"a question is frozen under a name of at most {_LONGEST_NAME} characters, not {name!r:.300}"
+            f"a question is frozen under a name of 1 to {_LONGEST_NAME} printable characters, not {name!r:.300}"
         )
     return name
 

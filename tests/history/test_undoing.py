@@ -188,7 +188,30 @@ def test_one_conflict_keeps_all_of_a_transaction(catalog: Catalog) -> None:
     assert Image.get("acme:p:i", catalog=catalog).cloud_fraction == 0.9
 
 
+def test_a_change_of_a_state_that_is_gone_is_not_taken_for_another_one(kept: Catalog, tmp_path: Path) -> None:
+    """Both are the first change of the image, in a file and in an older state of it that was put back."""
+    older = kept.path.read_bytes()
+    image = Image.get("acme:guide:a", catalog=kept)
+    image.provider_id = "gone"
+    image.save()
+    (gone,) = kept.history()
+    kept.close()
+    kept.path.write_bytes(older)
+    with Catalog.open(kept.path) as back:
+        image = Image.get("acme:guide:a", catalog=back)
+        image.provider_id = "kept"
+        image.save()
+        (change,) = back.history()
+        assert (change.number, change.id) == (gone.number, gone.id)
+        with pytest.raises(NotFoundError, match="change 1 in the history is not that of 'acme:guide:a' at .*state of"):
+            back.undo(gone)
+        assert Image.get("acme:guide:a", catalog=back).provider_id == "kept"
+        assert [one.id for one in back.undo(change)] == ["acme:guide:a"]
+
+
 def test_what_is_no_change_is_refused(catalog: Catalog) -> None:
+    with pytest.raises(NotFoundError, match="there is no change 9223372036854775808 in the history"):
+        catalog.undo(2**63)
     with pytest.raises(NotFoundError, match="there is no change 7 in the history; catalog.history\\(\\) lists"):
         catalog.undo(7)
     with pytest.raises(BadRequestError, match="undo takes a change or its number, not 'i'"):

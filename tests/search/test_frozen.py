@@ -147,7 +147,9 @@ def test_a_name_that_is_taken_is_kept_unless_asked(catalog: Catalog) -> None:
 
 @pytest.mark.parametrize("name", ["", " ", "x" * 201, "a\nb", None, 7])
 def test_what_is_no_name_is_refused(catalog: Catalog, name: Any) -> None:
-    with pytest.raises(BadRequestError, match="a question is frozen under a name of at most 200 characters, not"):
+    with pytest.raises(
+        BadRequestError, match="a question is frozen under a name of 1 to 200 printable characters, not"
+    ):
         catalog.images.freeze(name)
     assert not catalog.frozen
 
