@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Self, TypeVar
@@ -241,9 +241,7 @@ class Catalog:
         return backend.temporary_default(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        if self.file.is_temporary:
-            return _attach_temporary, (str(self.path),)
-        return _reopen, (str(self.path), self.database.options)
+        return _reopen, self.file.reopening()
 
     def __deepcopy__(self, memo: object) -> Self:
         return self
@@ -1375,10 +1373,5 @@ class Catalog:
         return self.file.writable_db()
 
 
-def _reopen(path: str, options: OpenOptions) -> Catalog:
-    return Catalog(CatalogFile.open(path, options))
-
-
-def _attach_temporary(path: str) -> Catalog:
-    """Open the temporary catalog of another process, which stays its owner."""
-    return Catalog(CatalogFile.attached(Path(path)))
+def _reopen(opening: Callable[..., CatalogFile], *arguments: object) -> Catalog:
+    return Catalog(opening(*arguments))

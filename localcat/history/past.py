@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from localcat.errors import BadRequestError, NotFoundError
+from localcat.errors import BadRequestError, CatalogNotFoundError, NotFoundError
 from localcat.history.changes import change_of
 from localcat.store import rows, states
 from localcat.store.catalog_file import CatalogFile
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from localcat.disk.data_folder import DataFolder
     from localcat.store.catalog_file import FileReference
     from localcat.store.clauses import Parameter
+    from localcat.store.file.connection import OpenOptions
 
 _KINDS: Final = ("product", "band", "image")  # each behind what it refers to
 
@@ -52,6 +53,20 @@ class PastFile(CatalogFile):
     def why_read_only(self) -> str | None:
         """Return why the catalog may not be changed."""
         return f"this is catalog '{self._present.path}' as it was, which can only be read; change the present one"
+
+    @classmethod
+    def attached_to(cls, path: Path, present: Path, options: OpenOptions) -> PastFile:
+        """Return what another process has open as a copy, which stays its owner."""
+        if not path.exists():
+            raise CatalogNotFoundError(
+                f"catalog '{present}' as it was is closed already in the program that called at(); call at() again, or "
+                "keep it open as long as its objects are used elsewhere"
+            )
+        return cls(CatalogFile.attached(path), CatalogFile.open(present, options))
+
+    def reopening(self) -> tuple[Any, ...]:
+        """Return a function that opens the same in another process while it is open here, and its arguments."""
+        return PastFile.attached_to, self.path, self._present.path, self._present.database.options
 
     def close(self) -> None:
         """Close the copy, which is deleted."""
@@ -104,6 +119,9 @@ def _go_back(connection: sqlite3.Connection, when: int) -> None:
                 rows.delete(connection, "image", rows.images_of_product(connection, product))
                 rows.delete(connection, "band", rows.bands_of_product(connection, product))
         rows.delete(connection, kind, gone)
+    connection.execute("DELETE FROM history WHERE at > ?", (when,))  # those of going back among them
+    connection.execute("DELETE FROM tombstone WHERE deleted > ?", (when,))
+    connection.execute("DELETE FROM frozen WHERE frozen > ?", (when,))
 
 
 def _put_back(connection: sqlite3.Connection, entry: states.Entry, values: dict[str, Parameter]) -> None:

@@ -74,9 +74,7 @@ def _undo(catalog: CatalogFile, connection: sqlite3.Connection, change: Change, 
     row_id = None if found is None else int(found[0] or 0)
     state = change.state()
     if state is None:
-        if row_id is None:
-            raise _conflict(change, "it is not there any more")
-        return _delete(connection, change, row_id)
+        return [] if row_id is None else _delete(connection, change, row_id)  # it may have come back and gone at once
     if (row_id is None) != (change.what == "deleted"):
         raise _conflict(change, "it is not there any more" if row_id is None else "it was made again since")
     values = states.values_of(connection, change.kind, state)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -143,13 +142,15 @@ class FrozenQuestion:
     def changes(self) -> FrozenChanges:
         """Say what differs between the answer then and now; pixels are compared by the hashes in the rows.
 
-        `verify` compares these with the files themselves.
+        `verify` compares these with the files themselves. Images are looked at in portions, so that others can write
+        meanwhile: what they change is seen or not.
         """
-        with self._catalog.database.snapshot() as connection:
-            then = list(frozen.images(connection, self.name))
-            now_found = self.asked_again().ids()
-            row_ids = _row_ids(rows.row_ids(connection, "image", [image.uid for image in then]), then)
-            now = {image.uid: image for image in frozen.hashed(connection, _ATTRIBUTES, row_ids)}
+        then, now_found = self._images(), self.asked_again().ids()
+        now: dict[str, FrozenImage] = {}
+        for start in range(0, len(then), _CHUNK):
+            with self._catalog.database.read() as connection:
+                row_ids = rows.row_ids(connection, "image", [image.uid for image in then[start : start + _CHUNK]])
+                now |= {image.uid: image for image in frozen.hashed(connection, _ATTRIBUTES, list(row_ids.values()))}
         before, found = {image.uid for image in then}, set(now_found)
         here = [image for image in then if image.uid in now]
         return FrozenChanges(
@@ -268,8 +269,12 @@ def freeze(search: ImageSearch, name: str, *, replace: bool) -> FrozenQuestion:
     answer: list[FrozenImage] = []
     row_ids = search._row_ids()
     for start in range(0, len(row_ids), _CHUNK):  # so that nobody who writes has to wait for all of it
+        chunk = row_ids[start : start + _CHUNK]
         with catalog.database.read() as connection:
-            answer += frozen.hashed(connection, _ATTRIBUTES, row_ids[start : start + _CHUNK])
+            found = list(frozen.hashed(connection, _ATTRIBUTES, chunk))
+            if len(found) < len(chunk) and rows.was_renumbered(connection, min(chunk)):
+                raise ConflictError("the images of the catalog were put in another order meanwhile; freeze again")
+            answer += found
     with catalog.database.write(creates=True) as transaction:
         _require_free(checked, frozen.names(transaction.connection), replace=replace)
         frozen.put(transaction.connection, head, answer)
@@ -347,7 +352,3 @@ def _question_of(found: FrozenHead) -> dict[str, Any]:
         return dict(json.loads(found.question))
     except (ValueError, TypeError) as error:
         raise CorruptCatalogError(f"the frozen question {found.name!r} is damaged: {error}; delete it") from error
-
-
-def _row_ids(found: Mapping[str, int], then: Iterable[FrozenImage]) -> array[int]:
-    return array("q", (found[image.uid] for image in then if image.uid in found))

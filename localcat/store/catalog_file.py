@@ -9,7 +9,7 @@ import weakref
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from localcat.disk.archive import is_archive
 from localcat.disk.faults import listing_errors, temporary_folder, write_errors
@@ -210,6 +210,12 @@ class CatalogFile:
         database = Database(path, settings=settings)
         database.before_opening = refuse_in_tests
         return cls(database)
+
+    def reopening(self) -> tuple[Any, ...]:
+        """Return a function that opens the same in another process, and what to call it with; both can be pickled."""
+        if self.is_temporary:
+            return CatalogFile.attached, self.path
+        return CatalogFile.open, self.path, self.database.options
 
     def close(self) -> None:
         """Close the file; a temporary catalog is deleted. Closing twice is allowed."""

@@ -80,8 +80,10 @@ def keep(connection: sqlite3.Connection, kind: str, row_ids: Sequence[int], what
             if (replica, counter) != own:
                 _write(connection, kind, uid, what, own, _text(names, values, sources.get(row_id)))
             elif what == "deleted" and stamps.entries_before(connection) is not None:
+                # but for what came back and went again, which was nothing before and after
                 connection.execute(
-                    "UPDATE history SET what = 'deleted' WHERE id > ? AND (kind, uid, replica, counter) = (?, ?, ?, ?)",
+                    "UPDATE history SET what = 'deleted' WHERE id > ? AND (kind, uid, replica, counter) = (?, ?, ?, ?) "
+                    "AND state IS NOT NULL",
                     (stamps.entries_before(connection), kind, uid, *own),
                 )
 

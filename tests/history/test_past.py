@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,7 +14,7 @@ import pytest
 
 from localcat import Band, Catalog, Image, Product
 from localcat import properties as p
-from localcat.errors import BadRequestError, NotFoundError, ReadOnlyCatalogError
+from localcat.errors import BadRequestError, CatalogNotFoundError, NotFoundError, ReadOnlyCatalogError
 from tests.past_moments import past_moment
 from tests.small_catalog import PIXELS, make_product, new_image, spectral, upload
 
@@ -96,3 +99,40 @@ def test_what_the_history_does_not_reach_is_refused(catalog: Catalog) -> None:
         catalog.at(datetime.now(UTC) + timedelta(days=1))
     with catalog.transaction(), pytest.raises(BadRequestError, match="call at\\(\\) outside of the transaction"):
         catalog.at(past_moment())
+
+
+def test_history_and_frozen_questions_are_those_of_then(catalog: Catalog) -> None:
+    image = Image.get("acme:p:i", catalog=catalog)
+    image.update(cloud_fraction=0.3)
+    image.save()
+    catalog.images.freeze("before")
+    moment = past_moment()
+    change_much(catalog)
+    catalog.images.freeze("behind")
+    with catalog.at(moment) as past:
+        assert [(change.number, change.id) for change in past.history()] == [(1, "acme:p:i")]
+        assert list(past.frozen) == ["before"]
+        assert not past.frozen["before"].changes()
+        assert past.verify("full", progress=False).problems == []
+
+
+_READ = """
+import pickle, sys
+image = pickle.load(sys.stdin.buffer)
+print(image.ndarray("red").sum(), image.product.id)
+"""
+
+
+def test_its_objects_go_to_other_processes_while_it_is_open(catalog: Catalog) -> None:
+    pixels, moment = Image.get("acme:p:pixels", catalog=catalog).ndarray("red"), past_moment()
+    change_much(catalog)
+    with catalog.at(moment) as past:
+        image = pickle.loads(pickle.dumps(Image.get("acme:p:pixels", catalog=past)))
+        numpy.testing.assert_array_equal(image.ndarray("red"), pixels)
+        packed = pickle.dumps(Image.get("acme:p:pixels", catalog=past))
+        done = subprocess.run([sys.executable, "-c", _READ], input=packed, capture_output=True, check=True)
+        assert done.stdout.split() == [str(pixels.sum()).encode(), b"acme:p"]
+        with pytest.raises(ReadOnlyCatalogError, match="as it was, which can only be read"):
+            image.delete()
+    with pytest.raises(CatalogNotFoundError, match="as it was is closed already in the program that called at"):
+        pickle.loads(packed)

@@ -222,3 +222,17 @@ def test_what_is_no_change_is_refused(catalog: Catalog) -> None:
 def test_a_time_that_is_none_is_refused(path: Path, kept: Any) -> None:
     with pytest.raises(BadRequestError, match="keep_history is a number of days such as '30 days'"):
         Catalog.open(path, keep_history=kept)
+
+
+def test_what_came_back_and_went_again_in_one_transaction_is_in_nobodys_way(catalog: Catalog) -> None:
+    Image.delete("acme:p:i", catalog=catalog)
+    product = Product.get("acme:p", catalog=catalog)
+    with catalog.transaction():
+        product.update(description="d")
+        product.save()
+        new_image(product, "i").save()
+        Image.delete("acme:p:i", catalog=catalog)
+    assert catalog.verify("full", progress=False).problems == []
+    assert len(catalog.undo(catalog.history()[0], together=True)) == 2
+    assert Product.get("acme:p", catalog=catalog).description is None
+    assert Image.get("acme:p:i", catalog=catalog) is None

@@ -234,3 +234,15 @@ def test_many_images_are_frozen_together() -> None:
         frozen = catalog.images.freeze("all")
         assert len(frozen) == 20_000
         assert frozen.changes() == NONE
+
+
+def test_an_answer_is_looked_at_in_portions(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("localcat.search.frozen._CHUNK", 2)
+    frozen = catalog.images.sort("-acquired").freeze("all")
+    assert frozen.ids() == ids("edcba")
+    assert frozen.changes() == NONE
+    image(catalog, "c").delete()
+    changed = image(catalog, "a")
+    changed.tags = ["other"]
+    changed.save()
+    assert frozen.changes() == FrozenChanges(changed=tuple(ids("a")), deleted=tuple(ids("c")))
