@@ -94,7 +94,7 @@ def days_of(given: object, name: str) -> int:
     match = re.fullmatch(r"\s*(\d{1,5})\s*(day|year)s?\s*", given) if isinstance(given, str) else None
     if match is None:
         raise BadRequestError(
-            f"{name} is a number of days such as '30 days' or '0 days', of years, or a timedelta, not {given!r}"
+            f"{name} is a number of days such as '30 days' or '0 days', or a timedelta, not {given!r}"
         )
     return int(match[1]) * (365 if match[2] == "year" else 1)
 

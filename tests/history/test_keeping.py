@@ -127,7 +127,7 @@ def test_a_clock_that_was_ahead_blocks_neither_forgetting_nor_the_past(catalog: 
     [
         (
             {"changes": "soon"},
-            "changes is a number of days such as '30 days' or '0 days', of years, or a timedelta",
+            "changes is a number of days such as '30 days' or '0 days', or a timedelta",
         ),
         ({"files": 30}, "files is a number of days"),
         ({"max_bytes": "much"}, "max_bytes is a number of bytes, or text such as '2 GB' or '700 MiB', not 'much'"),
