@@ -72,6 +72,21 @@ def temporary_folder() -> Path:
         ) from error
 
 
+def new_temporary_folder(within: str | None = None) -> Path:
+    """Make a folder that whoever asked for it removes, in the system's for temporary files or in another one.
+
+    Raises
+    ------
+    StorageError
+        If there is none that can be written, or it is full.
+    """
+    import tempfile  # the same
+
+    folder = within or temporary_folder()
+    with write_errors(folder):
+        return Path(tempfile.mkdtemp(prefix="localcat-", dir=folder))
+
+
 def temporary_directory(prefix: str) -> TemporaryDirectory[str]:
     """Make a folder in the system's for temporary files, which goes with the object.
 

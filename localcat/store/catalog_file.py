@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from localcat.disk.archive import is_archive
-from localcat.disk.faults import listing_errors, temporary_folder, write_errors
+from localcat.disk.faults import listing_errors, new_temporary_folder
 from localcat.disk.filesystem import exists
 from localcat.disk.names import require_usable
 from localcat.disk.ownership import (
@@ -177,7 +177,7 @@ class CatalogFile:
     @classmethod
     def temporary(cls, settings: dict[str, str]) -> Self:
         """Make a catalog in a new folder of its own, which waits for no disk."""
-        folder = _new_folder()
+        folder = new_temporary_folder()
         database = Database(folder / DEFAULT_NAME, durable=False, settings=settings)
         database.create()
         return cls(database, is_temporary=True)
@@ -435,7 +435,7 @@ class CatalogFile:
         settings = self.database.settings()  # where the use of the default catalog is forbidden, this refuses it
         if self.database.is_missing:
             return self.temporary({name: value for name, value in settings.items() if name != VERSION_KEY})
-        path = _new_folder() / DEFAULT_NAME
+        path = new_temporary_folder() / DEFAULT_NAME
         try:
             with (
                 self.database.separate() as source,
@@ -497,14 +497,6 @@ def settings_of(org: str | None, user: str | None) -> dict[str, str]:
 
 
 # What follows imports what takes a while, and what programs that search do not need.
-
-
-def _new_folder() -> Path:
-    import tempfile
-
-    folder = temporary_folder()
-    with write_errors(folder):
-        return Path(tempfile.mkdtemp(prefix="localcat-", dir=folder))
 
 
 def _remove_folder(folder: Path, owner: int) -> None:

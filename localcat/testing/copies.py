@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from localcat.catalog import Catalog
-from localcat.disk.faults import write_errors
+from localcat.disk.faults import new_temporary_folder, temporary_folder, write_errors
 from localcat.disk.system import IS_WINDOWS
 from localcat.errors import BadRequestError, CatalogExistsError, require
 from localcat.store.catalog_file import CatalogFile
@@ -18,7 +17,7 @@ from localcat.store.file.database import Database
 
 FORMATS = ("stac", "geoparquet", "gti")
 # Linux keeps this folder in memory: fifty files take a millisecond there, and on a busy disk a hundred.
-_MEMORY, _DISK = "/dev/shm", "/tmp"  # noqa: S108  # `mkdtemp` makes a folder in it that nobody else may enter
+_MEMORY, _DISK = "/dev/shm", "/tmp"  # noqa: S108  # `new_temporary_folder` makes a folder in it that nobody else may enter
 _LEAST_FREE = 2**30  # bytes; a container often has 64 MB there, which a test that uploads much would fill
 
 _lock = threading.Lock()
@@ -52,7 +51,7 @@ def earth() -> Catalog:
     40
     """
     name, files = _template()
-    folder = Path(tempfile.mkdtemp(prefix="localcat-", dir=_memory()))
+    folder = new_temporary_folder(_memory())
     try:
         _write(folder, files)
     except BaseException:
@@ -114,7 +113,7 @@ def write_earth(folder: str | os.PathLike[str], *, formats: Iterable[str] = FORM
 
 def _memory() -> str | None:
     """Return a folder in memory with room; None if there is none, or if somebody chose where temporary files go."""
-    if IS_WINDOWS or tempfile.gettempdir() != _DISK or not os.access(_MEMORY, os.W_OK | os.X_OK):
+    if IS_WINDOWS or str(temporary_folder()) != _DISK or not os.access(_MEMORY, os.W_OK | os.X_OK):
         return None
     state = os.statvfs(_MEMORY)
     return _MEMORY if state.f_bavail * state.f_frsize >= _LEAST_FREE else None

@@ -30,6 +30,7 @@ from localcat.errors import (
     StorageFullError,
     UnsafePathError,
 )
+from localcat.testing import earth
 from tests.forged import left_by_bundles
 from tests.small_catalog import PIXELS, make_product, new_image, spectral, upload
 from tests.systems import linux, posix
@@ -261,7 +262,12 @@ def test_without_a_folder_for_temporary_files_it_says_so(
         raise FileNotFoundError(2, "No usable temporary directory found in ['/tmp']")
 
     monkeypatch.setattr(tempfile, "gettempdir", none)
-    for call in (lambda: Catalog.open(tmp_path / "kit" / "kit.zip"), Catalog.temporary, survey.file.copied_aside):
+    for call in (
+        lambda: Catalog.open(tmp_path / "kit" / "kit.zip"),
+        Catalog.temporary,
+        survey.file.copied_aside,
+        earth,
+    ):
         with pytest.raises(StorageError, match=r"no folder for temporary files: .*'/tmp'.*set TMPDIR to one"):
             call()
 
@@ -271,8 +277,9 @@ def test_a_full_folder_for_temporary_files_is_told(monkeypatch: pytest.MonkeyPat
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(tempfile, "mkdtemp", full)
-    with pytest.raises(StorageFullError, match="no room to write .*free some space"):
-        Catalog.temporary()
+    for call in (Catalog.temporary, earth):
+        with pytest.raises(StorageFullError, match="no room to write .*free some space"):
+            call()
 
 
 @pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")  # of which rasterio loses track
