@@ -40,6 +40,9 @@ _BEGINNING = b"PK\x03\x04"  # of a member's header, and so of an archive
 _EMPTY = b"PK\x05\x06"  # how an archive without members begins
 _HEADER = struct.Struct("<4s2x2H16x2H")  # of a member: what it begins with, flags, method, lengths of name and extra
 _ENCRYPTED, _UTF8 = 0x1, 0x800  # flags of a member
+_ENTRY_BYTES = 30 + 46  # of the header of a member and of its entry in the list, but for its name in each
+_EXTRA_BYTES = 20  # of the sizes of 64 bits in such a header
+_END_BYTES = 22  # of the end of the list
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,8 +200,7 @@ class Manifest:
 
 def write_archive(folder: Path, target: Path, catalog: str, about: Mapping[str, Any], progress: bool | None) -> int:
     """Write the files below a folder into a new archive, and onto the disk; return how many bytes it has."""
-    with listing_errors(folder):
-        paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in LOCK_NAMES)
+    paths = _packed(folder)
     members: dict[str, tuple[int, str]] = {}
     with write_errors(target), target.open("xb") as file:
         with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, strict_timestamps=False) as archive:
@@ -206,12 +208,34 @@ def write_archive(folder: Path, target: Path, catalog: str, about: Mapping[str, 
                 name = path.relative_to(folder).as_posix()
                 entry = zipfile.ZipInfo.from_file(path, name, strict_timestamps=False)
                 entry.external_attr = (stat.S_IFREG | 0o644) << 16
-                with path.open("rb") as reader, archive.open(entry, "w", force_zip64=entry.file_size >= 1 << 31) as out:
+                with path.open("rb") as reader, archive.open(entry, "w", force_zip64=_is_large(entry.file_size)) as out:
                     members[name] = hash_stream(reader.read, out.write)
             archive.writestr(MANIFEST, Manifest(catalog, members, dict(about)).to_json())
         file.flush()
         flush(file.fileno())
         return file.tell()
+
+
+def archive_bytes(folder: Path, catalog: str, about: Mapping[str, Any]) -> int:
+    """Return how many bytes `write_archive` would write: exactly, but for the extra fields of more than 4 GB."""
+    with listing_errors(folder):
+        sizes = {path.relative_to(folder).as_posix(): path.stat().st_size for path in _packed(folder)}
+    manifest = Manifest(catalog, {name: (size, "0" * 64) for name, size in sizes.items()}, dict(about)).to_json()
+    sizes[MANIFEST] = len(manifest)
+    names = sum(len(name.encode()) for name in sizes)
+    extra = _EXTRA_BYTES * sum(_is_large(size) for size in sizes.values())
+    return sum(sizes.values()) + 2 * names + _ENTRY_BYTES * len(sizes) + extra + _END_BYTES
+
+
+def _packed(folder: Path) -> list[Path]:
+    """Return the files below a folder that belong into its archive."""
+    with listing_errors(folder):
+        return sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in LOCK_NAMES)
+
+
+def _is_large(size: int) -> bool:
+    """Return whether a member's header has room for a size of 64 bits."""
+    return size >= 1 << 31
 
 
 @dataclass(frozen=True, slots=True)

@@ -164,6 +164,15 @@ def to_gti(
     ]
 
 
+@functools.cache
+def empty_index_bytes() -> int:
+    """Return how many bytes an index without tiles has."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.executescript(_SCHEMA)
+        (pages,), (page,) = (connection.execute(f"PRAGMA {name}").fetchone() for name in ("page_count", "page_size"))
+    return int(pages) * int(page)
+
+
 def slug_of(product_id: str) -> str:
     """Return the id of a product as a part of the name of a file."""
     return _NOT_IN_NAMES.sub("-", product_id.lower())[:60]

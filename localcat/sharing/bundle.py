@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, suppress
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from shapely import count_coordinates
 
-from localcat.disk.archive import opened_archive, write_archive
+from localcat.disk.archive import opened_archive
 from localcat.disk.data_folder import DataFolder
 from localcat.disk.faults import write_errors
 from localcat.disk.filesystem import bytes_of
@@ -30,28 +32,23 @@ from localcat.errors import (
     NotFoundError,
     printable,
 )
-from localcat.interop.gti import to_gti
-from localcat.interop.qgis import to_qgis
 from localcat.models.attributes.scalars import real
 from localcat.models.attributes.values import Resolution
 from localcat.models.html import Printed
 from localcat.progress import shown
 from localcat.sharing.cuts import Wish
 from localcat.sharing.kit import Chosen, Kit, Layouts, products_of
-from localcat.store.catalog_file import CatalogFile
+from localcat.sharing.packing import Facade, Recipe
+from localcat.sharing.trial import SAMPLE, Costs, Trial
 from localcat.store.packed import check_catalog
 
 if TYPE_CHECKING:
     from localcat.models.backend import Backend
+    from localcat.models.image import Image
     from localcat.search import ImageSearch
 
-_Facade: TypeAlias = "Callable[[CatalogFile], Backend]"
-
 _SUFFIX = ".zip"
-_EMPTY_BYTES = 299_000  # of an archive without images: the catalog file, the project and the manifest
-_IMAGE_BYTES = 1_900  # of the rows of an image, and of its entries in the lists of the archive
-_INDEX_BYTES = 73_000  # of an index of tiles, and of the beginning of a mosaic: one for each product and CRS
-_SOURCE_BYTES = 450  # of what a mosaic says of a band of an image, or of its mask
+_TRIALS = "localcat-trial"  # how the temporary folders of dry runs are named
 _MOST_CORNERS = 20_000  # of an area that the manifest names; a box around it is enough to say which one it was
 
 
@@ -113,7 +110,7 @@ def bundle(
     *,
     dry_run: bool,
     progress: bool | None,
-    facade: _Facade,
+    facade: Facade,
 ) -> BundleReport:
     """Write an archive; `Catalog.bundle` says how."""
     target = _new_archive(dest, outside=catalog.file.home().path)
@@ -121,29 +118,28 @@ def bundle(
     room = None if wanted.max_bytes is None else bytes_of(wanted.max_bytes, "max_bytes")
     if catalog.database.in_transaction:
         raise BadRequestError("a bundle holds what is committed; make it outside of the transaction")
-    layouts = Layouts(catalog, wish)
-    choice = _Choice(room)
-    found = _searched(catalog, wanted.search, wish)
-    for image in shown(found, "choosing", "images", progress, total=found.number_found):
-        choice.add(str(image.id), layouts.chosen(image), len(layouts.bands(str(image.product_id))))
-    if not choice.taken:
-        raise NotFoundError(_why_nothing(choice, room))
-    if dry_run:
-        return choice.report(target, choice.taken, None)
-    with staged(target) as staging:
-        inside, archive = staging / "kit", staging / target.name
-        with write_errors(inside):
-            inside.mkdir()
-        DataFolder(staging).require_space(2 * choice.size_bytes)
-        kit = Kit(catalog, inside / f"{target.stem}.gpkg", wish)
-        with closing(kit.file):
-            written = list(_written(kit, choice, layouts, room, progress))
-            size = _packed(kit, written, archive, _about(catalog, wish), progress, facade)
-            while room is not None and size > room:
-                _drop(kit, choice, written, size - room)
-                archive.unlink()
-                size = _packed(kit, written, archive, _about(catalog, wish), progress, facade)
-        shutil.rmtree(inside, ignore_errors=True)  # it is in the archive: a kill from here on leaves no pixels behind
+    recipe = Recipe(catalog, wish, Layouts(catalog, wish), f"{target.stem}.gpkg", _about(catalog, wish), facade)
+    choice = _Choice(recipe, room)
+    with staged(Path(tempfile.gettempdir()) / _TRIALS if dry_run else target) as staging, ExitStack() as stack:
+        choice.choose(_searched(catalog, wanted.search, wish), staging, stack, progress)
+        if not choice.taken:
+            raise NotFoundError(_why_nothing(choice, room))
+        if dry_run:
+            return choice.report(target, choice.taken, None)
+        archive, written = staging / target.name, choice.taken
+        if choice.trial is not None:
+            kit = choice.trial.kit
+        else:
+            DataFolder(staging).require_space(2 * choice.estimate)
+            kit = stack.enter_context(recipe.kit(staging / "kit", products_of(choice.taken)))
+            written = list(_written(kit, choice, progress))
+            recipe.complete(kit, written)
+            while room is not None and (excess := recipe.size_of(kit) - room) > 0:
+                _drop(kit, choice, written, excess)
+                recipe.complete(kit, written)
+        size = recipe.pack(kit, archive, progress)
+        stack.close()
+        shutil.rmtree(kit.file.path.parent, ignore_errors=True)  # a kill from here on leaves no pixels behind
         with write_errors(target):
             try:
                 name_new(archive, target)
@@ -227,74 +223,124 @@ def _why_nothing(choice: _Choice, room: int | None) -> str:
 
 
 class _Choice:
-    """The images that fit, as they come.
+    """The images that fit, and how large an archive of them is.
 
     Parameters
     ----------
+    recipe : Recipe
+        What the archive is made of.
     room : int or None
-        How many bytes the archive may have.
+        How many bytes it may have.
     """
 
-    def __init__(self, room: int | None) -> None:
-        self._room = room
+    def __init__(self, recipe: Recipe, room: int | None) -> None:
+        self._recipe, self._room = recipe, room
         self._indexes: set[tuple[str, str | None]] = set()
+        self._beside = 0.0  # the catalog
+        self._exact = 0
+        self.costs = Costs()
         self.taken: list[Chosen] = []
         self.left_out: list[str] = []
         self.outside: list[str] = []
-        self.size_bytes = _EMPTY_BYTES
         self.first_bytes = 0
+        self.trial: Trial | None = None  # of all that is taken, if that is few and small
 
-    def add(self, image_id: str, chosen: Chosen | None, bands: int) -> None:
-        """Take an image with a number of bands, or note why not."""
-        if chosen is None:
-            self.outside.append(image_id)
+    @property
+    def estimate(self) -> int:
+        """How many bytes the archive has, about; exactly, if there is a trial of all of it."""
+        return round(self._exact or self._size_with(0))
+
+    def _size_with(self, others: int) -> float:
+        """Return how many bytes an archive has of what is taken and others, but for what these add beside rows."""
+        return self._beside + self.costs.catalog_bytes(len(self.taken) + others)
+
+    def choose(self, images: ImageSearch, staging: Path, stack: ExitStack, progress: bool | None) -> None:
+        """Take those that fit, in the order in which they come.
+
+        Parameters
+        ----------
+        images : ImageSearch
+            Those wanted.
+        staging : Path
+            A folder for trials.
+        stack : ExitStack
+            Closes them.
+        progress : bool, optional
+            See `Catalog.bundle`.
+        """
+        found = self._inside(shown(images, "choosing", "images", progress, total=images.number_found))
+        first = list(found if self._room is None else itertools.islice(found, SAMPLE))
+        sample = first[:: -(-len(first) // SAMPLE)] if first else []
+        if not first:
             return
-        needed = chosen.size_bytes + _IMAGE_BYTES + (bands + 1) * _SOURCE_BYTES * chosen.has_pixels
+        trial = stack.enter_context(Trial(self._recipe, staging / "trial", sample))
+        rest = next(found, None)
+        self.costs = trial.costs(of_others=rest is not None or len(first) > len(sample))
+        self._beside = self.costs.empty
+        for chosen in itertools.chain(first, () if rest is None else [rest], found):
+            self._add(chosen)
+        number = 0
+        while self.taken and len(self.taken) <= SAMPLE and trial.is_whole:
+            if [id(one) for one in trial.images] != [id(one) for one in self.taken]:
+                number += 1
+                trial.close()
+                trial = stack.enter_context(Trial(self._recipe, staging / f"trial-{number}", self.taken))
+            if not trial.is_whole:
+                break
+            size = trial.size_bytes
+            if self._room is None or size <= self._room:
+                self.trial, self._exact = trial, size
+                return
+            self._leave_out(size - self._room)
+
+    def _inside(self, images: Iterable[Image]) -> Iterator[Chosen]:
+        for image in images:
+            chosen = self._recipe.layouts.chosen(image)
+            if chosen is None:
+                self.outside.append(str(image.id))
+            else:
+                yield chosen
+
+    def _add(self, chosen: Chosen) -> None:
+        """Take an image, or note that there is no room for it."""
+        needed = self.costs.of(chosen, len(self._recipe.layouts.bands(chosen.product_id)))
         index = (chosen.product_id, chosen.image.cs_code or chosen.image.projection)
         if chosen.has_pixels and index not in self._indexes:
-            needed += _INDEX_BYTES
-        self.first_bytes = self.first_bytes or self.size_bytes + needed
-        if self._room is not None and self.size_bytes + needed > self._room:
-            self.left_out.append(image_id)
+            needed += self.costs.index
+        size = self._size_with(1) + needed
+        self.first_bytes = self.first_bytes or round(size)
+        if self._room is not None and size > self._room:
+            self.left_out.append(str(chosen.image.id))
             return
         if chosen.has_pixels:
             self._indexes.add(index)
-        self.size_bytes += needed
+        self._beside += needed
         self.taken.append(chosen)
+
+    def _leave_out(self, excess: float) -> None:
+        """Take back the last images, of so many bytes."""
+        while excess > 0 and self.taken:
+            last = self.taken.pop()
+            freed = self.costs.of(last, len(self._recipe.layouts.bands(last.product_id)))
+            self._beside -= freed
+            excess -= freed
+            self.left_out.append(str(last.image.id))
 
     def report(self, path: Path, written: Sequence[Chosen], size: int | None) -> BundleReport:
         """Return what became of it."""
         files = sum(len(one.files) if one.cuts is None else len(one.cuts) for one in written)
         ids = tuple(str(one.image.id) for one in written)
         left_out, outside = tuple(self.left_out), tuple(self.outside)
-        return BundleReport(path, ids, files, size, self.size_bytes, left_out, outside)
+        return BundleReport(path, ids, files, size, self.estimate, left_out, outside)
 
 
-def _written(kit: Kit, choice: _Choice, layouts: Layouts, room: int | None, progress: bool | None) -> Iterator[Chosen]:
+def _written(kit: Kit, choice: _Choice, progress: bool | None) -> Iterator[Chosen]:
     """Write what was chosen into the small catalog; yield the images that are in it."""
-    for product_id in products_of(choice.taken):
-        kit.add_product(product_id, layouts.bands(product_id), layouts.of(product_id))
-    spare = None if room is None else room - choice.size_bytes
     for chosen in shown(choice.taken, "writing", "images", progress):
-        size = kit.add_image(chosen, spare)
-        if size is None:
+        if kit.add_image(chosen) is None:
             choice.left_out.append(str(chosen.image.id))
-            continue
-        spare = None if spare is None else spare + chosen.size_bytes - size
-        yield chosen
-
-
-def _packed(
-    kit: Kit, written: Sequence[Chosen], archive: Path, about: dict[str, Any], progress: bool | None, facade: _Facade
-) -> int:
-    """Write the archive, with an index of tiles for each product that has pixels; return its size."""
-    kit.add_frozen()
-    view, folder = facade(kit.file), kit.file.path.parent
-    for product_id in products_of(one for one in written if one.has_pixels):
-        with suppress(BadRequestError):  # no bands, or no image on a grid that is not turned
-            to_gti(view, product_id, folder, search=None, progress=False)
-    to_qgis(view, kit.file.path.with_suffix(".qgs"), progress=False)
-    return write_archive(folder, archive, kit.file.path.name, about, progress)
+        else:
+            yield chosen
 
 
 def _drop(kit: Kit, choice: _Choice, written: list[Chosen], excess: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import shapely
@@ -12,6 +12,7 @@ import shapely
 from localcat.earth.projecting import metres_of
 from localcat.errors import RasterError
 from localcat.rasters.files.describe import RasterDescription, describe
+from localcat.rasters.files.dtypes import numpy_dtype
 from localcat.rasters.reading.cutline import area_on
 from localcat.rasters.writing.cutting import Part
 
@@ -88,7 +89,9 @@ class Cut:
     bands : tuple of Band
         Those of it that are kept.
     estimate : int
-        How many bytes it takes, about: as many a pixel as the file.
+        How many bytes it takes, about: as many a pixel as the file. `localcat.sharing.trial` knows it better.
+    work_bytes : int
+        Of the pixels of the file that are read for it.
     """
 
     path: Location
@@ -96,6 +99,21 @@ class Cut:
     grid: Grid
     bands: tuple[Band, ...]
     estimate: int
+    work_bytes: int
+
+    def piece(self, row: int, column: int, height: int, width: int) -> Cut:
+        """Return the part of it that begins at a pixel and has so many rows and columns, or ends where it ends."""
+        step = self.part.step
+        rows, columns = (
+            slice(along.start + first * step, min(along.start + (first + length) * step, along.stop))
+            for along, first, length in ((self.part.rows, row, height), (self.part.columns, column, width))
+        )
+        part = Part(rows, columns, step)
+        grid = self.grid.part(slice(row, row + height), slice(column, column + width))
+        share = math.prod(grid.shape) / math.prod(self.grid.shape)
+        return replace(
+            self, part=part, grid=grid, estimate=round(self.estimate * share), work_bytes=round(self.work_bytes * share)
+        )
 
 
 def cuts_of(paths: Sequence[Location], layout: Layout, wish: Wish) -> list[Cut] | None:
@@ -118,7 +136,8 @@ def cuts_of(paths: Sequence[Location], layout: Layout, wish: Wish) -> list[Cut] 
         if window is None:
             return None
         part = Part(*window, step=_step(found.grid, wish.metres))
-        cuts.append(Cut(path, part, part.grid_in(found.grid), bands, _bytes(found, part, len(bands))))
+        estimate, work = _bytes(found, part, len(bands)), _work(found, part, len(bands))
+        cuts.append(Cut(path, part, part.grid_in(found.grid), bands, estimate, work))
     return cuts
 
 
@@ -155,3 +174,8 @@ def _step(grid: Grid, metres: float | None) -> int:
 def _bytes(found: RasterDescription, part: Part, bands: int) -> int:
     (height, width), (rows, columns) = found.shape, part.shape
     return round(found.size_bytes * (rows * columns * bands) / (height * width * found.count))
+
+
+def _work(found: RasterDescription, part: Part, bands: int) -> int:
+    rows, columns = (len(range(along.start, along.stop)) for along in (part.rows, part.columns))
+    return rows * columns * bands * numpy_dtype(found.data_type).itemsize

@@ -5,6 +5,7 @@ Nobody else sees it while it is made, so its rows are written as they come, one 
 
 from __future__ import annotations
 
+import itertools
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -34,10 +35,13 @@ from localcat.store.file.database import Database
 from localcat.writing.options import layer_of
 
 if TYPE_CHECKING:
+    import sqlite3
+
     from localcat.models.attributes.scalars import Stored
     from localcat.models.backend import Backend
     from localcat.models.object import CatalogObjectBase
 
+_GROWTH_STEP = 16  # images, after which a growing catalog is measured again
 _SETTINGS = ("namespace", "org", "user", "created")
 
 
@@ -173,11 +177,8 @@ class Kit:
             return stored
         return _dumped(Band, "resolution", Resolution(value=metres, unit=ResolutionUnit.METERS))
 
-    def add_image(self, chosen: Chosen, spare: int | None) -> int | None:
-        """Write an image with its files; return how many bytes these have.
-
-        It returns None, and the image is not in it, if it was deleted meanwhile, or if its files became larger than
-        was expected by more than the bytes to spare.
+    def add_image(self, chosen: Chosen) -> int | None:
+        """Write an image with its files; return how many bytes these have, or None if it was deleted meanwhile.
 
         Raises
         ------
@@ -192,19 +193,50 @@ class Kit:
         if chosen.cuts is not None:
             cut_files, changes = self._cut(chosen, chosen.cuts, values)
             size = sum(file.size_bytes or 0 for file in cut_files)
-            if spare is not None and size > chosen.size_bytes + spare:
-                for file in cut_files:
-                    self._folder.remove(str(file.href))
-                return None
             values |= changes
         elif files:
             whole = [self._copied(chosen, file) if file in chosen.files else file for file in files]
             size = sum(file.size_bytes or 0 for file in whole if file.owned)
             values[rows.FILES] = _dumped(Image, rows.FILES, whole)
+        self._insert(chosen, values)
+        return size
+
+    def add_row(self, chosen: Chosen) -> None:
+        """Write an image without its files, for a trial: it is said to be somewhere else."""
+        for values, _ in self._rows_of(Image, [str(chosen.image.id)]):
+            values["storage_state"] = StorageState.REMOTE.value
+            self._insert(chosen, values)
+
+    def _insert(self, chosen: Chosen, values: dict[str, Any]) -> None:
         values["product_id"] = self._products[chosen.product_id]
         with self.file.database.write() as transaction:
             rows.insert(transaction.connection, "image", values)
-        return size
+
+    def growth(self, images: int) -> list[tuple[int, int]]:
+        """Return (images, bytes) of the catalog file as it grows, if many like those in it come.
+
+        Parameters
+        ----------
+        images : int
+            How many are written for that, and taken back.
+        """
+        columns = Image._columns()
+        with self.file.database.write() as transaction:
+            connection = transaction.connection
+            found = list(rows.hydrate(connection, "image", columns, rows.all_row_ids(connection, "image")))
+            sizes = [(len(found), _bytes_of(connection))]
+            connection.execute("SAVEPOINT growth")
+            copies = (row for row in found for _ in range(-(-images // len(found))))  # neighbours come together
+            for number, row in enumerate(itertools.islice(copies, images), start=1):
+                values = dict(zip(columns, row[2:], strict=True))
+                product_id, name = str(values["product_id"]), f"{str(values['name'])[:-4]}~{number:03x}"
+                values |= {"id": f"{product_id}:{name}", "name": name, "product_id": self._products[product_id]}
+                rows.insert(connection, "image", values)
+                if number % _GROWTH_STEP == 0:
+                    sizes.append((len(found) + number, _bytes_of(connection)))
+            connection.execute("ROLLBACK TO growth")
+            connection.execute("RELEASE growth")
+        return sizes
 
     def add_frozen(self) -> None:
         """Write the frozen questions of the catalog whose images are all in it, as far as they still are anywhere."""
@@ -290,6 +322,12 @@ class Kit:
 
     def _href(self, chosen: Chosen, suffix: str) -> str:
         return self._folder.new_href(chosen.product_id, str(chosen.image.name), suffix)
+
+
+def _bytes_of(connection: sqlite3.Connection) -> int:
+    """Return how many bytes a catalog file will have when what is written is committed."""
+    (pages,), (page,) = (connection.execute(f"PRAGMA {name}").fetchone() for name in ("page_count", "page_size"))
+    return int(pages) * int(page)
 
 
 def _dumped(kind: type[CatalogObjectBase], name: str, value: Any) -> Stored:

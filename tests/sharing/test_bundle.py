@@ -26,7 +26,7 @@ from localcat.errors import (
     LocalcatError,
     NotFoundError,
 )
-from localcat.sharing import cuts
+from localcat.sharing import bundle, cuts, trial
 from localcat.sharing.bundle import BundleReport
 from tests.interrupted import steps_of, stopped_at
 from tests.small_catalog import PIXELS, make_product, new_image, spectral, upload
@@ -180,19 +180,63 @@ def test_another_order_chooses_other_images(survey: Catalog, tmp_path: Path) -> 
     assert report.left_out == ("acme:guide:day-2",)
 
 
-def test_the_estimate_is_near(survey: Catalog, tmp_path: Path) -> None:
+KITS: dict[str, dict[str, Any]] = {
+    "all": {},
+    "red": {"bands": ["red"]},
+    "coarse": {"resolution": 120},
+    "clipped": {"clip": (-75, 36.11, -74.985, 36.13)},
+}
+
+
+def noise(shape: tuple[int, ...], seed: int) -> Any:
+    """Return pixels of which each file has other ones, and some that are alike."""
+    values = numpy.random.default_rng(seed).integers(1, 200 + 50 * (seed % 4), shape).astype("uint16")
+    values[:, : 10 * (seed % 3)] = 7
+    return values
+
+
+@pytest.mark.parametrize("options", KITS.values(), ids=KITS)
+def test_of_few_small_images_the_estimate_is_exact(survey: Catalog, tmp_path: Path, options: dict[str, Any]) -> None:
+    expected = survey.bundle(tmp_path / "kit.zip", dry_run=True, **options).estimated_bytes
+    report = survey.bundle(tmp_path / "kit.zip", **options)
+    assert report.size_bytes == report.estimated_bytes == expected == (tmp_path / "kit.zip").stat().st_size
+
+
+def test_of_large_files_pieces_tell_the_size(survey: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     product = survey.products.first()
-    values = numpy.random.default_rng(1).integers(1, 10_000, (2, 128, 128)).astype("uint16")
-    for number in range(12):
-        upload(product, f"more-{number}", values + numpy.uint16(number), acquired=f"2021-01-{number + 1:02}")
-    for name, options in {"all": {}, "red": {"bands": ["red"]}, "coarse": {"resolution": 120}}.items():
-        report = survey.bundle(tmp_path / f"{name}.zip", **options)
-        assert report.size_bytes == pytest.approx(report.estimated_bytes, rel=0.08)
+    for number in range(3):
+        upload(product, f"more-{number}", noise((2, 700, 400), number), acquired=f"2021-01-{number + 1:02}")
+    for name, value in {"_MOST_WORK": 1 << 20, "SAMPLE": 4, "_MOST_COPIED": 100_000}.items():
+        monkeypatch.setattr(trial, name, value)
+    for options in ({}, {"bands": ["nir"]}):
+        report = survey.bundle(tmp_path / f"kit-{len(options)}.zip", **options)
+        assert report.size_bytes == pytest.approx(report.estimated_bytes, rel=0.05)
+        assert report.size_bytes != report.estimated_bytes  # it was not tried whole
 
 
-def test_files_that_grow_when_they_are_cut_do_not_overfill_it(
+def test_of_many_images_some_tell_the_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trial, "SAMPLE", 10)
+    monkeypatch.setattr(bundle, "SAMPLE", 10)
+    with Catalog.create(tmp_path / "survey.gpkg", org="acme") as catalog:
+        product = make_product("guide", spectral("red"), catalog=catalog)
+        for number in range(30):
+            upload(product, f"day-{number}", noise((1, 40, 30), number), acquired=f"2021-01-{number + 1:02}")
+        catalog.add_images(
+            [{"id": f"acme:guide:far-{number}", "acquired": "2020-05-01"} for number in range(70)], progress=False
+        )
+        report = catalog.bundle(tmp_path / "kit.zip")
+        assert report.size_bytes == pytest.approx(report.estimated_bytes, rel=0.1)
+        room = round(report.estimated_bytes * 0.9)
+        small = catalog.bundle(tmp_path / "small.zip", max_bytes=room)
+        assert small.size_bytes is not None
+        assert room * 0.8 < small.size_bytes <= room
+        assert len(small.images) + len(small.left_out) == 100
+
+
+def test_files_that_are_larger_than_was_thought_do_not_overfill_it(
     survey: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(trial, "_MOST_WORK", 0)  # nothing is tried
     monkeypatch.setattr(cuts, "_bytes", lambda *_: 1)
     room = survey.bundle(tmp_path / "all.zip", bands=["red"], dry_run=True).estimated_bytes
     report = survey.bundle(tmp_path / "kit.zip", bands=["red"], max_bytes=room + 3_000)

@@ -30,7 +30,7 @@ def test_images_without_room_are_named(kept: Catalog, tmp_path: Path) -> None:
         "-o",
         tmp_path / "kit.zip",
         "--max-bytes",
-        room - 2 * 1_900,
+        room,
     ]
     done = invoke(*words, catalog=kept)
     assert done.exit_code == 0, done.stderr
