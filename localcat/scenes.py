@@ -302,8 +302,17 @@ class SceneCollection(Collection[Scene]):
         kept = {image.id for image in self.images.filter_coverage(geom, minimum_coverage)}
         return self.filter(lambda scene: scene.image.id in kept)
 
-    def mosaic(self, bands: str | Sequence[str], ctx: GeoContext, **options: Any) -> Any:
+    def mosaic(
+        self,
+        bands: str | Sequence[str],
+        ctx: GeoContext,
+        mask_nodata: bool = True,
+        mask_alpha: bool | str | None = None,
+        bands_axis: int = 0,
+        **options: Any,
+    ) -> Any:
         """Read the scenes as one array, the last one on top; the arguments are those of `ImageCollection.mosaic`."""
+        options = {"mask_nodata": mask_nodata, "mask_alpha": mask_alpha, "bands_axis": bands_axis, **options}
         return self.images.mosaic(bands, _required(ctx), **options)
 
     def stack(
@@ -311,6 +320,10 @@ class SceneCollection(Collection[Scene]):
         bands: str | Sequence[str],
         ctx: GeoContext,
         flatten: Predicate | Sequence[Predicate] | None = None,
+        mask_nodata: bool = True,
+        mask_alpha: bool | str | None = None,
+        bands_axis: int = 1,
+        raster_info: bool = False,
         **options: Any,
     ) -> Any:
         """Read the scenes as layers of one array; the arguments are those of `ImageCollection.stack`.
@@ -325,7 +338,8 @@ class SceneCollection(Collection[Scene]):
             predicates = [flatten] if isinstance(flatten, str) or callable(flatten) else list(flatten)
             scenes = {scene.image.id: scene for scene in self}
             by_image = [_of_scene(predicate, scenes) for predicate in predicates]
-        return self.images.stack(bands, _required(ctx), flatten=by_image, **options)
+        options = {"mask_alpha": mask_alpha, "bands_axis": bands_axis, "raster_info": raster_info, **options}
+        return self.images.stack(bands, _required(ctx), flatten=by_image, mask_nodata=mask_nodata, **options)
 
     def download(
         self,

@@ -254,6 +254,9 @@ def test_scenes_are_laid_over_each_other_by_year(image: Image, product: Product,
     assert found.stack("blue", context, flatten=lambda scene: 1).shape[0] == 1
     assert [(year, len(group)) for year, group in found.groupby("properties.date.year")] == [(2018, 2), (2019, 1)]
     assert (found.mosaic("blue", context) == 9).all()
+    plain = found.mosaic("blue", context, False, False, -1)  # by position, as the original takes them
+    assert (type(plain), plain.shape) == (numpy.ndarray, (64, 48, 1))
+    assert found.stack("blue", context, None, False, False, -1, True)[0].shape == (3, 64, 48, 1)
     assert found.scaling_parameters("blue", scaling="raw") == (None, "UInt16")
 
 
