@@ -32,6 +32,7 @@ State: TypeAlias = dict[str, str | None]
 Act: TypeAlias = Callable[[Catalog, Callable[[], None]], None]
 
 COPIES = "copies"  # a folder beside the catalog, for its copies
+QUESTION = "paper"  # a name to freeze under
 KIT, UNPACKED = "kit.zip", "kit"  # a bundle in it, and what was in one
 LEFT = "beside them is left"  # how a problem begins that is no more than a hidden folder
 LARGE = 20_000  # images that are loaded at once: so many that indexes are built at the end, and pages go into the file
@@ -318,6 +319,27 @@ def _left_among_copies(folder: Path, *expected: str) -> list[str]:
     return [f"{LEFT}: {sorted(left)}"] if left else []
 
 
+def _freeze(catalog: Catalog, ack: Callable[[], None]) -> None:
+    catalog.images.freeze(QUESTION)
+    ack()
+
+
+def _half_frozen(folder: Path, acks: int) -> list[str]:
+    """Return what is wrong with the answer that was frozen, if it is there."""
+    with Catalog.open(folder / NAME) as catalog:
+        if QUESTION not in catalog.frozen:
+            return ["the question is not frozen"] if acks else []
+        found = set(catalog.frozen[QUESTION].ids())
+    return [] if found == _BEFORE.keys() else [f"the frozen answer is {found}"]
+
+
+def _open_bundle(catalog: Catalog, ack: Callable[[], None]) -> None:
+    with Catalog.open(catalog.path.parent / COPIES / KIT) as kit:
+        assert kit.images.count() == len(_BEFORE)
+        assert Image.get("acme:one:a", catalog=kit).ndarray("b0").shape[0] == 1
+    ack()
+
+
 def _relocate(catalog: Catalog, ack: Callable[[], None]) -> None:
     home = catalog.path.parent
     catalog.relocate(home / "source", home / "source moved")
@@ -400,6 +422,8 @@ SCENARIOS = {
     "recover": Scenario(_recover, (_BEFORE, _BEFORE), _break_stick),
     "bundle": Scenario(_bundle, (_BEFORE, _BEFORE), _make_room_for_copies, wrong=_half_bundled),
     "unpack": Scenario(_unpack, (_BEFORE, _BEFORE), _bring_bundle, wrong=_half_unpacked),
+    "freeze": Scenario(_freeze, (_BEFORE, _BEFORE), wrong=_half_frozen),
+    "bundle in place": Scenario(_open_bundle, (_BEFORE, _BEFORE), _bring_bundle, wrong=_half_bundled),
     "relocate": Scenario(_relocate, (_IN_PLACE, _IN_PLACE), _move_source, wrong=_half_moved),
     "migration": Scenario(_open, (_BEFORE, _BEFORE), versions=NEWER),
     "gc": Scenario(_gc, (_WITHOUT_B, _WITHOUT_B), _litter),
