@@ -136,8 +136,8 @@ def _take_files(
     if missing:
         raise _conflict(
             change,
-            f"its pixels ('{missing[0]}') were deleted; Catalog.open(..., keep_history='30 days') keeps those of later "
-            "changes",
+            f"its pixels ('{missing[0]}') were deleted; catalog.keep_history(files='30 days') keeps those of what is "
+            "changed from now on",
         )
     return states.release_files(connection, [href for href in here if href not in wanted])
 

@@ -107,7 +107,7 @@ def test_pixels_that_are_gone_are_named(path: Path) -> None:
         Image.delete("acme:p:pixels", catalog=catalog)
         assert files_in(catalog) == []
         with pytest.raises(
-            ConflictError, match="cannot be undone: its pixels .* were deleted; .*keep_history='30 days'"
+            ConflictError, match="cannot be undone: its pixels .* were deleted; .*keep_history.files='30 days'"
         ):
             catalog.undo(1)
         assert Image.get("acme:p:pixels", catalog=catalog) is None
@@ -120,7 +120,7 @@ def test_files_are_kept_as_long_as_was_said(catalog: Catalog) -> None:
         db.execute("UPDATE kept_file SET until = 0")
     (removed,) = catalog.gc().removed
     assert (Path(removed).suffix, files_in(catalog)) == (".tif", [])
-    with pytest.raises(ConflictError, match="were deleted; Catalog.open"):
+    with pytest.raises(ConflictError, match="were deleted; catalog.keep_history"):
         catalog.undo(1)
 
 
