@@ -183,6 +183,21 @@ def _bring_copy(folder: Path) -> None:
         Image.get("acme:one:b", catalog=catalog).delete()
 
 
+def _merge_kit(catalog: Catalog, ack: Callable[[], None]) -> None:
+    catalog.merge(catalog.path.with_name("stick.zip"), policy="theirs", progress=False)
+    ack()
+
+
+def _bring_kit(folder: Path) -> None:
+    """Put a bundle beside, of the catalog of `_bring_stick`."""
+    _bring_stick(folder)
+    stick = folder / "stick.gpkg"
+    with Catalog.open(stick) as catalog:
+        catalog.bundle(folder / "stick.zip", progress=False)
+    stick.unlink()
+    shutil.rmtree(data_folder(stick))
+
+
 def _change(catalog: Catalog, ack: Callable[[], None]) -> None:
     image = Image.get("acme:one:a", catalog=catalog)
     image.provider_id, image.tags = "2", ["v2"]
@@ -415,6 +430,7 @@ SCENARIOS = {
     "ingest": Scenario(_ingest, (_BEFORE, _INGESTED), _bring_scenes),
     "merge": Scenario(_merge, (_BEFORE, {**_UPLOADED, "acme:one:a": "2"}), _bring_stick),
     "merge with deletions": Scenario(_merge, (_BEFORE, {**_WITHOUT_B, "acme:one:a": "2"}), _bring_copy),
+    "merge of a kit": Scenario(_merge_kit, (_BEFORE, {**_UPLOADED, "acme:one:a": "2"}), _bring_kit),
     "change": Scenario(_change, (_BEFORE, {**_BEFORE, "acme:one:a": "2"})),
     "reindex": Scenario(_reindex, (_BEFORE, _BEFORE)),
     "choice of properties": Scenario(_choose, (_BEFORE, _BEFORE), wrong=_half_chosen),

@@ -16,7 +16,7 @@ from tests.survey import NAME
 pytestmark = pytest.mark.campaign
 
 OPERATIONS = ["upload", "upload of two files", "replace", "delete", "bulk load", "choice of properties", "gc"]
-MORE = ["bundle", "unpack", "merge with deletions", "change", "delete, undo"]
+MORE = ["bundle", "unpack", "merge with deletions", "freeze", "change", "delete, undo"]
 SYNCS = {"fsync", "fdatasync"}
 WRITES = {"write", "pwrite64", "ftruncate", "rename", "link", "mkdir"}
 READS = {"read", "pread64"}

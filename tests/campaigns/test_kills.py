@@ -20,6 +20,7 @@ MORE = [
     "upload of two arrays",
     "merge",
     "merge with deletions",
+    "merge of a kit",
     "change",
     "reindex",
     "optimize",
