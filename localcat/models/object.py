@@ -292,7 +292,7 @@ class CatalogObjectBase(Record, abstract=True):
             values = {name: self._dumped(name) for name in self._columns()}
             self._require_sense(values)
             self._insert(transaction, {**values, "created": now, "modified": now, **(self._origin or {})})
-            self._adopt(transaction)
+            self._adopt(rows.find(transaction.connection, self.table, self._columns(), str(self.id)))
             self._after_write(transaction)
 
     def _take_over(self, created: int | None, modified: int | None) -> None:
@@ -320,7 +320,7 @@ class CatalogObjectBase(Record, abstract=True):
                 before = current[self._positions()["modified"]]  # in a damaged file it may be anything
                 new["modified"] = max(now_microseconds(), before + 1 if isinstance(before, int) else 0)
                 self._write_changes(transaction, current, new)
-                self._adopt(transaction)
+                self._adopt(rows.renewed(transaction.connection, self.table, self._columns(), current, tuple(new)))
                 self._after_write(transaction)
         if self._is_deleted:
             raise DeletedObjectError(f"{type(self).__name__} '{self.id}' was deleted from the catalog meanwhile")
@@ -411,10 +411,9 @@ class CatalogObjectBase(Record, abstract=True):
     def _required(self) -> list[str]:
         return [name for name, attribute in self._attributes.items() if attribute.required]
 
-    def _adopt(self, transaction: Transaction) -> None:
-        """Take over the row as it is now; keep the lists and mappings that equal it, since others may hold them."""
-        self._row = rows.find(transaction.connection, self.table, self._columns(), str(self.id))
-        self._unread = None
+    def _adopt(self, row: Row | None) -> None:
+        """Take over a row as it is now; keep the lists and mappings that equal it, since others may hold them."""
+        self._row, self._unread = row, None
         self._values = {
             name: value
             for name, value in self._values.items()

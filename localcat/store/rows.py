@@ -52,6 +52,19 @@ def _finding(table: str, attributes: tuple[str, ...]) -> str:
     return f"SELECT {selected(table, attributes)} FROM {table} WHERE {table}.uid = ?"
 
 
+def renewed(
+    connection: sqlite3.Connection, table: str, attributes: tuple[str, ...], row: Row, changed: tuple[str, ...]
+) -> Row:
+    """Return a row, as `find` gave it, after `update` changed some of its attributes: only these are read again."""
+    columns = ", ".join(column(table, name).select for name in changed)
+    sql = f"SELECT {table}.version, {columns} FROM {table} WHERE {table}.id = ?"
+    version, *stored = connection.execute(sql, (row[0],)).fetchone()
+    values = [row[0], version, *row[2:]]
+    for name, value in zip(changed, stored, strict=True):
+        values[2 + attributes.index(name)] = value
+    return tuple(values)
+
+
 def find_many(
     connection: sqlite3.Connection, table: str, attributes: tuple[str, ...], uids: Sequence[str]
 ) -> dict[str, Row]:
