@@ -47,8 +47,8 @@ if TYPE_CHECKING:
     from localcat.store.rows import Row
 
 _DELETED_AT_ONCE = 250  # images in the first transaction
-_MOST_AT_ONCE = 2000
-_HELD_SECONDS = 0.1  # that a transaction should take, on a busy machine too
+_FEWEST_AT_ONCE, _MOST_AT_ONCE = 100, 2000
+_WORK_SECONDS = 0.1  # that a transaction should take before its commit, on a busy machine too
 _PAUSE = 0.02  # seconds between two of them; those who wait look every 1 to 10 milliseconds, on Windows up to 100
 _OWNERS = ("user:", "org:")
 _READERS = ("email:", "user:", "group:", "org:")
@@ -341,12 +341,10 @@ class Product(AuthCatalogObject):
         Returns
         -------
         tuple
-            How many objects; whether these were the last; and for how many seconds others had to wait.
+            How many objects; whether these were the last; and how many seconds it took, without the commit.
         """
-        times: list[float] = []
         with self._catalog.database.write() as transaction:
-            times.append(time.monotonic())
-            transaction.on_commit.append(lambda: times.append(time.monotonic()))
+            begin = time.monotonic()
             transaction.about = self._named()
             connection = transaction.connection
             transaction.on_rollback.append(self._undo())
@@ -365,9 +363,10 @@ class Product(AuthCatalogObject):
                 if is_last:
                     rows.refresh_resolutions(connection, row_id)
                 transaction.on_commit.append(lambda: self._catalog.file.delete_files(hrefs))
+            seconds = time.monotonic() - begin
         if row_id is None:
             raise DeletedObjectError(f"product '{self.id}' was deleted from the catalog")
-        return len(images) + len(bands), is_last, times[-1] - times[0]
+        return len(images) + len(bands), is_last, seconds
 
     def get_delete_status(self, request_params: Any = None, headers: Any = None) -> DeletionTaskStatus:
         """Return the task of this Python object's last `delete_related_objects`; a state of NONE if there was none.
@@ -381,8 +380,8 @@ class Product(AuthCatalogObject):
 
 def _next_portion(at_once: int, seconds: float) -> int:
     """Return how many images to delete next, if so many took so long; no more than twice as many."""
-    fitting = round(at_once * _HELD_SECONDS / max(seconds, _HELD_SECONDS / 2))
-    return max(1, min(fitting, _MOST_AT_ONCE))
+    fitting = round(at_once * _WORK_SECONDS / max(seconds, _WORK_SECONDS / 2))
+    return max(_FEWEST_AT_ONCE, min(fitting, _MOST_AT_ONCE))
 
 
 @dataclass(slots=True)

@@ -373,7 +373,7 @@ def test_many_related_objects_are_deleted_some_at_a_time(product: Product, seven
 
 @pytest.mark.parametrize(
     ("deleted", "seconds", "next_time"),
-    [(250, 0.1, 250), (250, 0.4, 62), (250, 0.0, 500), (1500, 0.01, 2000), (3, 60.0, 1), (1, 0.05, 2)],
+    [(250, 0.1, 250), (500, 0.4, 125), (250, 0.0, 500), (1500, 0.01, 2000), (250, 60.0, 100), (100, 0.05, 200)],
 )
 def test_as_many_images_are_deleted_next_as_take_a_tenth_of_a_second(
     deleted: int, seconds: float, next_time: int
