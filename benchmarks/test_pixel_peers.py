@@ -24,7 +24,11 @@ from rasterio.io import MemoryFile
 from benchmarks.pixels import CRS, SIDE, STEP, TILE, add, add_bands, context, meta, path_of, terrain
 from localcat import AOI, Catalog, ImageCollection, Product, XYZTile
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::PendingDeprecationWarning")  # of peers
+pytestmark = pytest.mark.filterwarnings(  # of peers; the last one when two threads warp at once
+    "ignore::DeprecationWarning",
+    "ignore::PendingDeprecationWarning",
+    "ignore::rasterio.errors.NotGeoreferencedWarning",
+)
 
 BANDS = ["a", "b"]
 ROUNDS = 15
