@@ -25,7 +25,7 @@ def test_version_and_help() -> None:
     assert run("--version") == f"localcat, version {__version__}\n"
     told = run("--help")
     assert "Searching:\n" in told
-    assert "  search      Find images by product, time, place, attributes.\n" in told
+    assert "  search          Find images by product, time, place, attributes.\n" in told
     assert run("search", "-h") == run("search", "--help")
 
 
