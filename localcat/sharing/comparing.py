@@ -43,6 +43,13 @@ KINDS: tuple[type[CatalogObjectBase], ...] = (Product, Band, Image)
 CUT_KEY = "cut"
 """The setting of a catalog whose files are parts of those of another one."""
 
+BASE_KEY = "base"
+"""The setting of a catalog that came in a bundle of whole files: what its source knew then, as JSON.
+
+It is no knowledge of its own, since it lacks most objects of the source; but of those that came along it knows these
+changes.
+"""
+
 CUT: Mapping[str, frozenset[str]] = {
     "product": frozenset({"default_display_bands"}),
     "band": frozenset({"file_index", "band_index", "jpx_layer_index", "resolution"}),
@@ -146,6 +153,15 @@ def knowledge_of(catalog: CatalogFile) -> Knowledge:
     """Return which changes a catalog has."""
     with catalog.database.read() as connection:
         return Knowledge(stamps.knowledge(connection))
+
+
+def base_of(catalog: CatalogFile) -> Knowledge:
+    """Return which changes of the objects that came along with a bundle its catalog has; none of another catalog."""
+    try:
+        found = json.loads(catalog.database.settings().get(BASE_KEY, "{}"))
+        return Knowledge({str(name): int(counter) for name, counter in found.items()})
+    except (ValueError, TypeError, AttributeError):  # nobody wrote it so; then nothing is known
+        return Knowledge()
 
 
 def graves_of(

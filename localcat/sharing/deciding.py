@@ -24,6 +24,10 @@ class Knowledge(dict[str, int]):
         """Return whether a change is among them; one without a stamp is not known to be."""
         return stamp is not None and stamp[1] <= self.get(stamp[0], 0)
 
+    def with_base(self, base: Knowledge) -> Knowledge:
+        """Return what is known of an object that came along when that was known."""
+        return Knowledge({name: max(self.get(name, 0), base.get(name, 0)) for name in {*self, *base}}) if base else self
+
     def lacks(self, other: Knowledge) -> bool:
         """Return whether another one knows anything more."""
         return any(not self.has(stamp) for stamp in other.items() if stamp[1] > 0)

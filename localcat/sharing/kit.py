@@ -6,6 +6,7 @@ Nobody else sees it while it is made, so its rows are written as they come, one 
 from __future__ import annotations
 
 import itertools
+import json
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -27,9 +28,9 @@ from localcat.models.image import Image
 from localcat.models.product import Product
 from localcat.rasters.files.footprint import footprint
 from localcat.rasters.writing.cutting import cut_raster
-from localcat.sharing.comparing import CUT_KEY, values_of
+from localcat.sharing.comparing import BASE_KEY, CUT_KEY, base_of, is_cut, knowledge_of, values_of
 from localcat.sharing.cuts import Cut, Layout, Wish, cuts_of
-from localcat.store import frozen, rows
+from localcat.store import frozen, rows, stamps
 from localcat.store.catalog_file import CatalogFile
 from localcat.store.file.database import Database
 from localcat.writing.options import layer_of
@@ -135,8 +136,11 @@ class Kit:
     def __init__(self, source: Backend, path: Path, wish: Wish) -> None:
         self._source, self._wish = source, wish
         settings = {name: source.file.setting(name) for name in _SETTINGS}
-        cut = {CUT_KEY: "1"} if wish.changes_files else {}
-        database = Database(path, durable=False, settings={**settings, "uuid": uuid.uuid4().hex, **cut})
+        self._is_cut = wish.changes_files or is_cut(source.file)
+        # What is read later and is newer than this is not known to be in it; that is only a conflict more.
+        base = knowledge_of(source.file).with_base(base_of(source.file))
+        kind = {CUT_KEY: "1"} if self._is_cut else {BASE_KEY: json.dumps(base)}
+        database = Database(path, durable=False, settings={**settings, "uuid": uuid.uuid4().hex, **kind})
         database.create()
         self.file = CatalogFile(database)
         self._folder = DataFolder(data_path(path), durable=False, marker=Marker(self.file.setting("uuid"), path.name))
@@ -153,14 +157,14 @@ class Kit:
             connection = transaction.connection
             for values, _ in self._rows_of(Product, [product_id]):
                 values["default_display_bands"] = self._still_shown(values["default_display_bands"])
-                self._products[product_id] = rows.insert(connection, "product", values)
+                self._products[product_id] = self._inserted(connection, "product", values)
             for values, _ in self._rows_of(Band, [str(band.id) for band in bands]):
                 values["product_id"] = self._products[product_id]
                 if self._wish.changes_files:
                     file, position = layout.places[str(values["name"])]
                     values |= {"file_index": file, "band_index": position, "jpx_layer_index": None}
                     values["resolution"] = self._coarser(values["resolution"])
-                rows.insert(connection, "band", values)
+                self._inserted(connection, "band", values)
             rows.refresh_resolutions(connection, self._products[product_id])
 
     def _still_shown(self, stored: Stored) -> Stored:
@@ -210,7 +214,23 @@ class Kit:
     def _insert(self, chosen: Chosen, values: dict[str, Any]) -> None:
         values["product_id"] = self._products[chosen.product_id]
         with self.file.database.write() as transaction:
-            rows.insert(transaction.connection, "image", values)
+            self._inserted(transaction.connection, "image", values)
+
+    def _inserted(self, connection: sqlite3.Connection, table: str, values: dict[str, Any]) -> int:
+        """Insert a row as the change that it is in the source, unless its files are cut: then it is another image."""
+        stamp = None
+        if not self._is_cut:
+            uid = str(values["id"])
+            with self._source.database.read() as source:
+                found = stamps.stamps_of(source, table, [uid]).get(uid, stamps.UNKNOWN)
+                name = stamps.names(source).get(found.replica or 0)
+            # Nothing is known of the replica: what it made and is not in the kit was not deleted there.
+            stamp = (
+                stamps.UNKNOWN
+                if name is None
+                else stamps.Stamp(stamps.learn(connection, {name: 0})[name], found.counter)
+            )
+        return rows.insert(connection, table, values, stamp=stamp)
 
     def growth(self, images: int) -> list[tuple[int, int]]:
         """Return (images, bytes) of the catalog file as it grows, if many like those in it come.

@@ -24,6 +24,7 @@ from localcat.sharing.comparing import (
     KINDS,
     Likeness,
     Pair,
+    base_of,
     chunks,
     counted,
     graves_of,
@@ -151,6 +152,8 @@ class _Planning:
         news = self.known_there if self.known_here.lacks(self.known_there) else None
         self.plan = Plan(news=news)
         self._is_cut = is_cut(other)
+        self._there = self.known_there.with_base(base_of(other))  # of what came along from a common source
+        self._here = self.known_here.with_base(base_of(catalog))
         self._odd = odd_bands(catalog, other)
         for product, band in () if self._is_cut else self._odd.items():
             raise odd_band(other, product, band)
@@ -198,10 +201,15 @@ class _Planning:
             State(True, head.modified, head.stamp, not self._is_cut and has_own_files(kind, row))
             for head, row in ((ours, here), (theirs, there))
         )
-        verdict = decide(one, other, self.known_here, self.known_there, policy=self.policy if names else "newer")
+        created = kind._positions()["created"]
+        is_one = here[created] == there[created]  # else each side made it: that of the kit did not come along
+        known = (self._here, self._there) if is_one else (self.known_here, self.known_there)
+        verdict = decide(one, other, *known, policy=self.policy if names else "newer")
         if not names:
             _count(self.report.unchanged, kind)
-            if verdict.taken == "theirs":  # two changes to the same: both sides are to know it as one
+            is_nobodys = not (self.known_here.has(theirs.stamp) or self.known_there.has(theirs.stamp))
+            is_done = is_nobodys and ours.stamp is None and ours.modified == theirs.modified
+            if verdict.taken == "theirs" and not is_done:  # two changes to the same: both sides are to know it as one
                 created = int(there[kind._positions()["created"]] or 0)
                 self.plan.settled.append(Settled(kind, ours, theirs.stamp, created, theirs.modified))
             return

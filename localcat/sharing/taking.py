@@ -187,6 +187,7 @@ class _Writing:
         self.connection = transaction.connection
         known = dict.fromkeys(plan.replicas(), 0) | (plan.news or {})
         self._replicas = stamps.learn(self.connection, known)
+        self._known = stamps.knowledge(self.connection)
         self._products: set[int] = set()  # whose resolutions may change
 
     def write(self) -> None:
@@ -222,8 +223,10 @@ class _Writing:
             yield from chunk
 
     def _stamp(self, stamp: Stamp | None) -> stamps.Stamp:
-        """Return a stamp as rows of our file bear it."""
-        return stamps.UNKNOWN if stamp is None else stamps.Stamp(self._replicas[stamp[0]], stamp[1])
+        """Return a stamp as rows of our file bear it; none of a writer of whom a bundle brought only some changes."""
+        if stamp is None or stamp[1] > self._known[stamp[0]]:
+            return stamps.UNKNOWN
+        return stamps.Stamp(self._replicas[stamp[0]], stamp[1])
 
     def _take(self, one: Taken, row: rows.Row) -> list[str]:
         """Write an object of theirs; return the files of ours that it makes superfluous."""

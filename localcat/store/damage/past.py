@@ -16,10 +16,12 @@ _UNSTAMP: Final = "Catalog.reindex() removes it; for a merge it is then not know
 _BEGIN: Final = "Catalog.forget_history(...) with a moment of the past begins the history again"
 FREEZE_AGAIN: Final = "its ids are still there: freeze a search for them again, or delete it from catalog.frozen"
 
-# One half of a stamp, a writer that is not there, or a transaction that it has not made.
+# One half of a stamp, a writer that is not there, or a transaction that it has not made. Of a writer whose changes came
+# in a bundle none is counted, since most of them did not come along.
 _WRONG_STAMP: Final = (
     "(replica IS NULL) <> (counter IS NULL) OR replica IS NOT NULL AND NOT EXISTS ("
-    "SELECT 1 FROM replica WHERE replica.id = {table}.replica AND {table}.counter BETWEEN 1 AND replica.counter)"
+    "SELECT 1 FROM replica WHERE replica.id = {table}.replica AND {table}.counter >= 1 "
+    "AND ({table}.counter <= replica.counter OR replica.counter = 0))"
 )
 _HISTORY: Final = (
     "SELECT id, kind, uid, what, at, bytes, CASE WHEN state IS NULL THEN 'none' "
