@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from rasterio.crs import CRS
 from rasterio.enums import WktVersion
-from rasterio.env import Env
+from rasterio.env import Env, hasenv
 from rasterio.errors import CRSError
 from rasterio.session import DummySession
 
@@ -58,6 +58,9 @@ def parse_crs(value: str | int) -> CRS:
 @contextmanager
 def quiet() -> Iterator[None]:
     """Keep GDAL from printing what it cannot parse or identify, as it does outside an environment of rasterio's."""
+    if hasenv():  # leaving one inside another sets all options of the outer one again
+        yield
+        return
     prepare_gdal()
     with Env(session=DummySession()):
         yield

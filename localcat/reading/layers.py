@@ -18,7 +18,7 @@ from localcat.errors import (
     UnsavedObjectError,
 )
 from localcat.models.band import Band
-from localcat.models.enums import DocumentState, StorageState
+from localcat.models.enums import StorageState
 from localcat.models.image import Image
 from localcat.rasters.files.dtypes import is_representable
 from localcat.rasters.files.environment import read_errors
@@ -188,7 +188,7 @@ def of_present(image: Image, read: Callable[[Image], R]) -> R:
 
     A replaced image gives its new pixels, a deleted one an error; neither ever its old pixels.
     """
-    if image.state is DocumentState.UNSAVED:
+    if image._row is None and not image._is_deleted:  # as its state says, which compares all attributes to know more
         raise UnsavedObjectError(f"image '{image.id}' was never saved; upload its pixels first")
     for remaining in reversed(range(_TRIES)):
         present = Image.get(str(image.id), catalog=image._catalog)
