@@ -37,7 +37,7 @@ COMMANDS = {  # by what they are for: each command, the module that has it, and 
         "read": ("reading_out", "Write images to files, whole or cut to an area."),
         "mosaic": ("reading_out", "Write many images as one file."),
         "preview": ("reading_out", "Write small pictures."),
-        "export": ("exporting", "Write STAC, GeoJSON, CSV, Arrow and others."),
+        "export": ("exporting", "Write STAC, GeoJSON, CSV, QGIS, HTML and others."),
     },
     "Changing": {
         "set": ("changing", "Set attributes."),

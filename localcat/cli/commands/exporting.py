@@ -84,11 +84,14 @@ def export_gti(chosen: Choice, output: Path | None) -> None:
     products are written that can be mosaics.
     """
     with opened() as catalog:
+        catalog.file.require_paths("an index names files")
         search, failed = _asked(chosen, catalog), None
+        ids = [product_id(catalog, name) for name in chosen.product] or catalog.products.sort("id").ids()
+        is_new = output is not None and not output.exists()
         if output is not None:
             output.mkdir(parents=True, exist_ok=True)
         written = 0
-        for uid in [product_id(catalog, name) for name in chosen.product] or catalog.products.sort("id").ids():
+        for uid in ids:
             try:
                 for path in catalog.to_gti(uid, output, search=search):
                     click.echo(path)
@@ -99,8 +102,45 @@ def export_gti(chosen: Choice, output: Path | None) -> None:
                     complain(f"{uid}: {in_words_of_the_shell(str(error))}")
                 else:
                     advise(f"{uid} is left out: {error}", err=True)
+        if is_new and output is not None and not written:
+            output.rmdir()
         if failed is not None and (chosen.product or not written):
             raise BadRequestError("not all tile indexes could be written" if written else "no tile index was written")
+
+
+@command(
+    "qgis",
+    short_help="A project for QGIS and QField.",
+    examples=("export qgis -o survey.qgs",),
+)
+@_output("The project, which is replaced if it is there: survey.qgs.")
+def export_qgis(output: Path) -> None:
+    """Write a project that shows the footprints, and each product as a mosaic in its colours.
+
+    It is of all of the catalog. The mosaics are files beside it; they do not follow the catalog.
+    """
+    with opened() as catalog:
+        say(catalog.to_qgis(output))
+
+
+@command(
+    "html",
+    short_help="A page with a map and small pictures.",
+    examples=("export html -o survey.html", "export html --where 'cloud_fraction < 0.2' --thumbnails 20 -o clear.html"),
+)
+@takes_images()
+@_output("The page, which is replaced if it is there.")
+@click.option(
+    "--thumbnails", type=click.IntRange(min=0), default=100, show_default=True, help="How many images get a picture."
+)
+def export_html(chosen: Choice, output: Path, thumbnails: int) -> None:
+    """Write one HTML file to look around in the images, which a browser opens from the disk.
+
+    It holds at most 5,000 of them, those first found.
+    """
+    with opened() as catalog:
+        search = _asked(chosen, catalog)
+        say((catalog.images if search is None else search).explore(output, thumbnails=thumbnails))
 
 
 @command(
@@ -196,5 +236,15 @@ def _write(chosen: Choice, output: Path, column: tuple[str, ...], format: str) -
             catalog.to_file(sys.stdout.buffer, search=search, columns=columns, format=format)
 
 
-for _one in (export_stac, export_geoparquet, export_geojson, export_csv, export_arrow, export_gti, export_pgstac):
+for _one in (
+    export_stac,
+    export_geoparquet,
+    export_geojson,
+    export_csv,
+    export_arrow,
+    export_html,
+    export_gti,
+    export_qgis,
+    export_pgstac,
+):
     export_command.add_command(_one)

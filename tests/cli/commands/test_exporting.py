@@ -75,6 +75,25 @@ def test_tile_indexes_are_named(kept: Catalog, tmp_path: Path) -> None:
     assert complaint("export", "gti", "--product", "gide", catalog=kept).startswith("there is no product 'gide'")
 
 
+def test_no_folder_is_made_for_what_is_not_written(kept: Catalog, tmp_path: Path) -> None:
+    invoke("export", "gti", "--datetime", "2021", "-o", tmp_path / "new", catalog=kept)
+    invoke("export", "gti", "--product", "gide", "-o", tmp_path / "new", catalog=kept)
+    run("bundle", "-o", tmp_path / "kit.zip", catalog=kept)
+    told = complaint("export", "gti", "-o", tmp_path / "new", catalog=tmp_path / "kit.zip")
+    assert told.endswith("is a bundle, and an index names files; unpack it with `localcat unpack`")
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_project_of_qgis_and_a_page_are_written(kept: Catalog, tmp_path: Path) -> None:
+    assert run("export", "qgis", "-o", tmp_path / "kept.qgs", catalog=kept) == f"{tmp_path / 'kept.qgs'}\n"
+    assert "./kept.acme-guide.vrt" in (tmp_path / "kept.qgs").read_text()
+    words = ("export", "html", "--where", "name = 'a'", "--thumbnails", "0")
+    assert run(*words, "-o", tmp_path / "a.html", catalog=kept) == f"{tmp_path / 'a.html'}\n"
+    assert "<title>1 images</title>" in (tmp_path / "a.html").read_text()
+    told = complaint("export", "qgis", "-o", tmp_path / "kept.qgz", catalog=kept)
+    assert told == f"a project of QGIS is a file such as 'survey.qgs', not '{tmp_path / 'kept.qgz'}'"
+
+
 def test_files_for_pgstac_are_written(kept: Catalog, tmp_path: Path) -> None:
     told = run("export", "pgstac", "-o", tmp_path / "stac", catalog=kept)
     assert told == (

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import rasterio
+
 from localcat import Catalog, Image
 from tests.shell import complaint, invoke, run
 
@@ -65,5 +67,12 @@ def test_commands_that_read_take_an_archive(kept: Catalog, tmp_path: Path) -> No
     assert run(*words, "verify", "--level", "full").startswith("kit.zip (full): ok; ")
     assert "is a bundle, which is only read" in run(*words, "info")
     assert "can be read where they are" in run(*words, "doctor")
+    assert run(*words, "ls", "images", "--ids") == run("ls", "images", "--ids", catalog=kept)
+    run(*words, "read", "guide:a", "-o", tmp_path / "a.tif")
+    with rasterio.open(tmp_path / "a.tif") as read:
+        assert (read.count, read.shape) == (1, (64, 48))
+    run(*words, "export", "html", "-o", tmp_path / "all.html")
+    run(*words, "export", "stac", "--copy", "-o", tmp_path / "stac")
+    assert len(list((tmp_path / "stac").rglob("*.tif"))) == 2
     told = complaint(*words, "gc")
     assert "unpack it with `localcat unpack` to get a catalog" in told
