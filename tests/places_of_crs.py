@@ -47,9 +47,15 @@ def codes(every: int = 1, seed: int = 0) -> list[int]:
     return sorted(chosen[::every])
 
 
+def area_of(code: int) -> tuple[float, float, float, float]:
+    """Return west, south, east and north of the area where a CRS is meant to be used."""
+    west, south, east, north = _AREAS[code].bounds
+    return west, south, east, north
+
+
 def places_of(code: int) -> list[tuple[float, float]]:
     """Return (longitude, latitude) of places inside, at and beyond the area of use of a CRS."""
-    west, south, east, north = _AREAS[code].bounds
+    west, south, east, north = area_of(code)
     width, height = (east - west) % 360 or 360.0, north - south
     shares = {"middle": (0.5, 0.5), "corner": (0.1, 0.1), "edge": (0.9999, 0.9999), "beyond": (1.3, 1.3)}
     found = [((west + x * width + 180) % 360 - 180, south + y * height) for x, y in shares.values()]

@@ -18,6 +18,7 @@ from rasterio.vrt import WarpedVRT
 from localcat import AOI, Catalog, Image
 from localcat.rasters.files.resampling import method_of
 from localcat.rasters.reading.read import BandSource, read_bands
+from tests.drawing import examples
 from tests.small_catalog import alpha, make_product, new_image, spectral, upload
 from tests.small_rasters import make_grid, placed, shifted
 
@@ -114,7 +115,9 @@ CASES = st.builds(
     mask_alpha=st.sampled_from([None, False]),
     seed=st.integers(0, 99),
 )
-SETTINGS = settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+SETTINGS = settings(
+    max_examples=examples(100), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 
 
 def coarse(factor: int) -> AOI:
