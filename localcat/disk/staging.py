@@ -141,12 +141,23 @@ def _remove_dead(target: Path) -> None:
     for folder in target.parent.glob(f".{glob.escape(target.name)}.*.tmp"):
         if re.fullmatch(r"[0-9a-f]{32}", folder.name.removesuffix(".tmp").rpartition(".")[2]) and _is_own(folder):
             with suppress(StorageError):
-                claims = DataFolder(folder).abandoned()
-                if claims and len(claims) == len(list(folder.glob(f"{TEMPORARY_PREFIX}*"))):
+                if _is_nobodys(folder):
                     _empty(folder)
                     shutil.rmtree(folder, ignore_errors=True)
             with suppress(OSError):
                 folder.rmdir()  # if nothing is in it: its process ended before it made a claim
+
+
+def _is_nobodys(folder: Path) -> bool:
+    """Return whether something is in a folder of `staged` whose process is gone.
+
+    The claim is made before all else that is in there, but nothing waits until it is on the disk. So where there are
+    files and no claim, the power failed. Claims are looked for after the files, which a living process makes later.
+    """
+    has_files = not _is_bare(folder)
+    dead = DataFolder(folder).abandoned()
+    claims = list(folder.glob(f"{TEMPORARY_PREFIX}*"))
+    return len(dead) == len(claims) and (has_files or bool(claims))
 
 
 def _is_own(folder: Path) -> bool:
