@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from localcat.disk.filesystem import is_plain_file
-from localcat.disk.names import same_name
+from localcat.disk.names import folded, same_name
 from localcat.errors import BadRequestError
 
 MARKER: Final = ".localcat.json"
@@ -140,7 +140,7 @@ def home_of(file: Path, catalog: str) -> Home:
             borrowed.append(Home(folder, folder.with_name(marker.file)))
     for folder, marker in _marked_beside(file):
         if marker.catalog == catalog and folder != default:
-            if same_name(file.parent, marker.file, file.name):
+            if _is_named(folder, file, marker):
                 return Home(folder)
             borrowed.append(Home(folder, folder.with_name(marker.file)))
     if is_foreign:
@@ -158,7 +158,7 @@ def lock_folder_of(file: Path) -> Path:
         marker = read_marker(folder)
         if marker.file == file.name if marker is not None else _keeper_of_unmarked(folder, file) == file:
             return folder
-    return next((folder for folder, marker in _marked_beside(file) if marker.file == file.name), data_path(file))
+    return next((folder for folder, marker in _marked_beside(file) if _is_named(folder, file, marker)), data_path(file))
 
 
 def holds_locks_alone(folder: Path) -> bool:
@@ -179,11 +179,18 @@ def _folders_by_name(file: Path) -> Iterator[Path]:
 
 def _is_own(folder: Path, file: Path, marker: Marker) -> bool:
     """Return whether a folder with the catalog's uuid belongs to this file, or to a copy or a former name of it."""
-    if same_name(file.parent, marker.file, file.name):
+    if _is_named(folder, file, marker):
         return True
     former = folder.with_name(marker.file)
     # A pair that was renamed together, or copied together beside the first one.
     return folder == data_path(file) and (not former.exists() or data_path(former).is_dir())
+
+
+def _is_named(folder: Path, file: Path, marker: Marker) -> bool:
+    """Return whether a marker names a file; also as it was written before a move changed its capitals or accents."""
+    if same_name(file.parent, marker.file, file.name):
+        return True
+    return folded(marker.file) == folded(file.name) and not os.path.lexists(folder.with_name(marker.file))
 
 
 def _keeper_of_unmarked(folder: Path, file: Path) -> Path:

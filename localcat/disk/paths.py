@@ -8,6 +8,7 @@ from pathlib import Path, PurePath
 from urllib.parse import quote_from_bytes
 
 from localcat.disk.filesystem import is_link, is_unc
+from localcat.disk.names import folded
 from localcat.errors import CatalogError, UnsafePathError
 
 
@@ -82,6 +83,30 @@ def href_between(path: Path, folder: Path) -> str:
         return path.as_posix()
 
 
+def as_named_now(href: str, home: Path) -> Path:
+    """Return the path of a file that is indexed in place, also where a move changed how names are written.
+
+    Programs that pack, and other systems, write accents or capitals in another way. A part of a path that is relative
+    to the catalog's folder may be so, if one name alone is equal but for that. A file that is gone keeps its path.
+    """
+    path = Path(href)
+    if path.is_absolute() or os.path.lexists(home / path):
+        return home / path
+    found = home
+    for part in path.parts:
+        if os.path.lexists(found / part):
+            found /= part
+            continue
+        try:
+            alike = [name for name in os.listdir(found) if folded(name) == folded(part)]  # noqa: PTH208  # names alone
+        except OSError:
+            return home / path
+        if len(alike) != 1:
+            return home / path
+        found /= alike[0]
+    return found
+
+
 def is_local(href: str) -> bool:
     """Return whether a row's path of a file may be on this machine."""
     return "://" not in href and not href.startswith("/vsi") and "\x00" not in href
@@ -97,7 +122,7 @@ def below_roots(href: str, home: Path, roots: tuple[Path, ...] | None) -> Path:
     """
     if not is_unc(href):  # which even to resolve would mean to ask another machine
         with suppress(OSError, ValueError, RuntimeError):  # RuntimeError: links in a circle, before Python 3.13
-            path = (home / href).resolve()
+            path = as_named_now(href, home).resolve()
             if any(path.is_relative_to(root.resolve()) for root in roots or (home,)):
                 return path
     raise UnsafePathError(

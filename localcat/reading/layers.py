@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 import numpy
 
 from localcat.disk.archive import Location, size_of
+from localcat.disk.paths import is_local
 from localcat.errors import (
     CorruptImageError,
     ImageDeletedError,
@@ -196,10 +197,27 @@ def of_present(image: Image, read: Callable[[Image], R]) -> R:
             raise ImageDeletedError(f"image '{image.id}' is not in the catalog any more; nothing was read")
         try:
             return read(present)
-        except ImageDeletedError:
-            if not remaining:
+        except ImageDeletedError as error:
+            if remaining:
+                continue
+            told = _gone_in_place(present)
+            if told is None:
                 raise
+            raise told from error
     raise AssertionError("the last try returns or raises")
+
+
+def _gone_in_place(image: Image) -> ImageDeletedError | None:
+    """Return the error of an image whose file was indexed in place and is gone; None if none is."""
+    for file in image.files:
+        if not file.owned and file.href is not None and is_local(file.href):
+            path = image._catalog.path_of(file)
+            if size_of(path) is None:
+                return ImageDeletedError(
+                    f"'{path}' of image '{image.id}', which is indexed in place, is not there; bring it back, or say "
+                    "where it is now with Catalog.relocate"
+                )
+    return None
 
 
 def image_layer(image: Image, plan: ReadPlan, out: MaskedArray | None = None) -> MaskedArray:

@@ -24,7 +24,7 @@ from localcat.disk.ownership import (
     require_outside,
     state_of_marker,
 )
-from localcat.disk.paths import absolute, below_roots, in_place_href, is_local, real_file
+from localcat.disk.paths import absolute, as_named_now, below_roots, in_place_href, is_local, real_file
 from localcat.disk.system import login as system_login
 from localcat.disk.system import same_file
 from localcat.errors import (
@@ -338,8 +338,7 @@ class CatalogFile:
             )
         if not options.trusted:
             return below_roots(file.href, self.path.parent, options.allowed_roots)
-        path = Path(file.href)
-        return path if path.is_absolute() else self.path.parent / path
+        return as_named_now(file.href, self.path.parent)
 
     def require_paths(self, why: str) -> None:
         """Refuse a catalog in an archive for what needs paths of its files; `why` says so.
