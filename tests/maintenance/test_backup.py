@@ -536,9 +536,8 @@ def test_what_a_killed_backup_left_is_removed_by_the_next(kept: Catalog, tmp_pat
 
 def test_what_a_power_cut_left_without_its_claim_is_removed_by_the_next(kept: Catalog, tmp_path: Path) -> None:
     """Only what is named as the folder of the same archive: whose the others are, nothing says."""
-    left, other, users = (
-        tmp_path / name for name in (f".k.zip.{32 * 'a'}.tmp", f".l.zip.{32 * 'a'}.tmp", ".k.zip.tmp")
-    )
+    names = (f".k.zip.{32 * 'a'}.tmp", f".l.zip.{32 * 'a'}.tmp", ".k.zip.tmp")
+    left, other, users = (tmp_path / name for name in names)
     for folder in (left, other, users):
         (folder / "kit").mkdir(parents=True)
         (folder / "kit" / "k.gpkg").write_bytes(b"half of it")
