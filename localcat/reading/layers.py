@@ -209,9 +209,9 @@ def of_present(image: Image, read: Callable[[Image], R]) -> R:
 
 def _gone_in_place(image: Image) -> ImageDeletedError | None:
     """Return the error of an image whose file was indexed in place and is gone; None if none is."""
-    for file in image.files:
+    for file in image.files or ():
         if not file.owned and file.href is not None and is_local(file.href):
-            path = image._catalog.path_of(file)
+            path = image._catalog.file.path_of(file)
             if size_of(path) is None:
                 return ImageDeletedError(
                     f"'{path}' of image '{image.id}', which is indexed in place, is not there; bring it back, or say "
