@@ -166,9 +166,9 @@ class Locks:
         try:
             while files := self._files or self._open(make=True):
                 self._wait(files[0], _ALONE, until, seconds, pauses=_WRITERS_PAUSES)
-                if self._are_current():
+                if self._are_current(1):  # `exclude` asks of the others
                     return
-                self.close()  # somebody deleted them: another writer may hold new ones
+                self.close()  # somebody deleted it: another writer may hold a new one
         except BaseException:
             self.end()
             raise
@@ -258,10 +258,10 @@ class Locks:
     def __del__(self) -> None:
         self.close()
 
-    def _are_current(self) -> bool:
-        """Return whether the files of the folder are the open ones still; asked three times in each transaction."""
+    def _are_current(self, most: int = len(LOCK_NAMES)) -> bool:
+        """Return whether the files of the folder, or the first of them, are the open ones still; for each write."""
         try:
-            for path, known in self._opened:
+            for path, known in self._opened[:most]:
                 found = os.stat(path, follow_symlinks=False)  # noqa: PTH116
                 # Some file systems number no files: there they are taken for the same.
                 if found.st_ino and _identity(found) != known:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import sqlite3
 from collections.abc import Mapping
@@ -142,7 +143,9 @@ class NamedCatalogObject(CatalogObject, abstract=True):
                 raise AttributeValidationError(f"{assigned} {values[assigned]!r} contradicts id {values['id']!r}")
             values["id"] = made
 
-    def _required(self) -> list[str]:
+    @classmethod
+    @functools.cache
+    def _required(cls) -> list[str]:
         return [name for name in super()._required() if name != "id"]  # which follows from the others
 
     def _references(self) -> list[str]:

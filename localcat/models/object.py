@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, Self, overload
 
@@ -408,8 +409,10 @@ class CatalogObjectBase(Record, abstract=True):
             listed = (f"    Validation error: Missing data for required field: {name}" for name in missing)
             raise BadRequestError(Lines("", listed))
 
-    def _required(self) -> list[str]:
-        return [name for name, attribute in self._attributes.items() if attribute.required]
+    @classmethod
+    @functools.cache
+    def _required(cls) -> list[str]:
+        return [name for name, attribute in cls._attributes.items() if attribute.required]
 
     def _adopt(self, row: Row | None) -> None:
         """Take over a row as it is now; keep the lists and mappings that equal it, since others may hold them."""

@@ -32,6 +32,7 @@ _IN_MEMORY = 2  # as SQLite numbers the places of temporary files
 HYDRATION_CHUNK = 1000  # rows read at once
 _RENUMBERED = "renumbered_after"  # in the table meta: the last row id of an image before all were given new ones
 _HEADS_CHUNK = 5000  # of the small rows of `heads`
+_STATEMENTS = 500  # that are kept: one for each choice of attributes that are changed together
 
 
 @functools.cache
@@ -56,13 +57,17 @@ def renewed(
     connection: sqlite3.Connection, table: str, attributes: tuple[str, ...], row: Row, changed: tuple[str, ...]
 ) -> Row:
     """Return a row, as `find` gave it, after `update` changed some of its attributes: only these are read again."""
-    columns = ", ".join(column(table, name).select for name in changed)
-    sql = f"SELECT {table}.version, {columns} FROM {table} WHERE {table}.id = ?"
-    version, *stored = connection.execute(sql, (row[0],)).fetchone()
+    version, *stored = connection.execute(_renewing(table, changed), (row[0],)).fetchone()
     values = [row[0], version, *row[2:]]
     for name, value in zip(changed, stored, strict=True):
         values[2 + attributes.index(name)] = value
     return tuple(values)
+
+
+@functools.lru_cache(_STATEMENTS)
+def _renewing(table: str, changed: tuple[str, ...]) -> str:
+    columns = ", ".join(column(table, name).select for name in changed)
+    return f"SELECT {table}.version, {columns} FROM {table} WHERE {table}.id = ?"
 
 
 def find_many(
@@ -339,9 +344,7 @@ def update(
         else:
             states.keep_one(connection, table, *before)
         columns |= _stamped(connection, stamp)
-    assignments = ", ".join(f"{column(table, name).name} = ?" for name in columns)
-    sql = f"UPDATE {table} SET {assignments}, version = version + 1 WHERE id = ?"
-    connection.execute(sql, (*columns.values(), row_id))
+    connection.execute(_updating(table, tuple(columns)), (*columns.values(), row_id))
     if FILES in changes:
         files = changes[FILES]
         write_files(connection, row_id, None if files is None else str(files))
@@ -350,6 +353,12 @@ def update(
     if table == "image" and "extra_properties" in changes:
         properties.remove(connection, [(row_id,)])
         properties.add(connection, [(row_id, changes["extra_properties"])])
+
+
+@functools.lru_cache(_STATEMENTS)
+def _updating(table: str, names: tuple[str, ...]) -> str:
+    assignments = ", ".join(f"{column(table, name).name} = ?" for name in names)
+    return f"UPDATE {table} SET {assignments}, version = version + 1 WHERE id = ?"
 
 
 def set_times(connection: sqlite3.Connection, table: str, times: Iterable[tuple[int, int, str]]) -> None:

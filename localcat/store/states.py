@@ -6,6 +6,7 @@ import functools
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
+from json.encoder import encode_basestring
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
 
@@ -138,7 +139,7 @@ def _keys(names: tuple[str, ...]) -> tuple[str | None, ...]:
 
 def _as_json(value: str | int | float | bytes) -> str:
     if isinstance(value, str):
-        return _encoded(value)
+        return encode_basestring(value)
     if isinstance(value, bytes):
         return f'"{value.hex()}"'
     return repr(value) if isfinite(value) else _encoded(value)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import numpy
@@ -158,6 +160,25 @@ def test_a_copy_without_pixels_begins_a_folder_of_its_own(tmp_path: Path) -> Non
         check_pixels(copy)
     assert read_marker(tmp_path / "survey.bak.data").file == "survey.bak"
     assert read_marker(tmp_path / "survey.data").file == "survey.gpkg"
+
+
+def test_a_file_that_becomes_a_copy_under_an_open_handle_refuses_the_next_write(tmp_path: Path) -> None:
+    """It had no pixels and was written to: what forbids writing is found in the transaction, which keeps nothing."""
+    with Catalog.create(tmp_path / "survey.gpkg", org="acme") as catalog:
+        Product(id="p", name="P", catalog=catalog).save()
+    shutil.copy(tmp_path / "survey.gpkg", tmp_path / "survey.bak")
+    with Catalog.open(tmp_path / "survey.bak") as copy, Catalog.open(tmp_path / "survey.gpkg") as owner:
+        fill_guide(owner)
+        Product(id="q", name="Q", catalog=copy).save()
+        with closing(sqlite3.connect(owner.path)) as source, closing(sqlite3.connect(copy.path)) as target:
+            source.backup(target)
+        for name in ("r", "s"):
+            with pytest.raises(ReadOnlyCatalogError, match=r"survey\.bak' is a copy of 'survey\.gpkg'"):
+                Product(id=name, name=name, catalog=copy).save()
+        assert [found.id for found in copy.products.sort("id")] == ["acme:guide", "acme:p"]
+        with Catalog.open(tmp_path / "survey.bak", read_only=True) as other:
+            check_pixels(other)
+        check_pixels(owner)
 
 
 def test_records_alone_are_saved_without_a_look_at_other_folders(

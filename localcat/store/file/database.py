@@ -56,8 +56,6 @@ from localcat.store.file.trust import check_content, check_schema
 _LOOK_SECONDS = 0.05  # between two looks of reads at whether the file is the same; a look takes as long as a read
 _CLOSING_SECONDS = 10.0  # that `close` waits for the calls of other threads
 
-_checked_sqlite = False
-
 
 class Database:
     """A catalog file.
@@ -99,8 +97,9 @@ class Database:
         self._has_wal = False  # a write-ahead log, if it is known here
         self._is_checked = False  # as a whole, where it is not trusted
         self._is_writable = True  # as far as its location is concerned
-        self.why_forbidden: Callable[[], str | None] = lambda: None  # asked before each write
+        self.why_forbidden: Callable[[], str | None] = lambda: None  # asked in each write, or before it
         self._is_forbidden = False
+        self._allowed = 0  # the generation whose file was written to, so that it may be asked inside
         self.before_opening: Callable[[], None] = lambda: None  # and before the file is made; may refuse it
         self.generation = 0  # counts the files that were opened under the name
         self.unread = Pending()
@@ -126,7 +125,7 @@ class Database:
         StorageError
             If the file cannot be written.
         """
-        _check_sqlite_once()
+        schema.check_sqlite()
         create(self.path, self.options, self._new_settings or {}, self._versions, durable=self.durable)
         self._was_there = True
 
@@ -285,17 +284,21 @@ class Database:
     @contextmanager
     def transaction(self, *, creates: bool = False) -> Iterator[Transaction]:
         """As `write`, for a block that runs a user's code: errors of its own leave it as they are."""
-        self.require_writable(creates=creates)
-        session = self._session()
+        session = self._writing_session(creates=creates)
         if session.transaction is not None:
             with session.nested(session.transaction) as inner:
                 yield inner
             return
+        is_known = self._allowed == self.generation
+        if not is_known:
+            self._require_allowed()
         if session.is_read_only and not self.read_only:  # what was forbidden no longer is
-            self._look_now()
-            session = self._session()
+            session = self._session(writes=True)
         self.unread.finish(self.read)  # much of it may be left: others need not wait for that
         with session.running(self._lock()) as transaction:
+            if is_known:  # once more, without locks of its own; a file that is forbidden first gets none at all
+                self._require_allowed()
+            self._allowed = self.generation
             self.unread.read(transaction.connection)  # what other threads found since
             yield transaction
 
@@ -307,16 +310,23 @@ class Database:
         ReadOnlyCatalogError
             If the catalog can only be read.
         """
+        if self._writing_session(creates=creates).transaction is None:
+            self._require_allowed()
+
+    def _writing_session(self, *, creates: bool) -> Session:
+        """Return the thread's connection to the file of the name as it is now, if its location can be written to."""
         self._require_writing()
         if creates:
             self._create_if_missing()
         else:
             self.require_file()
-        self._look_now()
-        session = self._session()
+        session = self._session(writes=True)
         self._require_writing()  # only the first open finds out whether the location can be written to
-        why = None if session.transaction is not None else self.check_forbidden()
-        if why is not None:
+        return session
+
+    def _require_allowed(self) -> None:
+        if (why := self.check_forbidden()) is not None:
+            self._allowed = 0
             raise ReadOnlyCatalogError(why)
 
     @contextmanager
@@ -330,8 +340,7 @@ class Database:
             raise BadRequestError("the file is not changed by hand inside a transaction; do it before or after it")
         identity = self._session().identity
         self.require_file()
-        if (why := self.check_forbidden()) is not None:
-            raise ReadOnlyCatalogError(why)
+        self._require_allowed()
         with sqlite_errors(self.path):
             connection = connect_as(WritingConnection, self.path, "rw", self.options, durable=self.durable)
         session = Session(connection, self.path, self._locks(), timeout=self.options.seconds, identity=identity)
@@ -370,7 +379,8 @@ class Database:
 
     # Connections
 
-    def _session(self) -> Session:
+    def _session(self, *, writes: bool = False) -> Session:
+        """Return the thread's connection; a write goes into the file of the name, whenever that was looked at last."""
         if self._closed:
             raise CatalogClosedError(f"catalog '{self.path}' is closed; open it again")
         session: Session | None = getattr(self._local, "session", None)
@@ -378,8 +388,8 @@ class Database:
             if session.transaction is not None:
                 session.require_own_task()
                 return session
-            is_looked_at = session.identity is not None and monotonic() < session.look_again and session.has_its_log
-            if session.depth or is_looked_at or self._is_current(session):
+            is_fresh = not writes and session.identity is not None and monotonic() < session.look_again
+            if session.depth or (is_fresh and session.has_its_log) or self._is_current(session, writes=writes):
                 return session
         if session is not None:
             self._local.session = None  # also if no other can be opened
@@ -396,23 +406,18 @@ class Database:
         if self._closed:
             session.close()
 
-    def _look_now(self) -> None:
-        """Let the next call look at the file, whenever that was done last: a write goes into the file of the name."""
-        session: Session | None = getattr(self._local, "session", None)
-        if session is not None:
-            session.look_again = 0.0
-
-    def _is_current(self, session: Session) -> bool:
+    def _is_current(self, session: Session, *, writes: bool) -> bool:
         """Return whether a connection is to the file of the catalog's name, and may do what is allowed by now."""
         session.look_again = monotonic() + _LOOK_SECONDS
-        session.locks.look()
+        if not writes:  # who writes looks at the locks when it has them
+            session.locks.look()
         is_same = session.identity == identity_of(self.path) and session.has_its_log
         is_same = is_same and (session.has_wal or not journal.has_log(self.path))  # which was begun meanwhile
         return is_same and not (session.is_read_only and not self.read_only)
 
     def _open(self) -> Session:
         self.before_opening()
-        _check_sqlite_once()
+        schema.check_sqlite()
         identity = identity_of(self.path)
         if identity is None:
             if self._was_there:
@@ -588,10 +593,3 @@ class Database:
         finally:
             if lock is self._write_lock:  # else this is a child, forked inside the block
                 lock.release()
-
-
-def _check_sqlite_once() -> None:
-    global _checked_sqlite  # a fact about the process, found out once
-    if not _checked_sqlite:
-        schema.check_sqlite()
-        _checked_sqlite = True

@@ -120,8 +120,9 @@ def read_settings(connection: sqlite3.Connection, path: Path, latest: int) -> di
     return settings
 
 
+@functools.cache  # what was found good stays so
 def check_sqlite() -> None:
-    """Check once that the SQLite library can do what localcat needs.
+    """Check that the SQLite library can do what localcat needs.
 
     Raises
     ------
