@@ -1264,12 +1264,13 @@ class Catalog:
         change : Change or int
             One of `history`, or its number.
         together : bool
-            Undo all that was changed in the same transaction.
+            Undo all that was changed in the same transaction, or deleted by the same `delete_related_objects`; with
+            the deletion of a product also what its last such call deleted. Others wait with their writes meanwhile.
 
         Returns
         -------
         list of Change
-            What was undone.
+            What was undone, the last change first.
 
         Raises
         ------

@@ -42,16 +42,25 @@ def undo(catalog: CatalogFile, change: Change | int, *, together: bool = False) 
                 "of what came after it a part was lost; the history is complete only since then. Its "
                 "`before` says what the object was",
             )
-        undone = [change_of(one) for one in (states.of_transaction(connection, entry) if together else [entry])]
+        undone = [change_of(one) for one in (_together(connection, entry) if together else [entry])]
         _require_last(connection, undone)
         released: list[str] = []
         products: set[int] = set()
         for one in undone:
+            transaction.bound_memory()
             released += _undo(catalog, connection, one, products)
         for product in products:
             rows.refresh_resolutions(connection, product)
         transaction.on_commit.append(lambda: catalog.delete_files(released))
     return undone
+
+
+def _together(connection: sqlite3.Connection, one: states.Entry) -> list[states.Entry]:
+    """Return what was changed with one entry, the last first: by its transaction, and by its call in several ones."""
+    found = {entry.number: entry for entry in states.of_transaction(connection, one)}
+    if one.what == "deleted":
+        found |= {entry.number: entry for entry in states.of_call(connection, one)}
+    return [found[number] for number in sorted(found, reverse=True)]
 
 
 def _require_last(connection: sqlite3.Connection, changes: list[Change]) -> None:
@@ -108,7 +117,8 @@ def _product_of(connection: sqlite3.Connection, change: Change) -> int:
     product = rows.product_row_id(connection, uid)
     if product is None:
         raise _conflict(
-            change, f"its product '{uid}' was deleted; undo that first, or pass together=True if it was one transaction"
+            change,
+            f"its product '{uid}' was deleted; undo that first, with together=True for all that belonged to it",
         )
     return product
 

@@ -32,7 +32,7 @@ from localcat.models.attributes.values import Resolution, ResolutionAttribute
 from localcat.models.backend import Backend, bands_of, chosen_catalog
 from localcat.models.enums import BandType, TaskState
 from localcat.models.object import CatalogObject, refuse_request_params
-from localcat.store import rows
+from localcat.store import rows, states
 from localcat.timestamps import from_microseconds, now_microseconds
 
 if TYPE_CHECKING:
@@ -358,8 +358,9 @@ class Product(AuthCatalogObject):
                 is_last = at_once is None or len(images) < at_once
                 bands = rows.bands_of_product(connection, row_id) if is_last else []
                 hrefs = rows.discard_files(connection, images)
-                rows.delete(connection, "image", images)
-                rows.delete(connection, "band", bands)
+                portion = states.IS_LAST if is_last else states.GOES_ON
+                rows.delete(connection, "image", images, portion=portion)
+                rows.delete(connection, "band", bands, portion=portion)
                 if is_last:
                     rows.refresh_resolutions(connection, row_id)
                 transaction.on_commit.append(lambda: self._catalog.file.delete_files(hrefs))

@@ -383,6 +383,7 @@ def delete(
     *,
     stamp: stamps.Stamp | None = None,
     replaced: bool = False,
+    portion: int | None = None,
 ) -> None:
     """Delete rows and their entries in the indexes.
 
@@ -398,10 +399,12 @@ def delete(
         Of the deletion, if it was done in another catalog; else that of the transaction.
     replaced : bool
         Whether the same transaction inserts rows of the same ids: that is a change of the objects, and no deletion.
+    portion : int, optional
+        As in `states.keep`.
     """
     row_ids = sorted(row_ids)
     if table in stamps.KINDS and row_ids:
-        states.keep(connection, table, row_ids, "changed" if replaced else "deleted")
+        states.keep(connection, table, row_ids, "changed" if replaced else "deleted", portion=portion)
         if not replaced:
             stamps.bury(connection, table, row_ids, stamp or stamps.own(connection))
     gone = [(row_id,) for row_id in row_ids]
@@ -549,8 +552,8 @@ def _add_to_indexes(connection: sqlite3.Connection, table: str, row_id: int, box
     found = connection.execute(f"SELECT {', '.join(wanted)} FROM {table} WHERE id = ?", (row_id,)).fetchone()
     if found is None:
         raise CorruptCatalogError(f"row {row_id} of table '{table}', just written, is not there")
-    # Not by INSERT ... SELECT, which might fail half-way: SQLite makes a savepoint for it, and FTS5 writes all that it
-    # has gathered at each savepoint.
+    # Nothing here by INSERT ... SELECT, which might fail half-way: SQLite makes a savepoint for it, and FTS5 writes all
+    # that it has gathered at each savepoint.
     marks = ", ".join("?" * (len(texts) + 1))
     entry = (row_id, *found[: len(texts)])
     connection.execute(f"INSERT INTO {table}_text (rowid, {', '.join(texts)}) VALUES ({marks})", entry)
@@ -564,9 +567,8 @@ def _add_to_indexes(connection: sqlite3.Connection, table: str, row_id: int, box
             else:
                 add_boxes(connection, [(row_id, box, acquired)])
         if tags is not None:
-            connection.execute(
-                "INSERT OR IGNORE INTO image_tag (tag, image_id) SELECT value, ? FROM json_each(?)", (row_id, tags)
-            )
+            entries = connection.execute("SELECT value, ? FROM json_each(?)", (row_id, tags)).fetchall()
+            connection.executemany("INSERT OR IGNORE INTO image_tag (tag, image_id) VALUES (?, ?)", entries)
 
 
 def _remove_from_indexes(connection: sqlite3.Connection, table: str, gone: Sequence[tuple[int]]) -> None:

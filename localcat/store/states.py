@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from json.encoder import encode_basestring
 from math import isfinite
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
 
 from localcat.disk.system import login
@@ -33,6 +34,8 @@ _DAY: Final = 86_400 * 1_000_000  # microseconds
 
 _FILES = "files"  # in a state of an image: the rows of image_file, as JSON
 _SOURCES = "sources"  # in a state of an image whose row is deleted: the rows of image_source
+_PORTION = "portion"  # in a state of what a product's `delete_related_objects` deleted: one of the two
+GOES_ON, IS_LAST = 1, 2  # whether another transaction of the same call was to delete more
 _SOURCE = ("position", "path", "size_bytes", "modified_ns", "hash")
 _NOT_IN_A_STATE = frozenset({"id", "uid", "product_id", "replica", "counter", "size_bytes"})  # or found by what is
 _CHUNK = 500  # states read at once
@@ -62,10 +65,13 @@ class Entry(NamedTuple):
 _ENTRY: Final = "SELECT id, kind, uid, what, at, by, replica, counter, state FROM history"
 
 
-def keep(connection: sqlite3.Connection, kind: str, row_ids: Sequence[int], what: What) -> None:
+def keep(
+    connection: sqlite3.Connection, kind: str, row_ids: Sequence[int], what: What, *, portion: int | None = None
+) -> None:
     """Write what objects are, before they are changed or deleted, into the history.
 
-    What the same transaction wrote before is no state that anybody saw: an object has one entry for each transaction.
+    `portion` is `GOES_ON` or `IS_LAST` where all that belongs to a product is being deleted. What the same transaction
+    wrote before is no state that anybody saw: an object has one entry for each transaction.
     """
     own = stamps.own(connection)
     names = _columns_of(connection, kind)
@@ -79,7 +85,8 @@ def keep(connection: sqlite3.Connection, kind: str, row_ids: Sequence[int], what
         sources = _sources(connection, wanted) if kind == "image" else {}
         for row_id, uid, replica, counter, *values in connection.execute(sql, (wanted,)).fetchall():
             if (replica, counter) != own:
-                _write(connection, kind, uid, what, own, _text(names, values, sources.get(row_id)))
+                more = {_SOURCES: sources.get(row_id), _PORTION: portion}
+                _write(connection, kind, uid, what, own, _text(names, values, more))
             elif what == "deleted" and stamps.entries_before(connection) is not None:
                 # but for what came back and went again, which was nothing before and after
                 connection.execute(
@@ -120,15 +127,16 @@ def _write(
         trim(connection)
 
 
-def _text(names: tuple[str, ...], values: Sequence[Parameter], sources: object = None) -> str:
+def _text(
+    names: tuple[str, ...], values: Sequence[Parameter], more: Mapping[str, object] = MappingProxyType({})
+) -> str:
     """Return a state as JSON; written by hand, since `json` takes three times as long for so many values of None."""
     parts = [
         f"{key}{_as_json(value)}"
         for key, value in zip(_keys(names), values, strict=True)
         if value is not None and key is not None
     ]
-    if sources is not None:
-        parts.append(f'"{_SOURCES}":{_encoded(sources)}')
+    parts += [f'"{name}":{_encoded(value)}' for name, value in more.items() if value is not None]
     return f"{{{','.join(parts)}}}"
 
 
@@ -231,6 +239,34 @@ def of_transaction(connection: sqlite3.Connection, one: Entry) -> list[Entry]:
     """Return all that a transaction changed, of which one entry is given; the last first."""
     found = connection.execute(f"{_ENTRY} WHERE replica = ? AND counter = ? ORDER BY id DESC", one[6:8])
     return [Entry(*row) for row in found] or [one]
+
+
+def of_call(connection: sqlite3.Connection, one: Entry) -> list[Entry]:
+    """Return all that the call of `delete_related_objects` deleted which deleted one object; the last first.
+
+    To the deletion of a product belongs the last such call before it. A call that was interrupted goes on in the next.
+    """
+    product = one.uid if one.kind == "product" else one.uid.rpartition(":")[0]
+    until = one.number if one.kind == "product" else None
+    found = connection.execute(
+        f"SELECT CASE WHEN json_valid(state) THEN json_extract(state, '$.{_PORTION}') END, * FROM ({_ENTRY} "
+        "WHERE what = 'deleted' AND kind <> 'product' AND substr(uid, 1, length(?) + 1) = ? || ':' "
+        "AND id <= coalesce(?, id)) ORDER BY id",
+        (product, product, until),
+    )
+    deleted = [(portion, Entry(*row)) for portion, *row in found]
+    calls: list[set[tuple[int | None, int | None]]] = [set()]  # the stamps of each one's transactions
+    ended: tuple[int | None, int | None] | None = None
+    for portion, entry in deleted:
+        stamp = entry.replica, entry.counter
+        if portion in (GOES_ON, IS_LAST):
+            if ended not in (None, stamp):
+                calls.append(set())
+            calls[-1].add(stamp)
+            ended = stamp if portion == IS_LAST else None
+    wanted = (one.replica, one.counter)
+    call = calls[-1] if one.kind == "product" else next((call for call in calls if wanted in call), set())
+    return [entry for _, entry in reversed(deleted) if (entry.replica, entry.counter) in call]
 
 
 def newer(connection: sqlite3.Connection, number: int, uids: Sequence[str]) -> list[Entry]:

@@ -8,8 +8,9 @@ from typing import Any
 import numpy
 import pytest
 
-from localcat import Band, Catalog, Image, Product, Resolution
+from localcat import Band, Catalog, Image, Product, Resolution, properties
 from localcat.errors import BadRequestError, ConflictError, NotFoundError
+from localcat.models import product as products
 from tests.small_catalog import PIXELS, make_product, new_image, spectral, upload
 
 
@@ -236,3 +237,61 @@ def test_what_came_back_and_went_again_in_one_transaction_is_in_nobodys_way(cata
     assert len(catalog.undo(catalog.history()[0], together=True)) == 2
     assert Product.get("acme:p", catalog=catalog).description is None
     assert Image.get("acme:p:i", catalog=catalog) is None
+
+
+@pytest.fixture
+def by_hundreds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of large products 100 images are deleted at once."""
+    monkeypatch.setattr(products, "_DELETED_AT_ONCE", 100)
+    monkeypatch.setattr(products, "_next_portion", lambda at_once, seconds: at_once)
+    monkeypatch.setattr(products, "_PAUSE", 0)
+
+
+def make_large(catalog: Catalog, count: int) -> Product:
+    product = make_product("large", spectral("red", resolution="10 m"), catalog=catalog)
+    catalog.add_images({"product_id": product.id, "name": f"n{n}", "cloud_fraction": n / count} for n in range(count))
+    return product
+
+
+@pytest.mark.usefixtures("by_hundreds")
+def test_a_large_product_comes_back_in_one_call(catalog: Catalog) -> None:
+    """Its images were deleted in six transactions, the product in another one, and one image long before."""
+    large = make_large(catalog, 600)
+    Image.delete("acme:large:n7", catalog=catalog)
+    assert large.delete_related_objects().objects_deleted == 600
+    Image.delete("acme:p:i", catalog=catalog)
+    large.delete()
+    deletion = catalog.history(id="acme:large")[0]
+    assert len(catalog.undo(deletion, together=True)) == 601
+    assert sorted(catalog.images.ids()) == sorted(
+        ["acme:p:pixels", *(f"acme:large:n{n}" for n in range(600) if n != 7)]
+    )
+    assert Image.get("acme:large:n599", catalog=catalog).cloud_fraction == 599 / 600
+    found = Product.get("acme:large", catalog=catalog)
+    assert (found.bands().count(), found.resolution_min) == (1, Resolution(10, "meters"))
+    assert catalog.verify("full", progress=False).problems == []
+
+
+@pytest.mark.usefixtures("by_hundreds")
+def test_one_conflict_keeps_all_of_a_large_product(catalog: Catalog) -> None:
+    large = make_large(catalog, 120)
+    large.delete_related_objects()
+    new_image(large, "n3").save()
+    with pytest.raises(ConflictError, match="image 'acme:large:n3' cannot be undone: it was restored again since"):
+        catalog.undo(catalog.history(kind="band")[0], together=True)
+    assert catalog.images.filter(properties.product_id == "acme:large").ids() == ["acme:large:n3"]
+
+
+@pytest.mark.usefixtures("by_hundreds")
+@pytest.mark.parametrize("image", ["acme:large:n0", "acme:large:n119"])
+def test_images_of_an_interrupted_deletion_come_back_with_those_of_the_next(catalog: Catalog, image: str) -> None:
+    """What was deleted before, and came back, is of another call."""
+    large = make_large(catalog, 120)
+    large.delete_related_objects()
+    catalog.undo(catalog.history()[0], together=True)
+    assert large._delete_related(100)[:2] == (100, False)  # a process that is killed here
+    assert large.delete_related_objects().objects_deleted == 21
+    undone = catalog.undo(catalog.history(id=image)[0], together=True)
+    assert len(undone) == 121
+    assert large.images().count() == 120
+    assert catalog.verify("full", progress=False).problems == []

@@ -283,7 +283,9 @@ def forget_history_command(before: str) -> None:
 
 @command("undo", examples=("undo 17", "undo 17 --together"))
 @click.argument("number", type=int)
-@click.option("--together", is_flag=True, help="Undo all that was changed in the same transaction.")
+@click.option(
+    "--together", is_flag=True, help="Undo all that was changed in the same transaction, and all of a large deletion."
+)
 def undo_command(number: int, together: bool) -> None:
     """Make an object what it was before the change NUMBER of `history`, if nothing newer came.
 
