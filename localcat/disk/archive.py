@@ -7,6 +7,7 @@ deflated, since the files of the pixels are compressed already.
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -39,7 +40,8 @@ _HASH = re.compile(r"[0-9a-f]{64}")
 _BEGINNING = b"PK\x03\x04"  # of a member's header, and so of an archive
 _EMPTY = b"PK\x05\x06"  # how an archive without members begins
 _HEADER = struct.Struct("<4s2x2H16x2H")  # of a member: what it begins with, flags, method, lengths of name and extra
-_ENCRYPTED, _UTF8 = 0x1, 0x800  # flags of a member
+_ENCRYPTED, _UTF8 = 0x2061, 0x800  # flags of a member: encrypted in one of three ways or a patch; its name's encoding
+_JOURNALS = ("-journal", "-wal", "-shm")  # of a catalog file, beside it
 _ENTRY_BYTES = 30 + 46  # of the header of a member and of its entry in the list, but for its name in each
 _EXTRA_BYTES = 20  # of the sizes of 64 bits in such a header
 _END_BYTES = 22  # of the end of the list
@@ -267,6 +269,7 @@ class Archive:
         UnsupportedCatalogError
             If it is another one.
         """
+        self.member(name)  # whose header other programs believe
         with write_errors(target):
             target.parent.mkdir(parents=True, exist_ok=True)
             with target.open("xb") as writer:
@@ -350,13 +353,23 @@ def opened_archive(path: str | os.PathLike[str]) -> Iterator[Archive]:
         raise CatalogNotFoundError(f"there is no bundle at '{file}'")
     try:
         with _read_errors(file):
-            archive = zipfile.ZipFile(file)
-    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+            archive = _listed(file)
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, OverflowError) as error:
         raise UnsupportedCatalogError(f"'{file}' is not a bundle of localcat: {error}") from error
     with archive:
         with _read_errors(file):
             ends, manifest = _ends_of(archive, file), _manifest_of(archive, file)
         yield Archive(file, manifest, archive, ends)
+
+
+def _listed(path: Path) -> zipfile.ZipFile:
+    """Read the list of members, whose place may be one that no file has."""
+    try:
+        return zipfile.ZipFile(path)
+    except OSError as error:
+        if error.errno == errno.EINVAL:
+            raise zipfile.BadZipFile("its list of members is nowhere") from error
+        raise
 
 
 def _ends_of(archive: zipfile.ZipFile, path: Path) -> dict[int, int]:
@@ -369,6 +382,8 @@ def _ends_of(archive: zipfile.ZipFile, path: Path) -> dict[int, int]:
     """
     entries = sorted(archive.infolist(), key=lambda entry: entry.header_offset)
     ends = {}
+    if entries and entries[0].header_offset:
+        raise refused(path, "something else is in front of its first member")
     begins = [*(entry.header_offset for entry in entries), path.stat().st_size]
     for entry, end in zip(entries, begins[1:], strict=True):
         if entry.header_offset + _HEADER.size + entry.compress_size > end:
@@ -399,7 +414,10 @@ def _manifest_of(archive: zipfile.ZipFile, path: Path) -> Manifest:
     for name in sorted({*sizes} ^ {*manifest.members}):
         where = f"is not in its {MANIFEST}" if name in sizes else "is missing"
         raise refused(path, f"'{name}' {where}")
+    beside = {folded(f"{manifest.catalog}{suffix}") for suffix in _JOURNALS}
     for name, (size, _) in manifest.members.items():
+        if folded(name) in beside:
+            raise refused(path, f"SQLite would play '{name}' back into its catalog")
         if sizes[name] != size:
             raise refused(path, f"'{name}' has {sizes[name]:,} bytes and should have {size:,}")
     return manifest
@@ -416,7 +434,8 @@ def _check_entry(entry: zipfile.ZipInfo, path: Path, seen: set[str]) -> None:
         raise refused(path, f"'{name}' is no name of a file on every system")
     if entry.is_dir() or (mode and not stat.S_ISREG(mode) and stat.S_IFMT(mode)):
         raise refused(path, f"'{name}' is a link, a folder or a device")
-    if entry.compress_type != zipfile.ZIP_STORED or entry.flag_bits & 0x1 or entry.compress_size != entry.file_size:
+    is_plain = entry.compress_type == zipfile.ZIP_STORED and not entry.flag_bits & _ENCRYPTED
+    if not is_plain or entry.compress_size != entry.file_size:
         raise refused(path, f"'{name}' is compressed or encrypted, which a bundle's members are not")
     if folded(name) in seen:
         raise refused(path, f"'{name}' is there twice")

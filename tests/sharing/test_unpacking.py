@@ -295,6 +295,50 @@ def test_a_member_whose_own_header_says_something_else_is_refused(
         assert not catalog.verify("full").ok
 
 
+@pytest.mark.parametrize(("place", "value"), [(6, 1), (8, 8)], ids=["encrypted", "deflated"])
+def test_a_catalog_whose_own_header_says_something_else_is_refused(
+    kit: Path, tmp_path: Path, place: int, value: int
+) -> None:
+    content = bytearray(kit.read_bytes())
+    with zipfile.ZipFile(kit) as archive:
+        struct.pack_into("<H", content, archive.getinfo("kit.gpkg").header_offset + place, value)
+    (tmp_path / "kit.zip").write_bytes(content)
+    refuse(tmp_path / "kit.zip", "'kit.gpkg' in it is damaged: its header is not that of the list of members")
+
+
+@pytest.mark.parametrize("flag", [0x1, 0x20, 0x40, 0x2000])
+def test_a_member_that_is_encrypted_or_a_patch_is_refused(kit: Path, tmp_path: Path, flag: int) -> None:
+    content = bytearray(kit.read_bytes())
+    struct.pack_into("<H", content, content.index(b"PK\x01\x02") + 8, flag)
+    (tmp_path / "kit.zip").write_bytes(content)
+    refuse(tmp_path / "kit.zip", "is compressed or encrypted")
+
+
+@pytest.mark.parametrize("before", [b"PK\x03\x04 and a program", None], ids=["a program", "another bundle"])
+def test_what_is_in_front_of_the_members_is_refused(kit: Path, tmp_path: Path, before: bytes | None) -> None:
+    content = kit.read_bytes()
+    (tmp_path / "kit.zip").write_bytes((content if before is None else before) + content)
+    refuse(tmp_path / "kit.zip", "something else is in front of its first member")
+
+
+@pytest.mark.parametrize("place", [2**63 + 5, 2**64 - 1, 2**62])
+def test_a_list_of_members_that_is_nowhere_is_refused(kit: Path, tmp_path: Path, place: int) -> None:
+    content = kit.read_bytes()
+    end = content.rindex(b"PK\x05\x06")
+    with zipfile.ZipFile(kit) as archive:
+        count, begins = len(archive.infolist()), archive.start_dir
+    record = struct.pack("<4sQHHIIQQQQ", b"PK\x06\x06", 44, 45, 45, 0, 0, count, count, end - begins, place)
+    locator = struct.pack("<4sIQI", b"PK\x06\x07", 0, end, 1)
+    last = struct.pack("<4sHHHHIIH", b"PK\x05\x06", *(4 * [0xFFFF]), 0xFFFFFFFF, 0xFFFFFFFF, 0)
+    (tmp_path / "kit.zip").write_bytes(content[:end] + record + locator + last)
+    refuse(tmp_path / "kit.zip", "is (not a bundle of localcat|refused)")
+
+
+@pytest.mark.parametrize("suffix", ["-journal", "-wal", "-SHM"])
+def test_a_journal_beside_the_catalog_is_refused(forge: Callable[..., Path], suffix: str) -> None:
+    refuse(forge({f"kit.gpkg{suffix}": b"x"}), f"SQLite would play 'kit.gpkg{suffix}' back into its catalog")
+
+
 def test_members_that_share_bytes_are_refused(kit: Path, tmp_path: Path) -> None:
     """Of which a small archive would make large files: every member holds some of the next one."""
     names = [f"kit.data/{number}.bin" for number in range(3)]
