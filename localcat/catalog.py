@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         RelocateReport,
         VerifyReport,
     )
+    from localcat.models.attributes.given import ArrowTable, Entries, Moment
     from localcat.models.attributes.values import File
     from localcat.models.backend import Formats, Pictures, PixelReader
     from localcat.search.frozen import FrozenQuestions
@@ -357,7 +358,13 @@ class Catalog:
         with self.database.transaction(creates=True):
             yield
 
-    def add_images(self, records: Any, *, on_conflict: str = "error", progress: bool | None = None) -> AddReport:
+    def add_images(
+        self,
+        records: Iterable[Entries | Image | ArrowTable] | ArrowTable,
+        *,
+        on_conflict: str = "error",
+        progress: bool | None = None,
+    ) -> AddReport:
         """Add many images without pixels of ours, in one transaction and with bounded memory.
 
         What `Image.save` refuses is refused here too. All records are taken and checked first, and nobody waits for
@@ -1237,7 +1244,7 @@ class Catalog:
 
         return keep_history(self.file, changes, max_bytes=max_bytes, files=files)
 
-    def forget_history(self, before: Any) -> int:
+    def forget_history(self, before: Moment) -> int:
         """Forget what was changed before a time, and return how many changes that were; files are left to `gc`.
 
         `at` reaches back to that time at most afterwards.
@@ -1283,7 +1290,7 @@ class Catalog:
 
         return undo(self.file, change, together=together)
 
-    def at(self, moment: Any) -> Catalog:
+    def at(self, moment: Moment) -> Catalog:
         """Return the catalog as it was, for searches and for pixels that are still there; it can only be read.
 
         It is a copy of the file in the system's temporary folder, which goes when it is closed; pixels of what was

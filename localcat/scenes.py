@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, Unpack, overload
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias, Unpack, overload
 
 from localcat.client import default_catalog
 from localcat.collection import BandCollection, Collection, ImageCollection, ProductCollection
@@ -16,6 +16,7 @@ from localcat.earth.contexts import AOI, DLTile, GeoContext, XYZTile
 from localcat.errors import BadRequestError, NotFoundError
 from localcat.expressions.properties import Expression
 from localcat.expressions.properties import properties as p
+from localcat.models.attributes.readonly import ReadOnlyProperties
 from localcat.models.backend import bands_of
 from localcat.models.band import Band
 from localcat.models.image import Image
@@ -27,10 +28,19 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
 
+    from localcat.earth.forms import Area
+    from localcat.models.attributes.given import Moment
     from localcat.models.backend import Backend
+    from localcat.models.requests import MosaicOptions as Mosaics
     from localcat.models.requests import PixelOptions
+    from localcat.models.requests import StackOptions as Stacks
 
     MaskedArray = numpy.ma.MaskedArray[Any, Any]
+    Info: TypeAlias = dict[str, Any]
+    Names: TypeAlias = str | Sequence[str]
+    Predicates: TypeAlias = Predicate | Sequence[Predicate] | None
+    On: TypeAlias = Literal[True]
+    Off: TypeAlias = Literal[False]
 
 __all__ = [
     "AOI",
@@ -51,44 +61,6 @@ __all__ = [
 _NOT_SHOWN = ("id", "product", "product_id", "cs_code", "projection")  # under other names in a scene's properties
 _ORDERS = {"asc": True, "desc": False}
 _UNITS = {"meters": "m", "degrees": "deg"}
-
-
-class ReadOnlyProperties(Mapping[str, Any]):
-    """A mapping whose keys are attributes, too, and that never changes."""
-
-    __slots__ = ("_values",)
-    _values: dict[str, Any]
-
-    def __init__(self, values: Mapping[str, Any]) -> None:
-        object.__setattr__(self, "_values", dict(values))
-
-    def __getitem__(self, key: str) -> Any:
-        return self._values[key]
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_") or name not in self._values:
-            raise AttributeError(f"there is no property {name!r}; there are {', '.join(self._values)}")
-        return self._values[name]
-
-    def __setattr__(self, name: str, value: object) -> NoReturn:
-        raise TypeError(f"the properties of a scene are read-only; {name!r} cannot be set")
-
-    def __delattr__(self, name: str) -> NoReturn:
-        raise TypeError(f"the properties of a scene are read-only; {name!r} cannot be deleted")
-
-    __setitem__, __delitem__ = __setattr__, __delattr__
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
-
-    def __len__(self) -> int:
-        return len(self._values)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return ReadOnlyProperties, (self._values,)
-
-    def __repr__(self) -> str:
-        return repr(self._values)
 
 
 class Scene:
@@ -162,7 +134,7 @@ class Scene:
             return context
         return context.assign(resolution=abs(dx), align_pixels=False)
 
-    def coverage(self, geom: Any) -> float:
+    def coverage(self, geom: Area) -> float:
         """Return the fraction of a geometry that the footprint covers, 0 to 1."""
         return self._image.coverage(geom)
 
@@ -297,11 +269,39 @@ class SceneCollection(Collection[Scene]):
         """The images behind the scenes."""
         return ImageCollection(scene.image for scene in self)
 
-    def filter_coverage(self, geom: Any, minimum_coverage: float = 1) -> SceneCollection:
+    def filter_coverage(self, geom: Area, minimum_coverage: float = 1) -> SceneCollection:
         """Return the scenes whose footprint covers at least a fraction of a geometry, 0 to 1."""
         kept = {image.id for image in self.images.filter_coverage(geom, minimum_coverage)}
         return self.filter(lambda scene: scene.image.id in kept)
 
+    @overload
+    def mosaic(
+        self,
+        bands: Names,
+        ctx: GeoContext,
+        *,
+        mask_nodata: On = True,
+        raster_info: Off = False,
+        **rest: Unpack[Mosaics],
+    ) -> MaskedArray: ...
+    @overload
+    def mosaic(
+        self, bands: Names, ctx: GeoContext, *, mask_nodata: On = True, raster_info: On, **rest: Unpack[Mosaics]
+    ) -> tuple[MaskedArray, Info]: ...
+    @overload
+    def mosaic(
+        self, bands: Names, ctx: GeoContext, *, mask_nodata: bool, raster_info: Off = False, **rest: Unpack[Mosaics]
+    ) -> NDArray[Any]: ...
+    @overload
+    def mosaic(
+        self, bands: Names, ctx: GeoContext, *, mask_nodata: bool, raster_info: On, **rest: Unpack[Mosaics]
+    ) -> tuple[NDArray[Any], Info]: ...
+    @overload
+    def mosaic(
+        self, bands: Names, ctx: GeoContext, *, mask_nodata: bool = True, raster_info: bool, **rest: Unpack[Mosaics]
+    ) -> Any: ...
+    @overload  # by position
+    def mosaic(self, bands: Names, ctx: GeoContext, mask_nodata: bool, /, *values: Any, **options: Any) -> Any: ...
     def mosaic(
         self,
         bands: str | Sequence[str],
@@ -315,6 +315,28 @@ class SceneCollection(Collection[Scene]):
         options = {"mask_nodata": mask_nodata, "mask_alpha": mask_alpha, "bands_axis": bands_axis, **options}
         return self.images.mosaic(bands, _required(ctx), **options)
 
+    @overload
+    def stack(
+        self, bands: Names, ctx: GeoContext, *, mask_nodata: On = True, raster_info: Off = False, **rest: Unpack[Stacks]
+    ) -> MaskedArray: ...
+    @overload
+    def stack(
+        self, bands: Names, ctx: GeoContext, *, mask_nodata: On = True, raster_info: On, **rest: Unpack[Stacks]
+    ) -> tuple[MaskedArray, list[Info]]: ...
+    @overload
+    def stack(
+        self, bands: Names, ctx: GeoContext, *, mask_nodata: bool, raster_info: Off = False, **rest: Unpack[Stacks]
+    ) -> NDArray[Any]: ...
+    @overload
+    def stack(
+        self, bands: Names, ctx: GeoContext, *, mask_nodata: bool, raster_info: On, **rest: Unpack[Stacks]
+    ) -> tuple[NDArray[Any], list[Info]]: ...
+    @overload
+    def stack(
+        self, bands: Names, ctx: GeoContext, *, mask_nodata: bool = True, raster_info: bool, **rest: Unpack[Stacks]
+    ) -> Any: ...
+    @overload  # by position
+    def stack(self, bands: Names, ctx: GeoContext, flatten: Predicates, /, *values: Any, **options: Any) -> Any: ...
     def stack(
         self,
         bands: str | Sequence[str],
@@ -372,10 +394,10 @@ class SceneCollection(Collection[Scene]):
 
 
 def search(
-    aoi: Any,
+    aoi: Area,
     products: str | Product | Sequence[str | Product] | None = None,
-    start_datetime: Any = None,
-    end_datetime: Any = None,
+    start_datetime: Moment | None = None,
+    end_datetime: Moment | None = None,
     cloud_fraction: float | None = None,
     storage_state: str | None = None,
     limit: int | None = 100,

@@ -57,6 +57,7 @@ def render() -> str:
         for name, attribute in kind._attributes.items():
             if not attribute.readonly and name != "id":
                 given = given_to(type(attribute))
+                given = getattr(given, "__forward_arg__", given)  # an alias whose parts are imported for types alone
                 named = [(name, home) for alias, name, home in known if alias == given]
                 shown = named[0][0] if named else given.__name__
                 for name_of_type, home in named[:1]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import xarray
     from numpy.typing import NDArray
 
+    from localcat.earth.forms import Area
     from localcat.models.pictures import Picture
     from localcat.models.points import PointSeries, PointStack
     from localcat.models.requests import MosaicOptions, StackOptions
@@ -41,7 +42,7 @@ class ImageCollection(LocatedImages):
     def mosaic(
         self,
         bands: str | Sequence[str],
-        geocontext: Any = None,
+        geocontext: Area = None,
         *,
         mask_nodata: Literal[True] = True,
         raster_info: Literal[False] = False,
@@ -51,7 +52,7 @@ class ImageCollection(LocatedImages):
     def mosaic(
         self,
         bands: str | Sequence[str],
-        geocontext: Any = None,
+        geocontext: Area = None,
         *,
         mask_nodata: Literal[True] = True,
         raster_info: Literal[True],
@@ -61,7 +62,7 @@ class ImageCollection(LocatedImages):
     def mosaic(
         self,
         bands: str | Sequence[str],
-        geocontext: Any = None,
+        geocontext: Area = None,
         *,
         mask_nodata: bool,
         raster_info: Literal[False] = False,
@@ -71,7 +72,7 @@ class ImageCollection(LocatedImages):
     def mosaic(
         self,
         bands: str | Sequence[str],
-        geocontext: Any = None,
+        geocontext: Area = None,
         *,
         mask_nodata: bool,
         raster_info: Literal[True],
@@ -81,7 +82,7 @@ class ImageCollection(LocatedImages):
     def mosaic(
         self,
         bands: str | Sequence[str],
-        geocontext: Any = None,
+        geocontext: Area = None,
         crs: str | None = None,
         resolution: float | None = None,
         all_touched: bool | None = None,
@@ -101,7 +102,7 @@ class ImageCollection(LocatedImages):
     def mosaic(
         self,
         bands: str | Sequence[str],
-        geocontext: Any = None,
+        geocontext: Area = None,
         crs: str | None = None,
         resolution: float | None = None,
         all_touched: bool | None = None,
@@ -174,7 +175,7 @@ class ImageCollection(LocatedImages):
     def stack(
         self,
         bands: str | Sequence[str],
-        geocontext: Any = None,
+        geocontext: Area = None,
         *,
         mask_nodata: Literal[True] = True,
         raster_info: Literal[False] = False,
@@ -184,7 +185,7 @@ class ImageCollection(LocatedImages):
     def stack(
         self,
         bands: str | Sequence[str],
-        geocontext: Any = None,
+        geocontext: Area = None,
         *,
         mask_nodata: Literal[True] = True,
         raster_info: Literal[True],
@@ -194,7 +195,7 @@ class ImageCollection(LocatedImages):
     def stack(
         self,
         bands: str | Sequence[str],
-        geocontext: Any = None,
+        geocontext: Area = None,
         *,
         mask_nodata: bool,
         raster_info: Literal[False] = False,
@@ -204,7 +205,7 @@ class ImageCollection(LocatedImages):
     def stack(
         self,
         bands: str | Sequence[str],
-        geocontext: Any = None,
+        geocontext: Area = None,
         *,
         mask_nodata: bool,
         raster_info: Literal[True],
@@ -214,7 +215,7 @@ class ImageCollection(LocatedImages):
     def stack(
         self,
         bands: str | Sequence[str],
-        geocontext: Any = None,
+        geocontext: Area = None,
         crs: str | None = None,
         resolution: float | None = None,
         all_touched: bool | None = None,
@@ -236,7 +237,7 @@ class ImageCollection(LocatedImages):
     def stack(
         self,
         bands: str | Sequence[str],
-        geocontext: Any = None,
+        geocontext: Area = None,
         crs: str | None = None,
         resolution: float | None = None,
         all_touched: bool | None = None,
@@ -430,7 +431,7 @@ class ImageCollection(LocatedImages):
     def download(
         self,
         bands: str | Sequence[str],
-        geocontext: Any = None,
+        geocontext: Area = None,
         crs: str | None = None,
         resolution: float | None = None,
         all_touched: bool | None = None,
@@ -489,7 +490,7 @@ class ImageCollection(LocatedImages):
     def download_mosaic(
         self,
         bands: str | Sequence[str],
-        geocontext: Any = None,
+        geocontext: Area = None,
         crs: str | None = None,
         resolution: float | None = None,
         all_touched: bool | None = None,
@@ -533,7 +534,7 @@ class ImageCollection(LocatedImages):
     def to_xarray(
         self,
         bands: str | Sequence[str],
-        geocontext: Any = None,
+        geocontext: Area = None,
         *,
         mask_nodata: bool = True,
         mask_alpha: bool | str | None = None,

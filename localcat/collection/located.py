@@ -20,6 +20,7 @@ from localcat.models.image import Image
 if TYPE_CHECKING:
     from localcat.collection.footprints import FootprintIndex
     from localcat.earth.contexts import AOI, GeoContext
+    from localcat.earth.forms import Area
     from localcat.models.backend import Backend
 
 
@@ -47,7 +48,7 @@ class LocatedImages(Collection[Image]):
     _item_type = Image
     _columns_shown = ("id", "acquired", "cloud_fraction", "storage_state")
 
-    def __init__(self, iterable: Iterable[Image] | None = None, geocontext: Any = None) -> None:
+    def __init__(self, iterable: Iterable[Image] | None = None, geocontext: Area = None) -> None:
         super().__init__(iterable)
         self._given_context = geocontext
         self._context: GeoContext | None = None
@@ -70,7 +71,7 @@ class LocatedImages(Collection[Image]):
             self._context = context
         return context
 
-    def filter_coverage(self, geom: Any, minimum_coverage: float = 1) -> Self:
+    def filter_coverage(self, geom: Area, minimum_coverage: float = 1) -> Self:
         """Return the images whose footprint covers at least a fraction of a geometry.
 
         Parameters
@@ -86,7 +87,7 @@ class LocatedImages(Collection[Image]):
         least = minimum_coverage - 1e-9  # the noise of an intersection
         return self.filter(lambda image: image.coverage(area) >= least)
 
-    def intersecting(self, geometry: Any) -> Self:
+    def intersecting(self, geometry: Area) -> Self:
         """Return the images whose footprint shares a point with a geometry, in their order.
 
         The first call builds an index of all footprints; it is kept until an image is added or removed.
@@ -98,7 +99,7 @@ class LocatedImages(Collection[Image]):
         """
         return self[self._footprints().intersecting(geometry)]
 
-    def intersecting_each(self, geometries: Iterable[Any]) -> list[Self]:
+    def intersecting_each(self, geometries: Iterable[Area]) -> list[Self]:
         """Return for each of many geometries what `intersecting` returns, by one index of the footprints.
 
         Parameters
@@ -109,7 +110,7 @@ class LocatedImages(Collection[Image]):
         index = self._footprints()
         return [self[index.intersecting(geometry)] for geometry in geometries]
 
-    def nearest(self, point: Any, k: int = 1) -> Self:
+    def nearest(self, point: Area, k: int = 1) -> Self:
         """Return the images whose footprints are nearest to a point, nearest first; ties in their order.
 
         Parameters

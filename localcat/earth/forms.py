@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 import numpy
 import shapely
@@ -35,6 +35,18 @@ _ODD = (  # what mappings and objects of the caller's raise, and shapely for wha
     ValueError,
 )
 _GEOMETRIES: Final = ("Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon")
+
+
+class HasGeometry(Protocol):
+    """An object with a GeoJSON interface, such as a shapely geometry."""
+
+    @property
+    def __geo_interface__(self) -> Any:
+        """Its geometry as GeoJSON."""
+
+
+Area: TypeAlias = HasGeometry | Mapping[str, Any] | Iterable[float] | str | None
+"""What searches and contexts take; None because the geometry of an image may be it, which is refused when it is."""
 
 
 @dataclass(frozen=True, slots=True)

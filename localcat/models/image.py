@@ -195,7 +195,7 @@ class Image(ImageRecord):
 
     def upload_ndarray(
         self,
-        ndarray: Any,
+        ndarray: NDArray[Any] | numpy.generic | Iterable[NDArray[Any] | numpy.generic],
         upload_options: ImageUploadOptions | None = None,
         raster_meta: Mapping[str, Any] | None = None,
         overviews: Sequence[int] | None = None,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from localcat.earth.contexts import AOI
+    from localcat.earth.forms import Area
     from localcat.earth.geometry import Box
     from localcat.store.file.transaction import Transaction
     from localcat.store.rows import Row
@@ -110,7 +111,7 @@ class ImageRecord(NamedCatalogObject, abstract=True):
                 raise AttributeError(f"image '{self.id}' has neither a geometry nor a georeferencing") from error
         return interface
 
-    def coverage(self, geom: Any) -> float:
+    def coverage(self, geom: Area) -> float:
         """Return the fraction of a geometry that the footprint covers, 0 to 1, measured in planar degrees.
 
         Parameters

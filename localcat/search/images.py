@@ -6,7 +6,7 @@ import itertools
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from localcat.collection import ImageCollection
@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
 
+    from localcat.earth.forms import Area
+    from localcat.models.attributes.given import Moment
     from localcat.models.backend import Backend
     from localcat.models.pictures import Picture
     from localcat.search.coverage import Coverage, GapReport
@@ -133,7 +135,7 @@ class SummarySearchMixin:
 class ImageSearch(GeoSearch[Image], SummarySearchMixin):
     """A search for images: by attributes, place and time, with summaries and time series."""
 
-    def collect(self, geocontext: Any = None) -> ImageCollection:
+    def collect(self, geocontext: Area = None) -> ImageCollection:
         """Return the images found, in memory.
 
         Parameters
@@ -203,7 +205,7 @@ class ImageSearch(GeoSearch[Image], SummarySearchMixin):
 
         return freeze(self, name, replace=replace)
 
-    def to_xarray(self, bands: str | Sequence[str], geocontext: Any = None, **options: Any) -> xarray.DataArray:
+    def to_xarray(self, bands: str | Sequence[str], geocontext: Area = None, **options: Any) -> xarray.DataArray:
         """Return the images found as a labelled array of xarray; see `ImageCollection.to_xarray`."""
         return self.collect(geocontext).to_xarray(bands, **options)
 
@@ -211,7 +213,7 @@ class ImageSearch(GeoSearch[Image], SummarySearchMixin):
         """Return the images found as a STAC ItemCollection, a GeoJSON FeatureCollection; see `Image.to_stac_item`."""
         return self._catalog.formats.item_collection(self)
 
-    def nearest(self, point: Any, k: int = 1) -> ImageCollection:
+    def nearest(self, point: Area, k: int = 1) -> ImageCollection:
         """Return the images of this search that are nearest to a point, nearest first; ties by id.
 
         Parameters
@@ -345,11 +347,11 @@ class ImageSearch(GeoSearch[Image], SummarySearchMixin):
 
     def gaps(
         self,
-        every: Any = "16 days",
-        aoi: Any = None,
+        every: str | timedelta = "16 days",
+        aoi: Area = None,
         min_coverage: float = 0.9,
-        start_datetime: Any = None,
-        end_datetime: Any = None,
+        start_datetime: Moment | None = None,
+        end_datetime: Moment | None = None,
     ) -> GapReport:
         """Tell in which periods the images found cover too little of an area, by their footprints and times.
 
@@ -444,8 +446,8 @@ class ImageSearch(GeoSearch[Image], SummarySearchMixin):
         self,
         aggregate_date_field: str | None = None,
         interval: str = Interval.YEAR,
-        start_datetime: Any = None,
-        end_datetime: Any = None,
+        start_datetime: Moment | None = None,
+        end_datetime: Moment | None = None,
         *,
         include_empty: bool = False,
     ) -> ImageSummaries:

@@ -43,7 +43,7 @@ from localcat import (
     XYZTile,
 )
 from localcat import properties as p
-from localcat.scenes import Scene
+from localcat.scenes import Scene, SceneCollection, search
 from localcat.utils import DotDict, DotList
 
 
@@ -199,6 +199,26 @@ def searches(catalog: Catalog, product: Product) -> None:
     print_nothing(DotDict(a={"b": 1}).a.b, DotList([{"c": 1}])[0].c, found.explain().hints)
 
 
+def places_and_moments(catalog: Catalog, image: Image) -> None:
+    """Forms of a geometry, of a time and of records."""
+    found, grid = catalog.images.limit(1), image.geocontext.assign(geometry=None)
+    for area in ((0, 0, 1, 1), [0.0, 0.0, 1.0, 1.0], "POINT (1 2)", {"type": "Point", "coordinates": [1, 2]}):
+        assert_type(found.intersects(area), ImageSearch)
+    found.intersects(numpy.array([0, 0, 1, 1])).within(box(0, 0, 1, 1)).disjoint(image.geometry)
+    found.collect(grid).filter_coverage(image, 0.5).intersecting(DLTile.from_latlon(0, 0, 10, 8, 0)).nearest((1, 2))
+    found.gaps(timedelta(days=3), (0, 0, 1, 1), start_datetime="2017", end_datetime=datetime(2018, 1, 1))
+    catalog.add_images([{"id": image.id, "acquired": "2020"}], on_conflict="skip")
+    catalog.add_images(record for record in ({"name": "n", "product_id": image.product_id},))
+    scenes, context = search(image.geometry, start_datetime=date(1990, 1, 1), catalog=catalog)
+    assert_type(scenes, SceneCollection)
+    print_nothing(scenes.mosaic("red", grid).mask.shape, scenes.mosaic("red", grid, raster_info=True)[1]["size"])
+    print_nothing(scenes.stack("red", context)[0].fill_value, scenes.stack("red", grid, raster_info=True)[1][0]["size"])
+    print_nothing(
+        scenes.mosaic("red", grid, False).shape, scenes.stack("red", grid, None, True, None, -1, True)[0].shape
+    )
+    print_nothing(scenes.mosaic("red", mask_nodata=bool(scenes), bands_axis=-1, ctx=grid, raster_info=bool(scenes)))
+
+
 def print_nothing(*values: object) -> None:
     assert values
 
@@ -215,6 +235,7 @@ def main(folder: Path | None = None) -> None:
         of_an_image(image)
         pixels(image)
         searches(catalog, product)
+        places_and_moments(catalog, image)
 
 
 if __name__ == "__main__":

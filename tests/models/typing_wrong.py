@@ -13,10 +13,12 @@ from localcat import (
     Catalog,
     ClassBand,
     DLTile,
+    Expression,
     File,
     GenericBand,
     Image,
     ImageCollection,
+    ImageSearch,
     ImageUpload,
     ImageUploadOptions,
     MaskBand,
@@ -29,7 +31,7 @@ from localcat import (
     XYZTile,
 )
 from localcat import properties as p
-from localcat.scenes import Scene
+from localcat.scenes import Scene, SceneCollection, search
 
 
 def of_one_id(product: Product, catalog: Catalog) -> None:
@@ -173,3 +175,47 @@ def others(product: Product, catalog: Catalog, image: Image) -> None:
     AOI(resolution="60m")  # wrong
     AOI().assign(resolutoin=60)  # wrong
     print(found, images, moment, p.cloud_fraction.acquierd < 5)  # wrong
+
+
+def places_and_moments(
+    catalog: Catalog, image: Image, images: ImageCollection, found: ImageSearch, scenes: SceneCollection, ctx: AOI
+) -> None:
+    catalog.add_images(5)  # wrong
+    catalog.add_images("a")  # wrong
+    catalog.add_images({"id": "a"})  # wrong
+    catalog.add_images([5])  # wrong
+    catalog.add_images([], on_conflict=5)  # wrong
+    found.intersects(5)  # wrong
+    found.within(image.acquired)  # wrong
+    found.intersects(geom=(0, 0, 1, 1))  # wrong
+    found.within_distance(ctx, "100 m")  # wrong
+    found.nearest(5)  # wrong
+    found.collect(5)  # wrong
+    found.summary_interval(start_datetime=2017)  # wrong
+    found.gaps(every=16)  # wrong
+    images.filter_coverage(5)  # wrong
+    images.mosaic("red", 5)  # wrong
+    images.stack("red", 5)  # wrong
+    print(scenes.mosaic("red", ctx, raster_info=True).mask)  # wrong
+    scenes.mosaic("red")  # wrong
+    scenes.mosaic("red", "EPSG:4326")  # wrong
+    scenes.stack("red", ctx, max_wrkers=3)  # wrong
+    scenes.mosaic(5, ctx)  # wrong
+    print(scenes.mosaic("red", ctx, mask_nodata=False).mask)  # wrong
+    search(5)  # wrong
+    search(ctx, start_datetime=2017)  # wrong
+    search(ctx, limit="10")  # wrong
+    search(ctx)[0].images.bands()  # wrong
+    catalog.at(5)  # wrong
+    print(catalog.verify().problem)  # wrong
+    DLTile.from_latlon("1", 2, 10, 2, 0)  # wrong
+    ctx.assign(geometry=5)  # wrong
+    AOI(geometry=5)  # wrong
+    AOI(shape="10")  # wrong
+    image.coverage(5)  # wrong
+    image.upload_ndarray("x")  # wrong
+    Expression.from_cql2(5)  # wrong
+    catalog.transaction(5)  # wrong
+    print(scenes.mosaic("red", ctx).msak)  # wrong
+    number: int = scenes.stack("red", ctx)  # wrong
+    print(scenes.stack("red", ctx, raster_info=True)[1]["size"], number)  # wrong

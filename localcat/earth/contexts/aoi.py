@@ -22,6 +22,8 @@ from localcat.errors import BadRequestError, GeoContextWarning, warn_caller
 if TYPE_CHECKING:
     import os
 
+    from localcat.earth.forms import Area
+
 _LONLAT = "EPSG:4326"
 _ORDER = "(min_x, min_y, max_x, max_y)"
 _SLACK = 1e-9  # degrees, or parts of a pixel; the noise of a sum
@@ -95,7 +97,7 @@ class AOI(GeoContext):
 
     def __init__(
         self,
-        geometry: object = None,
+        geometry: Area = None,
         resolution: float | None = None,
         crs: str | int | CRS | None = None,
         align_pixels: bool | None = None,
@@ -213,7 +215,7 @@ class AOI(GeoContext):
 
     def assign(
         self,
-        geometry: object = UNSET,
+        geometry: Area | Unchanged = UNSET,
         resolution: float | Unchanged | None = UNSET,
         crs: str | int | CRS | Unchanged | None = UNSET,
         align_pixels: bool | Unchanged | None = UNSET,
@@ -233,12 +235,12 @@ class AOI(GeoContext):
         TypeError, BadRequestError, InvalidCRSError
             As the class does; also if ``bounds="update"`` comes with another `bounds_crs`, or without a geometry.
         """
-        geometry = assigned(geometry, self._geometry)
+        area: Area = assigned(geometry, self._geometry)
         box = assigned(bounds, self._bounds)
         is_replaced = not (is_unchanged(resolution) or resolution is None)  # a resolution takes a shape's place
-        from_geometry = isinstance(box, str) or (box is None and geometry is not None)
+        from_geometry = isinstance(box, str) or (box is None and area is not None)
         return type(self)(
-            geometry=geometry,
+            geometry=area,
             resolution=assigned(resolution, self._resolution),
             crs=assigned(crs, self._crs),
             align_pixels=assigned(align_pixels, self._align_pixels),

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Set
 from datetime import date
-from typing import Any, Protocol, SupportsFloat, SupportsIndex, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, SupportsFloat, SupportsIndex, TypeAlias
+
+if TYPE_CHECKING:
+    from localcat.earth.forms import HasGeometry
 
 
-class HasGeometry(Protocol):
-    """An object with a GeoJSON interface, such as a shapely geometry."""
+class ArrowTable(Protocol):
+    """A table that gives its columns as an Arrow stream, as those of pandas, polars, pyarrow and DuckDB do."""
 
-    @property
-    def __geo_interface__(self) -> Any:
-        """Its geometry as GeoJSON."""
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """Return the stream as a capsule."""
 
 
 Real: TypeAlias = SupportsFloat
@@ -27,4 +29,4 @@ TextsOrNone: TypeAlias = list[str | None] | list[str] | tuple[str | None, ...] |
 Numbers: TypeAlias = Iterable[SupportsFloat]
 NumbersByBand: TypeAlias = Iterable[SupportsFloat | Iterable[SupportsFloat | None] | None]
 Colors: TypeAlias = Iterable[Iterable[SupportsIndex]]
-Outline: TypeAlias = HasGeometry | Mapping[str, Any] | tuple[float, ...]
+Outline: TypeAlias = "HasGeometry | Mapping[str, Any] | tuple[float, ...]"

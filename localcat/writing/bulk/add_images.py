@@ -30,7 +30,7 @@ _WRITTEN = 10_000  # and written together
 
 
 def add_images(
-    catalog: CatalogFile, records: Iterable[Any], *, on_conflict: str = "error", progress: bool | None = None
+    catalog: CatalogFile, records: Any, *, on_conflict: str = "error", progress: bool | None = None
 ) -> AddReport:
     """Add many images in one transaction; `Catalog.add_images` says how."""
     require_conflict_rule(on_conflict)
