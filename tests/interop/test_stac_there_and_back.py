@@ -107,3 +107,18 @@ def test_ids_of_all_kinds_are_files_of_all_systems(tmp_path: Path) -> None:
             assert other.from_stac(tmp_path / "out", progress=False).failed == []
             found = {item["id"]: item for item in other.images.to_item_collection()["features"]}
         assert sorted(found) == sorted(item["id"] for item in items)
+
+
+def test_bands_with_a_gap_before_them_in_their_file_keep_what_is_said_of_them(tmp_path: Path) -> None:
+    """An asset lists the bands that there are: the third and fourth of the file are its first two."""
+    with Catalog.temporary(org="acme") as catalog, Catalog.temporary(org="acme") as other:
+        common = {"data_type": "Byte", "data_range": (0, 255)}
+        scaled = spectral("scaled", band_index=3, physical_range=(0.0, 1.0), **common)
+        product = make_product("p", spectral("plain", band_index=2, **common), scaled, catalog=catalog)
+        files = [{"provider_href": "https://provider.example/a.tif"}]
+        Image(product_id=product.id, name="a", files=files, storage_state="remote", catalog=catalog).save()
+        catalog.to_stac(tmp_path / "out", progress=False)
+        report = other.from_stac(tmp_path / "out", progress=False)
+        assert (report.added, report.failed, report.notes) == (1, [], [])
+        ranges = {band.name: (band.band_index, band.physical_range) for band in other.search(Band)}
+        assert ranges == {"plain": (2, None), "scaled": (3, (0.0, 1.0))}

@@ -72,15 +72,21 @@ def bands_of_assets(
 def scaled_otherwise(bands: Sequence[Band], keys: Sequence[str], assets: Mapping[str, Any]) -> list[str]:
     """Return the names of the bands of which the assets of an Item state another scale or offset than they have."""
     found = []
+    names = [band.name for band in bands]
     for position, key in enumerate(keys):
         asset = assets.get(key)
         entries = _entries(asset) if isinstance(asset, dict) else []
+        by_name = {entry["name"]: entry for entry in entries if entry.get("name") in names}
+        by_position = {at: entry for at, entry in enumerate(entries) if entry not in by_name.values()}
         for band in bands:
             if not isinstance(band, SpectralBand | MicrowaveBand | GenericBand) or band.data_range is None:
                 continue
-            if band.file_position != position or band.position >= len(entries):
+            if band.file_position != position:
                 continue
-            stated, have = _physical_range(entries[band.position], band.data_range), band.physical_range
+            # An asset may say nothing of some bands of its file, so that names count before positions.
+            entry = by_name.get(str(band.name)) or by_position.get(band.position)
+            stated = None if entry is None else _physical_range(entry, band.data_range)
+            have = band.physical_range
             if stated is not None and (have is None or not _are_close(stated, have)):
                 found.append(str(band.name))
     return found
