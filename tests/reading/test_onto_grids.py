@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy
 import pytest
 from numpy.testing import assert_array_equal
+from rasterio.errors import NotGeoreferencedWarning
+from rasterio.warp import reproject
 
 from localcat import (
     BadRequestError,
@@ -22,6 +26,7 @@ from localcat import (
     UnsavedObjectError,
     XYZTile,
 )
+from localcat.rasters.warping import warp
 from tests.overlapping_images import (
     ROWS,
     SIZE,
@@ -77,6 +82,25 @@ def test_changes_of_the_context(shifted) -> None:
     for tile in (DLTile.from_latlon(36.1, -75, 10, 32, 0), XYZTile(4, 5, 4)):
         with pytest.raises(ValueError, match=f"{type(tile).__name__} .*modifying crs or res"):
             images.mosaic("red", tile, resolution=20)
+
+
+def test_filters_of_warnings_that_another_thread_puts_back_do_not_end_a_read(
+    shifted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """rasterio changes the filters of the process while it warps; here another thread puts its own back."""
+    images, _ = shifted
+    whole = images.mosaic("red", crs="EPSG:32617", resolution=20)
+    tries = []
+
+    def disturbed(*args: Any, **options: Any) -> Any:
+        tries.append(None)
+        if len(tries) == 1:
+            raise NotGeoreferencedWarning("Dataset has no geotransform")
+        return reproject(*args, **options)
+
+    monkeypatch.setattr(warp, "reproject", disturbed)
+    assert_array_equal(images.mosaic("red", crs="EPSG:32617", resolution=20), whole)
+    assert len(tries) > 1
 
 
 def test_pixels_are_read_through_a_dltile(catalog: Catalog) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy
 from affine import Affine
 from rasterio.enums import ColorInterp, Resampling
+from rasterio.errors import NotGeoreferencedWarning
 from rasterio.warp import reproject
 from rasterio.windows import Window
 
@@ -243,7 +244,13 @@ class _Warped:
         margin, transform = _with_margin(self.seen.transform)
         pixels = numpy.zeros((count, self.grid.height, self.grid.width + margin), dtype=dtype)
         options = {**SAME_OPERATION, **_words_for(self.seen.crs), **self.options, **options}
-        reproject(source, pixels, dst_crs=self.seen.crs, dst_transform=transform, **options)
+        for is_last in (False, False, True):
+            try:
+                reproject(source, pixels, dst_crs=self.seen.crs, dst_transform=transform, **options)
+                break
+            except NotGeoreferencedWarning:  # where warnings are errors: another thread put its filters back meanwhile
+                if is_last:
+                    raise
         return pixels[..., margin:]
 
 
