@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import ntpath
 import os
+import posixpath
 from contextlib import suppress
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, TypeAlias
@@ -153,6 +155,7 @@ def _below(href: str, old: str, home: Path) -> Path | None:
     folder, file = kind(old), kind(href)
     if not folder.is_absolute():
         folder = kind(Path.cwd()) / folder
+    folder = kind((ntpath if kind is PureWindowsPath else posixpath).normpath(folder))  # without "..", as paths of rows
     if not file.is_absolute():
         file = kind(home) / file
     return Path(*file.relative_to(folder).parts) if file.is_relative_to(folder) else None

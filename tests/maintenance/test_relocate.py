@@ -46,6 +46,20 @@ def test_relocate_finds_files_that_were_moved(kept: Catalog, tmp_path: Path) -> 
         kept.relocate(old, tmp_path / "none")
 
 
+@pytest.mark.parametrize("old", ["../old", "./../other/../old"])
+def test_the_old_folder_may_be_relative(
+    kept: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: str
+) -> None:
+    (tmp_path / "old").mkdir()
+    (tmp_path / "home").mkdir()
+    (tmp_path / "old" / "x.tif").write_bytes(file_of(kept, "a").read_bytes())
+    image = Image(product_id="acme:guide", name="x", acquired="2020-01-01", catalog=kept)
+    image.upload(tmp_path / "old" / "x.tif", copy=False).raise_for_status()
+    (tmp_path / "old").rename(tmp_path / "new")
+    monkeypatch.chdir(tmp_path / "home")
+    assert [file.new for file in kept.relocate(old, "../new").moved] == ["new/x.tif"]
+
+
 def test_relocate_takes_folders_by_name(kept: Catalog, tmp_path: Path) -> None:
     for old, new in ((b"far", tmp_path), (tmp_path, None), (None, None), (tmp_path, 3), ("", tmp_path)):
         with pytest.raises(BadRequestError, match="a folder is named by text"):
