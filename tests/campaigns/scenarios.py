@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any, TypeAlias
 from unittest import mock
 
-from localcat import Catalog, CatalogExistsError, Image
+from localcat import Catalog, CatalogExistsError, Image, Product
 from localcat.disk.data_folder import TEMPORARY_PREFIX
 from localcat.maintenance import clustering
+from localcat.models import product as product_module
 from localcat.store.catalog_file import CatalogFile
 from localcat.store.file import schema
 from localcat.store.file.connection import Journal, OpenOptions
@@ -43,6 +44,7 @@ NEWER: Migrations = (  # a schema version that does not exist yet, and touches e
     ("CREATE TABLE note (text TEXT NOT NULL) STRICT;", "UPDATE image SET cloud_fraction = 0.5;"),
 )
 GOING_ON = ("z", "9")  # name and version of an image that a child uploads after a fault
+_PORTION = 3  # images of a product that are deleted at once
 _SCENE = "S1A_IW_2021080{}T173953_DVP_RTC30_G_gpuned_6FF8"
 _REMOTE = {f"acme:one:r{number}": "0" for number in range(5)}
 _BEFORE: State = {"acme:one:a": "1", "acme:one:b": "1", **_REMOTE}
@@ -118,6 +120,38 @@ def _delete_and_undo(catalog: Catalog, ack: Callable[[], None]) -> None:
         _delete(keeping, ack)
         keeping.undo(keeping.history()[0])
         ack()
+
+
+def _delete_in_portions_and_undo(catalog: Catalog, ack: Callable[[], None]) -> None:
+    delete = Product._delete_related
+
+    def acknowledged(self: Product, at_once: int | None) -> tuple[int, bool, float]:
+        found = delete(self, at_once)
+        ack()
+        return found
+
+    with (
+        mock.patch.object(product_module, "_DELETED_AT_ONCE", _PORTION),
+        mock.patch.object(product_module, "_FEWEST_AT_ONCE", _PORTION),
+        mock.patch.object(product_module, "_MOST_AT_ONCE", _PORTION),
+        mock.patch.object(Product, "_delete_related", acknowledged),
+        Catalog.open(catalog.path, keep_history="30 days") as keeping,
+    ):
+        Product.get("acme:one", catalog=keeping).delete_related_objects()
+        keeping.undo(keeping.history()[0], together=True)
+        ack()
+
+
+def _half_deleted(folder: Path, acks: int) -> list[str]:
+    """Return what is wrong once the deletion has gone on to its end, and all of it was undone."""
+    with Catalog.open(folder / NAME, keep_history="30 days") as catalog:
+        Product.get("acme:one", catalog=catalog).delete_related_objects()
+        if catalog.images.count():
+            return [f"left are {catalog.images.ids()}"]
+        catalog.undo(catalog.history()[0], together=True)
+        found = set(catalog.images.ids())
+        problems = catalog.verify("full", progress=False).problems
+    return [] if (found, problems) == (_BEFORE.keys(), []) else [f"back are {found}; {problems}"]
 
 
 def _replace_and_undo(catalog: Catalog, ack: Callable[[], None]) -> None:
@@ -404,6 +438,8 @@ _REPLACED: State = {**_UPLOADED, "acme:one:a": "2"}
 _DELETED: State = {uid: version for uid, version in _REPLACED.items() if uid != "acme:one:b"}
 _TWO_FILES: State = {**_BEFORE, "acme:two:c": "1"}
 _WITHOUT_B: State = {uid: version for uid, version in _BEFORE.items() if uid != "acme:one:b"}
+_IN_ORDER = [*_REMOTE.items(), ("acme:one:a", "1"), ("acme:one:b", "1")]  # in which they were made
+_FEWER = tuple(dict(_IN_ORDER[gone:]) for gone in range(0, len(_IN_ORDER) + _PORTION, _PORTION))
 _IN_PLACE: State = {**_BEFORE, "acme:one:here0": "1", "acme:one:here1": "1"}
 _OLDER: State = {**_BEFORE, "acme:older:x": "1"}
 _LOADED: State = {**_BEFORE, "acme:one:b": "2", **{f"acme:one:r{number}": "2" for number in range(40)}}
@@ -422,6 +458,7 @@ SCENARIOS = {
     "replace": Scenario(_replace, (_BEFORE, {**_BEFORE, "acme:one:a": "2"})),
     "delete": Scenario(_delete, (_BEFORE, _WITHOUT_B)),
     "delete, undo": Scenario(_delete_and_undo, (_BEFORE, _WITHOUT_B, _BEFORE)),
+    "deletion in portions, undo": Scenario(_delete_in_portions_and_undo, (*_FEWER, _BEFORE), wrong=_half_deleted),
     "replace, undo": Scenario(_replace_and_undo, (_BEFORE, {**_BEFORE, "acme:one:a": "2"}, _BEFORE)),
     "upload, replace, delete": Scenario(_everything, (_BEFORE, _UPLOADED, _REPLACED, _DELETED)),
     "bulk load": Scenario(_bulk, (_BEFORE, _LOADED)),

@@ -33,7 +33,7 @@ MORE = [
     "migration",
     *CHOSEN,
 ]
-MORE += ["delete, undo", "replace, undo", *KITS, LARGE, "order of place"]
+MORE += ["delete, undo", "deletion in portions, undo", "replace, undo", *KITS, LARGE, "order of place"]
 MOST = 300  # points of a load of 20,000, which is slow, and whose calls are much alike
 
 
