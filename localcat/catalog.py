@@ -1272,7 +1272,8 @@ class Catalog:
             One of `history`, or its number.
         together : bool
             Undo all that was changed in the same transaction, or deleted by the same `delete_related_objects`; with
-            the deletion of a product also what its last such call deleted. Others wait with their writes meanwhile.
+            the deletion of a product also what its last such call deleted, as far as the history still has it. Others
+            wait with their writes meanwhile.
 
         Returns
         -------
