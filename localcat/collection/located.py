@@ -20,7 +20,7 @@ from localcat.models.image import Image
 if TYPE_CHECKING:
     from localcat.collection.footprints import FootprintIndex
     from localcat.earth.contexts import AOI, GeoContext
-    from localcat.earth.forms import Area
+    from localcat.earth.forms import Area, Place
     from localcat.models.backend import Backend
 
 
@@ -110,7 +110,7 @@ class LocatedImages(Collection[Image]):
         index = self._footprints()
         return [self[index.intersecting(geometry)] for geometry in geometries]
 
-    def nearest(self, point: Area, k: int = 1) -> Self:
+    def nearest(self, point: Place, k: int = 1) -> Self:
         """Return the images whose footprints are nearest to a point, nearest first; ties in their order.
 
         Parameters

@@ -45,8 +45,10 @@ class HasGeometry(Protocol):
         """Its geometry as GeoJSON."""
 
 
-Area: TypeAlias = HasGeometry | Mapping[str, Any] | Iterable[float] | str | None
-"""What searches and contexts take; None because the geometry of an image may be it, which is refused when it is."""
+Area: TypeAlias = HasGeometry | Mapping[str, Any] | Iterable[float] | None
+"""What contexts take; None because the geometry of an image may be it, which most calls refuse when it is."""
+Place: TypeAlias = Area | str
+"""What searches take: well-known text (WKT), too."""
 
 
 @dataclass(frozen=True, slots=True)

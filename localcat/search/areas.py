@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
     from localcat.earth.contexts import GeoContext
-    from localcat.earth.forms import Area
+    from localcat.earth.forms import Place
     from localcat.store.query.exact import ExactTest, Matches
     from localcat.store.rows import Row
 
@@ -56,30 +56,30 @@ class GeoSearch(Search[T]):
     def _nothing_made(self) -> dict[str, Any]:
         return {"_statements": {}, "_exact_tests": {}}
 
-    def intersects(self, geometry: Area, match_null_geometry: bool = False) -> Self:
+    def intersects(self, geometry: Place, match_null_geometry: bool = False) -> Self:
         """Return a search for objects whose footprint shares a point with a geometry.
 
         A geo context asks for the area it covers, and is the context of the collection that is collected from it.
         """
         return self._at(Relation.INTERSECTS, geometry, match_null_geometry)
 
-    def within(self, geometry: Area, match_null_geometry: bool = False) -> Self:
+    def within(self, geometry: Place, match_null_geometry: bool = False) -> Self:
         """Return a search for objects whose footprint lies in a geometry, and not on its boundary alone."""
         return self._at(Relation.WITHIN, geometry, match_null_geometry)
 
-    def covered_by(self, geometry: Area, match_null_geometry: bool = False) -> Self:
+    def covered_by(self, geometry: Place, match_null_geometry: bool = False) -> Self:
         """Return a search for objects whose footprint has no point outside a geometry."""
         return self._at(Relation.COVERED_BY, geometry, match_null_geometry)
 
-    def contains(self, geometry: Area, match_null_geometry: bool = False) -> Self:
+    def contains(self, geometry: Place, match_null_geometry: bool = False) -> Self:
         """Return a search for objects in whose footprint a geometry lies, and not on its boundary alone."""
         return self._at(Relation.CONTAINS, geometry, match_null_geometry)
 
-    def disjoint(self, geometry: Area, match_null_geometry: bool = False) -> Self:
+    def disjoint(self, geometry: Place, match_null_geometry: bool = False) -> Self:
         """Return a search for objects whose footprint shares no point with a geometry."""
         return self._at(Relation.DISJOINT, geometry, match_null_geometry)
 
-    def within_distance(self, geometry: Area, metres: float, match_null_geometry: bool = False) -> Self:
+    def within_distance(self, geometry: Place, metres: float, match_null_geometry: bool = False) -> Self:
         """Return a search for objects whose footprint is at most a number of metres from a geometry.
 
         Parameters
@@ -104,7 +104,7 @@ class GeoSearch(Search[T]):
         """
         return self._at(Relation.WITHIN_DISTANCE, geometry, match_null_geometry, metres)
 
-    def _at(self, relation: Relation, geometry: Area, with_unset: bool, metres: float | None = None) -> Self:
+    def _at(self, relation: Relation, geometry: Place, with_unset: bool, metres: float | None = None) -> Self:
         asked = spatial(Ref("geometry"), relation, geometry, metres)
         others = tuple(other for other in self._spatial if other.spatial.relation is not relation)
         (condition,) = conditions_of(one_of(asked, IsNull(asked.ref)) if with_unset else asked, self._scope)

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
 
-    from localcat.earth.forms import Area
+    from localcat.earth.forms import Area, Place
     from localcat.models.attributes.given import Moment
     from localcat.models.backend import Backend
     from localcat.models.pictures import Picture
@@ -213,7 +213,7 @@ class ImageSearch(GeoSearch[Image], SummarySearchMixin):
         """Return the images found as a STAC ItemCollection, a GeoJSON FeatureCollection; see `Image.to_stac_item`."""
         return self._catalog.formats.item_collection(self)
 
-    def nearest(self, point: Area, k: int = 1) -> ImageCollection:
+    def nearest(self, point: Place, k: int = 1) -> ImageCollection:
         """Return the images of this search that are nearest to a point, nearest first; ties by id.
 
         Parameters

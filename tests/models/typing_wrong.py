@@ -213,6 +213,10 @@ def places_and_moments(
     AOI(geometry=5)  # wrong
     AOI(shape="10")  # wrong
     image.coverage(5)  # wrong
+    image.coverage("POINT (1 2)")  # wrong
+    AOI(geometry="POINT (1 2)")  # wrong
+    images.mosaic("red", "EPSG:32618")  # wrong
+    search("POINT (1 2)")  # wrong
     image.upload_ndarray("x")  # wrong
     Expression.from_cql2(5)  # wrong
     catalog.transaction(5)  # wrong
