@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
-from localcat.disk.paths import in_place_href
+from localcat.disk.paths import in_place_href, is_local
 from localcat.errors import BadRequestError, printable
 from localcat.models.band import Band
 from localcat.models.html import Printed
@@ -265,6 +265,12 @@ class _Planning:
     ) -> tuple[tuple[File, ...], tuple[tuple[str, File], ...]]:
         """Return their files as they will be named here, and those to copy: what ours holds already is kept."""
         known = {(file.size_bytes, file.hash): file for file in ours if file.owned}
+        # Where a file in place is on this machine is known best here, as for the copy of a catalog that comes home.
+        in_place: dict[tuple[int | None, str | None], str] = {
+            (file.size_bytes, file.hash): file.href
+            for file in ours
+            if not file.owned and file.hash is not None and file.href is not None and is_local(file.href)
+        }
         named: list[File] = []
         copies: list[tuple[str, File]] = []
         for file in files:
@@ -278,7 +284,9 @@ class _Planning:
                     href = self.catalog.data_folder.new_href(str(values["product_id"]), str(values["name"]), suffix)
                     copies.append((href, file))
             elif is_in_place(values["storage_state"], file):
-                href = in_place_href(self.other.path_of(file), self.catalog.path.parent)
+                href = in_place.get((file.size_bytes, file.hash)) or in_place_href(
+                    self.other.path_of(file), self.catalog.path.parent
+                )
             named.append(replace(file, href=href))
         return tuple(named), tuple(copies)
 

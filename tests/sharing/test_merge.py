@@ -338,6 +338,24 @@ def test_a_stranger_names_no_files_outside_its_folder(tmp_path: Path, ours: Cata
         assert ours.merge(allowed).added == {**EVERYTHING, "image": 5}
 
 
+def test_a_file_in_place_that_both_have_stays_where_it_is_here(tmp_path: Path, theirs: Catalog) -> None:
+    """A copy of the catalog comes home, changed; where its files are on that machine is of no concern."""
+    scan = theirs.path.parent / "scans" / "x.tif"
+    scan.parent.mkdir()
+    scan.write_bytes(file_of(theirs, "a").read_bytes())
+    product = Product.get("acme:guide", catalog=theirs)
+    Image(product=product, name="x", acquired="2020-01-01").upload(scan, copy=False).raise_for_status()
+    (tmp_path / "stick").mkdir()
+    theirs.backup(tmp_path / "stick" / "anna.gpkg", progress=False)
+    with Catalog.open(tmp_path / "stick" / "anna.gpkg") as annas:
+        image = Image.get("acme:guide:x", catalog=annas)
+        image.cloud_fraction = 0.3
+        image.save()
+    assert theirs.merge(tmp_path / "stick" / "anna.gpkg").replaced == {"image": 1}
+    image = Image.get("acme:guide:x", catalog=theirs)
+    assert (image.cloud_fraction, image.files[0].href) == (0.3, "scans/x.tif")
+
+
 def test_ids_of_other_namespaces_stay(ours: Catalog, tmp_path: Path) -> None:
     with Catalog.create(tmp_path / "foreign.gpkg", org="else") as foreign:
         Product(id="x", name="X", catalog=foreign).save()
