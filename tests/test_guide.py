@@ -27,6 +27,7 @@ from localcat import (
     SpectralBand,
 )
 from localcat import properties as p
+from localcat.scenes import Scene
 from tests.real_data import REAL_DATA, needs_real_data
 
 TRIANGLE = {
@@ -190,7 +191,8 @@ def test_creating_bands(catalog: Catalog) -> None:
 
 def check_upload(product: Product, source: Image) -> None:
     """Read a band of one image, upload the array to another product, and read that back: the guide's last step."""
-    array, meta = source.ndarray("blue", resolution=60, raster_info=True)
+    scene, geoctx = Scene.from_id(str(source.id))
+    array, meta = scene.ndarray("blue", geoctx.assign(resolution=60), raster_info=True)
     assert isinstance(array, numpy.ma.MaskedArray)
     assert array.shape[0] == 1
     assert 0 < numpy.ma.count_masked(array) < array.size
