@@ -99,6 +99,40 @@ def test_an_archive_answers_as_the_catalog_it_came_from(survey: Catalog, kit: Ca
     assert same(*(images.mosaic("nir", BOX) for images in here))
 
 
+QUESTIONS: dict[str, Callable[[Catalog], Any]] = {
+    "ids": lambda catalog: catalog.images.sort("id").ids(),
+    "count": lambda catalog: catalog.images.filter(p.cloud_fraction < 0.3).count(),
+    "newest": lambda catalog: catalog.images.sort("-acquired").limit(7).ids(),
+    "text": lambda catalog: catalog.images.find_text("alps").sort("id").ids(),
+    "area": lambda catalog: catalog.images.intersects((177, -20, -177, -15)).sort("id").ids(),
+    "nearest": lambda catalog: [image.id for image in catalog.images.nearest((12.5, 41.9), 3)],
+    "months": lambda catalog: [
+        (one.interval_start, one.count) for one in catalog.images.summary_interval(interval="month")
+    ],
+    "summary": lambda catalog: (lambda found: (found.count, found.bytes > 0, found.products))(catalog.images.summary()),
+    "gaps": lambda catalog: str(catalog.images.intersects((7, 44, 13, 47)).gaps("month")),
+    "coverage": lambda catalog: numpy.asarray(catalog.images.coverage(30.0).counts).tolist(),
+    "why nothing": lambda catalog: str(catalog.images.filter(p.cloud_fraction > 2).explain()).partition("\n")[2],
+    "bands": lambda catalog: [band.serialize() for band in catalog.bands.sort("id")],
+    "products": lambda catalog: [(one.id, one.tags) for one in catalog.products.sort("id")],
+    "geojson": lambda catalog: [one["geometry"] for one in catalog.images.sort("id").to_geojson()["features"]],
+}
+
+
+def test_every_kind_of_question_has_the_answer_of_the_source(tmp_path: Path) -> None:
+    with earth() as source:
+        source.bundle(tmp_path / "earth.zip", progress=False)
+        with Catalog.open(tmp_path / "earth.zip", read_only=True) as kit:
+            assert {name: ask(kit) for name, ask in QUESTIONS.items()} == {
+                name: ask(source) for name, ask in QUESTIONS.items()
+            }
+            for image in kit.images.filter(p.storage_state == "available"):
+                names = sorted(str(band.name) for band in image.product.bands() if band.name != "alpha")
+                there = Image.get(image.id, catalog=source)
+                assert same(image.ndarray(names), there.ndarray(names)), image.id
+            assert kit.verify("full").ok
+
+
 def test_a_clipped_archive_has_the_pixels_of_its_area(survey: Catalog, tmp_path: Path) -> None:
     area = (-75.0, 36.12, -74.98, 36.13)
     survey.bundle(tmp_path / "clipped.zip", clip=area, resolution=120, progress=False)
