@@ -1129,6 +1129,8 @@ class Catalog:
             If there is no file, or something is at the new location already.
         CorruptCatalogError, UnsupportedCatalogError
             If nothing of a catalog is left in the file, or it is another database.
+        BadRequestError
+            If it is a bundle.
         """
         from localcat.maintenance.recover import recover  # brings rasterio
 

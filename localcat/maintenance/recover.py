@@ -8,12 +8,13 @@ from collections import Counter
 from pathlib import Path
 
 from localcat.disk import peeking
+from localcat.disk.archive import is_archive
 from localcat.disk.data_folder import DataFolder
 from localcat.disk.faults import write_errors
 from localcat.disk.ownership import data_path, home_of
 from localcat.disk.paths import absolute
 from localcat.disk.staging import staged
-from localcat.errors import CatalogNotFoundError, ClientError, CorruptCatalogError
+from localcat.errors import BadRequestError, CatalogNotFoundError, ClientError, CorruptCatalogError
 from localcat.maintenance.backup import new_pair, publish_pair, rebase
 from localcat.maintenance.report import RecoverReport
 from localcat.maintenance.restoring import Restoring
@@ -42,6 +43,11 @@ def recover(
     source = absolute(broken)
     if not source.is_file():
         raise CatalogNotFoundError(f"there is no file '{source}' to recover a catalog from")
+    if is_archive(source):
+        raise BadRequestError(
+            f"'{source}' is a bundle, of which each member is whole or refused; open it as it is, or unpack it with "
+            "Catalog.unpack or `localcat unpack`"
+        )
     target = new_pair(new, outside=data_path(source))
     with staged(target) as staging:
         settled, unsettled = _settled(source, staging)

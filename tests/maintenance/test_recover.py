@@ -479,6 +479,7 @@ def test_files_in_place_are_found_from_the_new_place(broken: Path, tmp_path: Pat
 def test_what_cannot_be_recovered_is_refused(broken: Path, tmp_path: Path) -> None:
     (tmp_path / "nothing.gpkg").write_bytes(b"")
     (tmp_path / "text.gpkg").write_bytes(b"no catalog at all " * 1000)
+    (tmp_path / "kit.zip").write_bytes(b"PK\x03\x04 and a damaged rest")
     sqlite3.connect(tmp_path / "foreign.gpkg").execute("CREATE TABLE x (y)").connection.close()
     (tmp_path / "taken.gpkg").write_bytes(b"mine")
     before = sorted(path.name for path in tmp_path.rglob("*"))
@@ -487,6 +488,7 @@ def test_what_cannot_be_recovered_is_refused(broken: Path, tmp_path: Path) -> No
         ("text.gpkg", "new.gpkg", CorruptCatalogError, "text.gpkg'.*restore it"),
         ("foreign.gpkg", "new.gpkg", UnsupportedCatalogError, "foreign.gpkg'.*name a file that localcat created"),
         ("none.gpkg", "new.gpkg", CatalogNotFoundError, "none.gpkg'"),
+        ("kit.zip", "new.gpkg", BadRequestError, "kit.zip' is a bundle.*unpack it"),
         ("broken.gpkg", "taken.gpkg", CatalogExistsError, "taken.gpkg'.*choose another name"),
         ("broken.gpkg", "broken.gpkg", CatalogExistsError, "broken.gpkg'.*choose another name"),
         ("broken.gpkg", "no/folder/new.gpkg", CatalogNotFoundError, "no/folder'.*make it first"),
