@@ -101,7 +101,8 @@ def test_a_read_on_any_grid_equals_that_of_gdal_that_is_told_its_scale(files, dr
         assert_array_equal(found.mask[0], opacity == 0)
     else:
         assert not (~found.mask[0] & (opacity == 0)).any()
-    both = ~found.mask[0] & (opacity > 0)
+    # A valid pixel that comes out as nodata is moved off it by one; the view, whose opacity tells, leaves it there.
+    both = ~found.mask[0] & (opacity > 0) & (expected != nodata if nodata is not None else True)
     off = numpy.abs(found.data[0][both].astype("float64") - expected[both])
     # On another CRS GDAL puts straight lines in the place of bent ones, of other lengths than localcat's pieces have.
     is_same = grid.crs == NATIVE.crs

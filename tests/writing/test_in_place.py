@@ -80,7 +80,7 @@ def test_a_missing_or_changed_file_is_told_by_its_path(plain: Product, tmp_path:
     with pytest.raises(CorruptImageError, match=r"a\.tif' has .* bytes and should have"):
         image.ndarray("blue")
     path.unlink()
-    with pytest.raises(ImageDeletedError, match=r"a\.tif is not there"):
+    with pytest.raises(ImageDeletedError, match=r"a\.tif' of image .*, which is indexed in place, is not there"):
         image.ndarray("blue")
 
 

@@ -133,7 +133,8 @@ _COMMON: dict[str, Callable[[Any], bool]] = {
     "gsd": lambda value: is_number(value) and value > 0,
     "nodata": lambda value: is_number(value) or value in ("nan", "inf", "-inf"),
     **dict.fromkeys(("instruments", "roles"), _are(str)),
-    **dict.fromkeys(("providers", "bands"), _are(dict)),
+    "providers": _are(dict),
+    "bands": lambda value: False,  # the schema has it beside assets with bands only, and those have all that is said
     "statistics": lambda value: isinstance(value, dict) and value != {},
 }
 
