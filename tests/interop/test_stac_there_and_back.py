@@ -72,7 +72,10 @@ def test_a_catalog_comes_back_as_it_was(drawn: list[dict[str, Any]]) -> None:
         {"files": [{"href": "https://x.org/a", "provider_href": "https://y.org/a", "hash": "md5 or other"}]},
         {"files": [{"href": f"https://x.org/{number}"} for number in range(3)]},  # more than there are bands
         {"extra_properties": {"title": [], "gsd": "ten", "bands": 5, "providers": {}, "license": None}},
-        {"extra_properties": {"bands": [{}]}},
+        {"extra_properties": {"bands": [{}], "data_type": "byte", "license": "no rights"}},
+        {"extra_properties": {"providers": [{}], "statistics": {"valid_percent": 101}}},
+        {"extra_properties": {"providers": [{"name": "x", "roles": ["a"]}], "statistics": {"count": -1}}},
+        {"extra_properties": {"providers": [{"name": "x", "url": 1}], "statistics": {"mean": "high"}}},
         {"extra_properties": {"stac:item": {"a": 1}, "datetime": 1, "localcat:x": None}},
     ],
 )

@@ -126,16 +126,49 @@ def _are(kind: type) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, list) and value != [] and all(isinstance(one, kind) for one in value)
 
 
-_RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
+def _is_provider(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and _is_text(value.get("name"))
+        and all(isinstance(value.get(name, ""), str) for name in ("description", "url"))
+        and isinstance(value.get("roles", []), list)
+        and all(role in _ROLES for role in value.get("roles", []))
+    )
+
+
+def _are_providers(value: Any) -> bool:
+    return _are(dict)(value) and all(_is_provider(one) for one in value)
+
+
+def _is_statistics(value: Any) -> bool:
+    if not isinstance(value, dict) or not value:
+        return False
+    count, percent = value.get("count", 0), value.get("valid_percent", 0)
+    return (
+        all(is_number(value.get(name, 0)) for name in ("minimum", "maximum", "mean", "stddev"))
+        and (is_number(count) and count >= 0 and count == int(count))
+        and (is_number(percent) and 0 <= percent <= 100)
+    )
+
+
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)")
+_LICENSE = re.compile(r"[\w.+-]+")
+_ROLES = ("producer", "licensor", "processor", "host")
+_DATA_TYPES = (
+    *(f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)),
+    *("float16", "float32", "float64", "cint16", "cint32", "cfloat32", "cfloat64", "other"),
+)
 _COMMON: dict[str, Callable[[Any], bool]] = {
-    **dict.fromkeys(("title", "description", "license", "constellation", "mission", "unit", "data_type"), _is_text),
+    **dict.fromkeys(("title", "description", "constellation", "mission", "unit"), _is_text),
     **dict.fromkeys(("created", "updated"), _is_moment),
+    "license": lambda value: isinstance(value, str) and _LICENSE.fullmatch(value) is not None,
+    "data_type": lambda value: value in _DATA_TYPES,
     "gsd": lambda value: is_number(value) and value > 0,
     "nodata": lambda value: is_number(value) or value in ("nan", "inf", "-inf"),
     **dict.fromkeys(("instruments", "roles"), _are(str)),
-    "providers": _are(dict),
+    "providers": _are_providers,
     "bands": lambda value: False,  # the schema has it beside assets with bands only, and those have all that is said
-    "statistics": lambda value: isinstance(value, dict) and value != {},
+    "statistics": _is_statistics,
 }
 
 
