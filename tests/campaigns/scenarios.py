@@ -143,7 +143,10 @@ def _delete_in_portions_and_undo(catalog: Catalog, ack: Callable[[], None]) -> N
 
 
 def _half_deleted(folder: Path, acks: int) -> list[str]:
-    """Return what is wrong once the deletion has gone on to its end, and all of it was undone."""
+    """Return what is wrong once the deletion has gone on to its end, and all of it was undone.
+
+    A process that goes on after Ctrl-C has uploaded one image more, which is deleted and comes back with the others.
+    """
     with Catalog.open(folder / NAME, keep_history="30 days") as catalog:
         Product.get("acme:one", catalog=catalog).delete_related_objects()
         if catalog.images.count():
@@ -151,7 +154,7 @@ def _half_deleted(folder: Path, acks: int) -> list[str]:
         catalog.undo(catalog.history()[0], together=True)
         found = set(catalog.images.ids())
         problems = catalog.verify("full", progress=False).problems
-    return [] if (found, problems) == (_BEFORE.keys(), []) else [f"back are {found}; {problems}"]
+    return [] if _BEFORE.keys() <= found and not problems else [f"back are {found}; {problems}"]
 
 
 def _replace_and_undo(catalog: Catalog, ack: Callable[[], None]) -> None:
