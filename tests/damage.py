@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
+import shutil
 import sqlite3
 from pathlib import Path
 
 from localcat import Catalog, Image
+from localcat.disk.ownership import data_path
 
 PAGE = 4096  # bytes of a page of the catalog file
 
@@ -19,6 +21,14 @@ def raw(catalog: Catalog, *statements: str) -> None:
             connection.execute(statement)
     finally:
         connection.close()
+
+
+def copy_to_damage(original: Path, folder: Path) -> Path:
+    """Copy a closed catalog with its data folder; return where the copy is, which is named ``broken.gpkg``."""
+    broken = folder / "broken.gpkg"
+    shutil.copy(original, broken)
+    shutil.copytree(data_path(original), data_path(broken))
+    return broken
 
 
 def file_of(catalog: Catalog, name: str) -> Path:

@@ -14,7 +14,7 @@ import random
 import re
 import shutil
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 TRACED = (
@@ -35,7 +35,8 @@ class Change:
     Parameters
     ----------
     kind : str
-        ``"write"``, ``"truncate"``, ``"name"``, ``"unname"``, ``"mkdir"`` or ``"rmdir"``.
+        ``"write"``, ``"truncate"``, ``"name"``, ``"unname"``, ``"mkdir"`` or ``"rmdir"``; of a folder that gets another
+        name, ``"arrive"`` and ``"leave"``.
     owner : int or str
         What must be synced for it to last: the number of a file, or the path of a folder.
     path : str
@@ -46,6 +47,8 @@ class Change:
         Where bytes were written; the new size of a truncated file.
     data : bytes
         What was written.
+    source : str
+        Where a folder was that arrives.
     """
 
     kind: str
@@ -54,6 +57,7 @@ class Change:
     number: int = -1
     offset: int = 0
     data: bytes = b""
+    source: str = ""
 
 
 @dataclass(slots=True)
@@ -157,7 +161,7 @@ class Recording:
         return self._files
 
     def _is_inside(self, path: str) -> bool:
-        return path.startswith(f"{self.folder}/") or path == str(self.folder)
+        return _is_below(path, str(self.folder))
 
     def _entry(self, kind: str, path: str, number: int = -1) -> None:
         self.changes.append(Change(kind, str(Path(path).parent), path, number))
@@ -201,6 +205,8 @@ class Recording:
         elif name == "link":
             self._numbers[paths[1]] = self._numbers[paths[0]]
             self._entry("name", paths[1], self._numbers[paths[1]])
+        elif name == "rename" and paths[0] not in self._numbers:
+            self._move(*paths)
         elif name == "rename":
             number = self._numbers.pop(paths[0])
             self._numbers[paths[1]] = number
@@ -208,6 +214,16 @@ class Recording:
             self._entry("unname", paths[0], number)
         else:
             raise AssertionError(f"{name} is not recorded")
+
+    def _move(self, old: str, new: str) -> None:
+        """Record that a folder gets another name: a sync of it then makes last what was made in it before."""
+        self._numbers = {_moved(path, old, new): number for path, number in self._numbers.items()}
+        self.changes = [
+            replace(one, owner=_moved(one.owner, old, new)) if isinstance(one.owner, str) else one
+            for one in self.changes
+        ]
+        self.changes.append(Change("arrive", str(Path(new).parent), new, source=old))
+        self._entry("leave", old)
 
     # Crash states
 
@@ -260,6 +276,12 @@ class Recording:
                 folders.add(change.path)
             elif change.kind == "rmdir":
                 folders.discard(change.path)
+            elif change.kind == "arrive":
+                names |= {_moved(path, change.source, change.path): number for path, number in names.items()}
+                folders |= {change.path, *(_moved(path, change.source, change.path) for path in folders)}
+            elif change.kind == "leave":
+                names = {path: number for path, number in names.items() if not _is_below(path, change.path)}
+                folders = {path for path in folders if not _is_below(path, change.path)}
         return self._write(target, names, folders, contents)
 
     def _initial_names(self) -> Iterator[tuple[str, int]]:
@@ -290,3 +312,12 @@ class Recording:
                 place.write_bytes(content)
                 digest.update(path.encode() + b"\0" + hashlib.sha256(content).digest())
         return digest.hexdigest()
+
+
+def _is_below(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(f"{folder}/")
+
+
+def _moved(path: str, old: str, new: str) -> str:
+    """Return a path as it is when a folder has got another name."""
+    return new + path[len(old) :] if _is_below(path, old) else path

@@ -15,7 +15,7 @@ from tests.campaigns.tracing import EVERY, calls
 pytestmark = pytest.mark.campaign
 
 OPERATIONS = ["upload, replace, delete", "upload of two files", "bulk load", "load of chosen properties", "gc"]
-MORE = ["merge with deletions", "delete, undo", "bundle"]  # unpacking renames a folder, which no recording knows
+MORE = ["merge with deletions", "delete, undo", "bundle", "unpack"]
 
 
 @pytest.mark.parametrize("scenario", [*OPERATIONS, *MORE])

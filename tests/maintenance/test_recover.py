@@ -28,7 +28,7 @@ from localcat.errors import (
 from localcat.maintenance.report import RecoverReport
 from localcat.store.damage.pages import Pages
 from localcat.store.damage.problem_kinds import ProblemKind as Kind
-from tests.damage import PAGE, damage, file_of, flip
+from tests.damage import PAGE, copy_to_damage, damage, file_of, flip
 from tests.journals import naming
 from tests.small_catalog import AREA, PIXELS, fill_guide, upload
 
@@ -65,9 +65,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def broken(original: Path, tmp_path: Path) -> Path:
     """A copy of the catalog, to be damaged."""
-    shutil.copy(original, tmp_path / "broken.gpkg")
-    shutil.copytree(data_path(original), tmp_path / "broken.data")
-    return tmp_path / "broken.gpkg"
+    return copy_to_damage(original, tmp_path)
 
 
 @pytest.fixture(scope="module")

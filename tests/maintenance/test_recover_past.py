@@ -10,11 +10,10 @@ import numpy
 import pytest
 
 from localcat import Catalog, Image
-from localcat.disk.ownership import data_path
 from localcat.errors import ConflictError
 from localcat.maintenance.report import RecoverReport
 from localcat.store.damage.problem_kinds import ProblemKind as Kind
-from tests.damage import PAGE, raw
+from tests.damage import PAGE, copy_to_damage, raw
 from tests.small_catalog import PIXELS, make_product, spectral, upload
 
 
@@ -42,9 +41,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def broken(original: Path, tmp_path: Path) -> Path:
-    shutil.copy(original, tmp_path / "broken.gpkg")
-    shutil.copytree(data_path(original), tmp_path / "broken.data")
-    return tmp_path / "broken.gpkg"
+    return copy_to_damage(original, tmp_path)
 
 
 def recovered(broken: Path) -> tuple[RecoverReport, Catalog]:
