@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import lru_cache, wraps
+from typing import TypeVar
 
 from rasterio.crs import CRS
 from rasterio.enums import WktVersion
@@ -16,6 +17,8 @@ from rasterio.session import DummySession
 from localcat.earth.offline import prepare_gdal
 from localcat.errors import InvalidCRSError
 from localcat.forks import keep_in_children
+
+R = TypeVar("R")
 
 WGS84 = CRS.from_epsg(4326)
 """Longitude and latitude in degrees; the CRS of every footprint."""
@@ -31,6 +34,36 @@ _METHOD = re.compile(r'METHOD\["([^"]*)"')  # of a projection, in WKT 2
 _AS_PROJ4 = 'EXTENSION["PROJ4"'  # in WKT 1 of what it has no name for
 _LONGEST_NAME = 200  # characters
 _LONGEST = 20_000  # characters; the longest WKT2 of a real CRS is a few thousand
+
+
+class _Known:
+    """A CRS as the key of a dictionary: rasterio writes its WKT anew for each hash, but keeps `CRS.wkt`."""
+
+    __slots__ = ("_hash", "crs")
+
+    def __init__(self, crs: CRS) -> None:
+        self.crs, self._hash = crs, hash(crs.wkt)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Known) and self.crs.wkt == other.crs.wkt and bool(self.crs == other.crs)
+
+
+def remembered(function: Callable[[CRS], R]) -> Callable[[CRS], R]:
+    """Let a function of a CRS remember what it said of the last 256, in forked children too."""
+
+    @lru_cache(maxsize=256)
+    def said(known: _Known) -> R:
+        return function(known.crs)
+
+    @wraps(function)
+    def ask(crs: CRS) -> R:
+        return said(_Known(crs))
+
+    keep_in_children(said)
+    return ask
 
 
 def parse_crs(value: str | int) -> CRS:
@@ -99,7 +132,7 @@ def without_files(crs: CRS) -> CRS:
     InvalidCRSError
         If it names one, such as a grid of shifts.
     """
-    _checked(crs.to_wkt())
+    _checked(crs.wkt)
     return crs
 
 
@@ -132,7 +165,7 @@ def proj4_text(crs: CRS) -> str:
         return str(crs.to_proj4()).replace("=True", "")
 
 
-@lru_cache(maxsize=256)
+@remembered
 def exact_wkt(crs: CRS) -> str:
     """Return WKT that is read as the same CRS: WKT 1, which most programs know, or WKT 2 where that is too little.
 
@@ -145,9 +178,6 @@ def exact_wkt(crs: CRS) -> str:
         if _AS_PROJ4 in text or CRS.from_wkt(text) == crs:
             return text
         return str(crs.to_wkt(version=WktVersion.WKT2_2019))
-
-
-keep_in_children(exact_wkt)  # with the CRSs that it remembers
 
 
 def crs_name(crs: CRS) -> str:

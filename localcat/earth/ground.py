@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -18,11 +17,10 @@ import numpy
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from localcat.earth.crs import WGS84, crs_name
+from localcat.earth.crs import WGS84, crs_name, remembered
 from localcat.earth.globe import flat_parts, unwrapped, within_world
 from localcat.earth.projecting import is_on_earth, metres_of, project, turn_of
 from localcat.errors import InvalidGeometryError
-from localcat.forks import keep_in_children
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -145,7 +143,7 @@ class _Cylinder:
         return numpy.column_stack((numpy.where(is_moved, expected + off, expected), lats))
 
 
-@lru_cache(maxsize=256)
+@remembered
 def _cylinder(crs: CRS) -> _Cylinder | None:
     if crs.is_geographic:
         turn = turn_of(crs)
@@ -179,9 +177,6 @@ def _whole_turn(crs: CRS, west: int, step: float) -> float:
     lons = numpy.array([west - 180.0, (west + 359) % 360 - 180.0])
     (first, last), _ = project(WGS84, crs, lons, [0.0, 0.0])
     return float(last - first) * 360 / 359 if last > first else 360 * step
-
-
-keep_in_children(_cylinder)  # with the CRSs that it remembers
 
 
 def _fitted(area: BaseGeometry, crs: CRS, cylinder: _Cylinder) -> BaseGeometry:

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import math
 import re
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy
@@ -25,10 +24,9 @@ from rasterio.crs import CRS
 from rasterio.errors import CRSError, RasterioError
 from rasterio.warp import transform
 
-from localcat.earth.crs import WGS84, quiet
+from localcat.earth.crs import WGS84, quiet, remembered
 from localcat.earth.globe import RADIUS
 from localcat.earth.offline import proj_offline
-from localcat.forks import keep_in_children
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -122,7 +120,7 @@ def has_same_definition(one: CRS, other: CRS) -> bool:
     return _BESIDE.sub("", one.to_wkt()) == _BESIDE.sub("", other.to_wkt())
 
 
-@lru_cache(maxsize=256)
+@remembered
 def _base_of(crs: CRS) -> str:
     """Return the datum, the meridian and the unit of a CRS's longitudes and latitudes, as a part of its WKT."""
     text = _BESIDE.sub("", crs.to_wkt())
@@ -137,7 +135,7 @@ def _base_of(crs: CRS) -> str:
     return text
 
 
-@lru_cache(maxsize=256)
+@remembered
 def is_on_earth(crs: CRS) -> bool:
     """Return whether a CRS is of the Earth, by the size of its ellipsoid; one without an ellipsoid may be."""
     found = _AXIS.search(crs.to_wkt())
@@ -146,7 +144,7 @@ def is_on_earth(crs: CRS) -> bool:
     return abs(float(found[1]) * float(found[2] or 1) / _EQUATOR - 1) < _OTHER_BODY
 
 
-@lru_cache(maxsize=256)
+@remembered
 def turn_of(crs: CRS) -> float:
     """Return by how much x grows on a way around the Earth, in units of a CRS; 0 where x cannot be continued.
 
@@ -170,6 +168,3 @@ def turn_of(crs: CRS) -> float:
 def metres_of(crs: CRS) -> float:
     """Return how long a unit of the coordinates of a CRS is, of degrees and the like on the equator."""
     return float(crs.linear_units_factor[1]) if crs.is_projected else RADIUS * float(crs.units_factor[1])
-
-
-keep_in_children(_base_of, is_on_earth, turn_of)  # with the CRSs that they remember

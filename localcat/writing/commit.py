@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from localcat.earth.contexts.grid import Grid
-from localcat.earth.crs import crs_code, exact_wkt, parse_crs
+from localcat.earth.crs import crs_code, exact_wkt, parse_crs, remembered
 from localcat.earth.geometry import area_km2
 from localcat.errors import (
     BadRequestError,
@@ -343,7 +343,7 @@ def ground_of(grid: Grid) -> Ground:
     return outline, area_km2(outline)
 
 
-@lru_cache(maxsize=256)
+@remembered
 def _words_of(crs: CRS) -> tuple[str | None, str | None]:
     """Return the code of a CRS, or its WKT if it has none."""
     code = crs_code(crs)
@@ -351,4 +351,3 @@ def _words_of(crs: CRS) -> tuple[str | None, str | None]:
 
 
 keep_in_children(ground_of)
-keep_in_children(_words_of)

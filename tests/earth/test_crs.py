@@ -9,7 +9,7 @@ import pytest
 import rasterio.warp
 from rasterio.crs import CRS
 
-from localcat.earth.crs import exact_wkt, parse_crs
+from localcat.earth.crs import exact_wkt, parse_crs, remembered
 
 _PARSE = """
 import sys
@@ -81,3 +81,21 @@ def test_exact_wkt_says_by_proj4_text_what_neither_version_has_a_name_for(name: 
     (lon,), (lat,) = rasterio.warp.transform(crs, "EPSG:4326", [1e5], [2e5])
     (same_lon,), (same_lat,) = rasterio.warp.transform(parse_crs(text), "EPSG:4326", [1e5], [2e5])
     assert (same_lon, same_lat) == pytest.approx((lon, lat), abs=1e-9)
+
+
+def test_what_is_remembered_of_a_crs_is_told_of_the_same_crs_only() -> None:
+    """EPSG:9311 and its own WKT 1 are two projections with one text."""
+    asked = []
+
+    @remembered
+    def name_of(crs: CRS) -> str:
+        asked.append(crs)
+        return f"{len(asked)}"
+
+    exact = CRS.from_epsg(9311)
+    as_read = CRS.from_wkt(exact.to_wkt())
+    assert (exact.to_wkt() == as_read.to_wkt(), exact == as_read) == (True, False)
+    assert [name_of(exact), name_of(as_read), name_of(CRS.from_epsg(9311)), name_of(CRS.from_epsg(32618))] == list(
+        "1213"
+    )
+    assert asked == [exact, as_read, CRS.from_epsg(32618)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 
 import numpy
 from affine import Affine
@@ -12,10 +11,9 @@ from rasterio.errors import CRSError
 from rasterio.io import MemoryFile
 
 from localcat.earth.contexts.grid import Grid
-from localcat.earth.crs import crs_code, crs_name, is_same_crs
+from localcat.earth.crs import crs_code, crs_name, is_same_crs, remembered
 from localcat.earth.projecting import has_same_definition, project, turn_of
 from localcat.errors import GridMismatchError
-from localcat.forks import keep_in_children
 from localcat.rasters.files.environment import raster_environment
 from localcat.rasters.files.footprint import to_map
 
@@ -71,7 +69,7 @@ def is_same_place(grid: Grid, crs: CRS) -> bool:
     return bool((off < _NEAR).all())
 
 
-@lru_cache(maxsize=64)
+@remembered
 def _kept(crs: CRS) -> CRS | None:
     """Return the CRS that is read from a GeoTIFF that was written with one."""
     with raster_environment(), MemoryFile(ext=".tif") as file:
@@ -82,7 +80,7 @@ def _kept(crs: CRS) -> CRS | None:
             return None if dataset.crs is None else as_registered(dataset.crs)
 
 
-@lru_cache(maxsize=256)
+@remembered
 def as_registered(crs: CRS) -> CRS:
     """Return the CRS of a file as PROJ has it under its code, where that is the same but for the letters of its names.
 
@@ -97,6 +95,3 @@ def as_registered(crs: CRS) -> CRS:
     except CRSError:  # of a newer database
         return crs
     return registered if has_same_definition(registered, crs) else crs
-
-
-keep_in_children(_kept, as_registered)

@@ -7,16 +7,14 @@ CRS it comes to an x on the map's own turn, though the file may count on beyond 
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy
 from affine import Affine
 
 from localcat.earth.contexts.grid import Grid
-from localcat.earth.crs import WGS84
+from localcat.earth.crs import WGS84, remembered
 from localcat.earth.projecting import project, turn_of
-from localcat.forks import keep_in_children
 from localcat.rasters.warping.alignment import columns_under
 from localcat.rasters.warping.longitudes import moved
 from localcat.rasters.warping.vrt import Span
@@ -148,7 +146,7 @@ def _columns_of_turn(grid: Grid) -> int | None:
     return count if 0 < count <= grid.width and abs(count * t.a - turn) < _SEAMLESS * t.a else None
 
 
-@lru_cache(maxsize=256)
+@remembered
 def _edge_of_map(crs: CRS) -> float | None:
     """Return the x at the western edge of a map that goes around the Earth; None if it does not.
 
@@ -172,6 +170,3 @@ def _around_edge(crs: CRS, east: float, west: float) -> tuple[float, float]:
     """Return the x of two longitudes on the equator."""
     xs, _ = project(WGS84, crs, numpy.array([east, west]), numpy.zeros(2))
     return float(xs[0]), float(xs[1])
-
-
-keep_in_children(_edge_of_map)
