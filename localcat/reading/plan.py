@@ -15,7 +15,6 @@ from localcat.earth.contexts.grid import Grid
 from localcat.earth.crs import parse_crs
 from localcat.errors import BadRequestError, ProcessingLevelWarning, RasterError, TooLargeError, warn_caller
 from localcat.models.attributes.processing import ProcessingLevelsAttribute
-from localcat.models.backend import bands_of
 from localcat.models.band import Band
 from localcat.models.enums import ResampleAlgorithm
 from localcat.rasters.files.dtypes import common_dtype, numpy_dtype
@@ -241,7 +240,7 @@ def band_names(bands: str | Sequence[str] | None) -> list[str]:
 
 def bands_by_name(image: Image) -> dict[str, Band]:
     """Return the bands of an image's product, in their order."""
-    bands = bands_of(image._catalog, str(image.product_id))
+    bands = Band._of_product(image._catalog, str(image.product_id))
     return {str(band.name): band for band in bands}
 
 

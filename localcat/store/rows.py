@@ -53,6 +53,15 @@ def _finding(table: str, attributes: tuple[str, ...]) -> str:
     return f"SELECT {selected(table, attributes)} FROM {table} WHERE {table}.uid = ?"
 
 
+def find_bands(connection: sqlite3.Connection, attributes: tuple[str, ...], product_uid: str) -> list[Row]:
+    """Return the rows of the bands of a product, in their order."""
+    sql = (
+        f"SELECT {selected('band', attributes)} FROM band WHERE product_id = (SELECT id FROM product WHERE uid = ?) "
+        "ORDER BY sort_order NULLS LAST, name"
+    )
+    return connection.execute(sql, (product_uid,)).fetchall()
+
+
 def renewed(
     connection: sqlite3.Connection, table: str, attributes: tuple[str, ...], row: Row, changed: tuple[str, ...]
 ) -> Row:

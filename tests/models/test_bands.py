@@ -26,6 +26,7 @@ from localcat import (
     SpectralBand,
 )
 from localcat import properties as p
+from localcat.models.backend import bands_of
 
 TYPES = {
     "spectral": SpectralBand,
@@ -570,3 +571,23 @@ def test_descriptions_have_a_limit(product: Product) -> None:
     band.save()
     with pytest.raises(AttributeValidationError, match="^description has at most 80,000 characters, not 80,001"):
         band.description = "é" * 80_001
+
+
+def test_the_bands_that_a_read_asks_for_are_those_of_the_search_in_its_order(catalog: Catalog) -> None:
+    with catalog.as_default():
+        for product_id, names in (("one", "red nir class"), ("two", "green")):
+            Product(id=product_id, name=product_id).save()
+            for name in names.split():
+                kind = ClassBand if name == "class" else SpectralBand
+                kind(name=name, product_id=f"acme:{product_id}", **NEEDED).save()
+        first = Band.get("acme:one:class")
+        first.sort_order = -1
+        first.save()
+        for product_id, expected in (("acme:one", ["class", "red", "nir"]), ("acme:two", ["green"]), ("acme:none", [])):
+            found = Band._of_product(catalog, product_id)
+            assert [band.name for band in found] == expected
+            assert found == list(bands_of(catalog, product_id))
+            assert [type(band) for band in found] == [type(band) for band in bands_of(catalog, product_id)]
+        with catalog.transaction():
+            Band.get("acme:two:green").delete()
+            assert Band._of_product(catalog, "acme:two") == []
