@@ -81,7 +81,7 @@ def as_geometry(value: object, *, crs: CRS | None = None, of: str | None = None)
 
 def _plain_box(value: object) -> BaseGeometry | None:
     """Return the shape of a bounding box that can be used as it is, as nearly all can; None for all other values."""
-    if not isinstance(value, tuple | list) or [type(number) for number in value] != [float, float, float, float]:
+    if not isinstance(value, tuple | list) or [*map(type, value)] != [float, float, float, float]:
         return None
     west, south, east, north = value
     if not (-180 <= west < east <= 180 and east - west <= 180 and -90 <= south < north <= 90):
@@ -327,7 +327,7 @@ def meeting(area: BaseGeometry) -> Callable[[NDArray[Any]], NDArray[numpy.bool_]
             seam = shapely.LineString([(edge, -90), (edge, 90)])
             border = shapely.union_all([shapely.intersection(part, seam) for part in flat_parts(area)])
             others.append(turned(border, turn))
-    others += [shapely.LineString([(-180, pole), (180, pole)]) for pole in poles_at(south, north)]
+    others.extend(shapely.LineString([(-180, pole), (180, pole)]) for pole in poles_at(south, north))
 
     def test(footprints: NDArray[Any]) -> NDArray[numpy.bool_]:
         hits: NDArray[numpy.bool_] = shapely.intersects(area, footprints)
@@ -346,6 +346,8 @@ def poles_of(area: BaseGeometry) -> list[float]:
 
 def poles_at(south: float, north: float) -> list[float]:
     """Return the latitudes of the poles among two latitudes."""
+    if south != -90 and north != 90:  # as nearly always
+        return []
     return [pole for pole, edge in ((90.0, north), (-90.0, south)) if edge == pole]
 
 

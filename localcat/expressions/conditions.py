@@ -29,7 +29,8 @@ def compare(ref: Ref, op: Op, value: object) -> Node:
     ``product`` compares by ``==`` and ``!=`` with a product or its id, and becomes a condition on ``product_id``.
     """
     if value is not None and ref.attribute != _PRODUCT.attribute:  # as in most comparisons
-        return nodes.Comparison(ref, op, plain_value(ref, value))
+        is_plain = type(value) is str and value.isascii()
+        return nodes.Comparison(ref, op, value if is_plain else plain_value(ref, value))
     if value is None and not op.is_range:
         return is_null(ref) if op is Op.EQ else is_not_null(ref)
     if op.is_range:
@@ -118,7 +119,7 @@ def plain_value(ref: Ref, value: object) -> object:
     BadRequestError
         If the value is None, a number that is not finite, text that is not Unicode, or several values at once.
     """
-    if type(value) is str and value.isascii():  # as most are
+    if (type(value) is str and value.isascii()) or (type(value) is float and math.isfinite(value)):  # as most are
         return value
     value = plain(value)
     if value is None:

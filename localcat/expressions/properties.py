@@ -26,6 +26,7 @@ from localcat.expressions.evaluate import Filterable, evaluate, evaluate_plain
 from localcat.expressions.fields import nearest
 from localcat.expressions.names import Json, brief
 from localcat.expressions.nodes import (
+    MAX_DEPTH,
     MAX_VALUES,
     And,
     Comparison,
@@ -80,20 +81,21 @@ class Expression:
     _handle: Property | None
 
     def __init__(self, node: Node) -> None:
-        self._fill(node, depth_of(node), None)
-
-    def _fill(self, node: Node, depth: int, handle: Property | None) -> None:
-        if depth > 1:
-            check_depth(depth)
+        depth = depth_of(node)
+        check_depth(depth)
         _set_node(self, node)
         _set_depth(self, depth)
-        _set_handle(self, handle)  # of a range comparison, for a chain to go on with; no part of the value
+        _set_handle(self, None)
 
     @classmethod
     def _of(cls, node: Node, depth: int, handle: Property | None = None) -> Expression:
         """Wrap a node whose depth is known, which spares a walk through the tree at each operator."""
-        expression = cls.__new__(cls)
-        expression._fill(node, depth, handle)
+        if depth > MAX_DEPTH:
+            check_depth(depth)
+        expression = object.__new__(cls)
+        _set_node(expression, node)
+        _set_depth(expression, depth)
+        _set_handle(expression, handle)  # of a range comparison, for a chain to go on with; no part of the value
         return expression
 
     if not TYPE_CHECKING:  # type checkers would take these for all names
@@ -279,12 +281,12 @@ class Property:
     __array_ufunc__ = None  # numpy's scalars leave comparisons with a handle to the handle
 
     def __init__(self, ref: Ref) -> None:
-        object.__setattr__(self, "ref", ref)
+        _set_ref(self, ref)
         # Chains that wait for their second comparison, by the identity of their frame and the position in its code, so
         # that threads, coroutines, recursive calls and nested chains that share a handle do not meet. One that was
         # abandoned (the last operand raised) stays without effect: no frame reaches that position in the code with this
         # handle on the left but through the first comparison again, which writes a new entry.
-        object.__setattr__(self, "_expected", {})
+        _set_expected(self, {})
 
     _expected: dict[tuple[int, int], _Expected]
 
@@ -331,7 +333,7 @@ class Property:
 
     def _compare(self, op: Op, other: object) -> Expression:
         expected = self._take_expected(sys._getframe(2), op) if self._expected else None
-        node = conditions.compare(self.ref, op, self._value(other))
+        node = conditions.compare(self.ref, op, other if type(other) is str else self._value(other))
         second = Expression._of(node, 1, self if op.is_range else None)
         return second if expected is None else expected.first & second
 
@@ -493,6 +495,11 @@ class Property:
 
     def __invert__(self) -> NoReturn:
         raise TypeError(_BARE_PROPERTY.format(self))
+
+
+# At once, past the refusal of assignments.
+_set_ref = Property.__dict__["ref"].__set__
+_set_expected = Property.__dict__["_expected"].__set__
 
 
 class Properties:

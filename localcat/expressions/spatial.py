@@ -170,12 +170,14 @@ def boxes_of(condition: Spatial) -> list[Box] | None:
     west, east, south, north = box
     if east - west >= 360:
         return [(INDEX_WEST, INDEX_EAST, south, north)]
-    turns = (0, 360) if west > -180 and east < 180 else (-720, -360, 0, 360, 720)
-    boxes = [
-        (west + turn, east + turn, south, north)
-        for turn in turns
-        if west + turn <= INDEX_EAST and east + turn >= INDEX_WEST
-    ]
+    if west > -180 and east < 180:
+        boxes = [box, (west + 360, east + 360, south, north)]
+    else:
+        boxes = [
+            (west + turn, east + turn, south, north)
+            for turn in (-720, -360, 0, 360, 720)
+            if west + turn <= INDEX_EAST and east + turn >= INDEX_WEST
+        ]
     return boxes + [(INDEX_WEST, INDEX_EAST, pole, pole) for pole in poles]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from localcat.expressions.conditions import spatial
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from localcat.store.rows import Row
 
 
+_FOOTPRINT = Ref("geometry")
 _SMALLEST_CHUNK, _LARGEST_CHUNK = 128, 4096  # candidates whose footprints are tested at once
 
 
@@ -51,10 +52,6 @@ class GeoSearch(Search[T]):
     """
 
     _spatial: tuple[_Asked, ...] = ()
-    _exact_tests: dict[Reach, ExactTest] = field(default_factory=dict, compare=False)  # made so far
-
-    def _nothing_made(self) -> dict[str, Any]:
-        return {"_statements": {}, "_exact_tests": {}}
 
     def intersects(self, geometry: Place, match_null_geometry: bool = False) -> Self:
         """Return a search for objects whose footprint shares a point with a geometry.
@@ -105,8 +102,8 @@ class GeoSearch(Search[T]):
         return self._at(Relation.WITHIN_DISTANCE, geometry, match_null_geometry, metres)
 
     def _at(self, relation: Relation, geometry: Place, with_unset: bool, metres: float | None = None) -> Self:
-        asked = spatial(Ref("geometry"), relation, geometry, metres)
-        others = tuple(other for other in self._spatial if other.spatial.relation is not relation)
+        asked = spatial(_FOOTPRINT, relation, geometry, metres)
+        others = [other for other in self._spatial if other.spatial.relation is not relation]
         (condition,) = conditions_of(one_of(asked, IsNull(asked.ref)) if with_unset else asked, self._scope)
         return self._with(_spatial=(*others, _Asked(asked, condition, _context_of(geometry))))
 
@@ -147,7 +144,7 @@ class GeoSearch(Search[T]):
         return (*(asked.condition.node for asked in self._spatial), *super()._given())
 
     def _all_conditions(self) -> tuple[Condition, ...]:
-        return (*(asked.condition for asked in self._spatial), *self._conditions)
+        return (*[asked.condition for asked in self._spatial], *self._conditions)
 
     def _found(self, columns: tuple[str, ...]) -> tuple[Sequence[Row], Sequence[dict[str, Any]], Sequence[int]]:
         if columns[-1] != "geometry" or not self._is_spatial():
@@ -218,11 +215,11 @@ class GeoSearch(Search[T]):
                 size = min(2 * size, _LARGEST_CHUNK)
 
     def _exact_test(self, reach: Reach = Reach.MEETING) -> ExactTest:
-        test = self._exact_tests.get(reach)
+        test: ExactTest | None = self._made.get(reach)
         if test is None:
             from localcat.store.query.exact import ExactTest  # brings shapely, which other searches do not need
 
-            test = self._exact_tests[reach] = ExactTest(self._question()._replace(reach=reach))
+            test = self._made[reach] = ExactTest(self._question(reach))
         return test
 
 

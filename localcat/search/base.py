@@ -27,6 +27,7 @@ from localcat.store.query.analysis import Condition, conditions_of
 from localcat.store.query.by_property import by_property
 from localcat.store.query.compiler import Scope
 from localcat.store.query.planner import Products, Question
+from localcat.store.rtree.ask import Reach
 from localcat.store.unread import TOGETHER, Unread
 from localcat.tables import Tabular
 from localcat.tables.source import Source, StoredRow
@@ -86,7 +87,7 @@ class Search(Tabular, Generic[T]):
     _order: tuple[tuple[str, bool], ...] = ()
     _limit: int | None = None
     _text: str | None = None
-    _statements: dict[str, Clause] = field(default_factory=dict, compare=False)  # made so far
+    _made: dict[str, Any] = field(default_factory=dict, compare=False)  # statements by columns, tests by reach
 
     def __init__(
         self,
@@ -100,9 +101,7 @@ class Search(Tabular, Generic[T]):
         refuse_request_params(request_params)
         if not (isinstance(model, type) and issubclass(model, CatalogObjectBase) and model.table):
             raise TypeError(f"a search is for a class such as Product, Band or Image, not for {model!r}")
-        vars(self).update(
-            _kind=model, _catalog=chosen_catalog(client if catalog is None else catalog), **self._nothing_made()
-        )
+        vars(self).update(_kind=model, _catalog=chosen_catalog(client if catalog is None else catalog), _made={})
         band_type = model.band_type() if issubclass(model, Band) else None
         if band_type is not None:  # one table has the bands of all types
             where = (p.type == band_type).node
@@ -111,14 +110,11 @@ class Search(Tabular, Generic[T]):
     def _with(self, **changed: Any) -> Self:
         """Return a search that differs in some parts; what was made for this one is made again for it."""
         search = object.__new__(type(self))
-        vars(search).update(vars(self), **self._nothing_made(), **changed)
+        vars(search).update(vars(self), _made={}, **changed)
         return search
 
-    def _nothing_made(self) -> dict[str, Any]:
-        return {"_statements": {}}
-
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), **self._nothing_made()}
+        return {**vars(self), "_made": {}}
 
     def __repr__(self) -> str:
         from localcat.expressions.python_text import shortened  # for people, whom other searches do not meet
@@ -386,7 +382,8 @@ class Search(Tabular, Generic[T]):
 
     @property
     def _scope(self) -> Scope:
-        return _scope_of(self._kind)
+        """The table and the attributes of the class: the same object each time, which is looked up by the fastest."""
+        return _SCOPES.get(self._kind) or _scope_of(self._kind)
 
     def _only(self, conditions: Sequence[Condition] = (), text: str | None = None) -> Self:
         """Return a search of the same class for this alone, without an order or a limit."""
@@ -406,8 +403,8 @@ class Search(Tabular, Generic[T]):
         """Return what every object fulfils that is found."""
         return self._conditions
 
-    def _question(self) -> Question:
-        return Question(self._scope, self._all_conditions(), self._order, self._text)
+    def _question(self, reach: Reach = Reach.MEETING) -> Question:
+        return Question(self._scope, self._all_conditions(), self._order, self._text, reach=reach)
 
     def _select(self, columns: str, *, ordered: bool = False, tail: Clause | None = None) -> Clause:
         """Return the statement for columns of the rows found."""
@@ -419,7 +416,7 @@ class Search(Tabular, Generic[T]):
         return planner.select(question, columns, ordered=ordered, tail=tail)
 
     def _statement(self, columns: str) -> Clause:
-        statement = self._statements.get(columns)
+        statement: Clause | None = self._made.get(columns)
         if statement is None:
             question, limit = self._question(), self._limit
             if limit is not None and by_time.comes_by_product(question, limit):
@@ -427,7 +424,7 @@ class Search(Tabular, Generic[T]):
             else:
                 tail = None if limit is None else Clause("LIMIT ?", (limit,))
                 statement = self._select(columns, ordered=True, tail=tail)
-            self._statements[columns] = statement
+            self._made[columns] = statement
         return statement
 
     def _matches(self, columns: str) -> list[tuple[Any, ...]]:
@@ -445,8 +442,4 @@ class Search(Tabular, Generic[T]):
 
 
 def _scope_of(kind: type[CatalogObjectBase]) -> Scope:
-    """Return the table and the attributes of a class: the same object each time, which is looked up by the fastest."""
-    scope = _SCOPES.get(kind)
-    if scope is None:
-        scope = _SCOPES[kind] = Scope(kind.table, kind.fields())
-    return scope
+    return _SCOPES.setdefault(kind, Scope(kind.table, kind.fields()))

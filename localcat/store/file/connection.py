@@ -269,17 +269,18 @@ class Clock:
         Whose queries are stopped.
     seconds : float, optional
         How long each may take; None for as long as it takes.
+
+    Attributes
+    ----------
+    is_limited : bool
+        Whether there is a limit for every query.
     """
 
     def __init__(self, connection: sqlite3.Connection, seconds: float | None) -> None:
         self._connection = connection
         self._seconds = seconds
         self._is_running = False
-
-    @property
-    def is_limited(self) -> bool:
-        """Whether there is a limit for every query."""
-        return self._seconds is not None
+        self.is_limited = seconds is not None
 
     def running(self, seconds: float | None = None) -> AbstractContextManager[None]:
         """Stop what takes longer inside the block; a block around this one that has a limit counts for both."""

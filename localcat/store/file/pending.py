@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from typing import Protocol
-from weakref import WeakValueDictionary
+from weakref import WeakSet
 
 from localcat.errors import ClientError
 
@@ -22,11 +22,11 @@ class Pending:
     """Those who have not read all yet, as long as anybody else knows them."""
 
     def __init__(self) -> None:
-        self._readers: WeakValueDictionary[int, Reader] = WeakValueDictionary()
+        self._readers: WeakSet[Reader] = WeakSet()
 
     def add(self, reader: Reader) -> None:
         """Let somebody read before anything changes."""
-        self._readers[id(reader)] = reader
+        self._readers.add(reader)
 
     def finish(self, reading: Callable[[], AbstractContextManager[sqlite3.Connection]]) -> None:
         """Let all of them read, if that can be done, outside of any transaction."""
@@ -38,7 +38,7 @@ class Pending:
         """Let all of them read now; who cannot, since the file is damaged, finds that out when it tries again."""
         while self._readers:
             try:
-                _, reader = self._readers.popitem()
+                reader = self._readers.pop()
             except KeyError:  # the last of them is gone since it was looked for
                 return
             with suppress(sqlite3.Error):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from localcat.expressions.nodes import And, Comparison, IsNull, Node, Op, Or, Ref, Spatial, is_spatial
-from localcat.store.clauses import Clause, Parameter
+from localcat.store.clauses import TRUE, Clause, Parameter
 from localcat.store.query.calendar import years_as_ranges
 from localcat.store.query.columns import column
 from localcat.store.query.compiler import Scope, compile_comparison, compile_where, joined_nodes
@@ -96,8 +97,14 @@ def _simple_condition(node: Node, scope: Scope) -> Condition | None:
         clause = compile_comparison(node, scope)
         return None if clause is None else Condition(node, clause)
     if isinstance(node, Spatial):
-        return Condition(node, compile_where(node, scope), is_spatial=True, window=_window_of(node), is_window=True)
+        _check_footprint(node.ref, scope)
+        return Condition(node, TRUE, is_spatial=True, window=_window_of(node), is_window=True)
     return None
+
+
+@functools.lru_cache(maxsize=64)  # of those that pass
+def _check_footprint(ref: Ref, scope: Scope) -> None:
+    scope.fields.check_footprint(ref)
 
 
 def _condition(node: Node, scope: Scope) -> Condition:

@@ -83,8 +83,9 @@ class ExactTest:
         key = (columns, ordered)
         if question is None and key in self._statements:
             return self._statements[key]
-        sql = ", ".join([*(clause.sql for clause in self._known), columns, f"{self._question.table}.geometry"])
-        chosen = Clause(sql, tuple(value for clause in self._known for value in clause.params))
+        chosen = Clause(f"{columns}, {self._question.scope.table}.geometry")
+        for known in reversed(self._known):
+            chosen = Clause(f"{known.sql}, {chosen.sql}", known.params + chosen.params)
         statement = select(question or self._question, chosen, ordered=ordered)
         if question is None:
             self._statements[key] = statement

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Sequence
 from enum import StrEnum
 from typing import NamedTuple
@@ -99,7 +98,7 @@ def select(question: Question, columns: str | Clause, *, ordered: bool = True, t
     if len(wheres) > MOST_FLAT:  # each of which has a text of its own
         wheres = [clause_of(conditions)]
     shape = _Shape(
-        question.table,
+        question.scope.table,
         chosen.sql,
         tuple([where.sql for where in wheres]),
         None if entries is None else entries.sql,
@@ -171,15 +170,13 @@ def _windowed(conditions: Sequence[Condition]) -> tuple[Window | None, Sequence[
 
     Of several windows the smallest counts.
     """
-    confined = [one for one in conditions if one.window is not None]
-    if not confined:
-        return None, conditions
-    source = confined[0] if len(confined) == 1 else min(confined, key=_size_of_window)
-    return source.window, [one for one in conditions if one is not source] if source.is_window else conditions
-
-
-def _size_of_window(condition: Condition) -> float:
-    return math.inf if condition.window is None else condition.window.size
+    source = window = None
+    for one in conditions:
+        if one.window is not None and (window is None or one.window.size < window.size):
+            source, window = one, one.window
+    if source is None or not source.is_window:
+        return window, conditions
+    return window, [one for one in conditions if one is not source]
 
 
 def is_told_by_boxes(question: Question) -> bool:
@@ -235,7 +232,7 @@ def acquired_range(question: Question) -> TimeRange:
         if isinstance(node, Comparison):
             if node.ref.attribute != "acquired" or node.ref.part is not None:
                 continue
-            value = condition.bound
+            (value,) = condition.clause.params
             if node.op in _FROM and isinstance(value, int):
                 start = value if start is None else max(start, value)
             if node.op in _UNTIL and isinstance(value, int):
@@ -248,7 +245,7 @@ def acquired_range(question: Question) -> TimeRange:
 def order_of(question: Question) -> str:
     """Return what follows ORDER BY."""
     by_rank = question.text is not None and not question.order
-    return _order_sql(question.table, question.order, by_rank, product_of(question) is not None)
+    return _order_sql(question.scope.table, question.order, by_rank, product_of(question) is not None)
 
 
 @functools.lru_cache(maxsize=64)  # by position, which it looks up in half the time
@@ -267,7 +264,7 @@ def _order_sql(table: str, order: tuple[tuple[str, bool], ...], by_rank: bool, o
 
 def product_of(question: Question) -> str | None:
     """Return the id of the product that the filter leaves as the only one, or None."""
-    if question.table in ("band", "image"):
+    if question.scope.table in ("band", "image"):
         for condition in question.conditions:
             node = condition.node
             if isinstance(node, Comparison) and node.op is Op.EQ and node.ref.attribute == "product_id":

@@ -70,7 +70,9 @@ def entries_in(boxes: Sequence[Box], time: TimeRange, reach: Reach) -> Clause:
     The boxes are those of `localcat.earth.geometry.search_boxes`; without any the statement is empty.
     """
     sql = _entries_sql(len(boxes), time.start is not None, time.end is not None, reach)
-    times = [end / TIME_UNIT for end in (time.start, time.end) if end is not None]
+    times = [] if time.start is None else [time.start / TIME_UNIT]
+    if time.end is not None:
+        times.append(time.end / TIME_UNIT)
     params: list[Parameter] = []
     for edges in boxes:  # west, east, south, north
         if reach is not Reach.CROSSING:
