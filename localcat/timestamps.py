@@ -37,11 +37,14 @@ def to_microseconds(value: object) -> int:
         If the value is not a moment in the years 1 to 9999. Also for text that could be read in two ways, such as
         ``06.05.2024``, and for an interval.
     """
-    if not isinstance(value, str) and type(value).__module__.partition(".")[0] == "numpy":  # without importing it
-        value = _scalar(value)
-        if type(value).__name__ == "datetime64":
-            return _of_datetime64(value)
-    moment = _parse(value)
+    if isinstance(value, str):
+        moment = _read(str(value))
+    else:
+        if type(value).__module__.partition(".")[0] == "numpy":  # without importing it
+            value = _scalar(value)
+            if type(value).__name__ == "datetime64":
+                return _of_datetime64(value)
+        moment = _parse(value)
     if moment.utcoffset() is None:
         moment = moment.replace(tzinfo=UTC)
     since = moment - _EPOCH

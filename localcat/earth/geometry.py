@@ -327,7 +327,8 @@ def meeting(area: BaseGeometry) -> Callable[[NDArray[Any]], NDArray[numpy.bool_]
             seam = shapely.LineString([(edge, -90), (edge, 90)])
             border = shapely.union_all([shapely.intersection(part, seam) for part in flat_parts(area)])
             others.append(turned(border, turn))
-    others.extend(shapely.LineString([(-180, pole), (180, pole)]) for pole in poles_at(south, north))
+    if poles := poles_at(south, north):
+        others += [shapely.LineString([(-180, pole), (180, pole)]) for pole in poles]
 
     def test(footprints: NDArray[Any]) -> NDArray[numpy.bool_]:
         hits: NDArray[numpy.bool_] = shapely.intersects(area, footprints)

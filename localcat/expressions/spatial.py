@@ -178,7 +178,7 @@ def boxes_of(condition: Spatial) -> list[Box] | None:
             for turn in (-720, -360, 0, 360, 720)
             if west + turn <= INDEX_EAST and east + turn >= INDEX_WEST
         ]
-    return boxes + [(INDEX_WEST, INDEX_EAST, pole, pole) for pole in poles]
+    return boxes + [(INDEX_WEST, INDEX_EAST, pole, pole) for pole in poles] if poles else boxes
 
 
 def _pole_of(footprints: NDArray[Any]) -> NDArray[numpy.float64]:

@@ -98,7 +98,8 @@ class Search(Tabular, Generic[T]):
         *,
         catalog: Backend | None = None,
     ) -> None:
-        refuse_request_params(request_params)
+        if request_params:
+            refuse_request_params(request_params)
         if not (isinstance(model, type) and issubclass(model, CatalogObjectBase) and model.table):
             raise TypeError(f"a search is for a class such as Product, Band or Image, not for {model!r}")
         vars(self).update(_kind=model, _catalog=chosen_catalog(client if catalog is None else catalog), _made={})

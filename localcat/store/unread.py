@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -96,7 +97,7 @@ class Unread:
             return False
         self._loaded.add(name)
         try:
-            loaded = attribute.load_many([row[position] for row in self._found])
+            loaded = attribute.load_many([*map(operator.itemgetter(position), self._found)])
         except damage:
             return False
         for values, value in zip(self._values, loaded, strict=True):
