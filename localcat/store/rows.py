@@ -1,4 +1,4 @@
-"""Reading and writing rows, keeping the R-tree, the tags, the full text and the chosen properties in step with them."""
+"""Reading and writing rows, keeping their entries in the indexes and the chosen properties in step with them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from localcat.errors import ConflictError, CorruptCatalogError
-from localcat.store import properties, stamps, states
+from localcat.errors import ConflictError
+from localcat.store import indexes, properties, stamps, states
 from localcat.store.clauses import Parameter
 from localcat.store.file import schema
 from localcat.store.query.columns import column
@@ -21,11 +21,6 @@ if TYPE_CHECKING:
 Row: TypeAlias = tuple[Parameter, ...]
 """(row id, version, then the attributes in the order of `selected`)."""
 
-_TEXT_COLUMNS = {
-    "product": ("name", "description", "tags"),
-    "band": ("name", "description", "tags"),
-    "image": ("name", "tags"),
-}
 FILES = "files"  # an attribute of images that is kept in a table of its own
 _BUILT_AT_ONCE = ("image_by_time", "image_without_footprint", "image_file_by_href")
 _IN_MEMORY = 2  # as SQLite numbers the places of temporary files
@@ -198,7 +193,7 @@ def insert(
         raise AssertionError("an INSERT into a rowid table gives a row id")
     if files is not None:
         write_files(connection, row_id, str(files))
-    _add_to_indexes(connection, table, row_id, box)
+    indexes.add(connection, table, row_id, box)
     if table == "image":
         properties.add(connection, [(row_id, values.get("extra_properties"))])
     return row_id
@@ -343,25 +338,33 @@ def update(
     before : tuple, optional
         All its attributes, and the row as it is, for the history; read when left out.
     """
-    is_indexed = not changes.keys().isdisjoint({*_TEXT_COLUMNS.get(table, ()), "geometry", "acquired"})
-    if is_indexed:
-        _remove_from_indexes(connection, table, [(row_id,)])
+    is_indexed = not changes.keys().isdisjoint({*indexes.TEXT_COLUMNS.get(table, ()), "geometry", "acquired"})
     columns = {name: value for name, value in changes.items() if name != FILES}
     if table in stamps.KINDS:
-        if before is None:
-            states.keep(connection, table, [row_id], "changed")
-        else:
-            states.keep_one(connection, table, *before)
+        row = _kept(connection, table, row_id, before)
+        if is_indexed and row is not None:
+            indexes.remove_single(connection, table, row_id, row)
         columns |= _stamped(connection, stamp)
     connection.execute(_updating(table, tuple(columns)), (*columns.values(), row_id))
     if FILES in changes:
         files = changes[FILES]
         write_files(connection, row_id, None if files is None else str(files))
     if is_indexed:
-        _add_to_indexes(connection, table, row_id, box)
+        indexes.add(connection, table, row_id, box)
     if table == "image" and "extra_properties" in changes:
         properties.remove(connection, [(row_id,)])
         properties.add(connection, [(row_id, changes["extra_properties"])])
+
+
+def _kept(
+    connection: sqlite3.Connection, table: str, row_id: int, before: tuple[tuple[str, ...], Row] | None
+) -> dict[str, Parameter] | None:
+    """Write into the history what a row is, and return that; None if there is none."""
+    if before is None:
+        return states.keep_single(connection, table, row_id, "changed")
+    names, row = before
+    states.keep_one(connection, table, names, row)
+    return dict(zip(names, row[2:], strict=True))
 
 
 @functools.lru_cache(_STATEMENTS)
@@ -412,12 +415,23 @@ def delete(
         As in `states.keep`.
     """
     row_ids = sorted(row_ids)
+    what: states.What = "changed" if replaced else "deleted"
+    if table in stamps.KINDS and len(row_ids) == 1:
+        row = states.keep_single(connection, table, row_ids[0], what, portion=portion)
+        if row is not None:
+            if not replaced:
+                stamps.bury_single(connection, table, row, stamp or stamps.own(connection))
+            indexes.remove_single(connection, table, row_ids[0], row)
+            if table == "image" and row["extra_properties"] is not None:
+                properties.remove(connection, [(row_ids[0],)])
+            connection.execute(f"DELETE FROM {table} WHERE id = ?", row_ids)
+        return
     if table in stamps.KINDS and row_ids:
-        states.keep(connection, table, row_ids, "changed" if replaced else "deleted", portion=portion)
+        states.keep(connection, table, row_ids, what, portion=portion)
         if not replaced:
             stamps.bury(connection, table, row_ids, stamp or stamps.own(connection))
     gone = [(row_id,) for row_id in row_ids]
-    _remove_from_indexes(connection, table, gone)
+    indexes.remove(connection, table, gone)
     if table == "image":
         properties.remove(connection, gone)
     connection.executemany(f"DELETE FROM {table} WHERE id = ?", gone)
@@ -446,10 +460,13 @@ def count_of_product(connection: sqlite3.Connection, product_id: int) -> tuple[i
 
 def owned_files(connection: sqlite3.Connection, *image_ids: int) -> list[str]:
     """Return the paths of the owned files of images."""
-    found = connection.execute(
-        "SELECT href FROM image_file WHERE owned AND image_id IN (SELECT value FROM json_each(?))",
-        (json.dumps(image_ids),),
-    )
+    if len(image_ids) == 1:
+        found = connection.execute("SELECT href FROM image_file WHERE owned AND image_id = ?", image_ids)
+    else:
+        found = connection.execute(
+            "SELECT href FROM image_file WHERE owned AND image_id IN (SELECT value FROM json_each(?))",
+            (json.dumps(image_ids),),
+        )
     return [href for (href,) in found]
 
 
@@ -551,45 +568,3 @@ def product_row_id(connection: sqlite3.Connection, uid: str) -> int | None:
     """Return the row id of a product, or None."""
     found = connection.execute("SELECT id FROM product WHERE uid = ?", (uid,)).fetchone()
     return None if found is None else found[0]
-
-
-def _add_to_indexes(connection: sqlite3.Connection, table: str, row_id: int, box: Box | None) -> None:
-    texts = _TEXT_COLUMNS.get(table, ())
-    wanted = (*texts, "geometry", "acquired") if table == "image" else texts
-    if not wanted:
-        return
-    found = connection.execute(f"SELECT {', '.join(wanted)} FROM {table} WHERE id = ?", (row_id,)).fetchone()
-    if found is None:
-        raise CorruptCatalogError(f"row {row_id} of table '{table}', just written, is not there")
-    # Nothing here by INSERT ... SELECT, which might fail half-way: SQLite makes a savepoint for it, and FTS5 writes all
-    # that it has gathered at each savepoint.
-    marks = ", ".join("?" * (len(texts) + 1))
-    entry = (row_id, *found[: len(texts)])
-    connection.execute(f"INSERT INTO {table}_text (rowid, {', '.join(texts)}) VALUES ({marks})", entry)
-    if table == "image":
-        tags, geometry, acquired = found[-3:]
-        if geometry is not None:
-            from localcat.store.rtree.write import add_boxes, add_entries  # brings shapely, as above
-
-            if box is None:
-                add_entries(connection, [(row_id, geometry, acquired)])
-            else:
-                add_boxes(connection, [(row_id, box, acquired)])
-        if tags is not None:
-            entries = connection.execute("SELECT value, ? FROM json_each(?)", (row_id, tags)).fetchall()
-            connection.executemany("INSERT OR IGNORE INTO image_tag (tag, image_id) VALUES (?, ?)", entries)
-
-
-def _remove_from_indexes(connection: sqlite3.Connection, table: str, gone: Sequence[tuple[int]]) -> None:
-    """Remove the entries of rows, given as (row id,) in their order; one index after the other."""
-    texts = _TEXT_COLUMNS.get(table, ())
-    if texts:  # at once: FTS5 writes all that it has gathered before each such statement, and where row ids decrease
-        names = ", ".join(f"{table}.{name}" for name in texts)
-        connection.execute(
-            f"INSERT INTO {table}_text ({table}_text, rowid, {', '.join(texts)}) SELECT 'delete', {table}.id, {names} "
-            f"FROM json_each(?) AS gone CROSS JOIN {table} ON {table}.id = gone.value",
-            (json.dumps([row_id for (row_id,) in gone]),),
-        )
-    if table == "image":
-        connection.executemany("DELETE FROM image_index WHERE id = ?", gone)
-        connection.executemany("DELETE FROM image_tag WHERE image_id = ?", gone)

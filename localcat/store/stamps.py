@@ -18,7 +18,7 @@ import json
 import secrets
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from localcat.store.file.connection import Lease, StampedConnection
 from localcat.timestamps import now_microseconds
@@ -160,6 +160,12 @@ def bury(
         f"FROM json_each(?) AS gone CROSS JOIN {kind} ON {kind}.id = gone.value",
         (kind, now_microseconds() if deleted is None else deleted, *stamp, json.dumps(list(row_ids))),
     )
+
+
+def bury_single(connection: sqlite3.Connection, kind: str, row: Mapping[str, Any], stamp: Stamp) -> None:
+    """As `bury`, of one row that was deleted here and whose columns were read."""
+    deleted = max(now_microseconds(), int(row["modified"]) + 1)
+    put_tombstone(connection, Tombstone(kind, str(row["uid"]), deleted, int(row["version"]), stamp))
 
 
 def put_tombstone(connection: sqlite3.Connection, stone: Tombstone) -> None:

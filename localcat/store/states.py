@@ -37,6 +37,8 @@ _SOURCES = "sources"  # in a state of an image whose row is deleted: the rows of
 _PORTION = "portion"  # in a state of what a product's `delete_related_objects` deleted: one of the two
 GOES_ON, IS_LAST = 1, 2  # whether another transaction of the same call was to delete more
 _SOURCE = ("position", "path", "size_bytes", "modified_ns", "hash")
+_SOURCES_OF_ONE = f"SELECT {', '.join(_SOURCE)} FROM image_source WHERE image_id = ?"
+_HEAD = ("id", "uid", "replica", "counter")  # columns before those of a state
 _NOT_IN_A_STATE = frozenset({"id", "uid", "product_id", "replica", "counter", "size_bytes"})  # or found by what is
 _CHUNK = 500  # states read at once
 _BETWEEN_TRIMS = 1000  # rows of the history
@@ -74,26 +76,56 @@ def keep(
     wrote before is no state that anybody saw: an object has one entry for each transaction.
     """
     own = stamps.own(connection)
-    names = _columns_of(connection, kind)
-    listed = ", ".join(column(kind, name).select for name in names)
-    sql = (
-        f"SELECT {kind}.id, uid, replica, counter, {listed} "
-        f"FROM json_each(?) AS wanted CROSS JOIN {kind} ON {kind}.id = wanted.value"
-    )
+    sql = f"{_reading(connection, kind)} FROM json_each(?) AS wanted CROSS JOIN {kind} ON {kind}.id = wanted.value"
     for start in range(0, len(row_ids), _CHUNK):
         wanted = json.dumps(row_ids[start : start + _CHUNK])
         sources = _sources(connection, wanted) if kind == "image" else {}
-        for row_id, uid, replica, counter, *values in connection.execute(sql, (wanted,)).fetchall():
-            if (replica, counter) != own:
-                more = {_SOURCES: sources.get(row_id), _PORTION: portion}
-                _write(connection, kind, uid, what, own, _text(names, values, more))
-            elif what == "deleted" and stamps.entries_before(connection) is not None:
-                # but for what came back and went again, which was nothing before and after
-                connection.execute(
-                    "UPDATE history SET what = 'deleted' WHERE id > ? AND (kind, uid, replica, counter) = (?, ?, ?, ?) "
-                    "AND state IS NOT NULL",
-                    (stamps.entries_before(connection), kind, uid, *own),
-                )
+        for row in connection.execute(sql, (wanted,)).fetchall():
+            _keep_row(connection, kind, row, sources.get(row[0]), what, own, portion)
+
+
+def keep_single(
+    connection: sqlite3.Connection, kind: str, row_id: int, what: What, *, portion: int | None = None
+) -> dict[str, Parameter] | None:
+    """As `keep`, of one object; return the columns of its row, None if there is none."""
+    own = stamps.own(connection)
+    row = connection.execute(f"{_reading(connection, kind)} FROM {kind} WHERE id = ?", (row_id,)).fetchone()
+    if row is None:
+        return None
+    sources = connection.execute(_SOURCES_OF_ONE, (row_id,)).fetchall() if kind == "image" else []
+    _keep_row(connection, kind, row, sources or None, what, own, portion)
+    return dict(zip((*_HEAD, *_columns_of(connection, kind)), row, strict=True))
+
+
+def _reading(connection: sqlite3.Connection, kind: str) -> str:
+    return _selected(kind, _columns_of(connection, kind))
+
+
+@functools.cache
+def _selected(kind: str, names: tuple[str, ...]) -> str:
+    return f"SELECT {', '.join((f'{kind}.id', *_HEAD[1:], *(column(kind, name).select for name in names)))}"
+
+
+def _keep_row(
+    connection: sqlite3.Connection,
+    kind: str,
+    row: Sequence[Any],
+    sources: list[tuple[Parameter, ...]] | None,
+    what: What,
+    own: stamps.Stamp,
+    portion: int | None,
+) -> None:
+    _, uid, replica, counter, *values = row
+    if (replica, counter) != own:
+        more = {_SOURCES: sources, _PORTION: portion}
+        _write(connection, kind, uid, what, own, _text(_columns_of(connection, kind), values, more))
+    elif what == "deleted" and stamps.entries_before(connection) is not None:
+        # but for what came back and went again, which was nothing before and after
+        connection.execute(
+            "UPDATE history SET what = 'deleted' WHERE id > ? AND (kind, uid, replica, counter) = (?, ?, ?, ?) "
+            "AND state IS NOT NULL",
+            (stamps.entries_before(connection), kind, uid, *own),
+        )
 
 
 def keep_one(connection: sqlite3.Connection, kind: str, attributes: tuple[str, ...], row: Sequence[Parameter]) -> None:
@@ -407,8 +439,10 @@ def release_files(connection: sqlite3.Connection, hrefs: Sequence[str]) -> list[
     list of str
         Those to be unlinked after the commit: all, unless the history keeps them for a while.
     """
+    if not hrefs:
+        return []
     days = connection.keeps_files_days if isinstance(connection, StampedConnection) else 0
-    if days is None and hrefs:
+    if days is None:
         days = limits(connection).files_days
     if days:
         until = now_microseconds() + days * _DAY

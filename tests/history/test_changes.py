@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from localcat import Band, Catalog, Image, Product
+from localcat import properties as p
 from localcat.errors import BadRequestError, CorruptCatalogError
 from tests.small_catalog import make_product, new_image, spectral, upload
 
@@ -168,3 +169,38 @@ def test_old_changes_are_forgotten_and_the_past_with_them(catalog: Catalog) -> N
         db.execute("UPDATE history SET at = 1 WHERE id = 1")
     catalog.gc()
     assert [change.number for change in catalog.history()] == [2]
+
+
+def test_one_deletion_leaves_what_a_deletion_of_many_leaves(catalog: Catalog) -> None:
+    """The states, the tombstones, and nothing in the indexes."""
+    product = Product.get("acme:p", catalog=catalog)
+    catalog.reindex(properties=["n"])
+    for name in "abc":
+        image = new_image(product, name, tags=["lake"], geometry=(1, 2, 3, 4), extra_properties={"n": 1})
+        image.provider_id = "same"
+        image.save()
+    Image.delete("acme:p:a", catalog=catalog)
+    product.delete_related_objects()
+    with catalog.database.read() as connection:
+        stones = "SELECT uid, version, deleted > 0 FROM tombstone WHERE kind = 'image' ORDER BY uid"
+        assert connection.execute(stones).fetchall() == [(f"acme:p:{name}", 1, 1) for name in "abci"]
+        left = ("image_index", "image_tag", "image_property", "image_text WHERE image_text MATCH 'lake'")
+        counts = [connection.execute(f"SELECT count(*) FROM {table}").fetchone() for table in left]
+        assert counts == [(0,), (0,), (0,), (0,)]
+    first, *others = [
+        {key: value for key, value in (change.before or {}).items() if key not in ("id", "name", "created", "modified")}
+        for change in catalog.history()
+        if change.what == "deleted" and change.id in ("acme:p:a", "acme:p:b", "acme:p:c")
+    ]
+    assert (first["provider_id"], first["tags"], others) == ("same", ["lake"], [first, first])
+
+
+def test_a_product_that_goes_takes_no_entries_of_an_image_with_its_number(catalog: Catalog) -> None:
+    catalog.reindex(properties=["n"])
+    other = Product(id="q", name="Q", extra_properties={"n": 7}, catalog=catalog)
+    other.save()  # row 2 of its table
+    image = new_image(Product.get("acme:p", catalog=catalog), "j", extra_properties={"n": 7})
+    image.save()  # row 2 of its own
+    other.delete()
+    assert catalog.images.filter(p.extra_properties["n"] == 7).ids() == ["acme:p:j"]
+    assert catalog.verify("quick").ok
