@@ -13,7 +13,7 @@ import re
 import shutil
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -22,8 +22,9 @@ from typing import Final
 
 from localcat.disk.faults import listing_errors, write_errors
 from localcat.disk.filesystem import is_link, is_plain_file
-from localcat.disk.names import LONGEST_PATH, slug, slug_length, why_unusable
+from localcat.disk.names import LONGEST_PATH, folded, slug, slug_length, why_unusable
 from localcat.disk.ownership import LOCK_NAMES, MARKER, Marker, read_marker
+from localcat.disk.paths import as_named_now
 from localcat.disk.peeking import peek
 from localcat.disk.steps import reached
 from localcat.disk.system import IS_WINDOWS, flush, flush_folder, is_at, lock, rename, replace
@@ -317,6 +318,16 @@ class DataFolder:
             if not is_ours and (path.is_symlink() or path.is_file()):
                 yield path.relative_to(self.path).as_posix()
 
+    def strangers(self, known: Set[str]) -> list[str]:
+        """Return the files with a final name that are none of these, and no part of a guest; in order.
+
+        A file whose name is one of these but for capitals, or for how an accent is written, is none: other systems and
+        programs that pack write names so, and `find` finds it.
+        """
+        unknown = [href for href in self.hrefs() if href not in known]
+        alike = {folded(href) for href in known if href} if unknown else set()
+        return [href for href in unknown if folded(href) not in alike and not self.is_of_guest(href)]
+
     def is_of_guest(self, href: str) -> bool:
         """Return whether a file is part of another catalog, which somebody keeps inside this data folder."""
         path = self.path / href
@@ -335,6 +346,7 @@ class DataFolder:
     def find(self, href: str, *, bring_back: bool = False) -> Path:
         """Return the path of a file: in the folder, or where it was set aside; as `resolve` if it is nowhere.
 
+        In the folder it may be written with other capitals or accents, if one name alone is equal but for that.
         With `bring_back` a file that was set aside gets its path in the folder again, if the disk allows it.
         """
         path = self.resolve(href)
@@ -344,6 +356,7 @@ class DataFolder:
                     if bring_back:
                         self.bring_back(orphan)
                     return path if os.path.lexists(path) else orphan.path
+            return self.resolve(as_named_now(href, self.path).relative_to(self.path).as_posix())
         return path
 
     def set_aside(self, href: str, day: date) -> bool:

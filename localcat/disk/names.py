@@ -111,7 +111,10 @@ def same_name(folder: Path, first: str, second: str) -> bool:
 
 def folded(path: str | os.PathLike[str]) -> str:
     """Return what is equal for two paths that some system takes for one."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", os.fspath(path)).casefold())
+    name = os.fspath(path)
+    if name.isascii():
+        return name.lower()
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
 def as_one(path: str | os.PathLike[str]) -> str:

@@ -84,27 +84,28 @@ def href_between(path: Path, folder: Path) -> str:
 
 
 def as_named_now(href: str, home: Path) -> Path:
-    """Return the path of a file that is indexed in place, also where a move changed how names are written.
+    """Return the path of a file below a folder, also where a move changed how names are written.
 
-    Programs that pack, and other systems, write accents or capitals in another way. A part of a path that is relative
-    to the catalog's folder may be so, if one name alone is equal but for that. A file that is gone keeps its path.
+    Programs that pack, and other systems, write accents or capitals in another way. A path that is relative to the
+    folder may be so, if one file alone has a name that is equal but for that. A file that is gone keeps its path.
     """
     path = Path(href)
     if path.is_absolute() or os.path.lexists(home / path):
         return home / path
-    found = home
+    found = [home]
     for part in path.parts:
-        if os.path.lexists(found / part):
-            found /= part
-            continue
-        try:
-            alike = [name for name in os.listdir(found) if folded(name) == folded(part)]  # noqa: PTH208  # names alone
-        except OSError:
-            return home / path
-        if len(alike) != 1:
-            return home / path
-        found /= alike[0]
-    return found
+        found = [folder / name for folder in found for name in _alike(folder, part)]
+    return found[0] if len(found) == 1 else home / path
+
+
+def _alike(folder: Path, part: str) -> list[str]:
+    """Return the names in a folder that some system takes for this one; itself where only that can be found out."""
+    wanted = folded(part)
+    try:
+        names = [name for name in os.listdir(folder) if folded(name) == wanted]  # noqa: PTH208  # names alone
+    except OSError:
+        names = []
+    return names or ([part] if os.path.lexists(folder / part) else [])
 
 
 def is_local(href: str) -> bool:

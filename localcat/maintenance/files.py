@@ -221,7 +221,7 @@ def unknown_files(catalog: CatalogFile, connection: sqlite3.Connection) -> list[
         if catalog.packed is not None or catalog.home().owner is not None:
             return []  # a file that a copy does not know is the owner's
         folder = catalog.data_folder
-        return [href for href in folder.hrefs() if href not in known and not folder.is_of_guest(href)]
+        return folder.strangers(known)
     except UnsafePathError:  # each file of an image says so
         return []
 

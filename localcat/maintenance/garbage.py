@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from localcat.disk.names import folded
 from localcat.errors import BadRequestError, ReadOnlyCatalogError, UnsafePathError
 from localcat.maintenance.report import GcReport
 from localcat.store import rows, stamps, states
@@ -111,13 +112,12 @@ class _Garbage:
 def _garbage(connection: sqlite3.Connection, folder: DataFolder, today: date) -> _Garbage:
     referenced = {href for (href,) in connection.execute("SELECT href FROM image_file WHERE owned")}
     expired = states.kept_files(connection, until=now_microseconds()) - referenced
-    there = set(folder.hrefs())
-    if folder.path.is_dir():  # a file that is nowhere is kept no longer
-        expired |= states.kept_files(connection) - referenced - there - {orphan.href for orphan in folder.orphans()}
+    if folder.path.is_dir() and (kept := states.kept_files(connection) - referenced - expired):
+        there = {folded(href) for href in (*folder.hrefs(), *(orphan.href for orphan in folder.orphans()))}
+        expired |= {href for href in kept if folded(href) not in there}  # a file that is nowhere is kept no longer
     trash = ({href for (href,) in connection.execute("SELECT href FROM trash")} - referenced) | expired
     referenced |= states.kept_files(connection) - expired
-    unknown = there - referenced - trash
-    unknown = {href for href in unknown if not folder.is_of_guest(href)}
+    unknown = set(folder.strangers(referenced | trash))
     (changed,) = connection.execute(_NEWEST).fetchone()
     newest = today if changed is None else from_microseconds(changed).date()
     return _Garbage(trash, unknown, referenced, newest, max(today, newest))

@@ -70,6 +70,15 @@ def written(change: Callable[[str], str]) -> Callable[[Path], Path]:
     return move
 
 
+def written_inside(root: Path) -> Path:
+    """The data folder's own files and folders, in capitals."""
+    (product,) = root.glob("tour/*.data/acme-p")
+    for path in (*product.iterdir(), product):
+        path.rename(path.with_name("between"))
+        path.with_name("between").rename(path.with_name(path.name.upper()))
+    return root
+
+
 def other_drive(root: Path) -> Path:
     with Catalog.open(root / "tour" / name("märz.gpkg")) as catalog, catalog.writable_db() as db:
         db.execute("UPDATE image_file SET href = ? WHERE href LIKE '%beside%'", [name("E:\\beside\\föhn.tif")])
@@ -83,6 +92,7 @@ MOVES = {
     "zipped": zipped,
     "other drive": other_drive,
     "other case": written(str.upper),
+    "other case inside": written_inside,
     "other normal form": written(lambda text: unicodedata.normalize("NFD", text)),
 }
 
@@ -144,3 +154,35 @@ def test_a_backup_has_the_files_whose_originals_are_gone(packed: Path, tmp_path:
         assert is_read(catalog, "2")
         assert is_read(catalog, "3")
         assert catalog.verify("full", progress=False).ok
+
+
+def test_gc_sets_no_file_aside_that_a_row_names_but_for_its_capitals(packed: Path, tmp_path: Path) -> None:
+    home = written_inside(shutil.copytree(packed, tmp_path / "here")) / "tour"
+    with Catalog.open(home / name("märz.gpkg")) as catalog:
+        upload(catalog.products.first(), "4")  # makes another folder 'acme-p', unless the system takes both for one
+        stranger = catalog.data_folder.path / "stranger.tif"
+        stranger.write_bytes(b"none of ours")
+        report = catalog.gc()
+        assert (report.set_aside, report.removed, report.restored) == (["stranger.tif"], [], [])
+        assert is_read(catalog, "1")
+        assert is_read(catalog, "4")
+        catalog.backup(tmp_path / "monday.gpkg", progress=False)
+    with Catalog.open(tmp_path / "monday.gpkg") as backup:
+        assert is_read(backup, "1")
+
+
+def test_of_two_files_that_differ_in_capitals_alone_none_is_taken(packed: Path, tmp_path: Path) -> None:
+    home = shutil.copytree(packed, tmp_path / "here") / "tour"
+    with Catalog.open(home / name("märz.gpkg")) as catalog:
+        stored = catalog.path_of(Image.get("acme:p:1", catalog=catalog).files[0])
+        copies = [stored.with_name(stored.name.upper()), stored.with_suffix(".Tif")]
+        if copies[0].exists():
+            pytest.skip("this file system ignores case")
+        for copy in copies:
+            shutil.copy(stored, copy)
+        stored.unlink()
+        with pytest.raises(ImageDeletedError, match="is not there"):
+            is_read(catalog, "1")
+        assert catalog.gc().set_aside == []
+        copies[0].unlink()
+        assert is_read(catalog, "1")
