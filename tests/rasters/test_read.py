@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy
 import pytest
 import rasterio
+import rasterio.warp
 import shapely
 from affine import Affine
 from hypothesis import HealthCheck, given, settings
@@ -17,7 +18,7 @@ from localcat.rasters.files.footprint import footprint
 from localcat.rasters.files.opening import open_raster
 from localcat.rasters.files.resampling import READ_RESAMPLINGS
 from localcat.rasters.reading.read import BandSource, native_window, read_bands, read_native
-from localcat.rasters.warping import pieces
+from localcat.rasters.warping import pieces, warp
 from localcat.rasters.writing.checks import BandLayer
 from localcat.rasters.writing.options import CogOptions
 from localcat.rasters.writing.write import write_cog
@@ -397,3 +398,20 @@ def test_pixels_of_one_unit_from_the_origin_on_are_a_place_too(tmp_path, nodata,
         assert (rows.reshape(shape) == found.data[0][:, None, :, None]).any(axis=(1, 3)).all()
     else:
         assert (found.data[0] == rows.repeat(2, axis=0).repeat(2, axis=1)).all()
+
+
+def test_bands_without_nodata_are_not_warped_by_nearest_as_well(plain, monkeypatch):
+    warped = []
+
+    def reproject(source, pixels, **options):
+        warped.append((len(pixels), options.get("resampling", Resampling.nearest).name))
+        return rasterio.warp.reproject(source, pixels, **options)
+
+    monkeypatch.setattr(warp, "reproject", reproject)
+    result = read_bands(sources(plain, 1, 2), ZONE, resampling="bilinear")
+    assert warped == [(1, "nearest"), (2, "bilinear")]  # first where the file is
+    marked = read_bands(sources(plain, 1, 2, nodata=65_535), ZONE, resampling="bilinear")
+    assert warped[2:] == [(2, "bilinear"), (2, "nearest")]
+    assert (result.mask == marked.mask).all()
+    assert 0 < result.mask.mean() < 1
+    assert (result.filled(0) == marked.filled(0)).all()

@@ -163,11 +163,19 @@ class _Warped:
         source = request.sources[members[0]]
         markers, nodata = markers_of(dataset, source), nodata_of(dataset, source)
         dtype = dataset.dtypes[source.index - 1]
-        nearest = pixels = self._onto(
-            self.view.raw(members), len(members), dtype, src_nodata=nodata, dst_nodata=nodata, UNIFIED_SRC_NODATA="NO"
-        )
         if method is not Resampling.nearest:
-            pixels = self._resampled(self.view.counting(members), members, method, dtype)
+            nearest = pixels = self._resampled(self.view.counting(members), members, method, dtype)
+        if method is Resampling.nearest or markers:  # else nothing is to be told from the nearest pixel but `outside`
+            nearest = self._onto(
+                self.view.raw(members),
+                len(members),
+                dtype,
+                src_nodata=nodata,
+                dst_nodata=nodata,
+                UNIFIED_SRC_NODATA="NO",
+            )
+        if method is Resampling.nearest:
+            pixels = nearest
         for at, whole, codes in zip(members, pixels, nearest, strict=True):
             band, missing = whole[region], is_marked(codes[region], markers)
             if nearest is not pixels and markers:
