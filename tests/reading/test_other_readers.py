@@ -72,8 +72,12 @@ def dataset_mask(path: Path, count: int) -> Any:
 
 
 def warped(path: Path, count: int) -> Any:
-    with rasterio.open(path) as file, WarpedVRT(file, crs=file.crs, add_alpha=True) as view:
+    with rasterio.open(path) as file, WarpedVRT(file, crs=file.crs, add_alpha=not has_alpha(file)) as view:
         return view.read(view.count) > HALF
+
+
+def has_alpha(file: Any) -> bool:
+    return ColorInterp.alpha in file.colorinterp
 
 
 def merged(path: Path, count: int) -> Any:
@@ -156,6 +160,28 @@ def test_files_that_are_rewritten_say_the_same_to_all(catalog: Catalog, tmp_path
     image = new_image(make_product("p", spectral("b0", nodata=nodata)))
     image.upload(path, cog=True).raise_for_status()
     check(catalog, image, 1, tmp_path)
+
+
+@pytest.mark.parametrize("data_type", ["Byte", "UInt16"])
+@pytest.mark.parametrize("count", [1, 2, 3, 4])
+def test_an_opacity_that_gdal_makes_no_mask_of_is_told_by_one(catalog: Catalog, tmp_path, count, data_type) -> None:
+    """Choice 25: GDAL takes an alpha band for the mask of the others in files of two bands and of four."""
+    dtype = TYPES[data_type]
+    pixels = pixels_of("alpha", data_type, count)
+    pixels[-1] *= numpy.iinfo(dtype).max
+    grid = {"crs": "EPSG:32632", "transform": Affine.from_gdal(*META["geoTransform"])}
+    size = {"count": count + 1, "dtype": dtype, "height": ROWS, "width": COLUMNS}
+    path = tmp_path / "source.tif"
+    with rasterio.open(path, "w", driver="GTiff", photometric="minisblack", **size, **grid) as file:
+        file.colorinterp = [*[ColorInterp.gray] * count, ColorInterp.alpha]
+        file.write(pixels)
+    product = make_product("p", *(spectral(f"b{at}") for at in range(count)), data_type=data_type)
+    image = new_image(product)
+    image.upload(path, cog=True).raise_for_status()
+    check(catalog, image, count, tmp_path)
+    with rasterio.open(catalog.path_of(image.files[0])) as file:
+        assert has_alpha(file) == (count in (1, 3))
+        assert_array_equal(file.read(), pixels)
 
 
 @pytest.mark.parametrize("kind", ["nodata", "NaN"])

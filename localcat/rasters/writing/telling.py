@@ -4,7 +4,8 @@ A nodata alone is told as GDAL's nodata. All else (an alpha band, nodata that di
 the mask of an array) goes into an internal mask: a pixel is invalid there where no measured band is valid, or where it
 is transparent. Such a file has neither a nodata nor a band of the colour alpha, since programs that find both a mask
 and one of these disagree, and many take 1 of 65,535 for transparent. Where the mask only repeats nodata and alpha
-bands, a tag says so, and localcat reads those. An alpha band of another program, with more than 0 and 1, stays one.
+bands, a tag says so, and localcat reads those. An alpha band of another program, with more than 0 and 1, stays one
+where GDAL makes the mask of the file of it: behind one or three bands.
 """
 
 from __future__ import annotations
@@ -143,9 +144,10 @@ def free_value(
 
 
 def _are_of_others(source: PixelSource, bands: Sequence[BandLayer], alphas: Sequence[int]) -> bool:
-    """Return whether the alpha bands have that colour in their own file, and not only the 0 and 1 of localcat's."""
-    is_usual = source.dtype.name in ("uint8", "uint16") and all(bands[at].color == "alpha" for at in alphas)
-    return bool(alphas) and is_usual and any((pixels[alphas] > 1).any() for _, pixels, _ in strips_of(source))
+    """Return whether an alpha band of its own file, with more than localcat's 0 and 1, is GDAL's mask of the others."""
+    is_mask = len(bands) in (2, 4) and list(alphas) == [len(bands) - 1]
+    is_usual = is_mask and source.dtype.name in ("uint8", "uint16") and bands[-1].color == "alpha"
+    return is_usual and any((pixels[alphas] > 1).any() for _, pixels, _ in strips_of(source))
 
 
 def _measured(bands: Sequence[BandLayer]) -> list[int]:
