@@ -277,6 +277,8 @@ def _marks(
 ) -> list[float | None]:
     """Return the nodata of each band by which a file keeps the masks of all; None for all where one mask is enough.
 
+    A valid pixel may equal the wanted one: an average, for example, or a value that was clipped.
+
     Raises
     ------
     BadRequestError
@@ -284,15 +286,19 @@ def _marks(
     """
     if not len(values) or nodata is not None:
         return wanted
-    if len({repr(mark) for mark in wanted}) == 1 and wanted[0] is not None:
+    first = [mark for mark in wanted if mark is not None]
+    are_free = all(
+        mark is None or free_value([band], [masked], [mark]) == mark or numpy.isnan(mark)
+        for band, masked, mark in zip(values, hidden, wanted, strict=True)
+    )
+    if are_free and len(set(map(repr, wanted))) == 1 and first:
         return wanted
     if not differ(list(hidden)):
         return [None] * len(values)
-    first = [mark for mark in wanted if mark is not None]
     free = free_value(list(values), list(hidden), first)
     if free is not None:
         return [free] * len(values)
-    if len(first) == len(values):
+    if are_free and len(first) == len(values):
         return wanted
     raise BadRequestError(
         f"the masks of the {len(values)} bands differ, and {values.dtype} has no value left for nodata; pass a wider "

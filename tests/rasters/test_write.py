@@ -227,6 +227,30 @@ def test_invalid_pixels_do_not_bleed_into_overviews(target, kind, is_large):
 
 
 @pytest.mark.parametrize("is_large", [False, True])
+@pytest.mark.parametrize("has_alpha", [False, True])
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16", "uint32", "int32"])
+def test_an_average_that_is_rounded_to_nodata_stays_valid(target, dtype, has_alpha, is_large):
+    """Choice 26: of four pixels 2 above, 1 below, 1 below and 1 above nodata the average is a quarter above it."""
+    nodata, shape = 5, (48, 72) if has_alpha else (45, 71)
+    array = numpy.full((1, *shape), nodata, dtype)
+    array[0, :32:2, :64:2], array[0, 1:32:2, :64:2] = nodata + 2, nodata - 1
+    array[0, :32:2, 1:64:2], array[0, 1:32:2, 1:64:2] = nodata - 1, nodata + 1
+    array[0, :, 32:48] = nodata
+    bands = [BandLayer(nodata=nodata)]
+    if has_alpha:
+        array, bands = numpy.concatenate((array, numpy.ones_like(array))), [*bands, BandLayer(is_alpha=True)]
+    options = CogOptions(blocksize=128, overviews=[2, 4, 8], small_bytes=0 if is_large else 2**20)
+    write_cog(array, target, grid=make_grid(shape), bands=bands, options=options)
+    assert is_cog(target)
+    for level, factor in enumerate((2, 4, 8)):
+        pixels = overview(target, level)[0][0]
+        assert pixels.shape == (-(-shape[0] // factor), -(-shape[1] // factor))
+        assert (pixels[: 28 // factor, : 24 // factor] == nodata + 1).all()
+        assert (pixels[40 // factor :] == nodata).all()
+        assert (pixels[:, 40 // factor : 46 // factor] == nodata).all()
+
+
+@pytest.mark.parametrize("is_large", [False, True])
 @pytest.mark.parametrize("kind", ["alpha", "mask"])
 def test_nodata_of_one_band_is_told_from_what_all_bands_hide(target, kind, is_large):
     """A hole of the first band's nodata, and one of all bands: its overviews average neither, and keep both."""

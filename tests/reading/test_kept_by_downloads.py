@@ -15,6 +15,7 @@ from numpy.testing import assert_array_equal
 from rasterio.enums import ColorInterp
 
 from localcat import AOI, BadRequestError, Catalog, ClassBand, ImageCollection, RasterWarning
+from localcat.rasters.files.dtypes import numpy_dtype
 from localcat.rasters.files.opening import quiet_georeferencing
 from tests.small_catalog import alpha, make_product, new_image, spectral, upload
 
@@ -68,6 +69,32 @@ def test_an_internal_mask_stays_one(catalog: Catalog, tmp_path) -> None:
         assert file.nodata is None
         assert_array_equal(file.dataset_mask() > 0, ~hole)
         assert_array_equal(file.read(), noise(2))
+
+
+@pytest.mark.parametrize("data_type", ["Byte", "UInt16", "Int16", "Int32", "Float32"])
+def test_an_average_that_equals_nodata_stays_valid(catalog: Catalog, tmp_path, data_type) -> None:
+    """Choice 27: the mean of 4 and 6 is 5, which is the nodata of the band."""
+    pixels = numpy.full((1, ROWS, COLUMNS), 4, numpy_dtype(data_type))
+    pixels[0, :, 1::2] = 6
+    pixels[0, :8] = 5
+    image = image_of(catalog, geotiff(tmp_path / "x.tif", pixels), spectral("b", nodata=5), data_type=data_type)
+    read = image.ndarray("b", resolution=120, resampler="average")
+    assert_array_equal(read.data, 5)
+    assert_array_equal(read.mask[0].all(axis=1), [True] * 4 + [False] * 12)
+    path = image.download("b", resolution=120, resampler="average", dest=tmp_path / "out.tif")
+    with rasterio.open(path) as file:
+        assert_array_equal(file.dataset_mask() > 0, ~read.mask[0])
+        assert_array_equal(file.read(1)[4:], 5)
+
+
+def test_values_that_are_clipped_to_nodata_stay_valid(catalog: Catalog, tmp_path) -> None:
+    """Choice 27: of 255, 254 and 300 as bytes, with 255 for nodata, the last is there."""
+    pixels = numpy.full((1, ROWS, COLUMNS), 254, "uint16")
+    pixels[0, 0, :2] = 255, 300
+    image = image_of(catalog, geotiff(tmp_path / "x.tif", pixels), spectral("b", nodata=255))
+    with rasterio.open(image.download("b", data_type="Byte", dest=tmp_path / "out.tif")) as file:
+        assert_array_equal(file.dataset_mask()[0, :3] > 0, [False, True, True])
+        assert_array_equal(file.read(1)[0, 1:3], [255, 254])
 
 
 def test_masks_that_differ_need_a_value_that_is_free(catalog: Catalog, tmp_path) -> None:

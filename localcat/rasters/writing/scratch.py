@@ -32,6 +32,7 @@ from localcat.rasters.files.overviews import OVERVIEWS_TAG
 from localcat.rasters.files.resampling import method_of
 from localcat.rasters.files.sources import MASK_TAG
 from localcat.rasters.warping.vrt import simple_source, virtual_head
+from localcat.rasters.writing.averages import around, build_averages
 from localcat.rasters.writing.checks import BandLayer
 from localcat.rasters.writing.strips import PixelSource, strips_of
 from localcat.rasters.writing.telling import Telling
@@ -238,19 +239,28 @@ def _fill(group: _Group, source: PixelSource, layout: Layout) -> None:
     with dataset:
         if not group.is_mask:
             _describe(dataset, group.members, layout)
+        is_averaged = bool(layout.factors and group.members) and group.method is Resampling.average
+        is_below = is_above = False
         for rows, pixels, internal in strips_of(source):
             window = Window(0, rows.start, grid.width, rows.stop - rows.start)
             for number, at in enumerate(group.members, start=1):
                 dataset.write(pixels[at], number, window=window)
+                if is_averaged and not (is_below and is_above):
+                    below, above = around(pixels[at], group.nodata)
+                    is_below, is_above = is_below or below, is_above or above
             if group.is_mask:
                 dataset.write(_opaque(telling.everywhere(pixels, internal)), 1, window=window)
             if group.holds_mask:
                 dataset.write_mask(_opaque(telling.everywhere(pixels, internal)), window=window)
             elif group.invalid_in is not None:
                 dataset.write_mask(_opaque(telling.invalid(pixels, internal, group.invalid_in)), window=window)
-        if layout.factors:
+        may_be_lost = is_below and is_above
+        if layout.factors and not may_be_lost:
             with overviews_compressed("NONE"):
                 dataset.build_overviews(list(layout.factors), group.method)
+    if may_be_lost and group.nodata is not None:
+        with overviews_compressed("NONE"):
+            build_averages(group.name, layout.factors, group.nodata)
 
 
 def _opaque(invalid: NDArray[numpy.bool_]) -> NDArray[numpy.uint8]:
