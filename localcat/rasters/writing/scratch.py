@@ -139,7 +139,7 @@ def assemble(source: PixelSource, layout: Layout, *, beside: Path | None) -> Ite
             if beside is not None:
                 _check_length(group, source, layout)
         single = len(groups) == 1 and (groups[0].invalid_in is None or groups[0].holds_mask)
-        text = groups[0].name if single else _virtual(groups, source, layout)
+        text = groups[0].name if single else _virtual(groups, source, layout, stack)
         yield stack.enter_context(rasterio.open(text, driver="GTiff" if single else "VRT", sharing=False))
 
 
@@ -311,21 +311,16 @@ def _color_table(colormap: Mapping[int, tuple[int, int, int, int]]) -> str:
     return f"<ColorTable>{''.join(entries)}</ColorTable>"
 
 
-def _virtual(groups: list[_Group], source: PixelSource, layout: Layout) -> str:
-    """Return the text of a virtual dataset that joins the groups' bands in their order."""
-    grid = layout.grid
+def _virtual(groups: list[_Group], source: PixelSource, layout: Layout, stack: ExitStack) -> str:
+    """Return the text of a virtual dataset that joins the bands in their order; its overviews end with the stack."""
     where = {at: (group, number) for group in groups for number, at in enumerate(group.members, start=1)}
-    nodata = layout.telling.nodata
-    rect = (0, 0, grid.width, grid.height)
-
-    def part(group: _Group, band: str) -> str:
-        return simple_source(group.name, band, rect, rect)
-
-    parts = [virtual_head(grid)]
+    # Overviews that GDAL makes up for a virtual dataset are rounded down in size, and miss a row where it is odd.
+    texts = [_level(groups, where, source, layout, level) for level in range(len(layout.factors))]
+    levels = [stack.enter_context(MemoryFile(text.encode(), ext=".vrt")).name for text in texts]
+    parts = [virtual_head(layout.grid)]
     items = "".join(f"<MDI key={quoteattr(key)}>{escape(value)}</MDI>" for key, value in layout.all_tags.items())
     parts.append(f"<Metadata>{items}</Metadata>")
-    # GDAL shows the sources' overviews by itself only where they are larger than 128 pixels; listed ones always.
-    parts.append(f"<OverviewList>{' '.join(str(factor) for factor in layout.factors)}</OverviewList>")
+    rect = (0, 0, layout.grid.width, layout.grid.height)
     for at, band in enumerate(layout.bands):
         group, number = where[at]
         parts.append(f'<VRTRasterBand dataType="{data_type_name(source.dtype)}" band="{at + 1}">')
@@ -334,14 +329,48 @@ def _virtual(groups: list[_Group], source: PixelSource, layout: Layout) -> str:
         if band.unit is not None:
             parts.append(f"<UnitType>{escape(band.unit)}</UnitType>")
         parts.append(f"<Offset>{float(band.offset)!r}</Offset><Scale>{float(band.scale)!r}</Scale>")
-        if nodata is not None:
-            parts.append(f"<NoDataValue>{nodata!r}</NoDataValue>")
+        parts.append(_nodata(layout))
         if band.colormap is not None and len(layout.bands) == 1:
             parts.append(f"<ColorInterp>Palette</ColorInterp>{_color_table(band.colormap)}")
         else:
             parts.append(f"<ColorInterp>{_color(layout, at).name.capitalize()}</ColorInterp>")
-        parts.append(part(group, str(number)) + "</VRTRasterBand>")
-    mask = "".join(part(group, "1") for group in groups if group.is_mask)
-    if mask:
-        parts.append(f'<MaskBand><VRTRasterBand dataType="Byte">{mask}</VRTRasterBand></MaskBand>')
+        parts += [_overview(name, at + 1) for name in levels]
+        parts.append(simple_source(group.name, str(number), rect, rect) + "</VRTRasterBand>")
+    parts.append(_mask_band(groups, rect, None))
     return "".join([*parts, "</VRTDataset>"])
+
+
+def _level(
+    groups: list[_Group],
+    where: Mapping[int, tuple[_Group, int]],
+    source: PixelSource,
+    layout: Layout,
+    level: int,
+) -> str:
+    """Return the text of a virtual dataset that joins an overview of the groups' bands."""
+    factor = layout.factors[level]
+    height, width = (-(-side // factor) for side in layout.grid.shape)
+    rect = (0, 0, width, height)
+    parts = [f'<VRTDataset rasterXSize="{width}" rasterYSize="{height}">']
+    for at in range(len(layout.bands)):
+        group, number = where[at]
+        parts.append(f'<VRTRasterBand dataType="{data_type_name(source.dtype)}" band="{at + 1}">{_nodata(layout)}')
+        parts.append(simple_source(group.name, str(number), rect, rect, overview_level=level) + "</VRTRasterBand>")
+    parts.append(_mask_band(groups, rect, level))
+    return "".join([*parts, "</VRTDataset>"])
+
+
+def _nodata(layout: Layout) -> str:
+    nodata = layout.telling.nodata
+    return "" if nodata is None else f"<NoDataValue>{nodata!r}</NoDataValue>"
+
+
+def _overview(name: str, number: int) -> str:
+    """Return the part of a virtual band that says which band of another dataset is its overview."""
+    file = f'<SourceFilename relativeToVRT="0">{escape(name)}</SourceFilename>'
+    return f"<Overview>{file}<SourceBand>{number}</SourceBand></Overview>"
+
+
+def _mask_band(groups: list[_Group], rect: tuple[int, int, int, int], level: int | None) -> str:
+    found = "".join(simple_source(one.name, "1", rect, rect, overview_level=level) for one in groups if one.is_mask)
+    return f'<MaskBand><VRTRasterBand dataType="Byte">{found}</VRTRasterBand></MaskBand>' if found else ""
