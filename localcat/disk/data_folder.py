@@ -359,6 +359,13 @@ class DataFolder:
             return self.resolve(as_named_now(href, self.path).relative_to(self.path).as_posix())
         return path
 
+    def has(self, href: str) -> bool:
+        """Return whether `find` finds a file, and not only a path where there is none."""
+        try:
+            return os.path.lexists(self.find(href))
+        except (UnsafePathError, StorageError):
+            return False
+
     def set_aside(self, href: str, day: date) -> bool:
         """Put a file that nothing refers to where `bring_back` finds it; return whether it is gone from its path.
 

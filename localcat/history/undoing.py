@@ -142,7 +142,7 @@ def _take_files(
     wanted = _owned(values[rows.FILES])
     here = [] if row_id is None else [str(href) for href in rows.owned_files(connection, row_id)]
     missing = states.reclaim_files(connection, [href for href in wanted if href not in here])
-    missing += [href for href in wanted if href not in missing and catalog.data_folder.size_of(href) is None]
+    missing += [href for href in wanted if href not in missing and not catalog.data_folder.has(href)]
     if missing:
         raise _conflict(
             change,

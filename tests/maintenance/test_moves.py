@@ -186,3 +186,15 @@ def test_of_two_files_that_differ_in_capitals_alone_none_is_taken(packed: Path, 
         assert catalog.gc().set_aside == []
         copies[0].unlink()
         assert is_read(catalog, "1")
+
+
+def test_what_was_deleted_before_a_move_is_undone_with_its_file(packed: Path, tmp_path: Path) -> None:
+    home = shutil.copytree(packed, tmp_path / "here") / "tour"
+    with Catalog.open(home / name("märz.gpkg")) as catalog:
+        catalog.keep_history(files="30 days")
+        Image.get("acme:p:1", catalog=catalog).delete()
+    written_inside(tmp_path / "here")
+    with Catalog.open(home / name("märz.gpkg")) as catalog:
+        (change,) = catalog.history(id="acme:p:1")
+        catalog.undo(change)
+        assert is_read(catalog, "1")
