@@ -19,6 +19,8 @@ def loads(text: str | bytes) -> Any:
         If the text is not JSON. Also if a key occurs twice (SQLite takes the first, Python the last), for NaN and
         Infinity (which are not JSON), and if it is nested too deep to be decoded everywhere.
     """
+    if not isinstance(text, str | bytes):  # as in a damaged file
+        raise ValueError(f"it is no text, but {text!r:.40}")  # noqa: TRY004  # as for all else that is no JSON
     decoded = text if isinstance(text, str) else text.decode(json.detect_encoding(text), "surrogatepass")
     return _decoded(decoded, _DECODER)
 

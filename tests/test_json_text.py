@@ -47,3 +47,9 @@ def test_a_caller_that_is_deep_in_calls_is_told_the_same():
     else:
         with pytest.raises(ValueError, match="it is nested too deep, more than 500 levels"):
             called(700)
+
+
+@pytest.mark.parametrize("value", [5, None, 2.5])
+def test_what_is_no_text_is_no_json(value: Any) -> None:
+    with pytest.raises(ValueError, match="it is no text, but"):
+        json_text.loads(value)

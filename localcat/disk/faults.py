@@ -50,7 +50,7 @@ def listing_errors(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise StorageError(
-            f"'{folder}' cannot be listed: {error.strerror}; check the disk and the permissions"
+            f"'{folder}' cannot be listed: {error.strerror or reason_of(error)}; check the disk and the permissions"
         ) from error
 
 

@@ -176,9 +176,9 @@ def _made(found: os.stat_result) -> int:
 @functools.cache
 def login() -> str:
     """Return the name of the user of the system, without colons; "user" where the system knows none."""
-    import getpass  # which programs that only search do not need
-
     try:
+        import getpass  # which programs that only search do not need
+
         return getpass.getuser().replace(":", "-")
     except (OSError, KeyError, ImportError, AttributeError):  # no such user in the system's list, as in some containers
         return "user"

@@ -251,7 +251,9 @@ class Kit:
                 values = dict(zip(columns, row[2:], strict=True))
                 product_id, name = str(values["product_id"]), f"{str(values['name'])[:-4]}~{number:03x}"
                 values |= {"id": f"{product_id}:{name}", "name": name, "product_id": self._products[product_id]}
+                connection.execute("SAVEPOINT image")  # the full text is written out with each, as in the kit
                 rows.insert(connection, "image", values)
+                connection.execute("RELEASE image")
                 if number % _GROWTH_STEP == 0:
                     sizes.append((len(found) + number, _bytes_of(connection)))
             connection.execute("ROLLBACK TO growth")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -144,7 +144,7 @@ def copied(
         owner = stack.enter_context(folder.temporary(".tif"))
         for number, (href, file) in enumerate(shown(copies.items(), "copying files", "files", progress)):
             temporary = owner.with_name(f"{owner.name}.{number}")
-            stack.callback(temporary.unlink, missing_ok=True)
+            stack.callback(_remove_temporary, temporary)
             source = other.location_of(file)
             state = None if source.is_file() else "is missing"
             if state is None and copy_checked(source, folder, temporary.name) != (file.size_bytes, file.hash):
@@ -337,6 +337,11 @@ def _changed_meanwhile(catalog: CatalogFile, kind: type[CatalogObjectBase], uid:
         f"{kind.table} '{uid}' or its product was changed in '{catalog.path}' while it was merged; "
         "nothing was merged, merge again"
     )
+
+
+def _remove_temporary(path: Path) -> None:
+    with suppress(OSError):  # of a disk that fails now: the merge is committed or not, and a gc removes what stays
+        path.unlink(missing_ok=True)
 
 
 def _remove(folder: DataFolder, hrefs: list[str]) -> None:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from localcat.disk.faults import listing_errors
 from localcat.interop.gti import empty_index_bytes
 from localcat.rasters.writing.cutting import cut_raster
 from localcat.rasters.writing.options import LEAST_BLOCKSIZE, CogOptions
@@ -165,7 +166,8 @@ class Trial:
         self._recipe.complete(self.kit, self.images)
         costs.empty += catalog.with_suffix(".qgs").stat().st_size
         tried = sum(one.has_pixels and str(one.image.id) not in costs.untried for one in self.images)
-        indexes = [path.stat().st_size for path in self._folder.glob("*.gti.gpkg")]
+        with listing_errors(self._folder):
+            indexes = [path.stat().st_size for path in self._folder.glob("*.gti.gpkg")]
         costs.index = (
             round((sum(indexes) - tried * _TILE_BYTES) / len(indexes)) + _HEAD_BYTES if indexes else empty_index_bytes()
         )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from localcat import Catalog, Image
+from localcat.store.damage.past import check_history
 from localcat.store.damage.problem_kinds import ProblemKind as Kind
 from tests.damage import flip, raw
 from tests.past_moments import past_moment
@@ -177,3 +180,14 @@ def test_a_damaged_frozen_question_is_named(catalog: Catalog, damage: str, told:
     assert told in (None, state)
     del catalog.frozen["all"]
     assert found(catalog) == []
+
+
+def test_numbers_of_the_history_that_are_none_are_told() -> None:
+    """Damaged pages hold what the columns of the table refuse."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.execute("CREATE TABLE meta (key, value)")
+        connection.execute("CREATE TABLE history (id INTEGER PRIMARY KEY, kind, uid, what, at, bytes, state)")
+        connection.execute("INSERT INTO history VALUES (1, 'image', 'acme:p:i', 'changed', 'x', NULL, '{}')")
+        assert [problem.found for problem in check_history(connection)][-1:] == [
+            "-1 bytes up to change 1, and 0 up to the one before it"
+        ]

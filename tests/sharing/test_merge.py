@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -418,3 +419,20 @@ def test_merging_agrees_with_merging_dictionaries(mine, other, policy) -> None:
         assert {image.name: image.cloud_fraction for image in theirs.images} == found
         assert report.added.get("image", 0) == len({*other} - {*mine})
         assert ours.verify("quick").ok
+
+
+def test_a_copy_that_cannot_be_unlinked_is_no_reason_to_fail(
+    ours: Catalog, theirs: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The merge is committed by then."""
+    unlink = Path.unlink
+
+    def broken(path: Path, missing_ok: bool = False) -> None:
+        if ".tif." in path.name:
+            raise OSError(errno.EIO, "Input/output error", str(path))
+        unlink(path, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", broken)
+    ours.merge(theirs, progress=False)
+    monkeypatch.undo()
+    assert set(theirs.images.ids()) <= set(ours.images.ids())

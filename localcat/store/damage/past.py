@@ -24,7 +24,8 @@ _WRONG_STAMP: Final = (
     "AND ({table}.counter <= replica.counter OR replica.counter = 0))"
 )
 _HISTORY: Final = (
-    "SELECT id, kind, uid, what, at, bytes, CASE WHEN state IS NULL THEN 'none' "
+    "SELECT id, kind, uid, what, CASE typeof(at) WHEN 'integer' THEN at ELSE 0 END, "
+    "CASE typeof(bytes) WHEN 'integer' THEN bytes ELSE -1 END, CASE WHEN state IS NULL THEN 'none' "
     "WHEN json_valid(state) THEN json_type(state) ELSE 'no JSON' END FROM history ORDER BY id"
 )
 _WRONG_HASH: Final = "length({hash}) <> 64 OR {hash} GLOB '*[^0-9a-f]*'"
