@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from localcat import Catalog, Image
 from localcat import properties as p
-from tests.sharing.test_three_laptops import (
+from tests.laptops import (
     BANDS,
     IMAGES,
     PRODUCTS,
