@@ -273,18 +273,21 @@ class DataFolder:
             _lasting.add(folder_made)
 
     def remove(self, href: str) -> bool:
-        """Unlink a file; return whether it is gone. A file that is in use elsewhere may stay for a later gc."""
+        """Unlink a file, as `find` finds it in the folder; return whether it is gone.
+
+        A file that is in use elsewhere may stay for a later gc.
+        """
         try:
-            self.resolve(href).unlink(missing_ok=True)
+            self._named_now(href).unlink(missing_ok=True)
         except (OSError, UnsafePathError):
             return False
         reached("file unlinked")
         return True
 
     def size_of(self, href: str) -> int | None:
-        """Return the size of a file in bytes, or None if it is not there."""
+        """Return the size of a file in bytes, as `find` finds it in the folder; None if it is not there."""
         try:
-            return self.resolve(href).lstat().st_size
+            return self._named_now(href).lstat().st_size
         except (OSError, UnsafePathError):
             return None
 
@@ -356,8 +359,15 @@ class DataFolder:
                     if bring_back:
                         self.bring_back(orphan)
                     return path if os.path.lexists(path) else orphan.path
-            return self.resolve(as_named_now(href, self.path).relative_to(self.path).as_posix())
+            return self._named_now(href)
         return path
+
+    def _named_now(self, href: str) -> Path:
+        """Return the path of a file in the folder as it is written now; as `resolve` if it is not there."""
+        path = self.resolve(href)
+        if os.path.lexists(path):
+            return path
+        return self.resolve(as_named_now(href, self.path).relative_to(self.path).as_posix())
 
     def has(self, href: str) -> bool:
         """Return whether `find` finds a file, and not only a path where there is none."""

@@ -198,3 +198,12 @@ def test_what_was_deleted_before_a_move_is_undone_with_its_file(packed: Path, tm
         (change,) = catalog.history(id="acme:p:1")
         catalog.undo(change)
         assert is_read(catalog, "1")
+
+
+def test_what_is_deleted_after_a_move_goes_with_its_file(packed: Path, tmp_path: Path) -> None:
+    home = written_inside(shutil.copytree(packed, tmp_path / "here")) / "tour"
+    with Catalog.open(home / name("märz.gpkg")) as catalog:
+        upload(catalog.products.first(), "4")
+        kept, gone = (catalog.path_of(Image.get(f"acme:p:{one}", catalog=catalog).files[0]) for one in "41")
+        Image.get("acme:p:1", catalog=catalog).delete()
+        assert (gone.exists(), kept.exists(), catalog.gc().set_aside) == (False, True, [])
