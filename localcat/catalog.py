@@ -1198,7 +1198,9 @@ class Catalog:
     def history(
         self, *, since: Any = None, id: str | None = None, kind: str | None = None, limit: int | None = None
     ) -> list[Change]:
-        """Return the changes and deletions of objects, the last one first; a new object is none.
+        """Return the changes and deletions of objects, and what merges brought, the last one first.
+
+        A new object is no change.
 
         Kept for a year, and 64 MB of what objects were before, unless `keep_history` says otherwise; a bundle has none.
 
@@ -1298,7 +1300,7 @@ class Catalog:
 
         It is a copy of the file in the system's temporary folder, which goes when it is closed; pixels of what was
         changed or deleted since are there if the catalog was open with `keep_history`. An object counts from when it
-        was created, in another catalog if it was merged from there.
+        was created here, or came by `merge`.
 
         Parameters
         ----------

@@ -37,7 +37,8 @@ class Change(Printed):
     id : str
         The id of the object.
     what : str
-        ``"changed"``, ``"deleted"``, or ``"restored"`` for one that was made again after it was deleted.
+        ``"changed"``, ``"deleted"``, or ``"restored"`` for one that was made again after it was deleted, or that
+        `Catalog.merge` brought.
     at : datetime
         When; aware UTC.
     by : str, optional
@@ -57,7 +58,7 @@ class Change(Printed):
 
     @property
     def before(self) -> dict[str, Any] | None:
-        """The attributes that the object had before, as `serialize` writes them; None for one that was restored.
+        """The attributes that the object had before, as `serialize` writes them; None for one that was not there.
 
         Raises
         ------
@@ -95,7 +96,7 @@ class Change(Printed):
         return {**told, "before": self.before} if before else told
 
     def state(self) -> states.State | None:
-        """Return the row as it was, as it is stored; None for an object that was restored."""
+        """Return the row as it was, as it is stored; None for an object that was not there."""
         if self._state is None:
             return None
         try:

@@ -103,7 +103,7 @@ def as_of(catalog: CatalogFile, moment: object) -> PastFile:
 
 
 def _go_back(connection: sqlite3.Connection, when: int) -> None:
-    """Make every object what it was: as the first change after the moment found it, or gone if it was made later."""
+    """Make every object what it was: as the first change after the moment found it, or gone if it came later."""
     entries = states.first_after(connection, when)
     for kind in _KINDS:
         for entry in entries:
@@ -111,10 +111,15 @@ def _go_back(connection: sqlite3.Connection, when: int) -> None:
             if state is not None:
                 _put_back(connection, entry, states.values_of(connection, kind, state))
     later = {(entry.kind, entry.uid) for entry in entries if entry.state is None}
+    earlier = states.there_at(connection, when)  # made elsewhere, by a clock that may be ahead of ours
     for kind in reversed(_KINDS):
         made = connection.execute(f"SELECT id, uid, created FROM {kind}").fetchall()  # noqa: S608  # one of ours
-        gone = [row_id for row_id, uid, created in made if created > when or (kind, uid) in later]
-        if kind == "product":  # what came from another catalog was made there, maybe before its product was here
+        gone = [
+            row_id
+            for row_id, uid, created in made
+            if (kind, uid) in later or (created > when and (kind, uid) not in earlier)
+        ]
+        if kind == "product":  # what an older localcat merged is not in the history, and was made before it was here
             for product in gone:
                 rows.delete(connection, "image", rows.images_of_product(connection, product))
                 rows.delete(connection, "band", rows.bands_of_product(connection, product))

@@ -248,7 +248,7 @@ class _Writing:
         stamp = self._stamp(one.theirs.stamp) if one.modified is None else None
         discarded: list[str] = []
         if one.ours is None:
-            row_id = rows.insert(connection, table, values, stamp=stamp)
+            row_id = rows.insert(connection, table, values, stamp=stamp, is_from_elsewhere=True)
         else:
             row_id = one.ours.row_id
             if rows.FILES in values:

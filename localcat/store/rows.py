@@ -164,6 +164,7 @@ def insert(
     *,
     box: Box | None = None,
     stamp: stamps.Stamp | None = None,
+    is_from_elsewhere: bool = False,
 ) -> int:
     """Insert a row and its entries in the indexes; return its row id.
 
@@ -179,12 +180,17 @@ def insert(
         The box of an image's footprint for the space-time index; found from its WKB when left out.
     stamp : Stamp, optional
         Of the change that made it elsewhere, if it comes from another catalog; else that of the transaction.
+    is_from_elsewhere : bool
+        Whether it was made in another catalog, so that its `created` does not say since when it is here: the history
+        does then.
     """
     files = values.get(FILES)
     values = {name: value for name, value in values.items() if name != FILES}
     if table in stamps.KINDS:
         values = {**values, **_stamped(connection, stamp)}
-        _welcome(connection, table, [str(values["id"])])
+        uid = str(values["id"])
+        returned = stamps.unbury(connection, table, [uid])
+        states.note_restored(connection, table, [uid] if is_from_elsewhere else returned)
     names = ", ".join(column(table, name).name for name in values)
     marks = ", ".join("?" * len(values))
     sql = f"INSERT INTO {table} ({names}) VALUES ({marks})"
@@ -228,7 +234,8 @@ def insert_images(
     # As iterators: a list of so many tuples would be looked through by the garbage collector, again and again.
     values = zip(row_ids, *columns.values(), *map(itertools.repeat, stamp))  # noqa: B905  # stamps end with the others
     connection.executemany(f"INSERT INTO image ({names}) VALUES ({marks})", values)
-    _welcome(connection, "image", [str(uid) for uid in columns["uid"]])
+    returned = stamps.unbury(connection, "image", [str(uid) for uid in columns["uid"]])
+    states.note_restored(connection, "image", returned)
     tags = columns.get("tags") or [None] * len(row_ids)
     if has_texts:
         connection.executemany(
@@ -435,13 +442,6 @@ def delete(
     if table == "image":
         properties.remove(connection, gone)
     connection.executemany(f"DELETE FROM {table} WHERE id = ?", gone)
-
-
-def _welcome(connection: sqlite3.Connection, table: str, uids: Sequence[str]) -> None:
-    """Note of objects that are about to be inserted whether they come back."""
-    returned = stamps.unbury(connection, table, uids)
-    if returned:
-        states.note_restored(connection, table, returned)
 
 
 def _stamped(connection: sqlite3.Connection, stamp: stamps.Stamp | None) -> dict[str, Parameter]:

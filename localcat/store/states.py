@@ -139,7 +139,7 @@ def keep_one(connection: sqlite3.Connection, kind: str, attributes: tuple[str, .
 
 
 def note_restored(connection: sqlite3.Connection, kind: str, uids: Iterable[str]) -> None:
-    """Write into the history that objects which were deleted come back."""
+    """Write into the history that objects come that were deleted, or were made in another catalog."""
     for uid in uids:
         _write(connection, kind, uid, "restored", stamps.own(connection), None)
 
@@ -151,7 +151,7 @@ def _write(
         "INSERT INTO history (id, kind, uid, what, at, by, replica, counter, state, bytes) VALUES ("
         "coalesce((SELECT max(id) FROM history), (SELECT CAST(value AS INTEGER) FROM meta WHERE key = ?), 0) + 1, "
         "?, ?, ?, ?, ?, ?, ?, ?, coalesce((SELECT bytes FROM history ORDER BY id DESC LIMIT 1), 0) + ?)",
-        (_LAST_KEY, kind, uid, what, now_microseconds(), login(), *own, state, len(state or "")),
+        (_LAST_KEY, kind, uid, what, now_microseconds(), login(), *own, state, len(state or str(uid))),
     )
     number = written.lastrowid or 0
     stamps.note_entry(connection, number)
@@ -316,6 +316,16 @@ def first_after(connection: sqlite3.Connection, moment: int) -> list[Entry]:
         f"{_ENTRY} WHERE id IN (SELECT min(id) FROM history WHERE at > ? GROUP BY kind, uid) ORDER BY id", (moment,)
     )
     return [Entry(*row) for row in found]
+
+
+def there_at(connection: sqlite3.Connection, moment: int) -> set[tuple[str, str]]:
+    """Return (kind, id) of the objects that were there by the last entry till a moment, whenever they were created."""
+    found = connection.execute(
+        "SELECT kind, uid FROM history WHERE what <> 'deleted' "
+        "AND id IN (SELECT max(id) FROM history WHERE at <= ? GROUP BY kind, uid)",
+        (moment,),
+    )
+    return {*found}
 
 
 def complete_since(connection: sqlite3.Connection) -> int:

@@ -136,3 +136,23 @@ def test_its_objects_go_to_other_processes_while_it_is_open(catalog: Catalog) ->
             image.delete()
     with pytest.raises(CatalogNotFoundError, match="as it was is closed already in the program that called at"):
         pickle.loads(packed)
+
+
+def test_what_a_merge_brings_was_not_there_before(catalog: Catalog, tmp_path: Path) -> None:
+    catalog.backup(tmp_path / "other.gpkg", progress=False)
+    with Catalog.open(tmp_path / "other.gpkg") as other:
+        product = make_product("r", spectral("nir"), catalog=other)
+        new_image(product, "there").save()
+        Image.get("acme:p:i", catalog=other).delete()
+        before, moment = contents(catalog), past_moment()
+        catalog.merge(other, progress=False)
+    with catalog.at(moment) as past, catalog.at(past_moment()) as since:
+        assert contents(past) == before
+        assert contents(since) == contents(catalog)
+    told = [(change.what, change.id) for change in catalog.history()]
+    assert told == [
+        ("deleted", "acme:p:i"),
+        ("restored", "acme:r:there"),
+        ("restored", "acme:r:nir"),
+        ("restored", "acme:r"),
+    ]

@@ -295,3 +295,25 @@ def test_images_of_an_interrupted_deletion_come_back_with_those_of_the_next(cata
     assert len(undone) == 121
     assert large.images().count() == 120
     assert catalog.verify("full", progress=False).problems == []
+
+
+def test_a_merge_is_undone_with_what_it_brought(catalog: Catalog, tmp_path: Path) -> None:
+    catalog.backup(tmp_path / "other.gpkg", progress=False)
+    before = {one.id: plain(one) for one in catalog.images}
+    with Catalog.open(tmp_path / "other.gpkg") as other:
+        upload(make_product("r", spectral("red"), catalog=other), "new")
+        image = Image.get("acme:p:i", catalog=other)
+        image.update(cloud_fraction=0.9)
+        image.save()
+        Image.get("acme:p:pixels", catalog=other).delete()
+        catalog.merge(other, progress=False)
+        assert catalog.images.ids() == ["acme:p:i", "acme:r:new"]
+        undone = catalog.undo(catalog.history(limit=1)[0], together=True)
+        assert {change.id for change in undone} == {"acme:p:pixels", "acme:p:i", "acme:r:new", "acme:r:red", "acme:r"}
+        assert {one.id: plain(one) for one in catalog.images} == before
+        assert Product.get("acme:r", catalog=catalog) is None
+        assert catalog.verify("full", progress=False).ok
+        assert catalog.merge(other, progress=False).added == {}  # what was undone is decided
+        catalog.undo(catalog.history(limit=1)[0], together=True)  # undoes the undoing
+        assert catalog.images.ids() == ["acme:p:i", "acme:r:new"]
+        assert not catalog.diff(other)
