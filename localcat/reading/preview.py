@@ -19,7 +19,7 @@ from localcat.reading.arrays import read_one
 from localcat.reading.layers import of_present, require_pixels, sources_of
 from localcat.reading.plan import band_names, bands_by_name, native_grid
 from localcat.reading.shades import color_table, colored, shown_range
-from localcat.reading.stated import are_averaged_quickly
+from localcat.reading.stated import have_overviews
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -126,10 +126,10 @@ def picture_context(image: Image, size: int) -> GeoContext:
 
 
 def _resampler(image: Image, bands: Sequence[Band], *, is_coded: bool) -> str:
-    """Return how a picture is made: by means, unless all of a large file would have to be read for them."""
+    """Return how a picture is made: of overviews where there are some, else by means of all pixels."""
     if is_coded:
         return "near"
-    return "average" if are_averaged_quickly(sources_of(image, bands)) else "bilinear"
+    return "bilinear" if have_overviews(sources_of(image, bands)) else "average"
 
 
 def shown_bands(image: Image) -> Sequence[str]:

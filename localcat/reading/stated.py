@@ -7,11 +7,8 @@ from dataclasses import dataclass, replace
 from os import fspath
 from typing import TYPE_CHECKING
 
-from rasterio.enums import Resampling
-
 from localcat.rasters.files.describe import RasterDescription, describe
 from localcat.rasters.files.opening import open_raster
-from localcat.rasters.files.overviews import serves
 
 if TYPE_CHECKING:
     from localcat.rasters.files.sources import BandSource
@@ -84,16 +81,13 @@ def stated_bands(sources: Sequence[BandSource]) -> list[StatedBand]:
     return found
 
 
-def are_averaged_quickly(sources: Sequence[BandSource]) -> bool:
-    """Return whether averages of bands need no more pixels than other resamplings do.
-
-    They do where a file has overviews and does not say that these are averages.
-    """
+def have_overviews(sources: Sequence[BandSource]) -> bool:
+    """Return whether any file of some bands has overviews."""
     for source in sources:
         with open_raster(source.path, max_bytes=None) as dataset:
-            if dataset.overviews(1) and not serves(dataset, Resampling.average, [source.index]):
-                return False
-    return True
+            if dataset.overviews(1):
+                return True
+    return False
 
 
 def scales_by_file(

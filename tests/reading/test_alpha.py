@@ -94,3 +94,23 @@ def test_overviews_of_an_alpha_band_are_used_with_those_of_its_pixels(catalog: C
     assert 0 < found.mask.mean() < 0.5
     if overviews[1]:
         assert set(found.compressed()) == {1000}
+
+
+@pytest.mark.parametrize("resampler", ["nearest", "average"])
+def test_an_average_asks_how_the_overviews_of_an_alpha_band_were_made(catalog: Catalog, resampler) -> None:
+    """Choice 26: each pixel has columns that are there, and a nearest overview of the alpha band has none."""
+    opacity = numpy.zeros((56, 88), dtype="uint16")
+    opacity[:, 3::4] = 7
+    pixels = numpy.where(opacity == 0, 60_000, 1000).astype("uint16")
+    files = [
+        upload(make_product(name, spectral("v")), "x", array, meta=info(), options={"overviews": [4], **options})
+        for name, array, options in (
+            ("pixels", pixels, {"overview_resampler": "average"}),
+            ("opacity", opacity, {"overview_resampler": resampler}),
+        )
+    ]
+    image = of_files(catalog, files)
+    place = image.geocontext.assign(geometry=None, resolution=80, align_pixels=False)
+    found = image.ndarray("v", place, resampler="average")
+    assert found.shape == (1, 7, 11)
+    assert not found.mask.any()

@@ -201,6 +201,54 @@ def test_thin_features_stay_with_and_without_overviews(catalog: Catalog, kind, n
         assert set(found.compressed()) == {7}
 
 
+def scattered(kind: str, overviews: list[int]) -> Image:
+    """Three pixels in a hundred are valid, and is 7."""
+    valid = numpy.random.default_rng(8).random((120, 180)) < 0.03
+    pixels = numpy.where(valid, 7, 1).astype("uint16")[numpy.newaxis]
+    bands = [spectral("b", nodata=1 if kind == "nodata" else None), *([alpha()] if kind == "alpha" else [])]
+    if kind == "alpha":
+        pixels = numpy.concatenate((pixels, valid[numpy.newaxis].astype("uint16")))
+    if kind == "internal mask":
+        pixels = numpy.ma.MaskedArray(pixels, mask=~valid[numpy.newaxis])
+    meta = {"geoTransform": [500_000, 10, 0, 4_000_000, 0, -10], "coordinateSystem": {"epsg": 32618}}
+    product = make_product(f"p{len(overviews)}", *bands)
+    return upload(product, "x", pixels, meta=meta, options={"overviews": overviews})
+
+
+@pytest.mark.parametrize("kind", ["nodata", "alpha", "internal mask"])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"resolution": 30},
+        {"resolution": 50},
+        {"resolution": 44.4},
+        {"bounds": (500_010, 3_998_890, 501_690, 3_999_990), "resolution": 40},
+        {"bounds": (500_020, 3_998_880, 501_700, 4_000_000), "resolution": 80},
+        {"crs": "EPSG:3857", "bounds_crs": "EPSG:4326", "resolution": 70},
+        {"crs": "EPSG:4326", "bounds_crs": "EPSG:4326", "resolution": 0.0006},
+    ],
+    ids=lambda changes: str(changes.get("crs", "")) + str(changes["resolution"]),
+)
+def test_averages_are_there_where_any_valid_pixel_is_on_every_grid(catalog: Catalog, kind, changes) -> None:
+    """Choice 26: with overviews, too, of which a pixel would count as a whole."""
+    plain, reduced = scattered(kind, []), scattered(kind, [2, 4, 8])
+    if "crs" in changes:
+        place = AOI(plain.geometry, bounds="update").assign(geometry=None, **changes)
+    else:
+        place = plain.geocontext.assign(geometry=None, align_pixels=False, shape=None, **changes)
+    expected, found = (image.ndarray("b", place, resampler="average") for image in (plain, reduced))
+    assert 0.1 < expected.mask.mean() < 0.9
+    assert_array_equal(found.mask, expected.mask)
+    assert set(found.compressed()) == {7}
+
+
+def test_averages_of_a_third_are_there_where_any_of_nine_pixels_is(catalog: Catalog) -> None:
+    image = scattered("nodata", [2, 4])
+    valid = (numpy.random.default_rng(8).random((120, 180)) < 0.03).reshape(40, 3, 60, 3).any(axis=(1, 3))
+    place = image.geocontext.assign(geometry=None, resolution=30)
+    assert_array_equal(image.ndarray("b", place, resampler="average").mask[0], ~valid)
+
+
 @pytest.mark.parametrize("name", [*AREAS, "bilinear", "cubic"])
 @pytest.mark.parametrize("nodata", [None, 5])
 @pytest.mark.parametrize("ratio", [1.5, 2.25, 4])

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Final
 
 from rasterio.enums import Resampling
 
-from localcat.rasters.files.sources import own_alphas
+from localcat.rasters.files.sources import has_internal_mask, markers_of, own_alphas
 
 if TYPE_CHECKING:
     from rasterio.io import DatasetReader
+
+    from localcat.rasters.files.sources import BandSource
 
 OVERVIEWS_TAG: Final = "LOCALCAT_OVERVIEWS"
 """The tag of a file in which localcat says how the overviews of each band were made, as words in the bands' order.
@@ -35,3 +37,9 @@ def serves(dataset: DatasetReader, method: Resampling, indexes: Iterable[int]) -
     made = dataset.tags().get(OVERVIEWS_TAG, "").split()
     used = {*indexes, *own_alphas(dataset)}
     return method is Resampling.average and all(made[index - 1 : index] == ["average"] for index in used)
+
+
+def may_hide(dataset: DatasetReader, sources: Iterable[BandSource]) -> bool:
+    """Return whether a file may mark pixels of some bands as invalid: by nodata, NaN, an internal mask, or opacity."""
+    is_hidden = has_internal_mask(dataset) or bool(own_alphas(dataset))
+    return is_hidden or any(markers_of(dataset, source) for source in sources)

@@ -19,7 +19,7 @@ from localcat.rasters.files.describe import native_grid
 from localcat.rasters.files.dtypes import common_dtype, data_type_name, equals_nodata, numpy_dtype, saturated
 from localcat.rasters.files.environment import read_errors
 from localcat.rasters.files.opening import open_raster
-from localcat.rasters.files.overviews import serves
+from localcat.rasters.files.overviews import AREA_RESAMPLINGS, may_hide, serves
 from localcat.rasters.files.resampling import READ_RESAMPLINGS, method_of
 from localcat.rasters.files.sources import (
     BandSource,
@@ -31,7 +31,7 @@ from localcat.rasters.files.sources import (
     markers_of,
 )
 from localcat.rasters.reading.cutline import outside_cutline
-from localcat.rasters.warping.alignment import native_window, overview_level
+from localcat.rasters.warping.alignment import fine_overviews, is_in_blocks, native_window
 from localcat.rasters.warping.longitudes import on_each_turn
 from localcat.rasters.warping.vrt import Raster
 from localcat.rasters.warping.warp import warp
@@ -51,6 +51,8 @@ __all__ = ["MAX_RESULT_BYTES", "BandSource", "native_window", "read_bands", "rea
 
 MAX_RESULT_BYTES: Final = 8 * 2**30
 """How large the array of one read may be, in bytes, unless the caller allows more."""
+
+_MANY: Final = 4  # pixels of an overview along a pixel, if those on its edge are to make little difference to a mean
 
 
 def read_bands(
@@ -225,17 +227,40 @@ def _read_file(request: Request, grid: Grid, region: Region, values: NDArray[Any
             raise BadRequestError(f"{path} has no CRS or no transform, so it cannot be read on a grid")
         turns = _turns(native, grid)
         is_copied = all(window is not None for *_, window in turns)
-        level = (
-            None
-            if is_copied or not serves(dataset, request.method, request.indexes)
-            else overview_level(dataset, native, grid)
-        )
+        level = None if is_copied else _overview_for(request, dataset, native, grid)
         if level is None:
             _read_turns(Raster(dataset, native), turns, region, request, values, mask)
             return
     with open_raster(path, overview_level=level, max_bytes=None, threads=request.threads) as overview:
         reduced = Raster(overview, Grid(native.crs, overview.transform, overview.shape), level)
         _read_turns(reduced, _turns(reduced.grid, grid), region, request, values, mask)
+
+
+def _overview_for(request: Request, dataset: DatasetReader, native: Grid, grid: Grid) -> int | None:
+    """Return the overview that is read instead of a file, None for the full resolution.
+
+    A mean of means is one where each pixel of the grid is a block of an overview's pixels. Elsewhere the pixels on its
+    edge count with all that lies below them. That makes little difference to a mean if there are many of them, but may
+    make a pixel valid that is not.
+    """
+    if not serves(dataset, request.method, request.indexes):
+        return None
+    fine = fine_overviews(dataset, native, grid)
+    if request.method not in AREA_RESAMPLINGS:
+        return fine[0][0] if fine else None
+    if fine and request.alpha is not None and fspath(request.alpha.path) != fspath(request.path):
+        with open_raster(request.alpha.path, max_bytes=None) as beside:
+            if not serves(beside, request.method, [request.alpha.index]):
+                return None
+    hides = request.alpha is not None or may_hide(dataset, [request.sources[at] for at in request.positions])
+    for level, ratio in fine:
+        if ratio >= _MANY and not hides:
+            return level
+        with open_raster(request.path, overview_level=level, max_bytes=None) as overview:
+            reduced = Grid(native.crs, overview.transform, overview.shape)
+        if all(is_in_blocks(reduced, part) for _, part in on_each_turn(reduced, grid)):
+            return level
+    return None
 
 
 def _turns(native: Grid, grid: Grid) -> list[_Turn]:

@@ -29,19 +29,45 @@ def native_window(native: Grid, grid: Grid) -> Window | None:
 
     The window may reach beyond the native grid on any side.
     """
+    height, width = grid.shape
+    corners = _native_corners(native, grid)
+    if corners is None:
+        return None
+    left, top = map(round, corners[0])
+    return Window(left, top, width, height) if _is_at(corners, left, top, width, height) else None
+
+
+def is_in_blocks(native: Grid, grid: Grid) -> bool:
+    """Return whether each pixel of a grid is a block of whole native pixels, or would be if the native grid went on."""
+    corners = _native_corners(native, grid)
+    if corners is None:
+        return False
+    (left, top), (right, bottom) = corners[0], corners[-1]
+    across, down = round((right - left) / grid.width), round((bottom - top) / grid.height)
+    sides = across * grid.width, down * grid.height
+    return across != 0 != down and _is_at(corners, round(left), round(top), *sides)
+
+
+def _native_corners(native: Grid, grid: Grid) -> list[tuple[float, float]] | None:
+    """Return the corners of a grid as positions on a native one: top and bottom left, top and bottom right.
+
+    None where these have another CRS.
+    """
     if grid.crs != native.crs:
         return None
     height, width = grid.shape
     inverse = ~native.transform
     corners = [(column, row) for column in (0, width) for row in (0, height)]
     found = [_moved(inverse, *_moved(grid.transform, *corner)) for corner in corners]
-    if not all(math.isfinite(coordinate) for point in found for coordinate in point):
-        return None
-    left, top = round(found[0][0]), round(found[0][1])
-    error = max(
-        max(abs(x - column - left), abs(y - row - top)) for (x, y), (column, row) in zip(found, corners, strict=True)
+    return found if all(math.isfinite(coordinate) for point in found for coordinate in point) else None
+
+
+def _is_at(corners: list[tuple[float, float]], left: int, top: int, width: int, height: int) -> bool:
+    expected = [(column, row) for column in (left, left + width) for row in (top, top + height)]
+    return all(
+        abs(x - column) < _ALIGNED and abs(y - row) < _ALIGNED
+        for (x, y), (column, row) in zip(corners, expected, strict=True)
     )
-    return Window(left, top, width, height) if error < _ALIGNED else None
 
 
 def _moved(transform: Affine, x: float, y: float) -> tuple[float, float]:
@@ -116,16 +142,19 @@ def _native_pixels(
         return inverse.a * xs + inverse.b * ys + inverse.c, inverse.d * xs + inverse.e * ys + inverse.f
 
 
-def overview_level(dataset: DatasetReader, native: Grid, grid: Grid) -> int | None:
-    """Return the coarsest overview that is at least as fine as a grid, None for the full resolution."""
+def fine_overviews(dataset: DatasetReader, native: Grid, grid: Grid) -> list[tuple[int, float]]:
+    """Return the overviews that are at least as fine as a grid, the coarsest first.
+
+    Each with the number of its pixels along a side of a grid's pixel, where that is smallest.
+    """
     factors = dataset.overviews(1)
     if not factors:
-        return None
+        return []
     ratio = _coarseness(native, grid)
     # GDAL derives the factors from the widths alone, so those of very narrow overviews say nothing.
     known = enumerate(factors)
-    fine = [level for level, factor in known if 1 < factor <= ratio and factor * _NARROW <= native.width]
-    return fine[-1] if fine else None
+    fine = [(level, factor) for level, factor in known if 1 < factor <= ratio and factor * _NARROW <= native.width]
+    return [(level, ratio / factor) for level, factor in reversed(fine)]
 
 
 def _coarseness(native: Grid, grid: Grid) -> float:
