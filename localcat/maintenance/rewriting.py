@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from localcat.errors import ClientError, CommitUnknownError, RasterError
-from localcat.maintenance.files import FileRow, misleads, rows_of
+from localcat.errors import ClientError, CommitUnknownError, CorruptImageError, RasterError
+from localcat.maintenance.files import FileRow, misleads, rows_of, sha256_of
 from localcat.maintenance.report import MovedFile, OptimizeReport
 from localcat.progress import shown
 from localcat.rasters.files.describe import RasterDescription, describe
@@ -52,6 +52,8 @@ def rewrite_masks(catalog: CatalogFile, report: OptimizeReport, *, progress: boo
 
 def _rewritten(catalog: CatalogFile, row: FileRow, path: Path, found: RasterDescription) -> str | None:
     """Write a file again and return its new path in the data folder; None if its image has another one meanwhile."""
+    if row.sha256 is not None and sha256_of(path) != row.sha256:  # its pixels are not those that were uploaded
+        raise CorruptImageError(f"'{path}' has another content than was uploaded; restore it from a backup")
     folder, (height, width) = catalog.data_folder, found.shape
     folder.require_space(found.count * height * width * numpy_dtype(found.data_type).itemsize)
     layers = {band.position + 1: band.layer for band in row.bands}

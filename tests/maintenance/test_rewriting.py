@@ -69,6 +69,23 @@ def test_a_damaged_file_is_left_and_named(kept: Catalog) -> None:
     assert path.exists()
 
 
+def test_a_file_with_other_pixels_than_were_uploaded_stays_one_that_verify_names(kept: Catalog) -> None:
+    """Written again, it would get a sha256 of its own, and nothing would tell any more that its pixels changed."""
+    image = upload_as_before(kept)
+    path = kept.path_of(image.files[0])
+    with rasterio.open(path, "r+") as file:
+        file.write(file.read(1) + 1, 1)
+    content = path.read_bytes()
+    raw(kept, f"UPDATE image_file SET size_bytes = {len(content)}")
+    report = kept.optimize(rewrite_masks=True, progress=False)
+    assert report.rewritten == []
+    assert [(file.image_id, file.problem) for file in report.left] == [
+        (image.id, f"'{path}' has another content than was uploaded; restore it from a backup")
+    ]
+    assert path.read_bytes() == content
+    assert len(kept.verify("full", progress=False).of_kind("wrong content")) == 1
+
+
 def test_what_was_before_has_its_pixels_from_the_file_that_was_written_again(kept: Catalog) -> None:
     image = upload_as_before(kept)
     pixels, moment = image.ndarray("b alpha"), past_moment()
