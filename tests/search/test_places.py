@@ -192,6 +192,7 @@ def test_the_text_of_conditions():
         ("S_EQUALS(geometry, POINT(1 2.5))", p.geometry.equals(POINT)),
         ("S_DWITHIN(geometry, POINT(1 2.5), 500)", p.geometry.within_distance(POINT, 500)),
         ("S_DWITHIN(POINT(1 2.5), geometry, 0.5, 'kilometers')", p.geometry.within_distance(POINT, 500)),
+        ("S_DWITHIN(geometry, POINT(1 2.5), 0.5, 'Kilometres')", p.geometry.within_distance(POINT, 500)),
         ("S_INTERSECTS(POINT(0 0), BBOX(0, 0, 1, 1))", Expression.from_cql2("TRUE")),
         (
             'NOT S_DISJOINT(POLYGON((0 0, 1 0, 1 1, 0 0)), "geometry")',
