@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias, Unpack, overload
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias, TypeVar, Unpack, overload
 
 from localcat.client import default_catalog
 from localcat.collection import BandCollection, Collection, ImageCollection, ProductCollection
@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from localcat.models.attributes.given import Moment
     from localcat.models.backend import Backend
     from localcat.models.requests import MosaicOptions as Mosaics
-    from localcat.models.requests import PixelOptions
+    from localcat.models.requests import PixelOptions, Scaling
+    from localcat.models.requests import SceneOptions as More
     from localcat.models.requests import StackOptions as Stacks
 
     MaskedArray = numpy.ma.MaskedArray[Any, Any]
@@ -41,6 +42,10 @@ if TYPE_CHECKING:
     Predicates: TypeAlias = Predicate | Sequence[Predicate] | None
     On: TypeAlias = Literal[True]
     Off: TypeAlias = Literal[False]
+    Products: TypeAlias = str | Product | Sequence[str | Product] | None
+    When: TypeAlias = Moment | None
+
+_C = TypeVar("_C", bound=GeoContext)
 
 __all__ = [
     "AOI",
@@ -189,7 +194,7 @@ class Scene:
         raster_info: bool = False,
         resampler: str = "near",
         processing_level: str | None = None,
-        scaling: Any = None,
+        scaling: Scaling = None,
         data_type: str | None = None,
         progress: bool | None = None,
     ) -> Any: ...
@@ -203,7 +208,7 @@ class Scene:
         raster_info: bool = False,
         resampler: str = "near",
         processing_level: str | None = None,
-        scaling: Any = None,
+        scaling: Scaling = None,
         data_type: str | None = None,
         progress: bool | None = None,
     ) -> Any:
@@ -237,7 +242,7 @@ class Scene:
         self,
         bands: str | Sequence[str],
         processing_level: str | None = None,
-        scaling: Any = None,
+        scaling: Scaling = None,
         data_type: str | None = None,
     ) -> tuple[list[Any] | None, str]:
         """Return how `ndarray` would scale bands; see `Image.scaling_parameters`."""
@@ -364,12 +369,7 @@ class SceneCollection(Collection[Scene]):
         return self.images.stack(bands, _required(ctx), flatten=by_image, mask_nodata=mask_nodata, **options)
 
     def download(
-        self,
-        bands: str | Sequence[str],
-        ctx: GeoContext,
-        dest: Any = None,
-        format: str = "tif",
-        **options: Any,
+        self, bands: Names, ctx: GeoContext, dest: Any = None, format: str = "tif", **options: Any
     ) -> list[str]:
         """Write every scene to a file; the arguments are those of `ImageCollection.download`."""
         return self.images.download(bands, _required(ctx), dest=dest, format=format, **options)
@@ -393,11 +393,19 @@ class SceneCollection(Collection[Scene]):
         return self.images._lines()
 
 
+@overload
+def search(
+    aoi: _C, products: Products = None, start_datetime: When = None, end_datetime: When = None, **more: Unpack[More]
+) -> tuple[SceneCollection, _C]: ...
+@overload
+def search(
+    aoi: Area, products: Products = None, start_datetime: When = None, end_datetime: When = None, **more: Unpack[More]
+) -> tuple[SceneCollection, AOI]: ...
 def search(
     aoi: Area,
-    products: str | Product | Sequence[str | Product] | None = None,
-    start_datetime: Moment | None = None,
-    end_datetime: Moment | None = None,
+    products: Products = None,
+    start_datetime: When = None,
+    end_datetime: When = None,
     cloud_fraction: float | None = None,
     storage_state: str | None = None,
     limit: int | None = 100,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from localcat.earth.forms import Area
     from localcat.models.pictures import Picture
     from localcat.models.points import PointSeries, PointStack
-    from localcat.models.requests import MosaicOptions, StackOptions
+    from localcat.models.requests import MosaicOptions, Scaling, StackOptions
 
     MaskedArray = numpy.ma.MaskedArray[Any, Any]
 
@@ -91,7 +91,7 @@ class ImageCollection(LocatedImages):
         bands_axis: int = 0,
         resampler: str = ResampleAlgorithm.NEAR,
         processing_level: str | None = None,
-        scaling: Any = None,
+        scaling: Scaling = None,
         data_type: str | None = None,
         progress: bool | None = None,
         raster_info: bool = False,
@@ -111,7 +111,7 @@ class ImageCollection(LocatedImages):
         bands_axis: int = 0,
         resampler: str = ResampleAlgorithm.NEAR,
         processing_level: str | None = None,
-        scaling: Any = None,
+        scaling: Scaling = None,
         data_type: str | None = None,
         progress: bool | None = None,
         raster_info: bool = False,
@@ -226,7 +226,7 @@ class ImageCollection(LocatedImages):
         raster_info: bool = False,
         resampler: str = ResampleAlgorithm.NEAR,
         processing_level: str | None = None,
-        scaling: Any = None,
+        scaling: Scaling = None,
         data_type: str | None = None,
         progress: bool | None = None,
         max_workers: int | None = None,
@@ -248,7 +248,7 @@ class ImageCollection(LocatedImages):
         raster_info: bool = False,
         resampler: str = ResampleAlgorithm.NEAR,
         processing_level: str | None = None,
-        scaling: Any = None,
+        scaling: Scaling = None,
         data_type: str | None = None,
         progress: bool | None = None,
         max_workers: int | None = None,
@@ -317,7 +317,7 @@ class ImageCollection(LocatedImages):
         bands: str | Sequence[str] | None = None,
         *,
         mask_alpha: bool | str | None = None,
-        scaling: Any = None,
+        scaling: Scaling = None,
         data_type: str | None = None,
         progress: bool | None = None,
         max_workers: int | None = None,
@@ -367,7 +367,7 @@ class ImageCollection(LocatedImages):
         bands: str | Sequence[str] | None = None,
         *,
         mask_alpha: bool | str | None = None,
-        scaling: Any = None,
+        scaling: Scaling = None,
         data_type: str | None = None,
         progress: bool | None = None,
         max_workers: int | None = None,
@@ -408,7 +408,7 @@ class ImageCollection(LocatedImages):
         self,
         bands: str | Sequence[str],
         processing_level: str | None = None,
-        scaling: Any = None,
+        scaling: Scaling = None,
         data_type: str | None = None,
     ) -> tuple[list[Any] | None, str]:
         """Return the scale of each band, and the data type, that `mosaic` and `stack` would use.
@@ -439,7 +439,7 @@ class ImageCollection(LocatedImages):
         format: str = DownloadFileFormat.TIF,
         resampler: str = ResampleAlgorithm.NEAR,
         processing_level: str | None = None,
-        scaling: Any = None,
+        scaling: Scaling = None,
         data_type: str | None = None,
         nodata: float | None = None,
         progress: bool | None = None,
@@ -498,7 +498,7 @@ class ImageCollection(LocatedImages):
         format: str = DownloadFileFormat.TIF,
         resampler: str = ResampleAlgorithm.NEAR,
         processing_level: str | None = None,
-        scaling: Any = None,
+        scaling: Scaling = None,
         data_type: str | None = None,
         mask_alpha: bool | str | None = None,
         nodata: float | None = None,
@@ -540,7 +540,7 @@ class ImageCollection(LocatedImages):
         mask_alpha: bool | str | None = None,
         resampler: str = ResampleAlgorithm.NEAR,
         processing_level: str | None = None,
-        scaling: Any = None,
+        scaling: Scaling = None,
         data_type: str | None = None,
         fill_value: float | str | None = None,
         chunks: Any = None,

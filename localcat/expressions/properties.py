@@ -121,17 +121,13 @@ class Expression:
     def __hash__(self) -> int:
         return hash(self.node)
 
-    def __and__(self, other: object) -> Expression:
-        if isinstance(other, Property):
-            raise TypeError(_BARE_PROPERTY.format(other))
-        if not isinstance(other, Expression):
+    def __and__(self, other: Expression) -> Expression:
+        if not _is_condition(other):
             return NotImplemented
         return self._of(all_of(self.node, other.node), self._depth_beside(other, And))
 
-    def __or__(self, other: object) -> Expression:
-        if isinstance(other, Property):
-            raise TypeError(_BARE_PROPERTY.format(other))
-        if not isinstance(other, Expression):
+    def __or__(self, other: Expression) -> Expression:
+        if not _is_condition(other):
             return NotImplemented
         return self._of(one_of(self.node, other.node), self._depth_beside(other, Or))
 
@@ -527,6 +523,13 @@ class Properties:
 
     def __repr__(self) -> str:
         return f"Properties({', '.join(map(repr, self.__names))})"
+
+
+def _is_condition(given: object) -> bool:
+    """Return whether a value can be joined with a condition; a property alone raises an error that says how."""
+    if isinstance(given, Property):
+        raise TypeError(_BARE_PROPERTY.format(given))
+    return isinstance(given, Expression)
 
 
 @functools.lru_cache(maxsize=256)

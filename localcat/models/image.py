@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from localcat.models.backend import Backend
     from localcat.models.pictures import Picture
     from localcat.models.points import PointValues
-    from localcat.models.requests import PixelOptions, ReadOptions
+    from localcat.models.requests import PixelOptions, ReadOptions, Scaling
     from localcat.models.signatures import ImageAttributes, ImageValues
     from localcat.models.upload import ImageUpload
     from localcat.search import ImageSearch, Search
@@ -340,7 +340,7 @@ class Image(ImageRecord):
         raster_info: bool = False,
         resampler: str = ResampleAlgorithm.NEAR,
         processing_level: str | None = None,
-        scaling: Any = None,
+        scaling: Scaling = None,
         data_type: str | None = None,
         progress: bool | None = None,
     ) -> Any: ...
@@ -357,7 +357,7 @@ class Image(ImageRecord):
         raster_info: bool = False,
         resampler: str = ResampleAlgorithm.NEAR,
         processing_level: str | None = None,
-        scaling: Any = None,
+        scaling: Scaling = None,
         data_type: str | None = None,
         progress: bool | None = None,
     ) -> Any:
@@ -426,7 +426,7 @@ class Image(ImageRecord):
         self,
         bands: str | Sequence[str],
         processing_level: str | None = None,
-        scaling: Any = None,
+        scaling: Scaling = None,
         data_type: str | None = None,
     ) -> tuple[list[Any] | None, str]:
         """Return the scale of each band, and the data type, that `ndarray` would use.
@@ -464,7 +464,7 @@ class Image(ImageRecord):
         format: str = DownloadFileFormat.TIF,
         resampler: str = ResampleAlgorithm.NEAR,
         processing_level: str | None = None,
-        scaling: Any = None,
+        scaling: Scaling = None,
         data_type: str | None = None,
         nodata: float | None = None,
         progress: bool | None = None,
@@ -574,7 +574,7 @@ class Image(ImageRecord):
         bands: str | Sequence[str] | None = None,
         *,
         mask_alpha: bool | str | None = None,
-        scaling: Any = None,
+        scaling: Scaling = None,
         data_type: str | None = None,
     ) -> PointValues:
         """Return the values of the pixel at a place; one block of each file is read.

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Real
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
 
 from localcat.disk.paths import text_of
 from localcat.errors import AttributeValidationError, BadRequestError
@@ -22,7 +22,14 @@ from localcat.rasters.writing.options import (
 )
 
 if TYPE_CHECKING:
+    import numpy
     from numpy.typing import NDArray
+
+    from localcat.expressions.properties import Expression
+    from localcat.models.backend import Backend
+
+    Scale: TypeAlias = str | Sequence[float | str | numpy.number[Any]] | None
+    Scaling: TypeAlias = str | Sequence[Scale] | Mapping[str, Scale] | None
 
 
 @dataclass(slots=True)
@@ -119,7 +126,7 @@ class PixelOptions(TypedDict, total=False):
     bands_axis: int
     resampler: str
     processing_level: str | None
-    scaling: Any
+    scaling: Scaling
     data_type: str | None
     progress: bool | None
 
@@ -146,6 +153,20 @@ class StackOptions(MosaicOptions, total=False):
     max_workers: int | None
 
 
+class SceneOptions(TypedDict, total=False):
+    """What `localcat.scenes.search` takes by name, after the place, the products and the two moments."""
+
+    cloud_fraction: float | None
+    storage_state: str | None
+    limit: int | None
+    sort_field: str | None
+    sort_order: str
+    date_field: str
+    query: Expression | Sequence[Expression] | None
+    catalog: Backend | None
+    client: Backend | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadRequest:
     """Which pixels are wanted, and in what form; `Image.ndarray` and `ImageCollection.stack` explain each."""
@@ -161,7 +182,7 @@ class ReadRequest:
     raster_info: bool = False
     resampler: str = "near"
     processing_level: str | None = None
-    scaling: Any = None
+    scaling: Scaling = None
     data_type: str | None = None
     progress: bool | None = None
     on_error: str = "raise"

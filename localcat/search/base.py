@@ -6,7 +6,7 @@ import operator
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
 from localcat.collection import BandCollection, Collection, ImageCollection, ProductCollection
 from localcat.errors import BadRequestError
@@ -285,7 +285,13 @@ class Search(Tabular, Generic[T]):
             unread = Unread(catalog.database, kind.table, kind._columns(), some, known)
             yield from kind._from_rows(catalog, some, known, unread)
 
-    def collect(self) -> Collection[T]:
+    @overload
+    def collect(self: Search[Product]) -> ProductCollection: ...
+    @overload
+    def collect(self: Search[Band]) -> BandCollection: ...
+    @overload
+    def collect(self) -> Collection[T]: ...
+    def collect(self) -> Collection[Any]:
         """Return the objects found, in memory: a ProductCollection, a BandCollection, an ImageCollection."""
         made = self._collection()
         collection: Collection[T] = made(self)

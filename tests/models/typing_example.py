@@ -10,9 +10,9 @@ from shapely.geometry.base import BaseGeometry
 
 from localcat import (
     Band,
+    BandCollection,
     BandType,
     Catalog,
-    Collection,
     DataType,
     DeletionTaskStatus,
     DocumentState,
@@ -123,7 +123,7 @@ def of_collections(product: Product) -> None:
     assert_type(images.filter(lambda image: image.acquired is not None), ImageCollection)
     assert_type(images.filter_coverage((0, 0, 1, 1), 0.5), ImageCollection)
     assert_type([names_of(group) for _, group in images.groupby("acquired.year")], list[list[str | None]])
-    assert_type(product.bands().collect(), Collection[Band])
+    assert_type(product.bands().collect(), BandCollection)
     assert_type(images.geocontext, GeoContext | None)
 
 

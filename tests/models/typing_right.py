@@ -183,6 +183,10 @@ def pixels(image: Image) -> None:
     scene = Scene(image)
     print_nothing(scene.ndarray("red", scene.default_ctx()).mask, scene.properties.date.year, scene.properties.key)
     assert_type(image.scaling_parameters("red")[1], str)
+    scaling = [(0, numpy.percentile(array.compressed(), 98)), ("2%", "98%", 0, 255), None, "display", [0, 4000]]
+    for scale in scaling:
+        print_nothing(image.ndarray("red", scaling=[scale]), image.ndarray("red", scaling={"default_": scale}))
+    print_nothing(image.ndarray("red", scaling="auto"), found.mosaic("red", scaling=image.scaling_parameters("red")[0]))
     assert_type(image.point(-74.95, 36.1, "red").values, tuple[float | None, ...])
 
 
@@ -193,6 +197,9 @@ def searches(catalog: Catalog, product: Product) -> None:
     found = product.images().filter(p.extra_properties["nested"]["a"].isnotnull | (p.acquired > date(2020, 1, 1)))
     assert_type(found.intersects(XYZTile(1, 1, 2)).collect(), ImageCollection)
     assert_type(ProductCollection(catalog.products, item_type=Product)[0], Product)
+    assert_type(Product.search(client=catalog).collect(), ProductCollection)
+    assert_type(product.bands().filter(p.name == "red").collect(), BandCollection)
+    assert_type(SpectralBand.search(client=catalog).collect()[0], SpectralBand)
     print_nothing(BandCollection(product.bands()).each.name.combine(set))
     assert_type(Product.delete("unknown", catalog=catalog), bool)
     print_nothing(AOI().assign(crs="unchanged", resolution=60).raster_params, DLTile.from_latlon(0, 0, 10, 8, 0).key)
@@ -211,6 +218,8 @@ def places_and_moments(catalog: Catalog, image: Image) -> None:
     catalog.add_images(record for record in ({"name": "n", "product_id": image.product_id},))
     scenes, context = search(image.geometry, start_datetime=date(1990, 1, 1), catalog=catalog)
     assert_type(scenes, SceneCollection)
+    assert_type(context.assign(resolution=120), AOI)
+    assert_type(search(DLTile.from_latlon(0, 0, 10, 8, 0), [], catalog=catalog)[1], DLTile)
     print_nothing(scenes.mosaic("red", grid).mask.shape, scenes.mosaic("red", grid, raster_info=True)[1]["size"])
     print_nothing(scenes.stack("red", context)[0].fill_value, scenes.stack("red", grid, raster_info=True)[1][0]["size"])
     print_nothing(

@@ -139,6 +139,11 @@ def pixels(image: Image, images: ImageCollection) -> None:
     image.ndarray(5)  # wrong
     image.ndarray("red", resolution="60m")  # wrong
     image.ndarray("red", bands_axis="first")  # wrong
+    image.ndarray("red", scaling=5)  # wrong
+    image.ndarray("red", scaling=[5])  # wrong
+    image.ndarray("red", scaling={"red": 5})  # wrong
+    images.mosaic("red", scaling=(0, 4000))  # wrong
+    images.stack("red", scaling=[(0, None)])  # wrong
     images.mosaic("red", on_eror="skip")  # wrong
     images.stack("red", max_workers="all")  # wrong
     images.stack(["red", 5])  # wrong
@@ -152,6 +157,8 @@ def pixels(image: Image, images: ImageCollection) -> None:
 
 def others(product: Product, catalog: Catalog, image: Image) -> None:
     found: Image = Image.get("a:b")  # wrong
+    bands: ProductCollection = product.bands().collect()  # wrong
+    print(bands, ImageCollection(Product.search().collect()))  # wrong
     images: list[Product] = Image.get_many(["a:b"])  # wrong
     Product.get(5)  # wrong
     Product.delete(5)  # wrong
@@ -174,6 +181,8 @@ def others(product: Product, catalog: Catalog, image: Image) -> None:
     print(Scene(image).ndarray("red", AOI(), raster_info=True).mask)  # wrong
     AOI(resolution="60m")  # wrong
     AOI().assign(resolutoin=60)  # wrong
+    (p.cloud_fraction < 0.2) & 5  # wrong
+    (p.cloud_fraction < 0.2) | "acquired"  # wrong
     print(found, images, moment, p.cloud_fraction.acquierd < 5)  # wrong
 
 
@@ -217,9 +226,11 @@ def places_and_moments(
     AOI(geometry="POINT (1 2)")  # wrong
     images.mosaic("red", "EPSG:32618")  # wrong
     search("POINT (1 2)")  # wrong
+    print(search(image.geometry)[1].tilesize)  # wrong
+    tile: DLTile = search(ctx)[1]  # wrong
     image.upload_ndarray("x")  # wrong
     Expression.from_cql2(5)  # wrong
     catalog.transaction(5)  # wrong
     print(scenes.mosaic("red", ctx).msak)  # wrong
     number: int = scenes.stack("red", ctx)  # wrong
-    print(scenes.stack("red", ctx, raster_info=True)[1]["size"], number)  # wrong
+    print(scenes.stack("red", ctx, raster_info=True)[1]["size"], number, tile)  # wrong
