@@ -6,7 +6,7 @@ import os
 import re
 import sys
 import unicodedata
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 from localcat.disk.system import IS_WINDOWS, same_file
@@ -15,6 +15,8 @@ from localcat.errors import BadRequestError
 _IGNORES_CASE: Final = sys.platform in ("win32", "darwin")
 LONGEST_PATH: Final = 259  # characters of a path on Windows, as it is set up
 LONGEST_NAME: Final = 220  # bytes; file systems allow 255, and journals and backups have longer names
+CUT_SUFFIX: Final = ".cut.tif"
+"""How the name of a file ends that holds a part of another one, in whichever catalog it comes to be."""
 _LONGEST_SIDECAR = len(".schema-99.backup.tmp")
 _LONGEST_SLUG = 60  # characters
 _SHORTEST_SLUG = 8
@@ -37,6 +39,11 @@ def unreserved(name: str) -> str:
     """Return a file name that is no device of Windows: "aux_.tif" for "aux.tif"."""
     first, dot, rest = name.partition(".")
     return f"{first}_{dot}{rest}" if _RESERVED.fullmatch(first) else name
+
+
+def suffix_of(href: str) -> str:
+    """Return how a copy of a file of a data folder is to end: as that file, also with what says that it was cut."""
+    return CUT_SUFFIX if href.endswith(CUT_SUFFIX) else PurePosixPath(href).suffix
 
 
 def slug_length(folder: Path, others: int, parts: int) -> int:

@@ -14,6 +14,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
+from localcat.disk.names import CUT_SUFFIX
 from localcat.disk.paths import is_local
 from localcat.errors import BadRequestError, ClientError, CorruptCatalogError
 from localcat.models.attributes.scalars import Stored, Text
@@ -279,6 +280,24 @@ def has_own_files(kind: type[CatalogObjectBase], row: rows.Row) -> bool:
     """Return whether a row is of an image with a file in its catalog's data folder."""
     found = _parsed(row[Image._positions()[rows.FILES]]) if kind is Image else None
     return isinstance(found, list) and any(file.get("owned") for file in found)
+
+
+def has_cut_files(row: rows.Row) -> bool:
+    """Return whether a row is of an image whose files hold parts of those that it had elsewhere."""
+    return any(file.get("owned") and str(file["href"]).endswith(CUT_SUFFIX) for file in _files_here(row))
+
+
+def has_whole_files(row: rows.Row, *, own: bool) -> bool:
+    """Return whether a row is of an image with all of its pixels on this machine; in its data folder if `own`."""
+    files = _files_here(row)
+    return bool(files) and not has_cut_files(row) and (not own or all(file.get("owned") for file in files))
+
+
+def _files_here(row: rows.Row) -> list[Any]:
+    positions = Image._positions()
+    found = _parsed(row[positions[rows.FILES]])
+    is_here = row[positions["storage_state"]] == StorageState.AVAILABLE and isinstance(found, list)
+    return found if is_here else []
 
 
 def is_cut(catalog: CatalogFile) -> bool:

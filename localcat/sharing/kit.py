@@ -10,11 +10,12 @@ import json
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from localcat.disk.archive import Location, size_of
 from localcat.disk.data_folder import DataFolder
+from localcat.disk.names import CUT_SUFFIX, suffix_of
 from localcat.disk.ownership import Marker, data_path
 from localcat.disk.paths import is_local
 from localcat.earth.geometry import area_km2
@@ -156,14 +157,14 @@ class Kit:
         with self.file.database.write() as transaction:
             connection = transaction.connection
             for values, _ in self._rows_of(Product, [product_id]):
-                values["default_display_bands"] = self._still_shown(values["default_display_bands"])
+                _change(values, {"default_display_bands": self._still_shown(values["default_display_bands"])})
                 self._products[product_id] = self._inserted(connection, "product", values)
             for values, _ in self._rows_of(Band, [str(band.id) for band in bands]):
                 values["product_id"] = self._products[product_id]
                 if self._wish.changes_files:
                     file, position = layout.places[str(values["name"])]
-                    values |= {"file_index": file, "band_index": position, "jpx_layer_index": None}
-                    values["resolution"] = self._coarser(values["resolution"])
+                    places = {"file_index": file, "band_index": position, "jpx_layer_index": None}
+                    _change(values, {**places, "resolution": self._coarser(values["resolution"])})
                 self._inserted(connection, "band", values)
             rows.refresh_resolutions(connection, self._products[product_id])
 
@@ -298,7 +299,7 @@ class Kit:
     def _copied(self, chosen: Chosen, file: File) -> File:
         """Copy a file whole; return it as it is named here."""
         source = self._source.file.location_of(file)
-        href = self._href(chosen, PurePosixPath(str(file.href)).suffix if file.owned else source.suffix)
+        href = self._href(chosen, suffix_of(str(file.href)) if file.owned else source.suffix)
         if not source.is_file():
             raise _damaged(chosen.image, source, "is missing")
         size, sha256 = copy_checked(source, self._folder, href)
@@ -312,7 +313,7 @@ class Kit:
         """Write the parts of an image's files; return these, and the attributes that change with them."""
         files, bits, filled = [], [], []
         for cut in cuts:
-            href = self._href(chosen, ".tif")
+            href = self._href(chosen, CUT_SUFFIX)
             path = self._folder.resolve(href)
             path.parent.mkdir(parents=True, exist_ok=True)
             digest = cut_raster(
@@ -344,6 +345,15 @@ class Kit:
 
     def _href(self, chosen: Chosen, suffix: str) -> str:
         return self._folder.new_href(chosen.product_id, str(chosen.image.name), suffix)
+
+
+def _change(values: dict[str, Stored], changes: Mapping[str, Stored]) -> None:
+    """Change what a product or a band of cut files cannot keep, as a change from before the last one.
+
+    So the original counts where both come together in a third catalog, and nobody changed either since.
+    """
+    if any(values[name] != value for name, value in changes.items()):
+        values |= {**changes, "modified": int(values["modified"] or 0) - 1}
 
 
 def _bytes_of(connection: sqlite3.Connection) -> int:

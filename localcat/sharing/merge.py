@@ -10,9 +10,9 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
+from localcat.disk.names import suffix_of
 from localcat.disk.paths import in_place_href, is_local
 from localcat.errors import BadRequestError, printable
 from localcat.models.band import Band
@@ -28,7 +28,9 @@ from localcat.sharing.comparing import (
     chunks,
     counted,
     graves_of,
+    has_cut_files,
     has_own_files,
+    has_whole_files,
     is_cut,
     is_in_place,
     knowledge_of,
@@ -213,12 +215,20 @@ class _Planning:
                 created = int(there[kind._positions()["created"]] or 0)
                 self.plan.settled.append(Settled(kind, ours, theirs.stamp, created, theirs.modified))
             return
-        is_decided = verdict.is_conflict and self.policy != "newer"
+        whole = _whose_are_whole(here, there) if kind is Image and is_one and not self._is_cut else None
+        if whole is not None and CUT["image"].issuperset(names):
+            verdict = Verdict(whole)  # nobody changed what a bundle cut
         if verdict.is_conflict:
             self.report.conflicts.append(MergeConflict(kind.table, uid, verdict.taken))
+        if whole not in (None, verdict.taken):  # the whole pixels, and else what the other side has: a new change
+            _count(self.report.replaced, kind)
+            left = CUT["image"] if whole == "ours" else frozenset(kind._columns()) - CUT["image"]
+            self._take(kind, theirs, there, ours, here, is_decided=True, left=left)
+            return
+        is_decided = verdict.is_conflict and self.policy != "newer"
         if verdict.taken == "theirs":
             _count(self.report.replaced, kind)
-            self._take(kind, theirs, there, ours, here, is_decided=is_decided)
+            self._take(kind, theirs, there, ours, here, is_decided=is_decided, left=self._left(kind))
         else:
             _count(self.report.kept, kind)
             if is_decided and theirs.stamp is not None:
@@ -237,9 +247,9 @@ class _Planning:
         here: rows.Row | None = None,
         *,
         is_decided: bool = False,
+        left: frozenset[str] = frozenset(),
     ) -> None:
         values, files = values_of(self.other, kind, theirs.uid, there)
-        left = frozenset() if ours is None else self._left(kind)
         if rows.FILES in left:
             files = []
         before = [] if ours is None or here is None else values_of(self.catalog, kind, ours.uid, here)[1]
@@ -280,8 +290,8 @@ class _Planning:
                 if kept is not None:
                     href = kept.href
                 else:
-                    suffix = PurePosixPath(str(href)).suffix
-                    href = self.catalog.data_folder.new_href(str(values["product_id"]), str(values["name"]), suffix)
+                    product_id, name = str(values["product_id"]), str(values["name"])
+                    href = self.catalog.data_folder.new_href(product_id, name, suffix_of(str(href)))
                     copies.append((href, file))
             elif is_in_place(values["storage_state"], file):
                 href = in_place.get((file.size_bytes, file.hash)) or in_place_href(
@@ -403,6 +413,13 @@ class _Planning:
                     _count(self.report.left_out, kind, -1)
                     _count(self.report.added, kind)
                     self._take(kind, pair.theirs, row, is_decided=True)
+
+
+def _whose_are_whole(here: rows.Row, there: rows.Row) -> Whose | None:
+    """Return who has the pixels of an image of which the other side has a part, which a bundle cut; else None."""
+    if has_cut_files(there) and has_whole_files(here, own=False):
+        return "ours"
+    return "theirs" if has_cut_files(here) and has_whole_files(there, own=True) else None
 
 
 def _buried(grave: Grave | None) -> State | None:
