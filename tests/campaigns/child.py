@@ -8,8 +8,10 @@ The children report by ``writev`` alone, a call that nothing else here makes: fa
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
+import pkgutil
 import resource
 import signal
 import sqlite3
@@ -18,16 +20,10 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import rasterio  # these are imported once, before the forks
 import rasterio.warp  # noqa: F401
-import shapely  # noqa: F401
 import tqdm  # noqa: F401
 
-import localcat.maintenance.recover
-import localcat.reading
-import localcat.sharing.bundle
-import localcat.writing.bulk.add_images
-import localcat.writing.run  # noqa: F401
+import localcat
 from localcat import Catalog, CatalogLockedError, CommitUnknownError
 from localcat.disk.steps import EVENT
 from tests.campaigns.scenarios import GOING_ON, SCENARIOS, open_catalog
@@ -166,6 +162,9 @@ def _collected(path: Path) -> str:
 
 def serve() -> None:
     """Answer requests until there are no more."""
+    for module in pkgutil.walk_packages(localcat.__path__, "localcat."):  # before the forks: a fault in it is Python's
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
     for line in sys.stdin:
         request = Request(**json.loads(line))
         child = os.fork()

@@ -31,11 +31,12 @@ def fails_when_broken(call: Call) -> bool:
     return fails_when_full(call) or call.name in READS | {"unlink", "openat"}
 
 
-def classes_for(error: str, call: Call) -> set[str]:
+def classes_for(error: str, call: Call, *, lasting: bool) -> set[str]:
     """Return the errors in which a fault may end."""
-    if "/source/" in call.text:  # GDAL reads it, and does not tell either
+    if ".tif" in call.text and call.name in {"read", "openat"} and not lasting:  # GDAL does not tell either, once
         return {*CLASSES[error], "CorruptImageError"}
-    if ".gpkg" in call.text and call.name in READS:  # SQLite cannot tell a disk that does not read from a damaged file
+    is_catalog = any(part in call.text for part in (".gpkg", "/.localcat-"))  # also one that is being made
+    if is_catalog and call.name in READS:  # SQLite cannot tell a disk that does not read from a damaged file
         return {*CLASSES[error], "CorruptCatalogError", *(["UnsupportedCatalogError"] if "/.kit." in call.text else [])}
     if NAME in call.text and call.name == "openat" and "O_CREAT" not in call.text:  # it tries again, to read only
         return {*CLASSES[error], "ReadOnlyCatalogError"}
@@ -79,7 +80,7 @@ def campaign(workshop: Workshop, tally: Tally, scenario: str, error: str) -> Non
             told.update(line.split()[0] for line in outcome.errors)
             seen = checker.look(workshop.catalog)  # what a commit of unknown outcome replaced waits in the trash
             is_clean = seen.garbage <= before | seen.trash
-            found = judged(workshop, scenario, outcome, classes_for(error, point))
+            found = judged(workshop, scenario, outcome, classes_for(error, point, lasting=lasting))
             if not lasting and point.name in WRITES | SYNCS and not is_clean:
                 litter += 1
                 found.append("files were left")

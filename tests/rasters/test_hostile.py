@@ -15,6 +15,7 @@ import numpy
 import pytest
 import rasterio
 from rasterio.env import get_gdal_config
+from rasterio.errors import RasterioError
 
 from localcat.errors import CorruptImageError, ImageDeletedError, LocalcatError, TooLargeError, UnsafePathError
 from localcat.rasters.files.describe import describe
@@ -189,6 +190,20 @@ def test_mutilated_files_raise_only_our_errors(cog, tmp_path):
                 messages.append(str(error))
     assert len(messages) > 60
     assert [message for message in messages if "bad.tif" not in message] == []
+
+
+def test_a_file_that_is_gone_while_gdal_reads_it_is_not_called_damaged(tmp_path):
+    """As where the disk fails: GDAL's error is the same as for a damaged file."""
+    path = tmp_path / "x.tif"
+    write_cog(numpy.ones((1, 64, 64), "uint8"), path, grid=make_grid((64, 64)))
+    path.write_bytes(path.read_bytes()[:-30])
+    with open_raster(path) as dataset, pytest.raises(RasterioError):
+        dataset.read()
+    with pytest.raises(CorruptImageError, match=r"x\.tif .*restore it"), open_raster(path) as dataset:
+        dataset.read()
+    with pytest.raises(ImageDeletedError, match=r"x\.tif is not there"), open_raster(path) as dataset:
+        path.unlink()
+        dataset.read()
 
 
 def test_errors_of_the_system_become_ours(tmp_path):

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy
-from rasterio.errors import NotGeoreferencedWarning
+from rasterio._err import CPLE_BaseError
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
 
 from localcat.disk.archive import Location, Member
@@ -35,6 +36,7 @@ _SIGNATURES: Final = (
     (b"\x00\x00\x00\x0cjP  \r\n\x87\n", "JP2OpenJPEG"),
     (b"\xff\x4f\xff\x51", "JP2OpenJPEG"),
 )
+_HEAD_BYTES: Final = 2**16
 _quiet = threading.Lock()
 
 
@@ -80,7 +82,7 @@ def open_raster(
         name = plain.gdal_name if isinstance(plain, Member) else str(plain)
         driver, is_georeferenced = _signature(plain)
         options: dict[str, Any] = {} if overview_level is None else {"overview_level": overview_level}
-        with raster_environment(threads=threads):
+        with _disk_asked(plain), raster_environment(threads=threads):
             with nullcontext() if is_georeferenced else quiet_georeferencing():
                 try:
                     # What rasterio.open does with a path, without the environment of its own that it would add.
@@ -95,6 +97,17 @@ def open_raster(
                     if dataset.crs is not None:
                         without_files(dataset.crs)
                 yield dataset
+
+
+@contextmanager
+def _disk_asked(path: Location) -> Iterator[None]:
+    """Let the system say what is wrong: GDAL takes a disk that cannot be read for a damaged file."""
+    try:
+        yield
+    except (RasterioError, CPLE_BaseError):
+        with path.open("rb") as file:
+            file.read(_HEAD_BYTES)
+        raise
 
 
 def plain_location(path: str | PathLike[str]) -> Location:
