@@ -261,10 +261,10 @@ class Locks:
     def _are_current(self, most: int = len(LOCK_NAMES)) -> bool:
         """Return whether the files of the folder, or the first of them, are the open ones still; for each write."""
         try:
-            for path, known in self._opened[:most]:
-                found = os.stat(path, follow_symlinks=False)  # noqa: PTH116
+            for path, (device, number) in self._opened[:most]:
+                found = os.lstat(path)
                 # Some file systems number no files: there they are taken for the same.
-                if found.st_ino and _identity(found) != known:
+                if found.st_ino and (found.st_ino != number or found.st_dev != device):
                     return False
         except OSError:
             return False

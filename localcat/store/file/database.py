@@ -258,8 +258,7 @@ class Database:
                 connection.execute(f"PRAGMA {SPILLS_PAGES}")
             yield connection
 
-    @contextmanager
-    def write(self, *, creates: bool = False) -> Iterator[Transaction]:
+    def write(self, *, creates: bool = False) -> AbstractContextManager[Transaction]:
         """Run a block as one transaction, all or nothing; inside another one it is a savepoint of that.
 
         Parameters
@@ -278,15 +277,17 @@ class Database:
         CommitUnknownError
             If the last step failed in a way that leaves the outcome open.
         """
-        with self.transaction(creates=creates) as transaction, sqlite_errors(self.path):
-            yield transaction
+        return self._transaction(sqlite_errors(self.path), creates)
+
+    def transaction(self, *, creates: bool = False) -> AbstractContextManager[Transaction]:
+        """As `write`, for a block that runs a user's code: errors of its own leave it as they are."""
+        return self._transaction(nullcontext(), creates)
 
     @contextmanager
-    def transaction(self, *, creates: bool = False) -> Iterator[Transaction]:
-        """As `write`, for a block that runs a user's code: errors of its own leave it as they are."""
+    def _transaction(self, inside: AbstractContextManager[object], creates: bool) -> Iterator[Transaction]:
         session = self._writing_session(creates=creates)
         if session.transaction is not None:
-            with session.nested(session.transaction) as inner:
+            with session.nested(session.transaction) as inner, inside:
                 yield inner
             return
         is_known = self._allowed == self.generation
@@ -300,7 +301,8 @@ class Database:
                 self._require_allowed()
             self._allowed = self.generation
             self.unread.read(transaction.connection)  # what other threads found since
-            yield transaction
+            with inside:
+                yield transaction
 
     def require_writable(self, *, creates: bool = False) -> None:
         """Refuse what `write` refuses at its beginning; with `creates` a catalog that is missing is made.

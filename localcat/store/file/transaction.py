@@ -21,7 +21,7 @@ from localcat.forks import never_free
 from localcat.store.file import journal
 from localcat.store.file.connection import KEEPS_PAGES, SPILLS_PAGES, Clock, StampedConnection, lease_of
 from localcat.store.file.faults import raise_ours, sqlite_errors
-from localcat.store.file.locking import begin_writing
+from localcat.store.file.locking import begin_writing, is_busy
 
 _MANY_CHANGES: Final = 20_000  # of rows and index entries; the pages of so many take up some tens of MB
 
@@ -127,6 +127,7 @@ class Session:
         self._lock = threading.RLock()
         self._is_closed = False
         self._is_spilling = False
+        self._waits = True  # SQLite itself, for other programs
         self._changes = 0  # of the connection, when its transaction began
         self._log: tuple[int, int] | None = None
         if has_wal:  # which readers do not mistake for that of a crash
@@ -143,6 +144,8 @@ class Session:
                 raise self._closed_error()
             self.depth = 1
             try:
+                if not self._waits:
+                    self._let_wait(True)
                 self.locks.share(self.timeout)
             except BaseException:
                 self._leave()
@@ -169,18 +172,13 @@ class Session:
     def _closed_error(self) -> CatalogClosedError:
         return CatalogClosedError(f"catalog '{self.path}' is closed; open it again")
 
-    @contextmanager
-    def _inside(self) -> Iterator[None]:
-        """Keep others from closing the connection inside the block, which takes its locks itself."""
+    def _enter(self) -> None:
+        """Keep others from closing the connection until `_leave`, in a block that takes its locks itself."""
         self._lock.acquire()
         if self._is_closed and not self.depth:
             self._lock.release()
             raise self._closed_error()
         self.depth += 1
-        try:
-            yield
-        finally:
-            self._leave()
 
     def _leave(self) -> None:
         self.depth -= 1
@@ -192,7 +190,8 @@ class Session:
     def running(self, turn: AbstractContextManager[None]) -> Iterator[Transaction]:
         """Run a block as a transaction that is inside no other, while it is the turn of its thread."""
         transaction = Transaction(self)
-        with turn, self._inside():
+        with turn:
+            self._enter()
             try:
                 with sqlite_errors(self.path):  # in here, since Ctrl-C may come right after it
                     self.begin()
@@ -219,7 +218,10 @@ class Session:
                 raise
             finally:
                 self.transaction = None
-                self.end()
+                try:
+                    self.end()
+                finally:
+                    self._leave()
         for follow_up in transaction.on_commit:
             follow_up()
 
@@ -240,11 +242,22 @@ class Session:
     def begin(self) -> None:
         """Begin a transaction that writes, when no other program does."""
         self.locks.begin(self.timeout)
-        begin_writing(self.connection, self.timeout)
+        self._let_wait(False)
+        try:
+            begin_writing(self.connection, self.timeout)
+        except BaseException:
+            self._let_wait(True)
+            raise
         self.connection.stamp = None
         if not self.has_its_log:  # since it was looked at, a moment ago
             raise self._log_error("nothing was kept, write it again")
         self._changes = self.connection.total_changes
+
+    def _let_wait(self, waits: bool) -> None:
+        """Say whether SQLite waits for other programs; between changes that follow each other it is not told anew."""
+        if waits is not self._waits:
+            self.connection.execute(f"PRAGMA busy_timeout = {round(1000 * self.timeout) if waits else 0}")
+            self._waits = waits
 
     def _log_error(self, remedy: str) -> StorageError:
         self.look_again = 0.0
@@ -272,7 +285,13 @@ class Session:
                 f"catalog '{self.path}' was moved, deleted or replaced by another file while something was written; "
                 "nothing was kept, write it again"
             )
-        self.connection.execute("COMMIT")
+        try:
+            self.connection.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            if self._waits or not is_busy(error):
+                raise
+            self._let_wait(True)  # another program reads
+            self.connection.execute("COMMIT")
         self.connection.commit_stamp()
 
     @contextmanager
@@ -327,6 +346,7 @@ class Session:
 
     def spill(self) -> None:
         """Let the pages that a transaction changes go into the file before its end, and keep readers out for that."""
+        self._let_wait(True)
         if not (self.has_wal or self._is_spilling):
             self.locks.exclude(self.timeout)
             self.connection.execute(f"PRAGMA {SPILLS_PAGES}")
