@@ -34,6 +34,7 @@ _SHAPES = {shapely.Point, shapely.LineString, shapely.LinearRing, shapely.Polygo
     shapely.MultiLineString,
     shapely.MultiPolygon,
 }
+_NUMBERS = {float, int}
 _LEAST_TURN = 1e-6  # sine of the angle by which an edge turns; below it GEOS decides
 _FARTHEST = 3600.0  # degrees of longitude; a larger number is in other units
 
@@ -81,7 +82,7 @@ def as_geometry(value: object, *, crs: CRS | None = None, of: str | None = None)
 
 def _plain_box(value: object) -> BaseGeometry | None:
     """Return the shape of a bounding box that can be used as it is, as nearly all can; None for all other values."""
-    if not isinstance(value, tuple | list) or [*map(type, value)] != [float, float, float, float]:
+    if not isinstance(value, tuple | list) or len(value) != 4 or not {*map(type, value)} <= _NUMBERS:
         return None
     west, south, east, north = value
     if not (-180 <= west < east <= 180 and east - west <= 180 and -90 <= south < north <= 90):

@@ -156,8 +156,8 @@ class Band(NamedCatalogObject, abstract=True):
         if product is not None:
             rows.refresh_resolutions(transaction.connection, product)
 
-    def _delete_row(self, transaction: Transaction, row_id: int) -> None:
-        super()._delete_row(transaction, row_id)
+    def _delete_row(self, transaction: Transaction, current: Row) -> None:
+        super()._delete_row(transaction, current)
         self._after_write(transaction)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from localcat.models.attributes.structured import GeoTransform, NestedNumbers
 from localcat.models.attributes.values import File, FileList
 from localcat.models.belongs import NamedCatalogObject
 from localcat.models.enums import StorageState
-from localcat.store import rows, states
+from localcat.store import states
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -29,6 +30,7 @@ class ImageRecord(NamedCatalogObject, abstract=True):
     table = "image"
     _uploaded: Sequence[File]
 
+    _going = ("files",)
     _ordered = (("acquired", "acquired_end"),)
     _in_brief = ("id", "modified", "acquired", "cloud_fraction", "geometry")
 
@@ -160,7 +162,7 @@ class ImageRecord(NamedCatalogObject, abstract=True):
 
     def _refuse_invented(self, known: Collection[File]) -> None:
         """Refuse files that claim to be in the data folder and are not known to be this image's."""
-        for file in self._attributes["files"].coerce(self.files or []) or []:
+        for file in self._attributes["files"].coerce(self.files) if self.files else ():
             if file.owned and file not in known:
                 raise BadRequestError(
                     f"'{file.href}' is not a file of image '{self.id}' in the data folder; only uploads "
@@ -169,7 +171,8 @@ class ImageRecord(NamedCatalogObject, abstract=True):
 
     def _after_write(self, transaction: Transaction) -> None:
         super()._after_write(transaction)
-        self.require_files(str(self.id), self.storage_state, self.files or [])
+        if self.storage_state == StorageState.AVAILABLE:
+            self.require_files(str(self.id), self.storage_state, self.files or [])
 
     @staticmethod
     def require_files(image_id: str, storage_state: object, files: Collection[File]) -> None:
@@ -180,7 +183,8 @@ class ImageRecord(NamedCatalogObject, abstract=True):
                 "set its files, or storage_state to 'remote'"
             )
 
-    def _delete_row(self, transaction: Transaction, row_id: int) -> None:
-        hrefs = rows.discard_files(transaction.connection, [row_id])
-        super()._delete_row(transaction, row_id)
+    def _delete_row(self, transaction: Transaction, current: Row) -> None:
+        files = json.loads(str(current[-1] or "[]"))  # and no more of them, since a row may be damaged
+        hrefs = states.release_files(transaction.connection, [file["href"] for file in files if file["owned"]])
+        super()._delete_row(transaction, current)
         transaction.on_commit.append(lambda: self._catalog.file.delete_files(hrefs))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, Self, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, overload
 
 from localcat.errors import (
     BadRequestError,
@@ -83,6 +83,7 @@ class CatalogObjectBase(Record, abstract=True):
         Values of its attributes.
     """
 
+    _going: ClassVar[tuple[str, ...]] = ()  # attributes that a deletion asks for
     _origin: Mapping[str, Stored] | None = None
     """When another catalog created and changed a new object that comes from there, and keeps its id."""
 
@@ -290,7 +291,8 @@ class CatalogObjectBase(Record, abstract=True):
                     f"{type(self).__name__} '{self.id}' already exists; choose another id, or get and change it"
                 )
             now = now_microseconds()
-            values = {name: self._dumped(name) for name in self._columns()}
+            held = self._values  # of a new object all that is set
+            values = {name: None if held.get(name) is None else self._dumped(name) for name in self._columns()}
             self._require_sense(values)
             self._insert(transaction, {**values, "created": now, "modified": now, **(self._origin or {})})
             self._adopt(rows.find(transaction.connection, self.table, self._columns(), str(self.id)))
@@ -476,16 +478,17 @@ class CatalogObjectBase(Record, abstract=True):
             raise UnsavedObjectError("You cannot delete an unsaved object.")
         with self._catalog.database.write() as transaction:
             transaction.about = self._named()
-            current = rows.find(transaction.connection, self.table, (), str(self.id))
+            current = rows.find(transaction.connection, self.table, self._going, str(self.id))
             if current is not None:
-                self._delete_row(transaction, int(current[_ROW_ID] or 0))
+                self._delete_row(transaction, current)
             transaction.on_rollback.append(self._undo())
             self._is_deleted = True
         if current is None:
             raise DeletedObjectError(f"{type(self).__name__} '{self.id}' was deleted from the catalog already")
 
-    def _delete_row(self, transaction: Transaction, row_id: int) -> None:
-        rows.delete(transaction.connection, self.table, [row_id])
+    def _delete_row(self, transaction: Transaction, current: Row) -> None:
+        """Delete the row, which has its id, its version, and what is `_going`."""
+        rows.delete(transaction.connection, self.table, [int(current[_ROW_ID] or 0)])
 
 
 class CatalogObject(CatalogObjectBase, abstract=True):

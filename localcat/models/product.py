@@ -288,13 +288,13 @@ class Product(AuthCatalogObject):
 
     # Deleting
 
-    def _delete_row(self, transaction: Transaction, row_id: int) -> None:
-        bands, images = rows.count_of_product(transaction.connection, row_id)
+    def _delete_row(self, transaction: Transaction, current: Row) -> None:
+        bands, images = rows.count_of_product(transaction.connection, int(current[0] or 0))
         if bands or images:
             raise ConflictError(
                 f"product '{self.id}' still has {bands} bands and {images} images; call delete_related_objects() first"
             )
-        super()._delete_row(transaction, row_id)
+        super()._delete_row(transaction, current)
 
     def delete_related_objects(self, request_params: Any = None, headers: Any = None) -> DeletionTaskStatus | None:
         """Delete all bands and images of this product, with their files.

@@ -168,7 +168,7 @@ class Record:
     if not TYPE_CHECKING:  # type checkers know the attributes, and would take these for all names
 
         def __setattr__(self, name, value):
-            if name not in self._attributes:
+            if not name.startswith("_") and name not in self._attributes:
                 self._require_changeable(name)
             object.__setattr__(self, name, value)
 

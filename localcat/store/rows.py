@@ -184,17 +184,14 @@ def insert(
         Whether it was made in another catalog, so that its `created` does not say since when it is here: the history
         does then.
     """
-    files = values.get(FILES)
-    values = {name: value for name, value in values.items() if name != FILES}
+    values = dict(values)
+    files = values.pop(FILES, None)
     if table in stamps.KINDS:
-        values = {**values, **_stamped(connection, stamp)}
+        values |= _stamped(connection, stamp)
         uid = str(values["id"])
         returned = stamps.unbury(connection, table, [uid])
         states.note_restored(connection, table, [uid] if is_from_elsewhere else returned)
-    names = ", ".join(column(table, name).name for name in values)
-    marks = ", ".join("?" * len(values))
-    sql = f"INSERT INTO {table} ({names}) VALUES ({marks})"
-    row_id = connection.execute(sql, tuple(values.values())).lastrowid
+    row_id = connection.execute(_inserting(table, tuple(values)), tuple(values.values())).lastrowid
     if row_id is None:
         raise AssertionError("an INSERT into a rowid table gives a row id")
     if files is not None:
@@ -203,6 +200,12 @@ def insert(
     if table == "image":
         properties.add(connection, [(row_id, values.get("extra_properties"))])
     return row_id
+
+
+@functools.lru_cache(_STATEMENTS)
+def _inserting(table: str, names: tuple[str, ...]) -> str:
+    columns = ", ".join(column(table, name).name for name in names)
+    return f"INSERT INTO {table} ({columns}) VALUES ({', '.join('?' * len(names))})"
 
 
 def insert_images(

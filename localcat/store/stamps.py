@@ -178,6 +178,9 @@ def put_tombstone(connection: sqlite3.Connection, stone: Tombstone) -> None:
 
 def unbury(connection: sqlite3.Connection, kind: str, uids: Sequence[str]) -> list[str]:
     """Remove the tombstones of objects that are made again; return the ids of those that had one."""
+    if len(uids) == 1:  # a save
+        sql = "DELETE FROM tombstone WHERE kind = ? AND uid = ?"
+        return list(uids) if connection.execute(sql, (kind, uids[0])).rowcount else []
     if connection.execute("SELECT 1 FROM tombstone LIMIT 1").fetchone() is None:
         return []
     found = connection.execute(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from json.encoder import encode_basestring
 from math import isfinite
 from types import MappingProxyType
@@ -37,7 +37,10 @@ _SOURCES = "sources"  # in a state of an image whose row is deleted: the rows of
 _PORTION = "portion"  # in a state of what a product's `delete_related_objects` deleted: one of the two
 GOES_ON, IS_LAST = 1, 2  # whether another transaction of the same call was to delete more
 _SOURCE = ("position", "path", "size_bytes", "modified_ns", "hash")
-_SOURCES_OF_ONE = f"SELECT {', '.join(_SOURCE)} FROM image_source WHERE image_id = ?"
+_SOURCES_OF = {
+    "image": f"(SELECT nullif(json_group_array(json_array({', '.join(_SOURCE)})), '[]') "
+    "FROM image_source WHERE image_id = image.id)"
+}
 _HEAD = ("id", "uid", "replica", "counter")  # columns before those of a state
 _NOT_IN_A_STATE = frozenset({"id", "uid", "product_id", "replica", "counter", "size_bytes"})  # or found by what is
 _CHUNK = 500  # states read at once
@@ -76,12 +79,12 @@ def keep(
     wrote before is no state that anybody saw: an object has one entry for each transaction.
     """
     own = stamps.own(connection)
-    sql = f"{_reading(connection, kind)} FROM json_each(?) AS wanted CROSS JOIN {kind} ON {kind}.id = wanted.value"
+    selected = _selected(kind, _columns_of(connection, kind))
+    sql = f"{selected} FROM json_each(?) AS wanted CROSS JOIN {kind} ON {kind}.id = wanted.value"
     for start in range(0, len(row_ids), _CHUNK):
         wanted = json.dumps(row_ids[start : start + _CHUNK])
-        sources = _sources(connection, wanted) if kind == "image" else {}
         for row in connection.execute(sql, (wanted,)).fetchall():
-            _keep_row(connection, kind, row, sources.get(row[0]), what, own, portion)
+            _keep_row(connection, kind, row, what, own, portion)
 
 
 def keep_single(
@@ -89,33 +92,34 @@ def keep_single(
 ) -> dict[str, Parameter] | None:
     """As `keep`, of one object; return the columns of its row, None if there is none."""
     own = stamps.own(connection)
-    row = connection.execute(f"{_reading(connection, kind)} FROM {kind} WHERE id = ?", (row_id,)).fetchone()
+    names = _columns_of(connection, kind)
+    row = connection.execute(_selecting_one(kind, names), (row_id,)).fetchone()
     if row is None:
         return None
-    sources = connection.execute(_SOURCES_OF_ONE, (row_id,)).fetchall() if kind == "image" else []
-    _keep_row(connection, kind, row, sources or None, what, own, portion)
-    return dict(zip((*_HEAD, *_columns_of(connection, kind)), row, strict=True))
-
-
-def _reading(connection: sqlite3.Connection, kind: str) -> str:
-    return _selected(kind, _columns_of(connection, kind))
+    _keep_row(connection, kind, row, what, own, portion)
+    return dict(zip((*_HEAD, *names, _SOURCES), row, strict=True))
 
 
 @functools.cache
 def _selected(kind: str, names: tuple[str, ...]) -> str:
-    return f"SELECT {', '.join((f'{kind}.id', *_HEAD[1:], *(column(kind, name).select for name in names)))}"
+    columns = (f"{kind}.id", *_HEAD[1:], *(column(kind, name).select for name in names))
+    return f"SELECT {', '.join((*columns, _SOURCES_OF.get(kind, 'NULL')))}"
+
+
+@functools.cache
+def _selecting_one(kind: str, names: tuple[str, ...]) -> str:
+    return f"{_selected(kind, names)} FROM {kind} WHERE id = ?"
 
 
 def _keep_row(
     connection: sqlite3.Connection,
     kind: str,
     row: Sequence[Any],
-    sources: list[tuple[Parameter, ...]] | None,
     what: What,
     own: stamps.Stamp,
     portion: int | None,
 ) -> None:
-    _, uid, replica, counter, *values = row
+    _, uid, replica, counter, *values, sources = row
     if (replica, counter) != own:
         more = {_SOURCES: sources, _PORTION: portion}
         _write(connection, kind, uid, what, own, _text(_columns_of(connection, kind), values, more))
@@ -162,13 +166,16 @@ def _write(
 def _text(
     names: tuple[str, ...], values: Sequence[Parameter], more: Mapping[str, object] = MappingProxyType({})
 ) -> str:
-    """Return a state as JSON; written by hand, since `json` takes three times as long for so many values of None."""
+    """Return a state as JSON; written by hand, since `json` takes three times as long for so many values of None.
+
+    `more` has texts of JSON, and whole numbers.
+    """
     parts = [
-        f"{key}{_as_json(value)}"
+        f"{key}{_AS_JSON[type(value)](value)}"
         for key, value in zip(_keys(names), values, strict=True)
         if value is not None and key is not None
     ]
-    parts += [f'"{name}":{_encoded(value)}' for name, value in more.items() if value is not None]
+    parts += [f'"{name}":{value}' for name, value in more.items() if value is not None]
     return f"{{{','.join(parts)}}}"
 
 
@@ -177,25 +184,13 @@ def _keys(names: tuple[str, ...]) -> tuple[str | None, ...]:
     return tuple(None if name in _NOT_IN_A_STATE else f'"{name}":' for name in names)
 
 
-def _as_json(value: str | int | float | bytes) -> str:
-    if isinstance(value, str):
-        return encode_basestring(value)
-    if isinstance(value, bytes):
-        return f'"{value.hex()}"'
-    return repr(value) if isfinite(value) else _encoded(value)
-
-
 _encoded = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-
-
-def _sources(connection: sqlite3.Connection, images: str) -> dict[int, list[tuple[Parameter, ...]]]:
-    found: dict[int, list[tuple[Parameter, ...]]] = {}
-    for image, *source in connection.execute(
-        f"SELECT image_id, {', '.join(_SOURCE)} FROM image_source WHERE image_id IN (SELECT value FROM json_each(?))",
-        (images,),
-    ):
-        found.setdefault(image, []).append(tuple(source))
-    return found
+_AS_JSON: Final[Mapping[type, Callable[[Any], str]]] = {
+    str: encode_basestring,
+    int: repr,
+    float: lambda value: repr(value) if isfinite(value) else _encoded(value),
+    bytes: lambda value: f'"{value.hex()}"',
+}
 
 
 def _columns_of(connection: sqlite3.Connection, kind: str) -> tuple[str, ...]:

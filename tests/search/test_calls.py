@@ -2,34 +2,15 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
-from types import FrameType
 from typing import Any
 
 import pytest
 
 from localcat import Catalog, Image, Product
 from localcat import properties as p
+from tests.calls import calls_of
 
 PLACE = (14.8, 37.6, 15.2, 37.9)
-
-
-def calls_of(ask: Callable[[], object]) -> int:
-    """Return how many Python functions, generators and comprehensions are entered."""
-    entered: list[str] = []
-
-    def note(frame: FrameType, event: str, arg: Any) -> None:
-        if event == "call":
-            entered.append(frame.f_code.co_qualname)
-
-    before = sys.getprofile()
-    sys.setprofile(note)
-    try:
-        ask()
-    finally:
-        sys.setprofile(before)
-    return len(entered)
 
 
 @pytest.fixture

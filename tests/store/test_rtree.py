@@ -15,7 +15,7 @@ from localcat.errors import CorruptCatalogError
 from localcat.store.file import schema
 from localcat.store.rtree.ask import TIME_UNIT
 from localcat.store.rtree.nodes import read_boxes, read_tree
-from localcat.store.rtree.pack import NODE_SIZE, rounded, write_tree
+from localcat.store.rtree.pack import NODE_SIZE, rounded, rounded_one, write_tree
 from localcat.store.rtree.write import add_boxes
 
 COUNT = 600  # entries; two levels of nodes above the leaves' cells
@@ -189,6 +189,16 @@ def test_boxes_are_rounded_outwards_by_one_step_at_most() -> None:
     assert (numpy.abs(kept - exact) <= numpy.spacing(numpy.abs(exact).astype(numpy.float32))).all()
     whole = numpy.array([[-180.0, 180.0, -90.0, 90.0, 0.0, 1500.5]])
     assert numpy.array_equal(rounded(whole), whole)
+
+
+def test_one_box_is_rounded_like_many() -> None:
+    odd = [0.0, -0.0, 5e-324, -5e-324, 1e-40, -1e-40, 0.1, -0.1, 16777217.0, -16777217.0, 180.0, -180.0, 539.9999999]
+    chance = random.Random(5)
+    boxes = [*boxes_of(1000).tolist(), *(tuple(chance.choices(odd, k=6)) for _ in range(1000))]
+    assert [rounded_one(tuple(box)) for box in boxes] == [tuple(box) for box in rounded(numpy.array(boxes)).tolist()]
+    assert rounded_one((0.1, 0.1, 0.0, 5e-324, -5e-324, 0.5)) == (
+        0.09999999403953552, 0.10000000149011612, 0.0, 1.401298464324817e-45, -1.401298464324817e-45, 0.5,
+    )  # fmt: skip
 
 
 def test_entries_of_single_images_are_rounded_like_those_of_a_load(connection: sqlite3.Connection) -> None:

@@ -20,7 +20,7 @@ from localcat.errors import CorruptCatalogError
 from localcat.store.rtree.ask import TIME_UNIT
 from localcat.store.rtree.extent import Extent, grow
 from localcat.store.rtree.nodes import Whole, read_tree
-from localcat.store.rtree.pack import NODE_SIZE, rounded, write_tree
+from localcat.store.rtree.pack import NODE_SIZE, rounded, rounded_one, write_tree
 
 _FEWEST_PACKED: Final = 5_000  # entries; to write the tree anew for fewer saves nothing
 MOST_PACKED: Final = 1_000_000  # of 32 bytes, which wait in memory, and as much again while they are sorted
@@ -42,8 +42,11 @@ def add_entries(connection: sqlite3.Connection, rows: Iterable[tuple[int, bytes,
 def add_boxes(connection: sqlite3.Connection, rows: Iterable[tuple[int, Box, int | None]]) -> None:
     """Add (row id, box of the footprint, acquired) to the index, where the box is known already."""
     extent, found = Extent(), list(rows)
-    if found:
-        # Rounded here: SQLite rounds numbers next to 0, as of the edge of a grid on the equator, to 0.
+    # Rounded here: SQLite rounds numbers next to 0, as of the edge of a grid on the equator, to 0.
+    if len(found) == 1:
+        ((row_id, box, acquired),) = found
+        connection.execute(_INSERT, (row_id, *rounded_one(_entry(extent.with_box(box), acquired))))
+    elif found:
         boxes = rounded(numpy.array([_entry(extent.with_box(box), acquired) for _, box, acquired in found]))
         connection.executemany(_INSERT, zip([row_id for row_id, _, _ in found], *boxes.T.tolist(), strict=True))
     grow(connection, extent)
