@@ -79,7 +79,8 @@ def _conflict(change: Change, why: str) -> ConflictError:
 
 def _undo(catalog: CatalogFile, connection: sqlite3.Connection, change: Change, products: set[int]) -> list[str]:
     """Undo one change; return the files that nothing needs any more, and note whose resolutions may differ."""
-    found = rows.find(connection, change.kind, ("modified",), change.id)
+    names = ("id", *states.attributes_of(connection, change.kind))
+    found = rows.find(connection, change.kind, names, change.id)
     row_id = None if found is None else int(found[0] or 0)
     state = change.state()
     if state is None:
@@ -94,10 +95,11 @@ def _undo(catalog: CatalogFile, connection: sqlite3.Connection, change: Change, 
         row_id = _insert(connection, change, values)
         if change.kind == "image":
             states.put_sources(connection, row_id, state)
-    else:
-        (modified,) = found[2:] if found is not None else (None,)
-        values["modified"] = max(now_microseconds(), int(modified or 0) + 1)
-        rows.update(connection, change.kind, row_id, values)
+    elif found is not None:
+        now = dict(zip(names, found[2:], strict=True))
+        values = {name: value for name, value in values.items() if value != now[name]}  # others need no new entries
+        values["modified"] = max(now_microseconds(), int(now["modified"] or 0) + 1)
+        rows.update(connection, change.kind, row_id, values, before=(names, found))
     if change.kind == "band":
         products.add(_product_of(connection, change))
     elif change.kind == "product":

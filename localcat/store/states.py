@@ -201,10 +201,14 @@ def _columns_of(connection: sqlite3.Connection, kind: str) -> tuple[str, ...]:
     return _columns[kind]
 
 
+def attributes_of(connection: sqlite3.Connection, kind: str) -> tuple[str, ...]:
+    """Return the attributes that a state has, without id and product."""
+    return tuple(name for name in _columns_of(connection, kind) if name != "version")
+
+
 def values_of(connection: sqlite3.Connection, kind: str, state: Mapping[str, Any]) -> dict[str, Parameter]:
     """Return a state as the stored forms of attributes, those that were unset as None; without id and product."""
-    values: dict[str, Parameter] = {name: state.get(name) for name in _columns_of(connection, kind)}
-    del values["version"]
+    values: dict[str, Parameter] = {name: state.get(name) for name in attributes_of(connection, kind)}
     if values.get("geometry") is not None:
         values["geometry"] = bytes.fromhex(str(values["geometry"]))
     return values

@@ -2,35 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from localcat import Catalog, Image, Product
-from tests.calls import calls_of
-
-
-def statements_of(catalog: Catalog, change: Callable[[], object]) -> list[str]:
-    """Return the statements of a change, of each the first word and the table; of a cascade what began it."""
-    found: list[str] = []
-    connection = catalog.database._session().connection
-    connection.set_trace_callback(found.append)
-    try:
-        change()
-    finally:
-        connection.set_trace_callback(None)
-    told = (brief(one) for one in found if not one.startswith("--"))  # those are SQLite's own
-    return [name for name, _ in itertools.groupby(told)]
-
-
-def brief(statement: str) -> str:
-    verb, _, rest = statement.partition(" ")
-    if verb == "SELECT":
-        rest = statement.rpartition(" FROM ")[2]
-    elif verb in ("INSERT", "DELETE"):
-        rest = rest.partition("INTO " if verb == "INSERT" else "FROM ")[2]
-    return " ".join([verb, *rest.split()[:1]])
+from tests.calls import calls_of, statements_of
 
 
 @pytest.fixture
