@@ -256,6 +256,7 @@ class Session:
     def _let_wait(self, waits: bool) -> None:
         """Say whether SQLite waits for other programs; between changes that follow each other it is not told anew."""
         if waits is not self._waits:
+            self._waits = False  # if Ctrl-C comes right behind the statement, it is told once more
             self.connection.execute(f"PRAGMA busy_timeout = {round(1000 * self.timeout) if waits else 0}")
             self._waits = waits
 
