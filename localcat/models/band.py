@@ -156,9 +156,11 @@ class Band(NamedCatalogObject, abstract=True):
         if product is not None:
             rows.refresh_resolutions(transaction.connection, product)
 
-    def _delete_row(self, transaction: Transaction, current: Row) -> None:
-        super()._delete_row(transaction, current)
-        self._after_write(transaction)
+    def _delete_row(self, transaction: Transaction) -> Mapping[str, Any] | None:
+        gone = super()._delete_row(transaction)
+        if gone is not None:
+            self._after_write(transaction)
+        return gone
 
 
 class SpectralBand(Band, band_type=BandType.SPECTRAL):

@@ -30,7 +30,6 @@ class ImageRecord(NamedCatalogObject, abstract=True):
     table = "image"
     _uploaded: Sequence[File]
 
-    _going = ("files",)
     _ordered = (("acquired", "acquired_end"),)
     _in_brief = ("id", "modified", "acquired", "cloud_fraction", "geometry")
 
@@ -183,8 +182,10 @@ class ImageRecord(NamedCatalogObject, abstract=True):
                 "set its files, or storage_state to 'remote'"
             )
 
-    def _delete_row(self, transaction: Transaction, current: Row) -> None:
-        files = json.loads(str(current[-1] or "[]"))  # and no more of them, since a row may be damaged
-        hrefs = states.release_files(transaction.connection, [file["href"] for file in files if file["owned"]])
-        super()._delete_row(transaction, current)
-        transaction.on_commit.append(lambda: self._catalog.file.delete_files(hrefs))
+    def _delete_row(self, transaction: Transaction) -> Mapping[str, Any] | None:
+        gone = super()._delete_row(transaction)
+        if gone is not None and gone["files"] is not None:
+            files = json.loads(gone["files"])  # and no more of them, since a row may be damaged
+            hrefs = states.release_files(transaction.connection, [file["href"] for file in files if file["owned"]])
+            transaction.on_commit.append(lambda: self._catalog.file.delete_files(hrefs))
+        return gone

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, overload
+from typing import TYPE_CHECKING, Any, Protocol, Self, overload
 
 from localcat.errors import (
     BadRequestError,
@@ -83,7 +83,6 @@ class CatalogObjectBase(Record, abstract=True):
         Values of its attributes.
     """
 
-    _going: ClassVar[tuple[str, ...]] = ()  # attributes that a deletion asks for
     _origin: Mapping[str, Stored] | None = None
     """When another catalog created and changed a new object that comes from there, and keeps its id."""
 
@@ -478,17 +477,15 @@ class CatalogObjectBase(Record, abstract=True):
             raise UnsavedObjectError("You cannot delete an unsaved object.")
         with self._catalog.database.write() as transaction:
             transaction.about = self._named()
-            current = rows.find(transaction.connection, self.table, self._going, str(self.id))
-            if current is not None:
-                self._delete_row(transaction, current)
+            gone = self._delete_row(transaction)
             transaction.on_rollback.append(self._undo())
             self._is_deleted = True
-        if current is None:
+        if gone is None:
             raise DeletedObjectError(f"{type(self).__name__} '{self.id}' was deleted from the catalog already")
 
-    def _delete_row(self, transaction: Transaction, current: Row) -> None:
-        """Delete the row, which has its id, its version, and what is `_going`."""
-        rows.delete(transaction.connection, self.table, [int(current[_ROW_ID] or 0)])
+    def _delete_row(self, transaction: Transaction) -> Mapping[str, Any] | None:
+        """Delete the row, and return its columns as they were; None if there is none."""
+        return rows.delete_single(transaction.connection, self.table, str(self.id))
 
 
 class CatalogObject(CatalogObjectBase, abstract=True):

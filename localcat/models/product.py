@@ -288,13 +288,14 @@ class Product(AuthCatalogObject):
 
     # Deleting
 
-    def _delete_row(self, transaction: Transaction, current: Row) -> None:
-        bands, images = rows.count_of_product(transaction.connection, int(current[0] or 0))
+    def _delete_row(self, transaction: Transaction) -> Mapping[str, Any] | None:
+        row_id = rows.product_row_id(transaction.connection, str(self.id))
+        bands, images = (0, 0) if row_id is None else rows.count_of_product(transaction.connection, row_id)
         if bands or images:
             raise ConflictError(
                 f"product '{self.id}' still has {bands} bands and {images} images; call delete_related_objects() first"
             )
-        super()._delete_row(transaction, current)
+        return super()._delete_row(transaction)
 
     def delete_related_objects(self, request_params: Any = None, headers: Any = None) -> DeletionTaskStatus | None:
         """Delete all bands and images of this product, with their files.

@@ -425,19 +425,11 @@ def delete(
         As in `states.keep`.
     """
     row_ids = sorted(row_ids)
-    what: states.What = "changed" if replaced else "deleted"
     if table in stamps.KINDS and len(row_ids) == 1:
-        row = states.keep_single(connection, table, row_ids[0], what, portion=portion)
-        if row is not None:
-            if not replaced:
-                stamps.bury_single(connection, table, row, stamp or stamps.own(connection))
-            indexes.remove_single(connection, table, row_ids[0], row)
-            if table == "image" and row["extra_properties"] is not None:
-                properties.remove(connection, [(row_ids[0],)])
-            connection.execute(f"DELETE FROM {table} WHERE id = ?", row_ids)
+        delete_single(connection, table, row_ids[0], stamp=stamp, replaced=replaced, portion=portion)
         return
     if table in stamps.KINDS and row_ids:
-        states.keep(connection, table, row_ids, what, portion=portion)
+        states.keep(connection, table, row_ids, "changed" if replaced else "deleted", portion=portion)
         if not replaced:
             stamps.bury(connection, table, row_ids, stamp or stamps.own(connection))
     gone = [(row_id,) for row_id in row_ids]
@@ -445,6 +437,29 @@ def delete(
     if table == "image":
         properties.remove(connection, gone)
     connection.executemany(f"DELETE FROM {table} WHERE id = ?", gone)
+
+
+def delete_single(
+    connection: sqlite3.Connection,
+    table: str,
+    key: int | str,
+    *,
+    stamp: stamps.Stamp | None = None,
+    replaced: bool = False,
+    portion: int | None = None,
+) -> dict[str, Any] | None:
+    """As `delete`, of one object by its row id or its public id; return its row as it was, None if there is none."""
+    row = states.keep_single(connection, table, key, "changed" if replaced else "deleted", portion=portion)
+    if row is None:
+        return None
+    row_id = row["id"]
+    if not replaced:
+        stamps.bury_single(connection, table, row, stamp or stamps.own(connection))
+    indexes.remove_single(connection, table, row_id, row)
+    if table == "image" and row["extra_properties"] is not None:
+        properties.remove(connection, [(row_id,)])
+    connection.execute(f"DELETE FROM {table} WHERE id = ?", (row_id,))
+    return row
 
 
 def _stamped(connection: sqlite3.Connection, stamp: stamps.Stamp | None) -> dict[str, Parameter]:

@@ -88,15 +88,14 @@ def keep(
 
 
 def keep_single(
-    connection: sqlite3.Connection, kind: str, row_id: int, what: What, *, portion: int | None = None
-) -> dict[str, Parameter] | None:
-    """As `keep`, of one object; return the columns of its row, None if there is none."""
-    own = stamps.own(connection)
+    connection: sqlite3.Connection, kind: str, key: int | str, what: What, *, portion: int | None = None
+) -> dict[str, Any] | None:
+    """As `keep`, of one object by its row id or its public id; return the columns of its row, None if there is none."""
     names = _columns_of(connection, kind)
-    row = connection.execute(_selecting_one(kind, names), (row_id,)).fetchone()
+    row = connection.execute(_selecting_one(kind, names, "uid" if isinstance(key, str) else "id"), (key,)).fetchone()
     if row is None:
         return None
-    _keep_row(connection, kind, row, what, own, portion)
+    _keep_row(connection, kind, row, what, stamps.own(connection), portion)
     return dict(zip((*_HEAD, *names, _SOURCES), row, strict=True))
 
 
@@ -107,8 +106,8 @@ def _selected(kind: str, names: tuple[str, ...]) -> str:
 
 
 @functools.cache
-def _selecting_one(kind: str, names: tuple[str, ...]) -> str:
-    return f"{_selected(kind, names)} FROM {kind} WHERE id = ?"
+def _selecting_one(kind: str, names: tuple[str, ...], by: str) -> str:
+    return f"{_selected(kind, names)} FROM {kind} WHERE {by} = ?"
 
 
 def _keep_row(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from localcat import Catalog, Image, Product
+from localcat import Catalog, DeletedObjectError, Image, Product
 from tests.calls import calls_of, statements_of
 
 
@@ -55,7 +55,6 @@ def test_a_deletion_reads_the_row_and_leaves_a_state_and_a_tombstone(catalog: Ca
         "BEGIN IMMEDIATE",
         "SELECT image",
         "UPDATE replica",
-        "SELECT image",
         "INSERT history",
         "INSERT tombstone",
         "INSERT image_text",
@@ -63,6 +62,17 @@ def test_a_deletion_reads_the_row_and_leaves_a_state_and_a_tombstone(catalog: Ca
         "DELETE image",
         "COMMIT",
     ]
+
+
+def test_a_deletion_of_what_is_gone_counts_no_transaction(catalog: Catalog) -> None:
+    image = Image.get("acme:s2:one", catalog=catalog)
+    change_of(catalog, "deleted")()
+
+    def delete_again() -> None:
+        with pytest.raises(DeletedObjectError, match="was deleted from the catalog already"):
+            image.delete()
+
+    assert statements_of(catalog, delete_again) == ["BEGIN IMMEDIATE", "SELECT image", "COMMIT"]
 
 
 def test_a_new_object_asks_for_its_tombstone_once(catalog: Catalog) -> None:
