@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
@@ -31,9 +32,7 @@ def add(connection: sqlite3.Connection, table: str, row_id: int, box: Box | None
         raise CorruptCatalogError(f"row {row_id} of table '{table}', just written, is not there")
     # Nothing here by INSERT ... SELECT, which might fail half-way: SQLite makes a savepoint for it, and FTS5 writes all
     # that it has gathered at each savepoint.
-    marks = ", ".join("?" * (len(texts) + 1))
-    entry = (row_id, *found[: len(texts)])
-    connection.execute(f"INSERT INTO {table}_text (rowid, {', '.join(texts)}) VALUES ({marks})", entry)
+    connection.execute(_writing(table), (row_id, *found[: len(texts)]))
     if table == "image":
         tags, geometry, acquired = found[-3:]
         if geometry is not None:
@@ -65,13 +64,23 @@ def remove(connection: sqlite3.Connection, table: str, gone: Sequence[tuple[int]
 
 def remove_single(connection: sqlite3.Connection, table: str, row_id: int, row: Mapping[str, Parameter]) -> None:
     """Remove the entries of one row, whose columns were read."""
-    texts = TEXT_COLUMNS[table]
-    marks = ", ".join("?" * (len(texts) + 1))
-    entry = (row_id, *(row[name] for name in texts))
-    connection.execute(
-        f"INSERT INTO {table}_text ({table}_text, rowid, {', '.join(texts)}) VALUES ('delete', {marks})", entry
-    )
+    connection.execute(_removing(table), (row_id, *[row[name] for name in TEXT_COLUMNS[table]]))
     if table == "image":
         connection.execute("DELETE FROM image_index WHERE id = ?", (row_id,))
         if row["tags"] is not None:
             connection.execute("DELETE FROM image_tag WHERE image_id = ?", (row_id,))
+
+
+@functools.cache
+def _writing(table: str) -> str:
+    """Return the statement that adds the texts of a row, of which its id comes first."""
+    texts = TEXT_COLUMNS[table]
+    return f"INSERT INTO {table}_text (rowid, {', '.join(texts)}) VALUES ({', '.join('?' * (len(texts) + 1))})"
+
+
+@functools.cache
+def _removing(table: str) -> str:
+    """Return the statement that removes them."""
+    texts = TEXT_COLUMNS[table]
+    marks = ", ".join("?" * (len(texts) + 1))
+    return f"INSERT INTO {table}_text ({table}_text, rowid, {', '.join(texts)}) VALUES ('delete', {marks})"

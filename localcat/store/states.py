@@ -96,13 +96,18 @@ def keep_single(
     if row is None:
         return None
     _keep_row(connection, kind, row, what, stamps.own(connection), portion)
-    return dict(zip((*_HEAD, *names, _SOURCES), row, strict=True))
+    return dict(zip(_of_row(names), row, strict=True))
 
 
 @functools.cache
 def _selected(kind: str, names: tuple[str, ...]) -> str:
     columns = (f"{kind}.id", *_HEAD[1:], *(column(kind, name).select for name in names))
     return f"SELECT {', '.join((*columns, _SOURCES_OF.get(kind, 'NULL')))}"
+
+
+@functools.cache
+def _of_row(names: tuple[str, ...]) -> tuple[str, ...]:
+    return (*_HEAD, *names, _SOURCES)
 
 
 @functools.cache
