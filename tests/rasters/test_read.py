@@ -299,6 +299,38 @@ def test_overviews_serve_coarser_grids(tmp_path):
     assert set(numpy.unique(coarse.data)) <= set(numpy.unique(quarter))
 
 
+@pytest.mark.parametrize("scale", [2, 5, 12])
+@pytest.mark.parametrize(
+    ("crs", "origin", "resolution"),
+    [
+        ("EPSG:4326", (-75.013, 36.1), 1e-4),
+        ("EPSG:4326", (170.01, -36.1), 2.5e-5),
+        ("EPSG:32618", (500_003.15, 4_123_456.35), 0.05),
+        ("EPSG:32733", (500_000.0, 9_990_000.0), 10.0),
+        ("EPSG:3857", (-8_350_001.234, 4_320_000.7), 0.29858214173896974),
+    ],
+)
+def test_a_pixel_is_the_block_below_it_and_no_neighbour_however_far_the_origin_is(
+    tmp_path, crs, origin, resolution, scale
+):
+    """Choice 26. Coordinates this large are not exact to what GDAL takes for nothing, 1e-10 of a pixel."""
+    grid = make_grid((20 * scale + 30, 17 * scale + 40), crs=crs, origin=origin, resolution=resolution)
+    array = noise((1, *grid.shape), "int32", high=30_000, seed=scale)
+    array[numpy.random.default_rng(scale).random(array.shape) < 0.8] = 0
+    path = written(tmp_path / "x.tif", array, grid=grid, bands=[BandLayer(nodata=0)])
+    part = array[0, 13 : 13 + 20 * scale, 7 : 7 + 17 * scale]
+    blocks = numpy.ma.masked_equal(part, 0).reshape(20, scale, 17, scale)
+    wanted = shifted(grid, 7, 13, scale=scale, shape=(20, 17))
+    for name, expected in (("max", blocks.max(axis=(1, 3))), ("min", blocks.min(axis=(1, 3)))):
+        found = read_bands(sources(path, 1), wanted, resampling=name)[0]
+        assert (found.filled(0) == expected.filled(0)).all()
+        assert (found.mask == numpy.ma.getmaskarray(expected)).all()
+    mean = read_bands(sources(path, 1), wanted, resampling="average")[0]
+    assert numpy.abs(mean.filled(0) - blocks.mean(axis=(1, 3)).filled(0)).max() <= 0.5
+    nearest = read_bands(sources(path, 1), wanted)[0]
+    assert (nearest.data == part[scale // 2 :: scale, scale // 2 :: scale]).all()
+
+
 def test_bands_of_several_files_and_types(tmp_path):
     first = written(tmp_path / "a.tif", noise((1, *SHAPE), "uint16"))
     second = written(tmp_path / "b.tif", noise((1, 70, 150), "int16", seed=1), grid=make_grid((70, 150), resolution=20))

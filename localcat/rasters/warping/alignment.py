@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy
 from affine import Affine
+from rasterio.crs import CRS
 from rasterio.windows import Window
 
+from localcat.earth.contexts.grid import Grid
 from localcat.earth.projecting import FARTHEST, project, turn_of
 from localcat.rasters.files.footprint import to_map
 from localcat.rasters.warping.longitudes import on_each_turn
@@ -17,10 +19,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from rasterio.io import DatasetReader
 
-    from localcat.earth.contexts.grid import Grid
-
 _ALIGNED = 1e-3  # pixels; how exactly two grids must meet to count as one
 _MESH = 9  # points a side, where a grid is compared with a file
+_ANY_MAP = CRS.from_epsg(32631)
+_ASIDE = 1  # to GDAL a grid of pixels at the origin has no place
+_DECIMALS, _NOISE = 6, 1e-7  # pixels
 _NARROW = 8  # pixels; the narrowest overview that is used
 
 
@@ -140,6 +143,32 @@ def _native_pixels(
     inverse = ~native.transform
     with numpy.errstate(invalid="ignore"):
         return inverse.a * xs + inverse.b * ys + inverse.c, inverse.d * xs + inverse.e * ys + inverse.f
+
+
+def in_pixels_of(native: Grid, grid: Grid) -> tuple[Grid, Grid]:
+    """Return a native grid and another one of its CRS, both in native pixels instead of units of the CRS.
+
+    Far from the origin of a CRS, its coordinates are too coarse for GDAL, which would count neighbours that a pixel
+    only touches.
+    """
+    n, g, inverse = native.transform, grid.transform, ~native.transform
+    a, d = (_without_noise(term, grid.width) for term in _turned(inverse, g.a, g.d))
+    b, e = (_without_noise(term, grid.height) for term in _turned(inverse, g.b, g.e))
+    c, f = (_without_noise(term, 1) for term in _turned(inverse, g.c - n.c, g.f - n.f))
+    return (
+        Grid(_ANY_MAP, Affine(1, 0, _ASIDE, 0, -1, 0), native.shape),
+        Grid(_ANY_MAP, Affine(a, b, c + _ASIDE, -d, -e, -f), grid.shape),
+    )
+
+
+def _turned(transform: Affine, x: float, y: float) -> tuple[float, float]:
+    return transform.a * x + transform.b * y, transform.d * x + transform.e * y
+
+
+def _without_noise(number: float, times: int) -> float:
+    """Return a position in pixels, or a step that is taken so many times, without what coordinates cannot tell."""
+    near = round(number, _DECIMALS)
+    return near if abs(number - near) * times < _NOISE else number
 
 
 def fine_overviews(dataset: DatasetReader, native: Grid, grid: Grid) -> list[tuple[int, float]]:

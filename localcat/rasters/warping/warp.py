@@ -22,7 +22,7 @@ from localcat.rasters.files.dtypes import equals_nodata, saturated
 from localcat.rasters.files.opening import open_raster
 from localcat.rasters.files.overviews import AREA_RESAMPLINGS
 from localcat.rasters.files.sources import Request, fill_of, is_marked, markers_of, nodata_of
-from localcat.rasters.warping.alignment import native_window, overlap, pixel_ratios
+from localcat.rasters.warping.alignment import in_pixels_of, native_window, overlap, pixel_ratios
 from localcat.rasters.warping.datums import SAME_OPERATION, on_datum_of
 from localcat.rasters.warping.pieces import pieces_of, relative, shared
 from localcat.rasters.warping.views import View
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from localcat.rasters.warping.vrt import Raster, Span
 
 _CODES = (ColorInterp.alpha, ColorInterp.palette)
+_FINEST = 1e-3  # pixels of a file in one of a grid; a finer one has none that ends where a pixel of the file does
 _NEARLY_WHOLE = 0.05  # pixels; GDAL takes ratios this near to a whole number for it
 
 
@@ -72,6 +73,10 @@ def warp(
         options["INSERT_CENTER_LONG"] = "NO"
     if len(layouts) > 1:  # else GDAL may miss the first pixels that are in one of them
         options["SAMPLE_STEPS"] = "ALL"
+    is_exact = request.method in AREA_RESAMPLINGS or not is_interpolated  # which of two pixels at a boundary counts
+    if is_exact and not layouts and grid.crs == raster.grid.crs and min(ratios) > _FINEST:
+        native, grid = in_pixels_of(raster.grid, grid)
+        layouts = [(native, [(0, 0, native.width)])]
     opacities = _opacities(raster, request, with_declared=is_interpolated)
     with ExitStack() as stack:
         views = [
