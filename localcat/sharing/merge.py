@@ -159,15 +159,15 @@ class _Planning:
         self._odd = odd_bands(catalog, other)
         for product, band in () if self._is_cut else self._odd.items():
             raise odd_band(other, product, band)
+        self._likenesses: dict[tuple[type[CatalogObjectBase], frozenset[str]], Likeness] = {}
         self._came_back: set[str] = set()  # products that were deleted here
         self._stayed: dict[str, Head] = {}  # products that were deleted there, and are kept
 
     def planned(self) -> Plan:
         """Return all that is to be done."""
         for kind in KINDS:
-            likeness = Likeness.of(self.catalog, self.other, kind, self._left(kind))
             for chunk in chunks(pairs(self.catalog, self.other, kind)):
-                self._meet(likeness, [pair for pair in chunk if pair.ours is not None and pair.theirs is not None])
+                self._meet(kind, [pair for pair in chunk if pair.ours is not None and pair.theirs is not None])
                 self._lack_there(kind, [pair.ours for pair in chunk if pair.ours and pair.theirs is None])
                 self._lack_here(kind, [pair.theirs for pair in chunk if pair.theirs and pair.ours is None])
             self._learn_deletions(kind)
@@ -180,46 +180,54 @@ class _Planning:
         self.plan.taken.sort(key=lambda one: KINDS.index(one.kind))
         return self.plan
 
-    def _left(self, kind: type[CatalogObjectBase]) -> frozenset[str]:
+    def _left(self, kind: type[CatalogObjectBase], there: rows.Row) -> frozenset[str]:
         """Return the attributes that no object of ours takes from a bundle of cut files, which are no originals."""
-        return CUT.get(kind.table, frozenset()) if self._is_cut else frozenset()
+        is_changed = self._is_cut and (kind is not Image or has_cut_files(there))
+        return CUT.get(kind.table, frozenset()) if is_changed else frozenset()
+
+    def _likeness(self, kind: type[CatalogObjectBase], left: frozenset[str]) -> Likeness:
+        if (kind, left) not in self._likenesses:
+            self._likenesses[kind, left] = Likeness.of(self.catalog, self.other, kind, left)
+        return self._likenesses[kind, left]
 
     # Objects that both have
 
-    def _meet(self, likeness: Likeness, both: Sequence[Pair]) -> None:
-        kind = likeness.kind
+    def _meet(self, kind: type[CatalogObjectBase], both: Sequence[Pair]) -> None:
         unequal = [pair for pair in both if pair.ours.stamp is None or pair.ours.stamp != pair.theirs.stamp]  # type: ignore[union-attr]
         _count(self.report.unchanged, kind, len(both) - len(unequal))
         here = rows_of(self.catalog, kind, (pair.ours for pair in unequal))
         there = rows_of(self.other, kind, (pair.theirs for pair in unequal))
         for uid, ours, theirs in unequal:
             if ours is not None and theirs is not None and uid in here and uid in there:  # not deleted just now
-                self._compare(likeness, ours, theirs, here[uid], there[uid])
+                self._compare(kind, ours, theirs, here[uid], there[uid])
 
-    def _compare(self, likeness: Likeness, ours: Head, theirs: Head, here: rows.Row, there: rows.Row) -> None:
-        kind, uid = likeness.kind, ours.uid
-        names = likeness.differing(here, there)
-        one, other = (
-            State(True, head.modified, head.stamp, not self._is_cut and has_own_files(kind, row))
-            for head, row in ((ours, here), (theirs, there))
-        )
+    def _compare(
+        self, kind: type[CatalogObjectBase], ours: Head, theirs: Head, here: rows.Row, there: rows.Row
+    ) -> None:
         created = kind._positions()["created"]
         is_one = here[created] == there[created]  # else each side made it: that of the kit did not come along
+        left = self._left(kind, there) if is_one or kind is not Image else frozenset[str]()
+        names = self._likeness(kind, left).differing(here, there)
+        one, other = (
+            State(True, head.modified, head.stamp, not left and has_own_files(kind, row))
+            for head, row in ((ours, here), (theirs, there))
+        )
         known = (self._here, self._there) if is_one else (self.known_here, self.known_there)
         verdict = decide(one, other, *known, policy=self.policy if names else "newer")
         if not names:
             _count(self.report.unchanged, kind)
             is_nobodys = not (self.known_here.has(theirs.stamp) or self.known_there.has(theirs.stamp))
             is_done = is_nobodys and ours.stamp is None and ours.modified == theirs.modified
-            if verdict.taken == "theirs" and not is_done:  # two changes to the same: both sides are to know it as one
+            # Two changes to the same: both sides are to know it as one, unless a bundle cut something of theirs.
+            if verdict.taken == "theirs" and not is_done and not left:
                 created = int(there[kind._positions()["created"]] or 0)
                 self.plan.settled.append(Settled(kind, ours, theirs.stamp, created, theirs.modified))
             return
-        whole = _whose_are_whole(here, there) if kind is Image and is_one and not self._is_cut else None
+        whole = _whose_are_whole(here, there) if kind is Image and is_one and not left else None
         if whole is not None and CUT["image"].issuperset(names):
             verdict = Verdict(whole)  # nobody changed what a bundle cut
         if verdict.is_conflict:
-            self.report.conflicts.append(MergeConflict(kind.table, uid, verdict.taken))
+            self.report.conflicts.append(MergeConflict(kind.table, ours.uid, verdict.taken))
         if whole not in (None, verdict.taken):  # the whole pixels, and else what the other side has: a new change
             _count(self.report.replaced, kind)
             left = CUT["image"] if whole == "ours" else frozenset(kind._columns()) - CUT["image"]
@@ -228,7 +236,7 @@ class _Planning:
         is_decided = verdict.is_conflict and self.policy != "newer"
         if verdict.taken == "theirs":
             _count(self.report.replaced, kind)
-            self._take(kind, theirs, there, ours, here, is_decided=is_decided, left=self._left(kind))
+            self._take(kind, theirs, there, ours, here, is_decided=is_decided or bool(left), left=left)
         else:
             _count(self.report.kept, kind)
             if is_decided and theirs.stamp is not None:

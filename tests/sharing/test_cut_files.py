@@ -13,7 +13,7 @@ from localcat import Catalog, Image
 from localcat import properties as p
 from localcat.sharing.deciding import Policy
 from localcat.sharing.merge import MergeConflict
-from tests.small_catalog import PIXELS
+from tests.small_catalog import PIXELS, new_image, upload
 
 A = "acme:guide:a"
 CUTS: dict[str, dict[str, Any]] = {
@@ -105,3 +105,36 @@ def test_of_products_and_bands_that_a_cut_changed_the_originals_count(ours: Cata
     assert {one.id: one.serialize() for one in [*ours.products, *ours.bands]} == before
     third.merge(ours, progress=False)
     assert not ours.diff(third)
+
+
+def test_whole_pixels_come_though_the_change_came_home_before(ours: Catalog, tmp_path: Path) -> None:
+    """The third catalog took in the cut bundle when it was changed already, and so did the first."""
+    ours.bundle(tmp_path / "cut.zip", ours.images.filter(p.name == "a"), bands=["blue"], progress=False)
+    with (
+        Catalog.unpack(tmp_path / "cut.zip", progress=False) as kit,
+        Catalog.create(tmp_path / "third.gpkg", org="acme") as third,
+    ):
+        tag(kit, "field")
+        third.merge(kit, progress=False)
+        assert ours.merge(kit, progress=False).conflicts == [MergeConflict("image", A, "theirs")]
+        assert (Image.get(A, catalog=ours).tags, shape(ours)) == (["field"], PIXELS.shape[1:])
+        meet(ours, third)
+        assert Image.get(A, catalog=third).tags == ["field"]
+
+
+def test_another_image_that_was_made_in_a_cut_bundle_is_not_mixed_with_the_one_here(
+    ours: Catalog, tmp_path: Path
+) -> None:
+    before = Image.get("acme:guide:b", catalog=ours).serialize()
+    ours.bundle(tmp_path / "cut.zip", ours.images.filter(p.name == "a"), resolution="120m", progress=False)
+    with Catalog.unpack(tmp_path / "cut.zip", progress=False) as kit:
+        new_image(kit.products.first(), "b", tags=["field"]).save()  # without pixels
+        upload(kit.products.first(), "a", PIXELS + numpy.uint16(1), options={"overwrite": True})
+        report = ours.merge(kit, progress=False)
+    assert report.conflicts[-2:] == [
+        MergeConflict("image", A, "theirs"),
+        MergeConflict("image", "acme:guide:b", "ours"),
+    ]
+    assert Image.get("acme:guide:b", catalog=ours).serialize() == before
+    assert Image.get(A, catalog=ours).ndarray("blue")[0, 60, 0] == PIXELS[0, 60, 0] + 1
+    assert ours.verify("full", progress=False).ok
