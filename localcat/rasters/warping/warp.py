@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import fspath
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,7 @@ from localcat.rasters.files.sources import Request, fill_of, is_marked, markers_
 from localcat.rasters.warping.alignment import in_pixels_of, native_window, overlap, pixel_ratios
 from localcat.rasters.warping.datums import SAME_OPERATION, on_datum_of
 from localcat.rasters.warping.pieces import pieces_of, relative, shared
-from localcat.rasters.warping.views import View
+from localcat.rasters.warping.views import View, shift_of
 from localcat.rasters.warping.vrt import Opacity
 from localcat.rasters.warping.wraparound import is_continued, shown_around
 
@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 
 _CODES = (ColorInterp.alpha, ColorInterp.palette)
 _FINEST = 1e-3  # pixels of a file in one of a grid; a finer one has none that ends where a pixel of the file does
+_COUNTED_BY_RANK = ("int32", "uint32", "float64")  # their values are not all floats of 32 bits
+_MOST_RANKED = 2**21  # pixels of a file
+_MANY_BELOW = 1000  # pixels of a file below one of the result
 _NEARLY_WHOLE = 0.05  # pixels; GDAL takes ratios this near to a whole number for it
 
 
@@ -166,19 +169,24 @@ class _Warped:
         """Put bands each of whose pixels is there exactly when its nearest neighbour is."""
         dataset, request = self.view.raster.dataset, self.request
         source = request.sources[members[0]]
-        markers, nodata = markers_of(dataset, source), nodata_of(dataset, source)
-        dtype = dataset.dtypes[source.index - 1]
+        markers, nodata, shift = markers_of(dataset, source), nodata_of(dataset, source), shift_of(dataset, source)
+        dtype = "float64" if shift else dataset.dtypes[source.index - 1]
         if method is not Resampling.nearest:
             nearest = pixels = self._resampled(self.view.counting(members), members, method, dtype)
+            if shift:
+                nearest = pixels = numpy.floor(pixels + 0.5)  # as GDAL rounds
         if method is Resampling.nearest or markers:  # else nothing is to be told from the nearest pixel but `outside`
+            marker = None if nodata is None else nodata - shift
             nearest = self._onto(
                 self.view.raw(members),
                 len(members),
                 dtype,
-                src_nodata=nodata,
-                dst_nodata=nodata,
+                src_nodata=marker,
+                dst_nodata=marker,
                 UNIFIED_SRC_NODATA="NO",
             )
+            if shift:
+                nearest += shift
         if method is Resampling.nearest:
             pixels = nearest
         for at, whole, codes in zip(members, pixels, nearest, strict=True):
@@ -201,7 +209,11 @@ class _Warped:
         is_alpha = request.sources[members[0]] is request.alpha
         shown = self.view.raw(members) if is_alpha else self.view.counting(members)
         # As NaN in 64 bits what is missing cannot be taken for a value, nor a value for it.
-        pixels = self._resampled(shown, members, method, "float64", missing=math.nan)
+        dtype = dataset.dtypes[request.sources[members[0]].index - 1]
+        if method is Resampling.mode and dtype in _COUNTED_BY_RANK:
+            pixels = self._most_frequent(members)
+        else:
+            pixels = self._resampled(shown, members, method, "float64", missing=math.nan)
         present = None if request.mask_nodata else self._average(self.view.presence())[region] > 0
         for at, whole in zip(members, pixels, strict=True):
             source = request.sources[at]
@@ -215,6 +227,58 @@ class _Warped:
                 numpy.copyto(values[at], nodata, where=mask[at] & is_missing & present, casting="unsafe")
                 is_missing &= ~present
             mask[at] &= is_missing
+
+    def _most_frequent(self, members: list[int]) -> NDArray[Any]:
+        """Return the most frequent values below pixels, NaN where there are none.
+
+        GDAL counts floats of 32 bits, among which large integers are not told apart; it counts their ranks instead.
+        Where more than `_MOST_RANKED` pixels lie below a single one, it counts the values themselves.
+        """
+        extent = overlap(self.seen, self.view.grid)
+        window = None if extent is None else Window.from_slices(*extent)
+        if window is not None and window.width * window.height <= _MOST_RANKED:
+            return numpy.concatenate([self._frequent_in(window, at) for at in members])
+        axis = 0 if self.grid.height >= self.grid.width else 1
+        half = self.grid.shape[axis] // 2
+        if window is None or half == 0:
+            return self._resampled(self.view.counting(members), members, Resampling.mode, "float64", missing=math.nan)
+        parts = [self._part(axis, slice(0, half)), self._part(axis, slice(half, None))]
+        return numpy.concatenate([part._most_frequent(members) for part in parts], axis=1 + axis)
+
+    def _part(self, axis: int, some: slice) -> _Warped:
+        part = (some, slice(None)) if axis == 0 else (slice(None), some)
+        return replace(self, grid=self.grid.part(*part), seen=self.seen.part(*part))
+
+    def _frequent_in(self, window: Window, at: int) -> NDArray[Any]:
+        """Return the most frequent value of a band below each pixel, shape (1, row, column); all are in a window."""
+        file, source, shown = self.view.raster.dataset, self.request.sources[at], self.view.counting([at])
+        shift, (index,) = shift_of(file, source), shown.bidx
+        pixels = shown.ds.read(index, window=window)
+        markers = [marker - shift for marker in markers_of(file, source)[:1]]
+        is_valid = (shown.ds.read_masks(index, window=window) > 0) & ~is_marked(pixels, markers)
+        values, found = numpy.unique(pixels[is_valid], return_inverse=True)
+        # GDAL has a table to count whole numbers of 8 and 16 bits, which takes long where few pixels are counted.
+        is_dense = pixels.size > _MANY_BELOW * self.grid.height * self.grid.width
+        ranks = numpy.zeros((1, *pixels.shape), numpy.min_scalar_type(values.size) if is_dense else numpy.float32)
+        ranks[0, is_valid] = found + 1  # 0 is nodata
+        native = self.view.grid
+        text = exact_wkt(native.crs)
+        options = {} if text == native.crs.to_wkt() else {"SRC_SRS": text}
+        most = self._onto(
+            ranks,
+            1,
+            "float64",
+            src_crs=native.crs,
+            src_transform=native.part(*window.toslices()).transform,
+            resampling=Resampling.mode,
+            src_nodata=0,
+            dst_nodata=math.nan,
+            **options,
+            **self.kernel,
+        )
+        is_there = ~numpy.isnan(most)
+        most[is_there] = values[most[is_there].astype(numpy.intp) - 1] + shift
+        return most
 
     def _outside(self) -> NDArray[numpy.bool_]:
         """Return which pixels have their nearest pixel outside the file, or hidden in all bands.
@@ -240,8 +304,9 @@ class _Warped:
     ) -> NDArray[Any]:
         """Return what a resampling makes of pixels that count; `missing` where there are none, else their marker."""
         markers = markers_of(self.view.raster.dataset, self.request.sources[members[0]])
-        marker = markers[0] if markers else None
-        return self._onto(
+        shift = shift_of(self.view.raster.dataset, self.request.sources[members[0]])
+        marker = markers[0] - shift if markers else None
+        pixels = self._onto(
             shown,
             len(members),
             dtype,
@@ -251,6 +316,7 @@ class _Warped:
             UNIFIED_SRC_NODATA="NO",  # rasterio's default would let a band's nodata bleed where another band is valid
             **self.kernel,
         )
+        return pixels + shift if shift else pixels
 
     def _onto(self, source: Any, count: int, dtype: DTypeLike, **options: Any) -> NDArray[Any]:
         """Return what GDAL's warper makes of a source, by nearest if no resampling is named; (band, row, column)."""
