@@ -51,6 +51,18 @@ def test_a_missing_source_is_told(tmp_path):
         copy_raster(tmp_path / "x.tif", tmp_path / "y.tif")
 
 
+def test_a_nodata_that_no_pixel_can_be_hides_none_of_a_cog(tmp_path):
+    """GDAL would write 1, which pixels are."""
+    source, target = tmp_path / "x.tif", tmp_path / "y.tif"
+    with rasterio.open(source, "w", driver="GTiff", count=1, dtype="uint8", nodata=1.5, **placed(GRID)) as dataset:
+        dataset.write(noise((1, *GRID.shape), "uint8", high=4))
+    assert describe(source).nodata == (1.5,)
+    as_cog(source, target)
+    assert describe(target).nodata == (None,)
+    as_cog(source, target, declared={1: BandLayer("b", nodata=3)})
+    assert describe(target).nodata == (3,)
+
+
 def test_a_striped_file_becomes_a_cog_with_everything_it_had(tmp_path):
     source, target = tmp_path / "x.tif", tmp_path / "y.tif"
     with rasterio.open(

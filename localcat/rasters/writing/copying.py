@@ -243,11 +243,15 @@ def have_same_pixels(one: str | PathLike[str], other: str | PathLike[str]) -> bo
 
 
 def _nodata_of(description: RasterDescription, at: int, declared: float | None) -> float | None:
-    """Return the nodata of a band: the file's own, else the declared one, unless an internal mask stands for it."""
-    own = description.nodata[at]
-    if own is not None or declared is None or description.has_internal_mask:
+    """Return the nodata of a band: the file's own, else the declared one, unless an internal mask stands for it.
+
+    One that no pixel can be marks none, and GDAL would write another number in its place.
+    """
+    own, dtype = description.nodata[at], numpy_dtype(description.data_type)
+    if own is not None and is_representable(own, dtype):
         return own
-    return declared if is_representable(declared, numpy_dtype(description.data_type)) else None
+    is_used = declared is not None and not description.has_internal_mask and is_representable(declared, dtype)
+    return declared if is_used else None
 
 
 @contextmanager
