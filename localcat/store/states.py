@@ -417,7 +417,9 @@ def trim(connection: sqlite3.Connection, *, before: int = 0) -> int:
     """
     most_bytes = limits(connection).max_bytes
     last, total = connection.execute("SELECT id, bytes FROM history ORDER BY id DESC LIMIT 1").fetchone() or (0, 0)
-    (until,) = connection.execute("SELECT coalesce(max(id), 0) FROM history WHERE at < ?", (before,)).fetchone()
+    until = 0
+    if before:  # which looks at all of them, and is asked by no change
+        (until,) = connection.execute("SELECT coalesce(max(id), 0) FROM history WHERE at < ?", (before,)).fetchone()
     gone, newest = [], 0
     for number, at, there in connection.execute("SELECT id, at, bytes FROM history ORDER BY id LIMIT ?", (_AT_ONCE,)):
         if total - there < most_bytes and number > until:

@@ -147,3 +147,19 @@ def test_a_catalog_that_is_only_read_shows_its_limits(catalog: Catalog) -> None:
         assert reader.keep_history().changes == timedelta(days=9)
         with pytest.raises(ReadOnlyCatalogError, match="open it without read_only=True"):
             reader.keep_history("8 days")
+
+
+def test_a_change_looks_at_no_more_of_the_history_than_it_has_to(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once in a thousand changes it looked at all of it, for changes from before 1970."""
+    monkeypatch.setattr(states, "_BETWEEN_TRIMS", 1)
+    found: list[str] = []
+    catalog.database._session().connection.set_trace_callback(found.append)
+    change(catalog, 0.2)
+    assert [one for one in found if one.startswith("SELECT id")] == [
+        "SELECT id, bytes FROM history ORDER BY id DESC LIMIT 1",
+        "SELECT id, at, bytes FROM history ORDER BY id LIMIT 2000",
+    ]
+    assert [one for one in found if "FROM history WHERE" in one] == []
+    assert numbers(catalog) == [1]
