@@ -228,15 +228,14 @@ class _Planning:
             verdict = Verdict(whole)  # nobody changed what a bundle cut
         if verdict.is_conflict:
             self.report.conflicts.append(MergeConflict(kind.table, ours.uid, verdict.taken))
+        is_decided = verdict.is_conflict and self.policy != "newer"
         if whole not in (None, verdict.taken):  # the whole pixels, and else what the other side has: a new change
             _count(self.report.replaced, kind)
             left = CUT["image"] if whole == "ours" else frozenset(kind._columns()) - CUT["image"]
-            self._take(kind, theirs, there, ours, here, is_decided=True, left=left)
-            return
-        is_decided = verdict.is_conflict and self.policy != "newer"
-        if verdict.taken == "theirs":
+            self._take(kind, theirs, there, ours, here, is_decided=is_decided, left=left)
+        elif verdict.taken == "theirs":
             _count(self.report.replaced, kind)
-            self._take(kind, theirs, there, ours, here, is_decided=is_decided or bool(left), left=left)
+            self._take(kind, theirs, there, ours, here, is_decided=is_decided, left=left)
         else:
             _count(self.report.kept, kind)
             if is_decided and theirs.stamp is not None:
@@ -265,6 +264,8 @@ class _Planning:
         if files and str(values["product_id"]) in self._odd:
             raise odd_band(self.other, str(values["product_id"]), self._odd[str(values["product_id"])])
         modified = _after(theirs.modified, 0 if ours is None else ours.modified) if is_decided else None
+        if left and ours is not None and not is_decided:  # a change of ours, and not later than theirs if that can be
+            modified = max(theirs.modified, ours.modified + 1)
         self.plan.taken.append(
             Taken(
                 kind,

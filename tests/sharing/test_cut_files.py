@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import types
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy
 import pytest
 
-from localcat import Catalog, Image
+from localcat import Catalog, Image, timestamps
 from localcat import properties as p
 from localcat.sharing.deciding import Policy
 from localcat.sharing.merge import MergeConflict
@@ -138,3 +139,18 @@ def test_another_image_that_was_made_in_a_cut_bundle_is_not_mixed_with_the_one_h
     assert Image.get("acme:guide:b", catalog=ours).serialize() == before
     assert Image.get(A, catalog=ours).ndarray("blue")[0, 60, 0] == PIXELS[0, 60, 0] + 1
     assert ours.verify("full", progress=False).ok
+
+
+def test_a_later_change_in_a_cut_bundle_counts_though_the_clock_there_is_behind(
+    ours: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours.bundle(tmp_path / "cut.zip", ours.images.filter(p.name == "a"), bands=["blue"], progress=False)
+    at_home = timestamps.now_microseconds()
+    with Catalog.unpack(tmp_path / "cut.zip", progress=False) as kit:
+        for step, word in enumerate(["first", "second"]):
+            there = types.SimpleNamespace(time_ns=lambda: (at_home + step) * 1000)  # noqa: B023
+            with monkeypatch.context() as patch:
+                patch.setattr(timestamps, "time", there)
+                tag(kit, word)
+            assert ours.merge(kit, progress=False).conflicts == [MergeConflict("image", A, "theirs")]
+            assert Image.get(A, catalog=ours).tags == [word]
