@@ -7,7 +7,7 @@ from typing import Any
 import numpy
 import pytest
 
-from localcat import Catalog, Image
+from localcat import AOI, Catalog, Image
 from localcat.rasters.warping import warp
 from tests.small_catalog import META, alpha, make_product, spectral, upload
 
@@ -70,6 +70,16 @@ def test_it_is_the_same_in_parts_and_by_either_way_to_count(catalog: Catalog, mo
         in_parts = read(image, ratio, "mode")
         numpy.testing.assert_array_equal(in_parts.mask, found.mask)
         numpy.testing.assert_array_equal(in_parts.filled(0), found.filled(0))
+
+
+def test_no_part_of_a_globe_is_missed_at_the_antimeridian(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    edge = 20_037_508.342789244
+    globe = {"geoTransform": (-edge, edge / 90, 0, edge, 0, -edge / 90), "coordinateSystem": {"epsg": 3857}}
+    product = make_product("globe", spectral("b"), catalog=catalog, data_type="UInt32")
+    image = upload(product, "x", numpy.full((1, 180, 180), 2**32 - 1, "uint32"), meta=globe)
+    monkeypatch.setattr(warp, "_MOST_RANKED", 500)
+    found = image.ndarray("b", AOI(bounds=(170, -60, -170, 60), crs="EPSG:4326", resolution=5), resampler="mode")
+    assert (found.shape, int(found.mask.sum())) == ((1, 24, 4), 0)
 
 
 @pytest.mark.parametrize("resampler", ["near", "bilinear", "average", "max", "min", "med", "mode"])

@@ -232,7 +232,8 @@ class _Warped:
         """Return the most frequent values below pixels, NaN where there are none.
 
         GDAL counts floats of 32 bits, among which large integers are not told apart; it counts their ranks instead.
-        Where more than `_MOST_RANKED` pixels lie below a single one, it counts the values themselves.
+        Where more than `_MOST_RANKED` pixels lie below a single one, or below a grid in another CRS, of which GDAL may
+        miss a narrow part at the antimeridian, it counts the values themselves.
         """
         extent = overlap(self.seen, self.view.grid)
         window = None if extent is None else Window.from_slices(*extent)
@@ -240,7 +241,7 @@ class _Warped:
             return numpy.concatenate([self._frequent_in(window, at) for at in members])
         axis = 0 if self.grid.height >= self.grid.width else 1
         half = self.grid.shape[axis] // 2
-        if window is None or half == 0:
+        if window is None or half == 0 or self.seen.crs != self.view.grid.crs:
             return self._resampled(self.view.counting(members), members, Resampling.mode, "float64", missing=math.nan)
         parts = [self._part(axis, slice(0, half)), self._part(axis, slice(half, None))]
         return numpy.concatenate([part._most_frequent(members) for part in parts], axis=1 + axis)
