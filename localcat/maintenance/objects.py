@@ -67,9 +67,11 @@ def check_states(catalog: CatalogFile) -> Iterator[Problem]:
 
 def fault_before(entry: states.Entry, path: Path) -> str | None:
     """Return why no object can be made of the state of a change; None if one can, or if there is no state."""
+    if entry.state is None:
+        return None
     kind = _KINDS[entry.kind]
     try:
-        state = {} if entry.state is None else json.loads(entry.state)
+        state = json.loads(entry.state)
         values = {**state, "geometry": None if (stored := state.get("geometry")) is None else bytes.fromhex(stored)}
     except DAMAGE as error:
         return str(error)

@@ -138,3 +138,14 @@ def test_a_catalog_of_an_older_schema_has_them_from_its_migration_on(archive: Pa
     with Catalog.open(tmp_path / "saved.gpkg") as saved:
         assert history(saved)[1:] == told
         assert saved.frozen["new"].changes().deleted == (schema_fixtures.PIXELS,)
+
+
+def test_what_a_merge_brought_is_recovered_as_such(catalog: Catalog, tmp_path: Path) -> None:
+    with Catalog.create(tmp_path / "other.gpkg", org="acme") as other:
+        other.merge(catalog, progress=False)
+        told = history(other)
+    assert ("restored", "acme:p:red") in told
+    assert Catalog.recover(tmp_path / "other.gpkg", tmp_path / "saved.gpkg", progress=False).problems == []
+    with Catalog.open(tmp_path / "saved.gpkg") as saved:
+        assert history(saved) == told
+        assert saved.verify("full", progress=False).problems == []

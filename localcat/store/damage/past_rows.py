@@ -67,7 +67,7 @@ def restore_past(
     }
     total = 0
     for change in changes:
-        total += len(change.state or "")
+        total += len(change.state or change.uid)
         writer = renamed.get(change.replica or 0)
         counter = None if writer is None else change.counter
         connection.execute(
