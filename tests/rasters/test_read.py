@@ -331,6 +331,17 @@ def test_a_pixel_is_the_block_below_it_and_no_neighbour_however_far_the_origin_i
     assert (nearest.data == part[scale // 2 :: scale, scale // 2 :: scale]).all()
 
 
+@pytest.mark.parametrize("name", ["nearest", "average", "mode", "max", "min", "med", "q1", "q3"])
+@pytest.mark.parametrize("south_up", [False, True])
+def test_a_pixel_that_only_touches_a_file_is_outside(tmp_path, name, south_up):
+    grid = make_grid((40, 60), resolution=-10.0 if south_up else 10.0)
+    path = written(tmp_path / "x.tif", noise((1, *grid.shape)), grid=grid)
+    found = read_bands(sources(path, 1), shifted(grid, -8, -12, scale=4, shape=(16, 20)), resampling=name)[0]
+    assert numpy.argwhere(~found.mask).min(axis=0).tolist() == [3, 2]
+    assert numpy.argwhere(~found.mask).max(axis=0).tolist() == [12, 16]
+    assert (~found.mask).sum() == 10 * 15
+
+
 def test_bands_of_several_files_and_types(tmp_path):
     first = written(tmp_path / "a.tif", noise((1, *SHAPE), "uint16"))
     second = written(tmp_path / "b.tif", noise((1, 70, 150), "int16", seed=1), grid=make_grid((70, 150), resolution=20))

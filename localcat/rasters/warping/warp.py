@@ -43,6 +43,7 @@ _FINEST = 1e-3  # pixels of a file in one of a grid; a finer one has none that e
 _COUNTED_BY_RANK = ("int32", "uint32", "float64")  # their values are not all floats of 32 bits
 _MOST_RANKED = 2**21  # pixels of a file
 _MANY_BELOW = 1000  # pixels of a file below one of the result
+_TOUCH = 1e-6  # pixels of a file
 _NEARLY_WHOLE = 0.05  # pixels; GDAL takes ratios this near to a whole number for it
 
 
@@ -215,6 +216,7 @@ class _Warped:
         else:
             pixels = self._resampled(shown, members, method, "float64", missing=math.nan)
         present = None if request.mask_nodata else self._average(self.view.presence())[region] > 0
+        beside = self._beside()
         for at, whole in zip(members, pixels, strict=True):
             source = request.sources[at]
             found = whole[region]
@@ -222,11 +224,23 @@ class _Warped:
             if not dataset.dtypes[source.index - 1].startswith("float"):
                 found = numpy.floor(found + 0.5)  # as GDAL rounds
             numpy.copyto(values[at], saturated(found, values.dtype), where=mask[at] & ~is_missing)
+            if beside is not None:
+                is_missing |= beside[region]
             if present is not None:
                 nodata = fill_of(dataset, source, values.dtype)
                 numpy.copyto(values[at], nodata, where=mask[at] & is_missing & present, casting="unsafe")
                 is_missing &= ~present
             mask[at] &= is_missing
+
+    def _beside(self) -> NDArray[numpy.bool_] | None:
+        """Return which pixels only touch the file: GDAL counts its edge for them. None where none does for sure."""
+        pixel, native = self.seen.transform, self.view.grid.transform
+        if self.seen.crs != self.view.grid.crs or pixel.b or pixel.d or native.b or native.d:
+            return None
+        (height, width), (rows, columns) = self.seen.shape, self.view.grid.shape
+        ys = (pixel.f - native.f + pixel.e * numpy.arange(height + 1)) / native.e
+        xs = (pixel.c - native.c + pixel.a * numpy.arange(width + 1)) / native.a
+        return _is_outside(ys, rows)[:, numpy.newaxis] | _is_outside(xs, columns)
 
     def _most_frequent(self, members: list[int]) -> NDArray[Any]:
         """Return the most frequent values below pixels, NaN where there are none.
@@ -332,6 +346,13 @@ class _Warped:
                 if is_last:
                     raise
         return pixels[..., margin:]
+
+
+def _is_outside(edges: NDArray[Any], length: int) -> NDArray[numpy.bool_]:
+    """Return which of the pixels between some edges have nothing of those from 0 to a length."""
+    outside: NDArray[numpy.bool_] = numpy.maximum(edges[:-1], edges[1:]) < _TOUCH
+    outside |= numpy.minimum(edges[:-1], edges[1:]) > length - _TOUCH
+    return outside
 
 
 def _words_for(crs: CRS) -> dict[str, str]:
