@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -130,8 +131,10 @@ def _go_back(connection: sqlite3.Connection, when: int) -> None:
 
 
 def _put_back(connection: sqlite3.Connection, entry: states.Entry, values: dict[str, Parameter]) -> None:
-    found = rows.find(connection, entry.kind, (), entry.uid)
+    found = rows.find(connection, entry.kind, (rows.FILES,) if entry.kind == "image" else (), entry.uid)
     if found is not None:
+        if entry.kind == "image":
+            values[rows.FILES] = _where_they_are(values[rows.FILES], found[2])
         rows.update(connection, entry.kind, int(found[0] or 0), values)
         return
     values["id"] = entry.uid
@@ -140,3 +143,24 @@ def _put_back(connection: sqlite3.Connection, entry: states.Entry, values: dict[
         if values["product_id"] is None:
             return  # of a product of which the history knows nothing
     rows.insert(connection, entry.kind, values)
+
+
+def _where_they_are(then: Parameter, now: Parameter) -> Parameter:
+    """Return the files of an earlier state of an image, as they are stored; those in place with the paths of now.
+
+    They are known by size and hash, as `relocate` knows them; a file that the image has no more keeps its path.
+    """
+    if then is None or now is None or then == now:
+        return then
+    present = [file for file in json.loads(str(now)) if _is_known_in_place(file)]
+    paths = {file["href"] for file in present}
+    moved = {(file["size_bytes"], file["hash"]): file["href"] for file in present}
+    files = json.loads(str(then))
+    for file in files:
+        if _is_known_in_place(file) and file["href"] not in paths:
+            file["href"] = moved.get((file["size_bytes"], file["hash"]), file["href"])
+    return json.dumps(files, ensure_ascii=False, separators=(",", ":"))
+
+
+def _is_known_in_place(file: dict[str, Any]) -> bool:
+    return not file.get("owned") and None not in (file.get("href"), file.get("size_bytes"), file.get("hash"))

@@ -46,6 +46,27 @@ def test_relocate_finds_files_that_were_moved(kept: Catalog, tmp_path: Path) -> 
         kept.relocate(old, tmp_path / "none")
 
 
+def test_the_past_reads_files_where_they_are_now(kept: Catalog, tmp_path: Path) -> None:
+    """A move that is undone has the old path again."""
+    old, new = tmp_path / "old", tmp_path / "new"
+    old.mkdir()
+    (old / "x.tif").write_bytes(file_of(kept, "a").read_bytes())
+    image = Image(product_id="acme:guide", name="x", acquired="2020-01-01", catalog=kept)
+    image.upload(old / "x.tif", copy=False).raise_for_status()
+    first = image.modified
+    image.tags = ["field"]
+    image.save()
+    old.rename(new)
+    kept.relocate(old, new)
+    for moment, tags in ((first, None), (kept.history(id=image.id)[1].at, ["field"])):
+        with kept.at(moment) as then:
+            found = Image.get(image.id, catalog=then)
+            assert (found.tags, [file.href for file in found.files]) == (tags, ["new/x.tif"])
+            assert found.ndarray("blue").shape == (1, 64, 48)
+    kept.undo(kept.history(id=image.id)[0])
+    assert [file.href for file in Image.get(image.id, catalog=kept).files] == ["old/x.tif"]
+
+
 @pytest.mark.parametrize("old", ["../old", "./../other/../old"])
 def test_the_old_folder_may_be_relative(
     kept: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: str
