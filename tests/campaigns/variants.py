@@ -18,7 +18,7 @@ from localcat.disk.ownership import data_path
 from localcat.maintenance import garbage
 from localcat.rasters.writing import write
 from localcat.rasters.writing.options import CogOptions
-from localcat.store import rows
+from localcat.store import states
 from localcat.store.catalog_file import CatalogFile
 from localcat.store.file import database, transaction
 from localcat.store.file.database import Database
@@ -94,16 +94,16 @@ def row_first() -> None:
 @_variant
 def unlink_first() -> None:
     """Unlink the files of deleted and replaced images before the commit."""
-    discard = rows.discard_files
+    release = states.release_files
 
-    def unlinking(connection: sqlite3.Connection, image_ids: Any) -> list[str]:
-        hrefs = discard(connection, image_ids)
+    def unlinking(connection: sqlite3.Connection, hrefs: list[str]) -> list[str]:
+        released = release(connection, hrefs)
         catalog = Path(connection.execute("PRAGMA database_list").fetchone()[2])
-        for href in hrefs:
+        for href in released:
             DataFolder(data_path(catalog)).remove(href)
-        return hrefs
+        return released
 
-    rows.discard_files = unlinking
+    states.release_files = unlinking
 
 
 @_variant
