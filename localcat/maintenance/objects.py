@@ -61,7 +61,7 @@ def check_states(catalog: CatalogFile) -> Iterator[Problem]:
             fault = fault_before(entry, catalog.path)
             if fault is not None:
                 state = f"change {entry.number:,}: {fault}"
-                advice = forgetting(entry.at + 1)
+                advice = forgetting(entry.at + 1 if isinstance(entry.at, int) else 0)
                 yield Problem(ProblemKind.HISTORY, advice, entry.uid, expected="what it was before", found=state)
 
 
@@ -69,7 +69,9 @@ def fault_before(entry: states.Entry, path: Path) -> str | None:
     """Return why no object can be made of the state of a change; None if one can, or if there is no state."""
     if entry.state is None:
         return None
-    kind = _KINDS[entry.kind]
+    kind = _KINDS.get(entry.kind)
+    if kind is None:
+        return f"kind {entry.kind!r}"
     try:
         state = json.loads(entry.state)
         values = {**state, "geometry": None if (stored := state.get("geometry")) is None else bytes.fromhex(stored)}

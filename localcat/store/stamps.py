@@ -164,8 +164,11 @@ def bury(
 
 def bury_single(connection: sqlite3.Connection, kind: str, row: Mapping[str, Any], stamp: Stamp) -> None:
     """As `bury`, of one row that was deleted here and whose columns were read."""
-    deleted = max(now_microseconds(), int(row["modified"]) + 1)
-    put_tombstone(connection, Tombstone(kind, str(row["uid"]), deleted, int(row["version"]), stamp))
+    modified, version = (  # where a page is damaged it can be anything, and is deleted all the same
+        value if isinstance(value, int) else 0 for value in (row["modified"], row["version"])
+    )
+    deleted = max(now_microseconds(), modified + 1)
+    put_tombstone(connection, Tombstone(kind, str(row["uid"]), deleted, version, stamp))
 
 
 def put_tombstone(connection: sqlite3.Connection, stone: Tombstone) -> None:

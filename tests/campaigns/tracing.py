@@ -17,7 +17,7 @@ _CALL = re.compile(r"^(\d+) +(\w+)\((.*)")
 
 # How often these are called depends on the time that passes, so the nth of them may be another one in the next run, or
 # none. They change nothing on the disk: a kill at one leaves what a kill at the next other call leaves.
-_LOOKS = {"flock", "newfstatat", "fstat", "stat", "lstat", "statx"}
+_LOOKS = {"flock", "access", "faccessat", "faccessat2", "newfstatat", "fstat", "stat", "lstat", "statx"}
 
 
 class Call(NamedTuple):

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from localcat import Catalog, Image
+from localcat.maintenance.objects import fault_before
+from localcat.store import stamps, states
 from localcat.store.damage.past import check_history
 from localcat.store.damage.problem_kinds import ProblemKind as Kind
 from tests.damage import flip, raw
@@ -191,3 +193,18 @@ def test_numbers_of_the_history_that_are_none_are_told() -> None:
         assert [problem.found for problem in check_history(connection)][-1:] == [
             "-1 bytes up to change 1, and 0 up to the one before it"
         ]
+
+
+def test_a_change_of_a_kind_that_is_none_is_told() -> None:
+    entry = states.Entry(1, 1, "acme:p:i", "changed", 0, None, None, None, "{}")  # type: ignore[arg-type]
+    assert fault_before(entry, Path("survey.gpkg")) == "kind 1"
+
+
+def test_a_row_without_the_numbers_that_it_must_have_is_deleted_all_the_same() -> None:
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.execute("CREATE TABLE tombstone (kind, uid, deleted, version, replica, counter)")
+        row = {"uid": "acme:p:i", "modified": None, "version": "x"}
+        stamps.bury_single(connection, "image", row, stamps.Stamp(1, 2))
+        ((kind, uid, deleted, version, *stamp),) = connection.execute("SELECT * FROM tombstone")
+        assert (kind, uid, version, stamp) == ("image", "acme:p:i", 0, [1, 2])
+        assert deleted > 1_700_000_000_000_000
