@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from localcat.errors import printable
+from localcat.errors import CorruptCatalogError, printable
 from localcat.models.html import Printed
 from localcat.store.properties import chosen
 from localcat.timestamps import from_microseconds, to_microseconds
@@ -95,12 +95,18 @@ def info_of(catalog: CatalogFile) -> CatalogInfo:
             "(SELECT min(acquired) FROM image), (SELECT max(acquired) FROM image)"
         ).fetchone()
         keys = chosen(connection)
+    try:
+        created = from_microseconds(to_microseconds(catalog.setting("created")))
+    except ValueError as error:
+        raise CorruptCatalogError(
+            f"catalog '{catalog.path}' does not say when it was created ({error}); restore it from a backup"
+        ) from error
     return CatalogInfo(
         path=catalog.path,
         data_folder=catalog.home().path,
         namespace=catalog.setting("namespace"),
         user=catalog.user,
-        created=from_microseconds(to_microseconds(catalog.setting("created"))),
+        created=created,
         schema_version=int(catalog.setting("schema_version")),
         size_bytes=catalog.path.stat().st_size if catalog.path.exists() else 0,
         products=products,

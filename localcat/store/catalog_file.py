@@ -33,6 +33,7 @@ from localcat.errors import (
     CatalogExistsError,
     CatalogLockedError,
     CatalogNotFoundError,
+    CorruptCatalogError,
     LocalcatError,
     ReadOnlyCatalogError,
     ReadOnlyCatalogWarning,
@@ -229,6 +230,8 @@ class CatalogFile:
         """Return one of the settings that were made with the catalog, such as ``"namespace"`` or ``"uuid"``."""
         if self._settings is None or self._generation != self.database.generation:  # another file has the name now
             self._settings, self._generation = self.database.settings(), self.database.generation
+        if name not in self._settings:
+            raise CorruptCatalogError(f"catalog '{self.path}' has lost its setting '{name}'; restore it from a backup")
         return self._settings[name]
 
     @property
