@@ -334,12 +334,16 @@ def test_a_pixel_is_the_block_below_it_and_no_neighbour_however_far_the_origin_i
 @pytest.mark.parametrize("name", ["nearest", "average", "mode", "max", "min", "med", "q1", "q3"])
 @pytest.mark.parametrize("south_up", [False, True])
 def test_a_pixel_that_only_touches_a_file_is_outside(tmp_path, name, south_up):
+    """It is masked whatever masks count, and holds nodata."""
     grid = make_grid((40, 60), resolution=-10.0 if south_up else 10.0)
-    path = written(tmp_path / "x.tif", noise((1, *grid.shape)), grid=grid)
-    found = read_bands(sources(path, 1), shifted(grid, -8, -12, scale=4, shape=(16, 20)), resampling=name)[0]
-    assert numpy.argwhere(~found.mask).min(axis=0).tolist() == [3, 2]
-    assert numpy.argwhere(~found.mask).max(axis=0).tolist() == [12, 16]
-    assert (~found.mask).sum() == 10 * 15
+    path = written(tmp_path / "x.tif", noise((1, *grid.shape)), grid=grid, bands=[BandLayer(nodata=200)])
+    inside = numpy.zeros((16, 20), dtype=bool)
+    inside[3:13, 2:17] = True
+    for masks in (True, False):
+        wanted = shifted(grid, -8, -12, scale=4, shape=(16, 20))
+        found = read_bands(sources(path, 1), wanted, resampling=name, mask_nodata=masks, mask_alpha=masks)[0]
+        assert (found.mask == ~inside).all()
+        assert (found.data[~inside] == 200).all()
 
 
 def test_bands_of_several_files_and_types(tmp_path):

@@ -217,15 +217,15 @@ class _Warped:
             pixels = self._resampled(shown, members, method, "float64", missing=math.nan)
         present = None if request.mask_nodata else self._average(self.view.presence())[region] > 0
         beside = self._beside()
+        if present is not None and beside is not None:
+            present &= ~beside[region]
         for at, whole in zip(members, pixels, strict=True):
             source = request.sources[at]
             found = whole[region]
-            is_missing = numpy.isnan(found)
+            is_missing = numpy.isnan(found) if beside is None else numpy.isnan(found) | beside[region]
             if not dataset.dtypes[source.index - 1].startswith("float"):
                 found = numpy.floor(found + 0.5)  # as GDAL rounds
             numpy.copyto(values[at], saturated(found, values.dtype), where=mask[at] & ~is_missing)
-            if beside is not None:
-                is_missing |= beside[region]
             if present is not None:
                 nodata = fill_of(dataset, source, values.dtype)
                 numpy.copyto(values[at], nodata, where=mask[at] & is_missing & present, casting="unsafe")
