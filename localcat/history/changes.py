@@ -79,7 +79,7 @@ class Change(Printed):
                     loaded = attribute.load(bytes.fromhex(stored) if name == "geometry" else stored)
                     values[name] = attribute.to_json(loaded)
                 except DAMAGE as error:
-                    raise self._damaged(error) from error
+                    raise self.damaged(error) from error
         return values
 
     def to_dict(self, *, before: bool = True) -> dict[str, Any]:
@@ -102,12 +102,13 @@ class Change(Printed):
         try:
             state = json.loads(self._state)
         except ValueError as error:
-            raise self._damaged(error) from error
+            raise self.damaged(error) from error
         if not isinstance(state, dict):
-            raise self._damaged("it is no object of JSON")
+            raise self.damaged("it is no object of JSON")
         return state
 
-    def _damaged(self, why: object) -> CorruptCatalogError:
+    def damaged(self, why: object) -> CorruptCatalogError:
+        """Return the error for a state that cannot be used."""
         return CorruptCatalogError(
             f"change {self.number} of {self.kind} '{self.id}' is damaged ({why}) and cannot be used; take the object "
             "from a backup"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from localcat.errors import BadRequestError, CatalogNotFoundError, NotFoundError
-from localcat.history.changes import change_of
+from localcat.history.changes import Change, change_of
+from localcat.models.attributes.values import File, in_place_by_content
+from localcat.models.image import Image
+from localcat.models.state import DAMAGE
 from localcat.store import rows, states
 from localcat.store.catalog_file import CatalogFile
 from localcat.store.file.database import Database
@@ -107,10 +109,10 @@ def _go_back(connection: sqlite3.Connection, when: int) -> None:
     """Make every object what it was: as the first change after the moment found it, or gone if it came later."""
     entries = states.first_after(connection, when)
     for kind in _KINDS:
-        for entry in entries:
-            state = change_of(entry).state() if entry.kind == kind else None
+        for change in (change_of(entry) for entry in entries if entry.kind == kind):
+            state = change.state()
             if state is not None:
-                _put_back(connection, entry, states.values_of(connection, kind, state))
+                _put_back(connection, change, states.values_of(connection, kind, state))
     later = {(entry.kind, entry.uid) for entry in entries if entry.state is None}
     earlier = states.there_at(connection, when)  # made elsewhere, by a clock that may be ahead of ours
     for kind in reversed(_KINDS):
@@ -130,19 +132,22 @@ def _go_back(connection: sqlite3.Connection, when: int) -> None:
     connection.execute("DELETE FROM frozen WHERE frozen > ?", (when,))
 
 
-def _put_back(connection: sqlite3.Connection, entry: states.Entry, values: dict[str, Parameter]) -> None:
-    found = rows.find(connection, entry.kind, (rows.FILES,) if entry.kind == "image" else (), entry.uid)
+def _put_back(connection: sqlite3.Connection, change: Change, values: dict[str, Parameter]) -> None:
+    found = rows.find(connection, change.kind, (rows.FILES,) if change.kind == "image" else (), change.id)
     if found is not None:
-        if entry.kind == "image":
-            values[rows.FILES] = _where_they_are(values[rows.FILES], found[2])
-        rows.update(connection, entry.kind, int(found[0] or 0), values)
+        if change.kind == "image":
+            try:
+                values[rows.FILES] = _where_they_are(values[rows.FILES], found[2])
+            except DAMAGE as error:
+                raise change.damaged(error) from error
+        rows.update(connection, change.kind, int(found[0] or 0), values)
         return
-    values["id"] = entry.uid
-    if entry.kind != "product":
-        values["product_id"] = rows.product_row_id(connection, entry.uid.rpartition(":")[0])
+    values["id"] = change.id
+    if change.kind != "product":
+        values["product_id"] = rows.product_row_id(connection, change.id.rpartition(":")[0])
         if values["product_id"] is None:
             return  # of a product of which the history knows nothing
-    rows.insert(connection, entry.kind, values)
+    rows.insert(connection, change.kind, values)
 
 
 def _where_they_are(then: Parameter, now: Parameter) -> Parameter:
@@ -152,15 +157,10 @@ def _where_they_are(then: Parameter, now: Parameter) -> Parameter:
     """
     if then is None or now is None or then == now:
         return then
-    present = [file for file in json.loads(str(now)) if _is_known_in_place(file)]
-    paths = {file["href"] for file in present}
-    moved = {(file["size_bytes"], file["hash"]): file["href"] for file in present}
-    files = json.loads(str(then))
+    stored = Image._attributes[rows.FILES]
+    moved = in_place_by_content(stored.load(now))
+    files: list[File] = stored.load(then)
     for file in files:
-        if _is_known_in_place(file) and file["href"] not in paths:
-            file["href"] = moved.get((file["size_bytes"], file["hash"]), file["href"])
-    return json.dumps(files, ensure_ascii=False, separators=(",", ":"))
-
-
-def _is_known_in_place(file: dict[str, Any]) -> bool:
-    return not file.get("owned") and None not in (file.get("href"), file.get("size_bytes"), file.get("hash"))
+        if not file.owned and file.href not in moved.values():
+            file.href = moved.get((file.size_bytes, file.hash), file.href)
+    return stored.dump(files)

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 from localcat.disk.names import suffix_of
-from localcat.disk.paths import in_place_href, is_local
+from localcat.disk.paths import in_place_href
 from localcat.errors import BadRequestError, printable
+from localcat.models.attributes.values import in_place_by_content
 from localcat.models.band import Band
 from localcat.models.html import Printed
 from localcat.models.image import Image
@@ -285,11 +286,7 @@ class _Planning:
         """Return their files as they will be named here, and those to copy: what ours holds already is kept."""
         known = {(file.size_bytes, file.hash): file for file in ours if file.owned}
         # Where a file in place is on this machine is known best here, as for the copy of a catalog that comes home.
-        in_place: dict[tuple[int | None, str | None], str] = {
-            (file.size_bytes, file.hash): file.href
-            for file in ours
-            if not file.owned and file.hash is not None and file.href is not None and is_local(file.href)
-        }
+        in_place = in_place_by_content(ours)
         named: list[File] = []
         copies: list[tuple[str, File]] = []
         for file in files:

@@ -14,7 +14,14 @@ import pytest
 
 from localcat import Band, Catalog, Image, Product
 from localcat import properties as p
-from localcat.errors import BadRequestError, CatalogNotFoundError, NotFoundError, ReadOnlyCatalogError
+from localcat.errors import (
+    BadRequestError,
+    CatalogNotFoundError,
+    CorruptCatalogError,
+    NotFoundError,
+    ReadOnlyCatalogError,
+)
+from tests.damage import raw
 from tests.past_moments import past_moment
 from tests.small_catalog import PIXELS, make_product, new_image, spectral, upload
 
@@ -156,3 +163,14 @@ def test_what_a_merge_brings_was_not_there_before(catalog: Catalog, tmp_path: Pa
         ("restored", "acme:r:nir"),
         ("restored", "acme:r"),
     ]
+
+
+@pytest.mark.parametrize("files", ['"x"', "5", '"[5]"', '"[{}]"'])
+def test_files_of_the_past_that_are_damaged_are_told(catalog: Catalog, files: str) -> None:
+    image = upload(make_product("q", spectral("b"), catalog=catalog), "x")
+    before = image.modified
+    image.tags = ["changed"]
+    image.save()
+    raw(catalog, f"UPDATE history SET state = json_set(state, '$.files', json('{files}')) WHERE uid = '{image.id}'")
+    with pytest.raises(CorruptCatalogError, match=r"of image 'acme:q:x' is damaged \(.*take the object from a backup"):
+        catalog.at(before)

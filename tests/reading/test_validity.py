@@ -178,13 +178,8 @@ def test_others_keep_the_mask_of_the_nearest_pixel(tmp_path, case: Case, name) -
     assert numpy.isfinite(numpy.ma.getdata(found)[0][is_valid].astype("float64")).all()
 
 
-@pytest.mark.parametrize("overviews", [[], [2, 4]])
-@pytest.mark.parametrize("name", AREAS)
-@pytest.mark.parametrize("kind", ["nodata", "alpha", "internal mask"])
-def test_thin_features_stay_with_and_without_overviews(catalog: Catalog, kind, name, overviews) -> None:
-    """Choice 26: one valid column in eight."""
-    valid = numpy.zeros((128, 192), dtype=bool)
-    valid[:, 3::8] = True
+def of_sevens(product: str, valid: Any, kind: str, overviews: list[int]) -> Image:
+    """An image whose valid pixels are 7; what hides the others is nodata, an alpha band or an internal mask."""
     pixels = numpy.where(valid, 7, 1).astype("uint16")[numpy.newaxis]
     bands = [spectral("b", nodata=1 if kind == "nodata" else None), *([alpha()] if kind == "alpha" else [])]
     if kind == "alpha":
@@ -192,7 +187,17 @@ def test_thin_features_stay_with_and_without_overviews(catalog: Catalog, kind, n
     if kind == "internal mask":
         pixels = numpy.ma.MaskedArray(pixels, mask=~valid[numpy.newaxis])
     meta = {"geoTransform": [500_000, 10, 0, 4_000_000, 0, -10], "coordinateSystem": {"epsg": 32618}}
-    image = upload(make_product("p", *bands), "x", pixels, meta=meta, options={"overviews": overviews})
+    return upload(make_product(product, *bands), "x", pixels, meta=meta, options={"overviews": overviews})
+
+
+@pytest.mark.parametrize("overviews", [[], [2, 4]])
+@pytest.mark.parametrize("name", AREAS)
+@pytest.mark.parametrize("kind", ["nodata", "alpha", "internal mask"])
+def test_thin_features_stay_with_and_without_overviews(catalog: Catalog, kind, name, overviews) -> None:
+    """Choice 26: one valid column in eight."""
+    valid = numpy.zeros((128, 192), dtype=bool)
+    valid[:, 3::8] = True
+    image = of_sevens("p", valid, kind, overviews)
     for resolution in (20, 40, 80):
         context = image.geocontext.assign(resolution=resolution, geometry=None)
         found = image.ndarray("b", context, resampler=name)
@@ -202,17 +207,9 @@ def test_thin_features_stay_with_and_without_overviews(catalog: Catalog, kind, n
 
 
 def scattered(kind: str, overviews: list[int]) -> Image:
-    """Three pixels in a hundred are valid, and is 7."""
+    """Three pixels in a hundred are valid."""
     valid = numpy.random.default_rng(8).random((120, 180)) < 0.03
-    pixels = numpy.where(valid, 7, 1).astype("uint16")[numpy.newaxis]
-    bands = [spectral("b", nodata=1 if kind == "nodata" else None), *([alpha()] if kind == "alpha" else [])]
-    if kind == "alpha":
-        pixels = numpy.concatenate((pixels, valid[numpy.newaxis].astype("uint16")))
-    if kind == "internal mask":
-        pixels = numpy.ma.MaskedArray(pixels, mask=~valid[numpy.newaxis])
-    meta = {"geoTransform": [500_000, 10, 0, 4_000_000, 0, -10], "coordinateSystem": {"epsg": 32618}}
-    product = make_product(f"p{len(overviews)}", *bands)
-    return upload(product, "x", pixels, meta=meta, options={"overviews": overviews})
+    return of_sevens(f"p{len(overviews)}", valid, kind, overviews)
 
 
 @pytest.mark.parametrize("kind", ["nodata", "alpha", "internal mask"])

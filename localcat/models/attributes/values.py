@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Self, TypeAlias
 
+from localcat.disk.paths import is_local
 from localcat.errors import AttributeValidationError, BadRequestError
 from localcat.expressions.fields import Kind, Scalar
 from localcat.expressions.names import brief
@@ -220,6 +221,15 @@ class File(MappingValue):
 
 Files: TypeAlias = Iterable[File | Mapping[str, Any]]
 """What may be assigned to a list of files."""
+
+
+def in_place_by_content(files: Iterable[File]) -> dict[tuple[int | None, str | None], str]:
+    """Return where those of some files are that are indexed in place on this machine, by size and hash."""
+    return {
+        (file.size_bytes, file.hash): file.href
+        for file in files
+        if not file.owned and file.hash is not None and file.href is not None and is_local(file.href)
+    }
 
 
 class FileList(Structured[list[File], Files]):
